@@ -1,0 +1,69 @@
+"""File storages for Flask in which every backend is a PyFilesystem2 filesystem."""
+
+from . import _pkg_resources  # noqa: F401  (before all that imports fs)
+from .backends import DEFAULT_BACKEND, BaseBackend
+from .errors import (
+    BackendError,
+    ConfigurationError,
+    FileExists,
+    FileNotFound,
+    FSError,
+    InvalidPath,
+    OperationNotSupported,
+    PermissionDenied,
+    UnauthorizedFileType,
+    UploadNotAllowed,
+)
+from .extension import by_name, init_app
+from .files import (
+    ALL,
+    ARCHIVES,
+    AUDIO,
+    DATA,
+    DEFAULTS,
+    DOCUMENTS,
+    EXECUTABLES,
+    IMAGES,
+    NONE,
+    SCRIPTS,
+    TEXT,
+    All,
+    AllExcept,
+    DisallowAll,
+)
+from .storage import Storage
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "ALL",
+    "ARCHIVES",
+    "AUDIO",
+    "DATA",
+    "DEFAULTS",
+    "DEFAULT_BACKEND",
+    "DOCUMENTS",
+    "EXECUTABLES",
+    "IMAGES",
+    "NONE",
+    "SCRIPTS",
+    "TEXT",
+    "All",
+    "AllExcept",
+    "BackendError",
+    "BaseBackend",
+    "ConfigurationError",
+    "DisallowAll",
+    "FSError",
+    "FileExists",
+    "FileNotFound",
+    "InvalidPath",
+    "OperationNotSupported",
+    "PermissionDenied",
+    "Storage",
+    "UnauthorizedFileType",
+    "UploadNotAllowed",
+    "__version__",
+    "by_name",
+    "init_app",
+]

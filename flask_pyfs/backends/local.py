@@ -1,0 +1,65 @@
+"""Files in a directory of the operating system."""
+
+from __future__ import annotations
+
+import os
+
+from ..config import Config, Option
+from ..errors import ConfigurationError
+from ..filesystems.local import LocalFS
+from . import BaseBackend
+
+__all__ = ["LocalBackend"]
+
+
+class LocalBackend(BaseBackend):
+    """Keeps files in a directory; the default backend.
+
+    The directory is made when it is first needed. What uploads of killed processes left behind a day ago or earlier is
+    removed then, too.
+
+    :raises flask_pyfs.errors.ConfigurationError: where the directory cannot be made or written to.
+    """
+
+    options = (
+        Option("ROOT", named=True, required=True),
+        Option("MODE", "mode"),
+        Option("DIR_MODE", "mode"),
+        Option("DURABLE", "bool", default=False),
+        Option("FOLLOW_SYMLINKS", "bool", default=False),
+    )
+
+    def __init__(self, name: str, config: Config) -> None:
+        super().__init__(name, config)
+        self._directory = os.path.abspath(self.config["root"])
+        _require_writable(self._directory, name)
+        self.root = os.path.join(self._directory, self.prefix) if self.prefix else self._directory
+
+    def open_fs(self) -> LocalFS:
+        filesystem = LocalFS(
+            self._directory,
+            create=True,
+            mode=self.config["mode"],
+            directory_mode=self.config["dir_mode"],
+            durable=self.config["durable"],
+            follow_symlinks=self.config["follow_symlinks"],
+        )
+        filesystem.remove_leftovers(everywhere=False)
+        return filesystem
+
+
+def _require_writable(directory: str, storage: str) -> None:
+    existing = directory
+    while not os.path.lexists(existing):
+        existing = os.path.dirname(existing)
+    if not os.path.isdir(existing):
+        problem = f"{existing!r} is not a directory"
+    elif not os.access(existing, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        problem = f"{existing!r} is not writable"
+    else:
+        return
+    raise ConfigurationError(
+        f"storage {storage!r} cannot keep files in {directory!r}: {problem}. "
+        f"Set {storage.upper()}_FS_ROOT, FS_LOCAL_ROOT or FS_ROOT to a directory that this process may write to",
+        storage=storage,
+    )

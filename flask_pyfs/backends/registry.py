@@ -1,0 +1,92 @@
+"""Which backends are installed, and how one is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from ..config import Config, Option
+from ..errors import ConfigurationError
+from . import BaseBackend
+from .oldstyle import OldStyleBackend
+
+__all__ = ["GROUP", "all_options", "build", "installed", "load", "options_of"]
+
+#: The group of entry points that name backends.
+GROUP = "fs.backend"
+
+_PACKAGE = __name__.partition(".")[0]
+
+
+@cache
+def installed() -> dict[str, EntryPoint]:
+    """Return the entry points of all backends by their names. This package's own cannot be taken over."""
+    found = entry_points(group=GROUP)
+    return {entry.name: entry for entry in sorted(found, key=_is_own)}
+
+
+def load(name: str, storage: str) -> Any:
+    """Return the class of a backend.
+
+    :param name: the backend's name.
+    :param storage: the storage that asks, for the message.
+    :raises ConfigurationError: for a name that no package registers, and for one whose module does not import.
+    """
+    entry = installed().get(name)
+    if entry is None:
+        raise ConfigurationError(
+            f"storage {storage!r}: there is no backend {name!r}; installed are {', '.join(sorted(installed()))}",
+            storage=storage,
+        )
+    try:
+        return entry.load()
+    except (ImportError, AttributeError) as error:
+        raise _not_importable(entry, storage, error) from error
+
+
+def build(name: str, backend_class: Any, storage: str, config: Config) -> tuple[Any, BaseBackend | OldStyleBackend]:
+    """Make a backend: the object that was registered, and what a storage calls, which is the same for a backend with
+    a filesystem.
+
+    :param name: the backend's name.
+    :param backend_class: its class.
+    :param storage: the storage's name.
+    :param config: the storage's settings.
+    :raises ConfigurationError: where the driver of the backend is not installed, or as the backend itself does.
+    """
+    try:
+        backend = backend_class(storage, config)
+    except ImportError as error:
+        raise _not_importable(installed()[name], storage, error) from error
+    if isinstance(backend, BaseBackend) and type(backend).open_fs is not BaseBackend.open_fs:
+        return backend, backend
+    return backend, OldStyleBackend(backend, storage, config["prefix"])
+
+
+def options_of(backend_class: Any) -> tuple[Option, ...] | None:
+    """Return what a backend declares, None for one that takes any key."""
+    if isinstance(backend_class, type) and issubclass(backend_class, BaseBackend):
+        return None if backend_class.options is None else tuple(backend_class.options)
+    return None
+
+
+def all_options() -> Iterator[Option]:
+    """Iterate over what all installed backends declare; those that cannot be imported are left out."""
+    for entry in installed().values():
+        try:
+            yield from options_of(entry.load()) or ()
+        except (ImportError, AttributeError):
+            continue
+
+
+def _is_own(entry: EntryPoint) -> bool:
+    return entry.module.startswith(f"{_PACKAGE}.")
+
+
+def _not_importable(entry: EntryPoint, storage: str, error: Exception) -> ConfigurationError:
+    hint = f": pip install '{_PACKAGE}[{entry.name}]'" if _is_own(entry) else ""
+    return ConfigurationError(
+        f"storage {storage!r}: the backend {entry.name!r} cannot be imported ({error}){hint}", storage=storage
+    )

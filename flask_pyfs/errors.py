@@ -1,0 +1,163 @@
+"""The errors an app sees, and the one table that turns the errors of filesystems into them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from fs import errors as fs_errors
+
+__all__ = [
+    "BackendError",
+    "ConfigurationError",
+    "FSError",
+    "FileExists",
+    "FileNotFound",
+    "InvalidPath",
+    "OperationNotSupported",
+    "PermissionDenied",
+    "UnauthorizedFileType",
+    "UploadNotAllowed",
+]
+
+
+class FSError(Exception):
+    """The base of every error of this package.
+
+    :ivar path: the name of the file that the operation was asked for, or None.
+    :ivar storage: the name of the storage, or None.
+
+    When a driver or a filesystem failed, ``__cause__`` holds its own exception.
+    """
+
+    path: str | None = None
+    storage: str | None = None
+
+    def __init__(self, *args: Any, path: str | None = None, storage: str | None = None) -> None:
+        super().__init__(*args)
+        self.path = path
+        self.storage = storage
+
+
+class FileExists(FSError, FileExistsError):
+    """The name is taken and overwriting was not asked for."""
+
+
+class FileNotFound(FSError, FileNotFoundError):
+    """There is no file of that name."""
+
+
+class UnauthorizedFileType(FSError):
+    """The storage does not take files of this type."""
+
+
+class UploadNotAllowed(FSError):
+    """The storage takes no uploads at all."""
+
+
+class OperationNotSupported(FSError, NotImplementedError):
+    """The backend cannot do this."""
+
+
+class InvalidPath(FSError, ValueError):
+    """The name is not one that a storage accepts."""
+
+
+class ConfigurationError(FSError, ValueError):
+    """A setting is missing, misspelt or wrong; the message names the keys that could set it."""
+
+
+class PermissionDenied(FSError, PermissionError):
+    """The store refused the operation."""
+
+
+class BackendError(FSError, ConnectionError):
+    """The store could not be reached, did not answer in time, or failed."""
+
+
+# The first row whose types match decides.
+_TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[FSError], str], ...] = (
+    (
+        (fs_errors.ResourceNotFound, fs_errors.FileExpected, FileNotFoundError, IsADirectoryError),
+        FileNotFound,
+        "there is no such file",
+    ),
+    (
+        (fs_errors.FileExists, fs_errors.DestinationExists, fs_errors.DirectoryExists, FileExistsError),
+        FileExists,
+        "the name is taken",
+    ),
+    (
+        (fs_errors.DirectoryExpected, NotADirectoryError),
+        InvalidPath,
+        "a part of the path is a file, not a directory",
+    ),
+    (
+        (fs_errors.NoSysPath, fs_errors.NoURL, fs_errors.Unsupported),
+        OperationNotSupported,
+        "the backend does not support this",
+    ),
+    (
+        (fs_errors.PathError, fs_errors.IllegalBackReference),
+        InvalidPath,
+        "the store does not accept this name",
+    ),
+    (
+        (fs_errors.PermissionDenied, fs_errors.ResourceReadOnly, PermissionError),
+        PermissionDenied,
+        "the store refused",
+    ),
+    (
+        (
+            fs_errors.RemoteConnectionError,
+            fs_errors.OperationTimeout,
+            fs_errors.CreateFailed,
+            ConnectionError,
+            TimeoutError,
+            EOFError,
+        ),
+        BackendError,
+        "the store failed or could not be reached",
+    ),
+    ((fs_errors.InsufficientStorage,), FSError, "there is no space left on the store"),
+    ((fs_errors.FSError, OSError), FSError, "the store failed"),
+)
+_TRANSLATED = tuple({kind for kinds, _, _ in _TRANSLATIONS for kind in kinds})
+
+
+def translate(error: Exception, storage: str | None = None, path: str | None = None) -> FSError | None:
+    """Return the public error for an error of a filesystem, or None where it is not one.
+
+    :param error: what a filesystem or its driver raised.
+    :param storage: the name of the storage.
+    :param path: the name of the file.
+    """
+    for kinds, public, meaning in _TRANSLATIONS:
+        if isinstance(error, kinds):
+            where = " ".join(
+                part for part in (repr(path) if path else "", f"in storage {storage!r}" if storage else "") if part
+            )
+            return public(f"{where + ': ' if where else ''}{meaning} ({error})", path=path, storage=storage)
+    return None
+
+
+@contextmanager
+def translated(storage: str | None = None, path: str | None = None, source: Any = None) -> Iterator[None]:
+    """Let only public errors out of the block.
+
+    :param storage: the name of the storage, for the message.
+    :param path: the name of the file, for the message.
+    :param source: an object whose ``error`` attribute holds an exception of the caller's own making
+        (a stream that failed while it was read), which goes through as it is.
+    """
+    try:
+        yield
+    except FSError:
+        raise
+    except _TRANSLATED as error:
+        if source is not None and error is source.error:
+            raise
+        public = translate(error, storage, path)
+        assert public is not None
+        raise public from error

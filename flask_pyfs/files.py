@@ -1,0 +1,173 @@
+"""Sets of file extensions, and what a file's name says about its type."""
+
+from __future__ import annotations
+
+import mimetypes
+import os.path
+import re
+import unicodedata
+from collections.abc import Collection, Container, Iterable
+from typing import overload
+
+__all__ = [
+    "ALL",
+    "ARCHIVES",
+    "AUDIO",
+    "DATA",
+    "DEFAULTS",
+    "DOCUMENTS",
+    "EXECUTABLES",
+    "IMAGES",
+    "NONE",
+    "SCRIPTS",
+    "TEXT",
+    "All",
+    "AllExcept",
+    "DisallowAll",
+]
+
+#: Plain text.
+TEXT = ["txt"]
+
+#: Documents of office programs, without the formats that carry macros.
+DOCUMENTS = ["rtf", "odf", "ods", "gnumeric", "abw", "doc", "docx", "xls", "xlsx"]
+
+#: Images that browsers show.
+IMAGES = ["jpg", "jpe", "jpeg", "png", "gif", "svg", "bmp"]
+
+#: Sound.
+AUDIO = ["wav", "mp3", "aac", "ogg", "oga", "flac"]
+
+#: Structured data.
+DATA = ["csv", "ini", "json", "plist", "xml", "yaml", "yml"]
+
+#: Scripts. A web server that runs one of these languages should never find such a file below its root.
+SCRIPTS = ["js", "php", "pl", "py", "rb", "sh", "bat"]
+
+#: Archives and compressed files.
+ARCHIVES = ["gz", "bz2", "zip", "tar", "tgz", "txz", "7z"]
+
+#: Programs and shared libraries; meant for :class:`AllExcept`.
+EXECUTABLES = ["so", "exe", "dll"]
+
+#: What a storage takes unless told otherwise: text, documents, images and data.
+DEFAULTS = TEXT + DOCUMENTS + IMAGES + DATA
+
+
+class All:
+    """A set of all extensions; :data:`ALL` is one."""
+
+    def __contains__(self, item: object) -> bool:
+        return True
+
+
+class DisallowAll:
+    """A set of no extensions; :data:`NONE` is one."""
+
+    def __contains__(self, item: object) -> bool:
+        return False
+
+
+class AllExcept:
+    """A set of all extensions but some.
+
+    :param items: the extensions that are left out, in any case.
+    """
+
+    def __init__(self, items: Container[str]) -> None:
+        self.items = items
+
+    def __contains__(self, item: object) -> bool:
+        return isinstance(item, str) and not has_extension(self.items, item)
+
+
+#: Every extension.
+ALL = All()
+
+#: No extension; such a storage takes only what its ALLOW setting names.
+NONE = DisallowAll()
+
+
+def has_extension(extensions: Container[str], ext: str) -> bool:
+    """Whether a set of extensions holds one of them; case does not matter.
+
+    :param extensions: a list, a set, any container, or one string with the extensions separated by spaces.
+    :param ext: the extension, without its dot.
+    """
+    wanted = ext.lower()
+    if isinstance(extensions, str):
+        extensions = extensions.split()
+    if isinstance(extensions, Iterable):
+        return any(isinstance(known, str) and known.lower() == wanted for known in extensions)
+    return wanted in extensions
+
+
+def denied_part(basename: str, denied: Collection[str]) -> str | None:
+    """Return the dotted part of a name that a set of refused extensions holds, or None.
+
+    Web servers may act on any part (Apache's AddHandler runs ``x.php.jpg``), may strip blanks, and may cut a part at
+    a character that they do not expect, so each part counts whole, stripped, and up to such a character.
+    """
+    if not denied:
+        return None
+    for part in unicodedata.normalize("NFKC", basename).casefold().split(".")[1:]:
+        run = re.match(r"\s*(\w*)", part)
+        for form in {part, part.strip(), run.group(1) if run else ""}:
+            if form and has_extension(denied, form):
+                return form
+    return None
+
+
+def extension(filename: str) -> str:
+    """Return the extension of a name in lower case, without its dot; ``''`` where it has none."""
+    return os.path.splitext(filename)[1][1:].lower()
+
+
+def lower_extension(filename: str) -> str:
+    """Return the name with its extension in lower case."""
+    main, ext = os.path.splitext(filename)
+    return main + ext.lower()
+
+
+# Types that the mimetypes module of a supported Python may not know.
+_MORE_TYPES = {
+    ".7z": "application/x-7z-compressed",
+    ".avif": "image/avif",
+    ".flac": "audio/flac",
+    ".heic": "image/heic",
+    ".md": "text/markdown",
+    ".oga": "audio/ogg",
+    ".ogg": "audio/ogg",
+    ".webp": "image/webp",
+    ".woff2": "font/woff2",
+    ".yaml": "application/yaml",
+    ".yml": "application/yaml",
+}
+_COMPRESSED_TYPES = {
+    "br": "application/x-brotli",
+    "bzip2": "application/x-bzip2",
+    "compress": "application/x-compress",
+    "gzip": "application/gzip",
+    "xz": "application/x-xz",
+}
+
+
+@overload
+def mime(filename: str, default: str) -> str: ...
+
+
+@overload
+def mime(filename: str, default: None = None) -> str | None: ...
+
+
+def mime(filename: str, default: str | None = None) -> str | None:
+    """Guess the media type of a file from its name, or return the default.
+
+    A compressed file has the type of its compression: ``backup.tar.gz`` is ``application/gzip``.
+    """
+    basename = filename.rpartition("/")[2]
+    # without the characters that would make mimetypes read it as a URL
+    guessed, encoding = mimetypes.guess_type(re.sub(r"[:?#;,]", "_", basename))
+    if encoding is not None:
+        return _COMPRESSED_TYPES.get(encoding, "application/octet-stream")
+    return guessed or _MORE_TYPES.get(os.path.splitext(basename)[1].lower(), default)

@@ -1,0 +1,160 @@
+"""The verbs of uploads over any PyFilesystem, made of its standard methods."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, BinaryIO, cast
+
+from fs import errors
+from fs.base import FS
+from fs.info import Info
+from fs.path import dirname, join
+from fs.wrapfs import WrapFS
+
+from ..names import RESERVED
+from .store import Facts, StoreFS, copy_stream, is_reserved
+from .streams import PendingFile
+
+__all__ = ["GenericStore", "as_store"]
+
+
+def as_store(filesystem: FS) -> StoreFS:
+    """Return the filesystem itself where it has the verbs of uploads, else a wrapper that has them."""
+    return filesystem if isinstance(filesystem, StoreFS) else GenericStore(filesystem)
+
+
+class GenericStore(WrapFS[FS], StoreFS):
+    """Gives any PyFilesystem the verbs of uploads.
+
+    A file is written under a name of its own in the root and then moved, so writes are as atomic as the filesystem's
+    ``move``: wholly on memory and on whatever renames, not on one that copies and removes (FTP).
+
+    :param filesystem: the filesystem.
+    """
+
+    def __init__(self, filesystem: FS) -> None:
+        super().__init__(filesystem)
+        self._filesystem = filesystem
+
+    @property
+    def standard(self) -> FS:
+        return self._filesystem
+
+    def open_write(self, path: str, *, overwrite: bool = True, content_type: str | None = None) -> BinaryIO:
+        valid = self._writable(path, overwrite)
+        temporary = f"/{RESERVED}-{secrets.token_hex(12)}"
+
+        def publish() -> None:
+            self._move_over(temporary, valid, overwrite)
+
+        def discard() -> None:
+            with suppress(errors.ResourceNotFound):
+                self._filesystem.remove(temporary)
+
+        file = self._filesystem.openbin(temporary, "w")
+        return cast(BinaryIO, PendingFile(file, "wb", publish, discard))
+
+    def fetch(self, path: str) -> tuple[Facts, BinaryIO]:
+        facts = self.facts(path)
+        return facts, self._filesystem.openbin(path, "r")
+
+    def facts(self, path: str, *, checksum: bool = False) -> Facts:
+        info = self._filesystem.getinfo(path, ["details"])
+        if info.is_dir:
+            raise errors.FileExpected(path)
+        etag = f"{info.raw['details'].get('modified') or 0}-{info.size}"
+        return Facts(info.size, info.modified, etag, None, self._sha1(path) if checksum else None)
+
+    def iter_files(self, prefix: str = "") -> Iterator[str]:
+        directory, _, start = prefix.rpartition("/")
+        with suppress(errors.ResourceNotFound, errors.DirectoryExpected):
+            yield from self._iter_files(directory, start)
+
+    def delete_tree(self, path: str) -> None:
+        with suppress(errors.ResourceNotFound, errors.DirectoryExpected):
+            info = self._filesystem.getinfo(path, ["link"])
+            if info.is_dir and not _is_link(info):
+                self._delete_directory(path)
+            else:
+                self._filesystem.remove(path)
+
+    def _delete_directory(self, path: str) -> None:
+        for info in list(self._filesystem.scandir(path, ["link"])):
+            below = join(path, info.name)
+            with suppress(errors.ResourceNotFound):
+                # removetree would go through a link
+                if info.is_dir and not _is_link(info):
+                    self._delete_directory(below)
+                else:
+                    self._filesystem.remove(below)
+        # MemoryFS looks first and removes then, whatever came in between
+        with self._filesystem.lock():
+            self._filesystem.removedir(path)
+
+    def copy_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
+        if self._same(path, target):
+            return
+        _, source = self.fetch(path)
+        with source:
+            self.put(target, source, overwrite=overwrite)
+
+    def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
+        if self._same(path, target):
+            return
+        self._move_over(path, self._writable(target, overwrite), overwrite)
+
+    def _same(self, path: str, target: str) -> bool:
+        self.facts(path)
+        return bool(self._filesystem.validatepath(path) == self._filesystem.validatepath(target))
+
+    def _writable(self, path: str, overwrite: bool) -> str:
+        valid = str(self._filesystem.validatepath(path))
+        info = self._info(valid)
+        if info is not None and (info.is_dir or not overwrite):
+            raise errors.FileExists(path)
+        return valid
+
+    def _move_over(self, path: str, target: str, overwrite: bool) -> None:
+        with self._filesystem.lock():
+            self._filesystem.makedirs(dirname(target), recreate=True)
+            # MemoryFS would put the file in the place of a directory
+            if self._filesystem.isdir(target):
+                raise errors.DirectoryExists(target)
+            self._filesystem.move(path, target, overwrite=overwrite)
+
+    def _info(self, path: str) -> Info | None:
+        try:
+            return self._filesystem.getinfo(path)
+        except errors.ResourceNotFound:
+            return None
+
+    def _iter_files(self, directory: str, start: str) -> Iterator[str]:
+        # one directory at a time: MemoryFS holds its lock while a listing is under way
+        for info in list(self._filesystem.scandir(directory or "/", ["link"])):
+            if not info.name.startswith(start) or is_reserved(info.name):
+                continue
+            path = f"{directory}/{info.name}" if directory else info.name
+            if not info.is_dir:
+                yield path
+                continue
+            if not _is_link(info):
+                with suppress(errors.ResourceNotFound, errors.DirectoryExpected):
+                    yield from self._iter_files(path, "")
+
+    def _sha1(self, path: str) -> str:
+        digest = hashlib.sha1(usedforsecurity=False)
+        with self._filesystem.openbin(path, "r") as file:
+            copy_stream(file, _Digest(digest))
+        return f"sha1:{digest.hexdigest()}"
+
+
+class _Digest:
+    def __init__(self, digest: Any) -> None:
+        self.write = digest.update
+
+
+def _is_link(info: Info) -> bool:
+    return bool(info.has_namespace("link") and info.is_link)

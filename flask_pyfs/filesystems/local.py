@@ -1,0 +1,404 @@
+"""A directory of the operating system, with atomic writes and no way out through symbolic links."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from datetime import datetime, timezone
+from typing import IO, Any, BinaryIO, cast
+
+from fs import errors
+from fs.copy import copy_modified_time
+from fs.enums import ResourceType
+from fs.error_tools import convert_os_errors
+from fs.info import Info
+from fs.mode import Mode, validate_open_mode
+from fs.opener import Opener
+from fs.opener.parse import ParseResult
+from fs.osfs import OSFS
+from fs.path import abspath, iteratepath, normpath
+
+from ..names import RESERVED
+from .staging import Staging
+from .store import CHUNK_SIZE, Facts, Readable, StoreFS, copy_stream
+from .streams import PendingFile, PendingText
+
+__all__ = ["LocalFS", "LocalOpener"]
+
+
+class LocalFS(OSFS, StoreFS):
+    """A directory of the operating system.
+
+    A file opened with ``w`` or ``x``, uploaded, copied or put is written below ``.flask_pyfs`` in the root, which no
+    listing shows, and gets its name when it is complete: by ``rename``, or for an exclusive one by ``link``, so the
+    operating system decides between several. ``a`` and ``r+`` change a file in place, as everywhere.
+
+    :param root_path: the directory.
+    :param create: make it where it is missing.
+    :param mode: the permissions of new files, or None for what the umask leaves.
+    :param directory_mode: the permissions of the directories that the verbs make, likewise.
+    :param durable: wait until the disk has a file, and its name, before the write ends (fsync).
+    :param follow_symlinks: follow symbolic links out of the root; else such a path is refused.
+    :raises fs.errors.CreateFailed: where the root is not a directory.
+    """
+
+    def __init__(
+        self,
+        root_path: str,
+        create: bool = False,
+        *,
+        mode: int | None = None,
+        directory_mode: int | None = None,
+        durable: bool = False,
+        follow_symlinks: bool = False,
+    ) -> None:
+        super().__init__(root_path, create=create, expand_vars=False)
+        self._staging = Staging(self._root_path, mode, directory_mode, durable)
+        self._follow_symlinks = follow_symlinks
+        self._real_root = os.path.realpath(self._root_path)
+        # OSFS asks a constant that is false on Linux
+        self._meta["unicode_paths"] = sys.getfilesystemencoding() == "utf-8"
+
+    # Paths
+
+    def validatepath(self, path: str) -> str:
+        valid = self._valid(path)
+        self._resolve(valid)
+        return valid
+
+    def getsyspath(self, path: str) -> str:
+        return self._resolve(path)
+
+    def _to_sys_path(self, path: str) -> bytes:
+        return os.fsencode(self._resolve(path))
+
+    def _valid(self, path: str) -> str:
+        self.check()
+        if isinstance(path, bytes):
+            raise TypeError("paths must be str (not bytes)")
+        try:
+            os.fsencode(path)
+        except UnicodeEncodeError:
+            raise errors.InvalidCharsInPath(path) from None
+        if "\0" in path:
+            raise errors.InvalidCharsInPath(path)
+        return abspath(normpath(path))
+
+    def _target(self, path: str) -> str:
+        return self._resolve(self._valid(path))
+
+    def _resolve(self, path: str, *, through_last: bool = True) -> str:
+        """Return the path of the operating system, its links followed.
+
+        :param through_last: follow the last component too; else it may be a link to anywhere.
+        """
+        current = self._root_path.rstrip("/")
+        parts = iteratepath(path)
+        if any(part.startswith(RESERVED) for part in parts):
+            raise errors.InvalidPath(path, f"path '{path}' belongs to an unfinished upload")
+        for index, part in enumerate(parts):
+            current = f"{current}/{part}"
+            if not through_last and index == len(parts) - 1:
+                break
+            try:
+                linked = stat.S_ISLNK(os.lstat(current).st_mode)
+            except (OSError, ValueError):
+                # missing, or a name that the operation itself will refuse
+                return "/".join((current, *parts[index + 1 :]))
+            if linked:
+                current = os.path.realpath(current)
+                if not self._inside(current):
+                    raise errors.InvalidPath(path, f"path '{path}' leads out of the root through a symbolic link")
+        return current or "/"
+
+    def _inside(self, real_path: str) -> bool:
+        return self._follow_symlinks or f"{real_path}/".startswith(self._real_root.rstrip("/") + "/")
+
+    # Standard methods
+
+    def gettype(self, path: str) -> ResourceType:
+        self.validatepath(path)
+        return super().gettype(path)
+
+    def islink(self, path: str) -> bool:
+        self.getinfo(path)
+        return os.path.islink(self._resolve(self._valid(path), through_last=False))
+
+    def listdir(self, path: str) -> list[str]:
+        return [info.name for info in self.scandir(path)]
+
+    def _scandir(self, path: str, namespaces: Collection[str] | None = None) -> Iterator[Info]:
+        directory = self._target(path)
+        with convert_os_errors("scandir", path, directory=True), os.scandir(directory) as entries:
+            for entry in entries:
+                if self._shows(entry):
+                    yield self._entry_info(entry, namespaces or ())
+
+    def _shows(self, entry: os.DirEntry[str]) -> bool:
+        if entry.name.startswith(RESERVED):
+            return False
+        # OSFS fails on a broken link and follows one that leads out of the root
+        return not entry.is_symlink() or (os.path.exists(entry.path) and self._inside(os.path.realpath(entry.path)))
+
+    def _entry_info(self, entry: os.DirEntry[str], namespaces: Collection[str]) -> Info:
+        info: dict[str, Any] = {"basic": {"name": entry.name, "is_dir": entry.is_dir()}}
+        if not {"details", "stat", "access"}.isdisjoint(namespaces):
+            result = entry.stat()
+            if "details" in namespaces:
+                info["details"] = self._make_details_from_stat(result)
+            if "stat" in namespaces:
+                info["stat"] = _stat_dict(result)
+            if "access" in namespaces:
+                info["access"] = self._make_access_from_stat(result)
+        if "lstat" in namespaces:
+            info["lstat"] = _stat_dict(entry.stat(follow_symlinks=False))
+        if "link" in namespaces:
+            info["link"] = {"target": os.readlink(entry.path) if entry.is_symlink() else None}
+        return Info(info)
+
+    def openbin(self, path: str, mode: str = "r", buffering: int = -1, **options: Any) -> BinaryIO:
+        opened = Mode(mode)
+        opened.validate_bin()
+        if not (opened.truncate or opened.exclusive):
+            return super().openbin(path, mode, buffering, **options)
+        return cast(BinaryIO, self._open_pending(path, opened, buffering))
+
+    def open(
+        self,
+        path: str,
+        mode: str = "r",
+        buffering: int = -1,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str = "",
+        line_buffering: bool = False,
+        **options: Any,
+    ) -> IO[Any]:
+        validate_open_mode(mode)
+        opened = Mode(mode)
+        if not (opened.truncate or opened.exclusive):
+            return super().open(path, mode, buffering, encoding, errors, newline, line_buffering, **options)
+        pending: Any = self._open_pending(path, opened, buffering if opened.binary else -1)
+        if opened.binary:
+            return cast(IO[Any], pending)
+        return PendingText(pending, encoding or "utf-8", errors, newline, line_buffering)
+
+    def _open_pending(self, path: str, mode: Mode, buffering: int) -> PendingFile:
+        target = self._target(path)
+        if target == self._root_path:
+            raise errors.FileExpected(path)
+        with convert_os_errors("open", path):
+            if not stat.S_ISDIR(os.stat(os.path.dirname(target)).st_mode):
+                raise errors.ResourceNotFound(path)
+            if os.path.isdir(target):
+                raise errors.FileExpected(path)
+            if mode.exclusive and os.path.lexists(target):
+                raise errors.FileExists(path)
+            written = mode.to_platform_bin().replace("x", "w")
+            return self._staging.pending(path, target, written, buffering, not mode.exclusive, make_parents=False)
+
+    def upload(self, path: str, file: Readable, chunk_size: int | None = None, **options: Any) -> None:
+        """Store a stream; the parent must exist. Unlike the base, it holds no lock while bytes move."""
+        with self.openbin(path, "w", **options) as target:
+            copy_stream(file, target, chunk_size or CHUNK_SIZE)
+
+    def copy(self, src_path: str, dst_path: str, overwrite: bool = False, preserve_time: bool = False) -> None:
+        # OSFS writes into the destination while others read it
+        source, target = self._check_copy(src_path, dst_path, overwrite)  # type: ignore[no-untyped-call]
+        self._copy(source, target, overwrite=overwrite, make_parents=False)
+        if preserve_time:
+            copy_modified_time(self, source, self, target)
+
+    def move(self, src_path: str, dst_path: str, overwrite: bool = False, preserve_time: bool = False) -> None:
+        source, target = self._check_copy(src_path, dst_path, overwrite)  # type: ignore[no-untyped-call]
+        # a file that is renamed keeps its times anyway
+        self._move(source, target, overwrite=overwrite, make_parents=False)
+
+    def remove(self, path: str) -> None:
+        with convert_os_errors("remove", path):
+            os.remove(self._resolve(self._valid(path), through_last=False))
+
+    def removetree(self, dir_path: str) -> None:
+        # the base follows a link to a directory and deletes what is behind it
+        if not self.getinfo(dir_path).is_dir:
+            raise errors.DirectoryExpected(dir_path)
+        self.delete_tree(dir_path)
+
+    # Verbs
+
+    def open_write(self, path: str, *, overwrite: bool = True, content_type: str | None = None) -> BinaryIO:
+        target = self._free_target(path, overwrite)
+        with convert_os_errors("open", path):
+            return cast(BinaryIO, self._staging.pending(path, target, "wb", -1, overwrite, make_parents=True))
+
+    def put(self, path: str, file: Readable, *, overwrite: bool = True, content_type: str | None = None) -> None:
+        target = self._free_target(path, overwrite)
+        with convert_os_errors("write", path):
+            descriptor, temporary = self._staging.open()
+        try:
+            try:
+                while piece := file.read(CHUNK_SIZE):
+                    with convert_os_errors("write", path):
+                        _write_all(descriptor, piece.encode() if isinstance(piece, str) else piece)
+                with convert_os_errors("write", path):
+                    self._staging.finish(descriptor)
+            finally:
+                os.close(descriptor)
+            self._staging.publish(path, temporary, target, overwrite, make_parents=True)
+        except BaseException:
+            self._staging.remove(temporary)
+            raise
+
+    def _free_target(self, path: str, overwrite: bool) -> str:
+        target = self._target(path)
+        if not overwrite and os.path.lexists(target):
+            raise errors.FileExists(path)
+        return target
+
+    def fetch(self, path: str) -> tuple[Facts, BinaryIO]:
+        with convert_os_errors("open", path):
+            # without O_NONBLOCK, opening a named pipe would wait for its writer
+            descriptor = os.open(self._target(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            return _facts(path, os.fstat(descriptor)), open(descriptor, "rb")
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    def facts(self, path: str, *, checksum: bool = False) -> Facts:
+        if not checksum:
+            with convert_os_errors("stat", path):
+                return _facts(path, os.stat(self._target(path)))
+        facts, file = self.fetch(path)
+        with file, convert_os_errors("read", path):
+            digest = hashlib.sha1(usedforsecurity=False)
+            while piece := file.read(CHUNK_SIZE):
+                digest.update(piece)
+        return Facts(facts.size, facts.modified, facts.etag, checksum=f"sha1:{digest.hexdigest()}")
+
+    def iter_files(self, prefix: str = "") -> Iterator[str]:
+        directory, _, start = prefix.rpartition("/")
+        target = self._target(directory)
+        if os.path.isdir(target):
+            above = f"{directory}/" if directory else ""
+            yield from self._iter_files(target, above, start, (os.path.realpath(target),))
+
+    def _iter_files(self, directory: str, above: str, start: str, real_above: tuple[str, ...]) -> Iterator[str]:
+        directories = []
+        with suppress(FileNotFoundError), os.scandir(directory) as entries:
+            for entry in entries:
+                if not entry.name.startswith(start) or not self._shows(entry):
+                    continue
+                if entry.is_file():
+                    yield above + entry.name
+                elif entry.is_dir() and (self._follow_symlinks or not entry.is_symlink()):
+                    directories.append(entry.name)
+        for name in directories:
+            path = f"{directory}/{name}"
+            real = os.path.realpath(path) if self._follow_symlinks else path
+            # a link to a directory that it lies in would be walked for ever
+            if real not in real_above:
+                yield from self._iter_files(path, f"{above}{name}/", "", (*real_above, real))
+
+    def delete_tree(self, path: str) -> None:
+        valid = self._valid(path)
+        with convert_os_errors("delete", path):
+            if valid != "/":
+                _delete(self._resolve(valid, through_last=False))
+                return
+            for name in os.listdir(self._root_path):
+                if not name.startswith(RESERVED):
+                    _delete(os.path.join(self._root_path, name))
+
+    def copy_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
+        self._copy(path, target, overwrite=overwrite, make_parents=True)
+
+    def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
+        self._move(path, target, overwrite=overwrite, make_parents=True)
+
+    def remove_leftovers(self, older_than: float = 24 * 60 * 60, *, everywhere: bool = True) -> int:
+        """Remove what uploads of killed processes left behind, and return how many files that were.
+
+        :param older_than: leave files alone that were written to in the last so many seconds; they may belong to
+            an upload that goes on.
+        :param everywhere: look in all directories; else only in the root, where all leftovers are unless other file
+            systems are mounted inside it.
+        """
+        with convert_os_errors("remove_leftovers", "/"):
+            return self._staging.remove_leftovers(older_than, everywhere=everywhere)
+
+    def _copy(self, path: str, target_path: str, *, overwrite: bool, make_parents: bool) -> None:
+        source, target = self._pair(path, target_path)
+        if source == target:
+            return
+        if not overwrite and os.path.lexists(target):
+            raise errors.DestinationExists(target_path)
+        with convert_os_errors("copy", path):
+            self._staging.copy(target_path, source, target, overwrite, make_parents=make_parents)
+
+    def _move(self, path: str, target_path: str, *, overwrite: bool, make_parents: bool) -> None:
+        source, target = self._pair(path, target_path)
+        if source != target:
+            self._staging.publish(target_path, source, target, overwrite, make_parents=make_parents)
+
+    def _pair(self, path: str, target_path: str) -> tuple[str, str]:
+        self.facts(path)
+        return self._target(path), self._target(target_path)
+
+
+class LocalOpener(Opener):
+    """Opens ``local:///a/directory`` as a :class:`LocalFS`."""
+
+    protocols = ["local"]
+
+    def open_fs(self, fs_url: str, parse_result: ParseResult, writeable: bool, create: bool, cwd: str) -> LocalFS:
+        return LocalFS(os.path.abspath(os.path.join(cwd, parse_result.resource)), create=create)
+
+
+def _facts(path: str, result: os.stat_result) -> Facts:
+    if stat.S_ISDIR(result.st_mode):
+        raise errors.FileExpected(path)
+    if not stat.S_ISREG(result.st_mode):
+        raise errors.ResourceNotFound(path)
+    # every write makes a new inode, so even two of one size within one tick of the clock differ
+    etag = f"{result.st_mtime_ns:x}-{result.st_size:x}-{result.st_ino:x}"
+    return Facts(result.st_size, datetime.fromtimestamp(result.st_mtime, timezone.utc), etag)
+
+
+def _stat_dict(result: os.stat_result) -> dict[str, Any]:
+    return {key: getattr(result, key) for key in dir(result) if key.startswith("st_")}
+
+
+def _write_all(descriptor: int, data: Any) -> None:
+    view = memoryview(data).cast("B")
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _delete(path: str) -> None:
+    """Delete a file, a link, or a directory with all below it, without going through links."""
+    while True:
+        try:
+            os.unlink(path)
+            return
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except (IsADirectoryError, PermissionError):
+            if os.path.islink(path) or not os.path.isdir(path):
+                raise
+        try:
+            shutil.rmtree(path)
+            return
+        except FileNotFoundError:
+            # another process deletes here too
+            continue
+        except OSError as error:
+            # another process writes here
+            if error.errno != errno.ENOTEMPTY:
+                raise

@@ -1,0 +1,210 @@
+"""How a file of the operating system comes to its name: written aside first, named when it is complete."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import BinaryIO, cast
+
+from fs import errors
+from fs.error_tools import convert_os_errors
+
+from ..names import RESERVED
+from .streams import PendingFile
+
+__all__ = ["Staging"]
+
+_NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
+
+
+class Staging:
+    """The unfinished files of one directory tree. They lie in ``.flask_pyfs`` in its root.
+
+    Paths named ``path`` are those of the filesystem, for messages; all others are those of the operating system.
+
+    :param root: the root of the tree.
+    :param mode: the permissions of new files, or None for what the umask leaves.
+    :param directory_mode: the permissions of directories that are made for a file, likewise.
+    :param durable: wait until the disk has a file, and its name.
+    """
+
+    def __init__(self, root: str, mode: int | None, directory_mode: int | None, durable: bool) -> None:
+        self._root = root
+        self._mode = mode
+        self._directory_mode = directory_mode
+        self._durable = durable
+
+    def open(self, beside: str | None = None) -> tuple[int, str]:
+        """Open a new unfinished file: its descriptor and where it lies."""
+        directory = f"{beside or self._root}/{RESERVED}"
+        temporary = f"{directory}/{secrets.token_hex(12)}"
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        try:
+            return os.open(temporary, flags, 0o666), temporary
+        except FileNotFoundError:
+            with suppress(FileExistsError):
+                os.mkdir(directory)
+            return os.open(temporary, flags, 0o666), temporary
+
+    def pending(
+        self, path: str, target: str, mode: str, buffering: int, overwrite: bool, *, make_parents: bool
+    ) -> PendingFile:
+        """Open a file object that gets its name when it is closed."""
+        descriptor, temporary = self.open()
+        try:
+            file = cast(BinaryIO, open(descriptor, mode, buffering))  # noqa: SIM115
+        except BaseException:
+            os.close(descriptor)
+            self.remove(temporary)
+            raise
+
+        def publish() -> None:
+            if self._mode is not None or self._durable:
+                reopened = os.open(temporary, os.O_RDWR)
+                try:
+                    self.finish(reopened)
+                finally:
+                    os.close(reopened)
+            self.publish(path, temporary, target, overwrite, make_parents=make_parents)
+
+        return PendingFile(file, mode, publish, lambda: self.remove(temporary))
+
+    def finish(self, descriptor: int) -> None:
+        """Give a complete file its permissions and, if asked to, wait for the disk."""
+        if self._mode is not None:
+            os.fchmod(descriptor, self._mode)
+        if self._durable:
+            os.fsync(descriptor)
+
+    def copy(self, path: str, source: str, target: str, overwrite: bool, *, make_parents: bool) -> None:
+        """Copy a file, with its permissions."""
+        descriptor, temporary = self.open()
+        os.close(descriptor)
+        try:
+            self._duplicate(source, temporary)
+            self.publish(path, temporary, target, overwrite, make_parents=make_parents)
+        except BaseException:
+            self.remove(temporary)
+            raise
+
+    def publish(self, path: str, source: str, target: str, overwrite: bool, *, make_parents: bool) -> None:
+        """Move a complete file to its name; without ``overwrite``, only one of several succeeds.
+
+        :raises fs.errors.FileExists: where the name is taken.
+        :raises fs.errors.DirectoryExists: where it is a directory's.
+        :raises fs.errors.DirectoryExpected: where a parent is a file.
+        """
+        with convert_os_errors("write", path):
+            try:
+                self._rename(source, target, overwrite)
+            except FileNotFoundError:
+                if not make_parents:
+                    raise
+                self._make_directory(path, os.path.dirname(target))
+                self._rename(source, target, overwrite)
+            except NotADirectoryError:
+                raise errors.DirectoryExpected(path) from None
+            except IsADirectoryError:
+                raise errors.DirectoryExists(path) from None
+            if self._durable:
+                _sync(os.path.dirname(target))
+
+    def remove(self, temporary: str) -> None:
+        """Remove an unfinished file."""
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+
+    def remove_leftovers(self, older_than: float, *, everywhere: bool) -> int:
+        """Remove files that nobody wrote to in the last so many seconds, and return how many those were.
+
+        :param everywhere: look in all directories of the tree; else only in its root.
+        """
+        limit = time.time() - older_than
+        directories: Iterable[str] = (found[0] for found in os.walk(self._root)) if everywhere else [self._root]
+        return sum(_remove_older(os.path.join(directory, RESERVED), limit) for directory in directories)
+
+    def _rename(self, source: str, target: str, overwrite: bool) -> None:
+        try:
+            _link_or_rename(source, target, overwrite)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            # another file system is mounted inside the root: finish beside the target
+            descriptor, near = self.open(os.path.dirname(target))
+            os.close(descriptor)
+            try:
+                self._duplicate(source, near)
+                _link_or_rename(near, target, overwrite)
+                self.remove(source)
+            finally:
+                self.remove(near)
+                with suppress(OSError):
+                    os.rmdir(os.path.dirname(near))
+
+    def _duplicate(self, source: str, copy: str) -> None:
+        shutil.copyfile(source, copy)
+        shutil.copymode(source, copy)
+        if self._durable:
+            _sync(copy)
+
+    def _make_directory(self, path: str, directory: str) -> None:
+        try:
+            os.mkdir(directory)
+        except FileNotFoundError:
+            self._make_directory(path, os.path.dirname(directory))
+            self._make_directory(path, directory)
+            return
+        except FileExistsError:
+            if not os.path.isdir(directory):
+                raise errors.DirectoryExpected(path) from None
+            return
+        except NotADirectoryError:
+            raise errors.DirectoryExpected(path) from None
+        if self._directory_mode is not None:
+            os.chmod(directory, self._directory_mode)
+        if self._durable:
+            _sync(os.path.dirname(directory))
+
+
+def _link_or_rename(source: str, target: str, overwrite: bool) -> None:
+    if overwrite:
+        os.rename(source, target)
+        return
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        # without hard links, an empty file takes the name first
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        try:
+            os.rename(source, target)
+        except BaseException:
+            os.unlink(target)
+            raise
+    else:
+        os.unlink(source)
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_older(directory: str, limit: float) -> int:
+    removed = 0
+    with suppress(FileNotFoundError), os.scandir(directory) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):
+                if entry.stat(follow_symlinks=False).st_mtime <= limit:
+                    os.unlink(entry.path)
+                    removed += 1
+    return removed

@@ -1,0 +1,135 @@
+"""What uploads need of a filesystem beyond the standard methods of PyFilesystem."""
+
+from __future__ import annotations
+
+import posixpath
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, BinaryIO, Protocol
+
+from fs.base import FS
+
+from ..names import RESERVED
+
+__all__ = ["CHUNK_SIZE", "Facts", "Readable", "StoreFS", "copy_stream", "is_reserved"]
+
+#: How many bytes are moved at a time.
+CHUNK_SIZE = 1024 * 1024
+
+
+class Readable(Protocol):
+    """Anything that gives its bytes piece by piece, an empty piece at the end. Pieces may be short."""
+
+    def read(self, size: int = -1, /) -> Any: ...
+
+
+class Writable(Protocol):
+    def write(self, data: Any, /) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a store says of a file.
+
+    :param size: its length in bytes.
+    :param modified: when it was written, with a time zone.
+    :param etag: a strong entity tag without its quotes (RFC 9110, section 8.8.3), or None.
+    :param content_type: its media type where the store keeps one, else None.
+    :param checksum: ``'algorithm:hexadecimal digits'`` of its content, or None.
+    """
+
+    size: int
+    modified: datetime | None
+    etag: str | None = None
+    content_type: str | None = None
+    checksum: str | None = None
+
+
+class StoreFS(FS):
+    """A filesystem with the verbs that uploads need. Paths are those of any PyFilesystem; errors are ``fs.errors``.
+
+    Unlike the standard methods, these make the directories that they need, and never show an unfinished file.
+    """
+
+    @property
+    def standard(self) -> FS:
+        """The filesystem for code that asks for standard methods alone."""
+        return self
+
+    @abstractmethod
+    def open_write(self, path: str, *, overwrite: bool = True, content_type: str | None = None) -> BinaryIO:
+        """Open a file for writing that appears under its name, whole, when it closes without an exception.
+
+        :raises fs.errors.FileExists: at once or at closing, without ``overwrite``, where the name is taken.
+        """
+
+    def put(self, path: str, file: Readable, *, overwrite: bool = True, content_type: str | None = None) -> None:
+        """Store all that a stream holds from its current position. The stream is left open.
+
+        :param overwrite: replace a file of that name; else the store decides, in the write itself, who is first.
+        :raises fs.errors.FileExists: without ``overwrite``, where the name is taken, or where it is a directory's.
+        :raises fs.errors.DirectoryExpected: where a parent of the path is a file.
+        """
+        with self.open_write(path, overwrite=overwrite, content_type=content_type) as target:
+            copy_stream(file, target)
+
+    @abstractmethod
+    def fetch(self, path: str) -> tuple[Facts, BinaryIO]:
+        """Open a file for reading: its facts, without the checksum, and a seekable stream of the same version.
+
+        :raises fs.errors.ResourceNotFound: where there is no file.
+        :raises fs.errors.FileExpected: for a directory.
+        """
+
+    @abstractmethod
+    def facts(self, path: str, *, checksum: bool = False) -> Facts:
+        """Return the facts of a file.
+
+        :param checksum: with the checksum too, where the store has one or keeps files that can be read for it.
+        :raises fs.errors.ResourceNotFound: where there is no file.
+        :raises fs.errors.FileExpected: for a directory.
+        """
+
+    @abstractmethod
+    def iter_files(self, prefix: str = "") -> Iterator[str]:
+        """Iterate over the names of all files that start with a prefix, lazily, in no particular order.
+
+        :param prefix: the start of the paths, without a leading slash; ``'a/'`` means the directory, ``'a'`` also
+            ``ab.txt``.
+        """
+
+    @abstractmethod
+    def delete_tree(self, path: str) -> None:
+        """Delete a file, or a directory with everything below it; nothing else. What is not there is no error."""
+
+    @abstractmethod
+    def copy_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
+        """Copy a file inside the filesystem; onto itself it does nothing.
+
+        :raises fs.errors.ResourceNotFound: where there is no file.
+        :raises fs.errors.FileExists: without ``overwrite``, where the target is taken.
+        """
+
+    @abstractmethod
+    def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
+        """Move a file inside the filesystem; onto itself it does nothing.
+
+        :raises fs.errors.ResourceNotFound: where there is no file.
+        :raises fs.errors.FileExists: without ``overwrite``, where the target is taken.
+        """
+
+
+def copy_stream(source: Readable, target: Writable, size: int = CHUNK_SIZE) -> None:
+    """Write all that a stream gives until it is empty; text is encoded as UTF-8.
+
+    :param size: how many bytes to ask for at a time.
+    """
+    while piece := source.read(size):
+        target.write(piece.encode() if isinstance(piece, str) else piece)
+
+
+def is_reserved(path: str) -> bool:
+    """Whether the last component of a path belongs to an unfinished upload."""
+    return posixpath.basename(path).startswith(RESERVED)

@@ -1,0 +1,83 @@
+"""Files over HTTP: a file of a storage becomes a response."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any, BinaryIO
+from urllib.parse import quote
+
+from flask import Blueprint, Response, abort, current_app, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.wsgi import FileWrapper
+
+from . import files
+from .filesystems.store import CHUNK_SIZE, Facts
+
+__all__ = ["make_blueprint", "respond"]
+
+_SCRIPTS = {"application/ecmascript", "application/javascript", "application/x-javascript", "text/ecmascript"}
+_DOCUMENTS = {"text/html", "text/xml", "text/xsl", "application/xml", "application/x-shockwave-flash", "text/mathml"}
+
+
+def make_blueprint() -> Blueprint:
+    """Return the blueprint ``fs`` with the route ``fs.get_file``."""
+    blueprint = Blueprint("fs", __name__)
+    blueprint.add_url_rule("/<fs>/<path:filename>", "get_file", _get_file)
+    return blueprint
+
+
+def _get_file(fs: str, filename: str) -> Response:
+    storage: Any = current_app.extensions["fs"].get(fs)
+    if storage is None or not storage.is_served:
+        abort(404)
+    response: Response = storage.serve(filename)
+    return response
+
+
+def respond(name: str, facts: Facts, file: BinaryIO) -> Response:
+    """Answer the current request with a file, or with 304, 206 or 416 as its headers ask for.
+
+    :param name: the file's name.
+    :param facts: what its store says of it.
+    :param file: its content, seekable; it is closed with the response.
+    """
+    content_type = facts.content_type or files.mime(name, "application/octet-stream")
+    if content_type in _SCRIPTS or content_type.endswith("/javascript"):
+        # with nosniff, a page cannot load it as a script
+        content_type = "text/plain"
+    # a body that can seek starts where the range does
+    response = Response(FileWrapper(file, CHUNK_SIZE), mimetype=content_type, direct_passthrough=True)
+    response.content_length = facts.size
+    response.last_modified = facts.modified
+    if facts.etag is not None:
+        response.set_etag(facts.etag)
+    _set_cache_control(response, name)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if content_type in _DOCUMENTS or content_type.endswith("+xml"):
+        response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    if request.args.get("download", "0") not in ("", "0"):
+        _set_attachment(response, name.rpartition("/")[2])
+    try:
+        response.make_conditional(request, accept_ranges=True, complete_length=facts.size)
+    except HTTPException:
+        response.close()
+        raise
+    return response
+
+
+def _set_cache_control(response: Response, name: str) -> None:
+    max_age = current_app.get_send_file_max_age(name)
+    if max_age is None:
+        response.cache_control.no_cache = True
+    else:
+        response.cache_control.public = True
+        response.cache_control.max_age = max_age
+
+
+def _set_attachment(response: Response, basename: str) -> None:
+    # RFC 6266, section 4.3, with the encoding of RFC 8187
+    plain = unicodedata.normalize("NFKD", basename).encode("ascii", "ignore").decode()
+    parameters = {"filename": plain or "download"}
+    if plain != basename:
+        parameters["filename*"] = f"UTF-8''{quote(basename, safe='')}"
+    response.headers.set("Content-Disposition", "attachment", **parameters)
