@@ -7,7 +7,6 @@ from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, current_app, request
-from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import FileWrapper
 
 from . import files
@@ -57,11 +56,10 @@ def respond(name: str, facts: Facts, file: BinaryIO) -> Response:
         response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     if request.args.get("download", "0") not in ("", "0"):
         _set_attachment(response, name.rpartition("/")[2])
-    try:
-        response.make_conditional(request, accept_ranges=True, complete_length=facts.size)
-    except HTTPException:
+    response.make_conditional(request, accept_ranges=True, complete_length=facts.size)
+    if request.method == "HEAD" or response.status_code == 304:
+        # the body is not wanted, so its connection need not wait for the client
         response.close()
-        raise
     return response
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import unicodedata
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -17,6 +18,7 @@ from werkzeug.utils import secure_filename
 from . import config as configuration
 from . import names, serving, urls
 from .backends import BaseBackend, registry
+from .backends.memory import MemoryBackend
 from .backends.oldstyle import OldStyleBackend
 from .config import Config
 from .errors import (
@@ -387,6 +389,21 @@ class Storage:
         state = self._state
         own = state.config["serve"]
         return bool(state.app.config.get("FS_SERVE") if own is None else own)
+
+
+@contextmanager
+def in_memory(app: Flask, storages: Iterable[Storage]) -> Iterator[None]:
+    """Let storages keep their files in memory inside the block."""
+    states: dict[Storage, State] = app.extensions[_STATES]
+    before = {storage: states[storage] for storage in storages}
+    for storage, state in before.items():
+        backend = MemoryBackend(storage.name, Config(state.config))
+        storage._use(State(app, "memory", state.config, backend, backend))
+    try:
+        yield
+    finally:
+        for storage, state in before.items():
+            storage._use(state)
 
 
 def _directory(value: str | Callable[[], str] | None) -> str:

@@ -1,0 +1,543 @@
+"""Tests for the authors of backends, and memory in place of stores for the tests of apps.
+
+:class:`StorageConformance` needs pytest; :func:`memory_storages` does not.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from flask import Flask
+from fs.copy import copy_fs
+from fs.memoryfs import MemoryFS
+from werkzeug.datastructures import FileStorage
+
+from .errors import FileExists, FileNotFound, FSError, InvalidPath, UnauthorizedFileType
+from .signals import file_deleted, file_uploaded
+from .storage import Storage, in_memory
+
+__all__ = ["StorageConformance", "memory_storages"]
+
+
+@contextmanager
+def memory_storages(app: Flask, *storages: Storage) -> Iterator[None]:
+    """Keep the files of an app's storages in memory inside the block, empty at its start.
+
+    Extensions, URLs and all other settings stay as they are.
+
+    :param app: the app.
+    :param storages: only these; all that are configured on the app if none are given.
+    """
+    with in_memory(app, storages or tuple(app.extensions["fs"].values())):
+        yield
+
+
+class Broken(io.RawIOBase):
+    """A source that fails after so many bytes."""
+
+    def __init__(self, good: int) -> None:
+        super().__init__()
+        self._good = good
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        if self._good == 0:
+            raise RuntimeError("the source broke")
+        piece = b"x" * min(self._good, 65536 if size < 0 else size)
+        self._good -= len(piece)
+        return piece
+
+
+class Short(io.RawIOBase):
+    """A source whose reads give less than was asked for."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__()
+        self._file = io.BytesIO(content)
+        self._sizes = iter(range(1, len(content) + 2))
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        return self._file.read(next(self._sizes))
+
+
+def _raises(kind: type[BaseException]) -> AbstractContextManager[Any]:
+    import pytest
+
+    return pytest.raises(kind)
+
+
+BAD_NAMES = ("", ".", "/", "..", "../x", "a/../../x", "a/..", "..\\x", "a\0b", "a\r\nb", "a\x1fb", "x" * 5000)
+
+
+class StorageConformance:
+    """What every backend promises. Subclass it and define a pytest fixture ``storage``.
+
+    The fixture gives an empty :class:`~flask_pyfs.Storage` that takes all extensions (``fs.ALL``), configured on an app
+    whose context is active. Set the attributes below where a backend keeps less.
+    """
+
+    #: Whether one of several simultaneous first writers wins, and only one.
+    exclusive_create = True
+
+    #: Whether a name below a file, or a file in the place of a directory, is refused.
+    has_directories = True
+
+    #: What the checksum of ``b"content"`` may be.
+    checksums: tuple[str | None, ...] = (
+        "sha1:040f06fd774092478d450774f5ba30c5da78acc8",
+        "md5:9a0364b9e99bb480dd25e1f0284c8555",
+    )
+
+    # Reading and writing
+
+    def test_an_empty_storage(self, storage: Storage) -> None:
+        assert list(storage.list_files()) == []
+        assert not storage.exists("a.txt")
+        assert "a.txt" not in storage
+
+    def test_write_and_read(self, storage: Storage) -> None:
+        assert storage.write("a/b/c.bin", b"content") == "a/b/c.bin"
+        assert storage.read("a/b/c.bin") == b"content"
+        assert storage.exists("a/b/c.bin")
+        assert "a/b/c.bin" in storage
+        assert not storage.exists("a/b")
+
+    def test_kinds_of_content(self, storage: Storage) -> None:
+        contents: dict[str, tuple[Any, bytes]] = {
+            "text": ("ünïcode", "ünïcode".encode()),
+            "bytes": (b"bytes", b"bytes"),
+            "bytearray": (bytearray(b"array"), b"array"),
+            "memoryview": (memoryview(b"view"), b"view"),
+            "file": (io.BytesIO(b"file"), b"file"),
+            "textfile": (io.StringIO("tèxt"), "tèxt".encode()),
+            "upload": (FileStorage(io.BytesIO(b"upload")), b"upload"),
+            "empty": (b"", b""),
+        }
+        for name, (content, expected) in contents.items():
+            storage.write(name, content)
+            assert storage.read(name) == expected, name
+
+    def test_content_that_is_no_content(self, storage: Storage) -> None:
+        with _raises(TypeError):
+            storage.write("a", 42)
+        assert not storage.exists("a")
+
+    def test_a_file_is_stored_from_where_it_stands_and_left_open(self, storage: Storage) -> None:
+        file = io.BytesIO(b"0123456789")
+        file.seek(4)
+        storage.write("a", file)
+        assert storage.read("a") == b"456789"
+        assert not file.closed
+
+    def test_write_does_not_overwrite(self, storage: Storage) -> None:
+        storage.write("a", b"old")
+        with _raises(FileExists):
+            storage.write("a", b"new")
+        assert storage.read("a") == b"old"
+
+    def test_write_overwrites_when_asked_to(self, storage: Storage) -> None:
+        storage.write("a", b"the old content")
+        storage.write("a", b"new", overwrite=True)
+        assert storage.read("a") == b"new"
+
+    def test_reading_what_is_not_there(self, storage: Storage) -> None:
+        operations: tuple[Callable[[], object], ...] = (
+            lambda: storage.read("no"),
+            lambda: storage.read_chunks("no"),
+            lambda: storage.open("no"),
+            lambda: storage.open("no", "rb"),
+            lambda: storage.metadata("no"),
+            lambda: storage.copy("no", "other"),
+            lambda: storage.move("no", "other"),
+        )
+        for operation in operations:
+            with _raises(FileNotFound) as raised:
+                operation()
+            assert raised.value.path == "no"
+            assert raised.value.storage == storage.name
+        assert list(storage.list_files()) == []
+
+    def test_a_large_file(self, storage: Storage) -> None:
+        content = bytes(range(256)) * 4096 * 9 + b"end"
+        storage.write("large", io.BytesIO(content))
+        assert storage.read("large") == content
+        assert storage.metadata("large")["size"] == len(content)
+
+    def test_read_chunks(self, storage: Storage) -> None:
+        storage.write("a", b"0123456789")
+        assert list(storage.read_chunks("a", 4)) == [b"0123", b"4567", b"89"]
+        assert b"".join(storage.read_chunks("a")) == b"0123456789"
+
+    def test_chunks_that_are_dropped_unread(self, storage: Storage) -> None:
+        storage.write("a", b"0123456789")
+        for _ in range(20):
+            next(storage.read_chunks("a", 1))
+        assert storage.read("a") == b"0123456789"
+
+    # Open files
+
+    def test_open_text(self, storage: Storage) -> None:
+        with storage.open("a.txt", "w") as file:
+            file.write("première\nseconde\n")
+        assert storage.read("a.txt") == "première\nseconde\n".encode()
+        with storage.open("a.txt") as file:
+            assert file.readlines() == ["première\n", "seconde\n"]
+
+    def test_open_text_in_another_encoding(self, storage: Storage) -> None:
+        with storage.open("a.txt", "w", encoding="latin-1") as file:
+            file.write("é")
+        assert storage.read("a.txt") == b"\xe9"
+        with storage.open("a.txt", encoding="latin-1") as file:
+            assert file.read() == "é"
+
+    def test_open_seeks(self, storage: Storage) -> None:
+        storage.write("a", bytes(range(256)) * 1000)
+        with storage.open("a", "rb") as file:
+            assert file.seekable()
+            file.seek(-3, io.SEEK_END)
+            assert file.read() == b"\xfd\xfe\xff"
+            file.seek(256 * 500 + 7)
+            assert file.read(2) == b"\x07\x08"
+            assert file.tell() == 256 * 500 + 9
+
+    def test_written_is_seen_when_closed(self, storage: Storage) -> None:
+        storage.write("a", b"old")
+        with storage.open("a", "wb") as file:
+            file.write(b"new")
+            assert storage.read("a") == b"old"
+        assert storage.read("a") == b"new"
+
+    def test_an_exception_discards_what_was_written(self, storage: Storage) -> None:
+        storage.write("a", b"old")
+        for name in ("a", "b"):
+            for mode, content in (("w", "new"), ("wb", b"new"), ("a", "new")):
+                with _raises(RuntimeError), storage.open(name, mode) as file:
+                    file.write(content)
+                    raise RuntimeError
+        assert storage.read("a") == b"old"
+        assert list(storage.list_files()) == ["a"]
+
+    def test_a_file_that_is_never_closed_is_not_stored(self, storage: Storage) -> None:
+        for mode, content in (("w", "new"), ("wb", b"new")):
+            file = storage.open("a", mode)
+            file.write(content)
+            del file
+        assert list(storage.list_files()) == []
+
+    def test_open_exclusively(self, storage: Storage) -> None:
+        with storage.open("a", "xb") as file:
+            file.write(b"first")
+        with _raises(FileExists), storage.open("a", "xb") as file:
+            file.write(b"second")
+        assert storage.read("a") == b"first"
+
+    def test_append(self, storage: Storage) -> None:
+        with storage.open("log/a.txt", "a") as file:
+            file.write("one")
+        with storage.open("log/a.txt", "a") as file:
+            file.write("two")
+        assert storage.read("log/a.txt") == b"onetwo"
+
+    # Sources
+
+    def test_a_source_that_breaks(self, storage: Storage) -> None:
+        storage.write("old", b"old")
+        for good in (0, 1, 3_000_000):
+            with _raises(RuntimeError):
+                storage.write("new", Broken(good))
+            with _raises(RuntimeError):
+                storage.write("old", Broken(good), overwrite=True)
+            with _raises(RuntimeError):
+                storage.save(Broken(good), "deep/er/new.txt")
+        assert storage.read("old") == b"old"
+        assert list(storage.list_files()) == ["old"]
+
+    def test_a_source_with_short_reads(self, storage: Storage) -> None:
+        content = bytes(range(256)) * 40
+        storage.write("a", Short(content))
+        storage.save(Short(content), "b.bin")
+        assert storage.read("a") == storage.read("b.bin") == content
+
+    # Uploads
+
+    def test_save(self, storage: Storage) -> None:
+        upload = FileStorage(io.BytesIO(b"content"), filename="My Photo.JPG")
+        assert storage.save(upload) == "My_Photo.jpg"
+        assert storage.save(io.BytesIO(b"content"), "x.txt", prefix="some/where") == "some/where/x.txt"
+        assert storage.save(io.BytesIO(b"content"), "x.txt", prefix=lambda: "else") == "else/x.txt"
+        for name in ("My_Photo.jpg", "some/where/x.txt", "else/x.txt"):
+            assert storage.read(name) == b"content"
+        assert not upload.stream.closed
+
+    def test_save_does_not_overwrite(self, storage: Storage) -> None:
+        storage.save(io.BytesIO(b"old"), "a.txt")
+        with _raises(FileExists):
+            storage.save(io.BytesIO(b"new"), "a.txt")
+        assert storage.read("a.txt") == b"old"
+        storage.save(io.BytesIO(b"new"), "a.txt", overwrite=True)
+        assert storage.read("a.txt") == b"new"
+
+    def test_save_under_a_name_of_its_own(self, storage: Storage) -> None:
+        names = {storage.save(io.BytesIO(b"x"), "a.txt", unique=True) for _ in range(5)}
+        assert len(names) == 5
+        assert all(name.startswith("a-") and name.endswith(".txt") for name in names)
+        assert set(storage.list_files()) == names
+
+    def test_a_refused_type_is_not_stored(self, storage: Storage) -> None:
+        allowed, storage.extensions = storage.extensions, ["jpg"]
+        try:
+            with _raises(UnauthorizedFileType):
+                storage.save(io.BytesIO(b"x"), "a.txt")
+        finally:
+            storage.extensions = allowed
+        assert list(storage.list_files()) == []
+
+    def test_resolve_conflict(self, storage: Storage) -> None:
+        storage.write("d/a.txt", b"")
+        assert storage.resolve_conflict("d", "a.txt") == "a_1.txt"
+        storage.write("d/a_1.txt", b"")
+        assert storage.resolve_conflict("d", "a.txt") == "a_2.txt"
+
+    def test_one_writer_wins(self, storage: Storage) -> None:
+        results: list[int | FSError] = []
+        barrier = threading.Barrier(8)
+        # opened first, so that threads do not wait for each other there
+        storage.exists("a")
+
+        def write(number: int, state: Any = storage._state) -> None:
+            barrier.wait()
+            try:
+                with state.app.app_context():
+                    storage.write("a", bytes([number]) * 100_000)
+            except FSError as error:
+                results.append(error)
+            else:
+                results.append(number)
+
+        threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        winners = [result for result in results if isinstance(result, int)]
+        assert all(isinstance(result, (int, FileExists)) for result in results), results
+        assert winners
+        if self.exclusive_create:
+            assert len(winners) == 1
+        assert storage.read("a") in [bytes([number]) * 100_000 for number in winners]
+
+    # Copies, moves, deletions
+
+    def test_copy(self, storage: Storage) -> None:
+        storage.write("a.txt", b"content")
+        storage.copy("a.txt", "deep/er/b.txt")
+        assert storage.read("a.txt") == storage.read("deep/er/b.txt") == b"content"
+
+    def test_move(self, storage: Storage) -> None:
+        storage.write("a.txt", b"content")
+        storage.move("a.txt", "deep/er/b.txt")
+        assert list(storage.list_files()) == ["deep/er/b.txt"]
+        assert storage.read("deep/er/b.txt") == b"content"
+
+    def test_copy_and_move_do_not_overwrite(self, storage: Storage) -> None:
+        storage.write("a", b"a")
+        storage.write("b", b"b")
+        for operation in (storage.copy, storage.move):
+            with _raises(FileExists):
+                operation("a", "b")
+        assert storage.read("a") == b"a"
+        assert storage.read("b") == b"b"
+        storage.copy("a", "b", overwrite=True)
+        assert storage.read("b") == b"a"
+        storage.write("b", b"b", overwrite=True)
+        storage.move("a", "b", overwrite=True)
+        assert storage.read("b") == b"a"
+        assert list(storage.list_files()) == ["b"]
+
+    def test_copy_and_move_onto_itself(self, storage: Storage) -> None:
+        storage.write("a", b"content")
+        for overwrite in (False, True):
+            storage.copy("a", "a", overwrite=overwrite)
+            storage.move("a", "/a", overwrite=overwrite)
+        assert storage.read("a") == b"content"
+
+    def test_delete(self, storage: Storage) -> None:
+        names = {"a", "ab.txt", "a.txt", "b/a", "b/ab", "b/a.d/x", "ba/x", "b.txt"}
+        for name in names:
+            storage.write(name, b"x")
+        storage.delete("a")
+        assert set(storage.list_files()) == names - {"a"}
+        storage.delete("b")
+        assert set(storage.list_files()) == {"ab.txt", "a.txt", "ba/x", "b.txt"}
+        storage.delete("b")
+        storage.delete("not/there")
+        assert set(storage.list_files()) == {"ab.txt", "a.txt", "ba/x", "b.txt"}
+
+    # Directories
+
+    def test_a_directory_is_no_file(self, storage: Storage) -> None:
+        storage.write("d/a", b"x")
+        for operation in (storage.read, storage.open, storage.metadata):
+            with _raises(FileNotFound):
+                operation("d")
+        with _raises(FileNotFound):
+            storage.copy("d", "e")
+        assert list(storage.list_files()) == ["d/a"]
+
+    def test_files_and_directories_do_not_replace_each_other(self, storage: Storage) -> None:
+        if not self.has_directories:
+            return
+        storage.write("d/a", b"x")
+        for overwrite in (False, True):
+            with _raises(FSError):
+                storage.write("d", b"y", overwrite=overwrite)
+            with _raises(FSError):
+                storage.write("d/a/b", b"y", overwrite=overwrite)
+            with _raises(FSError):
+                storage.copy("d/a", "d", overwrite=overwrite)
+            with _raises(FSError):
+                storage.move("d/a", "d", overwrite=overwrite)
+        assert list(storage.list_files()) == ["d/a"]
+        assert storage.read("d/a") == b"x"
+
+    def test_list_files(self, storage: Storage) -> None:
+        names = {f"d{number % 7}/e/{number}.txt" for number in range(50)} | {"top.txt", "d1", "d1.txt"} - {"d1"}
+        for name in names:
+            storage.write(name, b"")
+        listing = storage.list_files()
+        assert next(listing) in names
+        assert set(storage.list_files()) == names
+        assert set(storage.list_files("d1")) == {name for name in names if name.startswith("d1")}
+        assert set(storage.list_files("d1/")) == {name for name in names if name.startswith("d1/")}
+        assert set(storage.list_files("d1/e/1")) == {name for name in names if name.startswith("d1/e/1")}
+        assert list(storage.list_files("none")) == []
+
+    # Names
+
+    def test_bad_names(self, storage: Storage) -> None:
+        storage.write("canary", b"x")
+        operations: tuple[Callable[[str], object], ...] = (
+            storage.exists,
+            storage.read,
+            storage.read_chunks,
+            storage.open,
+            lambda name: storage.open(name, "w"),
+            lambda name: storage.write(name, b"x", overwrite=True),
+            lambda name: storage.save(io.BytesIO(b"x"), name),
+            lambda name: storage.save(io.BytesIO(b"x"), "x", prefix=name if ".." in name or "\\" in name else "../.."),
+            storage.delete,
+            lambda name: storage.copy("canary", name),
+            lambda name: storage.copy(name, "other"),
+            lambda name: storage.move("canary", name),
+            lambda name: storage.move(name, "other"),
+            storage.metadata,
+            storage.url,
+        )
+        for name in BAD_NAMES:
+            for operation in operations:
+                with _raises(InvalidPath):
+                    operation(name)
+        assert list(storage.list_files()) == ["canary"]
+        assert storage.read("canary") == b"x"
+
+    def test_odd_names(self, storage: Storage) -> None:
+        names = {"with space.txt", "per%20cent", "q?u=e&r#y", "ünï/çödé.txt", "日本.txt", "a+b", "semi;colon", ".hidden"}
+        for name in names:
+            storage.write(name, name)
+        assert set(storage.list_files()) == names
+        for name in names:
+            assert storage.read(name) == name.encode()
+        for name in names:
+            storage.delete(name)
+        assert list(storage.list_files()) == []
+
+    def test_a_name_has_one_form(self, storage: Storage) -> None:
+        assert storage.write("/a//./e\u0301.txt", b"x") == "a/\xe9.txt"
+        assert storage.read("a/\xe9.txt") == b"x"
+        assert storage.exists("a/e\u0301.txt")
+
+    # What is known of a file
+
+    def test_metadata(self, storage: Storage) -> None:
+        before = datetime.now(timezone.utc) - timedelta(minutes=5)
+        storage.write("d/a.png", b"content")
+        metadata = storage.metadata("d/a.png")
+        assert metadata["filename"] == "a.png"
+        assert metadata["size"] == 7
+        assert metadata["mime"] == "image/png"
+        assert before < metadata["modified"] < before + timedelta(minutes=10)
+        assert metadata["checksum"] in self.checksums
+        assert metadata["url"].endswith("/d/a.png")
+
+    def test_signals(self, storage: Storage) -> None:
+        heard: list[tuple[str, str]] = []
+
+        def uploaded(sender: Storage, filename: str) -> None:
+            heard.append(("uploaded", filename))
+
+        def deleted(sender: Storage, filename: str) -> None:
+            heard.append(("deleted", filename))
+
+        with file_uploaded.connected_to(uploaded, storage), file_deleted.connected_to(deleted, storage):
+            storage.write("a", b"x")
+            storage.save(io.BytesIO(b"x"), "b.txt", prefix="p")
+            storage.delete("a")
+        assert heard == [("uploaded", "a"), ("uploaded", "p/b.txt"), ("deleted", "a")]
+
+    # HTTP
+
+    def test_serving(self, storage: Storage) -> None:
+        app = storage._state.app
+        storage.write("d/a.txt", bytes(range(100)))
+        client = app.test_client()
+        url = f"{app.config['FS_PREFIX'] or ''}/{storage.name}/d/a.txt"
+
+        def get(url: str, method: str = "GET", **headers: str) -> Any:
+            names = {name.replace("_", "-"): value for name, value in headers.items()}
+            return client.open(url, method=method, headers=names, buffered=True)
+
+        response = get(url)
+        assert response.status_code == 200
+        assert response.data == bytes(range(100))
+        assert response.content_type == "text/plain; charset=utf-8"
+        assert response.content_length == 100
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        head = get(url, "HEAD")
+        assert (head.status_code, head.data, head.content_length) == (200, b"", 100)
+        part = get(url, Range="bytes=10-19")
+        assert (part.status_code, part.data) == (206, bytes(range(10, 20)))
+        assert part.headers["Content-Range"] == "bytes 10-19/100"
+        assert get(url, Range="bytes=-3").data == bytes([97, 98, 99])
+        assert get(url, Range="bytes=100-").status_code == 416
+        if "ETag" in response.headers:
+            assert get(url, If_None_Match=response.headers["ETag"]).status_code == 304
+        assert get(url + "x").status_code == 404
+        assert get(url.rpartition("/")[0]).status_code == 404
+
+    # The standard handle
+
+    def test_the_standard_handle(self, storage: Storage) -> None:
+        storage.write("d/a.txt", b"content")
+        handle = storage.fs
+        assert handle.readbytes("d/a.txt") == b"content"
+        assert list(handle.walk.files()) == ["/d/a.txt"]
+        assert handle.isdir("d")
+        handle.makedirs("e/f")
+        handle.writetext("e/f/b.txt", "other")
+        assert storage.read("e/f/b.txt") == b"other"
+        other = MemoryFS()
+        copy_fs(handle, other)
+        assert sorted(other.walk.files()) == ["/d/a.txt", "/e/f/b.txt"]
+        storage.delete("d")
+        copy_fs(other, handle)
+        assert storage.read("d/a.txt") == b"content"
