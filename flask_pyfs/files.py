@@ -102,6 +102,11 @@ def has_extension(extensions: Container[str], ext: str) -> bool:
     return wanted in extensions
 
 
+def is_empty(extensions: Container[str]) -> bool:
+    """Whether a set of extensions certainly holds none."""
+    return isinstance(extensions, DisallowAll) or (isinstance(extensions, Collection) and not extensions)
+
+
 def denied_part(basename: str, denied: Collection[str]) -> str | None:
     """Return the dotted part of a name that a set of refused extensions holds, or None.
 

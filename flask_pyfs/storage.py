@@ -4,52 +4,31 @@ from __future__ import annotations
 
 import os
 import secrets
-import unicodedata
-from collections.abc import Callable, Container, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterator
 from typing import IO, Any
 
-from flask import Flask, Response, abort, current_app, has_app_context
+from flask import Flask, Response, abort
 from fs.base import FS
 from werkzeug.datastructures import FileStorage
-from werkzeug.utils import secure_filename
 
 from . import config as configuration
 from . import names, serving, urls
-from .backends import BaseBackend, registry
-from .backends.memory import MemoryBackend
-from .backends.oldstyle import OldStyleBackend
+from .backends import registry
 from .config import Config
 from .errors import (
-    ConfigurationError,
     FileNotFound,
     InvalidPath,
     OperationNotSupported,
     UnauthorizedFileType,
     UploadNotAllowed,
 )
-from .files import DEFAULTS, DisallowAll, denied_part, extension, has_extension, lower_extension
+from .files import DEFAULTS, denied_part, extension, has_extension, is_empty
 from .filesystems.store import CHUNK_SIZE
 from .signals import before_display, file_deleted, file_uploaded
+from .state import State, find
+from .uploads import client_name
 
 __all__ = ["Config", "Storage"]
-
-_STATES = "flask_pyfs"
-
-#: A client's name is cut to so many bytes; file systems take 255.
-_LONGEST_CLIENT_NAME = 200
-
-
-@dataclass
-class State:
-    """What one app configured for one storage."""
-
-    app: Flask
-    backend_name: str
-    config: Config
-    backend: Any
-    operations: BaseBackend | OldStyleBackend
 
 
 class Storage:
@@ -79,7 +58,7 @@ class Storage:
         self.extensions = extensions
         self.upload_to = upload_to
         self.overwrite = overwrite
-        self._last: State | None = None
+        self.last_state: State | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
@@ -104,25 +83,11 @@ class Storage:
             app.config, self.name, backend_name, registry.options_of(backend_class), registry.all_options
         )
         backend, operations = registry.build(backend_name, backend_class, self.name, config)
-        self._use(State(app, backend_name, config, backend, operations))
-
-    def _use(self, state: State) -> None:
-        state.app.extensions.setdefault(_STATES, {})[self] = state
-        self._last = state
+        State(app, backend_name, config, backend, operations).attach(self)
 
     @property
     def _state(self) -> State:
-        if not has_app_context():
-            if self._last is None:
-                raise ConfigurationError(f"storage {self.name!r} is not configured: call init_app", storage=self.name)
-            return self._last
-        state: State | None = current_app.extensions.get(_STATES, {}).get(self)
-        if state is None:
-            raise ConfigurationError(
-                f"storage {self.name!r} is not configured on the app {current_app.name!r}: call init_app",
-                storage=self.name,
-            )
-        return state
+        return find(self)
 
     @property
     def backend(self) -> Any:
@@ -265,10 +230,14 @@ class Storage:
         :raises FileExists: where the name is taken.
         """
         if not filename and isinstance(file_or_wfs, FileStorage):
-            filename = _client_name(file_or_wfs.filename or "")
+            filename = client_name(file_or_wfs.filename or "")
         if not filename:
             raise InvalidPath("a filename is required", storage=self.name)
-        self._refuse_closed()
+        if is_empty(self.extensions) and is_empty(self.config["allow"]):
+            raise UploadNotAllowed(
+                f"storage {self.name!r} takes no uploads; {self.name.upper()}_FS_ALLOW would name extensions",
+                storage=self.name,
+            )
         folder, _, basename = names.normalize(filename).rpartition("/")
         if not self.file_allowed(file_or_wfs, basename):
             raise UnauthorizedFileType(
@@ -360,16 +329,6 @@ class Storage:
             return False
         return has_extension(self.extensions, ext) or has_extension(config["allow"], ext)
 
-    def _refuse_closed(self) -> None:
-        allow = self.config["allow"]
-        if (isinstance(self.extensions, DisallowAll) or self.extensions in ((), [])) and (
-            isinstance(allow, DisallowAll) or allow in ((), [])
-        ):
-            raise UploadNotAllowed(
-                f"storage {self.name!r} takes no uploads; {self.name.upper()}_FS_ALLOW would name extensions",
-                storage=self.name,
-            )
-
     # Serving
 
     def serve(self, filename: str) -> Response:
@@ -391,35 +350,5 @@ class Storage:
         return bool(state.app.config.get("FS_SERVE") if own is None else own)
 
 
-@contextmanager
-def in_memory(app: Flask, storages: Iterable[Storage]) -> Iterator[None]:
-    """Let storages keep their files in memory inside the block."""
-    states: dict[Storage, State] = app.extensions[_STATES]
-    before = {storage: states[storage] for storage in storages}
-    for storage, state in before.items():
-        backend = MemoryBackend(storage.name, Config(state.config))
-        storage._use(State(app, "memory", state.config, backend, backend))
-    try:
-        yield
-    finally:
-        for storage, state in before.items():
-            storage._use(state)
-
-
 def _directory(value: str | Callable[[], str] | None) -> str:
     return (value() if callable(value) else value) or ""
-
-
-def _client_name(filename: str) -> str:
-    safe = secure_filename(filename)
-    if any(character.isalnum() and not _ascii(character) for character in filename):
-        # secure_filename would drop the letters of other scripts
-        base = unicodedata.normalize("NFC", filename).replace("\\", "/").rpartition("/")[2]
-        safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in "_".join(base.split())).strip("._")
-    stem, ext = os.path.splitext(lower_extension(safe))
-    room = _LONGEST_CLIENT_NAME - len(ext.encode())
-    return stem.encode()[: max(room, 0)].decode(errors="ignore") + ext
-
-
-def _ascii(character: str) -> bytes:
-    return unicodedata.normalize("NFKD", character).encode("ascii", "ignore")

@@ -19,7 +19,8 @@ from werkzeug.datastructures import FileStorage
 
 from .errors import FileExists, FileNotFound, FSError, InvalidPath, UnauthorizedFileType
 from .signals import file_deleted, file_uploaded
-from .storage import Storage, in_memory
+from .state import find, in_memory
+from .storage import Storage
 
 __all__ = ["StorageConformance", "memory_storages"]
 
@@ -314,10 +315,12 @@ class StorageConformance:
         # opened first, so that threads do not wait for each other there
         storage.exists("a")
 
-        def write(number: int, state: Any = storage._state) -> None:
+        app = find(storage).app
+
+        def write(number: int) -> None:
             barrier.wait()
             try:
-                with state.app.app_context():
+                with app.app_context():
                     storage.write("a", bytes([number]) * 100_000)
             except FSError as error:
                 results.append(error)
@@ -451,7 +454,16 @@ class StorageConformance:
         assert storage.read("canary") == b"x"
 
     def test_odd_names(self, storage: Storage) -> None:
-        names = {"with space.txt", "per%20cent", "q?u=e&r#y", "ünï/çödé.txt", "日本.txt", "a+b", "semi;colon", ".hidden"}
+        names = {
+            "with space.txt",
+            "per%20cent",
+            "q?u=e&r#y",
+            "ünï/çödé.txt",
+            "日本.txt",
+            "a+b",
+            "semi;colon",
+            ".hidden",
+        }
         for name in names:
             storage.write(name, name)
         assert set(storage.list_files()) == names
@@ -497,7 +509,7 @@ class StorageConformance:
     # HTTP
 
     def test_serving(self, storage: Storage) -> None:
-        app = storage._state.app
+        app = find(storage).app
         storage.write("d/a.txt", bytes(range(100)))
         client = app.test_client()
         url = f"{app.config['FS_PREFIX'] or ''}/{storage.name}/d/a.txt"
