@@ -5,13 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from .filesystems.store import Readable
+from .filesystems.streams import Result, WrappedFile
 
 __all__ = ["Chunks", "Source", "StorageFile"]
-
-Guard = Callable[[], AbstractContextManager[None]]
 
 
 class Source:
@@ -53,82 +52,27 @@ class _View:
         return piece
 
 
-class StorageFile(io.BufferedIOBase):
+class StorageFile(WrappedFile):
     """A binary file of a storage. What its filesystem raises becomes an error of this package.
 
     :param file: the file of a filesystem.
     :param guard: returns the context that translates errors.
     """
 
-    def __init__(self, file: BinaryIO, guard: Guard) -> None:
-        super().__init__()
-        self._file = file
+    def __init__(self, file: BinaryIO, guard: Callable[[], AbstractContextManager[None]]) -> None:
+        super().__init__(file)
         self._guard = guard
 
-    @property
-    def mode(self) -> str:
-        return getattr(self._file, "mode", "rb")
-
-    def readable(self) -> bool:
-        return self._file.readable()
-
-    def writable(self) -> bool:
-        return self._file.writable()
-
-    def seekable(self) -> bool:
-        return self._file.seekable()
-
-    def fileno(self) -> int:
-        return self._file.fileno()
-
-    def read(self, size: int | None = -1) -> bytes:
+    def _call(self, operation: Callable[..., Result], *arguments: Any) -> Result:
         with self._guard():
-            return self._file.read(-1 if size is None else size)
-
-    def read1(self, size: int = -1) -> bytes:
-        return self.read(io.DEFAULT_BUFFER_SIZE if size < 0 else size)
-
-    def readinto(self, buffer: Any) -> int:
-        with self._guard():
-            return cast(int, cast(Any, self._file).readinto(buffer))
-
-    def readline(self, size: int | None = -1) -> bytes:
-        with self._guard():
-            return self._file.readline(-1 if size is None else size)
-
-    def write(self, data: Any) -> int:
-        with self._guard():
-            return self._file.write(data)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        with self._guard():
-            return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def truncate(self, size: int | None = None) -> int:
-        with self._guard():
-            return self._file.truncate(size)
-
-    def flush(self) -> None:
-        if not self._file.closed:
-            with self._guard():
-                self._file.flush()
-
-    def close(self) -> None:
-        """Close the file; one that was written gets its name now."""
-        if not self.closed:
-            try:
-                with self._guard():
-                    self._file.close()
-            finally:
-                super().close()
+            return operation(*arguments)
 
     def discard(self) -> None:
         """Close the file; one that was written is forgotten."""
-        getattr(self._file, "discard", self._file.close)()
-        super().close()
+        try:
+            self._call(getattr(self._file, "discard", self._file.close))
+        finally:
+            super().close()
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
         if kind is None:

@@ -1,3 +1,5 @@
+import socket
+
 import flask
 import pytest
 
@@ -19,3 +21,11 @@ def app(tmp_path):
     app = flask.Flask("tests", instance_path=str(tmp_path / "instance"))
     app.config.update(FS_ROOT=str(tmp_path / "root"), FS_SERVE=True, SECRET_KEY="secret")
     return app
+
+
+@pytest.fixture
+def unused_port():
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        yield server.getsockname()[1]

@@ -16,7 +16,7 @@ from fs.wrapfs import WrapFS
 
 from ..names import RESERVED
 from .store import Facts, StoreFS, copy_stream, is_reserved
-from .streams import PendingFile
+from .streams import PendingFile, WholeFile
 
 __all__ = ["GenericStore", "as_store"]
 
@@ -55,11 +55,14 @@ class GenericStore(WrapFS[FS], StoreFS):
                 self._filesystem.remove(temporary)
 
         file = self._filesystem.openbin(temporary, "w")
+        # FTPFS makes a file only when something is written to it
+        file.write(b"")
         return cast(BinaryIO, PendingFile(file, "wb", publish, discard))
 
     def fetch(self, path: str) -> tuple[Facts, BinaryIO]:
         facts = self.facts(path)
-        return facts, self._filesystem.openbin(path, "r")
+        file = self._filesystem.openbin(path, "r")
+        return facts, cast(BinaryIO, WholeFile(file, facts.size))
 
     def facts(self, path: str, *, checksum: bool = False) -> Facts:
         info = self._filesystem.getinfo(path, ["details"])
@@ -146,7 +149,7 @@ class GenericStore(WrapFS[FS], StoreFS):
 
     def _sha1(self, path: str) -> str:
         digest = hashlib.sha1(usedforsecurity=False)
-        with self._filesystem.openbin(path, "r") as file:
+        with self.fetch(path)[1] as file:
             copy_stream(file, _Digest(digest))
         return f"sha1:{digest.hexdigest()}"
 

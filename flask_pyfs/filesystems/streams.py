@@ -1,4 +1,4 @@
-"""Files being written that appear when they are complete."""
+"""Files that keep a promise which the file below them does not."""
 
 from __future__ import annotations
 
@@ -6,12 +6,114 @@ import io
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
-__all__ = ["PendingFile", "PendingText"]
+from fs.errors import RemoteConnectionError
+
+__all__ = ["PendingFile", "PendingText", "WholeFile", "WrappedFile"]
+
+Result = TypeVar("Result")
 
 
-class PendingFile(io.BufferedIOBase):
+class WrappedFile(io.BufferedIOBase):
+    """A binary file over another. Every operation on that one goes through :meth:`_call`.
+
+    :param file: the file below.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = file
+
+    def _call(self, operation: Callable[..., Result], *arguments: Any) -> Result:
+        return operation(*arguments)
+
+    @property
+    def mode(self) -> str:
+        return getattr(self._file, "mode", "rb")
+
+    def readable(self) -> bool:
+        return self._file.readable()
+
+    def writable(self) -> bool:
+        return self._file.writable()
+
+    def seekable(self) -> bool:
+        return self._file.seekable()
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def read(self, size: int | None = -1) -> bytes:
+        return self._call(self._file.read, -1 if size is None else size)
+
+    def read1(self, size: int = -1) -> bytes:
+        return self.read(io.DEFAULT_BUFFER_SIZE if size < 0 else size)
+
+    def readinto(self, buffer: Any) -> int:
+        return cast(int, self._call(cast(Any, self._file).readinto, buffer))
+
+    def readline(self, size: int | None = -1) -> bytes:
+        return self._call(self._file.readline, -1 if size is None else size)
+
+    def write(self, data: Any) -> int:
+        return self._call(self._file.write, data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._call(self._file.seek, offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def truncate(self, size: int | None = None) -> int:
+        return self._call(self._file.truncate, size)
+
+    def flush(self) -> None:
+        if not self._file.closed:
+            self._call(self._file.flush)
+
+    def close(self) -> None:
+        if not self.closed:
+            try:
+                self._call(self._file.close)
+            finally:
+                super().close()
+
+
+class WholeFile(WrappedFile):
+    """A file being read whose end is an error unless all its bytes came: FTPFS takes a lost connection for the end.
+
+    :param file: the file below.
+    :param size: how many bytes it has.
+    """
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        super().__init__(file)
+        self._size = size
+
+    def read(self, size: int | None = -1) -> bytes:
+        content = super().read(size)
+        self._check(len(content), size)
+        return content
+
+    def readinto(self, buffer: Any) -> int:
+        count = super().readinto(buffer)
+        self._check(count, len(buffer))
+        return count
+
+    def readline(self, size: int | None = -1) -> bytes:
+        line = super().readline(size)
+        if not line.endswith(b"\n"):
+            self._check(len(line), size)
+        return line
+
+    def _check(self, got: int, wanted: int | None) -> None:
+        at_end = wanted is None or wanted < 0 or (got == 0 and wanted > 0)
+        if at_end and self.tell() < self._size:
+            raise RemoteConnectionError(msg=f"the file ended after {self.tell()} of {self._size} bytes")
+
+
+class PendingFile(WrappedFile):
     """A file being written: closing it publishes it, an exception inside ``with`` or dropping it discards it.
 
     :param file: the unfinished file.
@@ -21,58 +123,23 @@ class PendingFile(io.BufferedIOBase):
     """
 
     def __init__(self, file: BinaryIO, mode: str, publish: Callable[[], None], discard: Callable[[], None]) -> None:
-        super().__init__()
-        self._file = file
+        super().__init__(file)
         self._publish = publish
         self._discard = discard
         self._owner = os.getpid()
-        self._ended = False
         self._failed = False
-        self.mode = mode
+        self._opened = mode
 
-    def read(self, size: int | None = -1) -> bytes:
-        return self._file.read(-1 if size is None else size)
-
-    def readline(self, size: int | None = -1) -> bytes:
-        return self._file.readline(-1 if size is None else size)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def truncate(self, size: int | None = None) -> int:
-        return self._file.truncate(size)
+    @property
+    def mode(self) -> str:
+        return self._opened
 
     def write(self, data: Any) -> int:
         try:
-            return self._file.write(data)
+            return super().write(data)
         except BaseException:
             self._failed = True
             raise
-
-    def readinto(self, buffer: Any) -> int:
-        return cast(int, cast(Any, self._file).readinto(buffer))
-
-    def read1(self, size: int = -1) -> bytes:
-        return self._file.read(size)
-
-    def readable(self) -> bool:
-        return self._file.readable()
-
-    def writable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return self._file.seekable()
-
-    def fileno(self) -> int:
-        return self._file.fileno()
-
-    def flush(self) -> None:
-        if not self._ended:
-            self._file.flush()
 
     def close(self) -> None:
         """Publish the file.
@@ -80,7 +147,7 @@ class PendingFile(io.BufferedIOBase):
         :raises fs.errors.FileExists: for a new file whose name was taken in the meantime.
         :raises OSError: where a write had failed; nothing is published then.
         """
-        if self._ended:
+        if self.closed:
             return
         try:
             if self._failed:
@@ -90,20 +157,20 @@ class PendingFile(io.BufferedIOBase):
         except BaseException:
             self.discard()
             raise
-        self._ended = True
         super().close()
 
     def discard(self) -> None:
         """Close the file and remove what was written; its name is as it was."""
-        if self._ended:
+        if self.closed:
             return
-        self._ended = True
-        super().close()
-        with suppress(OSError):
-            self._file.close()
-        # a forked child that drops its copy must not remove the parent's
-        if os.getpid() == self._owner:
-            self._discard()
+        try:
+            with suppress(OSError):
+                self._file.close()
+            # a forked child that drops its copy must not remove the parent's
+            if os.getpid() == self._owner:
+                self._discard()
+        finally:
+            super().close()
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
         if kind is None:
@@ -112,7 +179,7 @@ class PendingFile(io.BufferedIOBase):
             self.discard()
 
     def __del__(self) -> None:
-        if hasattr(self, "_ended"):
+        if hasattr(self, "_owner"):
             self.discard()
 
 
