@@ -134,8 +134,12 @@ class BaseBackend:
         content_type = files.mime(path, self.DEFAULT_MIME)
         file = StorageFile(self.store.open_write(path, overwrite=kind != "x", content_type=content_type), guard)
         if kind == "a":
-            with suppress(ResourceNotFound), self.store.fetch(path)[1] as old:
-                copy_stream(old, file)
+            try:
+                with suppress(ResourceNotFound), self.store.fetch(path)[1] as old:
+                    copy_stream(old, file)
+            except BaseException:
+                file.discard()
+                raise
         return file
 
     def read(self, filename: str) -> bytes:
