@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from .errors import ConfigurationError
 
-__all__ = ["COMMON", "Config", "Option", "backend_name", "resolve", "with_defaults"]
+__all__ = ["COMMON", "Config", "Option", "backend_name", "resolve", "serves", "storage_key", "with_defaults"]
 
 DEFAULT_BACKEND = "local"
 
@@ -140,12 +140,14 @@ class Option:
             raise ValueError(f"{self.name}: an option's type is one of {', '.join(_CONVERTERS)}, not {self.type!r}")
 
 
+_SERVE = Option("SERVE", "bool", levels=(1, 2))
+
 #: What every storage may set, whatever its backend.
 COMMON: tuple[Option, ...] = (
     Option("BACKEND", default=DEFAULT_BACKEND),
     Option("URL", named=True),
     Option("PREFIX", default="", levels=(1, 2)),
-    Option("SERVE", "bool", levels=(1, 2)),
+    _SERVE,
     Option("ALLOW", "extensions", default=()),
     Option("DENY", "list", default=()),
 )
@@ -188,9 +190,22 @@ class Config(dict[str, Any]):
     __str__ = __repr__
 
 
+def storage_key(storage: str, key: str) -> str:
+    """Return the name of a setting at the storage's own level, as the environment can hold it."""
+    return f"{re.sub('[-.]', '_', storage.upper())}_FS_{key}"
+
+
 def _storage_prefixes(storage: str) -> tuple[str, ...]:
-    upper = storage.upper()
-    return tuple(dict.fromkeys((f"{upper}_FS_", f"{re.sub('[-.]', '_', upper)}_FS_")))
+    return tuple(dict.fromkeys((f"{storage.upper()}_FS_", storage_key(storage, ""))))
+
+
+def serves(settings: Mapping[str, Any]) -> bool:
+    """Whether an app's ``FS_SERVE`` is on.
+
+    :raises ConfigurationError: where it is neither true nor false.
+    """
+    value = settings.get("FS_SERVE")
+    return False if value is None else bool(_convert(_SERVE, "FS_SERVE", value, None))
 
 
 def backend_name(settings: Mapping[str, Any], storage: str) -> str:
@@ -275,7 +290,7 @@ def _value(settings: Mapping[str, Any], option: Option, prefixes: Iterable[tuple
     return option.default
 
 
-def _convert(option: Option, key: str, value: Any, storage: str) -> Any:
+def _convert(option: Option, key: str, value: Any, storage: str | None) -> Any:
     try:
         return _CONVERTERS[option.type](value)
     except (ValueError, TypeError) as error:

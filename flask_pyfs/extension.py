@@ -6,9 +6,10 @@ import os
 
 from flask import Flask, current_app
 
-from .config import DEFAULT_BACKEND
+from .config import DEFAULT_BACKEND, serves
 from .serving import make_blueprint
 from .storage import Storage
+from .urls import ENDPOINT
 
 __all__ = ["by_name", "init_app"]
 
@@ -33,8 +34,10 @@ def init_app(app: Flask, *storages: Storage) -> None:
     for storage in storages:
         storage.configure(app)
         configured[storage.name] = storage
-    if "fs" not in app.blueprints:
-        app.register_blueprint(make_blueprint(), url_prefix=app.config["FS_PREFIX"])
+    serves(app.config)
+    if ENDPOINT not in app.view_functions:
+        prefix = (app.config["FS_PREFIX"] or "").strip("/")
+        app.register_blueprint(make_blueprint(), url_prefix=f"/{prefix}" if prefix else None)
 
 
 def by_name(name: str) -> Storage | None:

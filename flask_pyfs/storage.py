@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Container, Iterator
 from typing import IO, Any
@@ -14,8 +15,9 @@ from werkzeug.datastructures import FileStorage
 from . import config as configuration
 from . import names, serving, urls
 from .backends import registry
-from .config import Config
+from .config import Config, storage_key
 from .errors import (
+    ConfigurationError,
     FileNotFound,
     InvalidPath,
     OperationNotSupported,
@@ -45,6 +47,7 @@ class Storage:
     :param extensions: the extensions that may be uploaded; see :mod:`flask_pyfs.files`.
     :param upload_to: the directory that ``save`` puts in front, or a callable that returns it.
     :param overwrite: whether ``save`` and ``write`` may replace files unless told otherwise.
+    :raises ConfigurationError: for a name that could not stand in a URL and a directory.
     """
 
     def __init__(
@@ -54,6 +57,8 @@ class Storage:
         upload_to: str | Callable[[], str] | None = None,
         overwrite: bool = False,
     ) -> None:
+        if not re.fullmatch(r"\w[\w.-]*", name):
+            raise ConfigurationError(f"a storage's name is made of letters, digits, '_', '-' and '.', not {name!r}")
         self.name = name
         self.extensions = extensions
         self.upload_to = upload_to
@@ -235,7 +240,7 @@ class Storage:
             raise InvalidPath("a filename is required", storage=self.name)
         if is_empty(self.extensions) and is_empty(self.config["allow"]):
             raise UploadNotAllowed(
-                f"storage {self.name!r} takes no uploads; {self.name.upper()}_FS_ALLOW would name extensions",
+                f"storage {self.name!r} takes no uploads; {storage_key(self.name, 'ALLOW')} would name some",
                 storage=self.name,
             )
         folder, _, basename = names.normalize(filename).rpartition("/")
@@ -347,7 +352,7 @@ class Storage:
         """Whether the app's route serves the files: ``FS_SERVE``, or SERVE at a level nearer to the storage."""
         state = self._state
         own = state.config["serve"]
-        return bool(state.app.config.get("FS_SERVE") if own is None else own)
+        return configuration.serves(state.app.config) if own is None else bool(own)
 
 
 def _directory(value: str | Callable[[], str] | None) -> str:

@@ -240,3 +240,27 @@ def test_a_store_that_fails_is_not_a_missing_file(app, monkeypatch):
 
     monkeypatch.setattr(type(storage.backend.store), "fetch", fail)
     assert app.test_client().get("/files/a.txt").status_code == 500
+
+
+@pytest.mark.parametrize("prefix", ["media", "/media", "/media/", "media/"])
+def test_the_slashes_of_the_prefix_do_not_matter(app, prefix):
+    app.config["FS_PREFIX"] = prefix
+    storage = fs.Storage("files")
+    fs.init_app(app, storage)
+    storage.write("a.txt", "x")
+    assert app.test_client().get("/media/files/a.txt", buffered=True).data == b"x"
+
+
+@pytest.mark.parametrize(("value", "status"), [("true", 200), ("1", 200), ("false", 404), ("no", 404)])
+def test_fs_serve_from_the_environment(app, value, status):
+    app.config["FS_SERVE"] = value
+    storage = fs.Storage("files")
+    fs.init_app(app, storage)
+    storage.write("a.txt", "x")
+    assert app.test_client().get("/files/a.txt", buffered=True).status_code == status
+
+
+def test_fs_serve_is_true_or_false(app):
+    app.config["FS_SERVE"] = "perhaps"
+    with pytest.raises(fs.ConfigurationError, match="FS_SERVE"):
+        fs.init_app(app)

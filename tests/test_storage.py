@@ -337,3 +337,9 @@ def test_memory_storages(tmp_path):
         with pytest.raises(RuntimeError), memory_storages(app):
             raise RuntimeError
         assert files.backend_name == "local"
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../up", "a/b", "a b", "-a", "a\n", "é/è"])
+def test_names_that_a_storage_cannot_have(name):
+    with pytest.raises(fs.ConfigurationError):
+        fs.Storage(name)

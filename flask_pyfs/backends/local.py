@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..config import Config, Option
+from ..config import Config, Option, storage_key
 from ..errors import ConfigurationError
 from ..filesystems.local import LocalFS
 from . import BaseBackend
@@ -60,6 +60,6 @@ def _require_writable(directory: str, storage: str) -> None:
         return
     raise ConfigurationError(
         f"storage {storage!r} cannot keep files in {directory!r}: {problem}. "
-        f"Set {storage.upper()}_FS_ROOT, FS_LOCAL_ROOT or FS_ROOT to a directory that this process may write to",
+        f"Set {storage_key(storage, 'ROOT')}, FS_LOCAL_ROOT or FS_ROOT to a directory that this process may write to",
         storage=storage,
     )
