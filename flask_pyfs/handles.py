@@ -36,10 +36,13 @@ class Source:
 
     def read(self, size: int = -1) -> Any:
         try:
-            return self._file.read(size)
+            piece = self._file.read(size)
+            if piece is None:
+                raise BlockingIOError("the source has nothing to read yet, and what it has later would be lost")
         except Exception as error:
             self.error = error
             raise
+        return piece
 
 
 class _View:
@@ -65,7 +68,7 @@ class StorageFile(WrappedFile):
 
     def _call(self, operation: Callable[..., Result], *arguments: Any) -> Result:
         with self._guard():
-            return operation(*arguments)
+            return super()._call(operation, *arguments)
 
     def discard(self) -> None:
         """Close the file; one that was written is forgotten."""

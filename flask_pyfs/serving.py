@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from typing import Any, BinaryIO
 from urllib.parse import quote
@@ -56,7 +57,13 @@ def respond(name: str, facts: Facts, file: BinaryIO) -> Response:
         response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     if request.args.get("download", "0") not in ("", "0"):
         _set_attachment(response, name.rpartition("/")[2])
-    response.make_conditional(request, accept_ranges=True, complete_length=facts.size)
+    environ = dict(request.environ)
+    if "," in environ.get("HTTP_RANGE", ""):
+        # several ranges may be answered with the whole (RFC 9110, section 14.2)
+        del environ["HTTP_RANGE"]
+    response.make_conditional(environ, accept_ranges=True, complete_length=facts.size)
+    if response.status_code == 412:
+        abort(412)
     if request.method == "HEAD" or response.status_code == 304:
         # the body is not wanted, so its connection need not wait for the client
         response.close()
@@ -75,7 +82,11 @@ def _set_cache_control(response: Response, name: str) -> None:
 def _set_attachment(response: Response, basename: str) -> None:
     # RFC 6266, section 4.3, with the encoding of RFC 8187
     plain = unicodedata.normalize("NFKD", basename).encode("ascii", "ignore").decode()
-    parameters = {"filename": plain or "download"}
+    stem, ext = os.path.splitext(plain)
+    if stem.startswith(".") and not ext and not basename.startswith("."):
+        # nothing of the name but its extension is ASCII
+        stem, ext = "", stem
+    parameters = {"filename": (stem or "download") + ext}
     if plain != basename:
         parameters["filename*"] = f"UTF-8''{quote(basename, safe='')}"
     response.headers.set("Content-Disposition", "attachment", **parameters)

@@ -113,6 +113,10 @@ def test_validators(storage, get):
     unchanged = get("/files/a.txt", If_None_Match=first.headers["ETag"])
     assert (unchanged.status_code, unchanged.data) == (304, b"")
     assert get("/files/a.txt", If_Modified_Since=first.headers["Last-Modified"]).status_code == 304
+    assert get("/files/a.txt", If_Match=first.headers["ETag"]).data == b"one"
+    failed = get("/files/a.txt", If_Match='"other"')
+    assert failed.status_code == 412
+    assert b"one" not in failed.data
     storage.write("a.txt", "two", overwrite=True)
     second = get("/files/a.txt", If_None_Match=first.headers["ETag"])
     assert (second.status_code, second.data) == (200, b"two")
@@ -133,6 +137,7 @@ def test_ranges(storage, get):
         assert response.content_length == len(content)
         assert get("/files/a.txt", Range=wanted, If_Range=etag).data == content
         assert get("/files/a.txt", Range=wanted, If_Range='"other"').data == b"0123456789"
+    assert get("/files/a.txt", Range="bytes=0-1,4-5").data == b"0123456789"
     refused = get("/files/a.txt", Range="bytes=10-")
     assert refused.status_code == 416
     assert refused.headers["Content-Range"] == "bytes */10"
@@ -150,7 +155,7 @@ def test_an_empty_file(storage, get):
         ("a.txt", "attachment; filename=a.txt"),
         ("d/b.txt", "attachment; filename=b.txt"),
         ("é.txt", "attachment; filename=e.txt; filename*=UTF-8''%C3%A9.txt"),
-        ("日本.txt", "attachment; filename=.txt; filename*=UTF-8''%E6%97%A5%E6%9C%AC.txt"),
+        ("日本.txt", "attachment; filename=download.txt; filename*=UTF-8''%E6%97%A5%E6%9C%AC.txt"),
         ('q".txt', 'attachment; filename="q\\".txt"'),
         ("a b.txt", 'attachment; filename="a b.txt"'),
     ],

@@ -234,6 +234,10 @@ class BaseBackend:
             file.close()
             raise
 
+    def as_binary(self, content: Any, encoding: str = "utf-8") -> Any:
+        """Return text as bytes and anything else as it is, for backends that were written for Flask-FS."""
+        return content.encode(encoding) if isinstance(content, str) else content
+
     def _path(self, filename: str) -> str:
         return names.join(self.prefix, names.normalize(filename))
 

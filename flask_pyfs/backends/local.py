@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import cast
 
 from ..config import Config, Option, storage_key
 from ..errors import ConfigurationError
@@ -36,9 +37,9 @@ class LocalBackend(BaseBackend):
         self.root = os.path.join(self._directory, self.prefix) if self.prefix else self._directory
 
     def open_fs(self) -> LocalFS:
+        self._make_directory(self._directory)
         filesystem = LocalFS(
             self._directory,
-            create=True,
             mode=self.config["mode"],
             directory_mode=self.config["dir_mode"],
             durable=self.config["durable"],
@@ -46,6 +47,27 @@ class LocalBackend(BaseBackend):
         )
         filesystem.remove_leftovers(everywhere=False)
         return filesystem
+
+    def remove_leftovers(self, older_than: float = 24 * 60 * 60) -> int:
+        """Remove what uploads of killed processes left behind, and return how many files that were.
+
+        :param older_than: leave files alone that were written to in the last so many seconds; they may belong to
+            an upload that goes on.
+        """
+        with self._translated():
+            return cast(LocalFS, self.store).remove_leftovers(older_than)
+
+    def _make_directory(self, directory: str) -> None:
+        if os.path.isdir(directory):
+            return
+        self._make_directory(os.path.dirname(directory))
+        try:
+            os.mkdir(directory)
+        except FileExistsError:
+            # another process has just made it
+            return
+        if self.config["dir_mode"] is not None:
+            os.chmod(directory, self.config["dir_mode"])
 
 
 def _require_writable(directory: str, storage: str) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from fs.memoryfs import MemoryFS
-
+from ..filesystems.memory import MemoryFS
 from . import BaseBackend
 
 __all__ = ["MemoryBackend"]

@@ -61,8 +61,13 @@ class GenericStore(WrapFS[FS], StoreFS):
 
     def fetch(self, path: str) -> tuple[Facts, BinaryIO]:
         facts = self.facts(path)
-        file = self._filesystem.openbin(path, "r")
-        return facts, cast(BinaryIO, WholeFile(file, facts.size))
+        while True:
+            file = self._filesystem.openbin(path, "r")
+            before, facts = facts, self.facts(path)
+            if facts == before:
+                return facts, cast(BinaryIO, WholeFile(file, facts.size))
+            # it was replaced in between
+            file.close()
 
     def facts(self, path: str, *, checksum: bool = False) -> Facts:
         info = self._filesystem.getinfo(path, ["details"])
@@ -77,12 +82,26 @@ class GenericStore(WrapFS[FS], StoreFS):
             yield from self._iter_files(directory, start)
 
     def delete_tree(self, path: str) -> None:
-        with suppress(errors.ResourceNotFound, errors.DirectoryExpected):
+        while True:
+            try:
+                if self._is_directory(path):
+                    self._delete_directory(path)
+                else:
+                    self._filesystem.remove(path)
+            except (errors.ResourceNotFound, errors.DirectoryExpected):
+                return
+            except (errors.DirectoryNotEmpty, errors.FileExpected):
+                # another one writes here
+                continue
+            return
+
+    def _is_directory(self, path: str) -> bool:
+        try:
             info = self._filesystem.getinfo(path, ["link"])
-            if info.is_dir and not _is_link(info):
-                self._delete_directory(path)
-            else:
-                self._filesystem.remove(path)
+        except errors.ResourceNotFound:
+            # it may still be a broken link
+            return False
+        return info.is_dir and not _is_link(info)
 
     def _delete_directory(self, path: str) -> None:
         for info in list(self._filesystem.scandir(path, ["link"])):

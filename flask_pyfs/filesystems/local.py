@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
-import shutil
 import stat
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from datetime import datetime, timezone
 from typing import IO, Any, BinaryIO, cast
 
 from fs import errors
@@ -22,11 +19,12 @@ from fs.mode import Mode, validate_open_mode
 from fs.opener import Opener
 from fs.opener.parse import ParseResult
 from fs.osfs import OSFS
-from fs.path import abspath, iteratepath, normpath
+from fs.path import abspath, iteratepath, normpath, recursepath
 
 from ..names import RESERVED
+from .osfiles import are_links, delete, facts_of, stat_dict, write_all
 from .staging import Staging
-from .store import CHUNK_SIZE, Facts, Readable, StoreFS, copy_stream
+from .store import CHUNK_SIZE, Facts, Readable, StoreFS
 from .streams import PendingFile, PendingText
 
 __all__ = ["LocalFS", "LocalOpener"]
@@ -58,10 +56,15 @@ class LocalFS(OSFS, StoreFS):
         durable: bool = False,
         follow_symlinks: bool = False,
     ) -> None:
+        if create:
+            # OSFS fails where another process makes it at the same time
+            with suppress(OSError):
+                os.makedirs(root_path, exist_ok=True)
         super().__init__(root_path, create=create, expand_vars=False)
+        # two names of one file must have one path
+        self._root_path = os.path.realpath(self._root_path)
         self._staging = Staging(self._root_path, mode, directory_mode, durable)
         self._follow_symlinks = follow_symlinks
-        self._real_root = os.path.realpath(self._root_path)
         # OSFS asks a constant that is false on Linux
         self._meta["unicode_paths"] = sys.getfilesystemencoding() == "utf-8"
 
@@ -113,12 +116,17 @@ class LocalFS(OSFS, StoreFS):
                 return "/".join((current, *parts[index + 1 :]))
             if linked:
                 current = os.path.realpath(current)
+                if os.path.islink(current):
+                    raise errors.ResourceNotFound(path, msg=f"path '{path}' is a loop of symbolic links")
                 if not self._inside(current):
                     raise errors.InvalidPath(path, f"path '{path}' leads out of the root through a symbolic link")
         return current or "/"
 
     def _inside(self, real_path: str) -> bool:
-        return self._follow_symlinks or f"{real_path}/".startswith(self._real_root.rstrip("/") + "/")
+        root = self._root_path.rstrip("/") + "/"
+        if f"{real_path}/".startswith(root):
+            return not any(part.startswith(RESERVED) for part in real_path[len(root) :].split("/"))
+        return self._follow_symlinks
 
     # Standard methods
 
@@ -137,14 +145,17 @@ class LocalFS(OSFS, StoreFS):
         directory = self._target(path)
         with convert_os_errors("scandir", path, directory=True), os.scandir(directory) as entries:
             for entry in entries:
-                if self._shows(entry):
+                if self._shows(entry, path):
                     yield self._entry_info(entry, namespaces or ())
 
-    def _shows(self, entry: os.DirEntry[str]) -> bool:
+    def _shows(self, entry: os.DirEntry[str], path: str) -> bool:
         if entry.name.startswith(RESERVED):
             return False
-        # OSFS fails on a broken link and follows one that leads out of the root
-        return not entry.is_symlink() or (os.path.exists(entry.path) and self._inside(os.path.realpath(entry.path)))
+        if not entry.is_symlink():
+            return True
+        # OSFS fails on a broken link, and follows one that leads out of the root or to where it has been
+        real = os.path.realpath(entry.path)
+        return os.path.exists(real) and self._inside(real) and real not in map(self._target, recursepath(path))
 
     def _entry_info(self, entry: os.DirEntry[str], namespaces: Collection[str]) -> Info:
         info: dict[str, Any] = {"basic": {"name": entry.name, "is_dir": entry.is_dir()}}
@@ -153,11 +164,11 @@ class LocalFS(OSFS, StoreFS):
             if "details" in namespaces:
                 info["details"] = self._make_details_from_stat(result)
             if "stat" in namespaces:
-                info["stat"] = _stat_dict(result)
+                info["stat"] = stat_dict(result)
             if "access" in namespaces:
                 info["access"] = self._make_access_from_stat(result)
         if "lstat" in namespaces:
-            info["lstat"] = _stat_dict(entry.stat(follow_symlinks=False))
+            info["lstat"] = stat_dict(entry.stat(follow_symlinks=False))
         if "link" in namespaces:
             info["link"] = {"target": os.readlink(entry.path) if entry.is_symlink() else None}
         return Info(info)
@@ -165,7 +176,7 @@ class LocalFS(OSFS, StoreFS):
     def openbin(self, path: str, mode: str = "r", buffering: int = -1, **options: Any) -> BinaryIO:
         opened = Mode(mode)
         opened.validate_bin()
-        if not (opened.truncate or opened.exclusive):
+        if not self._makes_a_file(path, opened):
             return super().openbin(path, mode, buffering, **options)
         return cast(BinaryIO, self._open_pending(path, opened, buffering))
 
@@ -182,12 +193,17 @@ class LocalFS(OSFS, StoreFS):
     ) -> IO[Any]:
         validate_open_mode(mode)
         opened = Mode(mode)
-        if not (opened.truncate or opened.exclusive):
+        if not self._makes_a_file(path, opened):
             return super().open(path, mode, buffering, encoding, errors, newline, line_buffering, **options)
         pending: Any = self._open_pending(path, opened, buffering if opened.binary else -1)
         if opened.binary:
             return cast(IO[Any], pending)
         return PendingText(pending, encoding or "utf-8", errors, newline, line_buffering)
+
+    def _makes_a_file(self, path: str, mode: Mode) -> bool:
+        if mode.appending:
+            return not os.path.lexists(self._target(path))
+        return bool(mode.truncate or mode.exclusive)
 
     def _open_pending(self, path: str, mode: Mode, buffering: int) -> PendingFile:
         target = self._target(path)
@@ -200,13 +216,8 @@ class LocalFS(OSFS, StoreFS):
                 raise errors.FileExpected(path)
             if mode.exclusive and os.path.lexists(target):
                 raise errors.FileExists(path)
-            written = mode.to_platform_bin().replace("x", "w")
+            written = mode.to_platform_bin().replace("x", "w").replace("a", "w")
             return self._staging.pending(path, target, written, buffering, not mode.exclusive, make_parents=False)
-
-    def upload(self, path: str, file: Readable, chunk_size: int | None = None, **options: Any) -> None:
-        """Store a stream; the parent must exist. Unlike the base, it holds no lock while bytes move."""
-        with self.openbin(path, "w", **options) as target:
-            copy_stream(file, target, chunk_size or CHUNK_SIZE)
 
     def copy(self, src_path: str, dst_path: str, overwrite: bool = False, preserve_time: bool = False) -> None:
         # OSFS writes into the destination while others read it
@@ -223,6 +234,16 @@ class LocalFS(OSFS, StoreFS):
     def remove(self, path: str) -> None:
         with convert_os_errors("remove", path):
             os.remove(self._resolve(self._valid(path), through_last=False))
+
+    def removedir(self, path: str) -> None:
+        valid = self._valid(path)
+        if valid == "/":
+            raise errors.RemoveRootError()
+        with convert_os_errors("removedir", path, directory=True):
+            os.rmdir(self._resolve(valid, through_last=False))
+
+    def _location(self, path: str) -> str:
+        return self._target(path)
 
     def removetree(self, dir_path: str) -> None:
         # the base follows a link to a directory and deletes what is behind it
@@ -245,7 +266,7 @@ class LocalFS(OSFS, StoreFS):
             try:
                 while piece := file.read(CHUNK_SIZE):
                     with convert_os_errors("write", path):
-                        _write_all(descriptor, piece.encode() if isinstance(piece, str) else piece)
+                        write_all(descriptor, piece.encode() if isinstance(piece, str) else piece)
                 with convert_os_errors("write", path):
                     self._staging.finish(descriptor)
             finally:
@@ -266,7 +287,7 @@ class LocalFS(OSFS, StoreFS):
             # without O_NONBLOCK, opening a named pipe would wait for its writer
             descriptor = os.open(self._target(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
-            return _facts(path, os.fstat(descriptor)), open(descriptor, "rb")
+            return facts_of(path, os.fstat(descriptor)), open(descriptor, "rb")
         except BaseException:
             os.close(descriptor)
             raise
@@ -274,7 +295,7 @@ class LocalFS(OSFS, StoreFS):
     def facts(self, path: str, *, checksum: bool = False) -> Facts:
         if not checksum:
             with convert_os_errors("stat", path):
-                return _facts(path, os.stat(self._target(path)))
+                return facts_of(path, os.stat(self._target(path)))
         facts, file = self.fetch(path)
         with file, convert_os_errors("read", path):
             digest = hashlib.sha1(usedforsecurity=False)
@@ -284,37 +305,31 @@ class LocalFS(OSFS, StoreFS):
 
     def iter_files(self, prefix: str = "") -> Iterator[str]:
         directory, _, start = prefix.rpartition("/")
-        target = self._target(directory)
-        if os.path.isdir(target):
-            above = f"{directory}/" if directory else ""
-            yield from self._iter_files(target, above, start, (os.path.realpath(target),))
+        yield from self._iter_files(directory, start)
 
-    def _iter_files(self, directory: str, above: str, start: str, real_above: tuple[str, ...]) -> Iterator[str]:
+    def _iter_files(self, directory: str, start: str) -> Iterator[str]:
         directories = []
-        with suppress(FileNotFoundError), os.scandir(directory) as entries:
+        above = f"{directory}/" if directory else ""
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(self._target(directory)) as entries:
             for entry in entries:
-                if not entry.name.startswith(start) or not self._shows(entry):
+                if not entry.name.startswith(start) or not self._shows(entry, directory):
                     continue
                 if entry.is_file():
                     yield above + entry.name
                 elif entry.is_dir() and (self._follow_symlinks or not entry.is_symlink()):
-                    directories.append(entry.name)
-        for name in directories:
-            path = f"{directory}/{name}"
-            real = os.path.realpath(path) if self._follow_symlinks else path
-            # a link to a directory that it lies in would be walked for ever
-            if real not in real_above:
-                yield from self._iter_files(path, f"{above}{name}/", "", (*real_above, real))
+                    directories.append(above + entry.name)
+        for below in directories:
+            yield from self._iter_files(below, "")
 
     def delete_tree(self, path: str) -> None:
         valid = self._valid(path)
         with convert_os_errors("delete", path):
             if valid != "/":
-                _delete(self._resolve(valid, through_last=False))
+                delete(self._resolve(valid, through_last=False))
                 return
             for name in os.listdir(self._root_path):
                 if not name.startswith(RESERVED):
-                    _delete(os.path.join(self._root_path, name))
+                    delete(os.path.join(self._root_path, name))
 
     def copy_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
         self._copy(path, target, overwrite=overwrite, make_parents=True)
@@ -344,8 +359,19 @@ class LocalFS(OSFS, StoreFS):
 
     def _move(self, path: str, target_path: str, *, overwrite: bool, make_parents: bool) -> None:
         source, target = self._pair(path, target_path)
-        if source != target:
-            self._staging.publish(target_path, source, target, overwrite, make_parents=make_parents)
+        if source == target:
+            return
+        name = self._resolve(self._valid(path), through_last=False)
+        with convert_os_errors("move", path):
+            if os.path.islink(name):
+                # what a link leads to stays, and a relative link would lead elsewhere
+                self._copy(path, target_path, overwrite=overwrite, make_parents=make_parents)
+                os.unlink(name)
+            elif overwrite and are_links(source, target):
+                # rename does nothing between two names of one file
+                os.unlink(source)
+            else:
+                self._staging.move(target_path, source, target, overwrite, make_parents=make_parents)
 
     def _pair(self, path: str, target_path: str) -> tuple[str, str]:
         self.facts(path)
@@ -359,46 +385,3 @@ class LocalOpener(Opener):
 
     def open_fs(self, fs_url: str, parse_result: ParseResult, writeable: bool, create: bool, cwd: str) -> LocalFS:
         return LocalFS(os.path.abspath(os.path.join(cwd, parse_result.resource)), create=create)
-
-
-def _facts(path: str, result: os.stat_result) -> Facts:
-    if stat.S_ISDIR(result.st_mode):
-        raise errors.FileExpected(path)
-    if not stat.S_ISREG(result.st_mode):
-        raise errors.ResourceNotFound(path)
-    # every write makes a new inode, so even two of one size within one tick of the clock differ
-    etag = f"{result.st_mtime_ns:x}-{result.st_size:x}-{result.st_ino:x}"
-    return Facts(result.st_size, datetime.fromtimestamp(result.st_mtime, timezone.utc), etag)
-
-
-def _stat_dict(result: os.stat_result) -> dict[str, Any]:
-    return {key: getattr(result, key) for key in dir(result) if key.startswith("st_")}
-
-
-def _write_all(descriptor: int, data: Any) -> None:
-    view = memoryview(data).cast("B")
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
-def _delete(path: str) -> None:
-    """Delete a file, a link, or a directory with all below it, without going through links."""
-    while True:
-        try:
-            os.unlink(path)
-            return
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        except (IsADirectoryError, PermissionError):
-            if os.path.islink(path) or not os.path.isdir(path):
-                raise
-        try:
-            shutil.rmtree(path)
-            return
-        except FileNotFoundError:
-            # another process deletes here too
-            continue
-        except OSError as error:
-            # another process writes here
-            if error.errno != errno.ENOTEMPTY:
-                raise

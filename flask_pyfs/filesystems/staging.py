@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import BinaryIO, cast
 
@@ -40,16 +40,25 @@ class Staging:
         self._durable = durable
 
     def open(self, beside: str | None = None) -> tuple[int, str]:
-        """Open a new unfinished file: its descriptor and where it lies."""
+        """Open a new unfinished file: its descriptor and where it lies.
+
+        :raises fs.errors.InvalidPath: where a symbolic link lies in the place of the directory.
+        """
         directory = f"{beside or self._root}/{RESERVED}"
         temporary = f"{directory}/{secrets.token_hex(12)}"
+        if os.path.islink(directory):
+            raise errors.InvalidPath(directory, f"'{directory}' is a symbolic link; unfinished uploads do not go there")
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        try:
-            return os.open(temporary, flags, 0o666), temporary
-        except FileNotFoundError:
-            with suppress(FileExistsError):
-                os.mkdir(directory)
-            return os.open(temporary, flags, 0o666), temporary
+        while True:
+            try:
+                return os.open(temporary, flags, 0o666), temporary
+            except FileNotFoundError:
+                # another process may remove the directory as soon as it is made
+                with suppress(FileExistsError):
+                    os.mkdir(directory)
+                if self._directory_mode is not None:
+                    with suppress(FileNotFoundError):
+                        os.chmod(directory, self._directory_mode)
 
     def pending(
         self, path: str, target: str, mode: str, buffering: int, overwrite: bool, *, make_parents: bool
@@ -92,27 +101,115 @@ class Staging:
             self.remove(temporary)
             raise
 
-    def publish(self, path: str, source: str, target: str, overwrite: bool, *, make_parents: bool) -> None:
-        """Move a complete file to its name; without ``overwrite``, only one of several succeeds.
+    def publish(self, path: str, temporary: str, target: str, overwrite: bool, *, make_parents: bool) -> None:
+        """Give a complete file its name; without ``overwrite``, only one of several succeeds.
 
         :raises fs.errors.FileExists: where the name is taken.
         :raises fs.errors.DirectoryExists: where it is a directory's.
         :raises fs.errors.DirectoryExpected: where a parent is a file.
         """
+        self._name(path, temporary, target, self._replace if overwrite else self._link, make_parents)
+
+    def move(self, path: str, source: str, target: str, overwrite: bool, *, make_parents: bool) -> None:
+        """Move a file that has a name to another; raises as :meth:`publish` does."""
+        self._name(path, source, target, self._replace if overwrite else self._relink, make_parents)
+
+    def _name(self, path: str, source: str, target: str, give: Callable[[str, str], None], make_parents: bool) -> None:
+        made: list[str] = []
         with convert_os_errors("write", path):
             try:
-                self._rename(source, target, overwrite)
-            except FileNotFoundError:
-                if not make_parents:
-                    raise
-                self._make_directory(path, os.path.dirname(target))
-                self._rename(source, target, overwrite)
-            except NotADirectoryError:
-                raise errors.DirectoryExpected(path) from None
-            except IsADirectoryError:
-                raise errors.DirectoryExists(path) from None
-            if self._durable:
-                _sync(os.path.dirname(target))
+                # again when another process deletes a parent that has just been made
+                while not self._named(path, source, target, give, make_parents):
+                    self._make_directory(path, os.path.dirname(target), made)
+                if self._durable:
+                    _sync(os.path.dirname(target))
+            except BaseException:
+                for directory in reversed(made):
+                    with suppress(OSError):
+                        os.rmdir(directory)
+                raise
+
+    def _named(self, path: str, source: str, target: str, give: Callable[[str, str], None], make_parents: bool) -> bool:
+        try:
+            self._across(source, target, give)
+        except FileNotFoundError:
+            if not make_parents or not os.path.lexists(source):
+                raise
+            return False
+        except NotADirectoryError:
+            raise errors.DirectoryExpected(path) from None
+        except IsADirectoryError:
+            raise errors.DirectoryExists(path) from None
+        return True
+
+    def _across(self, source: str, target: str, give: Callable[[str, str], None]) -> None:
+        try:
+            give(source, target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            # another file system is mounted inside the root: finish beside the target
+            descriptor, near = self.open(os.path.dirname(target))
+            os.close(descriptor)
+            try:
+                self._duplicate(source, near)
+                give(near, target)
+                self.remove(source)
+            finally:
+                self.remove(near)
+                with suppress(OSError):
+                    os.rmdir(os.path.dirname(near))
+
+    def _replace(self, source: str, target: str) -> None:
+        os.rename(source, target)
+
+    def _link(self, source: str, target: str) -> None:
+        try:
+            os.link(source, target)
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+            self._rename_onto_new(source, target)
+        else:
+            os.unlink(source)
+
+    def _relink(self, source: str, target: str) -> None:
+        try:
+            os.link(source, target)
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+            self._rename_onto_new(source, target)
+        else:
+            self._forget(source, target)
+
+    def _rename_onto_new(self, source: str, target: str) -> None:
+        # without hard links, an empty file takes the name first
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        try:
+            os.rename(source, target)
+        except BaseException:
+            os.unlink(target)
+            raise
+
+    def _forget(self, source: str, target: str) -> None:
+        """Remove the old name of a file that has a new one, unless another file has it by now."""
+        descriptor, aside = self.open(os.path.dirname(source))
+        os.close(descriptor)
+        try:
+            os.rename(source, aside)
+            if not os.path.samestat(os.lstat(aside), os.lstat(target)):
+                with suppress(FileExistsError):
+                    os.link(aside, source)
+        except FileNotFoundError:
+            # another process has moved or deleted it first
+            with suppress(FileNotFoundError):
+                os.unlink(target)
+            raise
+        finally:
+            self.remove(aside)
+            with suppress(OSError):
+                os.rmdir(os.path.dirname(aside))
 
     def remove(self, temporary: str) -> None:
         """Remove an unfinished file."""
@@ -128,67 +225,30 @@ class Staging:
         directories: Iterable[str] = (found[0] for found in os.walk(self._root)) if everywhere else [self._root]
         return sum(_remove_older(os.path.join(directory, RESERVED), limit) for directory in directories)
 
-    def _rename(self, source: str, target: str, overwrite: bool) -> None:
-        try:
-            _link_or_rename(source, target, overwrite)
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            # another file system is mounted inside the root: finish beside the target
-            descriptor, near = self.open(os.path.dirname(target))
-            os.close(descriptor)
-            try:
-                self._duplicate(source, near)
-                _link_or_rename(near, target, overwrite)
-                self.remove(source)
-            finally:
-                self.remove(near)
-                with suppress(OSError):
-                    os.rmdir(os.path.dirname(near))
-
     def _duplicate(self, source: str, copy: str) -> None:
         shutil.copyfile(source, copy)
         shutil.copymode(source, copy)
         if self._durable:
             _sync(copy)
 
-    def _make_directory(self, path: str, directory: str) -> None:
+    def _make_directory(self, path: str, directory: str, made: list[str]) -> None:
         try:
             os.mkdir(directory)
         except FileNotFoundError:
-            self._make_directory(path, os.path.dirname(directory))
-            self._make_directory(path, directory)
+            self._make_directory(path, os.path.dirname(directory), made)
+            self._make_directory(path, directory, made)
             return
         except FileExistsError:
-            if not os.path.isdir(directory):
+            if not os.path.isdir(directory) and os.path.isfile(directory):
                 raise errors.DirectoryExpected(path) from None
             return
         except NotADirectoryError:
             raise errors.DirectoryExpected(path) from None
+        made.append(directory)
         if self._directory_mode is not None:
             os.chmod(directory, self._directory_mode)
         if self._durable:
             _sync(os.path.dirname(directory))
-
-
-def _link_or_rename(source: str, target: str, overwrite: bool) -> None:
-    if overwrite:
-        os.rename(source, target)
-        return
-    try:
-        os.link(source, target)
-    except OSError as error:
-        if error.errno not in _NO_HARD_LINKS:
-            raise
-        # without hard links, an empty file takes the name first
-        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
-        try:
-            os.rename(source, target)
-        except BaseException:
-            os.unlink(target)
-            raise
-    else:
-        os.unlink(source)
 
 
 def _sync(path: str) -> None:
@@ -201,10 +261,12 @@ def _sync(path: str) -> None:
 
 def _remove_older(directory: str, limit: float) -> int:
     removed = 0
-    with suppress(FileNotFoundError), os.scandir(directory) as entries:
+    if os.path.islink(directory):
+        return 0
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(directory) as entries:
         for entry in entries:
             with suppress(FileNotFoundError):
-                if entry.stat(follow_symlinks=False).st_mtime <= limit:
+                if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime <= limit:
                     os.unlink(entry.path)
                     removed += 1
     return removed

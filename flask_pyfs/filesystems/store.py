@@ -7,13 +7,14 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, BinaryIO, Protocol
+from typing import IO, Any, BinaryIO, Protocol
 
+from fs import errors
 from fs.base import FS
 
 from ..names import RESERVED
 
-__all__ = ["CHUNK_SIZE", "Facts", "Readable", "StoreFS", "copy_stream", "is_reserved"]
+__all__ = ["CHUNK_SIZE", "CarefulFS", "Facts", "Readable", "StoreFS", "copy_stream", "is_reserved"]
 
 #: How many bytes are moved at a time.
 CHUNK_SIZE = 1024 * 1024
@@ -47,7 +48,53 @@ class Facts:
     checksum: str | None = None
 
 
-class StoreFS(FS):
+class CarefulFS(FS):
+    """A filesystem without two faults of the base: it holds no lock while bytes move, so one slow client stops nobody,
+    and it keeps a directory that is moved onto or into itself.
+    """
+
+    def upload(self, path: str, file: BinaryIO, chunk_size: int | None = None, **options: Any) -> None:
+        with self.openbin(path, "w", **options) as target:
+            copy_stream(file, target, chunk_size or CHUNK_SIZE)
+
+    def download(self, path: str, file: BinaryIO, chunk_size: int | None = None, **options: Any) -> None:
+        with self.openbin(path, "r", **options) as source:
+            copy_stream(source, file, chunk_size or CHUNK_SIZE)
+
+    def writefile(
+        self,
+        path: str,
+        file: IO[Any],
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str = "",
+    ) -> None:
+        mode = "wb" if encoding is None else "wt"
+        with self.open(path, mode, encoding=encoding, errors=errors, newline=newline) as target:
+            while piece := file.read(CHUNK_SIZE):
+                target.write(piece)
+
+    def copydir(self, src_path: str, dst_path: str, create: bool = False, preserve_time: bool = False) -> None:
+        if self._is_other_directory(src_path, dst_path):
+            super().copydir(src_path, dst_path, create, preserve_time)
+
+    def movedir(self, src_path: str, dst_path: str, create: bool = False, preserve_time: bool = False) -> None:
+        if self._is_other_directory(src_path, dst_path):
+            super().movedir(src_path, dst_path, create, preserve_time)
+
+    def _is_other_directory(self, path: str, target: str) -> bool:
+        here, there = self._location(path), self._location(target)
+        if there.startswith(f"{here.rstrip('/')}/"):
+            raise errors.OperationFailed(target, msg=f"directory '{path}' cannot go into itself: '{target}'")
+        if here == there and not self.getinfo(path).is_dir:
+            raise errors.DirectoryExpected(path)
+        return here != there
+
+    def _location(self, path: str) -> str:
+        return self.validatepath(path)
+
+
+class StoreFS(CarefulFS):
     """A filesystem with the verbs that uploads need. Paths are those of any PyFilesystem; errors are ``fs.errors``.
 
     Unlike the standard methods, these make the directories that they need, and never show an unfinished file.

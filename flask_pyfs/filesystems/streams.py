@@ -26,6 +26,9 @@ class WrappedFile(io.BufferedIOBase):
         self._file = file
 
     def _call(self, operation: Callable[..., Result], *arguments: Any) -> Result:
+        # a file of MemoryFS takes what is written after it was closed
+        if self.closed:
+            raise ValueError("I/O operation on closed file")
         return operation(*arguments)
 
     @property
@@ -163,11 +166,14 @@ class PendingFile(WrappedFile):
         """Close the file and remove what was written; its name is as it was."""
         if self.closed:
             return
+        forked = os.getpid() != self._owner
         try:
+            if forked:
+                # what the parent's buffer held at the fork must not be written twice
+                _disconnect(self._file)
             with suppress(OSError):
                 self._file.close()
-            # a forked child that drops its copy must not remove the parent's
-            if os.getpid() == self._owner:
+            if not forked:
                 self._discard()
         finally:
             super().close()
@@ -183,8 +189,27 @@ class PendingFile(WrappedFile):
             self.discard()
 
 
+def _disconnect(file: BinaryIO) -> None:
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        try:
+            os.dup2(nowhere, file.fileno())
+        finally:
+            os.close(nowhere)
+
+
 class PendingText(io.TextIOWrapper):
-    """Text over a file being written, with the same promise."""
+    """Text over a file being written, with the same promise.
+
+    :raises LookupError: for an unknown encoding, ValueError for another wrong option; the file is discarded then.
+    """
+
+    def __init__(self, buffer: Any, *arguments: Any) -> None:
+        try:
+            super().__init__(buffer, *arguments)
+        except BaseException:
+            buffer.discard()
+            raise
 
     def close(self) -> None:
         """Publish the file; where the last text cannot be written, discard it and raise."""
@@ -198,7 +223,10 @@ class PendingText(io.TextIOWrapper):
 
     def discard(self) -> None:
         """Close the file and remove what was written."""
-        cast(PendingFile, self.buffer).discard()
+        # none is there after detach(), which leaves the file to its new owner
+        with suppress(ValueError):
+            if self.buffer is not None:
+                cast(PendingFile, self.buffer).discard()
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
         if kind is None:

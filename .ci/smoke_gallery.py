@@ -1,0 +1,222 @@
+"""Runs the gallery example as its readers do and uses it over a socket: upload, look, refuse, delete.
+
+Start it with the Python of an environment in which the package is installed.
+"""
+
+from __future__ import annotations
+
+import http.cookiejar
+import secrets
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import zlib
+from email.message import Message
+from html.parser import HTMLParser
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+START_SECONDS = 60
+REQUEST_SECONDS = 30
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><circle cx="4" cy="4" r="4"/></svg>'
+
+
+class Failure(Exception):
+    pass
+
+
+class Page(HTMLParser):
+    """The parts of the gallery's page that a visitor uses."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.token = ""
+        self.images: list[str] = []
+        self.messages: list[tuple[str, str]] = []
+        self._category: str | None = None
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        if tag == "input" and values.get("name") == "token":
+            self.token = values["value"]
+        elif tag == "img":
+            self.images.append(values["src"])
+        elif tag == "p" and values.get("class") in ("error", "success"):
+            self._category = values["class"]
+
+    def handle_data(self, data: str) -> None:
+        if self._category is not None:
+            self.messages.append((self._category, data))
+            self._category = None
+
+
+class Visitor:
+    """A browser without JavaScript."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+        self.token = ""
+        self._opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+        )
+
+    def request(
+        self, path: str, data: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, Message, bytes]:
+        request = urllib.request.Request(urllib.parse.urljoin(self.base, path), data, headers or {})
+        try:
+            with self._opener.open(request, timeout=REQUEST_SECONDS) as response:
+                return response.status, response.headers, response.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.headers, error.read()
+
+    def page(self, path: str = "/", data: bytes | None = None, headers: dict[str, str] | None = None) -> Page:
+        status, _, body = self.request(path, data, headers)
+        check(status == 200, f"{path} answered {status}: {body[:500]!r}")
+        page = Page(body.decode())
+        self.token = page.token
+        return page
+
+    def image_url(self, name: str) -> str | None:
+        # the page that starts with it, however many images there are
+        images = self.page("/?" + urllib.parse.urlencode({"after": name.rpartition(".")[0]})).images
+        return next((url for url in images if urllib.parse.unquote(url).endswith("/" + name)), None)
+
+    def upload(self, *files: tuple[str, bytes]) -> Page:
+        boundary = secrets.token_hex(16)
+        pieces = [f'--{boundary}\r\nContent-Disposition: form-data; name="token"\r\n\r\n{self.token}\r\n'.encode()]
+        for name, content in files:
+            disposition = f'Content-Disposition: form-data; name="photos"; filename="{name}"'
+            head = f"--{boundary}\r\n{disposition}\r\nContent-Type: application/octet-stream\r\n\r\n"
+            pieces += [head.encode(), content, b"\r\n"]
+        pieces.append(f"--{boundary}--\r\n".encode())
+        return self.page("/", b"".join(pieces), {"Content-Type": f"multipart/form-data; boundary={boundary}"})
+
+    def delete(self, name: str) -> Page:
+        return self.page("/delete", urllib.parse.urlencode({"token": self.token, "name": name}).encode())
+
+
+def check(condition: object, message: str) -> None:
+    if not condition:
+        raise Failure(message)
+
+
+def make_png(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    # random colours, so that no two runs make the same file
+    rows = b"".join(b"\0" + secrets.token_bytes(3 * width) for _ in range(height))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def visit(visitor: Visitor) -> None:
+    mark = f"smoke-{secrets.token_hex(8)}"
+    png_name, svg_name, exe_name = f"{mark}.png", f"{mark}.svg", f"{mark}.exe"
+    png = make_png(300, 200)
+    visitor.page()
+    try:
+        messages = visitor.upload((png_name, png), (svg_name, SVG)).messages
+        check(messages == [("success", "2 images were stored.")], f"after the upload the page says {messages}")
+        url = visitor.image_url(png_name)
+        check(url, f"the page does not show {png_name}")
+        check_png(visitor, str(url), png)
+        svg_url = visitor.image_url(svg_name)
+        check(svg_url, f"the page does not show {svg_name}")
+        check_svg(visitor, str(svg_url))
+
+        messages = visitor.upload((exe_name, b"MZ" + bytes(100))).messages
+        check(
+            len(messages) == 1 and messages[0][0] == "error" and exe_name in messages[0][1],
+            f"after the upload of {exe_name} the page says {messages}",
+        )
+        check(visitor.image_url(exe_name) is None, f"{exe_name} was stored")
+        exe_status = visitor.request(str(url).replace(png_name, exe_name))[0]
+        check(exe_status == 404, f"{exe_name} answers {exe_status}")
+    finally:
+        for name in (png_name, svg_name, exe_name):
+            visitor.delete(name)
+
+    for name, gone in ((png_name, str(url)), (svg_name, str(svg_url))):
+        status = visitor.request(gone)[0]
+        check(status == 404, f"{name} answers {status} after it was deleted")
+        check(visitor.image_url(name) is None, f"the page still shows {name} after it was deleted")
+
+
+def check_png(visitor: Visitor, url: str, png: bytes) -> None:
+    status, headers, body = visitor.request(url)
+    check(status == 200, f"{url} answers {status}")
+    check(body == png, f"{url} gives {len(body)} bytes that are not the {len(png)} that were uploaded")
+    check(headers["Content-Type"] == "image/png", f"{url} has the type {headers['Content-Type']}")
+    check(headers["Content-Length"] == str(len(png)), f"{url} has the length {headers['Content-Length']}")
+
+    status, headers, body = visitor.request(url, headers={"Range": "bytes=1000-1999"})
+    check(status == 206, f"{url} answers {status} to a range")
+    check(body == png[1000:2000], f"{url} gives the wrong bytes for a range")
+    expected = f"bytes 1000-1999/{len(png)}"
+    check(headers["Content-Range"] == expected, f"{url} calls a range {headers['Content-Range']}, not {expected}")
+
+
+def check_svg(visitor: Visitor, url: str) -> None:
+    status, headers, body = visitor.request(url)
+    check(status == 200 and body == SVG, f"{url} answers {status} with {body!r}")
+    check(headers["Content-Type"].startswith("image/svg+xml"), f"{url} has the type {headers['Content-Type']}")
+    check("sandbox" in headers.get("Content-Security-Policy", ""), f"{url} is not sandboxed")
+
+
+def wait_for(process: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        check(process.poll() is None, f"the server ended with status {process.returncode}")
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise Failure(f"the server did not answer within {START_SECONDS} seconds")
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def main() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    flask = Path(sys.executable).with_name("flask")
+    command = [str(flask), "--app", "docs/examples/gallery", "run", "--port", str(port)]
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            wait_for(process, port)
+            visit(Visitor(f"http://127.0.0.1:{port}/"))
+        except (Failure, OSError) as error:
+            stop(process)
+            log.seek(0)
+            print(log.read().decode(errors="replace"), file=sys.stderr)
+            print(f"the gallery failed: {error}", file=sys.stderr)
+            return 1
+        finally:
+            stop(process)
+    print("the gallery stores, shows, refuses and deletes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

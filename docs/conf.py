@@ -1,0 +1,24 @@
+"""Sphinx configuration; the pages build without a network."""
+
+import flask_pyfs
+
+project = "flask_pyfs"
+author = "The flask_pyfs developers"
+project_copyright = author
+version = release = flask_pyfs.__version__
+
+extensions = ["sphinx.ext.autodoc"]
+exclude_patterns = ["_build", "examples"]
+html_theme = "furo"
+html_title = f"flask_pyfs {release}"
+
+# The docstrings of other packages need not be reStructuredText.
+autodoc_inherit_docstrings = False
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+
+# Every reference into this package must resolve. Those into others cannot, without their inventories.
+nitpicky = True
+# A type variable has no entry of its own.
+nitpick_ignore_regex = [("py:.*", r"(?!flask_pyfs\b).*"), ("py:class", r"flask_pyfs\.backends\.Response")]

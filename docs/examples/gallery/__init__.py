@@ -1,0 +1,152 @@
+"""A gallery of images: upload several at once, look at them, delete them.
+
+Run it with ``flask --app docs/examples/gallery run``. Without any configuration the images are files below the app's
+instance directory. The environment may say otherwise, for example ``FLASK_PHOTOS_FS_BACKEND=memory``.
+"""
+
+from __future__ import annotations
+
+import heapq
+import secrets
+from contextlib import suppress
+from typing import Any
+
+from flask import Flask, abort, current_app, flash, jsonify, redirect, render_template, request, session, url_for
+from fs.errors import ResourceNotFound
+from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
+
+import flask_pyfs as fs
+
+photos = fs.Storage("photos", fs.IMAGES)
+
+PHOTOS_PER_PAGE = 60
+MESSAGES_PER_UPLOAD = 6
+SHOWN_LENGTH = 60
+
+
+def create_app(instance_path: str | None = None) -> Flask:
+    app = Flask(__name__, instance_path=instance_path)
+    app.config.from_mapping(
+        FS_SERVE=True,
+        MAX_CONTENT_LENGTH=64 * 1024 * 1024,
+        # several processes, or forms that outlive a restart, need one that stays: FLASK_SECRET_KEY
+        SECRET_KEY=secrets.token_hex(),
+        SESSION_COOKIE_NAME="gallery",
+        SESSION_COOKIE_SAMESITE="Lax",
+    )
+    app.config.from_prefixed_env()
+    fs.init_app(app, photos)
+    app.before_request(require_token)
+    app.register_error_handler(BadRequest, show_error)
+    app.register_error_handler(RequestEntityTooLarge, show_too_large)
+    app.add_url_rule("/", view_func=index)
+    app.add_url_rule("/", view_func=upload, methods=["POST"])
+    app.add_url_rule("/delete", view_func=delete, methods=["POST"])
+    return app
+
+
+def index() -> str:
+    return render_page()
+
+
+def upload() -> Any:
+    uploads = [file for file in request.files.getlist("photos") if file.filename]
+    stored, refused = [], []
+    for file in uploads:
+        try:
+            stored.append(store(file))
+        except fs.UnauthorizedFileType:
+            refused.append(f"“{shorten(file.filename)}” was refused: only {', '.join(fs.IMAGES)} files are taken.")
+        except fs.InvalidPath:
+            refused.append(f"“{shorten(file.filename)}” was refused: it cannot be a file's name here.")
+        except fs.FSError:
+            current_app.logger.exception("an upload could not be stored")
+            refused.append(f"“{shorten(file.filename)}” could not be stored: the storage failed.")
+    if not uploads:
+        refused.append("No file was chosen.")
+
+    messages = [("error", text) for text in refused[:MESSAGES_PER_UPLOAD]]
+    if len(refused) > MESSAGES_PER_UPLOAD:
+        messages.append(("error", f"{len(refused) - MESSAGES_PER_UPLOAD} more files were refused."))
+    if stored:
+        subject = f"“{shorten(stored[0])}” was" if len(stored) == 1 else f"{len(stored)} images were"
+        messages.append(("success", f"{subject} stored."))
+
+    if wants_json():
+        return jsonify(stored=stored, messages=messages), 201 if stored else 400
+    for category, text in messages:
+        flash(text, category)
+    return redirect(url_for("index"), 303)
+
+
+def store(file: FileStorage) -> str:
+    try:
+        return photos.save(file)
+    except fs.FileExists:
+        file.seek(0)
+        return photos.save(file, unique=True)
+
+
+def delete() -> Any:
+    name = request.form.get("name", "")
+    try:
+        photos.delete(name)
+    except fs.InvalidPath:
+        abort(400, "There is no such image.")
+    flash(f"“{shorten(name)}” was deleted.", "success")
+    return redirect(url_for("index", after=request.form.get("after") or None), 303)
+
+
+def list_photos(after: str) -> tuple[list[dict[str, Any]], bool]:
+    """Describe the photos of one page, by name, and say whether there are more. No more names than that are kept."""
+    names = heapq.nsmallest(PHOTOS_PER_PAGE + 1, (name for name in photos.list_files() if name > after))
+    described = []
+    for name in names[:PHOTOS_PER_PAGE]:
+        with suppress(ResourceNotFound):  # deleted in the meantime
+            described.append({"name": name, "url": photos.url(name), "size": photos.fs.getsize(name)})
+    return described, len(names) > PHOTOS_PER_PAGE
+
+
+def render_page(error: str | None = None) -> str:
+    after = request.args.get("after", "")
+    described, has_more = list_photos(after)
+    return render_template(
+        "gallery.html",
+        photos=described,
+        has_more=has_more,
+        after=after,
+        error=error,
+        extensions=fs.IMAGES,
+        token=session.setdefault("token", secrets.token_urlsafe()),
+    )
+
+
+def require_token() -> None:
+    """Refuse forms of other sites: they do not know the token that the session holds."""
+    if request.method == "POST":
+        known, sent = session.get("token", ""), request.form.get("token", "")
+        if not known or not secrets.compare_digest(known.encode(), sent.encode()):
+            abort(400, "This page was too old. Please try again.")
+
+
+def show_error(error: HTTPException) -> Any:
+    if wants_json():
+        return jsonify(stored=[], messages=[("error", error.description)]), error.code
+    return render_page(error.description), error.code
+
+
+def show_too_large(error: HTTPException) -> Any:
+    limit = current_app.jinja_env.filters["filesizeformat"](current_app.config["MAX_CONTENT_LENGTH"], True)
+    error.description = f"That was too large: an upload may have {limit} at most."
+    return show_error(error)
+
+
+def wants_json() -> bool:
+    return request.accept_mimetypes.best == "application/json"
+
+
+def shorten(name: str | None) -> str:
+    # messages travel in a cookie, which holds 4 KB
+    text = name or ""
+    return text if len(text) <= SHOWN_LENGTH else text[: SHOWN_LENGTH - 1] + "…"

@@ -1,0 +1,110 @@
+"use strict";
+
+// Without this script the form still uploads. With it, each file goes in a request of its own, so that the limit is
+// one for each file, and there is a progress bar.
+
+const form = document.getElementById("upload");
+const input = document.getElementById("files");
+const messages = document.getElementById("messages");
+const progress = document.getElementById("progress");
+const bar = progress.querySelector("progress");
+const output = progress.querySelector("output");
+const limit = Number(form.dataset.limit);
+let busy = false;
+
+document.documentElement.classList.add("js");
+
+function show(category, text) {
+  const item = document.createElement("p");
+  item.className = category;
+  item.textContent = text;
+  messages.append(item);
+}
+
+function send(file, onProgress) {
+  return new Promise((resolve) => {
+    const data = new FormData();
+    data.append("token", form.elements.token.value);
+    data.append("photos", file);
+    const request = new XMLHttpRequest();
+    request.open("POST", form.action);
+    request.setRequestHeader("Accept", "application/json");
+    request.responseType = "json";
+    request.upload.addEventListener("progress", (event) => onProgress(event.total ? event.loaded / event.total : 0));
+    request.addEventListener("loadend", () => {
+      if (request.response && request.response.messages) {
+        request.response.messages.forEach(([category, text]) => show(category, text));
+      } else {
+        show("error", `“${file.name}” could not be uploaded: the server did not take it.`);
+      }
+      resolve();
+    });
+    request.send(data);
+  });
+}
+
+async function refresh() {
+  try {
+    const page = await (await fetch(location.href)).text();
+    const fresh = new DOMParser().parseFromString(page, "text/html");
+    document.getElementById("photos").replaceWith(fresh.getElementById("photos"));
+    form.elements.token.value = fresh.getElementById("upload").elements.token.value;
+  } catch {
+    show("error", "The list of images could not be loaded again.");
+  }
+}
+
+async function upload(files) {
+  if (busy || files.length === 0) {
+    return;
+  }
+  busy = input.disabled = true;
+  messages.replaceChildren();
+  progress.hidden = false;
+  const total = files.reduce((sum, file) => sum + file.size, 0) || 1;
+  let done = 0;
+  for (const [index, file] of files.entries()) {
+    const update = (part) => {
+      bar.value = (done + part * file.size) / total;
+      output.value = `${index + 1} of ${files.length}, ${Math.round(bar.value * 100)} %`;
+    };
+    update(0);
+    if (file.size > limit) {
+      show("error", `“${file.name}” is too large: a file may have ${form.dataset.limitText} at most.`);
+    } else {
+      await send(file, update);
+    }
+    done += file.size;
+  }
+  await refresh();
+  progress.hidden = true;
+  input.value = "";
+  busy = input.disabled = false;
+}
+
+input.addEventListener("change", () => upload([...input.files]));
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  upload([...input.files]);
+});
+
+// a file that is dropped beside the form must not replace the page
+for (const type of ["dragover", "drop"]) {
+  document.addEventListener(type, (event) => event.preventDefault());
+}
+document.addEventListener("dragover", () => form.classList.add("dragging"));
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) {
+    form.classList.remove("dragging");
+  }
+});
+document.addEventListener("drop", (event) => {
+  form.classList.remove("dragging");
+  upload([...event.dataTransfer.files]);
+});
+
+document.addEventListener("submit", (event) => {
+  if (event.target.matches(".delete") && !confirm(`Delete ${event.target.elements.name.value}?`)) {
+    event.preventDefault();
+  }
+});

@@ -1,0 +1,40 @@
+"""Memory, without the ways in which PyFilesystem's loses files."""
+
+from __future__ import annotations
+
+import fs.memoryfs
+from fs import errors
+
+from .store import CarefulFS
+
+__all__ = ["MemoryFS"]
+
+
+class MemoryFS(CarefulFS, fs.memoryfs.MemoryFS):
+    """PyFilesystem's ``MemoryFS``, in which a file survives a copy or a move onto itself."""
+
+    def copy(self, src_path: str, dst_path: str, overwrite: bool = False, preserve_time: bool = False) -> None:
+        if not self._is_same(src_path, dst_path, overwrite):
+            super().copy(src_path, dst_path, overwrite, preserve_time)
+
+    def move(self, src_path: str, dst_path: str, overwrite: bool = False, preserve_time: bool = False) -> None:
+        with self.lock():
+            if self._is_same(src_path, dst_path, overwrite):
+                return
+            # it would put the file in the place of the directory and all below it
+            if self.isdir(dst_path) and self.isfile(src_path):
+                raise errors.DirectoryExists(dst_path) if overwrite else errors.DestinationExists(dst_path)
+            # an entry that moves keeps its times, and MemoryFS would look for them where it was
+            super().move(src_path, dst_path, overwrite, False)  # type: ignore[no-untyped-call]
+
+    def removedir(self, path: str) -> None:
+        # it looks first and removes then, whatever came in between
+        with self.lock():
+            super().removedir(path)
+
+    def _is_same(self, path: str, other: str, overwrite: bool) -> bool:
+        if not overwrite or self.validatepath(path) != self.validatepath(other):
+            return False
+        if self.getinfo(path).is_dir:
+            raise errors.FileExpected(path)
+        return True

@@ -1,0 +1,79 @@
+"""Plain operations on files of the operating system, with the errors of filesystems."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+from datetime import datetime, timezone
+from typing import Any
+
+from fs import errors
+
+from .store import Facts
+
+__all__ = ["are_links", "delete", "facts_of", "stat_dict", "write_all"]
+
+
+def facts_of(path: str, result: os.stat_result) -> Facts:
+    """Return the facts of a file from what the operating system says of it.
+
+    :raises fs.errors.FileExpected: for a directory.
+    :raises fs.errors.ResourceNotFound: for anything else that is no file.
+    """
+    if stat.S_ISDIR(result.st_mode):
+        raise errors.FileExpected(path)
+    if not stat.S_ISREG(result.st_mode):
+        raise errors.ResourceNotFound(path)
+    # every write makes a new inode, so even two of one size within one tick of the clock differ
+    etag = f"{result.st_mtime_ns:x}-{result.st_size:x}-{result.st_ino:x}"
+    return Facts(result.st_size, datetime.fromtimestamp(result.st_mtime, timezone.utc), etag)
+
+
+def stat_dict(result: os.stat_result) -> dict[str, Any]:
+    """Return the result of ``os.stat`` as the namespaces ``stat`` and ``lstat`` hold it."""
+    return {key: getattr(result, key) for key in dir(result) if key.startswith("st_")}
+
+
+def write_all(descriptor: int, data: Any) -> None:
+    """Write all bytes of a buffer."""
+    view = memoryview(data).cast("B")
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def are_links(path: str, other: str) -> bool:
+    """Whether two paths are two names (hard links) of one file."""
+    try:
+        here, there = os.lstat(path), os.lstat(other)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(here, there) and here.st_nlink > 1
+
+
+def delete(path: str) -> None:
+    """Delete a file, a link, or a directory with all below it, without going through links.
+
+    Others may write and delete here at the same time.
+    """
+    while True:
+        try:
+            os.unlink(path)
+            return
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except IsADirectoryError:
+            pass
+        except PermissionError:
+            # what some systems answer for a directory
+            if os.path.islink(path) or not os.path.isdir(path):
+                raise
+        try:
+            shutil.rmtree(path)
+            return
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY and not os.path.islink(path):
+                raise
