@@ -1,0 +1,87 @@
+"""What importing the package costs and gives."""
+
+import importlib
+import subprocess
+import sys
+
+import flask_pyfs as fs
+
+
+def run(code, *options):
+    return subprocess.run([sys.executable, *options, "-c", code], capture_output=True, text=True)
+
+
+def test_importing_warns_of_nothing():
+    done = run("import flask_pyfs", "-W", "error")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_importing_leaves_the_filters_of_warnings_alone():
+    done = run("import warnings; before = warnings.filters[:]; import flask_pyfs; assert warnings.filters == before")
+    assert done.returncode == 0, done.stderr
+
+
+def test_importing_needs_no_driver():
+    drivers = ["boto3", "botocore", "fs_s3fs", "pymongo", "gridfs", "swiftclient", "PIL", "mongoengine", "pytest"]
+    done = run(f"import sys, flask_pyfs; print([name for name in {drivers} if name in sys.modules])")
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_the_names_of_flask_fs():
+    names = [
+        "Storage",
+        "init_app",
+        "by_name",
+        "BaseBackend",
+        "DEFAULT_BACKEND",
+        "TEXT",
+        "DOCUMENTS",
+        "IMAGES",
+        "AUDIO",
+        "DATA",
+        "SCRIPTS",
+        "ARCHIVES",
+        "EXECUTABLES",
+        "DEFAULTS",
+        "ALL",
+        "NONE",
+        "All",
+        "AllExcept",
+        "DisallowAll",
+        "FSError",
+        "FileExists",
+        "FileNotFound",
+        "UnauthorizedFileType",
+        "UploadNotAllowed",
+        "OperationNotSupported",
+        "InvalidPath",
+        "ConfigurationError",
+        "PermissionDenied",
+        "BackendError",
+    ]
+    assert set(names) <= set(fs.__all__)
+    assert all(hasattr(fs, name) for name in fs.__all__)
+    modules = {
+        "files": ["extension", "lower_extension", "mime"],
+        "errors": ["FSError"],
+        "signals": ["file_uploaded", "file_deleted", "before_display"],
+        "storage": ["Storage", "Config"],
+        "backends": ["BaseBackend", "DEFAULT_BACKEND"],
+        "backends.local": ["LocalBackend"],
+        "backends.memory": ["MemoryBackend"],
+        "backends.mock": ["MockBackend"],
+    }
+    for module, names in modules.items():
+        found = importlib.import_module(f"flask_pyfs.{module}")
+        assert all(hasattr(found, name) for name in names)
+
+
+def test_a_backend_is_made_of_a_name_and_settings(tmp_path):
+    from flask_pyfs.backends.local import LocalBackend
+    from flask_pyfs.storage import Config
+
+    backend = LocalBackend("test", Config({"root": str(tmp_path)}))
+    backend.write("d/a.txt", "content")
+    assert backend.root == str(tmp_path)
+    assert backend.read("d/a.txt") == b"content"
+    assert list(backend.list_files()) == ["d/a.txt"]
