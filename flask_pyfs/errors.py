@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from fs import errors as fs_errors
@@ -142,8 +140,7 @@ def translate(error: Exception, storage: str | None = None, path: str | None = N
     return None
 
 
-@contextmanager
-def translated(storage: str | None = None, path: str | None = None, source: Any = None) -> Iterator[None]:
+class translated:  # noqa: N801
     """Let only public errors out of the block.
 
     :param storage: the name of the storage, for the message.
@@ -151,13 +148,22 @@ def translated(storage: str | None = None, path: str | None = None, source: Any 
     :param source: an object whose ``error`` attribute holds an exception of the caller's own making
         (a stream that failed while it was read), which goes through as it is.
     """
-    try:
-        yield
-    except FSError:
-        raise
-    except _TRANSLATED as error:
-        if source is not None and error is source.error:
-            raise
-        public = translate(error, storage, path)
+
+    __slots__ = ("_path", "_source", "_storage")
+
+    def __init__(self, storage: str | None = None, path: str | None = None, source: Any = None) -> None:
+        self._storage = storage
+        self._path = path
+        self._source = source
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if error is None or isinstance(error, FSError) or not isinstance(error, _TRANSLATED):
+            return
+        if self._source is not None and error is self._source.error:
+            return
+        public = translate(error, self._storage, self._path)
         assert public is not None
         raise public from error

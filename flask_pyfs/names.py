@@ -37,6 +37,11 @@ def normalize(name: str) -> str:
     return _normalize(name)
 
 
+def is_plain(name: str) -> bool:
+    """Whether a name is certainly normal, of plain ASCII characters, and without a part that starts with a dot."""
+    return len(name) <= MAX_BYTES and _PLAIN.fullmatch(name) is not None
+
+
 def _normalize(name: str) -> str:
     composed = unicodedata.normalize("NFC", name)
     for character in composed:

@@ -55,12 +55,13 @@ def find(storage: Named) -> State:
 
     :raises ConfigurationError: where the storage is not configured.
     """
-    if has_app_context():
+    try:
         state: State | None = current_app.extensions.get(_EXTENSION, {}).get(storage)
-        where = f" on the app {current_app.name!r}"
-    else:
-        state, where = storage.last_state, ""
+    except RuntimeError:
+        # outside any app context
+        state = storage.last_state
     if state is None:
+        where = f" on the app {current_app.name!r}" if has_app_context() else ""
         raise ConfigurationError(
             f"storage {storage.name!r} is not configured{where}: call init_app", storage=storage.name
         )

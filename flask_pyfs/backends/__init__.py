@@ -14,7 +14,7 @@ from fs.errors import ResourceNotFound
 
 from .. import files, names
 from ..config import DEFAULT_BACKEND, Config, Option, with_defaults
-from ..errors import FileNotFound, OperationNotSupported, translated
+from ..errors import OperationNotSupported, translated
 from ..filesystems.generic import as_store
 from ..filesystems.store import CHUNK_SIZE, Facts, StoreFS, copy_stream
 from ..filesystems.streams import PendingText
@@ -88,12 +88,8 @@ class BaseBackend:
 
     def exists(self, filename: str) -> bool:
         """Whether there is a file of that name; False for a directory."""
-        try:
-            with self._translated(filename):
-                self.store.facts(self._path(filename))
-        except FileNotFound:
-            return False
-        return True
+        with self._translated(filename):
+            return self.store.isfile(self._path(filename))
 
     def open(
         self,
@@ -131,8 +127,7 @@ class BaseBackend:
 
         if kind == "r":
             return StorageFile(self.store.fetch(path)[1], guard)
-        content_type = files.mime(path, self.DEFAULT_MIME)
-        file = StorageFile(self.store.open_write(path, overwrite=kind != "x", content_type=content_type), guard)
+        file = StorageFile(self.store.open_write(path, overwrite=kind != "x"), guard)
         if kind == "a":
             try:
                 with suppress(ResourceNotFound), self.store.fetch(path)[1] as old:
@@ -144,8 +139,8 @@ class BaseBackend:
 
     def read(self, filename: str) -> bytes:
         """Return the content of a file."""
-        with self._translated(filename), self.store.fetch(self._path(filename))[1] as file:
-            return file.read()
+        with self._translated(filename):
+            return self.store.readbytes(self._path(filename))
 
     def read_chunks(self, filename: str, chunk_size: int = CHUNK_SIZE) -> Iterator[bytes]:
         """Return an iterator over the content of a file, in pieces of at most ``chunk_size`` bytes."""
@@ -157,7 +152,7 @@ class BaseBackend:
         """Store text (UTF-8), bytes, or what a file holds from its current position on."""
         source, path = Source(content), self._path(filename)
         with translated(self.name, filename, source):
-            self.store.put(path, source, overwrite=overwrite, content_type=files.mime(path, self.DEFAULT_MIME))
+            self.store.put(path, source, overwrite=overwrite)
 
     def save(self, file: Any, filename: str, overwrite: bool = True) -> str:
         """Store a file and return its name."""
@@ -239,7 +234,8 @@ class BaseBackend:
         return content.encode(encoding) if isinstance(content, str) else content
 
     def _path(self, filename: str) -> str:
-        return names.join(self.prefix, names.normalize(filename))
+        name = names.normalize(filename)
+        return f"{self.prefix}/{name}" if self.prefix else name
 
     def _translated(self, filename: str | None = None) -> AbstractContextManager[None]:
         return translated(self.name, filename)

@@ -69,6 +69,10 @@ class GenericStore(WrapFS[FS], StoreFS):
             # it was replaced in between
             file.close()
 
+    # the wrapper would pass these on
+    isfile = StoreFS.isfile
+    readbytes = StoreFS.readbytes
+
     def facts(self, path: str, *, checksum: bool = False) -> Facts:
         info = self._filesystem.getinfo(path, ["details"])
         if info.is_dir:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -21,8 +22,8 @@ from fs.opener.parse import ParseResult
 from fs.osfs import OSFS
 from fs.path import abspath, iteratepath, normpath, recursepath
 
-from ..names import RESERVED
-from .osfiles import are_links, delete, facts_of, stat_dict, write_all
+from ..names import RESERVED, is_plain
+from .osfiles import are_links, delete, facts_of, require_file, stat_dict, write_all
 from .staging import Staging
 from .store import CHUNK_SIZE, Facts, Readable, StoreFS
 from .streams import PendingFile, PendingText
@@ -63,6 +64,7 @@ class LocalFS(OSFS, StoreFS):
         super().__init__(root_path, create=create, expand_vars=False)
         # two names of one file must have one path
         self._root_path = os.path.realpath(self._root_path)
+        self._bare_root = self._root_path.rstrip("/")
         self._staging = Staging(self._root_path, mode, directory_mode, durable)
         self._follow_symlinks = follow_symlinks
         # OSFS asks a constant that is false on Linux
@@ -94,17 +96,32 @@ class LocalFS(OSFS, StoreFS):
         return abspath(normpath(path))
 
     def _target(self, path: str) -> str:
-        return self._resolve(self._valid(path))
+        return self._walk(path, self._parts(path))
+
+    def _place(self, path: str) -> str:
+        """Return the path of the operating system without a look at its last component, which may be a link."""
+        return self._walk(path, self._parts(path), through_last=False)
+
+    def _parts(self, path: str) -> list[str]:
+        if not self._closed and isinstance(path, str) and is_plain(path):
+            return path.split("/")
+        return self._checked_parts(self._valid(path))
 
     def _resolve(self, path: str, *, through_last: bool = True) -> str:
         """Return the path of the operating system, its links followed.
 
         :param through_last: follow the last component too; else it may be a link to anywhere.
         """
-        current = self._root_path.rstrip("/")
-        parts = iteratepath(path)
+        return self._walk(path, self._checked_parts(path), through_last=through_last)
+
+    def _checked_parts(self, path: str) -> list[str]:
+        parts: list[str] = iteratepath(path)
         if any(part.startswith(RESERVED) for part in parts):
             raise errors.InvalidPath(path, f"path '{path}' belongs to an unfinished upload")
+        return parts
+
+    def _walk(self, path: str, parts: list[str], *, through_last: bool = True) -> str:
+        current = self._bare_root
         for index, part in enumerate(parts):
             current = f"{current}/{part}"
             if not through_last and index == len(parts) - 1:
@@ -267,8 +284,9 @@ class LocalFS(OSFS, StoreFS):
                 while piece := file.read(CHUNK_SIZE):
                     with convert_os_errors("write", path):
                         write_all(descriptor, piece.encode() if isinstance(piece, str) else piece)
-                with convert_os_errors("write", path):
-                    self._staging.finish(descriptor)
+                if self._staging.finishes:
+                    with convert_os_errors("write", path):
+                        self._staging.finish(descriptor)
             finally:
                 os.close(descriptor)
             self._staging.publish(path, temporary, target, overwrite, make_parents=True)
@@ -277,6 +295,11 @@ class LocalFS(OSFS, StoreFS):
             raise
 
     def _free_target(self, path: str, overwrite: bool) -> str:
+        if not overwrite:
+            place = self._place(path)
+            # unlike lstat, it raises nothing for what is not there
+            if not os.access(place, os.F_OK, follow_symlinks=False):
+                return place
         target = self._target(path)
         if not overwrite and os.path.lexists(target):
             raise errors.FileExists(path)
@@ -284,13 +307,48 @@ class LocalFS(OSFS, StoreFS):
 
     def fetch(self, path: str) -> tuple[Facts, BinaryIO]:
         with convert_os_errors("open", path):
-            # without O_NONBLOCK, opening a named pipe would wait for its writer
-            descriptor = os.open(self._target(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            descriptor = self._open_descriptor(path)
         try:
             return facts_of(path, os.fstat(descriptor)), open(descriptor, "rb")
         except BaseException:
             os.close(descriptor)
             raise
+
+    def _open_descriptor(self, path: str) -> int:
+        # without O_NONBLOCK, opening a named pipe would wait for its writer
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+        try:
+            return os.open(self._place(path), flags | os.O_NOFOLLOW)
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+        # it is a link, and this says whether it may be followed
+        return os.open(self._target(path), flags)
+
+    def readbytes(self, path: str) -> bytes:
+        with convert_os_errors("read", path):
+            descriptor = self._open_descriptor(path)
+            try:
+                size = require_file(path, os.fstat(descriptor)).st_size
+                data = os.read(descriptor, size + 1) if size <= CHUNK_SIZE else b""
+                if len(data) == size:
+                    return data
+                # it is big, or changes while it is read
+                os.lseek(descriptor, 0, os.SEEK_SET)
+                with open(descriptor, "rb", closefd=False) as file:
+                    return file.read()
+            finally:
+                os.close(descriptor)
+
+    def isfile(self, path: str) -> bool:
+        with convert_os_errors("stat", path):
+            try:
+                found = os.lstat(self._place(path))
+                if stat.S_ISLNK(found.st_mode):
+                    found = os.stat(self._target(path))
+            except (FileNotFoundError, NotADirectoryError, errors.ResourceNotFound):
+                return False
+        return stat.S_ISREG(found.st_mode)
 
     def facts(self, path: str, *, checksum: bool = False) -> Facts:
         if not checksum:

@@ -13,19 +13,25 @@ from fs import errors
 
 from .store import Facts
 
-__all__ = ["are_links", "delete", "facts_of", "stat_dict", "write_all"]
+__all__ = ["are_links", "delete", "facts_of", "require_file", "stat_dict", "write_all"]
 
 
-def facts_of(path: str, result: os.stat_result) -> Facts:
-    """Return the facts of a file from what the operating system says of it.
+def require_file(path: str, result: os.stat_result) -> os.stat_result:
+    """Return what the operating system says of a file.
 
     :raises fs.errors.FileExpected: for a directory.
     :raises fs.errors.ResourceNotFound: for anything else that is no file.
     """
+    if stat.S_ISREG(result.st_mode):
+        return result
     if stat.S_ISDIR(result.st_mode):
         raise errors.FileExpected(path)
-    if not stat.S_ISREG(result.st_mode):
-        raise errors.ResourceNotFound(path)
+    raise errors.ResourceNotFound(path)
+
+
+def facts_of(path: str, result: os.stat_result) -> Facts:
+    """Return the facts of a file; raises as :func:`require_file` does."""
+    require_file(path, result)
     # every write makes a new inode, so even two of one size within one tick of the clock differ
     etag = f"{result.st_mtime_ns:x}-{result.st_size:x}-{result.st_ino:x}"
     return Facts(result.st_size, datetime.fromtimestamp(result.st_mtime, timezone.utc), etag)

@@ -36,6 +36,7 @@ class Staging:
     def __init__(self, root: str, mode: int | None, directory_mode: int | None, durable: bool) -> None:
         self._root = root
         self._mode = mode
+        self.finishes = mode is not None or durable
         self._directory_mode = directory_mode
         self._durable = durable
 

@@ -109,6 +109,8 @@ class StoreFS(CarefulFS):
     def open_write(self, path: str, *, overwrite: bool = True, content_type: str | None = None) -> BinaryIO:
         """Open a file for writing that appears under its name, whole, when it closes without an exception.
 
+        :param overwrite: replace a file of that name.
+        :param content_type: its media type, for stores that keep one; they guess it from the name without it.
         :raises fs.errors.FileExists: at once or at closing, without ``overwrite``, where the name is taken.
         """
 
@@ -116,6 +118,7 @@ class StoreFS(CarefulFS):
         """Store all that a stream holds from its current position. The stream is left open.
 
         :param overwrite: replace a file of that name; else the store decides, in the write itself, who is first.
+        :param content_type: its media type, for stores that keep one; they guess it from the name without it.
         :raises fs.errors.FileExists: without ``overwrite``, where the name is taken, or where it is a directory's.
         :raises fs.errors.DirectoryExpected: where a parent of the path is a file.
         """
@@ -138,6 +141,18 @@ class StoreFS(CarefulFS):
         :raises fs.errors.ResourceNotFound: where there is no file.
         :raises fs.errors.FileExpected: for a directory.
         """
+
+    def isfile(self, path: str) -> bool:
+        # in one request
+        try:
+            self.facts(path)
+        except (errors.ResourceNotFound, errors.FileExpected):
+            return False
+        return True
+
+    def readbytes(self, path: str) -> bytes:
+        with self.fetch(path)[1] as file:
+            return file.read()
 
     @abstractmethod
     def iter_files(self, prefix: str = "") -> Iterator[str]:
