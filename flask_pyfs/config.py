@@ -7,146 +7,37 @@ For storage NAME on backend BACKEND the value of KEY is the first that is set (i
 from __future__ import annotations
 
 import difflib
-import json
-import os
 import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 from .errors import ConfigurationError
+from .options import Option
 
-__all__ = ["COMMON", "Config", "Option", "backend_name", "resolve", "serves", "storage_key", "with_defaults"]
+__all__ = [
+    "COMMON",
+    "Config",
+    "backend_name",
+    "resolve",
+    "route_prefix",
+    "serves",
+    "storage_key",
+    "with_defaults",
+]
 
 DEFAULT_BACKEND = "local"
 
-_TRUE = {"1", "true", "yes", "on", "y", "t"}
-_FALSE = {"0", "false", "no", "off", "n", "f", ""}
 _SECRET_KEY = re.compile(r"secret|password|passwd|token|credential|(^|_)key$", re.IGNORECASE)
 
-
-def _to_str(value: Any) -> str:
-    if isinstance(value, (str, os.PathLike)):
-        return os.fspath(value)
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return str(value)
-    raise ValueError("text")
-
-
-def _to_bool(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    text = str(value).strip().lower()
-    if isinstance(value, (str, int)) and text in _TRUE | _FALSE:
-        return text in _TRUE
-    raise ValueError("true or false")
-
-
-def _to_int(value: Any) -> int:
-    if not isinstance(value, bool) and isinstance(value, (str, int, float)):
-        try:
-            number = int(value)
-        except (ValueError, OverflowError):
-            number = None
-        if number is not None and (isinstance(value, str) or number == value):
-            return number
-    raise ValueError("a whole number")
-
-
-def _to_float(value: Any) -> float:
-    if not isinstance(value, bool) and isinstance(value, (str, int, float)):
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    raise ValueError("a number")
-
-
-def _to_mode(value: Any) -> int:
-    try:
-        mode = int(value, 8) if isinstance(value, str) else _to_int(value)
-    except ValueError:
-        mode = -1
-    if 0 <= mode <= 0o777:
-        return mode
-    raise ValueError("permissions such as 0o644 or '0644'")
-
-
-def _to_list(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [item for item in re.split(r"[\s,]+", value) if item]
-    if isinstance(value, Iterable) and not isinstance(value, (bytes, Mapping)):
-        items = list(value)
-        if all(isinstance(item, str) for item in items):
-            return items
-    raise ValueError("a list of texts")
-
-
-def _to_extensions(value: Any) -> Container[str]:
-    if isinstance(value, Container) and not isinstance(value, (str, bytes, Iterable)):
-        return value
-    return [item.lower().lstrip(".") for item in _to_list(value)]
-
-
-def _to_dict(value: Any) -> dict[str, Any]:
-    if isinstance(value, str):
-        with suppress(ValueError):
-            value = json.loads(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise ValueError("a mapping")
-
-
-_CONVERTERS: dict[str, Callable[[Any], Any]] = {
-    "str": _to_str,
-    "bool": _to_bool,
-    "int": _to_int,
-    "float": _to_float,
-    "mode": _to_mode,
-    "list": _to_list,
-    "extensions": _to_extensions,
-    "dict": _to_dict,
-}
-
-
-@dataclass(frozen=True)
-class Option:
-    """A setting that a backend declares.
-
-    :param name: the KEY, in upper case.
-    :param type: ``str``, ``bool``, ``int``, ``float``, ``mode`` (file permissions), ``list`` (of texts),
-        ``extensions`` or ``dict``. Texts, as the environment gives them, are converted.
-    :param default: the value where nothing is set.
-    :param required: refuse a configuration without it.
-    :param secret: never show the value.
-    :param aliases: other KEYs that set it at the same level; its own name wins.
-    :param named: a value above the storage's own level gets the storage's name appended, as a directory.
-    :param levels: the levels that may set it: 1 the storage's, 2 the backend's, 3 the app's.
-    """
-
-    name: str
-    type: str = "str"
-    default: Any = None
-    required: bool = False
-    secret: bool = False
-    aliases: tuple[str, ...] = ()
-    named: bool = False
-    levels: tuple[int, ...] = field(default=(1, 2, 3))
-
-    def __post_init__(self) -> None:
-        if self.type not in _CONVERTERS:
-            raise ValueError(f"{self.name}: an option's type is one of {', '.join(_CONVERTERS)}, not {self.type!r}")
-
-
+_ROUTE_PREFIX = Option("PREFIX", levels=(3,))
 _SERVE = Option("SERVE", "bool", levels=(1, 2))
 
 #: What every storage may set, whatever its backend.
 COMMON: tuple[Option, ...] = (
-    Option("BACKEND", default=DEFAULT_BACKEND),
+    Option("BACKEND", default=DEFAULT_BACKEND, levels=(1, 3)),
     Option("URL", named=True),
-    Option("PREFIX", default="", levels=(1, 2)),
+    Option("PREFIX", "prefix", default="", levels=(1, 2)),
     _SERVE,
     Option("ALLOW", "extensions", default=()),
     Option("DENY", "list", default=()),
@@ -199,6 +90,16 @@ def _storage_prefixes(storage: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((f"{storage.upper()}_FS_", storage_key(storage, ""))))
 
 
+def route_prefix(settings: Mapping[str, Any]) -> str | None:
+    """Return an app's ``FS_PREFIX``, the URL prefix of its route, with its leading slash; None without one.
+
+    :raises ConfigurationError: where it is no text.
+    """
+    value = settings.get("FS_PREFIX")
+    prefix = "" if value is None else _convert(_ROUTE_PREFIX, "FS_PREFIX", value, None).strip("/")
+    return f"/{prefix}" if prefix else None
+
+
 def serves(settings: Mapping[str, Any]) -> bool:
     """Whether an app's ``FS_SERVE`` is on.
 
@@ -227,7 +128,7 @@ def resolve(
     storage: str,
     backend: str,
     options: Sequence[Option] | None,
-    known: Callable[[], Iterable[Option]] = tuple,
+    known: Callable[[], Mapping[str, Iterable[Option]]] = dict,
 ) -> Config:
     """Resolve the settings of one storage.
 
@@ -235,7 +136,7 @@ def resolve(
     :param storage: the storage's name.
     :param backend: the backend's name.
     :param options: what the backend declares beside :data:`COMMON`; None for a backend that takes any key.
-    :param known: returns what all installed backends declare; asked only when a key is not in ``options``.
+    :param known: returns what each installed backend declares; asked only when a key is not in ``options``.
     :raises ConfigurationError: for a required key that is missing, a value of the wrong type, and a key of the
         storage's or the backend's level that no backend knows. The message names the keys.
     """
@@ -244,7 +145,7 @@ def resolve(
     names = {alias for option in declared.values() for alias in (option.name, *option.aliases)}
     free = _free_keys(settings, prefixes, names)
     if options is not None:
-        _refuse_unknown(free, names, known, storage)
+        _refuse_unknown(free, names, known, storage, backend)
         free = {}
     config = Config(
         {name.lower(): settings[key] for name, key in free.items()},
@@ -278,7 +179,7 @@ def _value(settings: Mapping[str, Any], option: Option, prefixes: Iterable[tuple
         for name in (option.name, *option.aliases):
             key = prefix + name
             tried.append(key)
-            if settings.get(key) is None:
+            if settings.get(key) is None or (option.required and settings[key] == ""):
                 continue
             value = _convert(option, key, settings[key], storage)
             if option.named and level > 1 and value:
@@ -292,7 +193,7 @@ def _value(settings: Mapping[str, Any], option: Option, prefixes: Iterable[tuple
 
 def _convert(option: Option, key: str, value: Any, storage: str | None) -> Any:
     try:
-        return _CONVERTERS[option.type](value)
+        return option.convert(value)
     except (ValueError, TypeError) as error:
         shown = "the value that it has" if option.secret or _SECRET_KEY.search(key) else repr(value)
         raise ConfigurationError(f"{key} must be {error}, not {shown}", storage=storage) from None
@@ -313,13 +214,23 @@ def _free_keys(
 
 
 def _refuse_unknown(
-    free: Mapping[str, str], names: Iterable[str], known: Callable[[], Iterable[Option]], storage: str
+    free: Mapping[str, str],
+    names: Iterable[str],
+    known: Callable[[], Mapping[str, Iterable[Option]]],
+    storage: str,
+    backend: str,
 ) -> None:
     if not free:
         return
-    everything = {alias for option in known() for alias in (option.name, *option.aliases)}.union(names)
+    installed = known()
+    everything = {
+        name for options in installed.values() for option in options for name in (option.name, *option.aliases)
+    }
+    everything.update(names)
+    # FS_LOCAL_CACHE_SIZE is no key of the backend local where there is a backend local_cache
+    longer = tuple(f"FS_{name.upper()}_" for name in installed if name.upper().startswith(f"{backend.upper()}_"))
     for name, key in free.items():
-        if name not in everything:
+        if name not in everything and not key.startswith(longer):
             close = difflib.get_close_matches(name, sorted(everything), n=1, cutoff=0)[0]
             raise ConfigurationError(
                 f"{key} is not a setting of any backend: did you mean {key[: -len(name)]}{close}?", storage=storage

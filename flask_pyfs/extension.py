@@ -6,7 +6,7 @@ import os
 
 from flask import Flask, current_app
 
-from .config import DEFAULT_BACKEND, serves
+from .config import DEFAULT_BACKEND, route_prefix, serves
 from .serving import make_blueprint
 from .storage import Storage
 from .urls import ENDPOINT
@@ -36,8 +36,7 @@ def init_app(app: Flask, *storages: Storage) -> None:
         configured[storage.name] = storage
     serves(app.config)
     if ENDPOINT not in app.view_functions:
-        prefix = (app.config["FS_PREFIX"] or "").strip("/")
-        app.register_blueprint(make_blueprint(), url_prefix=f"/{prefix}" if prefix else None)
+        app.register_blueprint(make_blueprint(), url_prefix=route_prefix(app.config))
 
 
 def by_name(name: str) -> Storage | None:

@@ -56,7 +56,8 @@ def find(storage: Named) -> State:
     :raises ConfigurationError: where the storage is not configured.
     """
     try:
-        state: State | None = current_app.extensions.get(_EXTENSION, {}).get(storage)
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        state: State | None = app.extensions.get(_EXTENSION, {}).get(storage)
     except RuntimeError:
         # outside any app context
         state = storage.last_state
@@ -74,7 +75,7 @@ def in_memory(app: Flask, storages: Iterable[Named]) -> Iterator[None]:
     states: dict[Named, State] = app.extensions[_EXTENSION]
     before = {storage: states[storage] for storage in storages}
     for storage, state in before.items():
-        backend = MemoryBackend(storage.name, Config(state.config))
+        backend = MemoryBackend(storage.name, state.config)
         State(app, "memory", state.config, backend, backend).attach(storage)
     try:
         yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote, urljoin
 
-from flask import Flask, has_request_context, request, url_for
+from flask import Flask, has_request_context, request
 
 __all__ = ["ENDPOINT", "base_url", "file_url"]
 
@@ -42,17 +42,24 @@ def file_url(app: Flask, storage: str, configured: str | None, name: str, extern
     if not configured:
         return _route(app, storage, name, external)
     url = base_url(app, storage, configured) + quote(name)
-    return urljoin(request.host_url, url) if external and has_request_context() else url
+    return urljoin(_host_url(app), url) if external else url
+
+
+def _host_url(app: Flask) -> str:
+    if has_request_context():
+        return request.host_url
+    host = app.config["SERVER_NAME"]
+    return f"{app.config['PREFERRED_URL_SCHEME']}://{host}/" if host else ""
 
 
 def _route(app: Flask, storage: str, name: str, external: bool) -> str:
+    # with the app's own routes, though another app's request may be under way
+    adapter = app.create_url_adapter(request if has_request_context() else None)
+    if adapter is None:
+        external = False
+        adapter = app.url_map.bind("", script_name=app.config["APPLICATION_ROOT"])
     # Werkzeug builds no URL with an empty path converter, so the base is the URL of a file less its name.
     values: dict[str, Any] = {"fs": storage, "filename": name or "-"}
-    if has_request_context():
-        url = url_for(ENDPOINT, _external=external, **values)
-    elif app.config["SERVER_NAME"]:
-        with app.app_context():
-            url = url_for(ENDPOINT, _external=external, **values)
-    else:
-        url = app.url_map.bind("", script_name=app.config["APPLICATION_ROOT"]).build(ENDPOINT, values)
+    app.inject_url_defaults(ENDPOINT, values)
+    url = adapter.build(ENDPOINT, values, force_external=external)
     return url if name else url[:-1]

@@ -13,12 +13,13 @@ from fs.base import FS
 from fs.errors import ResourceNotFound
 
 from .. import files, names
-from ..config import DEFAULT_BACKEND, Config, Option, with_defaults
+from ..config import DEFAULT_BACKEND, Config, with_defaults
 from ..errors import OperationNotSupported, translated
 from ..filesystems.generic import as_store
 from ..filesystems.store import CHUNK_SIZE, Facts, StoreFS, copy_stream
 from ..filesystems.streams import PendingText
 from ..handles import Chunks, Source, StorageFile
+from ..options import Option
 
 __all__ = ["DEFAULT_BACKEND", "BaseBackend", "Config", "Option"]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import cast
 
-from ..config import Config, Option, storage_key
+from ..config import Config, storage_key
 from ..errors import ConfigurationError
 from ..filesystems.local import LocalFS
+from ..options import Option
 from . import BaseBackend
 
 __all__ = ["LocalBackend"]

@@ -7,8 +7,9 @@ from fs.base import FS
 from fs.errors import CreateFailed, ResourceNotFound
 from fs.opener.errors import OpenerError
 
-from ..config import Config, Option
+from ..config import Config, storage_key
 from ..errors import ConfigurationError
+from ..options import Option
 from . import BaseBackend
 
 __all__ = ["PyFilesystemBackend"]
@@ -26,7 +27,8 @@ class PyFilesystemBackend(BaseBackend):
         super().__init__(name, config)
         if "://" not in self.config["open_url"]:
             raise ConfigurationError(
-                f"storage {name!r}: OPEN_URL is not a PyFilesystem URL such as 'mem://' or 'ftp://user:password@host/'",
+                f"storage {name!r}: {storage_key(name, 'OPEN_URL')} or FS_PYFS_OPEN_URL must be a PyFilesystem URL "
+                "such as 'mem://' or 'ftp://user:password@host/'",
                 storage=name,
             )
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from ..config import Config, Option
+from ..config import Config, storage_key
 from ..errors import ConfigurationError
+from ..options import Option
 from . import BaseBackend
 from .oldstyle import OldStyleBackend
 
@@ -37,7 +37,8 @@ def load(name: str, storage: str) -> Any:
     entry = installed().get(name)
     if entry is None:
         raise ConfigurationError(
-            f"storage {storage!r}: there is no backend {name!r}; installed are {', '.join(sorted(installed()))}",
+            f"storage {storage!r}: there is no backend {name!r}; installed are {', '.join(sorted(installed()))}. "
+            f"{storage_key(storage, 'BACKEND')} or FS_BACKEND names one",
             storage=storage,
         )
     try:
@@ -72,13 +73,15 @@ def options_of(backend_class: Any) -> tuple[Option, ...] | None:
     return None
 
 
-def all_options() -> Iterator[Option]:
-    """Iterate over what all installed backends declare; those that cannot be imported are left out."""
-    for entry in installed().values():
+def all_options() -> dict[str, tuple[Option, ...]]:
+    """Return what each installed backend declares; one that declares nothing, or cannot be imported, has no options."""
+    declared: dict[str, tuple[Option, ...]] = {}
+    for name, entry in installed().items():
         try:
-            yield from options_of(entry.load()) or ()
+            declared[name] = options_of(entry.load()) or ()
         except (ImportError, AttributeError):
-            continue
+            declared[name] = ()
+    return declared
 
 
 def _is_own(entry: EntryPoint) -> bool:

@@ -271,22 +271,19 @@ class LocalFS(OSFS, StoreFS):
     # Verbs
 
     def open_write(self, path: str, *, overwrite: bool = True, content_type: str | None = None) -> BinaryIO:
-        target = self._free_target(path, overwrite)
+        target = self._target(path) if overwrite else self._new_target(path)
+        if not overwrite and os.path.lexists(target):
+            raise errors.FileExists(path)
         with convert_os_errors("open", path):
             return cast(BinaryIO, self._staging.pending(path, target, "wb", -1, overwrite, make_parents=True))
 
     def put(self, path: str, file: Readable, *, overwrite: bool = True, content_type: str | None = None) -> None:
-        target = self._free_target(path, overwrite)
+        target = self._target(path) if overwrite else self._new_target(path)
         with convert_os_errors("write", path):
             descriptor, temporary = self._staging.open()
         try:
             try:
-                while piece := file.read(CHUNK_SIZE):
-                    with convert_os_errors("write", path):
-                        write_all(descriptor, piece.encode() if isinstance(piece, str) else piece)
-                if self._staging.finishes:
-                    with convert_os_errors("write", path):
-                        self._staging.finish(descriptor)
+                self._fill(descriptor, path, file, None if overwrite else target)
             finally:
                 os.close(descriptor)
             self._staging.publish(path, temporary, target, overwrite, make_parents=True)
@@ -294,16 +291,23 @@ class LocalFS(OSFS, StoreFS):
             self._staging.remove(temporary)
             raise
 
-    def _free_target(self, path: str, overwrite: bool) -> str:
-        if not overwrite:
-            place = self._place(path)
-            # unlike lstat, it raises nothing for what is not there
-            if not os.access(place, os.F_OK, follow_symlinks=False):
-                return place
-        target = self._target(path)
-        if not overwrite and os.path.lexists(target):
+    def _new_target(self, path: str) -> str:
+        place = self._place(path)
+        # unlike lstat, it raises nothing for what is not there
+        return self._target(path) if os.access(place, os.F_OK, follow_symlinks=False) else place
+
+    def _fill(self, descriptor: int, path: str, file: Readable, new: str | None) -> None:
+        piece = file.read(CHUNK_SIZE)
+        if new is not None and len(piece) == CHUNK_SIZE and os.path.lexists(new):
+            # publishing would find out, but only when all bytes have come
             raise errors.FileExists(path)
-        return target
+        while piece:
+            with convert_os_errors("write", path):
+                write_all(descriptor, piece.encode() if isinstance(piece, str) else piece)
+            piece = file.read(CHUNK_SIZE)
+        if self._staging.finishes:
+            with convert_os_errors("write", path):
+                self._staging.finish(descriptor)
 
     def fetch(self, path: str) -> tuple[Facts, BinaryIO]:
         with convert_os_errors("open", path):

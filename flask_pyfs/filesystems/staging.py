@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import secrets
 import shutil
@@ -18,6 +19,10 @@ from ..names import RESERVED
 from .streams import PendingFile
 
 __all__ = ["Staging"]
+
+# with the number of the process, a name that no other file here has
+_PROCESS = secrets.token_hex(8)
+_NUMBERS = itertools.count()
 
 _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 
@@ -39,6 +44,7 @@ class Staging:
         self.finishes = mode is not None or durable
         self._directory_mode = directory_mode
         self._durable = durable
+        self._looked = False
 
     def open(self, beside: str | None = None) -> tuple[int, str]:
         """Open a new unfinished file: its descriptor and where it lies.
@@ -46,9 +52,11 @@ class Staging:
         :raises fs.errors.InvalidPath: where a symbolic link lies in the place of the directory.
         """
         directory = f"{beside or self._root}/{RESERVED}"
-        temporary = f"{directory}/{secrets.token_hex(12)}"
-        if os.path.islink(directory):
-            raise errors.InvalidPath(directory, f"'{directory}' is a symbolic link; unfinished uploads do not go there")
+        temporary = f"{directory}/{_PROCESS}-{os.getpid()}-{next(_NUMBERS)}"
+        if beside is not None or not self._looked:
+            if os.path.islink(directory):
+                raise errors.InvalidPath(directory, f"'{directory}' is a link; unfinished uploads do not go there")
+            self._looked = True
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         while True:
             try:
