@@ -40,7 +40,7 @@ COMMON: tuple[Option, ...] = (
     Option("PREFIX", "prefix", default="", levels=(1, 2)),
     _SERVE,
     Option("ALLOW", "extensions", default=()),
-    Option("DENY", "list", default=()),
+    Option("DENY", "extensions", default=()),
 )
 
 

@@ -107,7 +107,7 @@ def is_empty(extensions: Container[str]) -> bool:
     return isinstance(extensions, DisallowAll) or (isinstance(extensions, Collection) and not extensions)
 
 
-def denied_part(basename: str, denied: Collection[str]) -> str | None:
+def denied_part(basename: str, denied: Container[str]) -> str | None:
     """Return the dotted part of a name that a set of refused extensions holds, or None.
 
     Web servers may act on any part (Apache's AddHandler runs ``x.php.jpg``), may strip blanks, and may cut a part at

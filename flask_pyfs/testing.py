@@ -293,6 +293,16 @@ class StorageConformance:
         storage.save(io.BytesIO(b"new"), "a.txt", overwrite=True)
         assert storage.read("a.txt") == b"new"
 
+    def test_a_refused_upload_can_be_saved_under_another_name(self, storage: Storage) -> None:
+        content = bytes(range(256)) * 12_000
+        storage.write("a.txt", b"old")
+        upload = FileStorage(io.BytesIO(content), filename="a.txt")
+        with _raises(FileExists):
+            storage.save(upload)
+        name = storage.resolve_conflict("", "a.txt")
+        storage.save(upload, name)
+        assert storage.read(name) == content
+
     def test_save_under_a_name_of_its_own(self, storage: Storage) -> None:
         names = {storage.save(io.BytesIO(b"x"), "a.txt", unique=True) for _ in range(5)}
         assert len(names) == 5

@@ -23,12 +23,15 @@ from fs.osfs import OSFS
 from fs.path import abspath, iteratepath, normpath, recursepath
 
 from ..names import RESERVED, is_plain
-from .osfiles import are_links, delete, facts_of, require_file, stat_dict, write_all
+from .osfiles import are_links, delete, facts_of, open_nameless, require_file, stat_dict, write_all
 from .staging import Staging
 from .store import CHUNK_SIZE, Facts, Readable, StoreFS
 from .streams import PendingFile, PendingText
 
 __all__ = ["LocalFS", "LocalOpener"]
+
+# larger pieces cost more to allocate than they save
+_PIECE = 256 * 1024
 
 
 class LocalFS(OSFS, StoreFS):
@@ -36,7 +39,9 @@ class LocalFS(OSFS, StoreFS):
 
     A file opened with ``w`` or ``x``, uploaded, copied or put is written below ``.flask_pyfs`` in the root, which no
     listing shows, and gets its name when it is complete: by ``rename``, or for an exclusive one by ``link``, so the
-    operating system decides between several. ``a`` and ``r+`` change a file in place, as everywhere.
+    operating system decides between several. A new file that is put has no name at all before that, where the system
+    knows such files (``O_TMPFILE`` on Linux), so that even a killed process leaves nothing. ``a`` and ``r+`` change a
+    file in place, as everywhere.
 
     :param root_path: the directory.
     :param create: make it where it is missing.
@@ -279,11 +284,36 @@ class LocalFS(OSFS, StoreFS):
 
     def put(self, path: str, file: Readable, *, overwrite: bool = True, content_type: str | None = None) -> None:
         target = self._target(path) if overwrite else self._new_target(path)
+        descriptor = None if overwrite or self._staging.durable else open_nameless(target.rpartition("/")[0])
+        if descriptor is None:
+            self._put_staged(path, file, target, overwrite)
+            return
+        try:
+            self._fill(descriptor, path, file)
+            if not self._link_nameless(descriptor, path, target):
+                os.lseek(descriptor, 0, os.SEEK_SET)
+                with open(descriptor, "rb", buffering=0, closefd=False) as written:
+                    self._put_staged(path, written, target, overwrite)
+        finally:
+            os.close(descriptor)
+
+    def _link_nameless(self, descriptor: int, path: str, target: str) -> bool:
+        try:
+            # only with a directory's descriptor does it follow the link in /proc
+            os.link(f"/proc/self/fd/{descriptor}", target, src_dir_fd=descriptor, follow_symlinks=True)
+        except FileExistsError:
+            raise errors.FileExists(path) from None
+        except OSError:
+            # the parent was deleted, or there are no hard links or no /proc
+            return False
+        return True
+
+    def _put_staged(self, path: str, file: Readable, target: str, overwrite: bool) -> None:
         with convert_os_errors("write", path):
             descriptor, temporary = self._staging.open()
         try:
             try:
-                self._fill(descriptor, path, file, None if overwrite else target)
+                self._fill(descriptor, path, file)
             finally:
                 os.close(descriptor)
             self._staging.publish(path, temporary, target, overwrite, make_parents=True)
@@ -292,19 +322,19 @@ class LocalFS(OSFS, StoreFS):
             raise
 
     def _new_target(self, path: str) -> str:
-        place = self._place(path)
+        target = self._place(path)
         # unlike lstat, it raises nothing for what is not there
-        return self._target(path) if os.access(place, os.F_OK, follow_symlinks=False) else place
+        if os.access(target, os.F_OK, follow_symlinks=False):
+            target = self._target(path)
+            if os.path.lexists(target):
+                # before the caller's stream is read: it may store it under another name
+                raise errors.FileExists(path)
+        return target
 
-    def _fill(self, descriptor: int, path: str, file: Readable, new: str | None) -> None:
-        piece = file.read(CHUNK_SIZE)
-        if new is not None and len(piece) == CHUNK_SIZE and os.path.lexists(new):
-            # publishing would find out, but only when all bytes have come
-            raise errors.FileExists(path)
-        while piece:
+    def _fill(self, descriptor: int, path: str, file: Readable) -> None:
+        while piece := file.read(_PIECE):
             with convert_os_errors("write", path):
                 write_all(descriptor, piece.encode() if isinstance(piece, str) else piece)
-            piece = file.read(CHUNK_SIZE)
         if self._staging.finishes:
             with convert_os_errors("write", path):
                 self._staging.finish(descriptor)

@@ -11,9 +11,11 @@ from typing import Any
 
 from fs import errors
 
-from .store import Facts
+from .store import CHUNK_SIZE, Facts
 
-__all__ = ["are_links", "delete", "facts_of", "require_file", "stat_dict", "write_all"]
+__all__ = ["are_links", "copy_all", "delete", "facts_of", "open_nameless", "require_file", "stat_dict", "write_all"]
+
+_NO_SENDFILE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSOCK, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 def require_file(path: str, result: os.stat_result) -> os.stat_result:
@@ -47,6 +49,19 @@ def write_all(descriptor: int, data: Any) -> None:
     view = memoryview(data).cast("B")
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def copy_all(source: int, target: int) -> None:
+    """Copy all bytes from one descriptor to another, by the operating system where it can."""
+    offset = 0
+    try:
+        while sent := os.sendfile(target, source, offset, 1 << 30):
+            offset += sent
+    except OSError as error:
+        if offset or error.errno not in _NO_SENDFILE:
+            raise
+        while piece := os.read(source, CHUNK_SIZE):
+            write_all(target, piece)
 
 
 def are_links(path: str, other: str) -> bool:
@@ -83,3 +98,12 @@ def delete(path: str) -> None:
         except OSError as error:
             if error.errno != errno.ENOTEMPTY and not os.path.islink(path):
                 raise
+
+
+def open_nameless(directory: str) -> int | None:
+    """Open a new file without a name for writing, or return None where that cannot be done."""
+    try:
+        return os.open(directory, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o666)
+    except (OSError, AttributeError):
+        # no such directory yet, or no such files on this file system or operating system
+        return None

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import errno
-import itertools
 import os
 import secrets
-import shutil
+import stat
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -16,13 +15,10 @@ from fs import errors
 from fs.error_tools import convert_os_errors
 
 from ..names import RESERVED
+from .osfiles import copy_all
 from .streams import PendingFile
 
 __all__ = ["Staging"]
-
-# with the number of the process, a name that no other file here has
-_PROCESS = secrets.token_hex(8)
-_NUMBERS = itertools.count()
 
 _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 
@@ -43,8 +39,7 @@ class Staging:
         self._mode = mode
         self.finishes = mode is not None or durable
         self._directory_mode = directory_mode
-        self._durable = durable
-        self._looked = False
+        self.durable = durable
 
     def open(self, beside: str | None = None) -> tuple[int, str]:
         """Open a new unfinished file: its descriptor and where it lies.
@@ -52,13 +47,11 @@ class Staging:
         :raises fs.errors.InvalidPath: where a symbolic link lies in the place of the directory.
         """
         directory = f"{beside or self._root}/{RESERVED}"
-        temporary = f"{directory}/{_PROCESS}-{os.getpid()}-{next(_NUMBERS)}"
-        if beside is not None or not self._looked:
-            if os.path.islink(directory):
-                raise errors.InvalidPath(directory, f"'{directory}' is a link; unfinished uploads do not go there")
-            self._looked = True
+        if os.path.islink(directory):
+            raise errors.InvalidPath(directory, f"'{directory}' is a link; unfinished uploads do not go there")
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         while True:
+            temporary = f"{directory}/{secrets.token_hex(12)}"
             try:
                 return os.open(temporary, flags, 0o666), temporary
             except FileNotFoundError:
@@ -82,7 +75,7 @@ class Staging:
             raise
 
         def publish() -> None:
-            if self._mode is not None or self._durable:
+            if self._mode is not None or self.durable:
                 reopened = os.open(temporary, os.O_RDWR)
                 try:
                     self.finish(reopened)
@@ -96,15 +89,14 @@ class Staging:
         """Give a complete file its permissions and, if asked to, wait for the disk."""
         if self._mode is not None:
             os.fchmod(descriptor, self._mode)
-        if self._durable:
+        if self.durable:
             os.fsync(descriptor)
 
     def copy(self, path: str, source: str, target: str, overwrite: bool, *, make_parents: bool) -> None:
         """Copy a file, with its permissions."""
         descriptor, temporary = self.open()
-        os.close(descriptor)
         try:
-            self._duplicate(source, temporary)
+            self._duplicate(source, descriptor)
             self.publish(path, temporary, target, overwrite, make_parents=make_parents)
         except BaseException:
             self.remove(temporary)
@@ -130,7 +122,7 @@ class Staging:
                 # again when another process deletes a parent that has just been made
                 while not self._named(path, source, target, give, make_parents):
                     self._make_directory(path, os.path.dirname(target), made)
-                if self._durable:
+                if self.durable:
                     _sync(os.path.dirname(target))
             except BaseException:
                 for directory in reversed(made):
@@ -159,9 +151,8 @@ class Staging:
                 raise
             # another file system is mounted inside the root: finish beside the target
             descriptor, near = self.open(os.path.dirname(target))
-            os.close(descriptor)
             try:
-                self._duplicate(source, near)
+                self._duplicate(source, descriptor)
                 give(near, target)
                 self.remove(source)
             finally:
@@ -234,11 +225,15 @@ class Staging:
         directories: Iterable[str] = (found[0] for found in os.walk(self._root)) if everywhere else [self._root]
         return sum(_remove_older(os.path.join(directory, RESERVED), limit) for directory in directories)
 
-    def _duplicate(self, source: str, copy: str) -> None:
-        shutil.copyfile(source, copy)
-        shutil.copymode(source, copy)
-        if self._durable:
-            _sync(copy)
+    def _duplicate(self, source: str, descriptor: int) -> None:
+        try:
+            with open(source, "rb", buffering=0) as file:
+                copy_all(file.fileno(), descriptor)
+                os.fchmod(descriptor, stat.S_IMODE(os.fstat(file.fileno()).st_mode))
+            if self.durable:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def _make_directory(self, path: str, directory: str, made: list[str]) -> None:
         try:
@@ -256,7 +251,7 @@ class Staging:
         made.append(directory)
         if self._directory_mode is not None:
             os.chmod(directory, self._directory_mode)
-        if self._durable:
+        if self.durable:
             _sync(os.path.dirname(directory))
 
 

@@ -1,7 +1,7 @@
 """A slow source or target stops nobody else."""
 
 import io
-import shutil
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 
@@ -174,16 +174,16 @@ def test_a_slow_one_stops_nobody(storage, slow):
 def test_a_slow_copy_stops_nobody(slow, tmp_path, monkeypatch):
     storage, _ = make_storage(tmp_path)
     storage.write("old", b"old content")
-    copyfile = shutil.copyfile
+    sendfile = os.sendfile
     first = threading.Lock()
 
     def copy_slowly(storage, gate):
-        def slow_copyfile(*arguments, **options):
+        def slow_sendfile(*arguments, **options):
             if first.acquire(blocking=False):
                 gate.wait()
-            return copyfile(*arguments, **options)
+            return sendfile(*arguments, **options)
 
-        monkeypatch.setattr(shutil, "copyfile", slow_copyfile)
+        monkeypatch.setattr(os, "sendfile", slow_sendfile)
         COPIES[slow](storage, gate)
 
     assert stopped_by(storage, copy_slowly) == []

@@ -63,7 +63,13 @@ EXTENSIONS = {
     "own": Short(),
 }
 ALLOW = {"nothing": None, "txt": ["txt"], "php": "php, PHP5", "dotted": [".php"]}
-DENY = {"nothing": None, "php": ["php"], "from the environment": "php,php5 htaccess", "jpg": ["JPG"]}
+DENY = {
+    "nothing": None,
+    "php": ["php"],
+    "dotted": [".PHP"],
+    "from the environment": "php,php5 htaccess",
+    "jpg": ["JPG"],
+}
 
 
 def listed(value):

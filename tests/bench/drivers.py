@@ -1,0 +1,65 @@
+"""What is measured has one shape: that of a storage."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import IO, Any, BinaryIO, Protocol
+
+#: How many bytes each library is asked for at a time.
+BLOCK = 1024 * 1024
+
+
+class Driver(Protocol):
+    """The operations; None stands for one that a library does not have."""
+
+    write: Callable[[str, bytes], object]
+    read: Callable[[str], bytes]
+    exists: Callable[[str], bool]
+    save: Callable[[BinaryIO, str], object]
+    copy: Callable[[str, str], object] | None
+    delete: Callable[[str], object]
+    open: Callable[[str, str], IO[Any]]
+    read_chunks: Callable[[str], Iterator[bytes]] | None
+    serve: Callable[[str], Iterator[bytes]]
+    list_files: Callable[[], Iterator[str]]
+
+
+class StorageDriver:
+    """A storage of Flask-FS or of a library with the same interface, called as an app calls it."""
+
+    def __init__(self, storage: Any, app: Any) -> None:
+        from werkzeug.datastructures import FileStorage
+
+        self.write = storage.write
+        self.read = storage.read
+        self.exists = storage.exists
+        self.save = lambda file, name: storage.save(FileStorage(file, filename=name))
+        self.copy = getattr(storage, "copy", None)
+        self.delete = storage.delete
+        self.open = storage.open
+        self.read_chunks = getattr(storage, "read_chunks", None)
+        self.list_files = storage.list_files
+        self._path = f"/{storage.name}"
+        self._client = app.test_client()
+
+    def serve(self, name: str) -> Iterator[bytes]:
+        response = self._client.get(f"{self._path}/{name}", buffered=False)
+        assert response.status_code == 200, response.status
+        try:
+            yield from response.iter_encoded()
+        finally:
+            response.close()
+
+
+def make_app(settings: Mapping[str, Any]) -> Any:
+    from flask import Flask
+
+    app = Flask(__name__)
+    app.config.update(settings, FS_SERVE=True)
+    return app
+
+
+def make_storage(module: str, name: str) -> Any:
+    library = importlib.import_module(module)
+    return library.Storage(name, library.ALL)

@@ -1,0 +1,73 @@
+"""The libraries that are compared, and a virtual environment for each that is not this project."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+#: The module of the bare client of a store: nothing to import.
+RAW = "raw"
+
+
+@dataclass(frozen=True)
+class Library:
+    """A library and the interpreter that it is installed for.
+
+    :param name: how the table names it.
+    :param module: what an app imports.
+    :param versions: what of it and of Flask is installed.
+    """
+
+    name: str
+    module: str
+    python: str
+    versions: str
+
+
+#: Libraries with the same interface: the module and the requirement of each.
+PEERS = {
+    "flask-fs2": ("flask_fs", "flask-fs2==0.8.2"),
+}
+if sys.version_info >= (3, 11):
+    PEERS["flask-storage"] = ("flask_storage", "flask-storage==2.1.1")
+
+
+def prepare(peers: list[str], venvs: Path) -> list[Library]:
+    """Return what is compared, each installed.
+
+    :param peers: the keys of :data:`PEERS` that are wanted.
+    :param venvs: the directory that keeps their virtual environments from run to run.
+    """
+    ours, version = sys.executable, platform.python_version()
+    prepared = [
+        Library(RAW, RAW, ours, f"Python {version}"),
+        Library("flask_pyfs", "flask_pyfs", ours, _versions(ours, "flask_pyfs")),
+    ]
+    for peer in peers:
+        module, requirement = PEERS[peer]
+        python = _install(requirement, venvs / f"{requirement}-python{version}")
+        prepared.append(Library(peer, module, python, _versions(python, peer)))
+    return prepared
+
+
+def _versions(python: str, distribution: str) -> str:
+    names = [distribution, "flask", "werkzeug"]
+    code = f"from importlib.metadata import version\nprint(*(f'{{n}} {{version(n)}}' for n in {names}), sep=', ')"
+    return subprocess.run([python, "-c", code], stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
+
+
+def _install(requirement: str, directory: Path) -> str:
+    python = directory / "bin" / "python"
+    complete = directory / "complete"
+    if not complete.exists():
+        print(f"installing {requirement} in {directory}", file=sys.stderr)
+        try:
+            subprocess.run([sys.executable, "-m", "venv", "--clear", directory], check=True)
+            subprocess.run([python, "-m", "pip", "install", "--quiet", requirement], check=True)
+        except subprocess.CalledProcessError:
+            sys.exit(f"{requirement} cannot be installed; --peers leaves libraries out")
+        complete.touch()
+    return str(python)

@@ -1,0 +1,145 @@
+"""The results of all rounds as a Markdown table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+
+from libraries import RAW
+from workloads import Sizes
+
+Round = Mapping[str, Mapping[str, float]]
+Rounds = Mapping[str, Sequence[Round]]
+
+OURS, PEER = "flask_pyfs", "flask-fs2"
+RATE, SECONDS, MILLISECONDS, MEMORY = "files/s", "s", "ms", "MiB"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table.
+
+    :param measure: the name under which it was measured.
+    :param title: with the sizes as ``{mb}`` and ``{listing}``.
+    """
+
+    measure: str
+    title: str
+    unit: str
+
+
+ROWS = (
+    Row("write", "write 4 KiB", RATE),
+    Row("read", "read 4 KiB", RATE),
+    Row("exists", "exists, a file that is there", RATE),
+    Row("absent", "exists, one that is not", RATE),
+    Row("save", "save {mb} MiB", SECONDS),
+    Row("save", "save {mb} MiB, memory", MEMORY),
+    Row("copy", "copy {mb} MiB", SECONDS),
+    Row("copy", "copy {mb} MiB, memory", MEMORY),
+    Row("read_chunks", "read_chunks of {mb} MiB", SECONDS),
+    Row("read_chunks", "read_chunks of {mb} MiB, memory", MEMORY),
+    Row("open", "open and read {mb} MiB", SECONDS),
+    Row("open", "open and read {mb} MiB, memory", MEMORY),
+    Row("seek", "open, seek to the tail and read it", MILLISECONDS),
+    Row("serve", "serve {mb} MiB", SECONDS),
+    Row("serve", "serve {mb} MiB, memory", MEMORY),
+    Row("first_deep", "first of {listing} names, 100 in a directory", MILLISECONDS),
+    Row("list_deep", "list {listing} files, 100 in a directory", SECONDS),
+    Row("list_deep", "list {listing} files, 100 in a directory, memory", MEMORY),
+    Row("first_flat", "first of {listing} names, one directory", MILLISECONDS),
+    Row("list_flat", "list {listing} files, one directory", SECONDS),
+    Row("list_flat", "list {listing} files, one directory, memory", MEMORY),
+    Row("import", "import, after Flask", MILLISECONDS),
+    Row("init", "init_app of one storage", MILLISECONDS),
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What flask_pyfs has to reach: a number that is at most the limit."""
+
+    title: str
+    limit: float
+    number: Callable[[Rounds], float | None]
+
+
+TARGETS = (
+    Target("time to write 4 KiB / flask-fs2's", 1, lambda rounds: ratio(rounds, "write", PEER)),
+    Target("time to read 4 KiB / flask-fs2's", 1, lambda rounds: ratio(rounds, "read", PEER)),
+    Target("time to save a big file / a plain copy's", 1.1, lambda rounds: ratio(rounds, "save", RAW)),
+    Target("memory to save a big file, MiB", 8, lambda rounds: middle(rounds[OURS], "save", MEMORY)),
+    Target("memory to list many files, MiB", 1, lambda rounds: middle(rounds[OURS], "list_flat", MEMORY)),
+    Target("first name / all names, time", 0.5, lambda rounds: share(rounds, "first_deep", "list_deep")),
+)
+
+
+def as_markdown(title: str, rounds: Rounds, sizes: Sizes) -> str:
+    """Return the table and the targets.
+
+    A ratio is the median of the rounds' ratios of time, flask_pyfs to another; less is better.
+    """
+    compared = [name for name in (RAW, PEER) if name in rounds]
+    lines = [
+        f"### {title}",
+        "",
+        _line("", "unit", *rounds, *(f"time / {name}" for name in compared)),
+        _line("---", "---", *("---:" for _ in (*rounds, *compared))),
+    ]
+    for row in ROWS:
+        cells = [_shown(middle(rounds[name], row.measure, row.unit), row.unit) for name in rounds]
+        ratios = [None if row.unit == MEMORY else ratio(rounds, row.measure, name) for name in compared]
+        cells += [_shown(found, "ratio") for found in ratios]
+        lines.append(_line(row.title.format(**asdict(sizes)), row.unit, *cells))
+    lines += ["", _line("target", "at most", "measured", "reached"), _line("---", "---:", "---:", "---")]
+    for target in TARGETS:
+        number = target.number(rounds)
+        if number is not None:
+            reached = "yes" if number <= target.limit else "no"
+            lines.append(_line(target.title, f"{target.limit:g}", _shown(number, "ratio"), reached))
+    return "\n".join(lines) + "\n"
+
+
+def middle(rounds: Sequence[Round], measure: str, unit: str) -> float | None:
+    """Return the median of one library's rounds in a unit, or None where it was not measured."""
+    found = [_in_unit(one[measure], unit) for one in rounds if measure in one]
+    known = [value for value in found if value is not None]
+    return median(known) if known else None
+
+
+def ratio(rounds: Rounds, measure: str, other: str) -> float | None:
+    """Return the median of the rounds' ratios of time, flask_pyfs to another library."""
+    pairs = zip(rounds[OURS], rounds.get(other, []), strict=False)
+    found = [
+        ours[measure]["seconds"] / theirs[measure]["seconds"]
+        for ours, theirs in pairs
+        if measure in ours and measure in theirs
+    ]
+    return median(found) if found else None
+
+
+def share(rounds: Rounds, part: str, whole: str) -> float | None:
+    """Return the median of what part of one measure's time another one took."""
+    return median(one[part]["seconds"] / one[whole]["seconds"] for one in rounds[OURS])
+
+
+def _in_unit(result: Mapping[str, float], unit: str) -> float | None:
+    if unit == MEMORY:
+        return result.get("mib")
+    if unit == RATE:
+        return result["times"] / result["seconds"]
+    each = result["seconds"] / result["times"]
+    return each * 1000 if unit == MILLISECONDS else each
+
+
+def _shown(value: float | None, unit: str) -> str:
+    if value is None:
+        return "-"
+    if unit == RATE:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if unit == MEMORY else f"{value:.3f}" if unit in (SECONDS, MILLISECONDS) else f"{value:.2f}"
+
+
+def _line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
