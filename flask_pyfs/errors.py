@@ -82,7 +82,13 @@ _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[FSError], str], ...
         "there is no such file",
     ),
     (
-        (fs_errors.FileExists, fs_errors.DestinationExists, fs_errors.DirectoryExists, FileExistsError),
+        (
+            fs_errors.FileExists,
+            fs_errors.DestinationExists,
+            fs_errors.DirectoryExists,
+            fs_errors.DirectoryNotEmpty,
+            FileExistsError,
+        ),
         FileExists,
         "the name is taken",
     ),

@@ -94,12 +94,12 @@ def has_extension(extensions: Container[str], ext: str) -> bool:
     :param extensions: a list, a set, any container, or one string with the extensions separated by spaces.
     :param ext: the extension, without its dot.
     """
-    wanted = ext.lower()
     if isinstance(extensions, str):
         extensions = extensions.split()
     if isinstance(extensions, Iterable):
-        return any(isinstance(known, str) and known.lower() == wanted for known in extensions)
-    return wanted in extensions
+        wanted = ext.casefold()
+        return any(isinstance(known, str) and known.lstrip(".").casefold() == wanted for known in extensions)
+    return ext.lower() in extensions
 
 
 def is_empty(extensions: Container[str]) -> bool:

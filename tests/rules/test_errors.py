@@ -45,6 +45,7 @@ EXPECTED = {
     fs_errors.FileExists: fs.FileExists,
     fs_errors.DestinationExists: fs.FileExists,
     fs_errors.DirectoryExists: fs.FileExists,
+    fs_errors.DirectoryNotEmpty: fs.FileExists,
     fs_errors.DirectoryExpected: fs.InvalidPath,
     fs_errors.InvalidPath: fs.InvalidPath,
     fs_errors.InvalidCharsInPath: fs.InvalidPath,

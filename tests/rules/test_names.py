@@ -118,6 +118,12 @@ def test_an_absolute_path_is_inside_the_storage(app, storage, tmp_path):
         assert (tmp_path / "root" / "files" / "etc" / "passwd").read_bytes() == b"mine"
 
 
+def test_a_file_does_not_move_over_the_directory_that_holds_it(storage):
+    with pytest.raises(fs.FileExists):
+        storage.move("d/canary", "d", overwrite=True)
+    assert storage.read("d/canary") == b"inside"
+
+
 def test_serving_a_bad_name_is_404(app, storage):
     with app.test_request_context():
         for name in BAD:

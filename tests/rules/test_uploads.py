@@ -187,6 +187,14 @@ def test_a_long_name_is_cut_and_keeps_its_extension(app, stem):
     assert name.endswith(".jpg")
 
 
+def test_extensions_may_be_given_with_their_dots_and_in_any_case(app):
+    storage = configured(app, fs.AllExcept([".PHP"]), DENY=["straße"])
+    storage.save(io.BytesIO(b""), "a.txt")
+    for name in ("a.php", "a.STRASSE.txt", "a.straße"):
+        with pytest.raises(fs.UnauthorizedFileType):
+            storage.save(io.BytesIO(b""), name)
+
+
 def test_a_storage_may_judge_files_itself(app):
     class Small(fs.Storage):
         def file_allowed(self, file, basename):
