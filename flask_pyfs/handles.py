@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any, BinaryIO
 
 from .filesystems.store import Readable
-from .filesystems.streams import Result, WrappedFile
+from .filesystems.streams import Discardable, Result, WrappedFile
 
 __all__ = ["Chunks", "Source", "StorageFile"]
 
@@ -55,7 +55,7 @@ class _View:
         return piece
 
 
-class StorageFile(WrappedFile):
+class StorageFile(Discardable, WrappedFile):
     """A binary file of a storage. What its filesystem raises becomes an error of this package.
 
     :param file: the file of a filesystem.
@@ -76,12 +76,6 @@ class StorageFile(WrappedFile):
             self._call(getattr(self._file, "discard", self._file.close))
         finally:
             super().close()
-
-    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.discard()
 
     def __del__(self) -> None:
         if hasattr(self, "_guard") and not self.closed:

@@ -164,24 +164,22 @@ class Staging:
         os.rename(source, target)
 
     def _link(self, source: str, target: str) -> None:
-        try:
-            os.link(source, target)
-        except OSError as error:
-            if error.errno not in _NO_HARD_LINKS:
-                raise
-            self._rename_onto_new(source, target)
-        else:
+        if self._has_two_names(source, target):
             os.unlink(source)
 
     def _relink(self, source: str, target: str) -> None:
+        if self._has_two_names(source, target):
+            self._forget(source, target)
+
+    def _has_two_names(self, source: str, target: str) -> bool:
         try:
             os.link(source, target)
         except OSError as error:
             if error.errno not in _NO_HARD_LINKS:
                 raise
             self._rename_onto_new(source, target)
-        else:
-            self._forget(source, target)
+            return False
+        return True
 
     def _rename_onto_new(self, source: str, target: str) -> None:
         # without hard links, an empty file takes the name first

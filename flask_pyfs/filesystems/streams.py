@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, TypeVar, cast
 
 from fs.errors import RemoteConnectionError
 
-__all__ = ["PendingFile", "PendingText", "WholeFile", "WrappedFile"]
+__all__ = ["Discardable", "PendingFile", "PendingText", "WholeFile", "WrappedFile"]
 
 Result = TypeVar("Result")
 
@@ -83,6 +83,19 @@ class WrappedFile(io.BufferedIOBase):
                 super().close()
 
 
+class Discardable:
+    """What is opened to be written: an exception inside ``with`` discards it, anything else closes it."""
+
+    close: Callable[[], None]
+    discard: Callable[[], None]
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.discard()
+
+
 class WholeFile(WrappedFile):
     """A file being read whose end is an error unless all its bytes came: FTPFS takes a lost connection for the end.
 
@@ -116,7 +129,7 @@ class WholeFile(WrappedFile):
             raise RemoteConnectionError(msg=f"the file ended after {self.tell()} of {self._size} bytes")
 
 
-class PendingFile(WrappedFile):
+class PendingFile(Discardable, WrappedFile):
     """A file being written: closing it publishes it, an exception inside ``with`` or dropping it discards it.
 
     :param file: the unfinished file.
@@ -178,12 +191,6 @@ class PendingFile(WrappedFile):
         finally:
             super().close()
 
-    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.discard()
-
     def __del__(self) -> None:
         if hasattr(self, "_owner"):
             self.discard()
@@ -198,7 +205,7 @@ def _disconnect(file: BinaryIO) -> None:
             os.close(nowhere)
 
 
-class PendingText(io.TextIOWrapper):
+class PendingText(Discardable, io.TextIOWrapper):
     """Text over a file being written, with the same promise.
 
     :raises LookupError: for an unknown encoding, ValueError for another wrong option; the file is discarded then.
@@ -227,12 +234,6 @@ class PendingText(io.TextIOWrapper):
         with suppress(ValueError):
             if self.buffer is not None:
                 cast(PendingFile, self.buffer).discard()
-
-    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.discard()
 
     def __del__(self) -> None:
         self.discard()
