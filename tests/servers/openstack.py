@@ -1,0 +1,172 @@
+"""OpenStack Swift for the tests: one device, four servers, its own S3 interface; no root and no memcached."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pwd
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from servers.process import HOST, Process, ServerError, on_free_ports, started
+
+STORAGE_SERVERS = ("account", "container", "object")
+DEVICE = "device"
+USER, KEY, REGION = "test:tester", "testing", "us-east-1"
+
+START_SERVER = "import sys; from swift.{module}.server import main; sys.exit(main())"
+
+# what swift-ring-builder finds for one device, in the process of the one server that needs the rings at its start
+MAKE_RINGS = """
+from array import array
+from swift.common.ring import RingData
+PART_POWER = 4
+for server, port in {ports!r}.items():
+    place = dict(id=0, region=1, zone=1, ip={host!r}, port=port, device={device!r}, weight=1.0)
+    RingData([array("H", [0] * 2**PART_POWER)], [place], 32 - PART_POWER).save(f"{directory}/{{server}}.ring.gz")
+"""
+
+SWIFT_CONF = """
+[swift-hash]
+swift_hash_path_prefix = prefix
+swift_hash_path_suffix = suffix
+[storage-policy:0]
+name = default
+default = yes
+"""
+
+# The timeouts are long, and no server is ever shunned for its errors: the tests stop servers and load a slow machine,
+# and an object whose container was not told in time would be missing from the listings for good.
+DEFAULT_CONF = """
+[DEFAULT]
+bind_ip = {host}
+bind_port = {port}
+bind_timeout = 2
+workers = 0
+user = {user}
+swift_dir = {directory}
+devices = {directory}
+mount_check = false
+disable_fallocate = true
+fallocate_reserve = 0
+log_level = WARNING
+log_file = {log}
+log_custom_handlers = localcache.log_to_file
+conn_timeout = 20
+node_timeout = 60
+container_update_timeout = 60
+"""
+
+STORAGE_CONF = """
+[pipeline:main]
+pipeline = {server}-server
+[app:{server}-server]
+use = egg:swift#{server}
+"""
+
+PROXY_CONF = """
+[pipeline:main]
+pipeline = {pipeline} proxy-server
+[app:proxy-server]
+use = egg:swift#proxy
+account_autocreate = true
+allow_account_management = true
+error_suppression_limit = 1000000000
+conn_timeout = 20
+node_timeout = 60
+[filter:localcache]
+paste.filter_factory = localcache:filter_factory
+"""
+
+PROXY_FILTERS: dict[str, dict[str, str]] = {
+    "catch_errors": {},
+    "healthcheck": {},
+    "listing_formats": {},
+    "bulk": {},
+    "tempurl": {},
+    "formpost": {},
+    "s3api": {"location": REGION},
+    "tempauth": {f"user_{USER.replace(':', '_')}": f"{KEY} .admin"},
+    "copy": {},
+    "slo": {},
+    "dlo": {},
+    "versioned_writes": {"allow_versioned_writes": "true", "allow_object_versioning": "true"},
+    "symlink": {},
+}
+
+
+@dataclass(frozen=True)
+class Swift:
+    """A running Swift; ``pids`` has the process of each of its servers: account, container, object, proxy."""
+
+    port: int
+    pids: Mapping[str, int]
+    user: str = USER
+    key: str = KEY
+
+    @property
+    def auth_url(self) -> str:
+        return f"http://{HOST}:{self.port}/auth/v1.0"
+
+
+def openstack_swift(directory: Path) -> AbstractContextManager[Swift]:
+    """Run Swift with its configuration, data and logs in ``directory``."""
+    _check_attributes(directory)
+    return on_free_ports(4, lambda ports: _swift(directory, *ports))
+
+
+@contextmanager
+def _swift(directory: Path, proxy_port: int, *storage_ports: int) -> Iterator[Swift]:
+    ports = dict(zip(STORAGE_SERVERS, storage_ports, strict=True))
+    (directory / DEVICE).mkdir(exist_ok=True)
+    (directory / "swift.conf").write_text(SWIFT_CONF)
+    with ExitStack() as stack:
+        servers = {
+            server: stack.enter_context(_server(directory, server, port, STORAGE_CONF.format(server=server)))
+            for server, port in ports.items()
+        }
+        make_rings = MAKE_RINGS.format(ports=ports, host=HOST, device=DEVICE, directory=directory)
+        servers["proxy"] = stack.enter_context(_server(directory, "proxy", proxy_port, _proxy_conf(), make_rings))
+        for process in servers.values():
+            process.wait_until_it_answers()
+        yield Swift(proxy_port, {server: process.pid for server, process in servers.items()})
+
+
+def _server(
+    directory: Path, server: str, port: int, conf_text: str, prepare: str = ""
+) -> AbstractContextManager[Process]:
+    log = directory / f"{server}.log"
+    conf = directory / f"{server}-server.conf"
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    default = DEFAULT_CONF.format(host=HOST, port=port, user=user, directory=directory, log=log)
+    conf.write_text(default + conf_text)
+    # the configuration names the module localcache
+    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    start = START_SERVER.format(module="obj" if server == "object" else server)
+    return started([sys.executable, "-c", prepare + start, str(conf)], port, log, env)
+
+
+def _proxy_conf() -> str:
+    # after catch_errors and healthcheck, before all that asks the cache
+    names = list(PROXY_FILTERS)
+    conf = PROXY_CONF.format(pipeline=" ".join([*names[:2], "localcache", *names[2:]]))
+    for name, settings in PROXY_FILTERS.items():
+        conf += f"[filter:{name}]\nuse = egg:swift#{name}\n"
+        conf += "".join(f"{key} = {value}\n" for key, value in settings.items())
+    return conf
+
+
+def _check_attributes(directory: Path) -> None:
+    try:
+        os.setxattr(directory, "user.swift.test", b"")
+    except OSError as error:
+        if error.errno != errno.ENOTSUP:
+            raise
+        raise ServerError(
+            f"Swift keeps what it knows of a file in user extended attributes, and the filesystem of {directory} has "
+            "none. Run pytest with --basetemp=DIRECTORY on one that has them: ext4, xfs, btrfs, tmpfs since Linux 6.6."
+        ) from error
