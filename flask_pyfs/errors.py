@@ -74,6 +74,12 @@ class BackendError(FSError, ConnectionError):
     """The store could not be reached, did not answer in time, or failed."""
 
 
+class StoreMisconfigured(fs_errors.CreateFailed):
+    """What a filesystem raises where its store cannot be used as it is set up: the bucket is missing, or credentials,
+    or a setting cannot be right.
+    """
+
+
 # The first row whose types match decides.
 _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[FSError], str], ...] = (
     (
@@ -112,6 +118,7 @@ _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[FSError], str], ...
         PermissionDenied,
         "the store refused",
     ),
+    ((StoreMisconfigured,), ConfigurationError, "the store cannot be used as it is configured"),
     (
         (
             fs_errors.RemoteConnectionError,

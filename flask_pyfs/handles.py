@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any, BinaryIO
 
 from .filesystems.store import Readable
@@ -33,6 +33,13 @@ class Source:
                 self._file = _View(memoryview(content).cast("B"))
             except TypeError:
                 raise TypeError(f"cannot store {type(content).__name__}: give str, bytes or a file") from None
+        self._start = _position(self._file)
+
+    def rewind(self) -> None:
+        """Set the file to where it stood, if it can be, so that it can be stored under another name."""
+        if self._start is not None:
+            with suppress(Exception):
+                self._file.seek(self._start)  # type: ignore[attr-defined]
 
     def read(self, size: int = -1) -> Any:
         try:
@@ -43,6 +50,13 @@ class Source:
             self.error = error
             raise
         return piece
+
+
+def _position(file: Any) -> int | None:
+    # a pipe has neither, and what stands in for a file may have anything
+    with suppress(Exception):
+        return int(file.tell())
+    return None
 
 
 class _View:

@@ -13,7 +13,7 @@ from werkzeug.wsgi import FileWrapper
 from . import files
 from .filesystems.store import CHUNK_SIZE, Facts
 
-__all__ = ["make_blueprint", "respond"]
+__all__ = ["make_blueprint", "respond", "wanted"]
 
 _SCRIPTS = {"application/ecmascript", "application/javascript", "application/x-javascript", "text/ecmascript"}
 _DOCUMENTS = {"text/html", "text/xml", "text/xsl", "application/xml", "application/x-shockwave-flash", "text/mathml"}
@@ -34,6 +34,28 @@ def _get_file(fs: str, filename: str) -> Response:
     return response
 
 
+def wanted() -> tuple[int, int | None]:
+    """Return the first byte that the current request asks for, which is negative where it counts from the end, and the
+    byte before which it stops, None for the end.
+    """
+    if request.method == "HEAD":
+        return 0, 0
+    asked = request.range
+    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
+        return 0, None
+    start, stop = asked.ranges[0]
+    return start, stop
+
+
+class _Pieces(FileWrapper):
+    def __next__(self) -> bytes:
+        # unlike read, it does not ask for bytes behind the range to make a full piece
+        piece: bytes = self.file.read1(self.buffer_size)  # type: ignore[attr-defined]
+        if not piece:
+            raise StopIteration
+        return piece
+
+
 def respond(name: str, facts: Facts, file: BinaryIO) -> Response:
     """Answer the current request with a file, or with 304, 206 or 416 as its headers ask for.
 
@@ -46,7 +68,7 @@ def respond(name: str, facts: Facts, file: BinaryIO) -> Response:
         # with nosniff, a page cannot load it as a script
         content_type = "text/plain"
     # a body that can seek starts where the range does
-    response = Response(FileWrapper(file, CHUNK_SIZE), mimetype=content_type, direct_passthrough=True)
+    response = Response(_Pieces(file, CHUNK_SIZE), mimetype=content_type, direct_passthrough=True)
     response.content_length = facts.size
     response.last_modified = facts.modified
     if facts.etag is not None:

@@ -343,7 +343,9 @@ class Storage:
         """
         try:
             name = names.normalize(filename)
-            return self._state.operations.serve(name, serving.respond, lambda: before_display.send(self, filename=name))
+            return self._state.operations.serve(
+                name, serving.respond, lambda: before_display.send(self, filename=name), serving.wanted()
+            )
         except (FileNotFound, InvalidPath):
             abort(404)
 

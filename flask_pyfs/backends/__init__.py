@@ -14,7 +14,7 @@ from fs.errors import ResourceNotFound
 
 from .. import files, names
 from ..config import DEFAULT_BACKEND, Config, with_defaults
-from ..errors import OperationNotSupported, translated
+from ..errors import FileExists, OperationNotSupported, translated
 from ..filesystems.generic import as_store
 from ..filesystems.store import CHUNK_SIZE, Facts, StoreFS, copy_stream
 from ..filesystems.streams import PendingText
@@ -152,8 +152,12 @@ class BaseBackend:
     def write(self, filename: str, content: Any, overwrite: bool = True) -> None:
         """Store text (UTF-8), bytes, or what a file holds from its current position on."""
         source, path = Source(content), self._path(filename)
-        with translated(self.name, filename, source):
-            self.store.put(path, source, overwrite=overwrite)
+        try:
+            with translated(self.name, filename, source):
+                self.store.put(path, source, overwrite=overwrite)
+        except FileExists:
+            source.rewind()
+            raise
 
     def save(self, file: Any, filename: str, overwrite: bool = True) -> str:
         """Store a file and return its name."""
@@ -213,16 +217,21 @@ class BaseBackend:
         }
 
     def serve(
-        self, filename: str, respond: Callable[[str, Facts, BinaryIO], Response], announce: Callable[[], object]
+        self,
+        filename: str,
+        respond: Callable[[str, Facts, BinaryIO], Response],
+        announce: Callable[[], object],
+        wanted: tuple[int, int | None] = (0, None),
     ) -> Response:
         """Answer a request for a file.
 
         :param respond: makes the response of the name, the facts and the open content.
         :param announce: called first, when the file is known to exist.
+        :param wanted: the first byte that will be read and the byte before which reading stops, as for ``fetch``.
         """
         path = self._path(filename)
         with self._translated(filename):
-            facts, file = self.store.fetch(path)
+            facts, file = self.store.fetch(path, *wanted)
         try:
             announce()
             return respond(filename, facts, cast(BinaryIO, StorageFile(file, lambda: self._translated(filename))))

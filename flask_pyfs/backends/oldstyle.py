@@ -119,7 +119,11 @@ class OldStyleBackend:
         return metadata
 
     def serve(
-        self, filename: str, respond: Callable[[str, Facts, BinaryIO], Response], announce: Callable[[], object]
+        self,
+        filename: str,
+        respond: Callable[[str, Facts, BinaryIO], Response],
+        announce: Callable[[], object],
+        wanted: tuple[int, int | None] = (0, None),
     ) -> Response:
         self._require(filename)
         announce()

@@ -59,7 +59,7 @@ class GenericStore(WrapFS[FS], StoreFS):
         file.write(b"")
         return cast(BinaryIO, PendingFile(file, "wb", publish, discard))
 
-    def fetch(self, path: str) -> tuple[Facts, BinaryIO]:
+    def fetch(self, path: str, start: int = 0, stop: int | None = None) -> tuple[Facts, BinaryIO]:
         facts = self.facts(path)
         while True:
             file = self._filesystem.openbin(path, "r")

@@ -122,7 +122,7 @@ class LocalFS(OSFS, StoreFS):
     def _checked_parts(self, path: str) -> list[str]:
         parts: list[str] = iteratepath(path)
         if any(part.startswith(RESERVED) for part in parts):
-            raise errors.InvalidPath(path, f"path '{path}' belongs to an unfinished upload")
+            raise errors.InvalidPath(path, "path '{path}' belongs to an unfinished upload")
         return parts
 
     def _walk(self, path: str, parts: list[str], *, through_last: bool = True) -> str:
@@ -139,9 +139,9 @@ class LocalFS(OSFS, StoreFS):
             if linked:
                 current = os.path.realpath(current)
                 if os.path.islink(current):
-                    raise errors.ResourceNotFound(path, msg=f"path '{path}' is a loop of symbolic links")
+                    raise errors.ResourceNotFound(path, msg="path '{path}' is a loop of symbolic links")
                 if not self._inside(current):
-                    raise errors.InvalidPath(path, f"path '{path}' leads out of the root through a symbolic link")
+                    raise errors.InvalidPath(path, "path '{path}' leads out of the root through a symbolic link")
         return current or "/"
 
     def _inside(self, real_path: str) -> bool:
@@ -339,7 +339,7 @@ class LocalFS(OSFS, StoreFS):
             with convert_os_errors("write", path):
                 self._staging.finish(descriptor)
 
-    def fetch(self, path: str) -> tuple[Facts, BinaryIO]:
+    def fetch(self, path: str, start: int = 0, stop: int | None = None) -> tuple[Facts, BinaryIO]:
         with convert_os_errors("open", path):
             descriptor = self._open_descriptor(path)
         try:

@@ -85,7 +85,7 @@ class CarefulFS(FS):
     def _is_other_directory(self, path: str, target: str) -> bool:
         here, there = self._location(path), self._location(target)
         if there.startswith(f"{here.rstrip('/')}/"):
-            raise errors.OperationFailed(target, msg=f"directory '{path}' cannot go into itself: '{target}'")
+            raise errors.OperationFailed(target, msg="a directory cannot go into itself: '{path}'")
         if here == there and not self.getinfo(path).is_dir:
             raise errors.DirectoryExpected(path)
         return here != there
@@ -119,17 +119,23 @@ class StoreFS(CarefulFS):
 
         :param overwrite: replace a file of that name; else the store decides, in the write itself, who is first.
         :param content_type: its media type, for stores that keep one; they guess it from the name without it.
-        :raises fs.errors.FileExists: without ``overwrite``, where the name is taken, or where it is a directory's.
-        :raises fs.errors.DirectoryExpected: where a parent of the path is a file.
+        :raises fs.errors.FileExists: without ``overwrite``, where the name is taken, or where it is a directory's and
+            the store has directories.
+        :raises fs.errors.DirectoryExpected: where a parent of the path is a file, likewise.
         """
         with self.open_write(path, overwrite=overwrite, content_type=content_type) as target:
             copy_stream(file, target)
 
     @abstractmethod
-    def fetch(self, path: str) -> tuple[Facts, BinaryIO]:
+    def fetch(self, path: str, start: int = 0, stop: int | None = None) -> tuple[Facts, BinaryIO]:
         """Open a file for reading: its facts, without the checksum, and a seekable stream of the same version.
 
-        :raises fs.errors.ResourceNotFound: where there is no file.
+        The stream stands at the first byte. A store that answers over a network may ask at first for the bytes that
+        will be read alone.
+
+        :param start: the first byte that will be read; a negative number counts from the end.
+        :param stop: the byte before which reading will stop, None for the end; nothing is read where it is ``start``.
+        :raises fs.errors.ResourceNotFound: where there is no file, which may be all that a store knows of a directory.
         :raises fs.errors.FileExpected: for a directory.
         """
 
@@ -138,7 +144,7 @@ class StoreFS(CarefulFS):
         """Return the facts of a file.
 
         :param checksum: with the checksum too, where the store has one or keeps files that can be read for it.
-        :raises fs.errors.ResourceNotFound: where there is no file.
+        :raises fs.errors.ResourceNotFound: where there is no file, which may be all that a store knows of a directory.
         :raises fs.errors.FileExpected: for a directory.
         """
 

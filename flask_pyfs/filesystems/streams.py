@@ -9,8 +9,9 @@ from contextlib import suppress
 from typing import Any, BinaryIO, TypeVar, cast
 
 from fs.errors import RemoteConnectionError
+from fs.mode import Mode
 
-__all__ = ["Discardable", "PendingFile", "PendingText", "WholeFile", "WrappedFile"]
+__all__ = ["Discardable", "PendingFile", "PendingText", "RestrictedFile", "WholeFile", "WrappedFile"]
 
 Result = TypeVar("Result")
 
@@ -51,7 +52,9 @@ class WrappedFile(io.BufferedIOBase):
         return self._call(self._file.read, -1 if size is None else size)
 
     def read1(self, size: int = -1) -> bytes:
-        return self.read(io.DEFAULT_BUFFER_SIZE if size < 0 else size)
+        read1 = getattr(self._file, "read1", None)
+        size = io.DEFAULT_BUFFER_SIZE if size < 0 else size
+        return self.read(size) if read1 is None else self._call(read1, size)
 
     def readinto(self, buffer: Any) -> int:
         return cast(int, self._call(cast(Any, self._file).readinto, buffer))
@@ -109,6 +112,11 @@ class WholeFile(WrappedFile):
 
     def read(self, size: int | None = -1) -> bytes:
         content = super().read(size)
+        self._check(len(content), size)
+        return content
+
+    def read1(self, size: int = -1) -> bytes:
+        content = super().read1(size)
         self._check(len(content), size)
         return content
 
@@ -196,6 +204,43 @@ class PendingFile(Discardable, WrappedFile):
             self.discard()
 
 
+class RestrictedFile(PendingFile):
+    """A file being written, over one that is open for more than its mode allows.
+
+    :param file: the unfinished file, open for reading and writing.
+    :param mode: what is allowed.
+    :param publish: as for :class:`PendingFile`, like ``discard``.
+    """
+
+    def __init__(self, file: BinaryIO, mode: Mode, publish: Callable[[], None], discard: Callable[[], None]) -> None:
+        super().__init__(file, mode.to_platform_bin(), publish, discard)
+        self._allowed = mode
+
+    def readable(self) -> bool:
+        return bool(self._allowed.reading)
+
+    def read(self, size: int | None = -1) -> bytes:
+        self._require_reading()
+        return super().read(size)
+
+    def readinto(self, buffer: Any) -> int:
+        self._require_reading()
+        return super().readinto(buffer)
+
+    def readline(self, size: int | None = -1) -> bytes:
+        self._require_reading()
+        return super().readline(size)
+
+    def write(self, data: Any) -> int:
+        if self._allowed.appending:
+            self.seek(0, os.SEEK_END)
+        return super().write(data)
+
+    def _require_reading(self) -> None:
+        if not self._allowed.reading:
+            raise io.UnsupportedOperation("not open for reading")
+
+
 def _disconnect(file: BinaryIO) -> None:
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_RDWR)
@@ -217,6 +262,13 @@ class PendingText(Discardable, io.TextIOWrapper):
         except BaseException:
             buffer.discard()
             raise
+
+    def tell(self) -> int:
+        """Return how many bytes were written, also where the file cannot seek."""
+        if self.seekable():
+            return super().tell()
+        self.flush()
+        return cast(BinaryIO, self.buffer).tell()
 
     def close(self) -> None:
         """Publish the file; where the last text cannot be written, discard it and raise."""
