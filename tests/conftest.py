@@ -2,6 +2,8 @@ import socket
 
 import flask
 import pytest
+from servers.openstack import openstack_swift
+from servers.s3 import moto_server, s3_from_environment, swift_s3
 
 pytest.register_assert_rewrite("flask_pyfs.testing")
 
@@ -29,3 +31,29 @@ def unused_port():
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         yield server.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def swift_server(tmp_path_factory):
+    """OpenStack Swift, shared by all tests."""
+    with openstack_swift(tmp_path_factory.mktemp("swift")) as swift:
+        yield swift
+
+
+@pytest.fixture(scope="session")
+def moto_endpoint(tmp_path_factory):
+    """moto's S3, shared by all tests."""
+    with moto_server(tmp_path_factory.mktemp("moto")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def swift_endpoint(swift_server):
+    """The S3 interface of OpenStack Swift."""
+    return swift_s3(swift_server)
+
+
+@pytest.fixture(scope="session", params=["other"] if s3_from_environment() else ["swift", "moto"])
+def s3_endpoint(request):
+    """Each S3 server in turn, or only the one that the environment names."""
+    return s3_from_environment() or request.getfixturevalue(f"{request.param}_endpoint")

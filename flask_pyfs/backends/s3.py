@@ -1,0 +1,81 @@
+"""Files in a bucket of S3, or of a server that speaks its protocol."""
+
+from __future__ import annotations
+
+from fs.base import FS
+
+from ..config import Config, storage_key
+from ..errors import ConfigurationError
+from ..options import Option
+from . import BaseBackend
+
+__all__ = ["S3Backend"]
+
+_MIB = 1024 * 1024
+
+
+class S3Backend(BaseBackend):
+    """Keeps files in a bucket: Amazon's S3, MinIO, Ceph, OpenStack Swift, R2…
+
+    The key of a file is its name, below PREFIX. Nothing is reached before the first use.
+
+    :raises flask_pyfs.errors.ConfigurationError: for a setting that cannot be right.
+    """
+
+    options = (
+        Option("ENDPOINT"),
+        Option("REGION"),
+        Option("ACCESS_KEY"),
+        Option("SECRET_KEY", secret=True),
+        Option("SESSION_TOKEN", secret=True),
+        Option("BUCKET", aliases=("BUCKET_NAME",)),
+        Option("CREATE_BUCKET", "bool", default=True),
+        Option("ACL", aliases=("OBJECT_ACL",)),
+        Option("STORAGE_CLASS", aliases=("OBJECT_STORAGE_CLASS",)),
+        Option("CACHE_CONTROL"),
+        Option("ADDRESSING_STYLE"),
+        Option("PART_SIZE", "int", default=8 * _MIB),
+        Option("TIMEOUT", "float", default=30),
+        Option("RETRIES", "int", default=2),
+    )
+
+    def __init__(self, name: str, config: Config) -> None:
+        # the settings are known without the driver, which is looked for before the first use
+        from ..filesystems.s3 import S3FS
+
+        super().__init__(name, config)
+        self._filesystem_class = S3FS
+        self.bucket: str = self.config["bucket"] or name
+        if bool(self.config["access_key"]) != bool(self.config["secret_key"]):
+            self._refuse("ACCESS_KEY", "and SECRET_KEY must be set together, or neither, for boto3 to find them itself")
+        if not 5 * _MIB <= self.config["part_size"] <= 5 * 1024 * _MIB:
+            self._refuse("PART_SIZE", "must be from 5 MiB to 5 GiB, in bytes")
+        if self.config["timeout"] <= 0:
+            self._refuse("TIMEOUT", "must be more than 0 seconds")
+        if self.config["retries"] < 0:
+            self._refuse("RETRIES", "must not be negative")
+        if self.config["addressing_style"] not in (None, "auto", "path", "virtual"):
+            self._refuse("ADDRESSING_STYLE", "must be auto, path or virtual")
+
+    def _refuse(self, key: str, rule: str) -> None:
+        raise ConfigurationError(
+            f"storage {self.name!r}: {storage_key(self.name, key)} or FS_S3_{key} {rule}", storage=self.name
+        )
+
+    def open_fs(self) -> FS:
+        return self._filesystem_class(
+            self.bucket,
+            aws_access_key_id=self.config["access_key"],
+            aws_secret_access_key=self.config["secret_key"],
+            aws_session_token=self.config["session_token"],
+            endpoint_url=self.config["endpoint"],
+            region=self.config["region"],
+            cache_control=self.config["cache_control"],
+            acl=self.config["acl"],
+            storage_class=self.config["storage_class"],
+            create_bucket=self.config["create_bucket"],
+            addressing_style=self.config["addressing_style"],
+            part_size=self.config["part_size"],
+            timeout=self.config["timeout"],
+            retries=self.config["retries"],
+        )

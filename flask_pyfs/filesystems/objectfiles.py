@@ -1,0 +1,219 @@
+"""The files that a store of objects opens: one is read by ranges, the other written in parts."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from fs.errors import RemoteConnectionError
+
+__all__ = ["Body", "ObjectReader", "PartBuffer", "Upload"]
+
+# less than this is read to its end, so that the connection can be used again, rather than cut off
+_DRAIN = 64 * 1024
+
+# what is asked for at first where the reader jumps about
+_BLOCK = 1024 * 1024
+
+
+class Body(Protocol):
+    """The content of an object from some byte on, as it comes from the store. Its errors are ``fs.errors``."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+class Upload(Protocol):
+    """One new object: put whole, or in parts and completed. To abort does nothing where no part was sent."""
+
+    def put(self, content: bytearray) -> None: ...
+
+    def send_part(self, content: bytearray) -> None: ...
+
+    def complete(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+class ObjectReader(io.BufferedReader):
+    """An object being read.
+
+    :param size: its length in bytes.
+    :param get: returns the content between two bytes, the second of which may be None for the end.
+    :param body: content that has been asked for already.
+    :param start: the byte at which that begins.
+    :param stop: the byte before which it ends.
+    :param content_type: the media type of the object, if known.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        get: Callable[[int, int | None], Body],
+        body: Body | None = None,
+        start: int = 0,
+        stop: int | None = None,
+        content_type: str | None = None,
+    ) -> None:
+        raw = _Ranges(size, get, body, start, size if stop is None else stop)
+        super().__init__(raw, 64 * 1024)
+        self.content_type = content_type
+
+
+class _Ranges(io.RawIOBase):
+    mode = "rb"
+
+    def __init__(
+        self, size: int, get: Callable[[int, int | None], Body], body: Body | None, start: int, stop: int
+    ) -> None:
+        super().__init__()
+        self._size = size
+        self._get = get
+        self._body = body
+        self._body_at = start
+        self._body_stop = stop
+        self._position = 0
+        self._jumps = 0
+        self._block = _BLOCK
+        self._owner = os.getpid()
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._require_open()
+        if whence not in (io.SEEK_SET, io.SEEK_CUR, io.SEEK_END):
+            raise ValueError(f"whence must be 0, 1 or 2, not {whence}")
+        position = offset + (0, self._position, self._size)[whence]
+        if position < 0:
+            raise ValueError(f"negative seek position {position}")
+        self._position = position
+        return position
+
+    def readinto(self, buffer: Any) -> int:
+        self._require_open()
+        view = memoryview(buffer).cast("B")
+        data = self._read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def readall(self) -> bytes:
+        self._require_open()
+        pieces = []
+        while piece := self._read(self._size - self._position, to_end=True):
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _read(self, wanted: int, *, to_end: bool = False) -> bytes:
+        wanted = min(wanted, self._size - self._position)
+        if wanted <= 0:
+            return b""
+        body = self._body_for(None if to_end else wanted)
+        piece = body.read(min(wanted, self._body_stop - self._position))
+        if not piece:
+            raise RemoteConnectionError(msg=f"the content ended after {self._position} of {self._size} bytes")
+        self._position = self._body_at = self._position + len(piece)
+        if self._body_at == self._body_stop:
+            self._drop_body()
+        return piece
+
+    def _body_for(self, wanted: int | None) -> Body:
+        if self._owner != os.getpid():
+            # the connection belongs to the parent
+            self._body, self._owner = None, os.getpid()
+        if self._body is not None and self._body_at != self._position:
+            self._drop_body()
+            self._jumps += 1
+            self._block = _BLOCK
+        if self._body is None:
+            self._body_stop = self._stop(wanted)
+            self._body = self._get(self._position, None if self._body_stop == self._size else self._body_stop)
+            self._body_at = self._position
+        return self._body
+
+    def _stop(self, wanted: int | None) -> int:
+        # after one jump all the rest may be wanted; who jumps again reads an archive, or something like it
+        if wanted is None or self._jumps < 2:
+            return self._size
+        block, self._block = max(wanted, self._block), self._block * 2
+        return min(self._size, self._position + block)
+
+    def _drop_body(self) -> None:
+        body, self._body = self._body, None
+        if body is None or self._owner != os.getpid():
+            return
+        try:
+            left = self._body_stop - self._body_at
+            while 0 < left <= _DRAIN and (piece := body.read(left)):
+                left -= len(piece)
+        finally:
+            body.close()
+
+    def _require_open(self) -> None:
+        if self.closed:
+            raise ValueError("I/O operation on closed file")
+
+    def close(self) -> None:
+        if not self.closed:
+            try:
+                self._drop_body()
+            except Exception:
+                # whatever it was, nobody waits for these bytes
+                pass
+            finally:
+                super().close()
+
+
+class PartBuffer(io.BufferedIOBase):
+    """An object being written. A part is sent when it is full and more comes, so a small object takes one request.
+
+    :param upload: the new object.
+    :param part_size: the length of a part in bytes.
+    """
+
+    def __init__(self, upload: Upload, part_size: int) -> None:
+        super().__init__()
+        self._upload = upload
+        self._part_size = part_size
+        self._part = bytearray()
+        self._sent = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._sent + len(self._part)
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        length = len(view)
+        while view:
+            if len(self._part) == self._part_size:
+                self._upload.send_part(self._part)
+                self._sent += self._part_size
+                self._part = bytearray()
+            room = self._part_size - len(self._part)
+            self._part += view[:room]
+            view = view[room:]
+        return length
+
+    def finish(self) -> None:
+        """Make the object visible."""
+        if not self._sent:
+            self._upload.put(self._part)
+            return
+        self._upload.send_part(self._part)
+        self._upload.complete()
+
+    def abort(self) -> None:
+        """Forget what was sent."""
+        self._upload.abort()

@@ -1,0 +1,330 @@
+"""A bucket of S3, or of a server that speaks its protocol."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+import fs_s3fs
+from botocore import xform_name
+from fs import errors
+from fs.info import Info
+from fs.time import datetime_to_epoch
+
+from .. import files
+from .clients import PerProcess
+from .objectfiles import Body
+from .objects import ObjectFS
+from .s3bucket import Bucket
+from .s3client import ClientSettings, Refused, make_session, s3_errors, shared_client
+from .s3upload import S3Upload
+from .store import Facts
+
+__all__ = ["S3FS"]
+
+# what a server says of an object of which it was told nothing
+_NO_TYPE = {"binary/octet-stream", "application/octet-stream"}
+
+# what a copy takes over from its source
+_DESCRIPTION = {"CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires"}
+
+# the most keys of a request
+_BATCH = 1000
+
+
+class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
+    """A bucket as a filesystem: an ``fs_s3fs.S3FS`` that streams, and needs no markers of directories.
+
+    The first parameters are those of ``fs_s3fs.S3FS``, whose documentation explains them.
+
+    :param storage_class: the storage class of new objects.
+    :param create_bucket: make the bucket when something is first written to it; until then it is empty. Without it, a
+        missing bucket is an error.
+    :param addressing_style: ``path``, ``virtual`` or ``auto``, which is ``path`` for an endpoint of one's own.
+    :param part_size: the length of the parts in which larger objects are sent, in bytes; S3 takes 5 MiB to 5 GiB, and
+        10,000 of them.
+    :param timeout: how many seconds to wait for a connection, and for each answer.
+    :param retries: how often to ask again after a failure other than silence.
+    """
+
+    #: The length of the parts in which objects too large for one copy are copied, in bytes.
+    copy_part_size = 512 * 1024 * 1024
+
+    def __init__(
+        self,
+        bucket_name: str,
+        dir_path: str = "/",
+        aws_access_key_id: str | None = None,
+        aws_secret_access_key: str | None = None,
+        aws_session_token: str | None = None,
+        endpoint_url: str | None = None,
+        region: str | None = None,
+        delimiter: str = "/",
+        strict: bool = True,
+        cache_control: str | None = None,
+        acl: str | None = None,
+        upload_args: dict[str, Any] | None = None,
+        download_args: dict[str, Any] | None = None,
+        *,
+        storage_class: str | None = None,
+        create_bucket: bool = False,
+        addressing_style: str | None = None,
+        part_size: int = ObjectFS.part_size,
+        timeout: float = 30,
+        retries: int = 2,
+    ) -> None:
+        arguments = dict(upload_args or {})
+        if storage_class:
+            arguments["StorageClass"] = storage_class
+        super().__init__(  # type: ignore[call-arg]
+            bucket_name,
+            dir_path,
+            aws_access_key_id,
+            aws_secret_access_key,
+            aws_session_token,
+            endpoint_url,
+            region,
+            delimiter,
+            strict,
+            cache_control,
+            acl,
+            arguments,
+            dict(download_args or {}),
+        )
+        self.part_size = part_size
+        self._settings = ClientSettings(
+            endpoint_url,
+            region,
+            aws_access_key_id,
+            aws_secret_access_key,
+            aws_session_token,
+            addressing_style,
+            timeout,
+            retries,
+        )
+        self._clients = shared_client(self._settings)
+        self._resources = PerProcess(self._make_resource)
+        self._bucket = Bucket(bucket_name, self._clients, create=create_bucket)
+
+    @property
+    def client(self) -> Any:
+        """The boto3 client of this process, which filesystems with the same settings share."""
+        return self._clients()
+
+    @property
+    def s3(self) -> Any:
+        """A boto3 resource of this process, for code that was written for ``fs_s3fs``."""
+        return self._resources()
+
+    def _make_resource(self) -> Any:
+        config = self.client.meta.config
+        return make_session(self._settings).resource("s3", endpoint_url=self.endpoint_url, config=config)
+
+    # Primitives
+
+    def _full_key(self, key: str) -> str:
+        return str(self._path_to_dir_key(key) if key.endswith("/") else self._path_to_key(key))
+
+    def _head(self, key: str, *, checksum: bool = False) -> Facts:
+        return _facts(self._head_object(key, **({"ChecksumMode": "ENABLED"} if checksum else {})))
+
+    def _head_object(self, key: str, **parameters: Any) -> Any:
+        parameters.update(self._bucket.known("HeadObject", self.download_args))
+        return self._bucket.head(key, Key=self._full_key(key), **parameters)
+
+    def _get(self, key: str, start: int, stop: int | None) -> tuple[Facts, Body | None, int, int]:
+        parameters = {}
+        if start < 0:
+            parameters["Range"] = f"bytes={start}"
+        elif start or stop is not None:
+            parameters["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
+        try:
+            answer = self._get_object(key, **parameters)
+        except Refused as error:
+            if error.code != "InvalidRange":
+                raise
+            return self._head(key), None, 0, 0
+        first, last, size = _content_range(answer)
+        return _facts(answer, size), _Body(answer["Body"], self._bucket.name, key), first, last
+
+    def _get_again(self, key: str, facts: Facts, start: int, stop: int | None) -> Body:
+        try:
+            answer = self._get_object(
+                key, Range=f"bytes={start}-{'' if stop is None else stop - 1}", IfMatch=f'"{facts.etag}"'
+            )
+        except Refused as error:
+            if error.code not in ("PreconditionFailed", "412"):
+                raise
+            message = "path '{path}' was replaced while it was read"
+            raise errors.OperationFailed(key, exc=error, msg=message) from error
+        body = _Body(answer["Body"], self._bucket.name, key)
+        first, _, _ = _content_range(answer)
+        if first != start:
+            body.close()
+            raise errors.OperationFailed(key, msg="the server does not answer requests for a range")
+        return body
+
+    def _get_object(self, key: str, **parameters: Any) -> Any:
+        parameters.update(self._bucket.known("GetObject", self.download_args))
+        return self._bucket.read("get_object", key, Key=self._full_key(key), **parameters)
+
+    def _upload(self, key: str, *, overwrite: bool, content_type: str | None) -> S3Upload:
+        arguments = self._get_upload_args(key)
+        if content_type is not None:
+            arguments["ContentType"] = content_type
+        return S3Upload(self._bucket, key, self._full_key(key), overwrite=overwrite, arguments=arguments)
+
+    def _get_upload_args(self, key: str) -> dict[str, Any]:
+        return {"ContentType": files.mime(key, "application/octet-stream"), **self.upload_args}
+
+    def _delete(self, keys: Iterable[str]) -> None:
+        remaining = (self._full_key(key) for key in keys)
+        while batch := list(islice(remaining, _BATCH)):
+            try:
+                self._delete_batch(batch)
+            except errors.ResourceNotFound:
+                return
+
+    def _delete_batch(self, keys: list[str]) -> None:
+        if len(keys) == 1:
+            self._bucket.read("delete_object", keys[0], Key=keys[0])
+            return
+        listed = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        refused = self._bucket.read("delete_objects", Delete=listed).get("Errors", ())
+        for refusal in refused:
+            kind = errors.PermissionDenied if refusal.get("Code") == "AccessDenied" else errors.OperationFailed
+            message = f"bucket {self._bucket.name!r}: {len(refused)} objects could not be deleted, for one {refusal}"
+            raise kind(refusal.get("Key"), msg=message.replace("{", "{{").replace("}", "}}"))
+
+    def _copy(self, key: str, target: str, *, overwrite: bool) -> None:
+        source = {"Bucket": self._bucket.name, "Key": self._full_key(key)}
+        arguments = {name: value for name, value in self.upload_args.items() if name not in _DESCRIPTION}
+        arguments = self._bucket.known("CopyObject", arguments)
+        target_key = self._full_key(target)
+        try:
+            self._bucket.copy(key, target, overwrite=overwrite, Key=target_key, CopySource=source, **arguments)
+        except Refused as error:
+            if error.code not in ("EntityTooLarge", "InvalidRequest"):
+                raise
+            self._copy_parts(source, key, target, overwrite=overwrite)
+
+    def _copy_parts(self, source: dict[str, str], key: str, target: str, *, overwrite: bool) -> None:
+        head = self._head_object(key)
+        described = {name: value for name, value in head.items() if name in _DESCRIPTION or name == "Metadata"}
+        arguments = {**self.upload_args, **described}
+        upload = S3Upload(self._bucket, target, self._full_key(target), overwrite=overwrite, arguments=arguments)
+        size = head["ContentLength"]
+        try:
+            for start in range(0, size, self.copy_part_size):
+                upload.copy_part(source, start, min(start + self.copy_part_size, size), head["ETag"])
+            upload.complete()
+        except BaseException:
+            upload.abort()
+            raise
+
+    def _list(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
+        above = len(self._full_key("")) if self._prefix else 0
+        found = self._list_pages(self._full_key("")[:above] + prefix.replace("/", self.delimiter), deep, limit)
+        for full, facts in islice(found, limit):
+            key = full[above:].replace(self.delimiter, "/")
+            # the root of a filesystem below the bucket's may have a marker
+            if key:
+                yield key, facts
+
+    def _list_pages(self, prefix: str, deep: bool, limit: int | None) -> Iterator[tuple[str, Facts | None]]:
+        parameters: dict[str, Any] = {"Prefix": prefix}
+        if not deep:
+            parameters["Delimiter"] = self.delimiter
+        if limit is not None:
+            parameters["MaxKeys"] = limit
+        while True:
+            try:
+                page = self._bucket.read("list_objects_v2", **parameters)
+            except errors.ResourceNotFound:
+                return
+            for below in page.get("CommonPrefixes", ()):
+                yield below["Prefix"], None
+            for each in page.get("Contents", ()):
+                yield each["Key"], _listed_facts(each)
+            if not page.get("IsTruncated"):
+                return
+            parameters["ContinuationToken"] = page["NextContinuationToken"]
+
+    # What fs_s3fs has beyond the standard
+
+    def _file_info(self, key: str, facts: Facts, namespaces: Collection[str]) -> Info:
+        raw = dict(super()._file_info(key, facts, namespaces).raw)
+        if "s3" in namespaces:
+            raw["s3"] = self._attributes(key)
+        if "urls" in namespaces:
+            raw["urls"] = {"download": self.geturl(key)}
+        return Info(raw)
+
+    def _attributes(self, key: str) -> dict[str, Any]:
+        head = self._head_object(key)
+        head.pop("ResponseMetadata", None)
+        return {
+            xform_name(name): datetime_to_epoch(value) if isinstance(value, datetime) else value
+            for name, value in head.items()
+        }
+
+
+class _Body:
+    def __init__(self, stream: Any, bucket: str, path: str) -> None:
+        self._stream = stream
+        self._bucket = bucket
+        self._path = path
+
+    def read(self, size: int) -> bytes:
+        with s3_errors(self._bucket, self._path):
+            data: bytes = self._stream.read(size)
+        return data
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _content_range(answer: Any) -> tuple[int, int, int]:
+    """Return the first byte, the byte after the last one, and the size of the object."""
+    length: int = answer["ContentLength"]
+    match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", answer.get("ContentRange", ""))
+    if match is None:
+        return 0, length, length
+    first, last, size = map(int, match.groups())
+    return first, last + 1, size
+
+
+def _facts(answer: Any, size: int | None = None) -> Facts:
+    content_type = answer.get("ContentType")
+    return Facts(
+        size=answer["ContentLength"] if size is None else size,
+        modified=answer.get("LastModified"),
+        etag=_etag(answer),
+        content_type=None if content_type in _NO_TYPE else content_type,
+        checksum=_checksum(answer),
+    )
+
+
+def _listed_facts(entry: Any) -> Facts:
+    # HEAD knows no fractions of a second
+    return Facts(size=entry["Size"], modified=entry["LastModified"].replace(microsecond=0), etag=_etag(entry))
+
+
+def _etag(answer: Any) -> str | None:
+    return answer.get("ETag", "").strip('"') or None
+
+
+def _checksum(answer: Any) -> str | None:
+    etag = _etag(answer) or ""
+    encrypted = answer.get("SSECustomerAlgorithm") or "kms" in answer.get("ServerSideEncryption", "")
+    if re.fullmatch(r"[0-9a-f]{32}", etag) and not encrypted:
+        return f"md5:{etag}"
+    if answer.get("ChecksumType") != "COMPOSITE":
+        for algorithm in ("SHA256", "SHA1", "MD5", "CRC64NVME", "CRC32C", "CRC32"):
+            if value := answer.get(f"Checksum{algorithm}"):
+                return f"{algorithm.lower()}:{base64.b64decode(value).hex()}"
+    return None

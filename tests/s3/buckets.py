@@ -1,0 +1,46 @@
+"""Buckets for tests, on servers that they share."""
+
+import uuid
+from contextlib import contextmanager
+from functools import cache
+
+from servers.s3 import clear_bucket, client
+
+from flask_pyfs.filesystems.s3 import S3FS
+
+bare_client = cache(client)
+
+
+@contextmanager
+def new_bucket(endpoint):
+    """Make an empty bucket that is gone after the block."""
+    name = f"bucket-{uuid.uuid4()}"
+    bare_client(endpoint).create_bucket(Bucket=name)
+    try:
+        yield name
+    finally:
+        clear_bucket(bare_client(endpoint), name)
+
+
+def open_bucket(endpoint, bucket, *arguments, **parameters):
+    """Open a bucket as a filesystem."""
+    _first(endpoint)
+    return _open(endpoint, bucket, *arguments, **parameters)
+
+
+@cache
+def _first(endpoint):
+    # while it lives, all that have its settings share its client, which takes long to make
+    return _open(endpoint, "first")
+
+
+def _open(endpoint, bucket, *arguments, **parameters):
+    settings = {
+        "aws_access_key_id": endpoint.access_key,
+        "aws_secret_access_key": endpoint.secret_key,
+        "endpoint_url": endpoint.url,
+        "region": endpoint.region,
+        "addressing_style": endpoint.addressing_style,
+        **parameters,
+    }
+    return S3FS(bucket, *arguments, **settings)

@@ -1,0 +1,57 @@
+"""What holds for every storage and every filesystem, on S3."""
+
+import unittest
+
+import pytest
+from buckets import new_bucket, open_bucket
+from fs.test import FSTestCases
+
+from flask_pyfs.testing import StorageConformance
+
+
+class TestStorage(StorageConformance):
+    has_directories = False
+
+    @pytest.fixture(autouse=True)
+    def promises(self, s3_endpoint):
+        self.exclusive_create = s3_endpoint.conditional
+
+
+class TestStorageWithPrefix(TestStorage):
+    @pytest.fixture
+    def storage(self, app, make_storage):
+        storage = make_storage(PREFIX="some/where")
+        with app.app_context():
+            yield storage
+
+
+class StandardTests(FSTestCases):
+    # fs.test calls the name that Python 3.12 removed
+    assertRaisesRegexp = unittest.TestCase.assertRaisesRegex  # noqa: N815
+
+    directory = "/"
+
+    def make_fs(self):
+        bucket = new_bucket(self.endpoint)
+        self.addCleanup(bucket.__exit__, None, None, None)
+        return open_bucket(self.endpoint, bucket.__enter__(), self.directory)
+
+
+class TestFilesystemOnSwift(StandardTests, unittest.TestCase):
+    @pytest.fixture(autouse=True)
+    def server(self, swift_endpoint):
+        self.endpoint = swift_endpoint
+
+
+class TestFilesystemOnMoto(StandardTests, unittest.TestCase):
+    @pytest.fixture(autouse=True)
+    def server(self, moto_endpoint):
+        self.endpoint = moto_endpoint
+
+
+class TestFilesystemBelowADirectory(StandardTests, unittest.TestCase):
+    directory = "some/where"
+
+    @pytest.fixture(autouse=True)
+    def server(self, moto_endpoint):
+        self.endpoint = moto_endpoint
