@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 from fs.base import FS
 
 from ..config import Config, storage_key
 from ..errors import ConfigurationError
 from ..options import Option
 from . import BaseBackend
+
+if TYPE_CHECKING:
+    from ..filesystems.s3 import S3FS
 
 __all__ = ["S3Backend"]
 
@@ -79,3 +84,13 @@ class S3Backend(BaseBackend):
             timeout=self.config["timeout"],
             retries=self.config["retries"],
         )
+
+    def remove_leftovers(self, older_than: float = 24 * 60 * 60) -> int:
+        """Abort the unfinished uploads that killed processes left behind, and return how many those were.
+
+        A lifecycle rule of the bucket can do the same.
+
+        :param older_than: leave those alone that were begun in the last so many seconds; they may go on.
+        """
+        with self._translated():
+            return cast("S3FS", self.store).abort_uploads(older_than, f"{self.prefix}/" if self.prefix else "")

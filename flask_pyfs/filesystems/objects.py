@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from abc import abstractmethod
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import islice
 from typing import IO, Any, BinaryIO, cast
 
@@ -15,14 +14,14 @@ from fs.base import FS
 from fs.enums import ResourceType
 from fs.info import Info
 from fs.mode import Mode, validate_open_mode
-from fs.path import basename, dirname, relpath
+from fs.path import basename, dirname
 from fs.permissions import Permissions
 from fs.subfs import SubFS
 from fs.time import datetime_to_epoch
 
-from .objectfiles import Body, ObjectReader, PartBuffer, Upload
-from .store import Facts, StoreFS, copy_stream
-from .streams import PendingFile, PendingText, RestrictedFile
+from .objectstore import ObjectStore
+from .store import Facts, copy_stream
+from .streams import PendingText, RestrictedFile
 
 __all__ = ["ObjectFS"]
 
@@ -30,116 +29,18 @@ __all__ = ["ObjectFS"]
 DIRECTORY_TYPE = "application/x-directory"
 
 
-class ObjectFS(StoreFS):
-    """A filesystem over a flat map from keys to objects.
+class ObjectFS(ObjectStore):
+    """A filesystem over a flat map from keys to objects: the standard methods.
 
-    A subclass gives the primitives below; here they become directories and files:
-
-    - A key is the path without its leading slash.
     - A directory exists where its marker, the key ``dir/``, exists, or any key that starts with ``dir/``. Data that
       others wrote without markers is complete.
-    - The standard methods keep the rules of PyFilesystem: the parent of a new file must exist, unless :attr:`strict` is
-      off, and a directory outlives its last file, for which its marker is written.
-    - The verbs of uploads ask for no parent and write no marker: one request, and nothing but the file.
+    - The rules of PyFilesystem hold: the parent of a new file must exist, unless :attr:`strict` is off, and a directory
+      outlives its last file, for which its marker is written.
     - A key that has objects below it may itself be an object. It is a file then, and the directory is found by listing.
     """
 
-    #: Whether the standard methods refuse to write a file without a parent.
+    #: Whether a file is refused that has no parent.
     strict = True
-
-    #: The length of the parts in which large objects are sent, in bytes.
-    part_size = 8 * 1024 * 1024
-
-    # Primitives, of one request each
-
-    @abstractmethod
-    def _head(self, key: str, *, checksum: bool = False) -> Facts:
-        """Return the facts of an object.
-
-        :raises fs.errors.ResourceNotFound: where there is none.
-        """
-
-    @abstractmethod
-    def _get(self, key: str, start: int, stop: int | None) -> tuple[Facts, Body | None, int, int]:
-        """Ask for the content of an object from one byte to before another; a negative start counts from the end.
-
-        :returns: its facts, and content with the bytes at which that begins and ends, or None where the object has no
-            such bytes.
-        :raises fs.errors.ResourceNotFound: where there is no such object.
-        """
-
-    @abstractmethod
-    def _get_again(self, key: str, facts: Facts, start: int, stop: int | None) -> Body:
-        """Ask for more content of the same version of an object.
-
-        :raises fs.errors.OperationFailed: where the object was replaced.
-        """
-
-    @abstractmethod
-    def _upload(self, key: str, *, overwrite: bool, content_type: str | None) -> Upload:
-        """Return a new object, without a request."""
-
-    @abstractmethod
-    def _delete(self, keys: Iterable[str]) -> None:
-        """Delete objects, many in a request where the store can. What is not there is no error."""
-
-    @abstractmethod
-    def _copy(self, key: str, target: str, *, overwrite: bool) -> None:
-        """Copy an object by the store.
-
-        :raises fs.errors.ResourceNotFound: where there is none.
-        :raises fs.errors.FileExists: without ``overwrite``, where the target is taken.
-        """
-
-    @abstractmethod
-    def _list(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
-        """Iterate over keys that start with a prefix, lazily, with their facts.
-
-        :param deep: all of them; else those below a further ``/`` come once, as the key to there without facts.
-        :param limit: the most keys that are wanted.
-        """
-
-    # The verbs of uploads
-
-    def open_write(self, path: str, *, overwrite: bool = True, content_type: str | None = None) -> BinaryIO:
-        upload = self._upload(self._file_key(path), overwrite=overwrite, content_type=content_type)
-        buffer = PartBuffer(upload, self.part_size)
-        return cast(BinaryIO, PendingFile(cast(BinaryIO, buffer), "wb", buffer.finish, buffer.abort))
-
-    def fetch(self, path: str, start: int = 0, stop: int | None = None) -> tuple[Facts, BinaryIO]:
-        key = self._file_key(path)
-        body = None
-        if stop is not None and start >= stop:
-            facts = self._head(key)
-        else:
-            facts, body, start, stop = self._get(key, start, stop)
-
-        def get(start: int, stop: int | None) -> Body:
-            return self._get_again(key, facts, start, stop)
-
-        return facts, cast(BinaryIO, ObjectReader(facts.size, get, body, start, stop, facts.content_type))
-
-    def facts(self, path: str, *, checksum: bool = False) -> Facts:
-        return self._head(self._file_key(path), checksum=checksum)
-
-    def iter_files(self, prefix: str = "") -> Iterator[str]:
-        return (key for key, _ in self._list(prefix, deep=True) if not key.endswith("/"))
-
-    def delete_tree(self, path: str) -> None:
-        key = self._file_key(path)
-        self._delete_below(f"{key}/", key)
-
-    def copy_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
-        key, target_key = self._file_key(path), self._file_key(target)
-        if key == target_key:
-            self._head(key)
-        else:
-            self._copy(key, target_key, overwrite=overwrite)
-
-    def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
-        self.copy_file(path, target, overwrite=overwrite)
-        if (key := self._file_key(path)) != self._file_key(target):
-            self._delete([key])
 
     # Standard methods: what there is
 
@@ -273,14 +174,6 @@ class ObjectFS(StoreFS):
         self._delete_below(f"{key}/")
         self._keep_directory(dirname(key))
 
-    def _delete_below(self, prefix: str, *others: str) -> None:
-        def keys() -> Iterator[str]:
-            yield from others
-            for key, _ in self._list(prefix, deep=True):
-                yield key
-
-        self._delete(keys())
-
     def _keep_directory(self, key: str) -> None:
         if self.strict and not self._is_directory(key):
             self._make_marker(key)
@@ -398,7 +291,7 @@ class ObjectFS(StoreFS):
         self._transfer(self.move_file, src_path, dst_path, overwrite)
         self._keep_directory(dirname(self._key(src_path)))
 
-    def _transfer(self, transfer: Any, path: str, target: str, overwrite: bool) -> None:
+    def _transfer(self, transfer: Callable[..., None], path: str, target: str, overwrite: bool) -> None:
         target_key = self._key(target)
         self._require_directory(dirname(target_key), target)
         if self.strict and self._is_directory(target_key):
@@ -411,17 +304,6 @@ class ObjectFS(StoreFS):
             raise errors.DestinationExists(target) from None
         except errors.ResourceNotFound:
             raise self._no_file(path) from None
-
-    # Paths
-
-    def _key(self, path: str) -> str:
-        return relpath(self.validatepath(path))
-
-    def _file_key(self, path: str) -> str:
-        key = self._key(path)
-        if not key:
-            raise errors.FileExpected(path)
-        return key
 
     def _directory_key(self, path: str) -> str:
         key = self._key(path)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Collection, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from itertools import islice
 from typing import Any
 
@@ -21,13 +19,11 @@ from .objectfiles import Body
 from .objects import ObjectFS
 from .s3bucket import Bucket
 from .s3client import ClientSettings, Refused, make_session, s3_errors, shared_client
+from .s3facts import content_range, facts_of, listed_facts
 from .s3upload import S3Upload
 from .store import Facts
 
 __all__ = ["S3FS"]
-
-# what a server says of an object of which it was told nothing
-_NO_TYPE = {"binary/octet-stream", "application/octet-stream"}
 
 # what a copy takes over from its source
 _DESCRIPTION = {"CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires"}
@@ -129,8 +125,11 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
     def _full_key(self, key: str) -> str:
         return str(self._path_to_dir_key(key) if key.endswith("/") else self._path_to_key(key))
 
+    def _full_prefix(self, prefix: str) -> str:
+        return (f"{self._prefix}/{prefix}" if self._prefix else prefix).replace("/", str(self.delimiter))
+
     def _head(self, key: str, *, checksum: bool = False) -> Facts:
-        return _facts(self._head_object(key, **({"ChecksumMode": "ENABLED"} if checksum else {})))
+        return facts_of(self._head_object(key, **({"ChecksumMode": "ENABLED"} if checksum else {})))
 
     def _head_object(self, key: str, **parameters: Any) -> Any:
         parameters.update(self._bucket.known("HeadObject", self.download_args))
@@ -148,8 +147,8 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
             if error.code != "InvalidRange":
                 raise
             return self._head(key), None, 0, 0
-        first, last, size = _content_range(answer)
-        return _facts(answer, size), _Body(answer["Body"], self._bucket.name, key), first, last
+        first, last, size = content_range(answer)
+        return facts_of(answer, size), _Body(answer["Body"], self._bucket.name, key), first, last
 
     def _get_again(self, key: str, facts: Facts, start: int, stop: int | None) -> Body:
         try:
@@ -162,7 +161,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
             message = "path '{path}' was replaced while it was read"
             raise errors.OperationFailed(key, exc=error, msg=message) from error
         body = _Body(answer["Body"], self._bucket.name, key)
-        first, _, _ = _content_range(answer)
+        first, _, _ = content_range(answer)
         if first != start:
             body.close()
             raise errors.OperationFailed(key, msg="the server does not answer requests for a range")
@@ -194,7 +193,14 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
             self._bucket.read("delete_object", keys[0], Key=keys[0])
             return
         listed = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
-        refused = self._bucket.read("delete_objects", Delete=listed).get("Errors", ())
+        try:
+            refused = self._bucket.read("delete_objects", Delete=listed).get("Errors", ())
+        except Refused as error:
+            if error.code != "NotImplemented":
+                raise
+            for key in keys:
+                self._delete_batch([key])
+            return
         for refusal in refused:
             kind = errors.PermissionDenied if refusal.get("Code") == "AccessDenied" else errors.OperationFailed
             message = f"bucket {self._bucket.name!r}: {len(refused)} objects could not be deleted, for one {refusal}"
@@ -227,8 +233,8 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
             raise
 
     def _list(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
-        above = len(self._full_key("")) if self._prefix else 0
-        found = self._list_pages(self._full_key("")[:above] + prefix.replace("/", self.delimiter), deep, limit)
+        above = len(self._full_prefix(""))
+        found = self._list_pages(self._full_prefix(prefix), deep, limit)
         for full, facts in islice(found, limit):
             key = full[above:].replace(self.delimiter, "/")
             # the root of a filesystem below the bucket's may have a marker
@@ -249,10 +255,39 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
             for below in page.get("CommonPrefixes", ()):
                 yield below["Prefix"], None
             for each in page.get("Contents", ()):
-                yield each["Key"], _listed_facts(each)
+                yield each["Key"], listed_facts(each)
             if not page.get("IsTruncated"):
                 return
             parameters["ContinuationToken"] = page["NextContinuationToken"]
+
+    def abort_uploads(self, older_than: float, prefix: str = "") -> int:
+        """Abort the unfinished uploads that killed processes left behind, and return how many those were.
+
+        One request for each 1,000 unfinished uploads, and one for each that is aborted.
+
+        :param older_than: leave those alone that were begun in the last so many seconds; they may go on.
+        :param prefix: how their paths must start.
+        """
+        begun_before = datetime.now(timezone.utc) - timedelta(seconds=older_than)
+        aborted = 0
+        for upload in self._unfinished(self._full_prefix(prefix)):
+            if upload["Initiated"] < begun_before:
+                key, number = upload["Key"], upload["UploadId"]
+                self._bucket.read("abort_multipart_upload", key, Key=key, UploadId=number)
+                aborted += 1
+        return aborted
+
+    def _unfinished(self, prefix: str) -> Iterator[Any]:
+        markers: dict[str, str] = {}
+        while True:
+            try:
+                page = self._bucket.read("list_multipart_uploads", Prefix=prefix, **markers)
+            except errors.ResourceNotFound:
+                return
+            yield from page.get("Uploads", ())
+            if not page.get("IsTruncated"):
+                return
+            markers = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
 
     # What fs_s3fs has beyond the standard
 
@@ -286,45 +321,3 @@ class _Body:
 
     def close(self) -> None:
         self._stream.close()
-
-
-def _content_range(answer: Any) -> tuple[int, int, int]:
-    """Return the first byte, the byte after the last one, and the size of the object."""
-    length: int = answer["ContentLength"]
-    match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", answer.get("ContentRange", ""))
-    if match is None:
-        return 0, length, length
-    first, last, size = map(int, match.groups())
-    return first, last + 1, size
-
-
-def _facts(answer: Any, size: int | None = None) -> Facts:
-    content_type = answer.get("ContentType")
-    return Facts(
-        size=answer["ContentLength"] if size is None else size,
-        modified=answer.get("LastModified"),
-        etag=_etag(answer),
-        content_type=None if content_type in _NO_TYPE else content_type,
-        checksum=_checksum(answer),
-    )
-
-
-def _listed_facts(entry: Any) -> Facts:
-    # HEAD knows no fractions of a second
-    return Facts(size=entry["Size"], modified=entry["LastModified"].replace(microsecond=0), etag=_etag(entry))
-
-
-def _etag(answer: Any) -> str | None:
-    return answer.get("ETag", "").strip('"') or None
-
-
-def _checksum(answer: Any) -> str | None:
-    etag = _etag(answer) or ""
-    encrypted = answer.get("SSECustomerAlgorithm") or "kms" in answer.get("ServerSideEncryption", "")
-    if re.fullmatch(r"[0-9a-f]{32}", etag) and not encrypted:
-        return f"md5:{etag}"
-    if answer.get("ChecksumType") != "COMPOSITE":
-        for algorithm in ("SHA256", "SHA1", "MD5", "CRC64NVME", "CRC32C", "CRC32"):
-            if value := answer.get(f"Checksum{algorithm}"):
-                return f"{algorithm.lower()}:{base64.b64decode(value).hex()}"
-    return None

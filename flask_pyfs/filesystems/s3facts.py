@@ -1,0 +1,61 @@
+"""What the answers of S3 say of an object."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Any
+
+from .store import Facts
+
+__all__ = ["content_range", "facts_of", "listed_facts"]
+
+# what a server says of an object of which it was told nothing
+_NO_TYPE = {"binary/octet-stream", "application/octet-stream"}
+
+
+def content_range(answer: Any) -> tuple[int, int, int]:
+    """Return the first byte, the byte after the last one, and the size of the object."""
+    length: int = answer["ContentLength"]
+    match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", answer.get("ContentRange", ""))
+    if match is None:
+        return 0, length, length
+    first, last, size = map(int, match.groups())
+    return first, last + 1, size
+
+
+def facts_of(answer: Any, size: int | None = None) -> Facts:
+    """Return what an answer to GET or HEAD says of its object.
+
+    :param size: the length of the object, where the answer holds a part of it.
+    """
+    content_type = answer.get("ContentType")
+    return Facts(
+        size=answer["ContentLength"] if size is None else size,
+        modified=answer.get("LastModified"),
+        etag=_etag(answer),
+        content_type=None if content_type in _NO_TYPE else content_type,
+        checksum=_checksum(answer),
+    )
+
+
+def listed_facts(entry: Any) -> Facts:
+    """Return what a listing says of an object."""
+    # HEAD knows no fractions of a second
+    return Facts(size=entry["Size"], modified=entry["LastModified"].replace(microsecond=0), etag=_etag(entry))
+
+
+def _etag(answer: Any) -> str | None:
+    return answer.get("ETag", "").strip('"') or None
+
+
+def _checksum(answer: Any) -> str | None:
+    etag = _etag(answer) or ""
+    encrypted = answer.get("SSECustomerAlgorithm") or "kms" in answer.get("ServerSideEncryption", "")
+    if re.fullmatch(r"[0-9a-f]{32}", etag) and not encrypted:
+        return f"md5:{etag}"
+    if answer.get("ChecksumType") != "COMPOSITE":
+        for algorithm in ("SHA256", "SHA1", "MD5", "CRC64NVME", "CRC32C", "CRC32"):
+            if value := answer.get(f"Checksum{algorithm}"):
+                return f"{algorithm.lower()}:{base64.b64decode(value).hex()}"
+    return None
