@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
 from fs.errors import RemoteConnectionError
@@ -18,6 +20,10 @@ _DRAIN = 64 * 1024
 _BLOCK = 1024 * 1024
 
 
+# how many parts are sent at the same time
+_AT_ONCE = 2
+
+
 class Body(Protocol):
     """The content of an object from some byte on, as it comes from the store. Its errors are ``fs.errors``."""
 
@@ -27,11 +33,14 @@ class Body(Protocol):
 
 
 class Upload(Protocol):
-    """One new object: put whole, or in parts and completed. To abort does nothing where no part was sent."""
+    """One new object: put whole, or in parts and completed. To abort does nothing where it was not begun."""
 
     def put(self, content: bytearray) -> None: ...
 
-    def send_part(self, content: bytearray) -> None: ...
+    def begin(self) -> None: ...
+
+    def send_part(self, number: int, content: bytearray) -> None:
+        """Send a part, of which the first has the number 1. Several threads do it at once."""
 
     def complete(self) -> None: ...
 
@@ -176,6 +185,8 @@ class _Ranges(io.RawIOBase):
 class PartBuffer(io.BufferedIOBase):
     """An object being written. A part is sent when it is full and more comes, so a small object takes one request.
 
+    Two parts are under way while the next one is filled.
+
     :param upload: the new object.
     :param part_size: the length of a part in bytes.
     """
@@ -186,34 +197,53 @@ class PartBuffer(io.BufferedIOBase):
         self._part_size = part_size
         self._part = bytearray()
         self._sent = 0
+        self._senders: ThreadPoolExecutor | None = None
+        self._under_way: deque[Future[None]] = deque()
 
     def writable(self) -> bool:
         return True
 
     def tell(self) -> int:
-        return self._sent + len(self._part)
+        return self._sent * self._part_size + len(self._part)
 
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
         length = len(view)
         while view:
             if len(self._part) == self._part_size:
-                self._upload.send_part(self._part)
-                self._sent += self._part_size
-                self._part = bytearray()
+                self._send()
             room = self._part_size - len(self._part)
             self._part += view[:room]
             view = view[room:]
         return length
+
+    def _send(self) -> None:
+        if self._senders is None:
+            self._upload.begin()
+            self._senders = ThreadPoolExecutor(_AT_ONCE, "upload")
+        if len(self._under_way) == _AT_ONCE:
+            self._under_way.popleft().result()
+        part, self._part = self._part, bytearray()
+        self._sent += 1
+        self._under_way.append(self._senders.submit(self._upload.send_part, self._sent, part))
 
     def finish(self) -> None:
         """Make the object visible."""
         if not self._sent:
             self._upload.put(self._part)
             return
-        self._upload.send_part(self._part)
+        self._send()
+        while self._under_way:
+            self._under_way.popleft().result()
+        self._stop()
         self._upload.complete()
 
     def abort(self) -> None:
         """Forget what was sent."""
+        # a part that arrived later would be kept
+        self._stop()
         self._upload.abort()
+
+    def _stop(self) -> None:
+        if self._senders is not None:
+            self._senders.shutdown(cancel_futures=True)

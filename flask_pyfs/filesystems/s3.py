@@ -225,8 +225,9 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
         upload = S3Upload(self._bucket, target, self._full_key(target), overwrite=overwrite, arguments=arguments)
         size = head["ContentLength"]
         try:
-            for start in range(0, size, self.copy_part_size):
-                upload.copy_part(source, start, min(start + self.copy_part_size, size), head["ETag"])
+            upload.begin()
+            for number, start in enumerate(range(0, size, self.copy_part_size), 1):
+                upload.copy_part(number, source, start, min(start + self.copy_part_size, size), head["ETag"])
             upload.complete()
         except BaseException:
             upload.abort()

@@ -40,7 +40,7 @@ class S3Upload:
         self._overwrite = overwrite
         self._arguments = arguments
         self._id: str | None = None
-        self._parts: list[dict[str, Any]] = []
+        self._tags: dict[int, str] = {}
 
     def put(self, content: bytearray) -> None:
         """Store all content. One request."""
@@ -54,50 +54,43 @@ class S3Upload:
 
             self._bucket.write_new("put_object", self._path, self._key, etag, Body=content, **parameters)
 
-    def send_part(self, content: bytearray) -> None:
-        """Send the next part. One request, and another before the first part."""
-        answer = self._send("upload_part", "UploadPart", Body=content)
-        self._add(answer["ETag"])
+    def begin(self) -> None:
+        """Announce that the content comes in parts. One request."""
+        parameters = self._bucket.known("CreateMultipartUpload", self._arguments)
+        answer = self._bucket.write("create_multipart_upload", self._path, Key=self._key, **parameters)
+        self._id = str(answer["UploadId"])
 
-    def copy_part(self, source: dict[str, str], start: int, stop: int, etag: str) -> None:
-        """Make the next part of another object's bytes from ``start`` to before ``stop``. One request, likewise."""
+    def send_part(self, number: int, content: bytearray) -> None:
+        """Send a part. One request."""
+        answer = self._send("upload_part", "UploadPart", number, Body=content)
+        self._tags[number] = answer["ETag"]
+
+    def copy_part(self, number: int, source: dict[str, str], start: int, stop: int, etag: str) -> None:
+        """Make a part of another object's bytes from ``start`` to before ``stop``. One request."""
         answer = self._send(
             "upload_part_copy",
             "UploadPartCopy",
+            number,
             CopySource=source,
             CopySourceRange=f"bytes={start}-{stop - 1}",
             CopySourceIfMatch=etag,
         )
-        self._add(answer["CopyPartResult"]["ETag"])
+        self._tags[number] = answer["CopyPartResult"]["ETag"]
 
-    def _send(self, operation: str, name: str, **parameters: Any) -> Any:
-        if self._id is None:
-            self._id = self._begin()
-        if len(self._parts) == _PARTS:
+    def _send(self, operation: str, name: str, number: int, **parameters: Any) -> Any:
+        if number > _PARTS:
             raise errors.OperationFailed(
                 self._path, msg=f"a file has {_PARTS} parts at most: a larger PART_SIZE allows larger files"
             )
+        parameters.update(self._bucket.known(name, self._arguments))
         return self._bucket.request(
-            operation,
-            self._path,
-            Key=self._key,
-            UploadId=self._id,
-            PartNumber=len(self._parts) + 1,
-            **parameters,
-            **self._bucket.known(name, self._arguments),
+            operation, self._path, Key=self._key, UploadId=self._id, PartNumber=number, **parameters
         )
-
-    def _begin(self) -> str:
-        parameters = self._bucket.known("CreateMultipartUpload", self._arguments)
-        answer = self._bucket.write("create_multipart_upload", self._path, Key=self._key, **parameters)
-        return str(answer["UploadId"])
-
-    def _add(self, etag: str) -> None:
-        self._parts.append({"PartNumber": len(self._parts) + 1, "ETag": etag})
 
     def complete(self) -> None:
         """Make the object of the parts. One request."""
-        parameters = {"UploadId": self._id, "MultipartUpload": {"Parts": self._parts}}
+        parts = [{"PartNumber": number, "ETag": tag} for number, tag in sorted(self._tags.items())]
+        parameters = {"UploadId": self._id, "MultipartUpload": {"Parts": parts}}
         parameters.update(self._bucket.known("CompleteMultipartUpload", self._arguments))
         try:
             if self._overwrite:
@@ -114,8 +107,8 @@ class S3Upload:
     def _etag(self) -> str:
         # what Amazon makes of the tags of the parts, where those are digests
         with suppress(ValueError):
-            digests = b"".join(bytes.fromhex(part["ETag"].strip('"')) for part in self._parts)
-            return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(self._parts)}"
+            digests = b"".join(bytes.fromhex(tag.strip('"')) for _, tag in sorted(self._tags.items()))
+            return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(self._tags)}"
         return ""
 
     def abort(self) -> None:
