@@ -44,10 +44,15 @@ class Bucket:
         :raises Refused: where the server refuses a condition, or something else that the caller may know.
         :raises fs.errors.FSError: where it refuses otherwise, or fails.
         """
+        client = self._client(path)
         with s3_errors(self.name, path):
-            answer = getattr(self._clients(), operation)(Bucket=self.name, **parameters)
+            answer = getattr(client, operation)(Bucket=self.name, **parameters)
         self._answered = time.monotonic()
         return answer
+
+    def _client(self, path: str = "") -> Any:
+        with s3_errors(self.name, path):
+            return self._clients()
 
     def read(self, operation: str, path: str = "", **parameters: Any) -> Any:
         """Send a request that reads. In a bucket that is still to be made there is nothing."""
@@ -85,7 +90,7 @@ class Bucket:
         return self.request(operation, path, **parameters)
 
     def _make(self) -> None:
-        region = self._clients().meta.region_name
+        region = self._client().meta.region_name
         # Amazon takes every region's name but this one's
         parameters: dict[str, Any] = {}
         if region not in (None, "us-east-1", "aws-global"):
@@ -102,7 +107,7 @@ class Bucket:
 
         :param operation: its name in the S3 API.
         """
-        members = self._clients().meta.service_model.operation_model(operation).input_shape.members
+        members = self._client().meta.service_model.operation_model(operation).input_shape.members
         return {name: value for name, value in arguments.items() if name in members}
 
     def is_taken(self, path: str, key: str) -> bool:

@@ -6,6 +6,8 @@ import base64
 import re
 from typing import Any
 
+from fs import errors
+
 from .store import Facts
 
 __all__ = ["content_range", "facts_of", "listed_facts"]
@@ -16,7 +18,7 @@ _NO_TYPE = {"binary/octet-stream", "application/octet-stream"}
 
 def content_range(answer: Any) -> tuple[int, int, int]:
     """Return the first byte, the byte after the last one, and the size of the object."""
-    length: int = answer["ContentLength"]
+    length = _length(answer)
     match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", answer.get("ContentRange", ""))
     if match is None:
         return 0, length, length
@@ -31,7 +33,7 @@ def facts_of(answer: Any, size: int | None = None) -> Facts:
     """
     content_type = answer.get("ContentType")
     return Facts(
-        size=answer["ContentLength"] if size is None else size,
+        size=_length(answer) if size is None else size,
         modified=answer.get("LastModified"),
         etag=_etag(answer),
         content_type=None if content_type in _NO_TYPE else content_type,
@@ -43,6 +45,13 @@ def listed_facts(entry: Any) -> Facts:
     """Return what a listing says of an object."""
     # HEAD knows no fractions of a second
     return Facts(size=entry["Size"], modified=entry["LastModified"].replace(microsecond=0), etag=_etag(entry))
+
+
+def _length(answer: Any) -> int:
+    # a connection that is closed within the headers looks like their end
+    if "ContentLength" not in answer:
+        raise errors.RemoteConnectionError(msg="the answer of the server is not complete: it has no length")
+    return int(answer["ContentLength"])
 
 
 def _etag(answer: Any) -> str | None:

@@ -26,7 +26,7 @@ App = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class Refused(Exception):
-    """The request's signature is not good; the arguments are S3's code and message."""
+    """The request is not good; the arguments are the status, if it is not 403, and S3's code and message."""
 
 
 class Signatures:
@@ -39,12 +39,15 @@ class Signatures:
     def __call__(self, env: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         _complete(env)
         try:
+            if env["REQUEST_METHOD"] == "PUT" and not env.get("CONTENT_LENGTH"):
+                # eventlet takes the end of a connection for the end of the headers
+                raise Refused("411 Length Required", "MissingContentLength", "The request has no length.")
             self._check(env)
         except Refused as refused:
-            code, message = refused.args
+            *status, code, message = refused.args
             body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()
             headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
-            start_response("403 Forbidden", headers)
+            start_response(*(status or ["403 Forbidden"]), headers)
             return [] if env["REQUEST_METHOD"] == "HEAD" else [body]
         return self._app(env, start_response)
 

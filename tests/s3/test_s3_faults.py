@@ -1,0 +1,443 @@
+"""What fails is an error of ours that says what failed, and nothing is lost, torn or left behind."""
+
+import io
+import logging
+import socket
+import time
+from datetime import datetime, timezone
+
+import pytest
+from buckets import bare_client, new_bucket
+from servers.faults import FaultProxy
+
+import flask_pyfs as fs
+from flask_pyfs.errors import BackendError, ConfigurationError, FileExists, FileNotFound, FSError, PermissionDenied
+
+MIB = 1024 * 1024
+PART = 5 * MIB
+LARGE = bytes(range(256)) * (12 * 4096) + b"end"
+
+
+@pytest.fixture
+def proxy(s3_endpoint):
+    """Stands between the storage and the server, and fails as it is told."""
+    address = s3_endpoint.url.partition("//")[2]
+    host, _, port = address.partition(":")
+    with FaultProxy(host, int(port)) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def make_frail(app, make_storage, proxy):
+    """Configure a storage whose server fails."""
+
+    def make_frail(name="files", **settings):
+        settings = {"ENDPOINT": proxy.url, "TIMEOUT": 2, "RETRIES": 0, "PART_SIZE": PART, **settings}
+        return make_storage(name, **settings)
+
+    with app.app_context():
+        yield make_frail
+
+
+@pytest.fixture
+def frail(make_frail):
+    storage = make_frail()
+    # the client is made, and its connection
+    storage.exists("warm")
+    return storage
+
+
+@pytest.fixture
+def left(s3_client, bucket):
+    """What the bucket holds, and the unfinished uploads in it."""
+
+    def left():
+        contents = s3_client.list_objects_v2(Bucket=bucket).get("Contents", [])
+        uploads = s3_client.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
+        return [found["Key"] for found in contents], [upload["Key"] for upload in uploads]
+
+    return left
+
+
+def sample(length, soak):
+    """Some positions of a length, its ends among them; all of them at full size."""
+    step = 1 if soak else max(1, length // 12)
+    return sorted({*range(0, length, step), length - 2, length - 1})
+
+
+# Uploads
+
+
+def test_a_connection_that_is_cut_in_an_upload_stores_nothing(frail, proxy, left, soak):
+    content = b"0123456789" * 50
+    proxy.reset()
+    frail.write("all", content)
+    length = proxy.sent
+    frail.delete("all")
+    for position in sample(length, soak):
+        proxy.cut_sent(after=position, always=True)
+        with pytest.raises(BackendError) as raised:
+            frail.write("new", content)
+        assert raised.value.path == "new"
+        assert raised.value.storage == "files"
+        proxy.restore()
+        assert left() == ([], []), position
+        assert not frail.exists("new")
+
+
+def test_a_connection_that_is_cut_leaves_the_old_file(frail, proxy, left):
+    frail.write("old", b"old")
+    for position in (0, 100, 1000, 1400):
+        proxy.cut_sent(after=position, always=True)
+        with pytest.raises(BackendError):
+            frail.write("old", b"new" * 500, overwrite=True)
+        proxy.restore()
+        assert frail.read("old") == b"old"
+    assert left() == (["old"], [])
+
+
+def test_a_large_upload_that_is_cut_leaves_no_parts(frail, proxy, left, soak):
+    for position in (3 * MIB, PART + 2000, PART + 3 * MIB, *((MIB, 2 * PART) if soak else ())):
+        for write in (
+            lambda: frail.write("new", io.BytesIO(LARGE)),
+            lambda: frail.save(io.BytesIO(LARGE), "new.bin"),
+            lambda: written(frail, "new"),
+        ):
+            proxy.cut_sent(after=position)
+            with pytest.raises(BackendError):
+                write()
+            proxy.restore()
+            assert left() == ([], []), position
+
+
+def written(storage, name):
+    with storage.open(name, "wb") as file:
+        for start in range(0, len(LARGE), MIB):
+            file.write(LARGE[start : start + MIB])
+
+
+def test_a_large_upload_whose_source_breaks_leaves_no_parts(frail, left):
+    class Breaking(io.BytesIO):
+        def read(self, size=-1):
+            if self.tell() > 2 * PART:
+                raise RuntimeError("the source broke")
+            return super().read(size)
+
+    with pytest.raises(RuntimeError):
+        frail.write("new", Breaking(LARGE))
+    assert left() == ([], [])
+
+
+def test_an_upload_that_is_given_up_leaves_no_parts(frail, left):
+    with pytest.raises(RuntimeError), frail.open("new", "wb") as file:  # noqa: PT012
+        file.write(LARGE)
+        raise RuntimeError
+    assert left() == ([], [])
+    file = frail.open("new", "wb")
+    file.write(LARGE)
+    del file
+    assert left() == ([], [])
+
+
+def test_a_lost_answer_does_not_refuse_what_it_stored(make_frail, proxy, left):
+    storage = make_frail(RETRIES=2)
+    storage.exists("warm")
+    # the request arrives, its answer does not, and the second attempt finds the name taken
+    proxy.cut_received(after=0)
+    storage.write("new", b"content")
+    assert storage.read("new") == b"content"
+    with pytest.raises(FileExists):
+        storage.write("new", b"other")
+
+
+def test_an_upload_goes_on_after_a_failure_that_passes(make_frail, proxy, left):
+    storage = make_frail(RETRIES=3)
+    proxy.cut_sent(after=PART + MIB)
+    storage.write("large", io.BytesIO(LARGE))
+    assert storage.read("large") == LARGE
+    assert left() == (["large"], [])
+
+
+# Downloads
+
+
+def test_a_connection_that_is_cut_in_a_download_is_an_error(make_frail, proxy, soak):
+    storage = make_frail(RETRIES=2)
+    content = b"0123456789" * 100
+    storage.write("a", content)
+    proxy.reset()
+    assert storage.read("a") == content
+    length = proxy.received
+    for cut in (proxy.cut_received, proxy.close_received):
+        for position in sample(length, soak):
+            for read in (fs.Storage.read, chunks, lines):
+                cut(after=position, always=True)
+                with pytest.raises(BackendError):
+                    read(storage, "a")
+                proxy.restore()
+
+
+def chunks(storage, name):
+    return b"".join(storage.read_chunks(name, 100))
+
+
+def lines(storage, name):
+    with storage.open(name) as file:
+        return file.readlines()
+
+
+def test_a_large_download_that_is_cut_is_an_error(frail, proxy):
+    frail.write("large", io.BytesIO(LARGE))
+    for position in (0, 1000, MIB, 10 * MIB, len(LARGE)):
+        proxy.cut_received(after=position, always=True)
+        with pytest.raises(BackendError):
+            chunks(frail, "large")
+        proxy.restore()
+    with frail.open("large", "rb") as file:
+        assert file.read(10) == LARGE[:10]
+        proxy.cut_received(after=0, always=True)
+        file.seek(-10, io.SEEK_END)
+        with pytest.raises(BackendError):
+            file.read()
+        proxy.restore()
+        # another request is made for what is read now
+        file.seek(5)
+        assert file.read(10) == LARGE[5:15]
+
+
+def test_a_served_file_that_is_cut_is_not_complete(app, frail, proxy):
+    frail.write("large.bin", io.BytesIO(LARGE))
+    client = app.test_client()
+    proxy.cut_received(after=5 * MIB, always=True)
+    with client.get("/files/large.bin") as response:
+        assert response.content_length == len(LARGE)
+        with pytest.raises(BackendError):
+            b"".join(response.response)
+
+
+# Servers that refuse or are silent
+
+
+def operations(storage):
+    return {
+        "exists": lambda: storage.exists("taken"),
+        "contains": lambda: "taken" in storage,
+        "metadata": lambda: storage.metadata("taken"),
+        "read": lambda: storage.read("taken"),
+        "read_chunks": lambda: list(storage.read_chunks("taken")),
+        "open": lambda: storage.open("taken"),
+        "write": lambda: storage.write("taken", b"new"),
+        "overwrite": lambda: storage.write("taken", b"new", overwrite=True),
+        "save": lambda: storage.save(io.BytesIO(b"new"), "taken"),
+        "open to write": lambda: storage.open("taken", "w").close(),
+        "delete": lambda: storage.delete("taken"),
+        "copy": lambda: storage.copy("taken", "other"),
+        "move": lambda: storage.move("taken", "other"),
+        "list_files": lambda: list(storage.list_files()),
+        "resolve_conflict": lambda: storage.resolve_conflict("", "taken"),
+        "handle": lambda: storage.fs.exists("taken") if storage.config["prefix"] else storage.backend.exists("taken"),
+    }
+
+
+def all_fail(storage, kind, *said, seconds=10):
+    for name, operation in operations(storage).items():
+        start = time.monotonic()
+        with pytest.raises(kind) as raised:
+            operation()
+        assert time.monotonic() - start < seconds, name
+        message = str(raised.value)
+        assert isinstance(raised.value, FSError)
+        assert raised.value.__cause__ is not None, name
+        assert "'files'" in message, (name, message)
+        for text in said:
+            assert text in message, (name, message)
+        assert storage.config["secret_key"] not in message
+
+
+@pytest.fixture
+def taken(s3_client, bucket):
+    """A file that must stay as it is."""
+    s3_client.put_object(Bucket=bucket, Key="taken", Body=b"old")
+    yield
+    assert s3_client.get_object(Bucket=bucket, Key="taken")["Body"].read() == b"old"
+    assert [found["Key"] for found in s3_client.list_objects_v2(Bucket=bucket)["Contents"]] == ["taken"]
+
+
+@pytest.mark.usefixtures("taken")
+def test_a_wrong_key_is_permission_denied(make_frail, bucket):
+    all_fail(make_frail(SECRET_KEY="wr0ng"), PermissionDenied, bucket)
+    all_fail(make_frail(ACCESS_KEY="wrong"), PermissionDenied, bucket)
+
+
+ANSWERS = {403: PermissionDenied, 500: BackendError, 503: BackendError}
+
+
+@pytest.mark.usefixtures("taken")
+@pytest.mark.parametrize("status", ANSWERS)
+def test_a_server_that_refuses(frail, proxy, bucket, status):
+    proxy.answer(b"HTTP/1.1 %d Refused\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % status)
+    all_fail(frail, ANSWERS[status], bucket)
+    proxy.restore()
+    assert frail.read("taken") == b"old"
+
+
+@pytest.mark.usefixtures("taken")
+def test_a_server_that_refuses_connections(frail, proxy, bucket):
+    proxy.refuse()
+    all_fail(frail, BackendError, bucket)
+    proxy.restore()
+    assert frail.exists("taken")
+
+
+@pytest.mark.usefixtures("taken")
+def test_a_silent_server(make_frail, proxy, bucket):
+    storage = make_frail(TIMEOUT=0.3, RETRIES=5)
+    proxy.hang()
+    all_fail(storage, BackendError, bucket, seconds=2)
+    proxy.restore()
+    assert storage.exists("taken")
+
+
+def test_a_host_that_does_not_exist(make_frail, bucket):
+    all_fail(make_frail(ENDPOINT="http://no-such-host.invalid:1"), BackendError, bucket)
+
+
+def test_a_server_that_is_back_is_used_again(frail, proxy):
+    frail.write("a", b"content")
+    for fail in (proxy.refuse, proxy.hang):
+        fail()
+        with pytest.raises(BackendError):
+            frail.read("a")
+        proxy.restore()
+        assert frail.read("a") == b"content"
+
+
+# Buckets
+
+
+def test_a_missing_bucket_is_named(make_frail):
+    storage = make_frail(BUCKET="no-such-bucket", CREATE_BUCKET=False)
+    all_fail(storage, ConfigurationError, "no-such-bucket", "CREATE_BUCKET")
+
+
+def test_a_bucket_that_goes_is_missed(s3_endpoint, make_frail):
+    with new_bucket(s3_endpoint) as name:
+        storage = make_frail(BUCKET=name, CREATE_BUCKET=False)
+        storage.write("taken", b"old")
+        bare_client(s3_endpoint).delete_object(Bucket=name, Key="taken")
+        bare_client(s3_endpoint).delete_bucket(Bucket=name)
+        with pytest.raises(ConfigurationError):
+            storage.read("taken")
+        with pytest.raises(ConfigurationError):
+            storage.write("taken", b"new")
+        bare_client(s3_endpoint).create_bucket(Bucket=name)
+
+
+def test_a_bucket_is_made_on_the_first_write(s3_endpoint, make_frail, bucket):
+    server = bare_client(s3_endpoint)
+    name = f"{bucket}-made"
+    storage = make_frail(BUCKET=name)
+    assert not storage.exists("a")
+    assert list(storage.list_files()) == []
+    storage.delete("a")
+    with pytest.raises(FileNotFound):
+        storage.read("a")
+    with pytest.raises(FileNotFound):
+        storage.metadata("a")
+    with pytest.raises(FileNotFound):
+        storage.copy("a", "b")
+    assert name not in [found["Name"] for found in server.list_buckets()["Buckets"]]
+    try:
+        storage.write("a", io.BytesIO(LARGE))
+        assert storage.read("a") == LARGE
+    finally:
+        storage.delete("a")
+        server.delete_bucket(Bucket=name)
+
+
+@pytest.mark.parametrize("settings", [{"BUCKET": "Not A Bucket"}, {"ENDPOINT": "not a URL"}, {"REGION": "no/region"}])
+def test_settings_that_cannot_be_right(make_frail, settings):
+    storage = make_frail(**settings)
+    for operation in (lambda: storage.exists("a"), lambda: storage.write("a", b"x")):
+        with pytest.raises(ConfigurationError) as raised:
+            operation()
+        assert raised.value.storage == "files"
+
+
+def test_without_credentials(make_frail, monkeypatch, tmp_path):
+    for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(key, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    storage = make_frail(ACCESS_KEY=None, SECRET_KEY=None)
+    with pytest.raises(ConfigurationError, match="credentials"):
+        storage.exists("a")
+
+
+# Conditions
+
+
+NOT_IMPLEMENTED = (
+    b"<?xml version='1.0'?><Error><Code>NotImplemented</Code>"
+    b"<Message>A header you provided implies functionality that is not implemented</Message></Error>"
+)
+
+
+def test_a_server_that_does_not_know_conditions(frail, proxy, caplog):
+    answer = b"HTTP/1.1 501 Not Implemented\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n\r\n%b"
+    proxy.answer(
+        answer % (len(NOT_IMPLEMENTED), NOT_IMPLEMENTED), when=lambda request: b"if-none-match" in request.lower()
+    )
+    with caplog.at_level(logging.WARNING):
+        for name in ("a", "b"):
+            frail.write(name, b"old")
+            with pytest.raises(FileExists):
+                frail.write(name, b"new")
+            assert frail.read(name) == b"old"
+        frail.write("large", io.BytesIO(LARGE))
+        with pytest.raises(FileExists):
+            frail.write("large", io.BytesIO(LARGE[1:]))
+        frail.copy("a", "c")
+        with pytest.raises(FileExists):
+            frail.copy("a", "large")
+    assert frail.read("large") == LARGE
+    warnings = [record.getMessage() for record in caplog.records if "If-None-Match" in record.getMessage()]
+    assert len(warnings) == 1
+
+
+def test_unfinished_uploads_of_killed_processes_are_aborted(make_frail, s3_client, bucket, left):
+    storage = make_frail(PREFIX="below")
+    for key in ("below/a", "beside/b"):
+        s3_client.create_multipart_upload(Bucket=bucket, Key=key)
+    # moto has one time for all of them
+    begun = s3_client.list_multipart_uploads(Bucket=bucket)["Uploads"][0]["Initiated"]
+    age = (datetime.now(timezone.utc) - begun).total_seconds()
+    assert storage.backend.remove_leftovers(older_than=age + 60) == 0
+    assert storage.backend.remove_leftovers(older_than=age - 60) == 1
+    assert left() == ([], ["beside/b"])
+
+
+def test_configuration_is_checked_before_anything_is_reached(app):
+    wrong = {
+        "PART_SIZE": "1000",
+        "TIMEOUT": "0",
+        "RETRIES": "-1",
+        "ADDRESSING_STYLE": "sideways",
+        "ACCESS_KEY": "alone",
+    }
+    for key, value in wrong.items():
+        app.config.update({"FILES_FS_BACKEND": "s3", f"FILES_FS_{key}": value})
+        with pytest.raises(ConfigurationError, match=f"FILES_FS_{key}"):
+            fs.init_app(app, fs.Storage("files"))
+        del app.config[f"FILES_FS_{key}"]
+
+
+def test_no_socket_is_opened_to_configure(app, make_storage, monkeypatch):
+    def refuse(*arguments, **keywords):
+        raise AssertionError("a connection was made")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    storage = make_storage()
+    with app.app_context():
+        assert storage.url("a.txt")
