@@ -147,8 +147,13 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
             if error.code != "InvalidRange":
                 raise
             return self._head(key), None, 0, 0
-        first, last, size = content_range(answer)
-        return facts_of(answer, size), _Body(answer["Body"], self._bucket.name, key), first, last
+        body = _Body(answer["Body"], self._bucket.name, key)
+        try:
+            first, last, size = content_range(answer)
+            return facts_of(answer, size), body, first, last
+        except BaseException:
+            body.close()
+            raise
 
     def _get_again(self, key: str, facts: Facts, start: int, stop: int | None) -> Body:
         try:
@@ -161,10 +166,12 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
             message = "path '{path}' was replaced while it was read"
             raise errors.OperationFailed(key, exc=error, msg=message) from error
         body = _Body(answer["Body"], self._bucket.name, key)
-        first, _, _ = content_range(answer)
-        if first != start:
+        try:
+            if content_range(answer)[0] != start:
+                raise errors.OperationFailed(key, msg="the server does not answer requests for a range")
+        except BaseException:
             body.close()
-            raise errors.OperationFailed(key, msg="the server does not answer requests for a range")
+            raise
         return body
 
     def _get_object(self, key: str, **parameters: Any) -> Any:

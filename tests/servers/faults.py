@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 SENT, RECEIVED = "sent", "received"
 
@@ -61,6 +61,7 @@ class FaultProxy:
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._listener: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._fault: Cut | Answer | str | None = None
         self.port = 0
         self.reset()
@@ -139,8 +140,11 @@ class FaultProxy:
             self._listener.close()
             self._listener = None
         self._close_all()
-        while self._open:
-            await asyncio.sleep(0)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # the sockets of aborted connections are closed in the next round of the loop
+        await asyncio.sleep(0)
 
     def _close_all(self) -> None:
         for writer in list(self._open):
@@ -149,6 +153,8 @@ class FaultProxy:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client: Stream = (reader, writer)
         self._open.add(writer)
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        self._tasks.add(task)
         try:
             server = await asyncio.open_connection(*self._server)
             self._open.add(server[1])
@@ -163,6 +169,7 @@ class FaultProxy:
             pass
         finally:
             self._open.discard(writer)
+            self._tasks.discard(task)
             writer.close()
 
     async def _pass(self, source: Stream, target: Stream, direction: str, client: Stream) -> None:
