@@ -195,44 +195,56 @@ class PartBuffer(io.BufferedIOBase):
         super().__init__()
         self._upload = upload
         self._part_size = part_size
-        self._part = bytearray()
+        self._part = bytearray(part_size)
+        self._filled = 0
         self._sent = 0
         self._senders: ThreadPoolExecutor | None = None
-        self._under_way: deque[Future[None]] = deque()
+        self._under_way: deque[Future[bytearray]] = deque()
 
     def writable(self) -> bool:
         return True
 
     def tell(self) -> int:
-        return self._sent * self._part_size + len(self._part)
+        return self._sent * self._part_size + self._filled
 
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
         length = len(view)
         while view:
-            if len(self._part) == self._part_size:
-                self._send()
-            room = self._part_size - len(self._part)
-            self._part += view[:room]
-            view = view[room:]
+            if self._filled == self._part_size:
+                self._send(self._part)
+                self._part = self._free_part()
+                self._filled = 0
+            piece = view[: self._part_size - self._filled]
+            self._part[self._filled : self._filled + len(piece)] = piece
+            self._filled += len(piece)
+            view = view[len(piece) :]
         return length
 
-    def _send(self) -> None:
+    def _send(self, part: bytearray) -> None:
         if self._senders is None:
             self._upload.begin()
             self._senders = ThreadPoolExecutor(_AT_ONCE, "upload")
-        if len(self._under_way) == _AT_ONCE:
-            self._under_way.popleft().result()
-        part, self._part = self._part, bytearray()
         self._sent += 1
-        self._under_way.append(self._senders.submit(self._upload.send_part, self._sent, part))
+        self._under_way.append(self._senders.submit(self._send_part, self._sent, part))
+
+    def _send_part(self, number: int, part: bytearray) -> bytearray:
+        self._upload.send_part(number, part)
+        return part
+
+    def _free_part(self) -> bytearray:
+        # memory that was used is not zeroed again, nor is more of it taken
+        if len(self._under_way) > _AT_ONCE:
+            return self._under_way.popleft().result()
+        return bytearray(self._part_size)
 
     def finish(self) -> None:
         """Make the object visible."""
+        del self._part[self._filled :]
         if not self._sent:
             self._upload.put(self._part)
             return
-        self._send()
+        self._send(self._part)
         while self._under_way:
             self._under_way.popleft().result()
         self._stop()

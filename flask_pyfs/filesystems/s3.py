@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from itertools import islice
 from typing import Any
@@ -190,10 +191,9 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
     def _delete(self, keys: Iterable[str]) -> None:
         remaining = (self._full_key(key) for key in keys)
         while batch := list(islice(remaining, _BATCH)):
-            try:
+            # some servers answer 404 for what is not there
+            with suppress(errors.ResourceNotFound):
                 self._delete_batch(batch)
-            except errors.ResourceNotFound:
-                return
 
     def _delete_batch(self, keys: list[str]) -> None:
         if len(keys) == 1:
@@ -206,7 +206,8 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
             if error.code != "NotImplemented":
                 raise
             for key in keys:
-                self._delete_batch([key])
+                with suppress(errors.ResourceNotFound):
+                    self._delete_batch([key])
             return
         for refusal in refused:
             kind = errors.PermissionDenied if refusal.get("Code") == "AccessDenied" else errors.OperationFailed
@@ -280,10 +281,18 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
         aborted = 0
         for upload in self._unfinished(self._full_prefix(prefix)):
             if upload["Initiated"] < begun_before:
-                key, number = upload["Key"], upload["UploadId"]
-                self._bucket.read("abort_multipart_upload", key, Key=key, UploadId=number)
-                aborted += 1
+                aborted += self._abort(upload["Key"], upload["UploadId"])
         return aborted
+
+    def _abort(self, key: str, upload: str) -> bool:
+        try:
+            self._bucket.request("abort_multipart_upload", key, Key=key, UploadId=upload)
+        except Refused as error:
+            # another process was quicker
+            if error.code != "NoSuchUpload":
+                raise
+            return False
+        return True
 
     def _unfinished(self, prefix: str) -> Iterator[Any]:
         markers: dict[str, str] = {}

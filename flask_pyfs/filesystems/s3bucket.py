@@ -98,8 +98,8 @@ class Bucket:
         try:
             self.request("create_bucket", **parameters)
         except Refused as error:
-            # another one has just made it
-            if error.code not in ("BucketAlreadyOwnedByYou", "OperationAborted"):
+            # another one has just made it; where it is not ours, the write will say so
+            if error.code not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists", "OperationAborted"):
                 raise
 
     def known(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:

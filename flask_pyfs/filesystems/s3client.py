@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+
+# the first client imports it otherwise, and a fork meanwhile would leave it locked in the child
+import boto3.s3.inject
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,

@@ -159,6 +159,7 @@ class PendingFile(Discardable, WrappedFile):
         return self._opened
 
     def write(self, data: Any) -> int:
+        self._require_owner()
         try:
             return super().write(data)
         except BaseException:
@@ -169,11 +170,13 @@ class PendingFile(Discardable, WrappedFile):
         """Publish the file.
 
         :raises fs.errors.FileExists: for a new file whose name was taken in the meantime.
-        :raises OSError: where a write had failed; nothing is published then.
+        :raises OSError: where a write had failed, or in a child of the process that opened the file; nothing is
+            published then.
         """
         if self.closed:
             return
         try:
+            self._require_owner()
             if self._failed:
                 raise OSError("a write failed, so the file was not stored")
             self._file.close()
@@ -182,6 +185,11 @@ class PendingFile(Discardable, WrappedFile):
             self.discard()
             raise
         super().close()
+
+    def _require_owner(self) -> None:
+        # what the parent has not written yet is here too, and its connections are
+        if os.getpid() != self._owner:
+            raise OSError("the file belongs to the process that opened it, which alone can write and store it")
 
     def discard(self) -> None:
         """Close the file and remove what was written; its name is as it was."""
