@@ -93,6 +93,9 @@ class StorageConformance:
     #: Whether a name below a file, or a file in the place of a directory, is refused.
     has_directories = True
 
+    #: Whether the files outlive the filesystem that holds them: not where it keeps them in memory of its own.
+    outlives_close = True
+
     #: What the checksum of ``b"content"`` may be.
     checksums: tuple[str | None, ...] = (
         "sha1:040f06fd774092478d450774f5ba30c5da78acc8",
@@ -559,3 +562,12 @@ class StorageConformance:
         storage.delete("d")
         copy_fs(other, handle)
         assert storage.read("d/a.txt") == b"content"
+
+    def test_a_handle_that_is_closed_closes_nothing_else(self, storage: Storage) -> None:
+        if not self.outlives_close:
+            return
+        with storage.fs as handle:
+            handle.writetext("a.txt", "content")
+        assert handle.isclosed()
+        assert storage.read("a.txt") == b"content"
+        assert storage.fs.readtext("a.txt") == "content"

@@ -57,6 +57,7 @@ class TestInPlaceOfAStore(StorageConformance):
 class TestPyFilesystem(StorageConformance):
     @pytest.fixture
     def storage(self, app, url, tmp_path):
+        self.outlives_close = url not in ("mem://", "temp://")
         storage = configured(app, BACKEND="pyfs", OPEN_URL=url.format(tmp_path))
         with app.app_context():
             yield storage

@@ -60,7 +60,7 @@ class BaseBackend:
         return f"<{type(self).__name__} {self.name!r}>"
 
     def open_fs(self) -> FS:
-        """Open the filesystem; called once for each app, when it is first needed.
+        """Open the filesystem; called once for each app, when it is first needed, and again after it was closed.
 
         Any PyFilesystem will do. One that is a :class:`flask_pyfs.filesystems.store.StoreFS` decides itself how files
         are stored; for others its verbs are made of the standard methods.
@@ -69,12 +69,14 @@ class BaseBackend:
 
     @property
     def store(self) -> StoreFS:
-        """The filesystem, with the verbs of uploads."""
-        if self._store is None:
+        """The filesystem, with the verbs of uploads. One that was closed is opened again."""
+        store = self._store
+        if store is None or store.standard.isclosed():
             with self._lock:
-                if self._store is None:
-                    self._store = as_store(self.open_fs())
-        return self._store
+                store = self._store
+                if store is None or store.standard.isclosed():
+                    store = self._store = as_store(self.open_fs())
+        return store
 
     @property
     def fs(self) -> FS:

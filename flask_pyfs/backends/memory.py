@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..config import Config
 from ..filesystems.memory import MemoryFS
 from . import BaseBackend
 
@@ -13,5 +14,11 @@ class MemoryBackend(BaseBackend):
 
     options = ()
 
+    def __init__(self, name: str, config: Config) -> None:
+        super().__init__(name, config)
+        self._files = MemoryFS()
+
     def open_fs(self) -> MemoryFS:
-        return MemoryFS()
+        # the handle that an app closes must not take the files with it
+        self._files = MemoryFS(self._files)
+        return self._files

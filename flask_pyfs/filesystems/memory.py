@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fs.memoryfs
 from fs import errors
+from fs.base import FS
 
 from .store import CarefulFS
 
@@ -11,7 +12,19 @@ __all__ = ["MemoryFS"]
 
 
 class MemoryFS(CarefulFS, fs.memoryfs.MemoryFS):
-    """PyFilesystem's ``MemoryFS``, in which a file survives a copy or a move onto itself."""
+    """PyFilesystem's ``MemoryFS``, in which a file survives a copy or a move onto itself.
+
+    :param other: a filesystem to share the files of, which may be closed.
+    """
+
+    def __init__(self, other: MemoryFS | None = None) -> None:
+        super().__init__()
+        if other is not None:
+            self.root = other.root
+
+    def close(self) -> None:
+        # the base forgets its files
+        FS.close(self)
 
     def copy(self, src_path: str, dst_path: str, overwrite: bool = False, preserve_time: bool = False) -> None:
         if not self._is_same(src_path, dst_path, overwrite):

@@ -27,6 +27,27 @@ def test_importing_needs_no_driver():
     assert done.stdout.strip() == "[]", done.stderr
 
 
+WITHOUT_BOTO3 = """
+import sys
+sys.modules["boto3"] = sys.modules["fs_s3fs"] = None
+import flask
+import flask_pyfs as fs
+app = flask.Flask("app")
+app.config.update(FS_S3_BUCKET="b", AVATARS_FS_BUCKET="b", AVATARS_FS_BACKEND="memory", FILES_FS_BACKEND="s3")
+fs.init_app(app, fs.Storage("avatars"))
+try:
+    fs.init_app(app, fs.Storage("files"))
+except fs.ConfigurationError as error:
+    print(error)
+"""
+
+
+def test_the_settings_of_a_backend_are_known_without_its_driver():
+    done = run(WITHOUT_BOTO3)
+    assert done.stderr == ""
+    assert "pip install 'flask_pyfs[s3]'" in done.stdout
+
+
 def test_the_names_of_flask_fs():
     names = [
         "Storage",
@@ -70,6 +91,7 @@ def test_the_names_of_flask_fs():
         "backends.local": ["LocalBackend"],
         "backends.memory": ["MemoryBackend"],
         "backends.mock": ["MockBackend"],
+        "backends.s3": ["S3Backend"],
     }
     for module, names in modules.items():
         found = importlib.import_module(f"flask_pyfs.{module}")
