@@ -653,7 +653,8 @@ def test_resolve_agrees_with_a_model(name, layers):
         else:
             assert config[key.lower()] == value.rstrip("/") + "/" + name
     assert config["region"] == (first_set(layers, "REGION")[1] or "here")
-    assert config["prefix"] == (first_set(layers[:2], "PREFIX")[1] or "").strip("/")
+    parts = (first_set(layers[:2], "PREFIX")[1] or "").split("/")
+    assert config["prefix"] == "/".join(part for part in parts if part)
     count = first_set(layers, "COUNT", "NUMBER")[1]
     assert config["count"] == (7 if count is None else int(count))
     serve = first_set(layers[:2], "SERVE")[1]
