@@ -143,7 +143,7 @@ class BaseBackend:
     def read(self, filename: str) -> bytes:
         """Return the content of a file."""
         with self._translated(filename):
-            return self.store.readbytes(self._path(filename))
+            return self.store.read_file(self._path(filename))
 
     def read_chunks(self, filename: str, chunk_size: int = CHUNK_SIZE) -> Iterator[bytes]:
         """Return an iterator over the content of a file, in pieces of at most ``chunk_size`` bytes."""

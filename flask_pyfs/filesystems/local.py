@@ -359,7 +359,7 @@ class LocalFS(OSFS, StoreFS):
         # it is a link, and this says whether it may be followed
         return os.open(self._target(path), flags)
 
-    def readbytes(self, path: str) -> bytes:
+    def read_file(self, path: str) -> bytes:
         with convert_os_errors("read", path):
             descriptor = self._open_descriptor(path)
             try:

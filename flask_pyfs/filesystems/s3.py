@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
@@ -28,6 +29,9 @@ __all__ = ["S3FS"]
 
 # what a copy takes over from its source
 _DESCRIPTION = {"CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires"}
+
+# characters of keys that XML does not have, or that its parsers change
+_NOT_IN_XML = re.compile("[\x00-\x1f\x7f\ufffe\uffff]")
 
 # the most keys of a request
 _BATCH = 1000
@@ -124,10 +128,8 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
     # Primitives
 
     def _full_key(self, key: str) -> str:
-        return str(self._path_to_dir_key(key) if key.endswith("/") else self._path_to_key(key))
-
-    def _full_prefix(self, prefix: str) -> str:
-        return (f"{self._prefix}/{prefix}" if self._prefix else prefix).replace("/", str(self.delimiter))
+        # keys of others are no paths: "a//b" is not "a/b"
+        return (f"{self._prefix}/{key}" if self._prefix else key).replace("/", str(self.delimiter))
 
     def _head(self, key: str, *, checksum: bool = False) -> Facts:
         return facts_of(self._head_object(key, **({"ChecksumMode": "ENABLED"} if checksum else {})))
@@ -191,23 +193,27 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
     def _delete(self, keys: Iterable[str]) -> None:
         remaining = (self._full_key(key) for key in keys)
         while batch := list(islice(remaining, _BATCH)):
+            listable = [key for key in batch if not _NOT_IN_XML.search(key)]
+            if len(listable) > 1:
+                self._delete_many(listable)
+            self._delete_each(batch if len(listable) <= 1 else [key for key in batch if _NOT_IN_XML.search(key)])
+
+    def _delete_each(self, keys: list[str]) -> None:
+        for key in keys:
             # some servers answer 404 for what is not there
             with suppress(errors.ResourceNotFound):
-                self._delete_batch(batch)
+                self._bucket.read("delete_object", key, Key=key)
 
-    def _delete_batch(self, keys: list[str]) -> None:
-        if len(keys) == 1:
-            self._bucket.read("delete_object", keys[0], Key=keys[0])
-            return
+    def _delete_many(self, keys: list[str]) -> None:
         listed = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
         try:
             refused = self._bucket.read("delete_objects", Delete=listed).get("Errors", ())
         except Refused as error:
             if error.code != "NotImplemented":
                 raise
-            for key in keys:
-                with suppress(errors.ResourceNotFound):
-                    self._delete_batch([key])
+            self._delete_each(keys)
+            return
+        except errors.ResourceNotFound:
             return
         for refusal in refused:
             kind = errors.PermissionDenied if refusal.get("Code") == "AccessDenied" else errors.OperationFailed
@@ -242,8 +248,8 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
             raise
 
     def _list(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
-        above = len(self._full_prefix(""))
-        found = self._list_pages(self._full_prefix(prefix), deep, limit)
+        above = len(self._full_key(""))
+        found = self._list_pages(self._full_key(prefix), deep, limit)
         for full, facts in islice(found, limit):
             key = full[above:].replace(self.delimiter, "/")
             # the root of a filesystem below the bucket's may have a marker
@@ -279,7 +285,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
         """
         begun_before = datetime.now(timezone.utc) - timedelta(seconds=older_than)
         aborted = 0
-        for upload in self._unfinished(self._full_prefix(prefix)):
+        for upload in self._unfinished(self._full_key(prefix)):
             if upload["Initiated"] < begun_before:
                 aborted += self._abort(upload["Key"], upload["UploadId"])
         return aborted

@@ -157,6 +157,13 @@ class StoreFS(CarefulFS):
         return True
 
     def readbytes(self, path: str) -> bytes:
+        return self.read_file(path)
+
+    def read_file(self, path: str) -> bytes:
+        """Return the content of a file.
+
+        :raises fs.errors.FSError: as ``fetch`` does.
+        """
         with self.fetch(path)[1] as file:
             return file.read()
 

@@ -1,5 +1,6 @@
 """Data that others wrote, read and changed here, and ours as others read it."""
 
+import gzip
 import hashlib
 import io
 import logging
@@ -7,8 +8,10 @@ from contextlib import closing
 from types import SimpleNamespace
 from urllib.error import HTTPError
 from urllib.request import urlopen
+from zipfile import ZipFile
 
 import fs.copy
+import fs.mirror
 import fs_s3fs
 import pytest
 from buckets import new_bucket
@@ -16,8 +19,9 @@ from counting import operations, requests_of
 from fs import errors
 from fs.memoryfs import MemoryFS
 from fs.walk import Walker
+from fs.zipfs import ZipFS
 
-from flask_pyfs import FileExists, FileNotFound
+from flask_pyfs import FileExists, FileNotFound, FSError
 
 MIB = 1024 * 1024
 
@@ -92,7 +96,7 @@ def test_walk(s3, foreign):
         walker = Walker(search=search)
         assert sorted(walker.files(s3)) == sorted(with_slash(foreign))
         assert sorted(walker.dirs(s3)) == sorted(DIRECTORIES)
-    assert sorted(s3.walk.files("a/b")) == ["/a/b/c/deep.txt", "/a/b/x.txt"]
+    assert sorted(s3.walk.files("/a/b")) == ["/a/b/c/deep.txt", "/a/b/x.txt"]
     steps = {step.path: ({info.name for info in step.dirs}, {info.name for info in step.files}) for step in s3.walk()}
     assert set(steps) == {"/", *DIRECTORIES}
     assert steps["/foo"] == ({"1", "10"}, {"1.txt", "1 and a half.txt"})
@@ -139,12 +143,10 @@ def test_getinfo(s3, foreign):
         info = s3.getinfo(path, ["details"])
         assert (info.name, info.is_dir, info.type) == (path.rpartition("/")[2], True, fs.ResourceType.directory)
     assert s3.getinfo("/").is_dir
-    for path in ("fo", "a/b/", "a/b/x", "a/bb", "top.txt/below"):
-        if path == "a/b/":
-            assert s3.getinfo(path).is_dir
-        else:
-            with pytest.raises(errors.ResourceNotFound):
-                s3.getinfo(path)
+    assert s3.getinfo("a/b/").is_dir
+    for path in ("fo", "a/b/x", "a/bb", "top.txt/below"):
+        with pytest.raises(errors.ResourceNotFound):
+            s3.getinfo(path)
 
 
 def test_what_is_a_directory(s3, foreign):
@@ -196,9 +198,55 @@ def test_copy_to_memory_and_back(s3, s3_endpoint, open_s3, foreign):
             fs.copy.copy_fs(memory, other)
             assert contents(other) == with_slash(foreign)
             fs.copy.copy_dir(s3, "foo", other, "foo again")
-            assert set(other.walk.files("foo again")) == {
+            assert set(other.walk.files("/foo again")) == {
                 f"/foo again/{key[4:]}" for key in foreign if key.startswith("foo/")
             }
+
+
+def test_mirror(s3, foreign):
+    with MemoryFS() as memory:
+        memory.writetext("not there.txt", "old")
+        fs.mirror.mirror(s3, memory)
+        assert contents(memory) == with_slash(foreign)
+        fs.mirror.mirror(memory.opendir("foo"), s3.opendir("a"))
+    assert contents(s3.opendir("a")) == contents(s3.opendir("foo"))
+
+
+def test_below_a_directory(open_s3, s3, fill, foreign, keys):
+    below = open_s3(dir_path="/foo/1")
+    assert below.isdir("/")
+    assert contents(below) == {"/one.txt": b"one", "/sub/two.txt": b"two"}
+    fill({"foo/1/": b""})
+    assert contents(below) == {"/one.txt": b"one", "/sub/two.txt": b"two"}
+    assert below.listdir("/") == ["sub", "one.txt"]
+    assert list(below.iter_files()) == ["one.txt", "sub/two.txt"]
+    below.writetext("sub/new.txt", "new")
+    assert s3.readtext("foo/1/sub/new.txt") == "new"
+    below.removetree("/")
+    assert below.listdir("/") == []
+    assert keys() - {"foo/1/"} == {key for key in foreign if not key.startswith("foo/1/")}
+
+
+def test_below_a_directory_that_is_not_there(open_s3, foreign, keys):
+    below = open_s3(dir_path="not/there")
+    assert below.listdir("/") == []
+    assert list(below.walk.files()) == []
+    below.makedir("a")
+    below.writetext("a/b.txt", "content")
+    assert "not/there/a/b.txt" in keys()
+
+
+def test_member_of_an_archive(s3, storage, fill):
+    archive = io.BytesIO()
+    with ZipFile(archive, "w") as writing:
+        for number in range(3):
+            writing.writestr(f"{number}.txt", bytes([number]) * MIB)
+    fill({"some/archive.zip": archive.getvalue()})
+    with storage.open("some/archive.zip", "rb") as file, ZipFile(file) as reading:
+        assert reading.read("1.txt") == b"\1" * MIB
+    with s3.openbin("some/archive.zip") as file, ZipFS(file) as members:
+        assert members.listdir("/") == ["0.txt", "1.txt", "2.txt"]
+        assert members.readbytes("2.txt") == b"\2" * MIB
 
 
 def test_delete_a_tree_beside_names_that_start_alike(storage, keys, foreign):
@@ -310,9 +358,7 @@ def make_with_content(s3, fill):
     fill({"dir/": b"some bytes", "dir/sub/": b"some more"}, ContentType="text/plain")
 
 
-@pytest.mark.parametrize(
-    "make", [make_directory, make_as_the_console_does, make_with_another_type, make_with_content]
-)
+@pytest.mark.parametrize("make", [make_directory, make_as_the_console_does, make_with_another_type, make_with_content])
 @pytest.mark.parametrize("file", [None, "dir/sub/file.txt"], ids=["empty", "with a file"])
 def test_marker(s3, storage, fill, keys, make, file):
     make(s3, fill)
@@ -361,7 +407,7 @@ ODD = [
     "dir/..",
     "dir/../../far.txt",
     "dir/sub/../beside.txt",
-    "dir/new\nline.txt",
+    "dir/return\r.txt",
     "dir/tab\t.txt",
     "dir/back\\slash.txt",
     "dir/decompose\u0301d.txt",
@@ -375,7 +421,7 @@ INSIDE = ["dir/double.txt", "dir/three.txt", "dir/dot.txt", "dir/beside.txt", "d
 
 @pytest.fixture
 def odd(fill, bucket):
-    objects = {key: b"odd" for key in ODD + ODD_AT_THE_TOP}
+    objects = dict.fromkeys(ODD + ODD_AT_THE_TOP, b"odd")
     objects.update((key, b"good") for key in NEIGHBOURS + INSIDE)
     fill(objects)
     return objects
@@ -403,19 +449,22 @@ def test_walks_among_odd_keys_end_and_stay_inside(s3, odd):
     assert {f"/{name}" for name in NEIGHBOURS + INSIDE} <= files
     for path in [*files, *s3.walk.dirs()]:
         assert not {"", ".", ".."} & set(path[1:].split("/"))
-    assert {info.name for info in s3.scandir("dir", ["details"])} >= {"ok.txt", "sub", "new\nline.txt", "tab\t.txt"}
+    assert {info.name for info in s3.scandir("dir", ["details"])} >= {"ok.txt", "sub", "return\r.txt", "tab\t.txt"}
     assert set(s3.opendir("dir").walk.files()) == {path[4:] for path in files if path.startswith("/dir/")}
 
 
 def test_odd_files_that_the_standard_methods_reach(s3, odd):
-    for path in ("dir/new\nline.txt", "dir/tab\t.txt", "dir/back\\slash.txt", "dir/decompose\u0301d.txt"):
+    for path in ("dir/return\r.txt", "dir/tab\t.txt", "dir/back\\slash.txt", "dir/decompose\u0301d.txt"):
         assert path in odd
         assert s3.readbytes(path) == b"odd"
 
 
-@pytest.mark.parametrize("delete", [lambda s3, storage: storage.delete("dir"), lambda s3, storage: s3.removetree("dir")])
-def test_deleting_a_tree_takes_its_odd_keys_and_nothing_else(s3, storage, odd, keys, delete):
-    delete(s3, storage)
+@pytest.mark.parametrize("standard", [False, True], ids=["delete", "removetree"])
+def test_deleting_a_tree_takes_its_odd_keys_and_nothing_else(s3, storage, odd, keys, standard):
+    if standard:
+        s3.removetree("dir")
+    else:
+        storage.delete("dir")
     assert keys() == set(ODD_AT_THE_TOP + NEIGHBOURS)
 
 
@@ -433,13 +482,41 @@ def test_deleting_below_a_prefix_leaves_what_odd_keys_seem_to_name(app, make_sto
     assert keys() == {"a.txt", "some/c.txt"}
 
 
-def test_other_control_characters(s3, storage, s3_client, bucket, fill):
-    # XML 1.0 has no way to write them, so servers send such keys encoded
-    fill({"dir/bell\x07.txt": b"odd", "dir/del\x7f.txt": b"odd", "dir/ok.txt": b"good"})
+@pytest.fixture
+def control(s3_endpoint, s3_client, bucket, fill):
+    """Files with characters that XML 1.0 cannot hold, so that a request to delete many cannot name them."""
+    found = {"bell\x07.txt", "escape\x1b.txt", "del\x7f.txt"}
+    if s3_endpoint.name != "moto":
+        # its router takes this one for the end of the address
+        found.add("new\nline.txt")
+    fill({f"dir/{name}": b"odd" for name in found})
+    yield found
+    for name in found:
+        s3_client.delete_object(Bucket=bucket, Key=f"dir/{name}")
+
+
+def test_control_characters(s3, storage, fill, control):
+    fill({"dir/ok.txt": b"good"})
     assert list(storage.list_files()) == ["dir/ok.txt"]
-    assert sorted(s3.listdir("dir")) == ["bell\x07.txt", "del\x7f.txt", "ok.txt"]
+    assert set(s3.listdir("dir")) == {"ok.txt", *control}
+    for name in control:
+        assert s3.readbytes(f"dir/{name}") == b"odd"
+
+
+def test_deleting_a_tree_takes_control_characters_too(storage, fill, keys, control):
+    fill({"dir/ok.txt": b"good", "other.txt": b"good"})
     storage.delete("dir")
-    assert s3.listdir("/") == []
+    assert keys() == {"other.txt"}
+
+
+def test_a_directory_of_odd_keys_alone_is_not_empty(s3, fill, keys):
+    fill({"dir//double.txt": b"odd"})
+    assert s3.isdir("dir")
+    assert s3.listdir("dir") == []
+    with pytest.raises(errors.DirectoryNotEmpty):
+        s3.removedir("dir")
+    s3.removetree("dir")
+    assert keys() == set()
 
 
 # A file above other files
@@ -478,6 +555,17 @@ def test_deleting_a_file_above_others_takes_them_along(storage, keys, both):
     assert keys() == {"x.txt"}
 
 
+def test_a_file_above_others_moves_alone(storage, keys, both):
+    storage.copy("x", "copy")
+    storage.move("x", "moved")
+    assert keys() == {"copy", "moved", "x.txt", "x/y", "x/z/w"}
+    assert storage.read("copy") == storage.read("moved") == b"file"
+    assert not storage.exists("x")
+    storage.move("moved", "x")
+    assert storage.read("x") == b"file"
+    assert storage.read("x/y") == b"below"
+
+
 def test_removing_a_file_above_others_leaves_them(s3, keys, both):
     s3.remove("x")
     assert keys() == {"x.txt", "x/y", "x/z/w"}
@@ -510,6 +598,59 @@ def test_type_of_an_object_that_has_none(app, storage, fill):
         assert response.headers["Content-Type"] == "image/png"
 
 
+@pytest.mark.parametrize("content_type", ["text/plain; charset=iso-8859-1", "text/csv; charset=utf-8; header=present"])
+def test_type_with_parameters(app, storage, fill, content_type):
+    fill({"thing": b"content"}, ContentType=content_type)
+    assert storage.metadata("thing")["mime"] == content_type
+    with app.test_client().get(storage.url("thing")) as response:
+        assert response.headers["Content-Type"] == content_type
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/html",
+        "text/html; charset=utf-8",
+        "text/html;charset=utf-8",
+        "Text/HTML",
+        "image/svg+xml; charset=utf-8",
+        "application/xhtml+xml ; q=1",
+    ],
+)
+def test_documents_of_others_run_nothing(app, storage, fill, content_type):
+    fill({"picture.png": b"<script>alert(1)</script>"}, ContentType=content_type)
+    with app.test_client().get(storage.url("picture.png")) as response:
+        assert response.headers["Content-Type"].lower().startswith(content_type.split(";")[0].strip().lower())
+        assert response.headers.get("Content-Security-Policy") == "sandbox; default-src 'none'"
+
+
+@pytest.mark.parametrize("content_type", ["image/png, text/html", "image/png,text/html;charset=utf-8"])
+def test_types_that_are_several_run_nothing(app, storage, fill, content_type):
+    # browsers take the last of them
+    fill({"picture.png": b"<script>alert(1)</script>"}, ContentType=content_type)
+    with app.test_client().get(storage.url("picture.png")) as response:
+        sandboxed = response.headers.get("Content-Security-Policy") == "sandbox; default-src 'none'"
+        assert sandboxed or "html" not in response.headers["Content-Type"]
+
+
+@pytest.mark.parametrize("content_type", ["text/javascript; charset=utf-8", "Application/JavaScript"])
+def test_scripts_of_others_are_no_scripts(app, storage, fill, content_type):
+    fill({"picture.png": b"alert(1)"}, ContentType=content_type)
+    with app.test_client().get(storage.url("picture.png")) as response:
+        assert response.mimetype == "text/plain"
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_content_that_is_encoded_is_read_as_it_lies(storage, fill):
+    content = gzip.compress(b"p {}" * 100)
+    fill({"style.css": content}, ContentType="text/css", ContentEncoding="gzip")
+    assert storage.read("style.css") == content
+    assert storage.metadata("style.css")["size"] == len(content)
+    with storage.open("style.css", "rb") as file:
+        file.seek(-4, io.SEEK_END)
+        assert file.read() == content[-4:]
+
+
 @pytest.mark.parametrize("overwrite", [True, False])
 def test_copies_keep_what_is_said_of_an_object(storage, fill, head, overwrite):
     described = {
@@ -527,6 +668,14 @@ def test_copies_keep_what_is_said_of_an_object(storage, fill, head, overwrite):
         assert storage.metadata(name)["mime"] == "application/vnd.thing"
         found = head(name)
         assert {key: found.get(key) for key in described} == described
+
+
+def test_copies_of_names_that_must_be_quoted(storage, foreign, keys):
+    storage.copy("ünï/côde +&?#%41.txt", "cöpy/a +&?#%41.txt")
+    storage.move("ünï/côde +&?#%41.txt", "möved +&?#%41.txt", overwrite=True)
+    assert storage.read("cöpy/a +&?#%41.txt") == storage.read("möved +&?#%41.txt") == b"unicode"
+    assert keys() - set(foreign) == {"cöpy/a +&?#%41.txt", "möved +&?#%41.txt"}
+    assert "ünï/côde +&?#%41.txt" not in keys()
 
 
 def test_standard_copies_keep_what_is_said_of_an_object(s3, fill, head):
@@ -605,11 +754,15 @@ def test_cache_control(app, make_storage, head, size):
 def test_storage_class(app, make_storage, s3_endpoint, head, size):
     storage = make_storage(STORAGE_CLASS="STANDARD_IA", PART_SIZE=5 * MIB)
     with app.app_context():
+        if s3_endpoint.name == "swift":
+            # it has one class and refuses others
+            with pytest.raises(FSError, match="InvalidStorageClass"):
+                storage.write("a.txt", bytes(size))
+            assert not storage.exists("a.txt")
+            return
         storage.write("a.txt", bytes(size))
         storage.copy("a.txt", "b.txt")
-    # Swift has one class
-    expected = None if s3_endpoint.name == "swift" else "STANDARD_IA"
-    assert [head(name).get("StorageClass") for name in ("a.txt", "b.txt")] == [expected] * 2
+    assert [head(name).get("StorageClass") for name in ("a.txt", "b.txt")] == ["STANDARD_IA"] * 2
 
 
 EVERYBODY = "http://acs.amazonaws.com/groups/global/AllUsers"
@@ -791,6 +944,8 @@ def test_copy_in_parts(s3, storage, fill, keys, head, refuse_copies, overwrite):
     described = {"ContentType": "application/vnd.thing", "CacheControl": "max-age=60", "Metadata": {"color": "blue"}}
     fill({"large.txt": LARGE}, **described)
     s3.copy_part_size = 5 * MIB
+    # the bucket is known to be there
+    assert s3.listdir("/") == ["large.txt"]
     with requests_of(s3.client) as sent:
         s3.copy_file("large.txt", "dir/copy.bin", overwrite=overwrite)
     asked = operations(sent)
@@ -816,6 +971,8 @@ def test_copy_in_parts_to_a_name_that_is_taken(s3, fill, s3_client, bucket, refu
     assert s3_client.list_multipart_uploads(Bucket=bucket).get("Uploads", []) == []
 
 
+# moto reads no condition of the source
+@pytest.mark.parametrize("s3_endpoint", ["swift"], indirect=True)
 def test_copy_in_parts_of_an_object_that_is_replaced(s3, fill, keys, s3_client, bucket, refuse_copies):
     fill({"large.txt": LARGE})
     s3.copy_part_size = 5 * MIB

@@ -4,18 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
+import fcntl
 import socket
 import struct
+import sys
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
+
+from servers.httpheads import Requests
 
 SENT, RECEIVED = "sent", "received"
+HANG, REFUSE = "hang", "refuse"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+# of Linux: how many bytes of a socket have not been sent yet
+SIOCOUTQNSD = 0x894B
+FLUSH_SECONDS = 5.0
+
+
+@dataclass(eq=False)
+class Connection:
+    """A client's connection, and the one to the server that belongs to it."""
+
+    client: tuple[asyncio.StreamReader, asyncio.StreamWriter]
+    server: tuple[asyncio.StreamReader, asyncio.StreamWriter]
+    requests: Requests = field(default_factory=Requests)
+    # the head of a request that may yet be answered in place of the server
+    held: bytes = b""
+    answer: bytes | None = None
+
+    def reset(self) -> None:
+        for _, writer in (self.client, self.server):
+            _reset(writer)
 
 
 @dataclass
@@ -24,19 +48,24 @@ class Cut:
 
     direction: str
     after: int
+    times: int
     always: bool
     orderly: bool = False
-    gone: Counter[int] = field(default_factory=Counter)
+    gone: Counter[Connection | None] = field(default_factory=Counter)
 
-    def allowed(self, connection: int, direction: str, count: int) -> int | None:
+    def allowed(self, connection: Connection, direction: str, count: int) -> int | None:
         """How many of the bytes may go before the end; None for all of them, and no end."""
         if direction != self.direction:
             return None
-        # one that is not repeated counts the bytes of all connections
-        key = connection if self.always else 0
+        # one that does not last counts the bytes of all connections
+        key = connection if self.always else None
         self.gone[key] += count
         over = self.gone[key] - self.after
-        return None if over < 0 else count - over
+        if over < 0:
+            return None
+        self.gone[key] = 0
+        self.times -= 1
+        return count - over
 
 
 @dataclass
@@ -47,12 +76,17 @@ class Answer:
     when: Callable[[bytes], bool]
 
 
+Fault = Cut | Answer | str | None
+
+
 class FaultProxy:
     """Passes the bytes between clients and a server on, until it is told to fail.
 
     A fault holds until the next one, or until :meth:`restore`. ``with`` starts and stops the proxy.
 
     :ivar sent: how many bytes have gone to the server since :meth:`reset`; ``received`` likewise from it.
+    :ivar connections: how many connections have been made since then.
+    :ivar requests: the first lines of the HTTP requests that clients have sent since then.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -60,11 +94,12 @@ class FaultProxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._listener: asyncio.Server | None = None
+        self._socket: socket.socket | None = None
         self._open: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._fault: Cut | Answer | str | None = None
+        self._fault: Fault = None
         self.port = 0
-        self.reset()
+        self.sent = self.received = self.connections = 0
+        self.requests: list[str] = []
 
     @property
     def url(self) -> str:
@@ -77,28 +112,30 @@ class FaultProxy:
 
     def __exit__(self, *error: object) -> None:
         self._run(self._stop())
+        self._run(self._loop.shutdown_default_executor())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
     def reset(self) -> None:
         """Count from 0 again."""
-        self.sent = self.received = 0
+        self._run(self._reset_counts())
 
-    def cut_sent(self, after: int, *, always: bool = False) -> None:
+    def cut_sent(self, after: int, *, times: int = 1, always: bool = False) -> None:
         """Reset a connection when so many more bytes have gone to the server.
 
-        :param always: each connection after so many of its own bytes; else once, after the bytes of all together.
+        :param times: how often, counting the bytes of all connections together.
+        :param always: each connection after so many of its own bytes, as often as there are any.
         """
-        self._arm(Cut(SENT, after, always))
+        self._arm(Cut(SENT, after, times, always))
 
-    def cut_received(self, after: int, *, always: bool = False) -> None:
+    def cut_received(self, after: int, *, times: int = 1, always: bool = False) -> None:
         """Reset a connection when so many more bytes have come from the server."""
-        self._arm(Cut(RECEIVED, after, always))
+        self._arm(Cut(RECEIVED, after, times, always))
 
-    def close_received(self, after: int, *, always: bool = False) -> None:
+    def close_received(self, after: int, *, times: int = 1, always: bool = False) -> None:
         """Close a connection in good order when so many more bytes have come from the server."""
-        self._arm(Cut(RECEIVED, after, always, orderly=True))
+        self._arm(Cut(RECEIVED, after, times, always, orderly=True))
 
     def answer(self, raw: bytes, when: Callable[[bytes], bool] = lambda head: True) -> None:
         """Answer requests whose head is such in place of the server, and close the connection."""
@@ -106,109 +143,170 @@ class FaultProxy:
 
     def hang(self) -> None:
         """Take all bytes and answer nothing."""
-        self._arm("hang")
+        self._arm(HANG)
 
     def refuse(self) -> None:
         """Refuse connections."""
-        self._arm("refuse")
+        self._arm(REFUSE)
 
     def restore(self) -> None:
         """Fail no more. What was connected is not any longer."""
         self._arm(None)
 
-    def _arm(self, fault: Cut | Answer | str | None) -> None:
+    def _arm(self, fault: Fault) -> None:
         self._run(self._change(fault))
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
 
-    async def _change(self, fault: Cut | Answer | str | None) -> None:
-        if self._fault == "refuse":
-            await self._listen()
-        if fault == "refuse":
+    async def _reset_counts(self) -> None:
+        self.sent = self.received = self.connections = 0
+        self.requests = []
+
+    async def _change(self, fault: Fault) -> None:
+        if fault == REFUSE:
             await self._stop()
+            self._socket = self._bound()
+        elif self._fault == REFUSE:
+            await self._listen()
         elif not isinstance(fault, Cut):
             self._close_all()
         self._fault = fault
 
+    def _bound(self) -> socket.socket:
+        # one that does not listen refuses connections, and nobody else gets its port
+        bound = socket.socket()
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(("127.0.0.1", self.port))
+        self.port = bound.getsockname()[1]
+        return bound
+
     async def _listen(self) -> None:
-        self._listener = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
-        self.port = self._listener.sockets[0].getsockname()[1]
+        bound, self._socket = self._socket or self._bound(), None
+        self._listener = await asyncio.start_server(self._connected, sock=bound)
 
     async def _stop(self) -> None:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
         self._close_all()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        # the sockets of aborted connections are closed in the next round of the loop
-        await asyncio.sleep(0)
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            # the sockets of aborted connections are closed in the next round of the loop
+            await asyncio.sleep(0)
 
     def _close_all(self) -> None:
         for writer in list(self._open):
             _reset(writer)
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        client: Stream = (reader, writer)
+    @contextlib.asynccontextmanager
+    async def _closing(self, writer: asyncio.StreamWriter) -> AsyncIterator[None]:
         self._open.add(writer)
-        task = cast("asyncio.Task[None]", asyncio.current_task())
-        self._tasks.add(task)
         try:
-            server = await asyncio.open_connection(*self._server)
-            self._open.add(server[1])
-            try:
-                await asyncio.gather(
-                    self._pass(client, server, SENT, client), self._pass(server, client, RECEIVED, client)
-                )
-            finally:
-                self._open.discard(server[1])
-                server[1].transport.abort()
-        except OSError:
-            pass
-        finally:
-            self._open.discard(writer)
-            self._tasks.discard(task)
+            yield
             writer.close()
+            await writer.wait_closed()
+        finally:
+            writer.close()
+            self._open.discard(writer)
 
-    async def _pass(self, source: Stream, target: Stream, direction: str, client: Stream) -> None:
-        with contextlib.suppress(OSError):
-            while data := await source[0].read(65536):
-                if isinstance(self._fault, Answer) and direction == SENT:
-                    data = await _whole_request(data, source[0])
-                if not await self._goes_on(data, source, target, direction, id(client)):
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        # a cancelled one ends in good order: asyncio would log an error
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            async with self._closing(writer):
+                server = await asyncio.open_connection(*self._server)
+                async with self._closing(server[1]):
+                    connection = Connection((reader, writer), server)
+                    await asyncio.gather(self._pass(connection, SENT), self._pass(connection, RECEIVED))
+
+    async def _pass(self, connection: Connection, direction: str) -> None:
+        ends = connection.client, connection.server
+        (source, _), (_, target) = ends if direction == SENT else reversed(ends)
+        try:
+            while data := await source.read(65536):
+                if target.is_closing():
                     return
-            target[1].write_eof()
+                if direction == SENT:
+                    data = self._requested(connection, data)
+                if self._fault != HANG and not await self._goes_on(connection, target, direction, data):
+                    return
+            if self._fault != HANG:
+                target.write_eof()
+        except OSError:
+            connection.reset()
 
-    async def _goes_on(self, data: bytes, source: Stream, target: Stream, direction: str, connection: int) -> bool:
+    def _requested(self, connection: Connection, data: bytes) -> bytes:
+        """What of a client's bytes is for the server."""
+        requests, fault = connection.requests, self._fault
+        heads = requests.feed(data)
+        self.requests += [head.partition(b"\r\n")[0].decode("latin-1") for head in heads]
+        if isinstance(fault, Answer):
+            if connection.answer is None and any(map(fault.when, heads)):
+                connection.answer = fault.raw
+            if connection.answer is not None:
+                self._answer(connection, connection.answer)
+                return b""
+            if requests.in_head:
+                connection.held += data
+                return b""
+        data, connection.held = connection.held + data, b""
+        return data
+
+    def _answer(self, connection: Connection, raw: bytes) -> None:
+        client, server = connection.client[1], connection.server[1]
+        if connection.requests.waits:
+            client.write(CONTINUE)
+        elif connection.requests.whole:
+            # the end comes in one packet with the answer: a client never takes the connection for one to use again
+            if sys.platform == "linux":
+                client.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+            client.write(raw)
+            client.write_eof()
+            client.close()
+            server.transport.abort()
+
+    async def _goes_on(self, connection: Connection, target: asyncio.StreamWriter, direction: str, data: bytes) -> bool:
         fault, allowed = self._fault, None
-        if fault == "hang":
-            return True
-        if isinstance(fault, Answer) and direction == SENT and fault.when(data.partition(b"\r\n\r\n")[0]):
-            source[1].write(fault.raw)
-            source[1].close()
-            target[1].transport.abort()
-            return False
-        if isinstance(fault, Cut):
+        if isinstance(fault, Cut) and data:
             allowed = fault.allowed(connection, direction, len(data))
-            if allowed is not None and not fault.always:
+            if not fault.always and not fault.times:
                 self._fault = None
+        data = data[:allowed]
         if direction == SENT:
             self.sent += len(data)
         else:
             self.received += len(data)
-        target[1].write(data[:allowed])
-        await target[1].drain()
+        target.write(data)
+        await target.drain()
         if allowed is None:
             return True
+        await _flush(target)
         if isinstance(fault, Cut) and fault.orderly:
-            target[1].close()
-            source[1].transport.abort()
+            target.close()
+            connection.server[1].transport.abort()
         else:
-            _reset(target[1])
-            _reset(source[1])
+            connection.reset()
         return False
+
+
+async def _flush(writer: asyncio.StreamWriter) -> None:
+    # a reset throws away what has not been sent
+    deadline = time.monotonic() + FLUSH_SECONDS
+    while time.monotonic() < deadline and (writer.transport.get_write_buffer_size() or _unsent(writer)):
+        await asyncio.sleep(0.005)
+
+
+def _unsent(writer: asyncio.StreamWriter) -> int:
+    if sys.platform != "linux" or writer.transport.is_closing():
+        return 0
+    count = fcntl.ioctl(writer.get_extra_info("socket").fileno(), SIOCOUTQNSD, bytes(4))
+    return int.from_bytes(count, sys.byteorder)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
@@ -216,15 +314,3 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(OSError):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
-
-
-async def _whole_request(data: bytes, reader: asyncio.StreamReader) -> bytes:
-    while b"\r\n\r\n" not in data and (piece := await reader.read(65536)):
-        data += piece
-    head, _, body = data.partition(b"\r\n\r\n")
-    length = re.search(rb"(?im)^content-length: *(\d+)", head)
-    missing = int(length[1]) - len(body) if length else 0
-    while missing > 0 and (piece := await reader.read(65536)):
-        data += piece
-        missing -= len(piece)
-    return data
