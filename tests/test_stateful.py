@@ -53,10 +53,15 @@ class StorageMachine(RuleBasedStateMachine):
         super().__init__()
         self.directory = tempfile.mkdtemp()
         app = flask.Flask("tests")
-        app.config.update(FS_ROOT=self.directory, FS_BACKEND=self.backend)
+        app.config.update(self.settings())
         self.storage = fs.Storage("files", fs.ALL)
         fs.init_app(app, self.storage)
-        self.model = Model()
+        self.model = self.make_model()
+
+    make_model = Model
+
+    def settings(self):
+        return {"FS_ROOT": self.directory, "FS_BACKEND": self.backend}
 
     def teardown(self):
         shutil.rmtree(self.directory)
