@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from typing import Any, BinaryIO
 from urllib.parse import quote
@@ -15,6 +16,7 @@ from .filesystems.store import CHUNK_SIZE, Facts
 
 __all__ = ["make_blueprint", "respond", "wanted"]
 
+_BINARY = "application/octet-stream"
 _SCRIPTS = {"application/ecmascript", "application/javascript", "application/x-javascript", "text/ecmascript"}
 _DOCUMENTS = {"text/html", "text/xml", "text/xsl", "application/xml", "application/x-shockwave-flash", "text/mathml"}
 
@@ -63,19 +65,18 @@ def respond(name: str, facts: Facts, file: BinaryIO) -> Response:
     :param facts: what its store says of it.
     :param file: its content, seekable; it is closed with the response.
     """
-    content_type = facts.content_type or files.mime(name, "application/octet-stream")
-    if content_type in _SCRIPTS or content_type.endswith("/javascript"):
-        # with nosniff, a page cannot load it as a script
-        content_type = "text/plain"
+    media_type, parameters = _type_of(name, facts)
     # a body that can seek starts where the range does
-    response = Response(_Pieces(file, CHUNK_SIZE), mimetype=content_type, direct_passthrough=True)
+    response = Response(_Pieces(file, CHUNK_SIZE), mimetype=media_type, direct_passthrough=True)
+    if parameters:
+        response.headers["Content-Type"] = media_type + parameters
     response.content_length = facts.size
     response.last_modified = facts.modified
     if facts.etag is not None:
         response.set_etag(facts.etag)
     _set_cache_control(response, name)
     response.headers["X-Content-Type-Options"] = "nosniff"
-    if content_type in _DOCUMENTS or content_type.endswith("+xml"):
+    if media_type in _DOCUMENTS or media_type.endswith("+xml"):
         response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     if request.args.get("download", "0") not in ("", "0"):
         _set_attachment(response, name.rpartition("/")[2])
@@ -90,6 +91,20 @@ def respond(name: str, facts: Facts, file: BinaryIO) -> Response:
         # the body is not wanted, so its connection need not wait for the client
         response.close()
     return response
+
+
+def _type_of(name: str, facts: Facts) -> tuple[str, str]:
+    """Return the media type of a file, in lower case, and its parameters."""
+    known = facts.content_type or files.mime(name, _BINARY)
+    # of several, browsers take the last one
+    match = None if "," in known else re.fullmatch(r"([\w!#$&^.+-]+/[\w!#$&^.+-]+)\s*(;.*)?", known.strip(), re.ASCII)
+    if match is None:
+        return _BINARY, ""
+    media_type = match[1].lower()
+    if media_type in _SCRIPTS or media_type.endswith("/javascript"):
+        # with nosniff, a page cannot load it as a script
+        media_type = "text/plain"
+    return media_type, match[2] or ""
 
 
 def _set_cache_control(response: Response, name: str) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import suppress
 from datetime import datetime, timedelta, timezone
-from itertools import islice
 from typing import Any
 
 import fs_s3fs
@@ -29,12 +26,6 @@ __all__ = ["S3FS"]
 
 # what a copy takes over from its source
 _DESCRIPTION = {"CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires"}
-
-# characters of keys that XML does not have, or that its parsers change
-_NOT_IN_XML = re.compile("[\x00-\x1f\x7f\ufffe\uffff]")
-
-# the most keys of a request
-_BATCH = 1000
 
 
 class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
@@ -159,10 +150,11 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
             raise
 
     def _get_again(self, key: str, facts: Facts, start: int, stop: int | None) -> Body:
+        parameters = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"}
+        if facts.etag is not None:
+            parameters["IfMatch"] = f'"{facts.etag}"'
         try:
-            answer = self._get_object(
-                key, Range=f"bytes={start}-{'' if stop is None else stop - 1}", IfMatch=f'"{facts.etag}"'
-            )
+            answer = self._get_object(key, **parameters)
         except Refused as error:
             if error.code not in ("PreconditionFailed", "412"):
                 raise
@@ -191,34 +183,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
         return {"ContentType": files.mime(key, "application/octet-stream"), **self.upload_args}
 
     def _delete(self, keys: Iterable[str]) -> None:
-        remaining = (self._full_key(key) for key in keys)
-        while batch := list(islice(remaining, _BATCH)):
-            listable = [key for key in batch if not _NOT_IN_XML.search(key)]
-            if len(listable) > 1:
-                self._delete_many(listable)
-            self._delete_each(batch if len(listable) <= 1 else [key for key in batch if _NOT_IN_XML.search(key)])
-
-    def _delete_each(self, keys: list[str]) -> None:
-        for key in keys:
-            # some servers answer 404 for what is not there
-            with suppress(errors.ResourceNotFound):
-                self._bucket.read("delete_object", key, Key=key)
-
-    def _delete_many(self, keys: list[str]) -> None:
-        listed = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
-        try:
-            refused = self._bucket.read("delete_objects", Delete=listed).get("Errors", ())
-        except Refused as error:
-            if error.code != "NotImplemented":
-                raise
-            self._delete_each(keys)
-            return
-        except errors.ResourceNotFound:
-            return
-        for refusal in refused:
-            kind = errors.PermissionDenied if refusal.get("Code") == "AccessDenied" else errors.OperationFailed
-            message = f"bucket {self._bucket.name!r}: {len(refused)} objects could not be deleted, for one {refusal}"
-            raise kind(refusal.get("Key"), msg=message.replace("{", "{{").replace("}", "}}"))
+        self._bucket.delete(self._full_key(key) for key in keys)
 
     def _copy(self, key: str, target: str, *, overwrite: bool) -> None:
         source = {"Bucket": self._bucket.name, "Key": self._full_key(key)}
@@ -249,31 +214,12 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
 
     def _list(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
         above = len(self._full_key(""))
-        found = self._list_pages(self._full_key(prefix), deep, limit)
-        for full, facts in islice(found, limit):
+        delimiter = None if deep else str(self.delimiter)
+        for full, entry in self._bucket.list(self._full_key(prefix), delimiter, limit):
             key = full[above:].replace(self.delimiter, "/")
             # the root of a filesystem below the bucket's may have a marker
             if key:
-                yield key, facts
-
-    def _list_pages(self, prefix: str, deep: bool, limit: int | None) -> Iterator[tuple[str, Facts | None]]:
-        parameters: dict[str, Any] = {"Prefix": prefix}
-        if not deep:
-            parameters["Delimiter"] = self.delimiter
-        if limit is not None:
-            parameters["MaxKeys"] = limit
-        while True:
-            try:
-                page = self._bucket.read("list_objects_v2", **parameters)
-            except errors.ResourceNotFound:
-                return
-            for below in page.get("CommonPrefixes", ()):
-                yield below["Prefix"], None
-            for each in page.get("Contents", ()):
-                yield each["Key"], listed_facts(each)
-            if not page.get("IsTruncated"):
-                return
-            parameters["ContinuationToken"] = page["NextContinuationToken"]
+                yield key, None if entry is None else listed_facts(entry)
 
     def abort_uploads(self, older_than: float, prefix: str = "") -> int:
         """Abort the unfinished uploads that killed processes left behind, and return how many those were.
@@ -285,32 +231,10 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
         """
         begun_before = datetime.now(timezone.utc) - timedelta(seconds=older_than)
         aborted = 0
-        for upload in self._unfinished(self._full_key(prefix)):
+        for upload in self._bucket.unfinished(self._full_key(prefix)):
             if upload["Initiated"] < begun_before:
-                aborted += self._abort(upload["Key"], upload["UploadId"])
+                aborted += self._bucket.abort(upload["Key"], upload["UploadId"])
         return aborted
-
-    def _abort(self, key: str, upload: str) -> bool:
-        try:
-            self._bucket.request("abort_multipart_upload", key, Key=key, UploadId=upload)
-        except Refused as error:
-            # another process was quicker
-            if error.code != "NoSuchUpload":
-                raise
-            return False
-        return True
-
-    def _unfinished(self, prefix: str) -> Iterator[Any]:
-        markers: dict[str, str] = {}
-        while True:
-            try:
-                page = self._bucket.read("list_multipart_uploads", Prefix=prefix, **markers)
-            except errors.ResourceNotFound:
-                return
-            yield from page.get("Uploads", ())
-            if not page.get("IsTruncated"):
-                return
-            markers = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
 
     # What fs_s3fs has beyond the standard
 

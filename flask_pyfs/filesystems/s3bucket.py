@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from fs import errors
 
 from .clients import PerProcess
-from .s3client import BucketMissing, Refused, s3_errors
+from .s3client import BucketMissing, Refused, not_deleted, s3_errors
 
 __all__ = ["Bucket"]
 
@@ -18,6 +21,12 @@ log = logging.getLogger(__name__)
 
 # seconds for which an answer proves that the bucket exists
 _PROOF = 10.0
+
+# the most keys of a request
+_BATCH = 1000
+
+# characters of keys that XML does not have, or that its parsers change
+_NOT_IN_XML = re.compile("[\x00-\x1f\x7f\ufffe\uffff]")
 
 
 class Bucket:
@@ -164,6 +173,8 @@ class Bucket:
         if not overwrite:
             # a server that does not know the condition ignores it here, so its answer is not enough
             if self.is_taken(target, key):
+                # what is not there cannot be in the way
+                self.head(path, Key=parameters["CopySource"]["Key"])
                 raise errors.FileExists(target)
             # boto3 knows it since 1.41
             if self.knows_conditions_of_copies:
@@ -186,3 +197,84 @@ class Bucket:
         except errors.ResourceNotFound:
             return False
         return bool(found.strip('"') == etag)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects, a thousand in a request. What is not there is no error."""
+        remaining = iter(keys)
+        while batch := list(islice(remaining, _BATCH)):
+            many = [key for key in batch if not _NOT_IN_XML.search(key)]
+            single = [key for key in batch if _NOT_IN_XML.search(key)]
+            if len(many) > 1:
+                self._delete_many(many)
+            else:
+                single += many
+            self._delete_each(single)
+
+    def _delete_each(self, keys: list[str]) -> None:
+        for key in keys:
+            # some servers answer 404 for what is not there
+            with suppress(errors.ResourceNotFound):
+                self.read("delete_object", key, Key=key)
+
+    def _delete_many(self, keys: list[str]) -> None:
+        listed = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        try:
+            refused = self.read("delete_objects", Delete=listed).get("Errors", ())
+        except errors.ResourceNotFound:
+            return
+        except Refused as error:
+            if error.code != "NotImplemented":
+                raise
+            self._delete_each(keys)
+            return
+        for refusal in refused:
+            if refusal.get("Code") != "NoSuchKey":
+                raise not_deleted(self.name, refusal, len(refused))
+
+    def list(self, prefix: str, delimiter: str | None, limit: int | None) -> Iterator[tuple[str, Any]]:
+        """Iterate over the keys that start with a prefix, with what the listing says of their objects, a thousand in a
+        request.
+
+        :param delimiter: where it is given, those below the next one come once, as the key to there with None.
+        :param limit: the most keys that are wanted.
+        """
+        parameters: dict[str, Any] = {"Prefix": prefix}
+        if delimiter is not None:
+            parameters["Delimiter"] = delimiter
+        if limit is not None:
+            parameters["MaxKeys"] = limit
+        return islice(self._entries(parameters), limit)
+
+    def _entries(self, parameters: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        for page in self._pages("list_objects_v2", {"ContinuationToken": "NextContinuationToken"}, parameters):
+            for below in page.get("CommonPrefixes", ()):
+                yield below["Prefix"], None
+            for entry in page.get("Contents", ()):
+                yield entry["Key"], entry
+
+    def unfinished(self, prefix: str) -> Iterator[Any]:
+        """Iterate over the unfinished uploads of keys that start with a prefix, a thousand in a request."""
+        markers = {"KeyMarker": "NextKeyMarker", "UploadIdMarker": "NextUploadIdMarker"}
+        for page in self._pages("list_multipart_uploads", markers, {"Prefix": prefix}):
+            yield from page.get("Uploads", ())
+
+    def _pages(self, operation: str, markers: dict[str, str], parameters: dict[str, Any]) -> Iterator[Any]:
+        while True:
+            try:
+                page = self.read(operation, **parameters)
+            except errors.ResourceNotFound:
+                return
+            yield page
+            if not page.get("IsTruncated"):
+                return
+            parameters.update({name: page[following] for name, following in markers.items()})
+
+    def abort(self, key: str, upload: str) -> bool:
+        """Abort an unfinished upload, and return False where there is no such upload any more."""
+        try:
+            self.request("abort_multipart_upload", key, Key=key, UploadId=upload)
+        except Refused as error:
+            if error.code != "NoSuchUpload":
+                raise
+            return False
+        return True

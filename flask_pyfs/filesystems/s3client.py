@@ -30,7 +30,7 @@ from urllib3.exceptions import HTTPError
 from ..errors import StoreMisconfigured
 from .clients import PerProcess
 
-__all__ = ["BucketMissing", "ClientSettings", "Refused", "make_session", "s3_errors", "shared_client"]
+__all__ = ["BucketMissing", "ClientSettings", "Refused", "make_session", "not_deleted", "s3_errors", "shared_client"]
 
 _REFUSED = {
     "AccessDenied",
@@ -192,6 +192,20 @@ class s3_errors:  # noqa: N801
 
     def _message(self, error: Exception) -> str:
         return _literal(f"bucket {self._bucket!r}: {error}")
+
+
+def not_deleted(bucket: str, refusal: Any, count: int) -> errors.FSError:
+    """Return the error for objects that a request for many of them did not delete.
+
+    :param refusal: what the answer says of one of them.
+    :param count: how many those were.
+    """
+    key, code = refusal.get("Key", ""), refusal.get("Code", "")
+    message = (
+        f"bucket {bucket!r}: {count} objects could not be deleted, {key!r} for one: {refusal.get('Message', code)}"
+    )
+    kind = errors.PermissionDenied if code in _REFUSED else errors.OperationFailed
+    return kind(key, msg=_literal(message))
 
 
 def _code(error: ClientError) -> str:

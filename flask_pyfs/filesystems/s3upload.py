@@ -117,10 +117,8 @@ class S3Upload:
             return
         upload, self._id = self._id, None
         try:
-            self._bucket.request("abort_multipart_upload", self._path, Key=self._key, UploadId=upload)
+            self._bucket.abort(self._key, upload)
         except errors.FSError as error:
-            if isinstance(error, Refused) and error.code == "NoSuchUpload":
-                return
             log.warning(
                 "bucket %r: the unfinished upload %s of %r could not be aborted and takes space until it is: %s",
                 self._bucket.name,

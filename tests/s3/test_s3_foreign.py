@@ -367,6 +367,7 @@ def test_marker(s3, storage, fill, keys, make, file):
     assert list(storage.list_files()) == files
     assert list(storage.list_files("dir/")) == files
     assert list(storage.list_files("dir/sub/")) == files
+    assert list(s3.iter_files()) == files
     assert list(s3.walk.dirs()) == ["/dir", "/dir/sub"]
     assert list(s3.walk.files()) == [f"/{name}" for name in files]
     assert [(info.name, info.is_dir) for info in s3.scandir("dir", ["details"])] == [("sub", True)]
@@ -748,6 +749,15 @@ def test_cache_control(app, make_storage, head, size):
         storage.write("a.txt", bytes(size))
         storage.copy("a.txt", "b.txt")
     assert head("a.txt")["CacheControl"] == head("b.txt")["CacheControl"] == "public, max-age=3600"
+
+
+def test_copies_keep_another_cache_control(app, make_storage, fill, head):
+    fill({"a.txt": b"content"}, CacheControl="max-age=60")
+    storage = make_storage(CACHE_CONTROL="public, max-age=3600")
+    with app.app_context():
+        storage.copy("a.txt", "b.txt")
+        storage.move("a.txt", "c.txt")
+    assert head("b.txt")["CacheControl"] == head("c.txt")["CacheControl"] == "max-age=60"
 
 
 @pytest.mark.parametrize("size", [7, 5 * MIB + 1], ids=["small", "in parts"])
