@@ -81,9 +81,7 @@ def respond(name: str, facts: Facts, file: BinaryIO) -> Response:
     if request.args.get("download", "0") not in ("", "0"):
         _set_attachment(response, name.rpartition("/")[2])
     environ = dict(request.environ)
-    if "," in environ.get("HTTP_RANGE", ""):
-        # several ranges may be answered with the whole (RFC 9110, section 14.2)
-        del environ["HTTP_RANGE"]
+    _simplify_range(environ, facts.size)
     response.make_conditional(environ, accept_ranges=True, complete_length=facts.size)
     if response.status_code == 412:
         abort(412)
@@ -91,6 +89,16 @@ def respond(name: str, facts: Facts, file: BinaryIO) -> Response:
         # the body is not wanted, so its connection need not wait for the client
         response.close()
     return response
+
+
+def _simplify_range(environ: dict[str, Any], size: int) -> None:
+    asked = request.range
+    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
+        # several ranges may be answered with the whole (RFC 9110, section 14.2), and what is none must be
+        environ.pop("HTTP_RANGE", None)
+    elif size and asked.ranges[0][0] < -size:
+        # a suffix that is longer than the file is the file (RFC 9110, section 14.1.2)
+        environ["HTTP_RANGE"] = "bytes=0-"
 
 
 def _type_of(name: str, facts: Facts) -> tuple[str, str]:
