@@ -195,7 +195,8 @@ class PartBuffer(io.BufferedIOBase):
         super().__init__()
         self._upload = upload
         self._part_size = part_size
-        self._part = bytearray(part_size)
+        # the first one grows, because most files are smaller
+        self._part = bytearray()
         self._filled = 0
         self._sent = 0
         self._senders: ThreadPoolExecutor | None = None

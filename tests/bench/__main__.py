@@ -1,4 +1,4 @@
-"""Measure flask_pyfs beside the bare standard library and its predecessors: ``python tests/bench``.
+"""Measure flask_pyfs beside the bare client of each store and its predecessors: ``python tests/bench``.
 
 What is printed are medians of several rounds. Nothing is forced to the disk (fsync) while it is measured.
 
@@ -36,8 +36,11 @@ def main() -> None:
     for name in options.only:
         with tempfile.TemporaryDirectory(prefix="flask_pyfs-bench-", dir=options.dir) as area:
             title = f"{name}, on {file_system(area)}"
-            runs[name] = contest.run(STORES[name](Path(area)), compared, sizes, options.rounds)
-        print(report.as_markdown(title, runs[name], sizes), flush=True)
+            store = STORES[name](Path(area))
+            done = store.sizes(sizes)
+            with store.started():
+                runs[name] = contest.run(store, compared, done, options.rounds)
+        print(report.as_markdown(title, runs[name], done, store), flush=True)
     print("\n".join(f"- {name}: {found}" for name, found in versions.items()))
     if options.json:
         record = {"machine": platform.platform(), "versions": versions, "options": vars(options), "runs": runs}

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 
 from libraries import RAW
+from stores import Store
 from workloads import Sizes
 
 Round = Mapping[str, Mapping[str, float]]
@@ -65,17 +66,26 @@ class Target:
     number: Callable[[Rounds], float | None]
 
 
-TARGETS = (
-    Target("time to write 4 KiB / flask-fs2's", 1, lambda rounds: ratio(rounds, "write", PEER)),
-    Target("time to read 4 KiB / flask-fs2's", 1, lambda rounds: ratio(rounds, "read", PEER)),
-    Target("time to save a big file / a plain copy's", 1.1, lambda rounds: ratio(rounds, "save", RAW)),
-    Target("memory to save a big file, MiB", 8, lambda rounds: middle(rounds[OURS], "save", MEMORY)),
-    Target("memory to list many files, MiB", 1, lambda rounds: middle(rounds[OURS], "list_flat", MEMORY)),
-    Target("first name / all names, time", 0.5, lambda rounds: share(rounds, "first_deep", "list_deep")),
-)
+def targets(store: Store) -> list[Target]:
+    """Return what is to be reached on a store."""
+
+    def time_of(measure: str, limit: float) -> Target:
+        return Target(f"time of {measure} / the bare client's", limit, lambda rounds: ratio(rounds, measure, RAW))
+
+    def memory_of(measure: str, limit: float) -> Target:
+        return Target(f"memory of {measure}, MiB", limit, lambda rounds: middle(rounds[OURS], measure, MEMORY))
+
+    return [
+        Target("time to write 4 KiB / flask-fs2's", 1, lambda rounds: ratio(rounds, "write", PEER)),
+        Target("time to read 4 KiB / flask-fs2's", 1, lambda rounds: ratio(rounds, "read", PEER)),
+        *(time_of(measure, limit) for measure, limit in store.limits.items()),
+        *(memory_of(measure, store.memory) for measure in ("save", "copy", "read_chunks", "open", "serve")),
+        memory_of("list_flat", 1),
+        Target("first name / all names, time", 0.5, lambda rounds: share(rounds, "first_deep", "list_deep")),
+    ]
 
 
-def as_markdown(title: str, rounds: Rounds, sizes: Sizes) -> str:
+def as_markdown(title: str, rounds: Rounds, sizes: Sizes, store: Store) -> str:
     """Return the table and the targets.
 
     A ratio is the median of the rounds' ratios of time, flask_pyfs to another; less is better.
@@ -93,7 +103,7 @@ def as_markdown(title: str, rounds: Rounds, sizes: Sizes) -> str:
         cells += [_shown(found, "ratio") for found in ratios]
         lines.append(_line(row.title.format(**asdict(sizes)), row.unit, *cells))
     lines += ["", _line("target", "at most", "measured", "reached"), _line("---", "---:", "---:", "---")]
-    for target in TARGETS:
+    for target in targets(store):
         number = target.number(rounds)
         if number is not None:
             reached = "yes" if number <= target.limit else "no"

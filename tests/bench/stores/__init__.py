@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .local import Local
+from .s3 import S3OnMoto, S3OnSwift
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from drivers import Driver
+    from workloads import Sizes
 
 __all__ = ["STORES", "Store"]
 
@@ -17,12 +21,22 @@ class Store(Protocol):
     """A store, under the name of its backend. It is built anew in every process.
 
     :ivar area: a directory of this run.
+    :ivar limits: how much of the bare client's time a workload may take.
+    :ivar memory: how many MiB above the start it may take to save, read and copy a big file.
     """
 
     name: str
     area: Path
+    limits: dict[str, float]
+    memory: int
 
     def __init__(self, area: Path) -> None: ...
+
+    def started(self) -> AbstractContextManager[None]:
+        """Run the store while the block lasts, in the first process alone."""
+
+    def sizes(self, sizes: Sizes) -> Sizes:
+        """Return how much is done on this store."""
 
     def settings(self) -> dict[str, Any]:
         """Return the settings of the app, understood by every library. They keep storages apart by their names."""
@@ -31,4 +45,4 @@ class Store(Protocol):
         """Return the bare client, on the files of a storage as all libraries find them."""
 
 
-STORES: dict[str, type[Store]] = {Local.name: Local}
+STORES: dict[str, type[Store]] = {store.name: store for store in (Local, S3OnMoto, S3OnSwift)}

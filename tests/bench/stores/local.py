@@ -5,18 +5,30 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 from wsgiref.util import FileWrapper
 
 from drivers import BLOCK
 
+if TYPE_CHECKING:
+    from workloads import Sizes
+
 
 class Local:
     name = "local"
+    limits = {"save": 1.1}
+    memory = 8
 
     def __init__(self, area: Path) -> None:
         self.area = area
+
+    def started(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def sizes(self, sizes: Sizes) -> Sizes:
+        return sizes
 
     def settings(self) -> dict[str, Any]:
         return {"FS_BACKEND": self.name, "FS_ROOT": str(self.area)}
