@@ -172,6 +172,8 @@ def test_nothing_is_left_when_the_tests_are_stopped(tmp_path, end):
         from pathlib import Path
         sys.path.insert(0, {str(Path(__file__).parent)!r})
         from servers.process import started
+        # a job that a shell has put into the background does not hear it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         with started([sys.executable, "-c", {server!r}], 1, Path("/dev/stdout")):
             os.kill(os.getpid(), signal.{end})
             signal.pause()
