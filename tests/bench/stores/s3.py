@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -100,7 +100,8 @@ class RawS3:
         )
         self._bucket = bucket
         self._transfer = TransferConfig(multipart_threshold=PART, multipart_chunksize=PART)
-        self._client.create_bucket(Bucket=bucket)
+        with suppress(self._client.exceptions.BucketAlreadyOwnedByYou):
+            self._client.create_bucket(Bucket=bucket)
 
     def write(self, name: str, content: bytes) -> None:
         self._client.put_object(Bucket=self._bucket, Key=name, Body=content)
