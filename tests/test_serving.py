@@ -276,7 +276,7 @@ def test_fs_serve_is_true_or_false(app):
 
 @pytest.mark.parametrize(
     ("asked", "status"),
-    [("bytes=-100", 206), ("lines=1-2", 200), ("bytes=x", 200), ("bytes=5-2", 200), ("bytes=-0", 200)],
+    [("bytes=-100", 206), ("lines=1-2", 200), ("bytes=x", 200), ("bytes=5-2", 200)],
 )
 def test_a_range_that_is_none_or_too_long_gives_the_file(storage, get, asked, status):
     storage.write("a.txt", "content")
