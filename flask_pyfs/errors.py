@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 from fs import errors as fs_errors
@@ -174,6 +175,9 @@ class translated:  # noqa: N801
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if error is None or isinstance(error, FSError) or not isinstance(error, _TRANSLATED):
+            return
+        if isinstance(error, io.UnsupportedOperation):
+            # what a file cannot do is no failure of the store, and zipfile asks in this way whether one can seek
             return
         if self._source is not None and error is self._source.error:
             return

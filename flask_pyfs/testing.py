@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta, timezone
@@ -256,6 +257,12 @@ class StorageConformance:
         with storage.open("log/a.txt", "a") as file:
             file.write("two")
         assert storage.read("log/a.txt") == b"onetwo"
+
+    def test_a_zip_file_is_written_and_read(self, storage: Storage) -> None:
+        with storage.open("a.zip", "wb") as file, zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("b.txt", "content")
+        with storage.open("a.zip", "rb") as file, zipfile.ZipFile(file) as archive:
+            assert archive.read("b.txt") == b"content"
 
     # Sources
 

@@ -7,9 +7,10 @@ import os
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Protocol
 
-from fs.errors import RemoteConnectionError
+from fs.errors import FSError, RemoteConnectionError
 
 __all__ = ["Body", "ObjectReader", "PartBuffer", "Upload"]
 
@@ -160,12 +161,12 @@ class _Ranges(io.RawIOBase):
         body, self._body = self._body, None
         if body is None or self._owner != os.getpid():
             return
-        try:
-            left = self._body_stop - self._body_at
+        left = self._body_stop - self._body_at
+        # nobody waits for these bytes
+        with suppress(FSError):
             while 0 < left <= _DRAIN and (piece := body.read(left)):
                 left -= len(piece)
-        finally:
-            body.close()
+        body.close()
 
     def _require_open(self) -> None:
         if self.closed:
@@ -175,9 +176,6 @@ class _Ranges(io.RawIOBase):
         if not self.closed:
             try:
                 self._drop_body()
-            except Exception:
-                # whatever it was, nobody waits for these bytes
-                pass
             finally:
                 super().close()
 
@@ -227,7 +225,13 @@ class PartBuffer(io.BufferedIOBase):
             self._upload.begin()
             self._senders = ThreadPoolExecutor(_AT_ONCE, "upload")
         self._sent += 1
-        self._under_way.append(self._senders.submit(self._send_part, self._sent, part))
+        try:
+            self._under_way.append(self._senders.submit(self._send_part, self._sent, part))
+        except RuntimeError:
+            # the interpreter is ending, and takes no more work for threads
+            done: Future[bytearray] = Future()
+            done.set_result(self._send_part(self._sent, part))
+            self._under_way.append(done)
 
     def _send_part(self, number: int, part: bytearray) -> bytearray:
         self._upload.send_part(number, part)
@@ -259,4 +263,6 @@ class PartBuffer(io.BufferedIOBase):
 
     def _stop(self) -> None:
         if self._senders is not None:
-            self._senders.shutdown(cancel_futures=True)
+            # a sender that drops the file itself cannot wait for itself
+            with suppress(RuntimeError):
+                self._senders.shutdown(cancel_futures=True)

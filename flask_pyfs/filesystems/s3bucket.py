@@ -13,7 +13,7 @@ from typing import Any
 from fs import errors
 
 from .clients import PerProcess
-from .s3client import BucketMissing, Refused, not_deleted, s3_errors
+from .s3client import BucketMissing, Refused, member, not_deleted, s3_errors
 
 __all__ = ["Bucket"]
 
@@ -267,7 +267,7 @@ class Bucket:
             yield page
             if not page.get("IsTruncated"):
                 return
-            parameters.update({name: page[following] for name, following in markers.items()})
+            parameters.update({name: member(page, following) for name, following in markers.items()})
 
     def abort(self, key: str, upload: str) -> bool:
         """Abort an unfinished upload, and return False where there is no such upload any more."""

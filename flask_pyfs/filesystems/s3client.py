@@ -30,7 +30,16 @@ from urllib3.exceptions import HTTPError
 from ..errors import StoreMisconfigured
 from .clients import PerProcess
 
-__all__ = ["BucketMissing", "ClientSettings", "Refused", "make_session", "not_deleted", "s3_errors", "shared_client"]
+__all__ = [
+    "BucketMissing",
+    "ClientSettings",
+    "Refused",
+    "make_session",
+    "member",
+    "not_deleted",
+    "s3_errors",
+    "shared_client",
+]
 
 _REFUSED = {
     "AccessDenied",
@@ -175,8 +184,12 @@ class s3_errors:  # noqa: N801
         if code in _TRY_LATER or status == 429 or (status >= 500 and status != 501):
             kind = errors.InsufficientStorage if status == 507 else errors.RemoteConnectionError
             return kind(self._path, exc=error, msg=message)
-        if status == 404 and code != "NoSuchUpload":
+        # an answer to HEAD has no code
+        if code in ("NoSuchKey", "NoSuchVersion") or (status == 404 and error.operation_name.startswith("Head")):
             return errors.ResourceNotFound(self._path, exc=error)
+        if status == 404 and code != "NoSuchUpload":
+            # whoever answers does not speak S3 at this address
+            return StoreMisconfigured(message, exc=error)
         if code == "KeyTooLongError":
             return errors.InvalidPath(self._path, message, exc=error)
         return Refused(self._path, error, message)
@@ -192,6 +205,16 @@ class s3_errors:  # noqa: N801
 
     def _message(self, error: Exception) -> str:
         return _literal(f"bucket {self._bucket!r}: {error}")
+
+
+def member(answer: Any, name: str) -> Any:
+    """Return a member of an answer that must be there.
+
+    :raises fs.errors.RemoteConnectionError: where it is not.
+    """
+    if name not in answer:
+        raise errors.RemoteConnectionError(msg=f"the answer of the server is not complete: it has no {name}")
+    return answer[name]
 
 
 def not_deleted(bucket: str, refusal: Any, count: int) -> errors.FSError:

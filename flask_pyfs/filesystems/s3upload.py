@@ -10,7 +10,7 @@ from typing import Any
 from fs import errors
 
 from .s3bucket import Bucket
-from .s3client import Refused
+from .s3client import Refused, member
 
 __all__ = ["S3Upload"]
 
@@ -58,12 +58,12 @@ class S3Upload:
         """Announce that the content comes in parts. One request."""
         parameters = self._bucket.known("CreateMultipartUpload", self._arguments)
         answer = self._bucket.write("create_multipart_upload", self._path, Key=self._key, **parameters)
-        self._id = str(answer["UploadId"])
+        self._id = str(member(answer, "UploadId"))
 
     def send_part(self, number: int, content: bytearray) -> None:
         """Send a part. One request."""
         answer = self._send("upload_part", "UploadPart", number, Body=content)
-        self._tags[number] = answer["ETag"]
+        self._tags[number] = member(answer, "ETag")
 
     def copy_part(self, number: int, source: dict[str, str], start: int, stop: int, etag: str) -> None:
         """Make a part of another object's bytes from ``start`` to before ``stop``. One request."""
@@ -75,7 +75,7 @@ class S3Upload:
             CopySourceRange=f"bytes={start}-{stop - 1}",
             CopySourceIfMatch=etag,
         )
-        self._tags[number] = answer["CopyPartResult"]["ETag"]
+        self._tags[number] = member(member(answer, "CopyPartResult"), "ETag")
 
     def _send(self, operation: str, name: str, number: int, **parameters: Any) -> Any:
         if number > _PARTS:

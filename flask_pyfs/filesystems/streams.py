@@ -231,6 +231,10 @@ class RestrictedFile(PendingFile):
         self._require_reading()
         return super().read(size)
 
+    def read1(self, size: int = -1) -> bytes:
+        self._require_reading()
+        return super().read1(size)
+
     def readinto(self, buffer: Any) -> int:
         self._require_reading()
         return super().readinto(buffer)

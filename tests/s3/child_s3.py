@@ -3,6 +3,7 @@
 SETTINGS are those of a storage, in JSON; NUMBER is how much is done.
 """
 
+import atexit
 import contextlib
 import gc
 import json
@@ -321,6 +322,19 @@ def fork_while_making(settings, rounds):
         assert results == [b"content"] * 3
 
 
+def close_at_exit(settings, parts):
+    """Let the end of the interpreter write the rest of a large file and close it."""
+    storage, _ = open_storage(settings)
+    file = storage.open("at exit", "wb")
+
+    def finish():
+        for _ in range(parts):
+            file.write(bytes(PART_SIZE))
+        file.close()
+
+    atexit.register(finish)
+
+
 # Clients
 
 
@@ -443,6 +457,7 @@ SCENARIOS = {
     "contend": contend,
     "fork": fork,
     "close in child": close_in_child,
+    "close at exit": close_at_exit,
     "fork while making": fork_while_making,
     "clients": clients,
     "memory": memory_of_all,

@@ -1,5 +1,6 @@
 """What holds for every storage and every filesystem, on S3."""
 
+import io
 import unittest
 
 import pytest
@@ -55,3 +56,12 @@ class TestFilesystemBelowADirectory(StandardTests, unittest.TestCase):
     @pytest.fixture(autouse=True)
     def server(self, moto_endpoint):
         self.endpoint = moto_endpoint
+
+
+@pytest.mark.parametrize("read", [lambda file: file.read(), lambda file: file.read1(), lambda file: file.readline()])
+def test_a_file_that_is_appended_to_is_not_read(s3, read):
+    with s3.open("a", "ab") as file:
+        file.write(b"text")
+        with pytest.raises(io.UnsupportedOperation):
+            read(file)
+    assert s3.readbytes("a") == b"text"

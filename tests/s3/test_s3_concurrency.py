@@ -286,6 +286,11 @@ def test_files_of_the_parent_are_not_published_by_a_child(settings, size):
 
 
 @one_server
+def test_a_file_that_is_closed_while_the_interpreter_ends(storage, settings):
+    run_child("close at exit", settings, 3)
+    assert storage.metadata("at exit")["size"] == 3 * PART_SIZE
+
+
 def test_fork_while_the_client_is_made(storage, settings, soak):
     storage.write("name", b"content")
     run_child("fork while making", settings, 5 if soak else 1)

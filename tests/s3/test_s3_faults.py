@@ -282,6 +282,29 @@ def test_a_server_that_refuses(frail, proxy, bucket, status):
 
 
 @pytest.mark.usefixtures("taken")
+def test_an_address_that_is_not_of_s3(frail, proxy, bucket):
+    # a 404 of no object says nothing of any object
+    proxy.answer(b"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\nConnection: close\r\n\r\nNot found")
+    for call in (
+        lambda: frail.read("taken"),
+        lambda: frail.delete("taken"),
+        lambda: frail.write("new", b"new"),
+        lambda: list(frail.list_files()),
+    ):
+        with pytest.raises(ConfigurationError, match=bucket):
+            call()
+
+
+def test_an_answer_that_lacks_what_it_must_hold(frail, proxy, left):
+    proxy.answer(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", when=lambda head: b"?uploads" in head
+    )
+    with pytest.raises(BackendError, match="UploadId"):
+        frail.write("new", LARGE)
+    proxy.restore()
+    assert left() == ([], [])
+
+
 def test_a_server_that_refuses_connections(frail, proxy, bucket):
     proxy.refuse()
     all_fail(frail, BackendError, bucket)

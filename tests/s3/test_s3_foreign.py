@@ -22,6 +22,7 @@ from fs.walk import Walker
 from fs.zipfs import ZipFS
 
 from flask_pyfs import FileExists, FileNotFound, FSError
+from flask_pyfs.filesystems.s3facts import facts_of
 
 MIB = 1024 * 1024
 
@@ -998,3 +999,18 @@ def test_copy_in_parts_of_an_object_that_is_replaced(s3, fill, keys, s3_client, 
         s3.client.meta.events.unregister("before-call.s3.CreateMultipartUpload", replace)
     assert keys() == {"large.txt"}
     assert s3_client.list_multipart_uploads(Bucket=bucket).get("Uploads", []) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "checksum"),
+    [
+        ({"ETag": f'"{"0f" * 16}"'}, f"md5:{'0f' * 16}"),
+        ({"ETag": '"a-2"'}, None),
+        ({"ETag": '"a-2"', "ChecksumSHA256": "Zm9v"}, "sha256:666f6f"),
+        ({"ETag": '"a-2"', "ChecksumSHA256": "Zm9v", "ChecksumType": "COMPOSITE"}, None),
+        ({"ETag": '"a-2"', "ChecksumSHA256": "Zm9v-2"}, None),
+        ({"ETag": f'"{"0f" * 16}"', "ServerSideEncryption": "aws:kms"}, None),
+    ],
+)
+def test_the_checksum_is_of_the_content(answer, checksum):
+    assert facts_of({"ContentLength": 3, **answer}).checksum == checksum
