@@ -161,14 +161,18 @@ class translated:  # noqa: N801
     :param path: the name of the file, for the message.
     :param source: an object whose ``error`` attribute holds an exception of the caller's own making
         (a stream that failed while it was read), which goes through as it is.
+    :param target: the name that is taken where one is, for the message.
     """
 
-    __slots__ = ("_path", "_source", "_storage")
+    __slots__ = ("_path", "_source", "_storage", "_target")
 
-    def __init__(self, storage: str | None = None, path: str | None = None, source: Any = None) -> None:
+    def __init__(
+        self, storage: str | None = None, path: str | None = None, source: Any = None, target: str | None = None
+    ) -> None:
         self._storage = storage
         self._path = path
         self._source = source
+        self._target = target or path
 
     def __enter__(self) -> None:
         pass
@@ -182,5 +186,7 @@ class translated:  # noqa: N801
         if self._source is not None and error is self._source.error:
             return
         public = translate(error, self._storage, self._path)
+        if isinstance(public, FileExists):
+            public = translate(error, self._storage, self._target)
         assert public is not None
         raise public from error

@@ -381,8 +381,9 @@ class StorageConformance:
         storage.write("a", b"a")
         storage.write("b", b"b")
         for operation in (storage.copy, storage.move):
-            with _raises(FileExists):
+            with _raises(FileExists) as raised:
                 operation("a", "b")
+            assert "'b'" in str(raised.value)
         assert storage.read("a") == b"a"
         assert storage.read("b") == b"b"
         storage.copy("a", "b", overwrite=True)

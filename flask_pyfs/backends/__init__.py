@@ -130,11 +130,17 @@ class BaseBackend:
 
         if kind == "r":
             return StorageFile(self.store.fetch(path)[1], guard)
-        file = StorageFile(self.store.open_write(path, overwrite=kind != "x"), guard)
         if kind == "a":
+            with suppress(ResourceNotFound):
+                return self._open_append(path, guard)
+        return StorageFile(self.store.open_write(path, overwrite=kind != "x"), guard)
+
+    def _open_append(self, path: str, guard: Callable[[], AbstractContextManager[None]]) -> StorageFile:
+        facts, old = self.store.fetch(path)
+        with old:
+            file = StorageFile(self.store.open_write(path, content_type=facts.content_type), guard)
             try:
-                with suppress(ResourceNotFound), self.store.fetch(path)[1] as old:
-                    copy_stream(old, file)
+                copy_stream(old, file)
             except BaseException:
                 file.discard()
                 raise
@@ -174,12 +180,12 @@ class BaseBackend:
 
     def copy(self, filename: str, target: str, overwrite: bool = True) -> None:
         """Copy a file inside the storage."""
-        with self._translated(filename):
+        with translated(self.name, filename, target=target):
             self.store.copy_file(self._path(filename), self._path(target), overwrite=overwrite)
 
     def move(self, filename: str, target: str, overwrite: bool = True) -> None:
         """Move a file inside the storage."""
-        with self._translated(filename):
+        with translated(self.name, filename, target=target):
             self.store.move_file(self._path(filename), self._path(target), overwrite=overwrite)
 
     def list_files(self, prefix: str | None = None) -> Iterator[str]:

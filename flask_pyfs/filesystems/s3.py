@@ -193,12 +193,12 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
         try:
             self._bucket.copy(key, target, overwrite=overwrite, Key=target_key, CopySource=source, **arguments)
         except Refused as error:
-            if error.code not in ("EntityTooLarge", "InvalidRequest"):
+            head = self._head_object(key) if error.code in ("EntityTooLarge", "InvalidRequest") else None
+            if head is None or head["ContentLength"] <= self.copy_part_size:
                 raise
-            self._copy_parts(source, key, target, overwrite=overwrite)
+            self._copy_parts(source, head, target, overwrite=overwrite)
 
-    def _copy_parts(self, source: dict[str, str], key: str, target: str, *, overwrite: bool) -> None:
-        head = self._head_object(key)
+    def _copy_parts(self, source: dict[str, str], head: Any, target: str, *, overwrite: bool) -> None:
         described = {name: value for name, value in head.items() if name in _DESCRIPTION or name == "Metadata"}
         arguments = {**self.upload_args, **described}
         upload = S3Upload(self._bucket, target, self._full_key(target), overwrite=overwrite, arguments=arguments)

@@ -227,7 +227,9 @@ def not_deleted(bucket: str, refusal: Any, count: int) -> errors.FSError:
     message = (
         f"bucket {bucket!r}: {count} objects could not be deleted, {key!r} for one: {refusal.get('Message', code)}"
     )
-    kind = errors.PermissionDenied if code in _REFUSED else errors.OperationFailed
+    kind = errors.RemoteConnectionError if code in _TRY_LATER else errors.OperationFailed
+    if code in _REFUSED:
+        kind = errors.PermissionDenied
     return kind(key, msg=_literal(message))
 
 

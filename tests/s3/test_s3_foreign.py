@@ -969,6 +969,14 @@ def test_copy_in_parts(s3, storage, fill, keys, head, refuse_copies, overwrite):
     assert keys() == {"dir/copy.bin", "moved"}
 
 
+def test_appending_keeps_the_media_type(storage, fill, head):
+    fill({"thing": b"content"}, ContentType="application/vnd.thing")
+    with storage.open("thing", "ab") as file:
+        file.write(b" and more")
+    assert storage.read("thing") == b"content and more"
+    assert head("thing")["ContentType"] == "application/vnd.thing"
+
+
 def test_copy_in_parts_to_a_name_that_is_taken(s3, fill, s3_client, bucket, refuse_copies):
     fill({"large.txt": LARGE, "taken.txt": b"old"})
     s3.copy_part_size = 5 * MIB
