@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import secrets
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,7 +17,7 @@ from fs.wrapfs import WrapFS
 
 from ..names import RESERVED
 from .store import Facts, StoreFS, copy_stream, is_reserved
-from .streams import PendingFile, WholeFile
+from .streams import PendingFile, WholeFile, WrappedFile
 
 __all__ = ["GenericStore", "as_store"]
 
@@ -57,6 +58,8 @@ class GenericStore(WrapFS[FS], StoreFS):
         file = self._filesystem.openbin(temporary, "w")
         # FTPFS makes a file only when something is written to it
         file.write(b"")
+        if self._filesystem.getmeta().get("network"):
+            file = cast(BinaryIO, _ForwardFile(file))
         return cast(BinaryIO, PendingFile(file, "wb", publish, discard))
 
     def fetch(self, path: str, start: int = 0, stop: int | None = None) -> tuple[Facts, BinaryIO]:
@@ -184,3 +187,15 @@ class _Digest:
 
 def _is_link(info: Info) -> bool:
     return bool(info.has_namespace("link") and info.is_link)
+
+
+class _ForwardFile(WrappedFile):
+    # what is written after a seek is lost, or takes another place, in a file of FTPFS
+    def seekable(self) -> bool:
+        return False
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        raise io.UnsupportedOperation("a file being written to this filesystem does not seek")
+
+    def truncate(self, size: int | None = None) -> int:
+        raise io.UnsupportedOperation("a file being written to this filesystem does not truncate")

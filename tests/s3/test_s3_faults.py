@@ -305,6 +305,7 @@ def test_an_answer_that_lacks_what_it_must_hold(frail, proxy, left):
     assert left() == ([], [])
 
 
+@pytest.mark.usefixtures("taken")
 def test_a_server_that_refuses_connections(frail, proxy, bucket):
     proxy.refuse()
     all_fail(frail, BackendError, bucket)
