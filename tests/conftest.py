@@ -2,6 +2,7 @@ import socket
 
 import flask
 import pytest
+from servers.mongo import mongo_from_environment, mongod, new_database
 from servers.openstack import openstack_swift
 from servers.s3 import moto_server, s3_from_environment, swift_s3
 
@@ -57,3 +58,30 @@ def swift_endpoint(swift_server):
 def s3_endpoint(request):
     """Each S3 server in turn, or only the one that the environment names."""
     return s3_from_environment() or request.getfixturevalue(f"{request.param}_endpoint")
+
+
+@pytest.fixture(scope="session")
+def mongo_replica(tmp_path_factory):
+    """MongoDB as a replica set of one node, shared by all tests."""
+    with mongod(tmp_path_factory.mktemp("replica"), replica=True) as mongo:
+        yield mongo
+
+
+@pytest.fixture(scope="session")
+def mongo_standalone(tmp_path_factory):
+    """MongoDB without a replica set, shared by all tests."""
+    with mongod(tmp_path_factory.mktemp("standalone")) as mongo:
+        yield mongo
+
+
+@pytest.fixture(scope="session", params=["other"] if mongo_from_environment() else ["replica", "standalone"])
+def mongo(request):
+    """Each MongoDB in turn, or only the one that the environment names."""
+    return mongo_from_environment() or request.getfixturevalue(f"mongo_{request.param}")
+
+
+@pytest.fixture(scope="session")
+def mongo_database(mongo):
+    """The name of a database, shared by all tests."""
+    with new_database(mongo.url) as name:
+        yield name

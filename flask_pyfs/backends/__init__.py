@@ -129,7 +129,7 @@ class BaseBackend:
             return self._translated(path)
 
         if kind == "r":
-            return StorageFile(self.store.fetch(path)[1], guard)
+            return StorageFile(self.store.open_read(path), guard)
         if kind == "a":
             with suppress(ResourceNotFound):
                 return self._open_append(path, guard)

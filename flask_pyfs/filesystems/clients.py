@@ -8,9 +8,10 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-__all__ = ["PerProcess"]
+__all__ = ["PerProcess", "shared_client"]
 
 Client = TypeVar("Client")
+Settings = TypeVar("Settings")
 
 
 class PerProcess(Generic[Client]):
@@ -19,10 +20,15 @@ class PerProcess(Generic[Client]):
     A connection that parent and child share mixes their answers up.
 
     :param make: makes the client.
+    :param close: closes it when nobody can ask for it any longer, or the process ends; never in a child of the process
+        that made it.
     """
 
-    def __init__(self, make: Callable[[], Client]) -> None:
+    def __init__(self, make: Callable[[], Client], close: Callable[[Client], object] | None = None) -> None:
         self._make = make
+        self._close = close
+        self._closing: weakref.finalize[..., Any] | None = None
+        self._inherited: list[Any] = []
         self._reset()
         _all.add(self)
 
@@ -30,6 +36,13 @@ class PerProcess(Generic[Client]):
         # a thread of the parent may hold the lock at the fork, and it does not exist in the child
         self._lock = threading.Lock()
         self._client: Client | None = None
+
+    def _inherit(self) -> None:
+        if self._closing is not None:
+            # what a driver does when a client goes is for the parent to do
+            self._inherited.append(self._closing.detach())
+            self._closing = None
+        self._reset()
 
     def __call__(self) -> Client:
         """Return the client of this process."""
@@ -39,7 +52,22 @@ class PerProcess(Generic[Client]):
                 client = self._client
                 if client is None:
                     client = self._client = self._make()
+                    if self._close is not None:
+                        self._closing = weakref.finalize(self, self._close, client)
         return client
+
+
+_shared: weakref.WeakValueDictionary[Any, PerProcess[Any]] = weakref.WeakValueDictionary()
+
+
+def shared_client(
+    settings: Settings, make: Callable[[Settings], Client], close: Callable[[Client], object] | None = None
+) -> PerProcess[Client]:
+    """Return what gives the client of the process; equal settings share one, and with it the connections.
+
+    :param settings: what makes the client; of a class of its own for each driver.
+    """
+    return _shared.get(settings) or _shared.setdefault(settings, PerProcess(lambda: make(settings), close))
 
 
 _all: weakref.WeakSet[PerProcess[Any]] = weakref.WeakSet()
@@ -47,7 +75,7 @@ _all: weakref.WeakSet[PerProcess[Any]] = weakref.WeakSet()
 
 def _reset_all() -> None:
     for each in list(_all):
-        each._reset()
+        each._inherit()
 
 
 if hasattr(os, "register_at_fork"):

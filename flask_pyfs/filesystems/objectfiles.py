@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,7 +13,7 @@ from typing import Any, Protocol
 
 from fs.errors import FSError, RemoteConnectionError
 
-__all__ = ["Body", "ObjectReader", "PartBuffer", "Upload"]
+__all__ = ["Body", "ObjectReader", "PartBuffer", "Upload", "drain"]
 
 # less than this is read to its end, so that the connection can be used again, rather than cut off
 _DRAIN = 64 * 1024
@@ -30,22 +31,43 @@ class Body(Protocol):
 
     def read(self, size: int, /) -> bytes: ...
 
-    def close(self) -> None: ...
+    def close(self, left: int = 0, /) -> None:
+        """Give back what it holds, with so many bytes unread."""
 
 
-class Upload(Protocol):
-    """One new object: put whole, or in parts and completed. To abort does nothing where it was not begun."""
+class Upload(ABC):
+    """One new object: put whole, or in parts and completed. To abort does nothing where nothing was sent."""
 
-    def put(self, content: bytearray) -> None: ...
+    @abstractmethod
+    def put(self, content: bytearray) -> None:
+        """Store all content."""
 
-    def begin(self) -> None: ...
+    @abstractmethod
+    def begin(self) -> None:
+        """Announce that the content comes in parts."""
 
+    def digest_part(self, content: bytearray) -> None:  # noqa: B027
+        """Take note of the next part before it is sent. The parts come in their order."""
+
+    @abstractmethod
     def send_part(self, number: int, content: bytearray) -> None:
         """Send a part, of which the first has the number 1. Several threads do it at once."""
 
-    def complete(self) -> None: ...
+    @abstractmethod
+    def complete(self) -> None:
+        """Make the object of the parts."""
 
-    def abort(self) -> None: ...
+    @abstractmethod
+    def abort(self) -> None:
+        """Forget what was sent."""
+
+
+def drain(body: Body, left: int) -> None:
+    """Read the rest of a body that comes over a connection, where that is short and lets it be used again."""
+    # nobody waits for these bytes
+    with suppress(FSError):
+        while 0 < left <= _DRAIN and (piece := body.read(left)):
+            left -= len(piece)
 
 
 class ObjectReader(io.BufferedReader):
@@ -161,12 +183,7 @@ class _Ranges(io.RawIOBase):
         body, self._body = self._body, None
         if body is None or self._owner != os.getpid():
             return
-        left = self._body_stop - self._body_at
-        # nobody waits for these bytes
-        with suppress(FSError):
-            while 0 < left <= _DRAIN and (piece := body.read(left)):
-                left -= len(piece)
-        body.close()
+        body.close(self._body_stop - self._body_at)
 
     def _require_open(self) -> None:
         if self.closed:
@@ -225,6 +242,7 @@ class PartBuffer(io.BufferedIOBase):
             self._upload.begin()
             self._senders = ThreadPoolExecutor(_AT_ONCE, "upload")
         self._sent += 1
+        self._upload.digest_part(part)
         try:
             self._under_way.append(self._senders.submit(self._send_part, self._sent, part))
         except RuntimeError:

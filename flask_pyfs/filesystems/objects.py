@@ -226,7 +226,7 @@ class ObjectFS(ObjectStore):
 
     def _open_read(self, path: str, key: str) -> BinaryIO:
         try:
-            return self.fetch(key)[1]
+            return self.open_read(key)
         except errors.ResourceNotFound:
             raise self._no_file(path) from None
 

@@ -13,11 +13,11 @@ from fs.info import Info
 from fs.time import datetime_to_epoch
 
 from .. import files
-from .clients import PerProcess
-from .objectfiles import Body
+from .clients import PerProcess, shared_client
+from .objectfiles import Body, drain
 from .objects import ObjectFS
 from .s3bucket import Bucket
-from .s3client import ClientSettings, Refused, make_session, s3_errors, shared_client
+from .s3client import ClientSettings, Refused, make_client, make_session, s3_errors
 from .s3facts import content_range, facts_of, listed_facts
 from .s3upload import S3Upload
 from .store import Facts
@@ -98,7 +98,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
             timeout,
             retries,
         )
-        self._clients = shared_client(self._settings)
+        self._clients = shared_client(self._settings, make_client)
         self._resources = PerProcess(self._make_resource)
         self._bucket = Bucket(bucket_name, self._clients, create=create_bucket)
 
@@ -266,5 +266,6 @@ class _Body:
             data: bytes = self._stream.read(size)
         return data
 
-    def close(self) -> None:
+    def close(self, left: int = 0) -> None:
+        drain(self, left)
         self._stream.close()

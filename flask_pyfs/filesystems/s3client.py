@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import weakref
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,17 +27,17 @@ from fs import errors
 from urllib3.exceptions import HTTPError
 
 from ..errors import StoreMisconfigured
-from .clients import PerProcess
+from .store import literal
 
 __all__ = [
     "BucketMissing",
     "ClientSettings",
     "Refused",
+    "make_client",
     "make_session",
     "member",
     "not_deleted",
     "s3_errors",
-    "shared_client",
 ]
 
 _REFUSED = {
@@ -68,7 +67,7 @@ class BucketMissing(StoreMisconfigured):
 
     @classmethod
     def named(cls, bucket: str, error: Exception | None = None) -> BucketMissing:
-        return cls(_literal(f"there is no bucket {bucket!r}: make it, or set CREATE_BUCKET"), exc=error)
+        return cls(literal(f"there is no bucket {bucket!r}: make it, or set CREATE_BUCKET"), exc=error)
 
 
 class Refused(errors.OperationFailed):
@@ -102,14 +101,6 @@ class ClientSettings:
     retries: int
 
 
-_shared: weakref.WeakValueDictionary[ClientSettings, PerProcess[Any]] = weakref.WeakValueDictionary()
-
-
-def shared_client(settings: ClientSettings) -> PerProcess[Any]:
-    """Return what gives the client of the process; equal settings share one, and with it the connections."""
-    return _shared.get(settings) or _shared.setdefault(settings, PerProcess(lambda: _make_client(settings)))
-
-
 def make_session(settings: ClientSettings) -> boto3.session.Session:
     """Return a session of its own: boto3's default session is not made for threads."""
     return boto3.session.Session(
@@ -120,7 +111,8 @@ def make_session(settings: ClientSettings) -> boto3.session.Session:
     )
 
 
-def _make_client(settings: ClientSettings) -> Any:
+def make_client(settings: ClientSettings) -> Any:
+    """Return a client."""
     config = Config(
         signature_version="s3v4",
         s3={"addressing_style": settings.addressing_style or "auto"},
@@ -204,7 +196,7 @@ class s3_errors:  # noqa: N801
         return StoreMisconfigured(message, exc=error)
 
     def _message(self, error: Exception) -> str:
-        return _literal(f"bucket {self._bucket!r}: {error}")
+        return literal(f"bucket {self._bucket!r}: {error}")
 
 
 def member(answer: Any, name: str) -> Any:
@@ -230,14 +222,9 @@ def not_deleted(bucket: str, refusal: Any, count: int) -> errors.FSError:
     kind = errors.RemoteConnectionError if code in _TRY_LATER else errors.OperationFailed
     if code in _REFUSED:
         kind = errors.PermissionDenied
-    return kind(key, msg=_literal(message))
+    return kind(key, msg=literal(message))
 
 
 def _code(error: ClientError) -> str:
     # an answer without a body has its status for a code
     return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def _literal(message: str) -> str:
-    # the errors of fs format their message
-    return message.replace("{", "{{").replace("}", "}}")

@@ -7,12 +7,9 @@ import re
 from typing import Any
 
 from .s3client import member
-from .store import Facts
+from .store import Facts, known_type
 
 __all__ = ["content_range", "facts_of", "listed_facts"]
-
-# what a server says of an object of which it was told nothing
-_NO_TYPE = {"binary/octet-stream", "application/octet-stream"}
 
 
 def content_range(answer: Any) -> tuple[int, int, int]:
@@ -30,12 +27,11 @@ def facts_of(answer: Any, size: int | None = None) -> Facts:
 
     :param size: the length of the object, where the answer holds a part of it.
     """
-    content_type = answer.get("ContentType")
     return Facts(
         size=_length(answer) if size is None else size,
         modified=answer.get("LastModified"),
         etag=_etag(answer),
-        content_type=None if content_type in _NO_TYPE else content_type,
+        content_type=known_type(answer.get("ContentType")),
         checksum=_checksum(answer),
     )
 

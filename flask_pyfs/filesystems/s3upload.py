@@ -9,6 +9,7 @@ from typing import Any
 
 from fs import errors
 
+from .objectfiles import Upload
 from .s3bucket import Bucket
 from .s3client import Refused, member
 
@@ -20,7 +21,7 @@ log = logging.getLogger(__name__)
 _PARTS = 10_000
 
 
-class S3Upload:
+class S3Upload(Upload):
     """A new object.
 
     Its content is verified by the server: the signature of each request holds the SHA-256 of its body (AWS Signature

@@ -14,7 +14,17 @@ from fs.base import FS
 
 from ..names import RESERVED
 
-__all__ = ["CHUNK_SIZE", "CarefulFS", "Facts", "Readable", "StoreFS", "copy_stream", "is_reserved"]
+__all__ = [
+    "CHUNK_SIZE",
+    "CarefulFS",
+    "Facts",
+    "Readable",
+    "StoreFS",
+    "copy_stream",
+    "is_reserved",
+    "known_type",
+    "literal",
+]
 
 #: How many bytes are moved at a time.
 CHUNK_SIZE = 1024 * 1024
@@ -139,6 +149,13 @@ class StoreFS(CarefulFS):
         :raises fs.errors.FileExpected: for a directory.
         """
 
+    def open_read(self, path: str) -> BinaryIO:
+        """Open a file for reading; nobody knows yet which of its bytes.
+
+        :raises fs.errors.FSError: as ``fetch`` does.
+        """
+        return self.fetch(path)[1]
+
     @abstractmethod
     def facts(self, path: str, *, checksum: bool = False) -> Facts:
         """Return the facts of a file.
@@ -203,6 +220,16 @@ def copy_stream(source: Readable, target: Writable, size: int = CHUNK_SIZE) -> N
     """
     while piece := source.read(size):
         target.write(piece.encode() if isinstance(piece, str) else piece)
+
+
+def known_type(content_type: str | None) -> str | None:
+    """Return a media type that a store gives for a file, or None for those that it gives where it was told none."""
+    return None if content_type in ("binary/octet-stream", "application/octet-stream", "") else content_type
+
+
+def literal(message: str) -> str:
+    """Return a message for an error of ``fs``, which formats it."""
+    return message.replace("{", "{{").replace("}", "}}")
 
 
 def is_reserved(path: str) -> bool:

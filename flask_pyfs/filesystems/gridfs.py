@@ -1,0 +1,299 @@
+"""Files in MongoDB, in the layout of GridFS."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta, timezone
+from itertools import islice
+from typing import BinaryIO, cast
+from urllib.parse import quote, urlencode
+
+from fs import errors
+from fs.opener import Opener
+from fs.opener.errors import OpenerError
+from fs.opener.parse import ParseResult
+
+from .. import files
+from .clients import shared_client
+from .gridfsbucket import Bucket, below, following
+from .gridfsfacts import Revision
+from .gridfsupload import GridFSUpload
+from .mongoclient import ClientSettings, close_client, make_client
+from .objectfiles import Body, ObjectReader
+from .objects import ObjectFS
+from .store import Facts
+
+__all__ = ["GridFS", "GridFSOpener"]
+
+_MIB = 1024 * 1024
+
+# how many bytes of chunks one command brings or sends
+_PART = 4 * _MIB
+
+# what is shorter is read as soon as it is opened, and is whole then whatever becomes of it
+_SHORT = 1 * _MIB
+
+# how many files, and how many mere names, are listed by one command
+_PAGE = 1000
+_NAMES = 10_000
+
+# how often a file may be replaced between its document and its chunks
+_ATTEMPTS = 100
+
+
+class GridFS(ObjectFS):
+    """A bucket of GridFS as a filesystem, as all drivers write it: ``filename`` is the path, and of several revisions
+    of one name the newest is the file.
+
+    A directory that was made is an empty file whose name ends with ``/``.
+
+    :param url: the connection string of MongoDB, with its options.
+    :param database: the database.
+    :param bucket: the bucket, the start of the names of its two collections.
+    :param strict: ask whether the parent of a new file exists.
+    :param chunk_size: the length of the chunks of new files in bytes; a document has 16 MiB at most.
+    :param timeout: how many seconds an operation may take.
+    """
+
+    _meta = {
+        "case_insensitive": False,
+        "invalid_path_chars": "\0",
+        "network": True,
+        "read_only": False,
+        "thread_safe": True,
+        "unicode_paths": True,
+        "virtual": False,
+    }
+
+    def __init__(
+        self,
+        url: str,
+        database: str,
+        bucket: str = "fs",
+        *,
+        strict: bool = True,
+        chunk_size: int = 255 * 1024,
+        timeout: float = 30,
+    ) -> None:
+        super().__init__()
+        self.strict = strict
+        self.chunk_size = chunk_size
+        self.part_size = max(1, _PART // chunk_size) * chunk_size
+        self._bucket = Bucket(shared_client(ClientSettings(url, timeout), make_client, close_client), database, bucket)
+
+    # Primitives
+
+    def _head(self, key: str, *, checksum: bool = False) -> Facts:
+        return self._bucket.newest(key)
+
+    def _get(self, key: str, start: int, stop: int | None) -> tuple[Facts, Body | None, int, int]:
+        for _ in range(_ATTEMPTS):
+            revision = self._bucket.newest(key)
+            first, last = _limits(revision.size, start, stop)
+            if first >= last:
+                return revision, None, 0, 0
+            body = _Body(self._bucket, revision, first, last)
+            if body.load():
+                return revision, body, first, last
+            # it was replaced in between, or is broken
+            if self._bucket.newest(key).id == revision.id:
+                break
+        raise body.incomplete()
+
+    def _get_again(self, key: str, facts: Facts, start: int, stop: int | None) -> Body:
+        revision = cast(Revision, facts)
+        return _Body(self._bucket, revision, *_limits(revision.size, start, stop))
+
+    def open_read(self, path: str) -> BinaryIO:
+        key = self._file_key(path)
+        revision = self._bucket.newest(key)
+        if revision.size <= _SHORT:
+            body: _Body | None = _Body(self._bucket, revision, 0, revision.size)
+            if revision.size and not cast(_Body, body).load():
+                return self.fetch(path)[1]
+        else:
+            # where reading begins is not known yet
+            body = None
+
+        def get(start: int, stop: int | None) -> Body:
+            return self._get_again(key, revision, start, stop)
+
+        return cast(BinaryIO, ObjectReader(revision.size, get, body, content_type=revision.content_type))
+
+    def _upload(self, key: str, *, overwrite: bool, content_type: str | None) -> GridFSUpload:
+        return GridFSUpload(
+            self._bucket,
+            key,
+            overwrite=overwrite,
+            chunk_size=self.chunk_size,
+            part_size=self.part_size,
+            content_type=content_type or files.mime(key, "application/octet-stream"),
+        )
+
+    def _delete(self, keys: Iterable[str]) -> None:
+        self._bucket.remove({"filename": {"$in": list(keys)}})
+
+    def _delete_below(self, prefix: str, *others: str) -> None:
+        self._bucket.remove({"$or": [{"filename": {"$in": list(others)}}, {"filename": below(prefix)}]})
+
+    def _copy(self, key: str, target: str, *, overwrite: bool) -> None:
+        found = self._bucket.revisions(key, target)
+        source = _newest(found, key)
+        if not overwrite and any(revision.filename == target for revision in found):
+            raise errors.FileExists(target)
+        self._upload(target, overwrite=overwrite, content_type=None).copy_from(source)
+
+    def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
+        key, target_key = self._file_key(path), self._file_key(target)
+        if key == target_key:
+            self._head(key)
+            return
+        while not self._rename(key, target_key, overwrite=overwrite):
+            # another one moved or replaced it
+            pass
+
+    def _rename(self, key: str, target: str, *, overwrite: bool) -> bool:
+        found = self._bucket.revisions(key, target)
+        source = _newest(found, key)
+        replaced = [revision for revision in found if revision.filename == target]
+        if replaced and not overwrite:
+            raise errors.FileExists(target)
+        date = source.date
+        if replaced and found[0].filename == target:
+            date = found[0].date + timedelta(milliseconds=1)
+        if not self._bucket.rename(source, target, date, exclusive=not overwrite):
+            return False
+        for name, revisions in ((key, found), (target, replaced)):
+            if older := [each.id for each in revisions if each.filename == name and each is not source]:
+                moved = Revision(**{**vars(source), "date": date})
+                self._bucket.remove_older(name, moved, older)
+        return True
+
+    def iter_files(self, prefix: str = "") -> Iterator[str]:
+        return (name for name in self._bucket.names(prefix, _NAMES) if not name.endswith("/"))
+
+    def _list(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
+        # one more tells whether there are newer revisions of the last
+        page = _PAGE if limit is None else limit + 1
+        if deep:
+            found = ((revision.filename, revision) for revision in self._bucket.newest_below(prefix, page))
+            return islice(found, limit)
+        return islice(self._level(prefix, page), limit)
+
+    def _level(self, prefix: str, page: int) -> Iterator[tuple[str, Facts | None]]:
+        start = prefix
+        while True:
+            directory, passed = "", 0
+            for revision in self._bucket.newest_below(prefix, page, start):
+                name = revision.filename
+                if directory and name.startswith(directory):
+                    passed += 1
+                    if passed == page:
+                        break
+                    continue
+                before, slash, _ = name[len(prefix) :].partition("/")
+                if slash:
+                    directory, passed = f"{prefix}{before}/", 0
+                    yield directory, None
+                else:
+                    yield name, revision
+            else:
+                return
+            # the rest of a large directory need not be read
+            start = following(directory)
+
+    def remove_orphans(self, older_than: float, *, dry_run: bool = False) -> int:
+        """Delete the chunks that killed processes left behind, and return of how many files those are.
+
+        One command that looks at all chunks, one for each unfinished file, and one for each that is deleted.
+
+        :param older_than: leave those alone whose last chunk was written in the last so many seconds; they may go on.
+        :param dry_run: delete nothing.
+        """
+        written_before = datetime.now(timezone.utc) - timedelta(seconds=older_than)
+        found = [each for each, last in self._bucket.orphans() if last < written_before]
+        if found and not dry_run:
+            self._bucket.remove_chunks(*found)
+        return len(found)
+
+
+class GridFSOpener(Opener):
+    """Opens ``gridfs://user:password@host:port/database/bucket?replicaSet=…`` as a :class:`GridFS`.
+
+    There may be several hosts, separated by commas. The bucket is ``fs`` where none is named. The parameters are the
+    driver's.
+    """
+
+    protocols = ["gridfs"]
+
+    def open_fs(self, fs_url: str, parse_result: ParseResult, writeable: bool, create: bool, cwd: str) -> GridFS:
+        hosts, _, place = parse_result.resource.partition("/")
+        database, _, bucket = place.strip("/").partition("/")
+        if not hosts or not database:
+            raise OpenerError("a URL of GridFS is gridfs://host/database/bucket")
+        user = ""
+        if parse_result.username:
+            user = f"{quote(parse_result.username, safe='')}:{quote(parse_result.password or '', safe='')}@"
+        url = f"mongodb://{user}{hosts}/{quote(database, safe='')}?{urlencode(parse_result.params)}"
+        return GridFS(url, database, bucket or "fs")
+
+
+class _Body:
+    def __init__(self, bucket: Bucket, revision: Revision, start: int, stop: int) -> None:
+        self._bucket = bucket
+        self._revision = revision
+        self._position = start
+        self._stop = stop
+        self._loaded: deque[memoryview] = deque()
+        self._wanted = _SHORT
+
+    def load(self) -> bool:
+        """Bring some more chunks, and return whether they are there. One command."""
+        size, at = self._revision.chunk_size, self._position
+        first, last = at // size, -(-min(self._stop, at + self._wanted) // size)
+        self._wanted = min(_PART, self._wanted * 2)
+        with self._bucket.errors(self._revision.filename):
+            query = {"files_id": self._revision.id, "n": {"$gte": first, "$lt": last}}
+            # a chunk that was stored twice is one too many
+            found = list(self._bucket.chunks.find(query, {"_id": False, "n": True, "data": True}, sort=[("n", 1)]))
+        for n, chunk in zip(range(first, last), found, strict=False):
+            if chunk["n"] != n or len(chunk["data"]) != min(size, self._revision.size - n * size):
+                return False
+            self._loaded.append(memoryview(chunk["data"])[max(0, at - n * size) : self._stop - n * size])
+        return len(found) == last - first
+
+    def read(self, size: int) -> bytes:
+        if not self._loaded and self._position < self._stop and not self.load():
+            raise self.incomplete()
+        if not self._loaded:
+            return b""
+        piece = self._loaded[0][:size]
+        if len(piece) == len(self._loaded[0]):
+            self._loaded.popleft()
+        else:
+            self._loaded[0] = self._loaded[0][size:]
+        self._position += len(piece)
+        return bytes(piece)
+
+    def incomplete(self) -> errors.FSError:
+        """Return the error for chunks that are not there."""
+        return errors.OperationFailed(
+            self._revision.filename,
+            msg="'{path}' was replaced while it was read, or its chunks are not complete",
+        )
+
+    def close(self, left: int = 0) -> None:
+        self._loaded.clear()
+
+
+def _limits(size: int, start: int, stop: int | None) -> tuple[int, int]:
+    first = max(0, size + start) if start < 0 else start
+    return first, size if stop is None else min(size, stop)
+
+
+def _newest(found: list[Revision], filename: str) -> Revision:
+    for revision in found:
+        if revision.filename == filename:
+            return revision
+    raise errors.ResourceNotFound(filename)

@@ -1,0 +1,318 @@
+"""The commands that are sent to a bucket of GridFS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+import pymongo
+from bson import CodecOptions, ObjectId
+from fs import errors
+from pymongo import ReadPreference, UpdateOne
+from pymongo.collection import Collection
+from pymongo.errors import DuplicateKeyError
+
+from .clients import PerProcess
+from .gridfsfacts import Revision, revision_of
+from .mongoclient import Client, mongo_errors
+
+__all__ = ["Bucket", "below", "following"]
+
+Document = dict[str, Any]
+
+# how many files are deleted by one command
+_DELETED = 100_000
+
+# how many bytes the server copies in one command, which has the time of one operation
+_COPIED = 64 * 1024 * 1024
+
+# for the indexes of a bucket that is large already
+_INDEX_SECONDS = 60 * 60
+
+_FILES_INDEX = [("filename", 1), ("uploadDate", 1)]
+_CHUNKS_INDEX = [("files_id", 1), ("n", 1)]
+_EXCLUSIVE_INDEX = [("filename", 1)]
+
+_CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True)
+
+
+class Bucket:
+    """A bucket, and the commands that are sent to it.
+
+    A file has a document in ``files`` for each of its revisions, and its content in ``chunks``. Revisions are ordered
+    by their ``uploadDate``, those of one date by their ``_id``; the newest is the file.
+
+    :param clients: returns the client of the process.
+    :param database: the database.
+    :param name: the bucket.
+    """
+
+    def __init__(self, clients: PerProcess[Client], database: str, name: str) -> None:
+        self.name = f"{database}.{name}"
+        self._clients = clients
+        self._database = database
+        self._name = name
+        self._has_indexes = False
+
+    def errors(self, path: str = "") -> mongo_errors:
+        """Return a context out of which only ``fs.errors`` come."""
+        return mongo_errors(self.name, path)
+
+    @property
+    def chunks(self) -> Collection[Document]:
+        """The collection of the content."""
+        return self._collection("chunks")
+
+    @property
+    def files(self) -> Collection[Document]:
+        """The collection of the files."""
+        return self._collection("files")
+
+    @property
+    def _primary(self) -> Collection[Document]:
+        # what is decided on must not be old
+        return self.files.with_options(read_preference=ReadPreference.PRIMARY)
+
+    def _collection(self, which: str) -> Collection[Document]:
+        return self._clients()[self._database].get_collection(f"{self._name}.{which}", codec_options=_CODEC)
+
+    # Files
+
+    def newest(self, filename: str) -> Revision:
+        """Return the newest revision of a file. One command.
+
+        :raises fs.errors.ResourceNotFound: where there is none.
+        """
+        with self.errors(filename):
+            document = self.files.find_one({"filename": filename}, sort=[("uploadDate", -1), ("_id", -1)])
+        if document is None:
+            raise errors.ResourceNotFound(filename)
+        return revision_of(document)
+
+    def revisions(self, *filenames: str) -> list[Revision]:
+        """Return the revisions of files, the newest first. One command."""
+        with self.errors(filenames[0]):
+            query = {"filename": {"$in": list(filenames)}}
+            found = list(self._primary.find(query, sort=[("uploadDate", -1), ("_id", -1)]))
+        return [revision_of(document) for document in found]
+
+    def names(self, prefix: str, page: int) -> Iterator[str]:
+        """Iterate over the names of all files that start with a prefix, in their order.
+
+        :param page: how many are asked for by one command.
+        """
+        # the index holds these
+        for document in self._pages(below(prefix), page, {"_id": False, "filename": True}):
+            yield document["filename"]
+
+    def newest_below(self, prefix: str, page: int, start: str = "") -> Iterator[Revision]:
+        """Iterate over the newest revisions of all files whose names start with a prefix, in the order of the names.
+
+        :param page: how many are asked for by one command.
+        :param start: leave out the names that come before this one.
+        """
+        query = below(prefix)
+        return map(revision_of, self._pages({**query, "$gte": start or prefix}, page))
+
+    def _pages(self, query: Document, size: int, projection: Any = None) -> Iterator[Document]:
+        # not one cursor, which the server forgets while somebody works on what it listed
+        while True:
+            with self.errors():
+                page = list(self.files.find({"filename": query}, projection, sort=_FILES_INDEX, limit=-size))
+            names = [(name, list(revisions)) for name, revisions in groupby(page, lambda found: found["filename"])]
+            more = len(page) == size
+            if more and len(names) > 1:
+                # there may be newer ones of the last
+                names.pop()
+            for _, revisions in names:
+                yield revisions[-1]
+            if not more:
+                return
+            query = {"$gt": names[-1][0], **({"$lt": query["$lt"]} if "$lt" in query else {})}
+
+    # Revisions
+
+    def publish(self, document: Document, *, overwrite: bool) -> None:
+        """Make a new revision visible, whose chunks are there. One command, and four where it replaces others.
+
+        :raises fs.errors.FileExists: without ``overwrite``, where the name is taken.
+        """
+        filename = document["filename"]
+        with self.errors(filename):
+            if overwrite:
+                self._publish(document)
+                return
+            try:
+                # a document that has no name of its own takes that of the query
+                values = {key: value for key, value in document.items() if key != "filename"}
+                result = self.files.update_one(
+                    {"filename": filename}, {"$setOnInsert": {**values, "exclusive": True}}, upsert=True
+                )
+            except DuplicateKeyError as error:
+                raise errors.FileExists(filename, exc=error) from error
+        if result.upserted_id is None:
+            raise errors.FileExists(filename)
+
+    def _publish(self, document: Document) -> None:
+        new, filename = document["_id"], document["filename"]
+        values = {key: value for key, value in document.items() if key != "_id"}
+        # the second one changes nothing, but says whether there are others
+        result = self.files.bulk_write(
+            [
+                UpdateOne({"_id": new}, {"$setOnInsert": values}, upsert=True),
+                UpdateOne({"filename": filename, "_id": {"$ne": new}}, {"$set": {"filename": filename}}),
+            ]
+        )
+        if result.matched_count:
+            self._replace_others(filename, new)
+
+    def _replace_others(self, filename: str, new: ObjectId) -> None:
+        while True:
+            found = self.revisions(filename)
+            own = next((revision for revision in found if revision.id == new), None)
+            if own is None or found[0] is own:
+                break
+            # a clock is behind, or another one writes the same name, and whoever comes last wins
+            self.redate(own, found[0].date + timedelta(milliseconds=1))
+        if own is not None:
+            self.remove_older(filename, own, [revision.id for revision in found[1:]])
+
+    def redate(self, revision: Revision, date: datetime) -> None:
+        """Give a revision another date. One command."""
+        with self.errors(revision.filename):
+            self.files.update_one({"_id": revision.id}, {"$set": {"uploadDate": date}})
+
+    def remove_older(self, filename: str, revision: Revision, ids: list[Any]) -> None:
+        """Delete those of some documents that are still older revisions of a name than another one. Two commands.
+
+        Two who replace each other's revision cannot both lose theirs.
+        """
+        older = [{"uploadDate": {"$lt": revision.date}}, {"uploadDate": revision.date, "_id": {"$lt": revision.id}}]
+        self._remove(ids, {"filename": filename, "$or": older})
+
+    def remove(self, query: Document) -> None:
+        """Delete all revisions of files. One command, and two for each 100,000 of them."""
+        while True:
+            with self.errors():
+                found = self._primary.find(query, {"_id": True}, limit=-_DELETED)
+                ids = [document["_id"] for document in found]
+            if ids:
+                self._remove(ids, query)
+            if len(ids) < _DELETED:
+                return
+
+    def _remove(self, ids: list[Any], condition: Document) -> None:
+        # the files first: chunks without a file take space, but a file without chunks cannot be read
+        with self.errors():
+            deleted = self.files.delete_many({"$and": [{"_id": {"$in": ids}}, condition]}).deleted_count
+            if deleted < len(ids):
+                left = [document["_id"] for document in self._primary.find({"_id": {"$in": ids}}, {"_id": True})]
+                ids = [each for each in ids if each not in left]
+            self.remove_chunks(*ids)
+
+    def remove_chunks(self, *ids: Any) -> None:
+        """Delete the content of files that are not there. One command."""
+        with self.errors():
+            self.chunks.delete_many({"files_id": {"$in": ids}})
+
+    def rename(self, revision: Revision, target: str, date: datetime, *, exclusive: bool) -> bool:
+        """Give a revision another name and a date, and return False where that name has gone. One command.
+
+        :raises fs.errors.FileExists: where several do this, or write, exclusively at the same time.
+        """
+        changes: Document = {"$set": {"filename": target, "uploadDate": date}}
+        if exclusive:
+            changes["$set"]["exclusive"] = True
+        else:
+            changes["$unset"] = {"exclusive": True}
+        self.prepare()
+        with self.errors(target):
+            try:
+                result = self.files.update_one({"_id": revision.id, "filename": revision.filename}, changes)
+            except DuplicateKeyError as error:
+                raise errors.FileExists(target, exc=error) from error
+        return result.matched_count == 1
+
+    # Chunks
+
+    def copy_chunks(self, revision: Revision, target: ObjectId) -> None:
+        """Copy the content of a revision, by the server. One command for each 64 MiB, and one that counts.
+
+        :raises fs.errors.OperationFailed: where it was deleted meanwhile.
+        """
+        wanted, step = revision.chunk_count, max(1, _COPIED // revision.chunk_size)
+        with self.errors(revision.filename):
+            chunks = self.chunks.with_options(read_preference=ReadPreference.PRIMARY)
+            for start in range(0, wanted, step):
+                chunks.aggregate(
+                    [
+                        {"$match": {"files_id": revision.id, "n": {"$gte": start, "$lt": start + step}}},
+                        # the server makes a new _id where there is none
+                        {"$project": {"_id": False, "files_id": {"$literal": target}, "n": True, "data": True}},
+                        {"$merge": {"into": chunks.name, "whenMatched": "fail"}},
+                    ]
+                )
+            if wanted and chunks.count_documents({"files_id": target}) != wanted:
+                raise errors.OperationFailed(revision.filename, msg="'{path}' was replaced while it was copied")
+
+    def orphans(self) -> Iterator[tuple[Any, datetime]]:
+        """Iterate over the ids that chunks have and no file, each with the time at which its last chunk was written.
+
+        One command, and one for each of them.
+        """
+        with self.errors():
+            found = self.chunks.aggregate(
+                [
+                    # both by the index alone
+                    {"$sort": {"files_id": 1}},
+                    {"$group": {"_id": "$files_id"}},
+                    {"$lookup": {"from": self.files.name, "localField": "_id", "foreignField": "_id", "as": "file"}},
+                    {"$match": {"file": []}},
+                ]
+            )
+            for each in found:
+                last = self.chunks.find_one({"files_id": each["_id"]}, {"_id": True}, sort=[("n", -1)])
+                if last is not None and isinstance(last["_id"], ObjectId):
+                    yield each["_id"], last["_id"].generation_time
+
+    # Indexes
+
+    def prepare(self) -> None:
+        """Make the indexes that are missing, when the process first writes. One command, and two that make them."""
+        if self._has_indexes:
+            return
+        with self.errors():
+            there = [list(index["key"].items()) for index in self._indexes()]
+            if _EXCLUSIVE_INDEX not in there or _FILES_INDEX not in there:
+                with pymongo.timeout(_INDEX_SECONDS):
+                    self.chunks.create_index(_CHUNKS_INDEX, unique=True)
+                    self.files.create_index(_FILES_INDEX)
+                    self.files.create_index(
+                        _EXCLUSIVE_INDEX,
+                        name="filename_exclusive",
+                        unique=True,
+                        partialFilterExpression={"exclusive": True},
+                    )
+        self._has_indexes = True
+
+    def _indexes(self) -> list[Any]:
+        return list(self._primary.list_indexes())
+
+
+def below(prefix: str) -> Document:
+    """Return the condition for names that start with a prefix."""
+    end = following(prefix)
+    return {"$gte": prefix, "$lt": end} if end else {"$gte": prefix}
+
+
+def following(prefix: str) -> str:
+    """Return the first text that comes after all those that start with a prefix, or nothing where there is none."""
+    # nothing comes after the last code point
+    stem = prefix.rstrip("\U0010ffff")
+    if not stem:
+        return ""
+    last = ord(stem[-1]) + 1
+    # these are no characters
+    return stem[:-1] + chr(0xE000 if last == 0xD800 else last)

@@ -1,0 +1,114 @@
+"""The client of MongoDB: how it is made, and what its errors mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pymongo
+from bson.errors import BSONError
+from fs import errors
+from pymongo import MongoClient
+from pymongo.errors import (
+    AutoReconnect,
+    ConfigurationError,
+    ConnectionFailure,
+    ExecutionTimeout,
+    NetworkTimeout,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+    WaitQueueTimeoutError,
+)
+
+from ..errors import StoreMisconfigured
+from .store import literal
+
+__all__ = ["Client", "ClientSettings", "close_client", "make_client", "mongo_errors"]
+
+Client = MongoClient[dict[str, Any]]
+
+# https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml: Unauthorized, AuthenticationFailed,
+# and what Atlas answers for both
+_REFUSED = {13, 18, 8000}
+# OutOfDiskSpace, ExceededMemoryLimit
+_FULL = {14031, 146}
+# InvalidNamespace, CannotCreateIndex, IndexOptionsConflict, IndexKeySpecsConflict
+_MISCONFIGURED = {73, 67, 85, 86}
+
+_CLOSE_SECONDS = 0.5
+
+
+@dataclass(frozen=True, repr=False)
+class ClientSettings:
+    """What makes a client.
+
+    :param url: the connection string, with its options.
+    :param timeout: how many seconds an operation may take, with all that the driver does to repeat it.
+    """
+
+    url: str
+    timeout: float
+
+
+def make_client(settings: ClientSettings) -> Client:
+    """Return a client. It connects when it is first used.
+
+    :raises flask_pyfs.errors.StoreMisconfigured: where the connection string cannot be one.
+    """
+    try:
+        return MongoClient(
+            settings.url,
+            connect=False,
+            tz_aware=True,
+            timeoutMS=int(settings.timeout * 1000),
+            serverSelectionTimeoutMS=int(settings.timeout * 1000),
+            connectTimeoutMS=int(settings.timeout * 1000),
+        )
+    except (PyMongoError, ValueError, TypeError) as error:
+        problem = type(error).__name__
+    # without its cause, whose message may hold the password
+    raise StoreMisconfigured(f"the URL of MongoDB is not one that the driver understands ({problem})")
+
+
+def close_client(client: Client) -> None:
+    """Close a client and its connections."""
+    # it tells the server, which may be the one that went away
+    with pymongo.timeout(_CLOSE_SECONDS):
+        client.close()
+
+
+class mongo_errors:  # noqa: N801
+    """Let only ``fs.errors`` out of the block.
+
+    :param bucket: the database and the bucket, for the message.
+    :param path: the path of the file, or empty.
+    """
+
+    def __init__(self, bucket: str, path: str = "") -> None:
+        self._bucket = bucket
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, (PyMongoError, BSONError, UnicodeError)):
+            raise self._translated(error) from error
+
+    def _translated(self, error: Exception) -> errors.FSError:
+        message = literal(f"bucket {self._bucket!r}: {error}")
+        code = error.code if isinstance(error, OperationFailure) else None
+        if code in _REFUSED:
+            return errors.PermissionDenied(self._path, exc=error, msg=message)
+        if code in _FULL:
+            return errors.InsufficientStorage(self._path, exc=error, msg=message)
+        if code in _MISCONFIGURED or isinstance(error, ConfigurationError):
+            return StoreMisconfigured(message, exc=error)
+        if isinstance(error, (NetworkTimeout, ServerSelectionTimeoutError, ExecutionTimeout, WaitQueueTimeoutError)):
+            return errors.OperationTimeout(self._path, exc=error, msg=message)
+        if isinstance(error, (AutoReconnect, ConnectionFailure)):
+            return errors.RemoteConnectionError(self._path, exc=error, msg=message)
+        if isinstance(error, UnicodeError):
+            return errors.InvalidPath(self._path, message, exc=error)
+        return errors.OperationFailed(self._path, exc=error, msg=message)

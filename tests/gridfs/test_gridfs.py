@@ -1,0 +1,46 @@
+"""What holds for every storage and every filesystem, on GridFS."""
+
+import unittest
+from contextlib import closing
+
+import pymongo
+import pytest
+from fs.test import FSTestCases
+from servers.mongo import empty_database
+
+from flask_pyfs.filesystems.gridfs import GridFS
+from flask_pyfs.testing import StorageConformance
+
+
+class TestStorage(StorageConformance):
+    has_directories = False
+
+
+class TestStorageWithPrefix(TestStorage):
+    @pytest.fixture
+    def storage(self, app, make_storage):
+        storage = make_storage(PREFIX="some/where", CHUNK_SIZE=1024)
+        with app.app_context():
+            yield storage
+
+
+class StandardTests(FSTestCases):
+    # fs.test calls the name that Python 3.12 removed
+    assertRaisesRegexp = unittest.TestCase.assertRaisesRegex  # noqa: N815
+
+    def make_fs(self):
+        with closing(pymongo.MongoClient(self.mongo.url)) as client:
+            empty_database(client["standard"])
+        return GridFS(self.mongo.url, "standard")
+
+
+class TestFilesystemOnReplicaSet(StandardTests, unittest.TestCase):
+    @pytest.fixture(autouse=True)
+    def server(self, mongo_replica):
+        self.mongo = mongo_replica
+
+
+class TestFilesystemStandalone(StandardTests, unittest.TestCase):
+    @pytest.fixture(autouse=True)
+    def server(self, mongo_standalone):
+        self.mongo = mongo_standalone
