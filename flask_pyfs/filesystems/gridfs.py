@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from itertools import islice
@@ -16,6 +15,7 @@ from fs.opener.parse import ParseResult
 
 from .. import files
 from .clients import shared_client
+from .gridfsbody import ChunkBody, Incomplete
 from .gridfsbucket import Bucket, below, following
 from .gridfsfacts import Revision
 from .gridfsupload import GridFSUpload
@@ -28,8 +28,8 @@ __all__ = ["GridFS", "GridFSOpener"]
 
 _MIB = 1024 * 1024
 
-# how many bytes of chunks one command brings or sends
-_PART = 4 * _MIB
+# how many bytes of chunks one command sends
+_PART = 2 * _MIB
 
 # what is shorter is read as soon as it is opened, and is whole then whatever becomes of it
 _SHORT = 1 * _MIB
@@ -93,28 +93,32 @@ class GridFS(ObjectFS):
             first, last = _limits(revision.size, start, stop)
             if first >= last:
                 return revision, None, 0, 0
-            body = _Body(self._bucket, revision, first, last)
-            if body.load():
+            body = ChunkBody(self._bucket, revision, first, last)
+            try:
+                body.load()
                 return revision, body, first, last
+            except Incomplete as error:
+                incomplete = error
             # it was replaced in between, or is broken
-            if self._bucket.newest(key).id == revision.id:
+            if cast(Revision, self._head(key)).id == revision.id:
                 break
-        raise body.incomplete()
+        raise incomplete
 
     def _get_again(self, key: str, facts: Facts, start: int, stop: int | None) -> Body:
         revision = cast(Revision, facts)
-        return _Body(self._bucket, revision, *_limits(revision.size, start, stop))
+        return ChunkBody(self._bucket, revision, *_limits(revision.size, start, stop))
 
     def open_read(self, path: str) -> BinaryIO:
         key = self._file_key(path)
         revision = self._bucket.newest(key)
-        if revision.size <= _SHORT:
-            body: _Body | None = _Body(self._bucket, revision, 0, revision.size)
-            if revision.size and not cast(_Body, body).load():
+        body = None
+        # of a longer one, it is not known yet where reading begins
+        if 0 < revision.size <= _SHORT:
+            body = ChunkBody(self._bucket, revision, 0, revision.size)
+            try:
+                body.load()
+            except Incomplete:
                 return self.fetch(path)[1]
-        else:
-            # where reading begins is not known yet
-            body = None
 
         def get(start: int, stop: int | None) -> Body:
             return self._get_again(key, revision, start, stop)
@@ -237,54 +241,6 @@ class GridFSOpener(Opener):
             user = f"{quote(parse_result.username, safe='')}:{quote(parse_result.password or '', safe='')}@"
         url = f"mongodb://{user}{hosts}/{quote(database, safe='')}?{urlencode(parse_result.params)}"
         return GridFS(url, database, bucket or "fs")
-
-
-class _Body:
-    def __init__(self, bucket: Bucket, revision: Revision, start: int, stop: int) -> None:
-        self._bucket = bucket
-        self._revision = revision
-        self._position = start
-        self._stop = stop
-        self._loaded: deque[memoryview] = deque()
-        self._wanted = _SHORT
-
-    def load(self) -> bool:
-        """Bring some more chunks, and return whether they are there. One command."""
-        size, at = self._revision.chunk_size, self._position
-        first, last = at // size, -(-min(self._stop, at + self._wanted) // size)
-        self._wanted = min(_PART, self._wanted * 2)
-        with self._bucket.errors(self._revision.filename):
-            query = {"files_id": self._revision.id, "n": {"$gte": first, "$lt": last}}
-            # a chunk that was stored twice is one too many
-            found = list(self._bucket.chunks.find(query, {"_id": False, "n": True, "data": True}, sort=[("n", 1)]))
-        for n, chunk in zip(range(first, last), found, strict=False):
-            if chunk["n"] != n or len(chunk["data"]) != min(size, self._revision.size - n * size):
-                return False
-            self._loaded.append(memoryview(chunk["data"])[max(0, at - n * size) : self._stop - n * size])
-        return len(found) == last - first
-
-    def read(self, size: int) -> bytes:
-        if not self._loaded and self._position < self._stop and not self.load():
-            raise self.incomplete()
-        if not self._loaded:
-            return b""
-        piece = self._loaded[0][:size]
-        if len(piece) == len(self._loaded[0]):
-            self._loaded.popleft()
-        else:
-            self._loaded[0] = self._loaded[0][size:]
-        self._position += len(piece)
-        return bytes(piece)
-
-    def incomplete(self) -> errors.FSError:
-        """Return the error for chunks that are not there."""
-        return errors.OperationFailed(
-            self._revision.filename,
-            msg="'{path}' was replaced while it was read, or its chunks are not complete",
-        )
-
-    def close(self, left: int = 0) -> None:
-        self._loaded.clear()
 
 
 def _limits(size: int, start: int, stop: int | None) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -26,7 +27,10 @@ Document = dict[str, Any]
 _DELETED = 100_000
 
 # how many bytes the server copies in one command, which has the time of one operation
-_COPIED = 64 * 1024 * 1024
+_COPIED = 32 * 1024 * 1024
+
+# how many of these commands the server has at the same time
+_COPIES = 2
 
 # for the indexes of a bucket that is large already
 _INDEX_SECONDS = 60 * 60
@@ -238,14 +242,15 @@ class Bucket:
     # Chunks
 
     def copy_chunks(self, revision: Revision, target: ObjectId) -> None:
-        """Copy the content of a revision, by the server. One command for each 64 MiB, and one that counts.
+        """Copy the content of a revision, by the server. One command for each 32 MiB, and one that counts.
 
         :raises fs.errors.OperationFailed: where it was deleted meanwhile.
         """
         wanted, step = revision.chunk_count, max(1, _COPIED // revision.chunk_size)
         with self.errors(revision.filename):
             chunks = self.chunks.with_options(read_preference=ReadPreference.PRIMARY)
-            for start in range(0, wanted, step):
+
+            def copy(start: int) -> None:
                 chunks.aggregate(
                     [
                         {"$match": {"files_id": revision.id, "n": {"$gte": start, "$lt": start + step}}},
@@ -254,6 +259,10 @@ class Bucket:
                         {"$merge": {"into": chunks.name, "whenMatched": "fail"}},
                     ]
                 )
+
+            with ThreadPoolExecutor(_COPIES, "copy") as copies:
+                # all of them end before the error of one is raised
+                list(copies.map(copy, range(0, wanted, step)))
             if wanted and chunks.count_documents({"files_id": target}) != wanted:
                 raise errors.OperationFailed(revision.filename, msg="'{path}' was replaced while it was copied")
 

@@ -29,7 +29,7 @@ _AT_ONCE = 2
 class Body(Protocol):
     """The content of an object from some byte on, as it comes from the store. Its errors are ``fs.errors``."""
 
-    def read(self, size: int, /) -> bytes: ...
+    def read(self, size: int, /) -> bytes | memoryview: ...
 
     def close(self, left: int = 0, /) -> None:
         """Give back what it holds, with so many bytes unread."""
@@ -143,9 +143,9 @@ class _Ranges(io.RawIOBase):
         pieces = []
         while piece := self._read(self._size - self._position, to_end=True):
             pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return bytes(pieces[0]) if len(pieces) == 1 else b"".join(pieces)
 
-    def _read(self, wanted: int, *, to_end: bool = False) -> bytes:
+    def _read(self, wanted: int, *, to_end: bool = False) -> bytes | memoryview:
         wanted = min(wanted, self._size - self._position)
         if wanted <= 0:
             return b""
