@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from itertools import islice
-from typing import BinaryIO, cast
+from typing import BinaryIO, TypeVar, cast
 from urllib.parse import quote, urlencode
 
 from fs import errors
@@ -15,9 +15,9 @@ from fs.opener.parse import ParseResult
 
 from .. import files
 from .clients import shared_client
-from .gridfsbody import ChunkBody, Incomplete
+from .gridfsbody import ChunkBody
 from .gridfsbucket import Bucket, below, following
-from .gridfsfacts import Revision
+from .gridfsfacts import Incomplete, Revision
 from .gridfsupload import GridFSUpload
 from .mongoclient import ClientSettings, close_client, make_client
 from .objectfiles import Body, ObjectReader
@@ -25,6 +25,8 @@ from .objects import ObjectFS
 from .store import Facts
 
 __all__ = ["GridFS", "GridFSOpener"]
+
+Result = TypeVar("Result")
 
 _MIB = 1024 * 1024
 
@@ -88,19 +90,25 @@ class GridFS(ObjectFS):
         return self._bucket.newest(key)
 
     def _get(self, key: str, start: int, stop: int | None) -> tuple[Facts, Body | None, int, int]:
-        for _ in range(_ATTEMPTS):
-            revision = self._bucket.newest(key)
+        def get(revision: Revision) -> tuple[Facts, Body | None, int, int]:
             first, last = _limits(revision.size, start, stop)
             if first >= last:
                 return revision, None, 0, 0
             body = ChunkBody(self._bucket, revision, first, last)
+            body.load()
+            return revision, body, first, last
+
+        return self._with_chunks(key, get)
+
+    def _with_chunks(self, key: str, use: Callable[[Revision], Result]) -> Result:
+        for _ in range(_ATTEMPTS):
+            revision = self._bucket.newest(key)
             try:
-                body.load()
-                return revision, body, first, last
+                return use(revision)
             except Incomplete as error:
                 incomplete = error
             # it was replaced in between, or is broken
-            if cast(Revision, self._head(key)).id == revision.id:
+            if self._bucket.newest(key).id == revision.id:
                 break
         raise incomplete
 
@@ -142,11 +150,12 @@ class GridFS(ObjectFS):
         self._bucket.remove({"$or": [{"filename": {"$in": list(others)}}, {"filename": below(prefix)}]})
 
     def _copy(self, key: str, target: str, *, overwrite: bool) -> None:
-        found = self._bucket.revisions(key, target)
-        source = _newest(found, key)
-        if not overwrite and any(revision.filename == target for revision in found):
-            raise errors.FileExists(target)
-        self._upload(target, overwrite=overwrite, content_type=None).copy_from(source)
+        def copy(revision: Revision) -> None:
+            if not overwrite and self._bucket.revisions(target):
+                raise errors.FileExists(target)
+            self._upload(target, overwrite=overwrite, content_type=None).copy_from(revision)
+
+        self._with_chunks(key, copy)
 
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
         key, target_key = self._file_key(path), self._file_key(target)
@@ -159,7 +168,9 @@ class GridFS(ObjectFS):
 
     def _rename(self, key: str, target: str, *, overwrite: bool) -> bool:
         found = self._bucket.revisions(key, target)
-        source = _newest(found, key)
+        source = next((revision for revision in found if revision.filename == key), None)
+        if source is None:
+            raise errors.ResourceNotFound(key)
         replaced = [revision for revision in found if revision.filename == target]
         if replaced and not overwrite:
             raise errors.FileExists(target)
@@ -246,10 +257,3 @@ class GridFSOpener(Opener):
 def _limits(size: int, start: int, stop: int | None) -> tuple[int, int]:
     first = max(0, size + start) if start < 0 else start
     return first, size if stop is None else min(size, stop)
-
-
-def _newest(found: list[Revision], filename: str) -> Revision:
-    for revision in found:
-        if revision.filename == filename:
-            return revision
-    raise errors.ResourceNotFound(filename)

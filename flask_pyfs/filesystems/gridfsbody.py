@@ -7,26 +7,19 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
-from fs import errors
 from pymongo.cursor import Cursor
 from pymongo.errors import CursorNotFound, PyMongoError
 
 from .gridfsbucket import Bucket
-from .gridfsfacts import Revision
+from .gridfsfacts import Incomplete, Revision
 
-__all__ = ["ChunkBody", "Incomplete"]
+__all__ = ["ChunkBody"]
 
 _MIB = 1024 * 1024
 
 # how many bytes one command brings: at first, because more may not be wanted, and then
 _FIRST = 1 * _MIB
 _MORE = 4 * _MIB
-
-
-class Incomplete(errors.OperationFailed):
-    """The chunks of a file are not there, or not all of them."""
-
-    default_message = "'{path}' was replaced or deleted while it was read, or its chunks are not complete"
 
 
 class ChunkBody:

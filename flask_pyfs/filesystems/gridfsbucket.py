@@ -16,7 +16,7 @@ from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
 from .clients import PerProcess
-from .gridfsfacts import Revision, revision_of
+from .gridfsfacts import Incomplete, Revision, revision_of
 from .mongoclient import Client, mongo_errors
 
 __all__ = ["Bucket", "below", "following"]
@@ -124,7 +124,9 @@ class Bucket:
         # not one cursor, which the server forgets while somebody works on what it listed
         while True:
             with self.errors():
-                page = list(self.files.find({"filename": query}, projection, sort=_FILES_INDEX, limit=-size))
+                page = list(
+                    self.files.find({"filename": query}, projection, sort=_FILES_INDEX, limit=size, batch_size=size)
+                )
             names = [(name, list(revisions)) for name, revisions in groupby(page, lambda found: found["filename"])]
             more = len(page) == size
             if more and len(names) > 1:
@@ -200,7 +202,7 @@ class Bucket:
         """Delete all revisions of files. One command, and two for each 100,000 of them."""
         while True:
             with self.errors():
-                found = self._primary.find(query, {"_id": True}, limit=-_DELETED)
+                found = self._primary.find(query, {"_id": True}, limit=_DELETED, batch_size=_DELETED)
                 ids = [document["_id"] for document in found]
             if ids:
                 self._remove(ids, query)
@@ -244,7 +246,7 @@ class Bucket:
     def copy_chunks(self, revision: Revision, target: ObjectId) -> None:
         """Copy the content of a revision, by the server. One command for each 32 MiB, and one that counts.
 
-        :raises fs.errors.OperationFailed: where it was deleted meanwhile.
+        :raises Incomplete: where it was deleted meanwhile.
         """
         wanted, step = revision.chunk_count, max(1, _COPIED // revision.chunk_size)
         with self.errors(revision.filename):
@@ -264,7 +266,7 @@ class Bucket:
                 # all of them end before the error of one is raised
                 list(copies.map(copy, range(0, wanted, step)))
             if wanted and chunks.count_documents({"files_id": target}) != wanted:
-                raise errors.OperationFailed(revision.filename, msg="'{path}' was replaced while it was copied")
+                raise Incomplete(revision.filename)
 
     def orphans(self) -> Iterator[tuple[Any, datetime]]:
         """Iterate over the ids that chunks have and no file, each with the time at which its last chunk was written.

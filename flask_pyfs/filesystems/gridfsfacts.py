@@ -13,9 +13,15 @@ from fs import errors
 
 from .store import Facts, known_type
 
-__all__ = ["Revision", "revision_of"]
+__all__ = ["Incomplete", "Revision", "revision_of"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+class Incomplete(errors.OperationFailed):
+    """The chunks of a file are not there, or not all of them."""
+
+    default_message = "'{path}' was replaced or deleted while it was read, or its chunks are not complete"
 
 
 @dataclass(frozen=True, kw_only=True)

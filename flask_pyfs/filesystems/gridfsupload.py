@@ -117,13 +117,15 @@ class GridFSUpload(Upload):
             raise
 
     def abort(self) -> None:
-        """Forget what was sent. One or two commands, where something was."""
+        """Forget what was sent. One command, where something was."""
+        sent, self._sent = self._sent, False
+        published, self._published = self._published, False
         try:
-            if self._published:
+            if published:
                 # whether it succeeded is not known: a document that comes late would be one without chunks
                 with self._bucket.errors(self._filename):
                     self._bucket.files.delete_one({"_id": self._id})
-            elif self._sent:
+            elif sent:
                 self._bucket.remove_chunks(self._id)
         except errors.FSError as error:
             self._warn(error)

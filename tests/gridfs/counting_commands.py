@@ -1,0 +1,40 @@
+"""The commands that clients of MongoDB send, of those clients that are made after this was imported."""
+
+from contextlib import contextmanager
+
+from pymongo import monitoring
+
+
+class _Listener(monitoring.CommandListener):
+    def __init__(self):
+        self.collecting = []
+
+    def started(self, event):
+        for sent in self.collecting:
+            sent.append((event.command_name, collection_of(event.command, event.command_name)))
+
+    def succeeded(self, event):
+        pass
+
+    def failed(self, event):
+        pass
+
+
+def collection_of(command, name):
+    collection = command.get("collection", command[name])
+    return collection.rpartition(".")[2] if isinstance(collection, str) else ""
+
+
+_listener = _Listener()
+monitoring.register(_listener)
+
+
+@contextmanager
+def commands():
+    """Collect the commands that are sent meanwhile, each with the collection it is sent to."""
+    sent = []
+    _listener.collecting.append(sent)
+    try:
+        yield sent
+    finally:
+        _listener.collecting.remove(sent)
