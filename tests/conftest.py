@@ -6,7 +6,7 @@ from servers.mongo import mongo_from_environment, mongod, new_database
 from servers.openstack import openstack_swift
 from servers.s3 import moto_server, s3_from_environment, swift_s3
 
-pytest.register_assert_rewrite("flask_pyfs.testing")
+pytest.register_assert_rewrite("flask_pyfs.testing", "load", "underload")
 
 
 def pytest_addoption(parser):

@@ -1,0 +1,28 @@
+"""Many threads, processes and forks on one bucket, and what is left open or taken by them."""
+
+import gc
+
+import pytest
+from underload import StoreUnderLoad
+
+
+@pytest.fixture
+def settings(mongo, database):
+    """The settings of the storage, for another process."""
+    return {"BACKEND": "gridfs", "MONGO_URL": mongo.url, "MONGO_DB": database}
+
+
+@pytest.fixture
+def one_winner():
+    return True
+
+
+class TestGridFSUnderLoad(StoreUnderLoad):
+    @pytest.fixture(autouse=True)
+    def nothing_left(self, bare, storage):
+        yield
+        gc.collect()
+        files = bare["files.files"].distinct("_id")
+        assert set(bare["files.chunks"].distinct("files_id")) <= set(files)
+        names = [found["filename"] for found in bare["files.files"].find()]
+        assert len(names) == len(set(names))
