@@ -133,6 +133,12 @@ class GridFS(ObjectFS):
 
         return cast(BinaryIO, ObjectReader(revision.size, get, body, content_type=revision.content_type))
 
+    def read_file(self, path: str) -> bytes:
+        def read(revision: Revision) -> bytes:
+            return b"".join(ChunkBody(self._bucket, revision, 0, revision.size))
+
+        return self._with_chunks(self._file_key(path), read)
+
     def _upload(self, key: str, *, overwrite: bool, content_type: str | None) -> GridFSUpload:
         return GridFSUpload(
             self._bucket,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
 from typing import Any
@@ -85,6 +86,9 @@ class ChunkBody:
         if len(piece) > size:
             self._pieces.appendleft(piece[size:])
         return piece[:size]
+
+    def __iter__(self) -> Iterator[memoryview]:
+        return iter(lambda: self.read(_MORE), memoryview(b""))
 
     def close(self, left: int = 0) -> None:
         self._pieces.clear()

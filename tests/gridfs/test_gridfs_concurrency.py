@@ -18,6 +18,9 @@ def one_winner():
 
 
 class TestGridFSUnderLoad(StoreUnderLoad):
+    # the chunks of an old revision are deleted
+    outlived = False
+
     @pytest.fixture(autouse=True)
     def nothing_left(self, bare, storage):
         yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .gridfs import GridFS
 from .local import Local
 from .s3 import S3OnMoto, S3OnSwift
 
@@ -45,4 +46,4 @@ class Store(Protocol):
         """Return the bare client, on the files of a storage as all libraries find them."""
 
 
-STORES: dict[str, type[Store]] = {store.name: store for store in (Local, S3OnMoto, S3OnSwift)}
+STORES: dict[str, type[Store]] = {store.name: store for store in (Local, S3OnMoto, S3OnSwift, GridFS)}
