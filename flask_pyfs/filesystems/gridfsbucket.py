@@ -23,6 +23,9 @@ __all__ = ["Bucket", "below", "following"]
 
 Document = dict[str, Any]
 
+# how many files are listed by the first command, because more may not be wanted
+_FIRST = 100
+
 # how many files are deleted by one command
 _DELETED = 100_000
 
@@ -121,14 +124,16 @@ class Bucket:
         return map(revision_of, self._pages({**query, "$gte": start or prefix}, page))
 
     def _pages(self, query: Document, size: int, projection: Any = None) -> Iterator[Document]:
+        wanted = min(size, _FIRST)
         # not one cursor, which the server forgets while somebody works on what it listed
         while True:
             with self.errors():
                 page = list(
-                    self.files.find({"filename": query}, projection, sort=_FILES_INDEX, limit=size, batch_size=size)
+                    self.files.find({"filename": query}, projection, sort=_FILES_INDEX, limit=wanted, batch_size=wanted)
                 )
             names = [(name, list(revisions)) for name, revisions in groupby(page, lambda found: found["filename"])]
-            more = len(page) == size
+            more = len(page) == wanted
+            wanted = size
             if more and len(names) > 1:
                 # there may be newer ones of the last
                 names.pop()

@@ -39,7 +39,9 @@ def main() -> None:
             store = STORES[name](Path(area))
             done = store.sizes(sizes)
             with store.started():
-                runs[name] = contest.run(store, compared, done, options.rounds)
+                runs[name] = contest.run(
+                    store, [each for each in compared if each.name not in store.without], done, options.rounds
+                )
         print(report.as_markdown(title, runs[name], done, store), flush=True)
     print("\n".join(f"- {name}: {found}" for name, found in versions.items()))
     if options.json:

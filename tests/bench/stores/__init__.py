@@ -23,6 +23,7 @@ class Store(Protocol):
 
     :ivar area: a directory of this run.
     :ivar limits: how much of the bare client's time a workload may take.
+    :ivar without: the libraries that do not know it.
     :ivar memory: how many MiB above the start it may take to save, read and copy a big file.
     """
 
@@ -30,6 +31,7 @@ class Store(Protocol):
     area: Path
     limits: dict[str, float]
     memory: int
+    without: frozenset[str]
 
     def __init__(self, area: Path) -> None: ...
 

@@ -24,6 +24,7 @@ class GridFS:
     name = "gridfs"
     limits = {"save": 1.1, "read_chunks": 1.1, "copy": 0.34}
     memory = 91
+    without = frozenset({"flask-storage"})
 
     def __init__(self, area: Path) -> None:
         self.area = area

@@ -20,6 +20,7 @@ class Local:
     name = "local"
     limits = {"save": 1.1}
     memory = 8
+    without = frozenset[str]()
 
     def __init__(self, area: Path) -> None:
         self.area = area

@@ -24,6 +24,7 @@ class S3:
 
     limits = {"save": 1.1, "read_chunks": 1.1, "copy": 1.1}
     memory = 32
+    without = frozenset[str]()
 
     def __init__(self, area: Path) -> None:
         self.area = area
