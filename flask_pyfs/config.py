@@ -24,6 +24,7 @@ __all__ = [
     "serves",
     "storage_key",
     "with_defaults",
+    "wrong_setting",
 ]
 
 DEFAULT_BACKEND = "local"
@@ -107,6 +108,16 @@ def serves(settings: Mapping[str, Any]) -> bool:
     """
     value = settings.get("FS_SERVE")
     return False if value is None else bool(_convert(_SERVE, "FS_SERVE", value, None))
+
+
+def wrong_setting(storage: str, backend: str, key: str, rule: str) -> ConfigurationError:
+    """Return the error for a setting that cannot be right.
+
+    :param key: the key without what stands before it.
+    :param rule: what it must be, as a verb and its object.
+    """
+    message = f"storage {storage!r}: {storage_key(storage, key)} or FS_{backend.upper()}_{key} {rule}"
+    return ConfigurationError(message, storage=storage)
 
 
 def backend_name(settings: Mapping[str, Any], storage: str) -> str:

@@ -6,6 +6,8 @@ from servers.mongo import mongo_from_environment, mongod, new_database
 from servers.openstack import openstack_swift
 from servers.s3 import moto_server, s3_from_environment, swift_s3
 
+import flask_pyfs as fs
+
 pytest.register_assert_rewrite("flask_pyfs.testing", "load", "underload")
 
 
@@ -24,6 +26,19 @@ def app(tmp_path):
     app = flask.Flask("tests", instance_path=str(tmp_path / "instance"))
     app.config.update(FS_ROOT=str(tmp_path / "root"), FS_SERVE=True, SECRET_KEY="secret")
     return app
+
+
+@pytest.fixture
+def configure_storage(app):
+    """Configure a storage that takes all files, by its name and its settings."""
+
+    def configure_storage(name, settings):
+        storage = fs.Storage(name, fs.ALL)
+        app.config.update({f"{name.upper()}_FS_{key}": value for key, value in settings.items()})
+        fs.init_app(app, storage)
+        return storage
+
+    return configure_storage
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from fs.base import FS
 
-from ..config import Config, storage_key
-from ..errors import ConfigurationError
+from ..config import Config, wrong_setting
 from ..options import Option
 from . import BaseBackend
 
@@ -43,16 +42,11 @@ class GridFsBackend(BaseBackend):
         self._filesystem_class = GridFS
         self.bucket: str = self.config["bucket"] or name
         if not self.config["mongo_url"].startswith(("mongodb://", "mongodb+srv://")):
-            self._refuse("MONGO_URL", "must begin with mongodb:// or mongodb+srv://")
+            raise wrong_setting(name, "gridfs", "MONGO_URL", "must begin with mongodb:// or mongodb+srv://")
         if not _KIB <= self.config["chunk_size"] <= 15 * _KIB * _KIB:
-            self._refuse("CHUNK_SIZE", "must be from 1 KiB to 15 MiB, in bytes")
+            raise wrong_setting(name, "gridfs", "CHUNK_SIZE", "must be from 1 KiB to 15 MiB, in bytes")
         if self.config["timeout"] <= 0:
-            self._refuse("TIMEOUT", "must be more than 0 seconds")
-
-    def _refuse(self, key: str, rule: str) -> None:
-        raise ConfigurationError(
-            f"storage {self.name!r}: {storage_key(self.name, key)} or FS_GRIDFS_{key} {rule}", storage=self.name
-        )
+            raise wrong_setting(name, "gridfs", "TIMEOUT", "must be more than 0 seconds")
 
     def open_fs(self) -> FS:
         return self._filesystem_class(

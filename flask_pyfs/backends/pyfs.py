@@ -7,7 +7,7 @@ from fs.base import FS
 from fs.errors import CreateFailed, ResourceNotFound
 from fs.opener.errors import OpenerError
 
-from ..config import Config, storage_key
+from ..config import Config, wrong_setting
 from ..errors import ConfigurationError
 from ..options import Option
 from . import BaseBackend
@@ -26,11 +26,8 @@ class PyFilesystemBackend(BaseBackend):
     def __init__(self, name: str, config: Config) -> None:
         super().__init__(name, config)
         if "://" not in self.config["open_url"]:
-            raise ConfigurationError(
-                f"storage {name!r}: {storage_key(name, 'OPEN_URL')} or FS_PYFS_OPEN_URL must be a PyFilesystem URL "
-                "such as 'mem://' or 'ftp://user:password@host/'",
-                storage=name,
-            )
+            rule = "must be a PyFilesystem URL such as 'mem://' or 'ftp://user:password@host/'"
+            raise wrong_setting(name, "pyfs", "OPEN_URL", rule)
 
     def open_fs(self) -> FS:
         # zip:// and tar:// replace an archive when asked to create one, so ask only where nothing can be opened

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from fs.base import FS
 
-from ..config import Config, storage_key
-from ..errors import ConfigurationError
+from ..config import Config, wrong_setting
 from ..options import Option
 from . import BaseBackend
 
@@ -52,20 +51,20 @@ class S3Backend(BaseBackend):
         self._filesystem_class = S3FS
         self.bucket: str = self.config["bucket"] or name
         if bool(self.config["access_key"]) != bool(self.config["secret_key"]):
-            self._refuse("ACCESS_KEY", "and SECRET_KEY must be set together, or neither, for boto3 to find them itself")
+            raise wrong_setting(
+                name,
+                "s3",
+                "ACCESS_KEY",
+                "and SECRET_KEY must be set together, or neither, for boto3 to find them itself",
+            )
         if not 5 * _MIB <= self.config["part_size"] <= 5 * 1024 * _MIB:
-            self._refuse("PART_SIZE", "must be from 5 MiB to 5 GiB, in bytes")
+            raise wrong_setting(name, "s3", "PART_SIZE", "must be from 5 MiB to 5 GiB, in bytes")
         if self.config["timeout"] <= 0:
-            self._refuse("TIMEOUT", "must be more than 0 seconds")
+            raise wrong_setting(name, "s3", "TIMEOUT", "must be more than 0 seconds")
         if self.config["retries"] < 0:
-            self._refuse("RETRIES", "must not be negative")
+            raise wrong_setting(name, "s3", "RETRIES", "must not be negative")
         if self.config["addressing_style"] not in (None, "auto", "path", "virtual"):
-            self._refuse("ADDRESSING_STYLE", "must be auto, path or virtual")
-
-    def _refuse(self, key: str, rule: str) -> None:
-        raise ConfigurationError(
-            f"storage {self.name!r}: {storage_key(self.name, key)} or FS_S3_{key} {rule}", storage=self.name
-        )
+            raise wrong_setting(name, "s3", "ADDRESSING_STYLE", "must be auto, path or virtual")
 
     def open_fs(self) -> FS:
         return self._filesystem_class(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from contextlib import suppress
 from itertools import islice
 from typing import Any
 
 from pymongo.cursor import Cursor
-from pymongo.errors import CursorNotFound, PyMongoError
+from pymongo.errors import CursorNotFound
 
 from .gridfsbucket import Bucket
 from .gridfsfacts import Incomplete, Revision
@@ -92,7 +91,5 @@ class ChunkBody:
 
     def close(self, left: int = 0) -> None:
         self._pieces.clear()
-        if self._cursor is not None:
-            # nobody waits for what it would bring
-            with suppress(PyMongoError):
-                self._cursor.close()
+        # the driver tells the server when it has the time: this may be the garbage collector
+        self._cursor = None

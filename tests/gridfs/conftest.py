@@ -4,7 +4,6 @@ import pymongo
 import pytest
 from servers.mongo import empty_database, new_database
 
-import flask_pyfs as fs
 from flask_pyfs.filesystems.gridfs import GridFS
 
 
@@ -56,15 +55,12 @@ def gridfs(open_gridfs):
 
 
 @pytest.fixture
-def make_storage(app, mongo, database):
+def make_storage(configure_storage, mongo, database):
     """Configure a storage in the database, with further settings."""
 
     def make_storage(name="files", **settings):
         settings = {"BACKEND": "gridfs", "MONGO_URL": mongo.url, "MONGO_DB": database, **settings}
-        storage = fs.Storage(name, fs.ALL)
-        app.config.update({f"{name.upper()}_FS_{key}": value for key, value in settings.items()})
-        fs.init_app(app, storage)
-        return storage
+        return configure_storage(name, settings)
 
     return make_storage
 

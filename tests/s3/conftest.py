@@ -1,8 +1,6 @@
 import pytest
 from buckets import bare_client, new_bucket, open_bucket
 
-import flask_pyfs as fs
-
 
 @pytest.fixture
 def s3_client(s3_endpoint):
@@ -38,7 +36,7 @@ def s3(open_s3):
 
 
 @pytest.fixture
-def make_storage(app, s3_endpoint, bucket, s3):
+def make_storage(configure_storage, s3_endpoint, bucket, s3):
     """Configure a storage in the bucket, with further settings."""
 
     def make_storage(name="files", **settings):
@@ -52,10 +50,7 @@ def make_storage(app, s3_endpoint, bucket, s3):
             "BUCKET": bucket,
             **settings,
         }
-        storage = fs.Storage(name, fs.ALL)
-        app.config.update({f"{name.upper()}_FS_{key}": value for key, value in settings.items()})
-        fs.init_app(app, storage)
-        return storage
+        return configure_storage(name, settings)
 
     return make_storage
 
