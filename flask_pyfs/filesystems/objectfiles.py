@@ -15,7 +15,7 @@ from fs.errors import FSError, RemoteConnectionError
 
 __all__ = ["Body", "ObjectReader", "PartBuffer", "Upload", "drain"]
 
-# less than this is read to its end, so that the connection can be used again, rather than cut off
+# less than this is read, rather than a connection cut off or a request sent
 _DRAIN = 64 * 1024
 
 # what is asked for at first where the reader jumps about
@@ -150,9 +150,7 @@ class _Ranges(io.RawIOBase):
         if wanted <= 0:
             return b""
         body = self._body_for(None if to_end else wanted)
-        piece = body.read(min(wanted, self._body_stop - self._position))
-        if not piece:
-            raise RemoteConnectionError(msg=f"the content ended after {self._position} of {self._size} bytes")
+        piece = self._some(body, min(wanted, self._body_stop - self._position))
         self._position = self._body_at = self._position + len(piece)
         if self._body_at == self._body_stop:
             self._drop_body()
@@ -162,7 +160,7 @@ class _Ranges(io.RawIOBase):
         if self._owner != os.getpid():
             # the connection belongs to the parent
             self._body, self._owner = None, os.getpid()
-        if self._body is not None and self._body_at != self._position:
+        if self._body is not None and not self._reach(self._body):
             self._drop_body()
             self._jumps += 1
             self._block = _BLOCK
@@ -171,6 +169,20 @@ class _Ranges(io.RawIOBase):
             self._body = self._get(self._position, None if self._body_stop == self._size else self._body_stop)
             self._body_at = self._position
         return self._body
+
+    def _reach(self, body: Body) -> bool:
+        # to read a little that nobody wants is quicker than to ask again
+        if not self._body_at <= self._position < min(self._body_stop, self._body_at + _DRAIN):
+            return False
+        while self._body_at < self._position:
+            self._body_at += len(self._some(body, self._position - self._body_at))
+        return True
+
+    def _some(self, body: Body, wanted: int) -> bytes | memoryview:
+        piece = body.read(wanted)
+        if not piece:
+            raise RemoteConnectionError(msg=f"the content ended after {self._body_at} of {self._size} bytes")
+        return piece
 
     def _stop(self, wanted: int | None) -> int:
         # after one jump all the rest may be wanted; who jumps again reads an archive, or something like it

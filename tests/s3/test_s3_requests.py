@@ -190,6 +190,14 @@ def test_seek_to_the_tail_and_read_it(storage, large, sent):
     assert sent == [GET, GET]
 
 
+def test_a_short_way_ahead_is_read(storage, large, sent):
+    with storage.open(large, "rb") as file:
+        for start in range(0, 2 * MIB, 100_000):
+            file.seek(start)
+            assert file.read(10) == LARGE[start : start + 10]
+    assert sent == [GET]
+
+
 def test_go_back_to_the_start_and_read_all(storage, large, sent):
     with storage.open(large, "rb") as file:
         assert file.read(100) == LARGE[:100]
