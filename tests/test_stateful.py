@@ -46,6 +46,21 @@ def is_at_or_below(name, directory):
     return name == directory or name.startswith(directory + "/")
 
 
+class FlatModel(Model):
+    """What a store of objects should hold: a name may be a file's and a directory's, and no directory is empty."""
+
+    @property
+    def directories(self):
+        return {directory for name in self for directory in above(name)}
+
+    @directories.setter
+    def directories(self, value):
+        """Nothing keeps them."""
+
+    def blocked(self, name):
+        return False
+
+
 class StorageMachine(RuleBasedStateMachine):
     backend = "memory"
 

@@ -4,22 +4,7 @@ import pytest
 from buckets import new_bucket
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
-from test_stateful import Model, StorageMachine, above
-
-
-class FlatModel(Model):
-    """What a bucket should hold: a name may be that of a file and of a directory, and no directory is empty."""
-
-    @property
-    def directories(self):
-        return {directory for name in self for directory in above(name)}
-
-    @directories.setter
-    def directories(self, value):
-        """Nothing keeps them."""
-
-    def blocked(self, name):
-        return False
+from test_stateful import FlatModel, StorageMachine
 
 
 @pytest.mark.parametrize("s3_endpoint", ["moto"], indirect=True)
