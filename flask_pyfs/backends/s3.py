@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, cast
 
 from fs.base import FS
@@ -59,7 +60,7 @@ class S3Backend(BaseBackend):
             )
         if not 5 * _MIB <= self.config["part_size"] <= 5 * 1024 * _MIB:
             raise wrong_setting(name, "s3", "PART_SIZE", "must be from 5 MiB to 5 GiB, in bytes")
-        if self.config["timeout"] <= 0:
+        if not 0 < self.config["timeout"] < math.inf:
             raise wrong_setting(name, "s3", "TIMEOUT", "must be more than 0 seconds")
         if self.config["retries"] < 0:
             raise wrong_setting(name, "s3", "RETRIES", "must not be negative")

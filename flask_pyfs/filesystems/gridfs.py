@@ -19,7 +19,7 @@ from .gridfsbody import ChunkBody
 from .gridfsbucket import Bucket, below, following
 from .gridfsfacts import Incomplete, Revision
 from .gridfsupload import GridFSUpload
-from .mongoclient import ClientSettings, close_client, make_client
+from .mongoclient import ClientSettings, check_url, close_client, make_client
 from .objectfiles import Body, ObjectReader
 from .objects import ObjectFS
 from .store import Facts
@@ -256,8 +256,12 @@ class GridFSOpener(Opener):
         user = ""
         if parse_result.username:
             user = f"{quote(parse_result.username, safe='')}:{quote(parse_result.password or '', safe='')}@"
-        url = f"mongodb://{user}{hosts}/{quote(database, safe='')}?{urlencode(parse_result.params)}"
-        return GridFS(url, database, bucket or "fs")
+        url = f"mongodb://{user}{hosts}/{quote(database, safe='')}?{urlencode(parse_result.params, safe=':,/')}"
+        if problem := check_url(url, database):
+            # without the URL, which may hold a password
+            raise OpenerError(f"a URL of GridFS is gridfs://host/database/bucket: {problem}")
+        timeout = {name.lower(): value for name, value in parse_result.params.items()}.get("timeoutms")
+        return GridFS(url, database, bucket or "fs", timeout=int(timeout) / 1000 if timeout else 30)
 
 
 def _limits(size: int, start: int, stop: int | None) -> tuple[int, int]:

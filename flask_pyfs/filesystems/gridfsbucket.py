@@ -35,12 +35,16 @@ _COPIED = 32 * 1024 * 1024
 # how many of these commands the server has at the same time
 _COPIES = 2
 
+# how often a newer revision is passed
+_ATTEMPTS = 100
+
 # for the indexes of a bucket that is large already
 _INDEX_SECONDS = 60 * 60
 
 _FILES_INDEX = [("filename", 1), ("uploadDate", 1)]
 _CHUNKS_INDEX = [("files_id", 1), ("n", 1)]
-_EXCLUSIVE_INDEX = [("filename", 1)]
+# another one than an index of the names alone, which may be there
+_EXCLUSIVE_INDEX = [("filename", 1), ("exclusive", 1)]
 
 _CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True)
 
@@ -180,15 +184,18 @@ class Bucket:
             self._replace_others(filename, new)
 
     def _replace_others(self, filename: str, new: ObjectId) -> None:
-        while True:
+        for _ in range(_ATTEMPTS):
             found = self.revisions(filename)
             own = next((revision for revision in found if revision.id == new), None)
-            if own is None or found[0] is own:
-                break
+            if own is None:
+                # another one came later
+                return
+            if found[0] is own:
+                self.remove_older(filename, own, [revision.id for revision in found[1:]])
+                return
             # a clock is behind, or another one writes the same name, and whoever comes last wins
             self.redate(own, found[0].date + timedelta(milliseconds=1))
-        if own is not None:
-            self.remove_older(filename, own, [revision.id for revision in found[1:]])
+        raise errors.OperationFailed(filename, msg="there is always a newer revision of '{path}'")
 
     def redate(self, revision: Revision, date: datetime) -> None:
         """Give a revision another date. One command."""
@@ -200,8 +207,11 @@ class Bucket:
 
         Two who replace each other's revision cannot both lose theirs.
         """
-        older = [{"uploadDate": {"$lt": revision.date}}, {"uploadDate": revision.date, "_id": {"$lt": revision.id}}]
-        self._remove(ids, {"filename": filename, "$or": older})
+        own, date = {"$literal": revision.id}, {"$literal": revision.date}
+        # unlike those of queries, these operators compare values of different types, as sorting does
+        older: Document = {"$lt": ["$uploadDate", date]}
+        as_old: Document = {"$and": [{"$eq": ["$uploadDate", date]}, {"$lt": ["$_id", own]}]}
+        self._remove(ids, {"filename": filename, "$expr": {"$or": [older, as_old]}})
 
     def remove(self, query: Document) -> None:
         """Delete all revisions of files. One command, and two for each 100,000 of them."""
@@ -260,7 +270,8 @@ class Bucket:
             def copy(start: int) -> None:
                 chunks.aggregate(
                     [
-                        {"$match": {"files_id": revision.id, "n": {"$gte": start, "$lt": start + step}}},
+                        # some drivers add an empty chunk
+                        {"$match": {"files_id": revision.id, "n": {"$gte": start, "$lt": min(wanted, start + step)}}},
                         # the server makes a new _id where there is none
                         {"$project": {"_id": False, "files_id": {"$literal": target}, "n": True, "data": True}},
                         {"$merge": {"into": chunks.name, "whenMatched": "fail"}},
@@ -296,25 +307,22 @@ class Bucket:
     # Indexes
 
     def prepare(self) -> None:
-        """Make the indexes that are missing, when the process first writes. One command, and two that make them."""
+        """Make the indexes that are missing, when the process first writes. One command, and some to make them."""
         if self._has_indexes:
             return
         with self.errors():
-            there = [list(index["key"].items()) for index in self._indexes()]
-            if _EXCLUSIVE_INDEX not in there or _FILES_INDEX not in there:
+            if not self._has(self.files, _EXCLUSIVE_INDEX):
                 with pymongo.timeout(_INDEX_SECONDS):
-                    self.chunks.create_index(_CHUNKS_INDEX, unique=True)
-                    self.files.create_index(_FILES_INDEX)
-                    self.files.create_index(
-                        _EXCLUSIVE_INDEX,
-                        name="filename_exclusive",
-                        unique=True,
-                        partialFilterExpression={"exclusive": True},
-                    )
+                    if not self._has(self.chunks, _CHUNKS_INDEX):
+                        self.chunks.create_index(_CHUNKS_INDEX, unique=True)
+                    if not self._has(self.files, _FILES_INDEX):
+                        self.files.create_index(_FILES_INDEX)
+                    self.files.create_index(_EXCLUSIVE_INDEX, unique=True, partialFilterExpression={"exclusive": True})
         self._has_indexes = True
 
-    def _indexes(self) -> list[Any]:
-        return list(self._primary.list_indexes())
+    def _has(self, collection: Collection[Document], keys: list[tuple[str, int]]) -> bool:
+        # under whatever name
+        return any(list(index["key"].items()) == keys for index in collection.list_indexes())
 
 
 def below(prefix: str) -> Document:

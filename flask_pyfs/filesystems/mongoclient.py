@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,17 +15,19 @@ from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
     ExecutionTimeout,
+    InvalidName,
     NetworkTimeout,
     OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
     WaitQueueTimeoutError,
 )
+from pymongo.uri_parser import parse_uri
 
 from ..errors import StoreMisconfigured
 from .store import literal
 
-__all__ = ["Client", "ClientSettings", "close_client", "make_client", "mongo_errors"]
+__all__ = ["Client", "ClientSettings", "check_url", "close_client", "make_client", "mongo_errors"]
 
 Client = MongoClient[dict[str, Any]]
 
@@ -56,19 +59,30 @@ def make_client(settings: ClientSettings) -> Client:
 
     :raises flask_pyfs.errors.StoreMisconfigured: where the connection string cannot be one.
     """
+    timeout = int(settings.timeout * 1000)
+    timeouts = dict.fromkeys(("timeoutMS", "serverSelectionTimeoutMS", "connectTimeoutMS"), timeout)
     try:
-        return MongoClient(
-            settings.url,
-            connect=False,
-            tz_aware=True,
-            timeoutMS=int(settings.timeout * 1000),
-            serverSelectionTimeoutMS=int(settings.timeout * 1000),
-            connectTimeoutMS=int(settings.timeout * 1000),
-        )
+        client: Client = MongoClient(settings.url, connect=False, tz_aware=True, **timeouts)
     except (PyMongoError, ValueError, TypeError) as error:
         problem = type(error).__name__
+    else:
+        if client.write_concern.acknowledged:
+            return client
+        client.close()
+        raise StoreMisconfigured("MONGO_URL has w=0, with which nobody knows whether a file was written")
     # without its cause, whose message may hold the password
-    raise StoreMisconfigured(f"the URL of MongoDB is not one that the driver understands ({problem})")
+    raise StoreMisconfigured(f"MONGO_URL is no connection string that the driver understands ({problem})")
+
+
+def check_url(url: str, database: str) -> str | None:
+    """Return what is wrong with a connection string or the name of a database, or None. Nothing is reached."""
+    try:
+        parse_uri(url)
+    except (PyMongoError, ValueError) as error:
+        return f"the driver does not understand it ({type(error).__name__})"
+    if re.search(r"[\s./\\\"$*<>:|?\0]", database):
+        return "the name of the database has characters that MongoDB does not take"
+    return None
 
 
 def close_client(client: Client) -> None:
@@ -103,7 +117,7 @@ class mongo_errors:  # noqa: N801
             return errors.PermissionDenied(self._path, exc=error, msg=message)
         if code in _FULL:
             return errors.InsufficientStorage(self._path, exc=error, msg=message)
-        if code in _MISCONFIGURED or isinstance(error, ConfigurationError):
+        if code in _MISCONFIGURED or isinstance(error, (ConfigurationError, InvalidName)):
             return StoreMisconfigured(message, exc=error)
         if isinstance(error, (NetworkTimeout, ServerSelectionTimeoutError, ExecutionTimeout, WaitQueueTimeoutError)):
             return errors.OperationTimeout(self._path, exc=error, msg=message)

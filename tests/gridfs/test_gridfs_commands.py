@@ -25,7 +25,8 @@ DELETE = ("delete", "files")
 DELETE_CHUNKS = ("delete", "chunks")
 AGGREGATE_CHUNKS = ("aggregate", "chunks")
 INDEXES = ("listIndexes", "files")
-MAKE_INDEXES = [("createIndexes", "chunks"), ("createIndexes", "files"), ("createIndexes", "files")]
+INDEXES_OF_CHUNKS = ("listIndexes", "chunks")
+MAKE_INDEXES = [("createIndexes", "chunks"), INDEXES, ("createIndexes", "files"), ("createIndexes", "files")]
 
 REPLACE = [UPDATE, FIND, DELETE, DELETE_CHUNKS]
 
@@ -74,7 +75,7 @@ def test_the_first_write(app, make_storage, new_database_name):
     storage = make_storage(MONGO_DB=new_database_name)
     with app.app_context(), commands() as sent:
         storage.write("a", b"content")
-        assert sent == [INDEXES, *MAKE_INDEXES, INSERT_CHUNKS, UPDATE]
+        assert sent == [INDEXES, INDEXES_OF_CHUNKS, *MAKE_INDEXES, INSERT_CHUNKS, UPDATE]
         sent.clear()
         storage.write("b", b"content")
         assert sent == [INSERT_CHUNKS, UPDATE]
