@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from itertools import islice
 from typing import BinaryIO, TypeVar, cast
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from fs import errors
 from fs.opener import Opener
@@ -256,7 +256,9 @@ class GridFSOpener(Opener):
         user = ""
         if parse_result.username:
             user = f"{quote(parse_result.username, safe='')}:{quote(parse_result.password or '', safe='')}@"
-        url = f"mongodb://{user}{hosts}/{quote(database, safe='')}?{urlencode(parse_result.params, safe=':,/')}"
+        # one parameter may be there several times
+        parameters = fs_url.partition("?")[2].partition("!")[0]
+        url = f"mongodb://{user}{hosts}/{quote(database, safe='')}?{parameters}"
         if problem := check_url(url, database):
             # without the URL, which may hold a password
             raise OpenerError(f"a URL of GridFS is gridfs://host/database/bucket: {problem}")
