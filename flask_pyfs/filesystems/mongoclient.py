@@ -60,9 +60,15 @@ def make_client(settings: ClientSettings) -> Client:
     :raises flask_pyfs.errors.StoreMisconfigured: where the connection string cannot be one.
     """
     timeout = int(settings.timeout * 1000)
-    timeouts = dict.fromkeys(("timeoutMS", "serverSelectionTimeoutMS", "connectTimeoutMS"), timeout)
     try:
-        client: Client = MongoClient(settings.url, connect=False, tz_aware=True, **timeouts)
+        client: Client = MongoClient(
+            settings.url,
+            connect=False,
+            tz_aware=True,
+            timeoutMS=timeout,
+            serverSelectionTimeoutMS=timeout,
+            connectTimeoutMS=timeout,
+        )
     except (PyMongoError, ValueError, TypeError) as error:
         problem = type(error).__name__
     else:
