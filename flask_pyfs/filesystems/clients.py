@@ -6,7 +6,10 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Generic, TypeVar
+
+from .collection import catch_up, outside_collection
 
 __all__ = ["PerProcess", "shared_client"]
 
@@ -46,6 +49,7 @@ class PerProcess(Generic[Client]):
 
     def __call__(self) -> Client:
         """Return the client of this process."""
+        catch_up()
         client = self._client
         if client is None:
             with self._lock:
@@ -53,7 +57,7 @@ class PerProcess(Generic[Client]):
                 if client is None:
                     client = self._client = self._make()
                     if self._close is not None:
-                        self._closing = weakref.finalize(self, self._close, client)
+                        self._closing = weakref.finalize(self, outside_collection, partial(self._close, client))
         return client
 
 

@@ -9,9 +9,12 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol
 
 from fs.errors import FSError, RemoteConnectionError
+
+from .collection import outside_collection
 
 __all__ = ["Body", "ObjectReader", "PartBuffer", "Upload", "drain"]
 
@@ -195,7 +198,7 @@ class _Ranges(io.RawIOBase):
         body, self._body = self._body, None
         if body is None or self._owner != os.getpid():
             return
-        body.close(self._body_stop - self._body_at)
+        outside_collection(partial(body.close, self._body_stop - self._body_at))
 
     def _require_open(self) -> None:
         if self.closed:
@@ -287,6 +290,9 @@ class PartBuffer(io.BufferedIOBase):
 
     def abort(self) -> None:
         """Forget what was sent."""
+        outside_collection(self._abort)
+
+    def _abort(self) -> None:
         # a part that arrived later would be kept
         self._stop()
         self._upload.abort()

@@ -10,6 +10,9 @@ class _Listener(monitoring.CommandListener):
         self.collecting = []
 
     def started(self, event):
+        # a client that was closed belongs to another test
+        if event.command_name == "endSessions":
+            return
         for sent in self.collecting:
             sent.append((event.command_name, collection_of(event.command, event.command_name)))
 

@@ -1,0 +1,118 @@
+"""What a file or a client leaves to be done when the garbage collector finds it."""
+
+import gc
+import os
+import subprocess
+import sys
+
+import pytest
+
+from flask_pyfs.filesystems.clients import PerProcess
+from flask_pyfs.filesystems.collection import catch_up, outside_collection
+
+
+class Found:
+    """Calls a function when it goes; ``circle`` leaves it to the garbage collector."""
+
+    def __init__(self, function, *, circle):
+        self._function = function
+        self._circle = self if circle else None
+
+    def __del__(self):
+        outside_collection(self._function)
+
+
+@pytest.fixture(autouse=True)
+def nothing_before():
+    gc.collect()
+    catch_up()
+
+
+def test_at_once_outside_a_collection():
+    called = []
+    outside_collection(lambda: called.append(1))
+    found = Found(lambda: called.append(2), circle=False)
+    del found
+    assert called == [1, 2]
+
+
+def test_later_in_a_collection():
+    called = []
+    Found(lambda: called.append(1), circle=True)
+    gc.collect()
+    assert called == []
+    catch_up()
+    catch_up()
+    assert called == [1]
+
+
+def test_a_client_that_is_used_catches_up():
+    called = []
+    clients = PerProcess(object)
+    Found(lambda: called.append(clients()), circle=True)
+    gc.collect()
+    client = clients()
+    assert called == [client]
+
+
+def test_a_client_is_closed_outside_a_collection():
+    closed = []
+
+    class Client:
+        pass
+
+    clients = PerProcess(Client, lambda client: closed.append(type(client)))
+    clients.circle = clients
+    clients()
+    del clients
+    gc.collect()
+    assert closed == []
+    catch_up()
+    assert closed == [Client]
+
+
+def test_many_do_not_wait_for_each_other():
+    called = []
+    clients = PerProcess(object)
+    for number in range(5000):
+        Found(lambda number=number: called.append((number, clients())), circle=True)
+    gc.collect()
+    clients()
+    assert len(called) == 5000
+
+
+def test_an_error_is_logged_and_stops_nothing(caplog):
+    called = []
+    with_error = Found(lambda: 1 / 0, circle=True)
+    following = Found(lambda: called.append(1), circle=True)
+    with_error.following = following
+    del with_error, following
+    gc.collect()
+    catch_up()
+    assert called == [1]
+    assert [record.exc_info[0] for record in caplog.records] == [ZeroDivisionError]
+
+
+AT_THE_END = """
+import gc, os
+from flask_pyfs.filesystems.collection import catch_up, outside_collection
+
+class Found:
+    def __init__(self):
+        self.circle = self
+
+    def __del__(self):
+        outside_collection(lambda: print("called in", "the child" if os.getpid() != parent else "the parent"))
+
+parent = os.getpid()
+Found()
+gc.collect()
+{fork}
+"""
+
+
+@pytest.mark.parametrize("fork", ["", "if os.fork() == 0: catch_up()\nelse: os.wait()"])
+def test_at_the_end_of_the_process_that_found_it(fork):
+    program = AT_THE_END.format(fork=fork)
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, timeout=60, text=True)
+    assert ended.stdout == f"called in the parent{os.linesep}"
