@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timezone
 from typing import Any
 
+import pymongo
 from bson import Int64, ObjectId
 from fs import errors
 
@@ -17,6 +20,9 @@ from .objectfiles import Upload
 __all__ = ["GridFSUpload"]
 
 log = logging.getLogger(__name__)
+
+# how long a server that has not answered in time is waited for once more
+_ABORT_SECONDS = 0.5
 
 
 class GridFSUpload(Upload):
@@ -44,6 +50,7 @@ class GridFSUpload(Upload):
         self._digest = hashlib.md5(usedforsecurity=False)
         self._sent = False
         self._published = False
+        self._late = False
 
     def put(self, content: bytearray) -> None:
         """Store all content. Two commands, and four more where it replaces a file."""
@@ -70,14 +77,15 @@ class GridFSUpload(Upload):
     def send_part(self, number: int, content: bytearray) -> None:
         """Store chunks. One command."""
         first, size = (number - 1) * self._chunks_of_part, self._chunk_size
-        view = memoryview(content)
-        chunks: list[dict[str, Any]] = [
-            {"_id": ObjectId(), "files_id": self._id, "n": first + n, "data": bytes(view[start : start + size])}
-            for n, start in enumerate(range(0, len(content), size))
-        ]
+        # the driver keeps the tracebacks of its failures, and with them what is held here
+        with memoryview(content) as view:
+            chunks: list[dict[str, Any]] = [
+                {"_id": ObjectId(), "files_id": self._id, "n": first + n, "data": bytes(view[start : start + size])}
+                for n, start in enumerate(range(0, len(content), size))
+            ]
         if chunks:
             self._sent = True
-            with self._bucket.errors(self._filename):
+            with self._watch(), self._bucket.errors(self._filename):
                 self._bucket.chunks.insert_many(chunks)
 
     def complete(self) -> None:
@@ -98,7 +106,8 @@ class GridFSUpload(Upload):
         self._bucket.prepare()
         self._sent = True
         try:
-            self._bucket.copy_chunks(revision, self._id)
+            with self._watch():
+                self._bucket.copy_chunks(revision, self._id)
             document = {key: value for key, value in revision.document.items() if key != "exclusive"}
             self._publish({**document, "_id": self._id, "filename": self._filename})
         except BaseException:
@@ -111,24 +120,37 @@ class GridFSUpload(Upload):
         now = now.replace(microsecond=now.microsecond // 1000 * 1000)
         self._published = True
         try:
-            self._bucket.publish({**document, "uploadDate": now}, overwrite=self._overwrite)
+            with self._watch():
+                self._bucket.publish({**document, "uploadDate": now}, overwrite=self._overwrite)
         except errors.FileExists:
             self._published = False
             raise
 
+    @contextmanager
+    def _watch(self) -> Iterator[None]:
+        try:
+            yield
+        except errors.OperationTimeout:
+            self._late = True
+            raise
+
     def abort(self) -> None:
         """Forget what was sent. One command, where something was."""
-        sent, self._sent = self._sent, False
-        published, self._published = self._published, False
         try:
-            if published:
-                # whether it succeeded is not known: a document that comes late would be one without chunks
-                with self._bucket.errors(self._filename):
-                    self._bucket.files.delete_one({"_id": self._id})
-            elif sent:
-                self._bucket.remove_chunks(self._id)
+            with pymongo.timeout(_ABORT_SECONDS) if self._late else nullcontext():
+                self._abort()
         except errors.FSError as error:
             self._warn(error)
+
+    def _abort(self) -> None:
+        sent, self._sent = self._sent, False
+        published, self._published = self._published, False
+        if published:
+            # whether it succeeded is not known: a document that comes late would be one without chunks
+            with self._bucket.errors(self._filename):
+                self._bucket.files.delete_one({"_id": self._id})
+        elif sent:
+            self._bucket.remove_chunks(self._id)
 
     def _warn(self, error: errors.FSError) -> None:
         log.warning(

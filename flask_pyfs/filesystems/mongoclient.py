@@ -68,6 +68,8 @@ def make_client(settings: ClientSettings) -> Client:
             timeoutMS=timeout,
             serverSelectionTimeoutMS=timeout,
             connectTimeoutMS=timeout,
+            # one that streams would leave a server out for ten seconds after it refused a password
+            serverMonitoringMode="poll",
         )
     except (PyMongoError, ValueError, TypeError) as error:
         problem = type(error).__name__
@@ -119,6 +121,9 @@ class mongo_errors:  # noqa: N801
     def _translated(self, error: Exception) -> errors.FSError:
         message = literal(f"bucket {self._bucket!r}: {error}")
         code = error.code if isinstance(error, OperationFailure) else None
+        if isinstance(error, ServerSelectionTimeoutError) and (told := re.search(r"'code': (\d+)", str(error))):
+            # a server that refused to let the client in is not selected again, and says why in words alone
+            code = int(told[1])
         if code in _REFUSED:
             return errors.PermissionDenied(self._path, exc=error, msg=message)
         if code in _FULL:

@@ -3,15 +3,15 @@
 import io
 import logging
 import socket
-import time
 from datetime import datetime, timezone
 
 import pytest
 from buckets import bare_client, new_bucket
+from failures import Breaking, all_fail, chunks, lines, sample, write_pieces
 from servers.faults import FaultProxy
 
 import flask_pyfs as fs
-from flask_pyfs.errors import BackendError, ConfigurationError, FileExists, FileNotFound, FSError, PermissionDenied
+from flask_pyfs.errors import BackendError, ConfigurationError, FileExists, FileNotFound, PermissionDenied
 
 MIB = 1024 * 1024
 PART = 5 * MIB
@@ -59,12 +59,6 @@ def left(s3_client, bucket):
     return left
 
 
-def sample(length, soak):
-    """Some positions of a length, its ends among them; all of them at full size."""
-    step = 1 if soak else max(1, length // 12)
-    return sorted({*range(0, length, step), length - 2, length - 1})
-
-
 # Uploads
 
 
@@ -101,7 +95,7 @@ def test_a_large_upload_that_is_cut_leaves_no_parts(frail, proxy, left, soak):
         for write in (
             lambda: frail.write("new", io.BytesIO(LARGE)),
             lambda: frail.save(io.BytesIO(LARGE), "new.bin"),
-            lambda: written(frail, "new"),
+            lambda: write_pieces(frail, "new", LARGE),
         ):
             proxy.cut_sent(after=position)
             with pytest.raises(BackendError):
@@ -110,21 +104,9 @@ def test_a_large_upload_that_is_cut_leaves_no_parts(frail, proxy, left, soak):
             assert left() == ([], []), position
 
 
-def written(storage, name):
-    with storage.open(name, "wb") as file:
-        for start in range(0, len(LARGE), MIB):
-            file.write(LARGE[start : start + MIB])
-
-
 def test_a_large_upload_whose_source_breaks_leaves_no_parts(frail, left):
-    class Breaking(io.BytesIO):
-        def read(self, size=-1):
-            if self.tell() > 2 * PART:
-                raise RuntimeError("the source broke")
-            return super().read(size)
-
     with pytest.raises(RuntimeError):
-        frail.write("new", Breaking(LARGE))
+        frail.write("new", Breaking(LARGE, 2 * PART))
     assert left() == ([], [])
 
 
@@ -177,15 +159,6 @@ def test_a_connection_that_is_cut_in_a_download_is_an_error(make_frail, proxy, s
                 proxy.restore()
 
 
-def chunks(storage, name):
-    return b"".join(storage.read_chunks(name, 100))
-
-
-def lines(storage, name):
-    with storage.open(name) as file:
-        return file.readlines()
-
-
 def test_a_large_download_that_is_cut_is_an_error(frail, proxy):
     frail.write("large", io.BytesIO(LARGE))
     for position in (0, 1000, MIB, 10 * MIB, len(LARGE)):
@@ -216,42 +189,6 @@ def test_a_served_file_that_is_cut_is_not_complete(app, frail, proxy):
 
 
 # Servers that refuse or are silent
-
-
-def operations(storage):
-    return {
-        "exists": lambda: storage.exists("taken"),
-        "contains": lambda: "taken" in storage,
-        "metadata": lambda: storage.metadata("taken"),
-        "read": lambda: storage.read("taken"),
-        "read_chunks": lambda: list(storage.read_chunks("taken")),
-        "open": lambda: storage.open("taken"),
-        "write": lambda: storage.write("taken", b"new"),
-        "overwrite": lambda: storage.write("taken", b"new", overwrite=True),
-        "save": lambda: storage.save(io.BytesIO(b"new"), "taken"),
-        "open to write": lambda: storage.open("taken", "w").close(),
-        "delete": lambda: storage.delete("taken"),
-        "copy": lambda: storage.copy("taken", "other"),
-        "move": lambda: storage.move("taken", "other"),
-        "list_files": lambda: list(storage.list_files()),
-        "resolve_conflict": lambda: storage.resolve_conflict("", "taken"),
-        "handle": lambda: storage.fs.exists("taken") if storage.config["prefix"] else storage.backend.exists("taken"),
-    }
-
-
-def all_fail(storage, kind, *said, seconds=10):
-    for name, operation in operations(storage).items():
-        start = time.monotonic()
-        with pytest.raises(kind) as raised:
-            operation()
-        assert time.monotonic() - start < seconds, name
-        message = str(raised.value)
-        assert isinstance(raised.value, FSError)
-        assert raised.value.__cause__ is not None, name
-        assert "'files'" in message, (name, message)
-        for text in said:
-            assert text in message, (name, message)
-        assert storage.config["secret_key"] not in message
 
 
 @pytest.fixture

@@ -29,8 +29,12 @@ class Mongo:
     process: Process | None = None
 
 
-def mongod(directory: Path, *, replica: bool = False, options: Sequence[str] = ()) -> AbstractContextManager[Mongo]:
+def mongod(
+    directory: Path, *, port: int | None = None, replica: bool = False, options: Sequence[str] = ()
+) -> AbstractContextManager[Mongo]:
     """Run a server with its data and its log in ``directory``; with ``replica``, as the primary of a replica set."""
+    if port is not None:
+        return _mongod(directory, port, replica, options)
     return on_free_ports(1, lambda ports: _mongod(directory, ports[0], replica, options))
 
 
