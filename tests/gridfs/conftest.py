@@ -1,7 +1,11 @@
+from collections import Counter
 from contextlib import closing
 
+import gridfs as driver
 import pymongo
 import pytest
+from bson import Binary
+from drivers import FOREIGN, put_by_gridfs
 from servers.mongo import empty_database, new_database
 
 from flask_pyfs.filesystems.gridfs import GridFS
@@ -71,3 +75,52 @@ def storage(app, make_storage):
     storage = make_storage()
     with app.app_context():
         yield storage
+
+
+@pytest.fixture
+def with_options(make_storage, mongo):
+    """Configure a storage whose URL has further options."""
+
+    def with_options(options, **settings):
+        url = f"{mongo.url}{'&' if '?' in mongo.url else '?'}{options}"
+        return make_storage(MONGO_URL=url, **settings)
+
+    return with_options
+
+
+@pytest.fixture
+def plain(bare):
+    """The bucket as the driver's older class has it."""
+    return driver.GridFS(bare, "files")
+
+
+@pytest.fixture
+def foreign(bare):
+    """Files that the driver put into the bucket, and no marker of a directory."""
+    for name, content in FOREIGN.items():
+        put_by_gridfs(bare, name, content)
+    return FOREIGN
+
+
+@pytest.fixture
+def names(bare):
+    """How many documents each name has."""
+
+    def names():
+        return Counter(document.get("filename") for document in bare["files.files"].find())
+
+    return names
+
+
+@pytest.fixture
+def no_orphans(bare):
+    """The test leaves no chunks without their file, and no file without its chunks."""
+    yield
+    expected = {
+        (repr(document["_id"]), number)
+        for document in bare["files.files"].find({"length": {"$gt": 0}})
+        for number in range(-(-int(document["length"]) // int(document["chunkSize"])))
+    }
+    # some drivers write an empty one that is not needed
+    chunks = bare["files.chunks"].find({"data": {"$ne": Binary(b"")}}, {"data": False})
+    assert sorted((repr(chunk["files_id"]), chunk["n"]) for chunk in chunks) == sorted(expected)
