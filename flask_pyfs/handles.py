@@ -41,6 +41,12 @@ class Source:
             with suppress(Exception):
                 self._file.seek(self._start)  # type: ignore[attr-defined]
 
+    def seek(self, offset: int, whence: int = 0) -> Any:
+        return self._file.seek(offset, whence)  # type: ignore[attr-defined]
+
+    def tell(self) -> Any:
+        return self._file.tell()  # type: ignore[attr-defined]
+
     def read(self, size: int = -1) -> Any:
         try:
             piece = self._file.read(size)
@@ -59,14 +65,30 @@ def _position(file: Any) -> int | None:
     return None
 
 
-class _View:
+class _View(io.RawIOBase):
     def __init__(self, view: memoryview) -> None:
+        super().__init__()
         self._view = view
+        self._position = 0
 
-    def read(self, size: int = -1) -> bytes:
-        end = len(self._view) if size < 0 else size
-        piece, self._view = bytes(self._view[:end]), self._view[end:]
-        return piece
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self._view[self._position :][: len(buffer)]
+        buffer[: len(piece)] = piece
+        self._position += len(piece)
+        return len(piece)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._position = max(0, offset + (0, self._position, len(self._view))[whence])
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
 
 
 class StorageFile(Discardable, WrappedFile):
@@ -86,6 +108,8 @@ class StorageFile(Discardable, WrappedFile):
 
     def discard(self) -> None:
         """Close the file; one that was written is forgotten."""
+        if self.closed:
+            return
         try:
             self._call(getattr(self._file, "discard", self._file.close))
         finally:

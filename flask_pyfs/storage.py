@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Container, Iterator
+from datetime import timedelta
 from typing import IO, Any
 
 from flask import Flask, Response, abort
@@ -136,12 +137,19 @@ class Storage:
         state = self._state
         return urls.base_url(state.app, self.name, state.config["url"])
 
-    def url(self, filename: str, external: bool = False) -> str:
+    def url(self, filename: str, external: bool = False, *, expires: float | timedelta | None = None) -> str:
         """Return the URL of a file. The store is not asked whether there is one.
 
         :param external: make it absolute; outside a request, without ``SERVER_NAME``, it is the path alone.
+        :param expires: let the store sign it, so that whoever has it may read the file for that long, in seconds, and
+            for three quarters of it at least: calls shortly after each other return the same URL, which can be cached.
+        :raises OperationNotSupported: with ``expires``, where the store signs no URLs.
+        :raises ValueError: for a time that is not positive.
         """
         state, name = self._state, names.normalize(filename)
+        if expires is not None:
+            signed: str = self.backend.signed_url(name, urls.expiry(expires))
+            return signed
         if state.config["url"]:
             # whoever serves the store itself sees the PREFIX as a directory
             name = names.join(state.config["prefix"], name)

@@ -3,7 +3,7 @@ import socket
 import flask
 import pytest
 from servers.mongo import mongo_from_environment, mongod, new_database
-from servers.openstack import openstack_swift
+from servers.openstack import openstack_swift, swift_from_environment
 from servers.s3 import moto_server, s3_from_environment, swift_s3
 
 import flask_pyfs as fs
@@ -54,6 +54,12 @@ def swift_server(tmp_path_factory):
     """OpenStack Swift, shared by all tests."""
     with openstack_swift(tmp_path_factory.mktemp("swift")) as swift:
         yield swift
+
+
+@pytest.fixture(scope="session")
+def swift_place(request):
+    """Where Swift is: the one that the environment names, or that of the tests."""
+    return swift_from_environment() or request.getfixturevalue("swift_server").place
 
 
 @pytest.fixture(scope="session")

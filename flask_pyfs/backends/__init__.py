@@ -89,6 +89,14 @@ class BaseBackend:
                 return cast(FS, whole.opendir(self.prefix))
             return cast(FS, whole.makedirs(self.prefix))
 
+    def signed_url(self, filename: str, expires: int) -> str:
+        """Return a URL with which anybody may read a file for a while.
+
+        :param expires: when it expires, in seconds since 1970.
+        :raises OperationNotSupported: where the store signs no URLs.
+        """
+        raise OperationNotSupported(f"{type(self).__name__} signs no URLs", path=filename, storage=self.name)
+
     def exists(self, filename: str) -> bool:
         """Whether there is a file of that name; False for a directory."""
         with self._translated(filename):

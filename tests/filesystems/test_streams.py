@@ -3,6 +3,7 @@
 import gc
 import io
 import os
+from contextlib import nullcontext
 
 import fs.errors
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import flask_pyfs
 from flask_pyfs.filesystems.local import LocalFS
 from flask_pyfs.filesystems.streams import PendingFile, PendingText
+from flask_pyfs.handles import StorageFile
 
 
 class Record:
@@ -142,6 +144,14 @@ def test_a_close_that_fails_discards():
     with pytest.raises(OSError, match="space"):
         file.close()
     assert record.calls == ["discard"]
+
+
+def test_a_close_that_fails_inside_with_keeps_its_error():
+    record = Record(fs.errors.FileExists("a"))
+    file = StorageFile(record.open(), nullcontext)
+    with pytest.raises(fs.errors.FileExists), file:
+        file.close()
+    assert record.calls == ["publish", "discard"]
 
 
 def test_text_that_cannot_be_written_at_the_end():

@@ -15,6 +15,7 @@ from servers.process import HOST, Process, ServerError, on_free_ports, started
 
 STORAGE_SERVERS = ("account", "container", "object")
 DEVICE = "device"
+ENVIRONMENT = "FLASK_PYFS_SWIFT_"
 USER, KEY, REGION = "test:tester", "testing", "us-east-1"
 
 START_SERVER = "import sys; from swift.{module}.server import main; sys.exit(main())"
@@ -110,6 +111,26 @@ class Swift:
     @property
     def auth_url(self) -> str:
         return f"http://{HOST}:{self.port}/auth/v1.0"
+
+    @property
+    def place(self) -> SwiftPlace:
+        return SwiftPlace(self.auth_url, self.user, self.key)
+
+
+@dataclass(frozen=True)
+class SwiftPlace:
+    """Where a Swift with authentication of version 1 is, and who may use it."""
+
+    auth_url: str
+    user: str
+    key: str
+
+
+def swift_from_environment(environ: Mapping[str, str] = os.environ) -> SwiftPlace | None:
+    """The server that ``FLASK_PYFS_SWIFT_AUTHURL`` names, with ``…_USER`` and ``…_KEY``."""
+    if not environ.get(f"{ENVIRONMENT}AUTHURL"):
+        return None
+    return SwiftPlace(*(environ[ENVIRONMENT + name] for name in ("AUTHURL", "USER", "KEY")))
 
 
 def openstack_swift(directory: Path) -> AbstractContextManager[Swift]:

@@ -1,0 +1,255 @@
+"""A new object in a container: put whole, streamed, or made of segments."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from fs import errors
+
+from .objectfiles import Upload
+from .store import CHUNK_SIZE, Readable
+from .swiftcontainer import Container, md5
+
+__all__ = ["SEGMENT_NAME", "StreamedBody", "SwiftUpload", "rest_of"]
+
+log = logging.getLogger(__name__)
+
+# the segments of an upload: the object's key, what tells the upload from others, when it began, the number
+SEGMENT_NAME = r"(?P<upload>(?P<key>.+)/flask-pyfs/(?P<begun>\d+)-[0-9a-f]+)/\d{8}"
+
+# how many segments a manifest has at most; of more, manifests are made
+_IN_MANIFEST = 1000
+
+# how long a server that has not answered in time is waited for once more
+_ABORT_SECONDS = 1.0
+
+
+class StreamedBody:
+    """So many bytes of a file, which are read while they are sent; once more where they are sent again.
+
+    :param file: the file, which can be set back.
+    :param start: where in the file they begin.
+    :param size: how many they are.
+    :param last: whether the file must end with them.
+    :ivar error: what the file raised.
+    """
+
+    def __init__(self, file: Any, start: int, size: int, *, last: bool) -> None:
+        self._file = file
+        self._start = start
+        self._size = size
+        self._last = last
+        self._digest = hashlib.md5(usedforsecurity=False)
+        self.error: BaseException | None = None
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._digest = hashlib.md5(usedforsecurity=False)
+        try:
+            self._file.seek(self._start)
+            yield from self._pieces()
+        except Exception as error:
+            self.error = error
+            raise
+
+    def _pieces(self) -> Iterator[bytes]:
+        left = self._size
+        while left:
+            piece = self._file.read(min(CHUNK_SIZE, left))
+            if not piece:
+                raise errors.OperationFailed(msg=f"the source ended {left} bytes before its end")
+            left -= len(piece)
+            if not left and self._last and self._file.read(1):
+                raise errors.OperationFailed(msg="the source grew while it was sent")
+            self._digest.update(piece)
+            yield piece
+
+    def md5(self) -> str:
+        """Return the MD5 of what was sent."""
+        return self._digest.hexdigest()
+
+
+def rest_of(file: Readable, read: int) -> tuple[int, int] | None:
+    """Return where in a binary file that can be set back its content began, and how many bytes it has from there on.
+
+    :param read: how many bytes of it have been read.
+    :returns: None for another file.
+    """
+    source: Any = file
+    try:
+        position = source.tell()
+        end = source.seek(0, os.SEEK_END)
+        end = source.tell() if end is None else end
+        source.seek(position)
+    except Exception:
+        return None
+    start = position - read
+    return (start, end - start) if start >= 0 and end >= position else None
+
+
+class SwiftUpload(Upload):
+    """A new object.
+
+    :param container: where it goes.
+    :param segments: where its segments go.
+    :param key: its key.
+    :param overwrite: replace an object of that key.
+    :param headers: its media type.
+    """
+
+    def __init__(
+        self, container: Container, segments: Container, key: str, *, overwrite: bool, headers: dict[str, str]
+    ) -> None:
+        self._container = container
+        self._segments = segments
+        self._key = key
+        self._overwrite = overwrite
+        self._headers = headers
+        self._prefix = f"{key}/flask-pyfs/{int(time.time())}-{secrets.token_hex(8)}/"
+        self._parts: dict[int, dict[str, Any]] = {}
+        self._sent: list[str] = []
+        self._late = False
+
+    def put(self, content: bytearray) -> None:
+        """Store all content. One request, and one more where objects of the container may have segments."""
+        tag = md5(content)
+        self._publish(content or b"", lambda: tag, {"ETag": tag})
+
+    def stream(self, body: StreamedBody) -> None:
+        """Store all content. One request, and one more where objects of the container may have segments."""
+        self._container.prepare()
+        self._publish(body, body.md5, {})
+
+    def _publish(self, body: Any, digest: Any, headers: dict[str, str], query: str = "") -> None:
+        old = segments_of(self._container, self._segments, self._key) if self._overwrite else []
+        headers = {**self._headers, **headers}
+        self._container.put(self._key, body, digest, overwrite=self._overwrite, headers=headers, query=query)
+        # the new one is complete, and nobody begins to read the old one
+        self._segments.delete(old)
+
+    def begin(self) -> None:
+        """Find out whether the name is taken before much is sent. One request without ``overwrite``, else none."""
+        if not self._overwrite and self._container.is_taken(self._key):
+            raise errors.FileExists(self._key)
+
+    def send_part(self, number: int, content: bytearray) -> None:
+        """Store a segment. One request."""
+        tag = md5(content)
+        self._send(number, content, len(content), lambda: tag, {"ETag": tag})
+
+    def stream_part(self, number: int, body: StreamedBody) -> None:
+        """Store a segment. One request."""
+        self._segments.prepare()
+        self._send(number, body, len(body), body.md5, {})
+
+    def _send(self, number: int, body: Any, size: int, digest: Any, headers: dict[str, str]) -> None:
+        self._put_segment(f"{self._prefix}{number:08d}", body, digest, headers)
+        self._note(number, size, digest())
+
+    def _put_segment(self, key: str, body: Any, digest: Any, headers: dict[str, str], query: str = "") -> None:
+        self._sent.append(key)
+        try:
+            self._segments.put(key, body, digest, overwrite=True, headers=headers, query=query)
+        except errors.OperationTimeout:
+            self._late = True
+            raise
+
+    def copy_part(self, number: int, container: Container, key: str, size: int, tag: str) -> None:
+        """Make a segment of another object. One request."""
+        target = f"{self._prefix}{number:08d}"
+        self._sent.append(target)
+        container.copy(key, self._segments, target)
+        self._note(number, size, tag)
+
+    def _note(self, number: int, size: int, tag: str) -> None:
+        path = self._segments.path(f"{self._prefix}{number:08d}")
+        self._parts[number] = {"path": path, "size_bytes": size, "etag": tag}
+
+    def complete(self) -> None:
+        """Make the object of its segments. One request, and one for each thousand of them where they are more."""
+        parts = [part for _, part in sorted(self._parts.items()) if part["size_bytes"]]
+        level = 0
+        while len(parts) > _IN_MANIFEST:
+            level += 1
+            parts = [
+                self._manifest_of(parts[start : start + _IN_MANIFEST], f"{self._prefix}{90 + level}{start:06d}")
+                for start in range(0, len(parts), _IN_MANIFEST)
+            ]
+        body, tag = _manifest(parts)
+        try:
+            self._publish(body, lambda: tag, {}, "multipart-manifest=put")
+        except (errors.RemoteConnectionError, errors.OperationTimeout):
+            # the object may be there, or still come, and needs its segments
+            self._warn("may be unfinished, so its segments stay")
+            self._sent = []
+            raise
+        self._sent = []
+
+    def _manifest_of(self, parts: list[dict[str, Any]], key: str) -> dict[str, Any]:
+        body, tag = _manifest(parts)
+        self._put_segment(key, body, lambda: tag, {}, "multipart-manifest=put")
+        return {"path": self._segments.path(key), "size_bytes": sum(part["size_bytes"] for part in parts), "etag": tag}
+
+    def abort(self) -> None:
+        """Forget what was sent. One request for each thousand segments."""
+        sent, self._sent = self._sent, []
+        try:
+            self._segments.delete(sent, _ABORT_SECONDS if self._late else None)
+        except errors.FSError as error:
+            self._warn(f"is unfinished, and its segments could not be deleted: {error}")
+
+    def _warn(self, problem: str) -> None:
+        log.warning(
+            "container %r: %r %s. They are %s… in %r",
+            self._container.name,
+            self._key,
+            problem,
+            self._prefix,
+            self._segments.name,
+        )
+
+
+def _manifest(parts: list[dict[str, Any]]) -> tuple[bytes, str]:
+    return json.dumps(parts).encode(), md5("".join(part["etag"] for part in parts).encode())
+
+
+def segments_of(container: Container, segments: Container, key: str) -> list[str]:
+    """Return the keys of the segments of an object, those of manifests in them too.
+
+    No request where there are no segments, one for an object without them, else one more for each manifest.
+    """
+    if not segments.exists():
+        return []
+    try:
+        head = container.head(key).headers
+    except errors.ResourceNotFound:
+        return []
+    if head.get("X-Static-Large-Object", "").lower() != "true":
+        return []
+    above = segments.path("")
+    names = [part["name"] for part in manifest(container, key, all_levels=True)]
+    # those of other tools may be anywhere, and belong to other objects too
+    return [name[len(above) :] for name in names if name.startswith(above)]
+
+
+def manifest(container: Container, key: str, *, all_levels: bool) -> Iterator[dict[str, Any]]:
+    """Iterate over what the manifest of an object says of its segments. One request for each manifest.
+
+    :param all_levels: the manifests of segments too, after their segments.
+    """
+    response = container.finish("GET", key, query="multipart-manifest=get")
+    for part in response.json():
+        if part.get("sub_slo"):
+            name, _, below = part["name"][1:].partition("/")
+            yield from manifest(container.beside(name), below, all_levels=all_levels)
+        if all_levels or not part.get("sub_slo"):
+            yield part

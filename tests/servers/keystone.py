@@ -1,0 +1,260 @@
+"""A token service that speaks what python-swiftclient needs of OpenStack's Keystone, before a Swift with tempauth."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from http.client import HTTPConnection, HTTPException
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+from servers.openstack import Swift
+from servers.process import HOST
+
+REGIONS = ("RegionOne", "RegionTwo")
+INTERFACES = ("public", "internal", "admin")
+SWIFT_SECONDS = 60
+
+JSON = dict[str, Any]
+Endpoints = Mapping[tuple[str, str], str]
+
+
+@dataclass(frozen=True)
+class Entity:
+    """What a request names by its id alone, or by its name and, where it has one, the domain of that name."""
+
+    id: str
+    name: str
+    domain: Entity | None = None
+
+    def is_meant(self, given: JSON) -> bool:
+        if "id" in given:
+            return bool(given["id"] == self.id)
+        return bool(given["name"] == self.name) and (self.domain is None or self.domain.is_meant(given["domain"]))
+
+    def facts(self) -> JSON:
+        domain = {"domain": self.domain.facts()} if self.domain else {}
+        return {"id": self.id, "name": self.name, **domain}
+
+
+# two domains: who takes the one for the other is refused; clients take the id "default" where they are told none
+USER = Entity("5f0ae3b1", "keeper", Entity("default", "Default"))
+PROJECT = Entity("91c7d2e4", "archive", Entity("d3a06b58", "Projects"))
+CREDENTIAL = Entity("7be41f90", "robot")
+
+
+@dataclass
+class Keystone:
+    """A running token service, what it accepts, and how many tokens it gave."""
+
+    port: int
+    user: Entity = USER
+    password: str = "right password"
+    project: Entity = PROJECT
+    credential: Entity = CREDENTIAL
+    credential_secret: str = "right secret"
+    tokens: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def v2_url(self) -> str:
+        return f"{self.url}/v2.0"
+
+    @property
+    def v3_url(self) -> str:
+        return f"{self.url}/v3"
+
+
+@contextmanager
+def keystone(swift: Swift, endpoints: Endpoints | None = None) -> Iterator[Keystone]:
+    """Give tokens for ``swift``.
+
+    ``endpoints`` has the URL of each region and interface that the catalog is to list, as in
+    ``{("RegionOne", "public"): url}``. Without it all of ``REGIONS`` and ``INTERFACES`` are listed, with the URL of
+    ``storage_url(swift)``.
+    """
+    if endpoints is None:
+        endpoints = dict.fromkeys(all_endpoints(), storage_url(swift))
+    owner = os.getpid()
+    with _Server((HOST, 0), _Handler) as server:
+        server.service = _Service(swift, endpoints, Keystone(server.server_port))
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        try:
+            yield server.service.keystone
+        finally:
+            if os.getpid() == owner:  # a forked child has no such thread, and would wait for its end for good
+                server.shutdown()
+                thread.join()
+
+
+def all_endpoints() -> list[tuple[str, str]]:
+    """Each region with each interface."""
+    return [(region, interface) for region in REGIONS for interface in INTERFACES]
+
+
+def storage_url(swift: Swift) -> str:
+    """The URL of the account in Swift."""
+    return _tempauth(swift)["X-Storage-Url"]
+
+
+def _tempauth(swift: Swift) -> Mapping[str, str]:
+    url = urlsplit(swift.auth_url)
+    with closing(HTTPConnection(url.netloc, timeout=SWIFT_SECONDS)) as connection:
+        connection.request("GET", url.path, headers={"X-Auth-User": swift.user, "X-Auth-Key": swift.key})
+        response = connection.getresponse()
+        response.read()
+    if response.status != 200:
+        raise OSError(f"{swift.auth_url} answered {response.status}")
+    return dict(response.headers)
+
+
+class _RefusedError(Exception):
+    """The request is well formed, but not one to give a token for."""
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    body: JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class _Service:
+    def __init__(self, swift: Swift, endpoints: Endpoints, keystone: Keystone) -> None:
+        self.keystone = keystone
+        self._swift = swift
+        self._endpoints = endpoints
+        self._counting = threading.Lock()
+
+    def answer(self, path: str, body: bytes) -> _Answer:
+        versions = {"/v2.0/tokens": self._version_2, "/v3/auth/tokens": self._version_3}
+        if path not in versions:
+            return _error(404, "Not Found", f"Nothing is at {path}.")
+        try:
+            return versions[path](json.loads(body)["auth"])
+        except _RefusedError as error:
+            return _error(401, "Unauthorized", str(error))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return _error(400, "Bad Request", f"The request cannot be understood: {error!r}.")
+        except (OSError, HTTPException) as error:
+            return _error(503, "Service Unavailable", f"Swift gave no token: {error!r}.")
+
+    def _version_2(self, auth: JSON) -> _Answer:
+        given, known = auth["passwordCredentials"], self.keystone
+        _check(known.user.id == given["userId"] if "userId" in given else known.user.name == given["username"])
+        _check(given["password"] == known.password)
+        _check(known.project.id == auth["tenantId"] if "tenantId" in auth else known.project.name == auth["tenantName"])
+        token, issued, expires = self._new_token()
+        tenant = {"id": known.project.id, "name": known.project.name, "enabled": True}
+        user = {"id": known.user.id, "name": known.user.name, "username": known.user.name, "roles": [{"name": "admin"}]}
+        access = {
+            "token": {"id": token, "issued_at": issued, "expires": expires, "tenant": tenant},
+            "user": user,
+            "serviceCatalog": [_object_store(self._endpoints_2())],
+        }
+        return _Answer(200, {"access": access})
+
+    def _version_3(self, auth: JSON) -> _Answer:
+        identity, known = auth["identity"], self.keystone
+        if identity["methods"] == ["password"]:
+            self._check_password(identity["password"]["user"], auth["scope"])
+            more: JSON = {}
+        elif identity["methods"] == ["application_credential"]:
+            _check("scope" not in auth)
+            self._check_credential(identity["application_credential"])
+            more = {"application_credential": {**known.credential.facts(), "restricted": True}}
+        else:
+            raise _RefusedError(f"The methods {identity['methods']} are not supported.")
+        token, issued, expires = self._new_token()
+        facts = {
+            "methods": identity["methods"],
+            "issued_at": issued,
+            "expires_at": expires,
+            "user": known.user.facts(),
+            "project": known.project.facts(),
+            "roles": [{"id": "admin", "name": "admin"}],
+            "catalog": [_object_store(self._endpoints_3())],
+            **more,
+        }
+        return _Answer(201, {"token": facts}, {"X-Subject-Token": token})
+
+    def _check_password(self, user: JSON, scope: JSON) -> None:
+        _check(self.keystone.user.is_meant(user))
+        _check(user["password"] == self.keystone.password)
+        _check(self.keystone.project.is_meant(scope["project"]))
+
+    def _check_credential(self, given: JSON) -> None:
+        _check(self.keystone.credential.is_meant(given))
+        _check("id" in given or self.keystone.user.is_meant(given["user"]))
+        _check(given["secret"] == self.keystone.credential_secret)
+
+    def _new_token(self) -> tuple[str, str, str]:
+        """A token of Swift, when it was issued, and when it expires; Swift gives the last one while it is valid."""
+        headers = _tempauth(self._swift)
+        with self._counting:
+            self.keystone.tokens += 1
+        now = datetime.now(timezone.utc)
+        expires = now + timedelta(seconds=int(headers["X-Auth-Token-Expires"]))
+        return headers["X-Auth-Token"], _time(now), _time(expires)
+
+    def _endpoints_2(self) -> list[JSON]:
+        regions: dict[str, JSON] = {}
+        for (region, interface), url in self._endpoints.items():
+            regions.setdefault(region, {"region": region})[f"{interface}URL"] = url
+        return list(regions.values())
+
+    def _endpoints_3(self) -> list[JSON]:
+        return [
+            {"id": f"{region}-{interface}", "region": region, "region_id": region, "interface": interface, "url": url}
+            for (region, interface), url in self._endpoints.items()
+        ]
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # of many clients at once, none is to wait until its system tries again
+    service: _Service
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        answer = self.server.service.answer(self.path, body)
+        content = json.dumps(answer.body).encode()
+        self.send_response(answer.status)
+        for name, value in {"Content-Type": "application/json", **answer.headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def _check(right: bool) -> None:
+    if not right:
+        raise _RefusedError("The credentials are not valid.")
+
+
+def _object_store(endpoints: list[JSON]) -> JSON:
+    return {"id": "swift", "type": "object-store", "name": "swift", "endpoints": endpoints}
+
+
+def _error(status: int, title: str, message: str) -> _Answer:
+    return _Answer(status, {"error": {"code": status, "title": title, "message": message}})
+
+
+def _time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,65 @@
+from contextlib import closing
+
+import pytest
+from containers import bare_connection, new_container, open_container
+
+
+@pytest.fixture
+def swift_connection(swift_place):
+    """A connection of the driver."""
+    with closing(bare_connection(swift_place)) as connection:
+        yield connection
+
+
+@pytest.fixture
+def container(swift_place):
+    """The name of an empty container."""
+    with new_container(swift_place) as name:
+        yield name
+
+
+@pytest.fixture
+def open_swift(swift_place, container):
+    """Open the container, or another one, as a filesystem, with further parameters of SwiftFS."""
+    opened = []
+
+    def open_swift(name=container, **parameters):
+        opened.append(open_container(swift_place, name, **parameters))
+        return opened[-1]
+
+    yield open_swift
+    for filesystem in opened:
+        filesystem.close()
+
+
+@pytest.fixture
+def swift(open_swift):
+    """The container as a filesystem."""
+    return open_swift()
+
+
+@pytest.fixture
+def make_storage(configure_storage, swift_place, container):
+    """Configure a storage in the container, with further settings."""
+
+    def make_storage(name="files", **settings):
+        settings = {
+            "BACKEND": "swift",
+            "AUTHURL": swift_place.auth_url,
+            "USER": swift_place.user,
+            "KEY": swift_place.key,
+            "AUTH_VERSION": "1",
+            "CONTAINER": container,
+            **settings,
+        }
+        return configure_storage(name, settings)
+
+    return make_storage
+
+
+@pytest.fixture
+def storage(app, make_storage):
+    """An empty storage in the container."""
+    storage = make_storage()
+    with app.app_context():
+        yield storage
