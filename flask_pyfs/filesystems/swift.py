@@ -6,28 +6,25 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
-from typing import Any, cast
 from urllib.parse import quote, urlsplit
 
 from fs import errors
-from fs.opener import Opener
-from fs.opener.errors import OpenerError
-from fs.opener.parse import ParseResult
 from requests import Response
 from swiftclient.utils import generate_temp_url
 
 from .. import files
 from .clients import shared_client
-from .objectfiles import Body, drain
+from .objectfiles import Body
 from .objects import ObjectFS
 from .store import Facts, Readable, copy_stream
 from .swiftaccount import AccountSettings, Refused, make_account, swift_errors
-from .swiftauth import VERSIONS, Credentials
+from .swiftauth import Credentials
+from .swiftbody import ReceivedBody, StreamedBody, beginning_of, rest_of
 from .swiftcontainer import Container
 from .swiftfacts import content_range, facts_of, is_marker, listed_facts
-from .swiftupload import SEGMENT_NAME, StreamedBody, SwiftUpload, manifest, rest_of, segments_of
+from .swiftupload import SEGMENT_NAME, SwiftUpload, manifest, segments_of
 
-__all__ = ["SwiftFS", "SwiftOpener"]
+__all__ = ["SwiftFS"]
 
 _MIB = 1024 * 1024
 
@@ -125,7 +122,7 @@ class SwiftFS(ObjectFS):
             return self._head(key), None, 0, 0
         try:
             first, last, size = content_range(response.headers)
-            return self._facts(key, response, size), _Body(response, self._container.name, key), first, last
+            return self._facts(key, response, size), ReceivedBody(response, self._container.name, key), first, last
         except BaseException:
             response.close()
             raise
@@ -147,7 +144,7 @@ class SwiftFS(ObjectFS):
         except BaseException:
             response.close()
             raise
-        return _Body(response, self._container.name, key)
+        return ReceivedBody(response, self._container.name, key)
 
     def _upload(self, key: str, *, overwrite: bool, content_type: str | None) -> SwiftUpload:
         headers = {"Content-Type": content_type or files.mime(key, "application/octet-stream")}
@@ -155,7 +152,7 @@ class SwiftFS(ObjectFS):
 
     def put(self, path: str, file: Readable, *, overwrite: bool = True, content_type: str | None = None) -> None:
         upload = self._upload(self._file_key(path), overwrite=overwrite, content_type=content_type)
-        content, binary = _first(file, self.part_size + 1)
+        content, binary = beginning_of(file, self.part_size + 1)
         if len(content) <= self.part_size:
             upload.put(content)
             return
@@ -310,66 +307,3 @@ class SwiftFS(ObjectFS):
         if not dry_run:
             self._segments.delete(chain.from_iterable(left))
         return len(left)
-
-
-class SwiftOpener(Opener):
-    """Opens ``swift://user:key@host/container?auth_version=…`` as a :class:`SwiftFS`.
-
-    The parameters are ``auth_version``, ``auth_path`` (``/auth/v1.0`` where the version is 1, else none), ``secure``
-    (``false`` for HTTP), ``create_container``, ``segment_size``, ``timeout``, ``retries`` and the names of
-    ``os_options``. A user of version 1 is ``account:user``, with its colon as ``%3A``.
-    """
-
-    protocols = ["swift"]
-
-    def open_fs(self, fs_url: str, parse_result: ParseResult, writeable: bool, create: bool, cwd: str) -> SwiftFS:
-        host, _, container = parse_result.resource.partition("/")
-        container = container.strip("/")
-        if not host or not container or "/" in container:
-            raise OpenerError("a URL of Swift is swift://user:key@host/container")
-        given = dict(parse_result.params)
-        version = given.pop("auth_version", "1").removeprefix("v").partition(".")[0]
-        if version not in VERSIONS:
-            raise OpenerError(f"auth_version is one of {', '.join(VERSIONS)}")
-        scheme = "http" if given.pop("secure", "true").lower() in ("0", "false", "no") else "https"
-        path = given.pop("auth_path", "/auth/v1.0" if version == "1" else "")
-        settings: dict[str, Any] = {"create_container": create or given.pop("create_container", "") in ("1", "true")}
-        try:
-            for name, kind in (("segment_size", int), ("pool_size", int), ("retries", int), ("timeout", float)):
-                if name in given:
-                    settings[name] = kind(given.pop(name))
-        except ValueError as error:
-            raise OpenerError(f"{name} must be a number") from error
-        return SwiftFS(
-            container,
-            f"{scheme}://{host}{path}",
-            parse_result.username,
-            parse_result.password,
-            auth_version=version,
-            os_options=given,
-            **settings,
-        )
-
-
-class _Body:
-    def __init__(self, response: Response, container: str, path: str) -> None:
-        self._response = response
-        self._container = container
-        self._path = path
-
-    def read(self, size: int) -> bytes:
-        with swift_errors(self._container, self._path):
-            return cast(bytes, self._response.raw.read(size))
-
-    def close(self, left: int = 0) -> None:
-        drain(self, left)
-        self._response.close()
-
-
-def _first(file: Readable, size: int) -> tuple[bytearray, bool]:
-    # of text, nobody knows how many bytes its rest will be
-    content, binary = bytearray(), True
-    while len(content) < size and (piece := file.read(size - len(content))):
-        binary = binary and not isinstance(piece, str)
-        content += piece.encode() if isinstance(piece, str) else piece
-    return content, binary

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import os
 import secrets
 import time
 from collections.abc import Iterator
@@ -14,10 +12,10 @@ from typing import Any
 from fs import errors
 
 from .objectfiles import Upload
-from .store import CHUNK_SIZE, Readable
+from .swiftbody import StreamedBody
 from .swiftcontainer import Container, md5
 
-__all__ = ["SEGMENT_NAME", "StreamedBody", "SwiftUpload", "rest_of"]
+__all__ = ["SEGMENT_NAME", "SwiftUpload", "manifest", "segments_of"]
 
 log = logging.getLogger(__name__)
 
@@ -29,71 +27,6 @@ _IN_MANIFEST = 1000
 
 # how long a server that has not answered in time is waited for once more
 _ABORT_SECONDS = 1.0
-
-
-class StreamedBody:
-    """So many bytes of a file, which are read while they are sent; once more where they are sent again.
-
-    :param file: the file, which can be set back.
-    :param start: where in the file they begin.
-    :param size: how many they are.
-    :param last: whether the file must end with them.
-    :ivar error: what the file raised.
-    """
-
-    def __init__(self, file: Any, start: int, size: int, *, last: bool) -> None:
-        self._file = file
-        self._start = start
-        self._size = size
-        self._last = last
-        self._digest = hashlib.md5(usedforsecurity=False)
-        self.error: BaseException | None = None
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __iter__(self) -> Iterator[bytes]:
-        self._digest = hashlib.md5(usedforsecurity=False)
-        try:
-            self._file.seek(self._start)
-            yield from self._pieces()
-        except Exception as error:
-            self.error = error
-            raise
-
-    def _pieces(self) -> Iterator[bytes]:
-        left = self._size
-        while left:
-            piece = self._file.read(min(CHUNK_SIZE, left))
-            if not piece:
-                raise errors.OperationFailed(msg=f"the source ended {left} bytes before its end")
-            left -= len(piece)
-            if not left and self._last and self._file.read(1):
-                raise errors.OperationFailed(msg="the source grew while it was sent")
-            self._digest.update(piece)
-            yield piece
-
-    def md5(self) -> str:
-        """Return the MD5 of what was sent."""
-        return self._digest.hexdigest()
-
-
-def rest_of(file: Readable, read: int) -> tuple[int, int] | None:
-    """Return where in a binary file that can be set back its content began, and how many bytes it has from there on.
-
-    :param read: how many bytes of it have been read.
-    :returns: None for another file.
-    """
-    source: Any = file
-    try:
-        position = source.tell()
-        end = source.seek(0, os.SEEK_END)
-        end = source.tell() if end is None else end
-        source.seek(position)
-    except Exception:
-        return None
-    start = position - read
-    return (start, end - start) if start >= 0 and end >= position else None
 
 
 class SwiftUpload(Upload):

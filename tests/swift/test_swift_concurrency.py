@@ -1,11 +1,14 @@
 """Many threads, processes, greenlets and forks on one container, and what is left open or taken by them."""
 
 import gc
+import json
+from pathlib import Path
 
 import pytest
+from load import run_child
 from underload import StoreUnderLoad
 
-MIB = 1024 * 1024
+GREENLETS = Path(__file__).parent / "child_gevent.py"
 
 
 @pytest.fixture
@@ -38,3 +41,11 @@ class TestSwiftUnderLoad(StoreUnderLoad):
         assert storage.backend.remove_leftovers(older_than=-60) == 0
         for name in names:
             assert sum(map(len, storage.read_chunks(name))) == storage.metadata(name)["size"]
+
+
+def test_greenlets(storage, settings, soak):
+    pool = {"POOL_SIZE": 20}
+    done = json.loads(run_child("all at once", settings | pool, 30 if soak else 0, timeout=300, script=str(GREENLETS)))
+    assert done["read"] > 0
+    # the connections that the pool keeps, and one for the token
+    assert done["open"] <= 21
