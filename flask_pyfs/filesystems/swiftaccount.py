@@ -197,6 +197,8 @@ class Account:
             connection = copy.copy(self._connection)
             connection.parsed_url = urlsplit(self.access().url)
             response = connection.request("GET", "/info", None, {})
+            if response.status_code >= 500:
+                raise self._failure(response, "GET")
             with response:
                 said = response.json() if response.ok else {}
             self._capabilities = said if isinstance(said, dict) else {}

@@ -47,7 +47,8 @@ def listed_facts(entry: Mapping[str, Any]) -> Facts:
     """Return what a listing says of an object."""
     return Facts(
         size=entry["bytes"],
-        modified=datetime.fromisoformat(entry["last_modified"]).replace(tzinfo=timezone.utc, microsecond=0),
+        # HEAD knows no fractions of a second
+        modified=datetime.fromisoformat(entry["last_modified"][:19]).replace(tzinfo=timezone.utc),
         etag=(entry.get("slo_etag") or entry["hash"]).strip('"'),
         content_type=known_type(entry.get("content_type")),
     )

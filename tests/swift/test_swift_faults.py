@@ -201,7 +201,6 @@ def test_segments_go_with_their_object(segmenting, left):
         lambda: segmenting.copy("small", "a", overwrite=True),
         lambda: segmenting.delete("a"),
         lambda: segmenting.move("a", "b"),
-        lambda: segmenting.delete("/".join(["a"])),
     ):
         segmenting.write("small", b"small", overwrite=True)
         segmenting.write("a", io.BytesIO(LARGE), overwrite=True)
@@ -212,6 +211,15 @@ def test_segments_go_with_their_object(segmenting, left):
         segmenting.delete("a")
         segmenting.delete("b")
         assert left() == (["small"], [])
+
+
+def test_segments_go_with_a_tree(segmenting, left):
+    segmenting.write("tree/a", io.BytesIO(LARGE))
+    segmenting.write("tree/below/b", Unseekable(LARGE))
+    segmenting.write("tree/below/c", b"small")
+    segmenting.write("tree2", b"small")
+    segmenting.delete("tree")
+    assert left() == (["tree2"], [])
 
 
 def test_a_refused_upload_leaves_no_segments(segmenting, left):
