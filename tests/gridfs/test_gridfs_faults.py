@@ -151,7 +151,7 @@ def test_a_connection_that_is_cut_again_and_again_stores_nothing_in_part(make, f
 
 
 def test_a_large_upload_that_is_cut_is_whole_or_leaves_no_chunks(frail, storage, proxy, left):
-    for position in (1000, MIB, 3 * MIB, 8 * MIB):
+    for position in (1000, 3 * MIB, 8 * MIB):
         for write in (
             lambda: frail.write("new", io.BytesIO(LARGE)),
             lambda: write_pieces(frail, "new", LARGE),
@@ -285,7 +285,7 @@ def test_a_connection_that_is_cut_in_a_download_is_an_error(make, storage, proxy
 def test_a_large_download_that_is_cut_is_whole_or_an_error(frail, storage, proxy):
     storage.write("large", LARGE)
     for cut in (proxy.cut_received, proxy.close_received):
-        for position in (0, 1000, MIB, 3 * MIB, 8 * MIB):
+        for position in (1000, MIB, 6 * MIB):
             cut(after=position)
             with suppress(BackendError):
                 assert chunks(frail, "large") == LARGE
@@ -391,8 +391,11 @@ def test_a_server_that_refuses_connections(make, proxy, storage):
 
 
 def test_a_host_that_does_not_exist(make):
-    url = "mongodb://user:pass-word@no-such-host.invalid/"
-    all_fail(make(MONGO_URL=url, TIMEOUT=0.2), BackendError, BUCKET, seconds=2)
+    storage = make(MONGO_URL="mongodb://user:pass-word@no-such-host.invalid/", TIMEOUT=0.2)
+    for call in (lambda: storage.exists("taken"), lambda: storage.write("taken", b"new")):
+        with pytest.raises(BackendError, match=BUCKET) as raised:
+            call()
+        assert "pass-word" not in str(raised.value)
 
 
 def test_a_server_that_is_started_again(app, configure_storage, tmp_path):
