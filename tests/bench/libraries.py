@@ -29,7 +29,7 @@ class Library:
 
 #: Libraries with the same interface: the module and the requirement of each.
 PEERS = {
-    "flask-fs2": ("flask_fs", "flask-fs2[s3,gridfs]==0.8.2"),
+    "flask-fs2": ("flask_fs", "flask-fs2[s3,gridfs,swift]==0.8.2"),
 }
 if sys.version_info >= (3, 11):
     PEERS["flask-storage"] = ("flask_storage", "flask-storage==2.1.1")

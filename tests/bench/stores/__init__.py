@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .gridfs import GridFS
 from .local import Local
 from .s3 import S3OnMoto, S3OnSwift
+from .swift import Swift
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -48,4 +49,4 @@ class Store(Protocol):
         """Return the bare client, on the files of a storage as all libraries find them."""
 
 
-STORES: dict[str, type[Store]] = {store.name: store for store in (Local, S3OnMoto, S3OnSwift, GridFS)}
+STORES: dict[str, type[Store]] = {store.name: store for store in (Local, S3OnMoto, S3OnSwift, GridFS, Swift)}
