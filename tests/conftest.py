@@ -8,7 +8,7 @@ from servers.s3 import moto_server, s3_from_environment, swift_s3
 
 import flask_pyfs as fs
 
-pytest.register_assert_rewrite("flask_pyfs.testing", "failures", "load", "underload")
+pytest.register_assert_rewrite("flask_pyfs.testing", "failures", "load", "underfaults", "underload")
 
 
 def pytest_addoption(parser):

@@ -9,6 +9,9 @@ from flask_pyfs.errors import FSError
 
 MIB = 1024 * 1024
 
+#: More than two parts of any store.
+LARGE = bytes(range(256)) * (12 * 4096) + b"end"
+
 
 def operations(storage):
     return {

@@ -7,15 +7,14 @@ from datetime import datetime, timezone
 
 import pytest
 from buckets import bare_client, new_bucket
-from failures import Breaking, all_fail, chunks, lines, sample, write_pieces
+from failures import LARGE, MIB, all_fail, write_pieces
 from servers.faults import FaultProxy
+from underfaults import HTTPStoreUnderFaults
 
 import flask_pyfs as fs
 from flask_pyfs.errors import BackendError, ConfigurationError, FileExists, FileNotFound, PermissionDenied
 
-MIB = 1024 * 1024
 PART = 5 * MIB
-LARGE = bytes(range(256)) * (12 * 4096) + b"end"
 
 
 @pytest.fixture
@@ -59,35 +58,16 @@ def left(s3_client, bucket):
     return left
 
 
+@pytest.fixture
+def place(bucket):
+    return bucket
+
+
+class TestS3UnderFaults(HTTPStoreUnderFaults):
+    pass
+
+
 # Uploads
-
-
-def test_a_connection_that_is_cut_in_an_upload_stores_nothing(frail, proxy, left, soak):
-    content = b"0123456789" * 50
-    proxy.reset()
-    frail.write("all", content)
-    length = proxy.sent
-    frail.delete("all")
-    for position in sample(length, soak):
-        proxy.cut_sent(after=position, always=True)
-        with pytest.raises(BackendError) as raised:
-            frail.write("new", content)
-        assert raised.value.path == "new"
-        assert raised.value.storage == "files"
-        proxy.restore()
-        assert left() == ([], []), position
-        assert not frail.exists("new")
-
-
-def test_a_connection_that_is_cut_leaves_the_old_file(frail, proxy, left):
-    frail.write("old", b"old")
-    for position in (0, 100, 1000, 1400):
-        proxy.cut_sent(after=position, always=True)
-        with pytest.raises(BackendError):
-            frail.write("old", b"new" * 500, overwrite=True)
-        proxy.restore()
-        assert frail.read("old") == b"old"
-    assert left() == (["old"], [])
 
 
 def test_a_large_upload_that_is_cut_leaves_no_parts(frail, proxy, left, soak):
@@ -104,88 +84,12 @@ def test_a_large_upload_that_is_cut_leaves_no_parts(frail, proxy, left, soak):
             assert left() == ([], []), position
 
 
-def test_a_large_upload_whose_source_breaks_leaves_no_parts(frail, left):
-    with pytest.raises(RuntimeError):
-        frail.write("new", Breaking(LARGE, 2 * PART))
-    assert left() == ([], [])
-
-
-def test_an_upload_that_is_given_up_leaves_no_parts(frail, left):
-    with pytest.raises(RuntimeError), frail.open("new", "wb") as file:  # noqa: PT012
-        file.write(LARGE)
-        raise RuntimeError
-    assert left() == ([], [])
-    file = frail.open("new", "wb")
-    file.write(LARGE)
-    del file
-    assert left() == ([], [])
-
-
-def test_a_lost_answer_does_not_refuse_what_it_stored(make_frail, proxy, left):
-    storage = make_frail(RETRIES=2)
-    storage.exists("warm")
-    # the request arrives, its answer does not, and the second attempt finds the name taken
-    proxy.cut_received(after=0)
-    storage.write("new", b"content")
-    assert storage.read("new") == b"content"
-    with pytest.raises(FileExists):
-        storage.write("new", b"other")
-
-
 def test_an_upload_goes_on_after_a_failure_that_passes(make_frail, proxy, left):
     storage = make_frail(RETRIES=3)
     proxy.cut_sent(after=PART + MIB)
     storage.write("large", io.BytesIO(LARGE))
     assert storage.read("large") == LARGE
     assert left() == (["large"], [])
-
-
-# Downloads
-
-
-def test_a_connection_that_is_cut_in_a_download_is_an_error(make_frail, proxy, soak):
-    storage = make_frail(RETRIES=2)
-    content = b"0123456789" * 100
-    storage.write("a", content)
-    proxy.reset()
-    assert storage.read("a") == content
-    length = proxy.received
-    for cut in (proxy.cut_received, proxy.close_received):
-        for position in sample(length, soak):
-            for read in (fs.Storage.read, chunks, lines):
-                cut(after=position, always=True)
-                with pytest.raises(BackendError):
-                    read(storage, "a")
-                proxy.restore()
-
-
-def test_a_large_download_that_is_cut_is_an_error(frail, proxy):
-    frail.write("large", io.BytesIO(LARGE))
-    for position in (0, 1000, MIB, 10 * MIB, len(LARGE)):
-        proxy.cut_received(after=position, always=True)
-        with pytest.raises(BackendError):
-            chunks(frail, "large")
-        proxy.restore()
-    with frail.open("large", "rb") as file:
-        assert file.read(10) == LARGE[:10]
-        proxy.cut_received(after=0, always=True)
-        file.seek(-10, io.SEEK_END)
-        with pytest.raises(BackendError):
-            file.read()
-        proxy.restore()
-        # another request is made for what is read now
-        file.seek(5)
-        assert file.read(10) == LARGE[5:15]
-
-
-def test_a_served_file_that_is_cut_is_not_complete(app, frail, proxy):
-    frail.write("large.bin", io.BytesIO(LARGE))
-    client = app.test_client()
-    proxy.cut_received(after=5 * MIB, always=True)
-    with client.get("/files/large.bin") as response:
-        assert response.content_length == len(LARGE)
-        with pytest.raises(BackendError):
-            b"".join(response.response)
 
 
 # Servers that refuse or are silent
@@ -204,18 +108,6 @@ def taken(s3_client, bucket):
 def test_a_wrong_key_is_permission_denied(make_frail, bucket):
     all_fail(make_frail(SECRET_KEY="wr0ng"), PermissionDenied, bucket)
     all_fail(make_frail(ACCESS_KEY="wrong"), PermissionDenied, bucket)
-
-
-ANSWERS = {403: PermissionDenied, 500: BackendError, 503: BackendError}
-
-
-@pytest.mark.usefixtures("taken")
-@pytest.mark.parametrize("status", ANSWERS)
-def test_a_server_that_refuses(frail, proxy, bucket, status):
-    proxy.answer(b"HTTP/1.1 %d Refused\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % status)
-    all_fail(frail, ANSWERS[status], bucket)
-    proxy.restore()
-    assert frail.read("taken") == b"old"
 
 
 @pytest.mark.usefixtures("taken")
@@ -242,35 +134,8 @@ def test_an_answer_that_lacks_what_it_must_hold(frail, proxy, left):
     assert left() == ([], [])
 
 
-@pytest.mark.usefixtures("taken")
-def test_a_server_that_refuses_connections(frail, proxy, bucket):
-    proxy.refuse()
-    all_fail(frail, BackendError, bucket)
-    proxy.restore()
-    assert frail.exists("taken")
-
-
-@pytest.mark.usefixtures("taken")
-def test_a_silent_server(make_frail, proxy, bucket):
-    storage = make_frail(TIMEOUT=0.3, RETRIES=5)
-    proxy.hang()
-    all_fail(storage, BackendError, bucket, seconds=2)
-    proxy.restore()
-    assert storage.exists("taken")
-
-
 def test_a_host_that_does_not_exist(make_frail, bucket):
     all_fail(make_frail(ENDPOINT="http://no-such-host.invalid:1"), BackendError, bucket)
-
-
-def test_a_server_that_is_back_is_used_again(frail, proxy):
-    frail.write("a", b"content")
-    for fail in (proxy.refuse, proxy.hang):
-        fail()
-        with pytest.raises(BackendError):
-            frail.read("a")
-        proxy.restore()
-        assert frail.read("a") == b"content"
 
 
 # Buckets
