@@ -231,6 +231,7 @@ class PartBuffer(io.BufferedIOBase):
         self._sent = 0
         self._senders: ThreadPoolExecutor | None = None
         self._under_way: deque[Future[bytearray]] = deque()
+        self._failed = False
 
     def writable(self) -> bool:
         return True
@@ -267,7 +268,14 @@ class PartBuffer(io.BufferedIOBase):
             self._under_way.append(done)
 
     def _send_part(self, number: int, part: bytearray) -> bytearray:
-        self._upload.send_part(number, part)
+        if self._failed:
+            # whoever waits is told of the one that failed first, and need not wait for these
+            raise RemoteConnectionError(msg="an earlier part could not be sent")
+        try:
+            self._upload.send_part(number, part)
+        except BaseException:
+            self._failed = True
+            raise
         return part
 
     def _free_part(self) -> bytearray:

@@ -8,7 +8,7 @@ import threading
 import time
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from fs import errors
 from requests import Response
@@ -166,12 +166,7 @@ class Account:
         body: Any,
         timeout: float | None,
     ) -> Response:
-        # of one's own, because it keeps the last answer; the connections are in its session
-        connection = copy.copy(self._connection)
-        if timeout is not None:
-            connection.requests_args = {**connection.requests_args, "timeout": timeout}
-        place = urlsplit(access.url)
-        connection.parsed_url = place
+        connection, place = self._connected(access, timeout)
         target = f"{place.path}{quote(path)}" + (f"?{query}" if query else "")
         try:
             sent: Response = connection.request(method, target, body, {**(headers or {}), "X-Auth-Token": access.token})
@@ -180,6 +175,14 @@ class Account:
                 raise body.error from None
             raise
         return sent
+
+    def _connected(self, access: Access, timeout: float | None) -> tuple[Any, SplitResult]:
+        # of one's own, because it keeps the last answer; the connections are in its session
+        connection, place = copy.copy(self._connection), urlsplit(access.url)
+        if timeout is not None:
+            connection.requests_args = {**connection.requests_args, "timeout": timeout}
+        connection.parsed_url = place
+        return connection, place
 
     def _failure(self, response: Response, method: str) -> Any:
         with response:
@@ -191,11 +194,10 @@ class Account:
             http_response_content=content,
         )
 
-    def capabilities(self) -> dict[str, Any]:
+    def capabilities(self, timeout: float | None = None) -> dict[str, Any]:
         """Return what ``/info`` says that the cluster can do. One request, once; nothing where it says nothing."""
         if self._capabilities is None:
-            connection = copy.copy(self._connection)
-            connection.parsed_url = urlsplit(self.access().url)
+            connection, _ = self._connected(self.access(), timeout)
             response = connection.request("GET", "/info", None, {})
             if response.status_code >= 500:
                 raise self._failure(response, "GET")

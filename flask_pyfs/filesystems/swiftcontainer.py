@@ -244,7 +244,7 @@ class Container:
 
     def _remove_many(self, keys: list[str], timeout: float | None) -> None:
         with swift_errors(self.name, keys[0]):
-            bulk = self.account.capabilities().get("bulk_delete")
+            bulk = self.account.capabilities(timeout).get("bulk_delete")
         if bulk is None:
             if any(key for key in keys if _collapses(key)):
                 raise errors.OperationFailed(keys[0], msg="no request can name '{path}', for clients collapse its dots")

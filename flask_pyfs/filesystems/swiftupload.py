@@ -25,7 +25,7 @@ SEGMENT_NAME = r"(?P<upload>(?P<key>.+)/flask-pyfs/(?P<begun>\d+)-[0-9a-f]+)/\d{
 # how many segments a manifest has at most; of more, manifests are made
 _IN_MANIFEST = 1000
 
-# how long a server that has not answered in time is waited for once more
+# how long a server that failed is waited for once more
 _ABORT_SECONDS = 1.0
 
 
@@ -50,7 +50,7 @@ class SwiftUpload(Upload):
         self._prefix = f"{key}/flask-pyfs/{int(time.time())}-{secrets.token_hex(8)}/"
         self._parts: dict[int, dict[str, Any]] = {}
         self._sent: list[str] = []
-        self._late = False
+        self._failed = False
 
     def put(self, content: bytearray) -> None:
         """Store all content. One request, and one more where objects of the container may have segments."""
@@ -92,8 +92,8 @@ class SwiftUpload(Upload):
         self._sent.append(key)
         try:
             self._segments.put(key, body, digest, overwrite=True, headers=headers, query=query)
-        except errors.OperationTimeout:
-            self._late = True
+        except (errors.OperationTimeout, errors.RemoteConnectionError):
+            self._failed = True
             raise
 
     def copy_part(self, number: int, container: Container, key: str, size: int, tag: str) -> None:
@@ -136,7 +136,7 @@ class SwiftUpload(Upload):
         """Forget what was sent. One request for each thousand segments."""
         sent, self._sent = self._sent, []
         try:
-            self._segments.delete(sent, _ABORT_SECONDS if self._late else None)
+            self._segments.delete(sent, _ABORT_SECONDS if self._failed else None)
         except errors.FSError as error:
             self._warn(f"is unfinished, and its segments could not be deleted: {error}")
 
