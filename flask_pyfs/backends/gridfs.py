@@ -46,7 +46,7 @@ class GridFsBackend(BaseBackend):
             raise wrong_setting(name, "gridfs", "MONGO_URL", "must begin with mongodb:// or mongodb+srv://")
         if not _KIB <= self.config["chunk_size"] <= 15 * _KIB * _KIB:
             raise wrong_setting(name, "gridfs", "CHUNK_SIZE", "must be from 1 KiB to 15 MiB, in bytes")
-        if not 0 < self.config["timeout"] < math.inf:
+        if not 0.001 <= self.config["timeout"] < math.inf:
             raise wrong_setting(name, "gridfs", "TIMEOUT", "must be more than 0 seconds")
 
     def open_fs(self) -> FS:

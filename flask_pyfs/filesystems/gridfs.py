@@ -16,7 +16,7 @@ from fs.opener.parse import ParseResult
 from .. import files
 from .clients import shared_client
 from .gridfsbody import ChunkBody
-from .gridfsbucket import Bucket, below, following
+from .gridfsbucket import Bucket, Replaced, below, following, following_date
 from .gridfsfacts import Incomplete, Revision
 from .gridfsupload import GridFSUpload
 from .mongoclient import ClientSettings, check_url, close_client, make_client
@@ -57,16 +57,6 @@ class GridFS(ObjectFS):
     :param chunk_size: the length of the chunks of new files in bytes; a document has 16 MiB at most.
     :param timeout: how many seconds an operation may take.
     """
-
-    _meta = {
-        "case_insensitive": False,
-        "invalid_path_chars": "\0",
-        "network": True,
-        "read_only": False,
-        "thread_safe": True,
-        "unicode_paths": True,
-        "virtual": False,
-    }
 
     def __init__(
         self,
@@ -174,22 +164,19 @@ class GridFS(ObjectFS):
 
     def _rename(self, key: str, target: str, *, overwrite: bool) -> bool:
         found = self._bucket.revisions(key, target)
-        source = next((revision for revision in found if revision.filename == key), None)
-        if source is None:
+        own = [revision for revision in found if revision.filename == key]
+        if not own:
             raise errors.ResourceNotFound(key)
-        replaced = [revision for revision in found if revision.filename == target]
-        if replaced and not overwrite:
+        source, taken = own[0], len(own) < len(found)
+        if taken and not overwrite:
             raise errors.FileExists(target)
-        date = source.date
-        if replaced and found[0].filename == target:
-            date = found[0].date + timedelta(milliseconds=1)
-        if not self._bucket.rename(source, target, date, exclusive=not overwrite):
-            return False
-        for name, revisions in ((key, found), (target, replaced)):
-            if older := [each.id for each in revisions if each.filename == name and each is not source]:
-                moved = Revision(**{**vars(source), "date": date})
-                self._bucket.remove_older(name, moved, older)
-        return True
+        # these would be the file when the newest one has gone
+        self._bucket.remove_older(Replaced(key, source, [revision.id for revision in own[1:]]))
+        date = following_date(found[0]) if taken and found[0] is not source else source.date
+        renamed, replaced = self._bucket.rename(source, target, date, exclusive=not overwrite)
+        if replaced:
+            self._bucket.remove_replaced(replaced)
+        return renamed
 
     def iter_files(self, prefix: str = "") -> Iterator[str]:
         return (name for name in self._bucket.names(prefix, _NAMES) if not name.endswith("/"))
@@ -262,8 +249,10 @@ class GridFSOpener(Opener):
         if problem := check_url(url, database):
             # without the URL, which may hold a password
             raise OpenerError(f"a URL of GridFS is gridfs://host/database/bucket: {problem}")
-        timeout = {name.lower(): value for name, value in parse_result.params.items()}.get("timeoutms")
-        return GridFS(url, database, bucket or "fs", timeout=int(timeout) / 1000 if timeout else 30)
+        timeout = {name.lower(): value for name, value in parse_result.params.items()}.get("timeoutms", "30000")
+        if not timeout.isdecimal() or not int(timeout):
+            raise OpenerError("timeoutMS must be a whole number of milliseconds")
+        return GridFS(url, database, bucket or "fs", timeout=int(timeout) / 1000)
 
 
 def _limits(size: int, start: int, stop: int | None) -> tuple[int, int]:

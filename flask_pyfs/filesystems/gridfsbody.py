@@ -48,7 +48,7 @@ class ChunkBody:
         """
         size, start = self._revision.chunk_size, self._position
         first, end = start // size, -(-self._stop // size)
-        last = min(end, first + max(1, (_MORE if self._begun else _FIRST) // size))
+        last = min(end, first + -(-(_MORE if self._begun else _FIRST) // size))
         with self._bucket.errors(self._revision.filename):
             chunks = self._more(first, last, end) if self._begun else list(self._find(first, last))
         self._begun = True

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-import pymongo
-from bson import CodecOptions, ObjectId
+from bson import CodecOptions, DatetimeConversion, ObjectId
 from fs import errors
 from pymongo import ReadPreference, UpdateOne
 from pymongo.collection import Collection
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from .clients import PerProcess
 from .gridfsfacts import Incomplete, Revision, revision_of
+from .gridfsindexes import FILES_INDEX, make_indexes
 from .mongoclient import Client, mongo_errors
 
-__all__ = ["Bucket", "below", "following"]
+__all__ = ["Bucket", "Replaced", "below", "following", "following_date"]
+
+log = logging.getLogger(__name__)
 
 Document = dict[str, Any]
 
@@ -38,15 +42,13 @@ _COPIES = 2
 # how often a newer revision is passed
 _ATTEMPTS = 100
 
-# for the indexes of a bucket that is large already
-_INDEX_SECONDS = 60 * 60
+_NEWEST_FIRST = [("uploadDate", -1), ("_id", -1)]
 
-_FILES_INDEX = [("filename", 1), ("uploadDate", 1)]
-_CHUNKS_INDEX = [("files_id", 1), ("n", 1)]
-# another one than an index of the names alone, which may be there
-_EXCLUSIVE_INDEX = [("filename", 1), ("exclusive", 1)]
+# the server's code for a value that a unique index has already
+_DUPLICATE = 11000
 
-_CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True)
+# of years that Python does not know, too
+_CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 
 
 class Bucket:
@@ -70,6 +72,11 @@ class Bucket:
     def errors(self, path: str = "") -> mongo_errors:
         """Return a context out of which only ``fs.errors`` come."""
         return mongo_errors(self.name, path)
+
+    @property
+    def timeout(self) -> float:
+        """How many seconds an operation may take."""
+        return self._clients().options.timeout or 0
 
     @property
     def chunks(self) -> Collection[Document]:
@@ -97,7 +104,7 @@ class Bucket:
         :raises fs.errors.ResourceNotFound: where there is none.
         """
         with self.errors(filename):
-            document = self.files.find_one({"filename": filename}, sort=[("uploadDate", -1), ("_id", -1)])
+            document = self.files.find_one({"filename": filename}, sort=_NEWEST_FIRST)
         if document is None:
             raise errors.ResourceNotFound(filename)
         return revision_of(document)
@@ -106,7 +113,7 @@ class Bucket:
         """Return the revisions of files, the newest first. One command."""
         with self.errors(filenames[0]):
             query = {"filename": {"$in": list(filenames)}}
-            found = list(self._primary.find(query, sort=[("uploadDate", -1), ("_id", -1)]))
+            found = list(self._primary.find(query, sort=_NEWEST_FIRST))
         return [revision_of(document) for document in found]
 
     def names(self, prefix: str, page: int) -> Iterator[str]:
@@ -124,8 +131,11 @@ class Bucket:
         :param page: how many are asked for by one command.
         :param start: leave out the names that come before this one.
         """
-        query = below(prefix)
-        return map(revision_of, self._pages({**query, "$gte": start or prefix}, page))
+        for document in self._pages({**below(prefix), "$gte": start or prefix}, page):
+            try:
+                yield revision_of(document)
+            except errors.OperationFailed as error:
+                log.warning("bucket %r: %s", self.name, error)
 
     def _pages(self, query: Document, size: int, projection: Any = None) -> Iterator[Document]:
         wanted = min(size, _FIRST)
@@ -133,32 +143,42 @@ class Bucket:
         while True:
             with self.errors():
                 page = list(
-                    self.files.find({"filename": query}, projection, sort=_FILES_INDEX, limit=wanted, batch_size=wanted)
+                    self.files.find({"filename": query}, projection, sort=FILES_INDEX, limit=wanted, batch_size=wanted)
                 )
             names = [(name, list(revisions)) for name, revisions in groupby(page, lambda found: found["filename"])]
             more = len(page) == wanted
+            whole = not more or len(names) > 1
             wanted = size
-            if more and len(names) > 1:
+            if more and whole:
                 # there may be newer ones of the last
                 names.pop()
-            for _, revisions in names:
-                yield revisions[-1]
+            for name, revisions in names:
+                yield self._latest(name, revisions, whole=whole, projection=projection)
             if not more:
                 return
             query = {"$gt": names[-1][0], **({"$lt": query["$lt"]} if "$lt" in query else {})}
 
+    def _latest(self, name: str, revisions: list[Document], *, whole: bool, projection: Any) -> Document:
+        last = revisions[-1]
+        tied = len(revisions) > 1 and revisions[-2].get("uploadDate") == last.get("uploadDate")
+        if projection is not None or (whole and not tied):
+            return last
+        # the index does not tell which of one date is the newest
+        with self.errors(name):
+            return self.files.find_one({"filename": name}, sort=_NEWEST_FIRST) or last
+
     # Revisions
 
-    def publish(self, document: Document, *, overwrite: bool) -> None:
-        """Make a new revision visible, whose chunks are there. One command, and four where it replaces others.
+    def publish(self, document: Document, *, overwrite: bool) -> Replaced | None:
+        """Make a new revision visible, whose chunks are there. One command, and two where it replaces others.
 
+        :returns: what it replaces, which is to be removed.
         :raises fs.errors.FileExists: without ``overwrite``, where the name is taken.
         """
         filename = document["filename"]
         with self.errors(filename):
             if overwrite:
-                self._publish(document)
-                return
+                return self._publish(document)
             try:
                 # a document that has no name of its own takes that of the query
                 values = {key: value for key, value in document.items() if key != "filename"}
@@ -169,44 +189,59 @@ class Bucket:
                 raise errors.FileExists(filename, exc=error) from error
         if result.upserted_id is None:
             raise errors.FileExists(filename)
+        return None
 
-    def _publish(self, document: Document) -> None:
+    def _publish(self, document: Document) -> Replaced | None:
         new, filename = document["_id"], document["filename"]
         values = {key: value for key, value in document.items() if key != "_id"}
         # the second one changes nothing, but says whether there are others
         result = self.files.bulk_write(
-            [
-                UpdateOne({"_id": new}, {"$setOnInsert": values}, upsert=True),
-                UpdateOne({"filename": filename, "_id": {"$ne": new}}, {"$set": {"filename": filename}}),
-            ]
+            [UpdateOne({"_id": new}, {"$setOnInsert": values}, upsert=True), _others(filename, new)]
         )
-        if result.matched_count:
-            self._replace_others(filename, new)
+        return self._make_newest(filename, new) if result.matched_count else None
 
-    def _replace_others(self, filename: str, new: ObjectId) -> None:
+    def _make_newest(self, filename: str, new: Any, *, exclusive: bool = False) -> Replaced | None:
         for _ in range(_ATTEMPTS):
             found = self.revisions(filename)
             own = next((revision for revision in found if revision.id == new), None)
             if own is None:
                 # another one came later
-                return
-            if found[0] is own:
-                self.remove_older(filename, own, [revision.id for revision in found[1:]])
-                return
+                return None
+            if found[0] is own or exclusive:
+                # who did not come to replace anything is replaced by what came later
+                return Replaced(filename, found[0], [revision.id for revision in found[1:]])
             # a clock is behind, or another one writes the same name, and whoever comes last wins
-            self.redate(own, found[0].date + timedelta(milliseconds=1))
+            self._redate(own, following_date(found[0]))
         raise errors.OperationFailed(filename, msg="there is always a newer revision of '{path}'")
 
-    def redate(self, revision: Revision, date: datetime) -> None:
-        """Give a revision another date. One command."""
+    def _redate(self, revision: Revision, date: datetime) -> None:
         with self.errors(revision.filename):
             self.files.update_one({"_id": revision.id}, {"$set": {"uploadDate": date}})
 
-    def remove_older(self, filename: str, revision: Revision, ids: list[Any]) -> None:
+    def remove_replaced(self, replaced: Replaced) -> None:
+        """Delete what a new revision replaces. Two commands.
+
+        The file is there, whatever happens here, so a failure is logged.
+        """
+        try:
+            self.remove_older(replaced)
+        except errors.FSError as error:
+            log.warning(
+                "bucket %r: %d older revisions of %r could not be deleted and take space until it is written again: %s",
+                self.name,
+                len(replaced.ids),
+                replaced.filename,
+                error,
+            )
+
+    def remove_older(self, replaced: Replaced) -> None:
         """Delete those of some documents that are still older revisions of a name than another one. Two commands.
 
         Two who replace each other's revision cannot both lose theirs.
         """
+        filename, revision, ids = replaced.filename, replaced.newest, replaced.ids
+        if not ids:
+            return
         own, date = {"$literal": revision.id}, {"$literal": revision.date}
         # unlike those of queries, these operators compare values of different types, as sorting does
         older: Document = {"$lt": ["$uploadDate", date]}
@@ -238,9 +273,12 @@ class Bucket:
         with self.errors():
             self.chunks.delete_many({"files_id": {"$in": ids}})
 
-    def rename(self, revision: Revision, target: str, date: datetime, *, exclusive: bool) -> bool:
-        """Give a revision another name and a date, and return False where that name has gone. One command.
+    def rename(
+        self, revision: Revision, target: str, date: datetime, *, exclusive: bool
+    ) -> tuple[bool, Replaced | None]:
+        """Give a revision another name and a date. One command, and one where it replaces others.
 
+        :returns: whether it still had its name, and what it replaces under the other one.
         :raises fs.errors.FileExists: where several do this, or write, exclusively at the same time.
         """
         changes: Document = {"$set": {"filename": target, "uploadDate": date}}
@@ -251,10 +289,21 @@ class Bucket:
         self.prepare()
         with self.errors(target):
             try:
-                result = self.files.update_one({"_id": revision.id, "filename": revision.filename}, changes)
-            except DuplicateKeyError as error:
-                raise errors.FileExists(target, exc=error) from error
-        return result.matched_count == 1
+                result = self.files.bulk_write(
+                    [
+                        UpdateOne({"_id": revision.id, "filename": revision.filename}, changes),
+                        _others(target, revision.id),
+                    ]
+                )
+            except BulkWriteError as error:
+                if any(each.get("code") == _DUPLICATE for each in error.details.get("writeErrors", ())):
+                    raise errors.FileExists(target, exc=error) from error
+                raise
+        # the second one changes nothing
+        renamed, others = result.modified_count == 1, result.matched_count > result.modified_count
+        if not renamed or not others:
+            return renamed, None
+        return True, self._make_newest(target, revision.id, exclusive=exclusive)
 
     # Chunks
 
@@ -311,18 +360,39 @@ class Bucket:
         if self._has_indexes:
             return
         with self.errors():
-            if not self._has(self.files, _EXCLUSIVE_INDEX):
-                with pymongo.timeout(_INDEX_SECONDS):
-                    if not self._has(self.chunks, _CHUNKS_INDEX):
-                        self.chunks.create_index(_CHUNKS_INDEX, unique=True)
-                    if not self._has(self.files, _FILES_INDEX):
-                        self.files.create_index(_FILES_INDEX)
-                    self.files.create_index(_EXCLUSIVE_INDEX, unique=True, partialFilterExpression={"exclusive": True})
+            make_indexes(self.files, self.chunks)
         self._has_indexes = True
 
-    def _has(self, collection: Collection[Document], keys: list[tuple[str, int]]) -> bool:
-        # under whatever name
-        return any(list(index["key"].items()) == keys for index in collection.list_indexes())
+
+@dataclass(frozen=True)
+class Replaced:
+    """Revisions that a newer one replaces.
+
+    :param filename: their name.
+    :param newest: the revision that is the file.
+    :param ids: those of the others.
+    """
+
+    filename: str
+    newest: Revision
+    ids: list[Any]
+
+
+def following_date(revision: Revision) -> datetime:
+    """Return a date that makes another revision newer than this one.
+
+    :raises fs.errors.OperationFailed: where there is none.
+    """
+    try:
+        return revision.date + timedelta(milliseconds=1)
+    except OverflowError as error:
+        message = "nothing can be newer than '{path}', whose uploadDate is the last one there is"
+        raise errors.OperationFailed(revision.filename, exc=error, msg=message) from error
+
+
+def _others(filename: str, own: Any) -> UpdateOne:
+    # it changes nothing, but says whether there are others
+    return UpdateOne({"filename": filename, "_id": {"$ne": own}}, {"$set": {"filename": filename}})
 
 
 def below(prefix: str) -> Document:

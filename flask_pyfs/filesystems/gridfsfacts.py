@@ -56,7 +56,7 @@ def revision_of(document: dict[str, Any]) -> Revision:
     metadata = metadata if isinstance(metadata, dict) else {}
     try:
         size, chunk_size, date = int(document["length"]), int(document["chunkSize"]), document.get("uploadDate")
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise errors.OperationFailed(document["filename"], exc=error, msg="'{path}' is no file of GridFS") from error
     content_type = document.get("contentType") or metadata.get("contentType")
     return Revision(

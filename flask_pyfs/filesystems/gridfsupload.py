@@ -22,7 +22,7 @@ __all__ = ["GridFSUpload"]
 log = logging.getLogger(__name__)
 
 # how long a server that has not answered in time is waited for once more
-_ABORT_SECONDS = 0.5
+_ABORT_SECONDS = 2.0
 
 
 class GridFSUpload(Upload):
@@ -39,6 +39,9 @@ class GridFSUpload(Upload):
     def __init__(
         self, bucket: Bucket, filename: str, *, overwrite: bool, chunk_size: int, part_size: int, content_type: str
     ) -> None:
+        with bucket.errors(filename):
+            # before anything is sent for a name that cannot be one
+            filename.encode()
         self._bucket = bucket
         self._filename = filename
         self._overwrite = overwrite
@@ -50,7 +53,7 @@ class GridFSUpload(Upload):
         self._digest = hashlib.md5(usedforsecurity=False)
         self._sent = False
         self._published = False
-        self._late = False
+        self._in_doubt = False
 
     def put(self, content: bytearray) -> None:
         """Store all content. Two commands, and four more where it replaces a file."""
@@ -121,42 +124,50 @@ class GridFSUpload(Upload):
         self._published = True
         try:
             with self._watch():
-                self._bucket.publish({**document, "uploadDate": now}, overwrite=self._overwrite)
+                replaced = self._bucket.publish({**document, "uploadDate": now}, overwrite=self._overwrite)
         except errors.FileExists:
             self._published = False
             raise
+        # from here on it is the file, and perhaps the only one
+        self._published = self._sent = False
+        if replaced:
+            self._bucket.remove_replaced(replaced)
 
     @contextmanager
     def _watch(self) -> Iterator[None]:
         try:
             yield
-        except errors.OperationTimeout:
-            self._late = True
+        except (errors.OperationTimeout, errors.RemoteConnectionError):
+            self._in_doubt = True
             raise
 
     def abort(self) -> None:
         """Forget what was sent. One command, where something was."""
         try:
-            with pymongo.timeout(_ABORT_SECONDS) if self._late else nullcontext():
+            with pymongo.timeout(min(_ABORT_SECONDS, self._bucket.timeout)) if self._in_doubt else nullcontext():
                 self._abort()
         except errors.FSError as error:
-            self._warn(error)
+            self._warn(f"could not be deleted: {error}")
 
     def _abort(self) -> None:
         sent, self._sent = self._sent, False
         published, self._published = self._published, False
         if published:
-            # whether it succeeded is not known: a document that comes late would be one without chunks
             with self._bucket.errors(self._filename):
-                self._bucket.files.delete_one({"_id": self._id})
-        elif sent:
+                # somebody may have moved it
+                self._bucket.files.delete_one({"_id": self._id, "filename": self._filename})
+            if self._in_doubt:
+                # a document that comes late would be one without chunks
+                self._warn("are left, because nobody knows whether the server made a file of them")
+                return
+        if sent:
             self._bucket.remove_chunks(self._id)
 
-    def _warn(self, error: errors.FSError) -> None:
+    def _warn(self, problem: str) -> None:
         log.warning(
-            "bucket %r: the chunks %s of an unfinished %r could not be deleted and take space until they are: %s",
+            "bucket %r: the chunks %s of an unfinished %r take space until they are removed, for they %s",
             self._bucket.name,
             self._id,
             self._filename,
-            error,
+            problem,
         )

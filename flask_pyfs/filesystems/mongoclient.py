@@ -12,6 +12,7 @@ from fs import errors
 from pymongo import MongoClient
 from pymongo.errors import (
     AutoReconnect,
+    BulkWriteError,
     ConfigurationError,
     ConnectionFailure,
     ExecutionTimeout,
@@ -121,6 +122,8 @@ class mongo_errors:  # noqa: N801
     def _translated(self, error: Exception) -> errors.FSError:
         message = literal(f"bucket {self._bucket!r}: {error}")
         code = error.code if isinstance(error, OperationFailure) else None
+        if isinstance(error, BulkWriteError):
+            code = next((each.get("code") for each in error.details.get("writeErrors", ())), None)
         if isinstance(error, ServerSelectionTimeoutError) and (told := re.search(r"'code': (\d+)", str(error))):
             # a server that refused to let the client in is not selected again, and says why in words alone
             code = int(told[1])

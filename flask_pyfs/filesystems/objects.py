@@ -39,6 +39,16 @@ class ObjectFS(ObjectStore):
     - A key that has objects below it may itself be an object. It is a file then, and the directory is found by listing.
     """
 
+    _meta = {
+        "case_insensitive": False,
+        "invalid_path_chars": "\0",
+        "network": True,
+        "read_only": False,
+        "thread_safe": True,
+        "unicode_paths": True,
+        "virtual": False,
+    }
+
     #: Whether a file is refused that has no parent.
     strict = True
 

@@ -57,16 +57,6 @@ class SwiftFS(ObjectFS):
     :param retries: how often to ask again after a failure other than silence.
     """
 
-    _meta = {
-        "case_insensitive": False,
-        "invalid_path_chars": "\0",
-        "network": True,
-        "read_only": False,
-        "thread_safe": True,
-        "unicode_paths": True,
-        "virtual": False,
-    }
-
     def __init__(
         self,
         container: str,
