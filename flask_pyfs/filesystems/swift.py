@@ -22,7 +22,7 @@ from .swiftauth import Credentials
 from .swiftbody import ReceivedBody, StreamedBody, beginning_of, rest_of
 from .swiftcontainer import Container
 from .swiftfacts import content_range, facts_of, is_marker, listed_facts
-from .swiftupload import SEGMENT_NAME, SwiftUpload, manifest, segments_of
+from .swiftupload import SEGMENT_NAME, SwiftUpload, manifest, remove_segments, segments_of
 
 __all__ = ["SwiftFS"]
 
@@ -175,7 +175,7 @@ class SwiftFS(ObjectFS):
         for key in keys:
             segments = segments_of(self._container, self._segments, key)
             self._container.remove(key)
-            self._segments.delete(segments)
+            remove_segments(self._segments, key, segments)
             if key.endswith("/"):
                 self._delete_marker(key)
 
@@ -204,7 +204,7 @@ class SwiftFS(ObjectFS):
         for key in others:
             segments += segments_of(self._container, self._segments, key)
         self._container.delete(chain(others, keys()))
-        self._segments.delete(segments)
+        remove_segments(self._segments, prefix, segments)
         if not others:
             self._delete_marker(prefix)
 
@@ -220,7 +220,7 @@ class SwiftFS(ObjectFS):
             # the segments of one that is too large for one object
             self._copy_segments(key, target, overwrite=overwrite)
             return
-        self._segments.delete(segments)
+        remove_segments(self._segments, target, segments)
 
     def _copy_segments(self, key: str, target: str, *, overwrite: bool) -> None:
         facts = self._head(key)

@@ -15,7 +15,7 @@ from .objectfiles import Upload
 from .swiftbody import StreamedBody
 from .swiftcontainer import Container, md5
 
-__all__ = ["SEGMENT_NAME", "SwiftUpload", "manifest", "segments_of"]
+__all__ = ["SEGMENT_NAME", "SwiftUpload", "manifest", "remove_segments", "segments_of"]
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +66,9 @@ class SwiftUpload(Upload):
         old = segments_of(self._container, self._segments, self._key) if self._overwrite else []
         headers = {**self._headers, **headers}
         self._container.put(self._key, body, digest, overwrite=self._overwrite, headers=headers, query=query)
-        # the new one is complete, and nobody begins to read the old one
-        self._segments.delete(old)
+        # from here on they belong to the object
+        self._sent = []
+        remove_segments(self._segments, self._key, old)
 
     def begin(self) -> None:
         """Find out whether the name is taken before much is sent. One request without ``overwrite``, else none."""
@@ -125,7 +126,6 @@ class SwiftUpload(Upload):
             self._warn("may be unfinished, so its segments stay")
             self._sent = []
             raise
-        self._sent = []
 
     def _manifest_of(self, parts: list[dict[str, Any]], key: str) -> dict[str, Any]:
         body, tag = _manifest(parts)
@@ -172,6 +172,17 @@ def segments_of(container: Container, segments: Container, key: str) -> list[str
     names = [part["name"] for part in manifest(container, key, all_levels=True)]
     # those of other tools may be anywhere, and belong to other objects too
     return [name[len(above) :] for name in names if name.startswith(above)]
+
+
+def remove_segments(segments: Container, key: str, names: list[str]) -> None:
+    """Delete the segments of an object that is not there any longer. One request for each thousand of them.
+
+    What was to be done with the object is done, whatever happens here, so a failure is logged.
+    """
+    try:
+        segments.delete(names)
+    except errors.FSError as error:
+        log.warning("container %r: old segments of %r could not be deleted: %s", segments.name, key, error)
 
 
 def manifest(container: Container, key: str, *, all_levels: bool) -> Iterator[dict[str, Any]]:

@@ -212,6 +212,27 @@ def test_segments_go_with_their_object(segmenting, left):
         assert left() == (["small"], [])
 
 
+@pytest.mark.parametrize("status", [403, 500])
+def test_a_failure_to_delete_old_segments_loses_nothing(segmenting, proxy, status):
+    answer = b"HTTP/1.1 %d Refused\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % status
+    new = LARGE[1:]
+    for change in (
+        lambda: segmenting.write("a", io.BytesIO(new), overwrite=True),
+        lambda: segmenting.write("a", Unseekable(new), overwrite=True),
+        lambda: segmenting.write("a", new[:MIB], overwrite=True),
+        lambda: segmenting.copy("b", "a", overwrite=True),
+        lambda: segmenting.delete("a"),
+    ):
+        segmenting.write("a", io.BytesIO(LARGE), overwrite=True)
+        segmenting.write("b", new[:MIB], overwrite=True)
+        proxy.answer(answer, when=lambda head: b"bulk-delete" in head)
+        change()
+        proxy.restore()
+        assert not segmenting.exists("a") or segmenting.read("a") in (new, new[:MIB])
+    segmenting.backend.remove_leftovers(older_than=-60)
+    assert segmenting.read("b") == new[:MIB]
+
+
 def test_segments_go_with_a_tree(segmenting, left):
     segmenting.write("tree/a", io.BytesIO(LARGE))
     segmenting.write("tree/below/b", Unseekable(LARGE))
