@@ -22,7 +22,7 @@ from .swiftauth import Credentials
 from .swiftbody import ReceivedBody, StreamedBody, beginning_of, rest_of
 from .swiftcontainer import Container
 from .swiftfacts import content_range, facts_of, is_marker, listed_facts
-from .swiftupload import SEGMENT_NAME, SwiftUpload, manifest, remove_segments, segments_of
+from .swiftupload import SEGMENT_NAME, SwiftUpload, remove_segments, segments_of, whole_segments
 
 __all__ = ["SwiftFS"]
 
@@ -224,11 +224,15 @@ class SwiftFS(ObjectFS):
 
     def _copy_segments(self, key: str, target: str, *, overwrite: bool) -> None:
         facts = self._head(key)
+        parts = whole_segments(self._container, key)
+        if parts is None:
+            with self.open_read(key) as source:
+                self.put(target, source, overwrite=overwrite, content_type=facts.content_type)
+            return
         upload = self._upload(target, overwrite=overwrite, content_type=facts.content_type)
         try:
-            for number, part in enumerate(manifest(self._container, key, all_levels=False), 1):
-                name, _, below = part["name"][1:].partition("/")
-                upload.copy_part(number, self._container.beside(name), below, part["bytes"], part["hash"])
+            for number, (container, below, part) in enumerate(parts, 1):
+                upload.copy_part(number, container, below, part["bytes"], part["hash"])
             upload.complete()
         except BaseException:
             upload.abort()

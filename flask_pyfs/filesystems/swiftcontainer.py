@@ -67,6 +67,11 @@ class Container:
         """Return another container of the account."""
         return Container(name, self._accounts, create=create)
 
+    def place(self, path: str) -> tuple[Container, str]:
+        """Return the container and the key of a path below the account's."""
+        name, _, key = path[1:].partition("/")
+        return self.beside(name), key
+
     @property
     def account(self) -> Account:
         """The account of this process."""

@@ -7,6 +7,7 @@ import logging
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from fs import errors
@@ -15,7 +16,7 @@ from .objectfiles import Upload
 from .swiftbody import StreamedBody
 from .swiftcontainer import Container, md5
 
-__all__ = ["SEGMENT_NAME", "SwiftUpload", "manifest", "remove_segments", "segments_of"]
+__all__ = ["SEGMENT_NAME", "SwiftUpload", "remove_segments", "segments_of", "whole_segments"]
 
 log = logging.getLogger(__name__)
 
@@ -164,14 +165,25 @@ def segments_of(container: Container, segments: Container, key: str) -> list[str
         return []
     try:
         head = container.head(key).headers
-    except errors.ResourceNotFound:
+    except (errors.ResourceNotFound, errors.InvalidPath):
+        # of a name that no client leaves as it is, nothing can be asked
         return []
     if head.get("X-Static-Large-Object", "").lower() != "true":
         return []
     above = segments.path("")
-    names = [part["name"] for part in manifest(container, key, all_levels=True)]
-    # those of other tools may be anywhere, and belong to other objects too
-    return [name[len(above) :] for name in names if name.startswith(above)]
+    return [name[len(above) :] for name in _names_below(container, key, above)]
+
+
+def _names_below(container: Container, key: str, above: str) -> Iterator[str]:
+    # a manifest that is gone names nothing
+    with suppress(errors.ResourceNotFound):
+        for part in manifest(container, key):
+            name = part.get("name", "")
+            # those of other tools may be anywhere, and belong to other objects too
+            if name.startswith(above):
+                if part.get("sub_slo"):
+                    yield from _names_below(*container.place(name), above)
+                yield name
 
 
 def remove_segments(segments: Container, key: str, names: list[str]) -> None:
@@ -185,15 +197,18 @@ def remove_segments(segments: Container, key: str, names: list[str]) -> None:
         log.warning("container %r: old segments of %r could not be deleted: %s", segments.name, key, error)
 
 
-def manifest(container: Container, key: str, *, all_levels: bool) -> Iterator[dict[str, Any]]:
-    """Iterate over what the manifest of an object says of its segments. One request for each manifest.
+def manifest(container: Container, key: str) -> list[dict[str, Any]]:
+    """Return what the manifest of an object says of its segments. One request."""
+    parts: list[dict[str, Any]] = container.finish("GET", key, query="multipart-manifest=get").json()
+    return parts
 
-    :param all_levels: the manifests of segments too, after their segments.
+
+def whole_segments(container: Container, key: str) -> Iterator[tuple[Container, str, dict[str, Any]]] | None:
+    """Iterate over where the segments of an object are, with what its manifest says of them.
+
+    :returns: None where it is not made of whole objects alone.
     """
-    response = container.finish("GET", key, query="multipart-manifest=get")
-    for part in response.json():
-        if part.get("sub_slo"):
-            name, _, below = part["name"][1:].partition("/")
-            yield from manifest(container.beside(name), below, all_levels=all_levels)
-        if all_levels or not part.get("sub_slo"):
-            yield part
+    parts = manifest(container, key)
+    if any("name" not in part or "range" in part or part.get("sub_slo") for part in parts):
+        return None
+    return ((*container.place(part["name"]), part) for part in parts)

@@ -85,7 +85,7 @@ def test_the_first_write_of_another_process(storage, written, app, make_storage)
     again = make_storage("again", BUCKET="files")
     with commands() as sent:
         again.write("b", b"content")
-    assert sent == [INDEXES, INSERT_CHUNKS, UPDATE]
+    assert sent == [INDEXES, ("createIndexes", "files"), INSERT_CHUNKS, UPDATE]
 
 
 # Reading
