@@ -6,6 +6,7 @@ import copy
 import re
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import SplitResult, quote, urlsplit
@@ -139,7 +140,7 @@ class Account:
             try:
                 response = self._send(access, method, path, query, headers, body, timeout)
             except (http.RequestException, HTTPError, OSError) as error:
-                if not again or _is_silence(error):
+                if not again or _is_silence(error) or error is getattr(body, "error", None):
                     raise
             else:
                 status = response.status_code
@@ -201,7 +202,9 @@ class Account:
             response = connection.request("GET", "/info", None, {})
             if response.status_code >= 500:
                 raise self._failure(response, "GET")
-            with response:
+            said: Any = {}
+            # some have no such page, and answer with another one
+            with response, suppress(ValueError):
                 said = response.json() if response.ok else {}
             self._capabilities = said if isinstance(said, dict) else {}
         return self._capabilities

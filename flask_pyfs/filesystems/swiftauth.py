@@ -69,15 +69,22 @@ def authenticator(credentials: Credentials, timeout: float) -> Callable[[], Acce
 def _by_swift(credentials: Credentials, options: Mapping[str, str], timeout: float) -> Access:
     # swiftclient's own function logs the key
     parsed, connection = http_connection(credentials.auth_url, timeout=timeout)
+    # who is redirected would tell the key elsewhere
+    connection.requests_args["allow_redirects"] = False
+    headers = {"X-Auth-User": credentials.user or "", "X-Auth-Key": credentials.key or ""}
+    if any(not value.isprintable() or value != value.strip() for value in headers.values()):
+        # an error of the driver would show it
+        raise StoreMisconfigured(
+            "USER or KEY begins or ends with white space, or has characters that no header may have"
+        )
     try:
-        headers = {"X-Auth-User": credentials.user or "", "X-Auth-Key": credentials.key or ""}
         response = connection.request("GET", parsed.path, None, headers)
         body = response.content
     finally:
         connection.close()
     url = options.get("object_storage_url") or response.headers.get("X-Storage-Url")
     token = response.headers.get("X-Storage-Token") or response.headers.get("X-Auth-Token")
-    if not response.ok:
+    if response.status_code >= 300:
         raise _refused(response.status_code, response.reason, body)
     if not url or not token:
         raise StoreMisconfigured("who answers at AUTHURL does not speak version 1 of Swift's authentication")

@@ -106,8 +106,9 @@ def rest_of(file: Readable, read: int) -> tuple[int, int] | None:
         position = source.tell()
         end = source.seek(0, os.SEEK_END)
         end = source.tell() if end is None else end
-        source.seek(position)
     except Exception:
         return None
+    # a failure here is the caller's: what is left of the file cannot be read any longer
+    source.seek(position)
     start = position - read
     return (start, end - start) if start >= 0 and end >= position else None

@@ -29,6 +29,9 @@ _NEVER = float("-inf")
 # the most objects of a request that deletes
 _BATCH = 1000
 
+# the longest line of such a request, in characters
+_LINE = 2000
+
 # how many are deleted at the same time where the cluster cannot delete many
 _AT_ONCE = 8
 
@@ -257,6 +260,11 @@ class Container:
                 # all of them end before the error of one is raised
                 list(deletions.map(lambda key: self.remove(key, timeout), keys))
             return
+        for key in keys:
+            # Swift refuses longer lines, and counts what is quoted
+            if len(quote(self.path(key))) > _LINE:
+                self.remove(key, timeout)
+        keys = [key for key in keys if len(quote(self.path(key))) <= _LINE]
         most = min(_BATCH, bulk.get("max_deletes_per_request", _BATCH))
         for start in range(0, len(keys), most):
             self._remove_by_one_request(keys[start : start + most], timeout)
@@ -264,12 +272,19 @@ class Container:
     def _remove_by_one_request(self, keys: list[str], timeout: float | None) -> None:
         body = "\n".join(quote(self.path(key)) for key in keys).encode()
         headers = {"Content-Type": "text/plain", "Accept": "application/json"}
-        with swift_errors(self.name, keys[0]):
-            response, _ = self._accounts().request(
-                "POST", "", query="bulk-delete", headers=headers, body=body, timeout=timeout
-            )
-            with response:
-                said = json.loads(response.content)
+        account = self.account
+        for last in (False, True):
+            with swift_errors(self.name, keys[0]):
+                response, _ = account.request(
+                    "POST", "", query="bulk-delete", headers=headers, body=body, timeout=timeout
+                )
+                with response:
+                    said = json.loads(response.content)
+                # the answer has begun before the token is looked at
+                statuses = [str(said.get("Response Status", "")), *(status for _, status in said.get("Errors", ()))]
+                if last or not any(status.startswith("401") for status in statuses):
+                    break
+                account.access(stale=account.access())
         refused = [(path, status) for path, status in said.get("Errors", ()) if not status.startswith("404")]
         status = str(said.get("Response Status", ""))
         if refused or not status.startswith("200"):
@@ -314,6 +329,8 @@ class Container:
                 return []
             with swift_errors(self.name, prefix):
                 page: list[Entry] = response.json()
+                if not isinstance(page, list) or not all("subdir" in entry or "name" in entry for entry in page):
+                    raise errors.RemoteConnectionError(prefix, msg="the answer of the server is no listing")
             return page
         if not self.create:
             raise ContainerMissing.named(self.name)

@@ -13,6 +13,7 @@ from typing import Any
 from fs import errors
 
 from .objectfiles import Upload
+from .swiftaccount import Refused, swift_errors
 from .swiftbody import StreamedBody
 from .swiftcontainer import Container, md5
 
@@ -67,8 +68,7 @@ class SwiftUpload(Upload):
         old = segments_of(self._container, self._segments, self._key) if self._overwrite else []
         headers = {**self._headers, **headers}
         self._container.put(self._key, body, digest, overwrite=self._overwrite, headers=headers, query=query)
-        # from here on they belong to the object
-        self._sent = []
+        # the new one is complete, and nobody begins to read the old one
         remove_segments(self._segments, self._key, old)
 
     def begin(self) -> None:
@@ -120,12 +120,15 @@ class SwiftUpload(Upload):
                 for start in range(0, len(parts), _IN_MANIFEST)
             ]
         body, tag = _manifest(parts)
+        sent, self._sent = self._sent, []
         try:
             self._publish(body, lambda: tag, {}, "multipart-manifest=put")
-        except (errors.RemoteConnectionError, errors.OperationTimeout):
+        except (errors.FileExists, errors.PermissionDenied, errors.InsufficientStorage, Refused):
+            self._sent = sent
+            raise
+        except BaseException:
             # the object may be there, or still come, and needs its segments
             self._warn("may be unfinished, so its segments stay")
-            self._sent = []
             raise
 
     def _manifest_of(self, parts: list[dict[str, Any]], key: str) -> dict[str, Any]:
@@ -199,7 +202,12 @@ def remove_segments(segments: Container, key: str, names: list[str]) -> None:
 
 def manifest(container: Container, key: str) -> list[dict[str, Any]]:
     """Return what the manifest of an object says of its segments. One request."""
-    parts: list[dict[str, Any]] = container.finish("GET", key, query="multipart-manifest=get").json()
+    response, _ = container.request("GET", key, query="multipart-manifest=get")
+    with swift_errors(container.name, key), response:
+        # another one may have replaced it by an object without segments
+        if response.headers.get("X-Static-Large-Object", "").lower() != "true":
+            return []
+        parts: list[dict[str, Any]] = response.json()
     return parts
 
 

@@ -1,6 +1,7 @@
 """What fails is an error of ours that says what failed, and nothing is lost, torn or left behind, on Swift."""
 
 import io
+import json
 import os
 import signal
 import time
@@ -16,6 +17,7 @@ from underfaults import HTTPStoreUnderFaults
 
 import flask_pyfs as fs
 from flask_pyfs.errors import BackendError, ConfigurationError, FileExists, FileNotFound, FSError, PermissionDenied
+from flask_pyfs.filesystems.swiftcontainer import Container
 
 SEGMENT = 3 * MIB
 
@@ -231,6 +233,72 @@ def test_a_failure_to_delete_old_segments_loses_nothing(segmenting, proxy, statu
         assert not segmenting.exists("a") or segmenting.read("a") in (new, new[:MIB])
     segmenting.backend.remove_leftovers(older_than=-60)
     assert segmenting.read("b") == new[:MIB]
+
+
+def test_an_interruption_after_the_manifest_loses_nothing(segmenting, monkeypatch):
+    original = Container.put
+
+    def interrupted(container, key, *arguments, **parameters):
+        original(container, key, *arguments, **parameters)
+        if parameters.get("query"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Container, "put", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        segmenting.write("a", io.BytesIO(LARGE), overwrite=True)
+    assert segmenting.read("a") == LARGE
+
+
+def test_an_object_that_only_looks_like_a_manifest(segmenting, swift_connection, container, monkeypatch):
+    segmenting.write("victim", io.BytesIO(LARGE))
+    segments = f"{container}_segments"
+    names = [f"/{segments}/{found['name']}" for found in swift_connection.get_container(segments)[1]]
+    segmenting.write("evil", io.BytesIO(LARGE))
+    original = Container.head
+
+    def replaced(self, key):
+        answer = original(self, key)
+        if key == "evil":
+            swift_connection.put_object(container, "evil", json.dumps([{"name": name} for name in names]))
+        return answer
+
+    monkeypatch.setattr(Container, "head", replaced)
+    segmenting.delete("evil")
+    assert segmenting.read("victim") == LARGE
+
+
+def test_a_token_that_expires_before_a_bulk_deletion(frail, monkeypatch):
+    for number in range(3):
+        frail.write(f"tree/{number}", b"content")
+    account = frail.backend.store._container.account
+    original, expired = account.request, []
+
+    def expire(method, path, **parameters):
+        if parameters.get("query") == "bulk-delete" and not expired:
+            expired.append(method)
+            account._access = type(account.access())(account.access().url, "AUTH_tkexpired")
+        return original(method, path, **parameters)
+
+    monkeypatch.setattr(account, "request", expire)
+    frail.delete("tree")
+    assert expired
+    assert list(frail.list_files()) == []
+
+
+def test_long_names_are_deleted(segmenting, left):
+    segmenting.write("tree/" + "é" * 400, io.BytesIO(LARGE))
+    segmenting.write("tree/a", b"a")
+    segmenting.write("tree/b", b"b")
+    segmenting.delete("tree")
+    assert left() == ([], [])
+
+
+@pytest.mark.parametrize("key", ["s3cret\n", " s3cret", "s3\rcret"])
+def test_a_key_that_is_no_header_is_not_told(make_frail, key):
+    with pytest.raises(ConfigurationError) as raised:
+        make_frail(KEY=key).exists("a")
+    assert "cret" not in str(raised.value)
+    assert "cret" not in repr(raised.value.__cause__)
 
 
 def test_segments_go_with_a_tree(segmenting, left):
