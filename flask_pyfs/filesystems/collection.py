@@ -11,17 +11,19 @@ import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
-__all__ = ["catch_up", "outside_collection"]
+__all__ = ["catch_up", "outside_collection", "sending_a_part"]
 
 log = logging.getLogger(__name__)
 
 _put_off: deque[Callable[[], object]] = deque()
 # those of the parent, which a child neither does nor lets go
 _inherited: list[Callable[[], object]] = []
+
+_sending = threading.local()
 
 # the thread that is collecting
 _collector: list[int] = []
@@ -39,7 +41,7 @@ def outside_collection(function: Callable[[], object]) -> None:
 
 def catch_up() -> None:
     """Call what was put off. Its errors are logged, because nobody waits for it."""
-    if not _put_off or _is_collecting():
+    if not _put_off or _is_collecting() or getattr(_sending, "part", False):
         return
     functions = []
     # several threads may take them
@@ -51,6 +53,16 @@ def catch_up() -> None:
             function()
         except Exception:
             log.exception("what was left by a file or a client that nobody holds any longer could not be cleared away")
+
+
+@contextmanager
+def sending_a_part() -> Iterator[None]:
+    """Put off in this thread what was put off: it may be to take back the file whose part is being sent here."""
+    _sending.part = True
+    try:
+        yield
+    finally:
+        _sending.part = False
 
 
 def _is_collecting() -> bool:

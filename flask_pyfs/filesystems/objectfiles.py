@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from fs.errors import FSError, RemoteConnectionError
 
-from .collection import outside_collection
+from .collection import outside_collection, sending_a_part
 
 __all__ = ["Body", "ObjectReader", "PartBuffer", "Upload", "drain"]
 
@@ -272,7 +272,8 @@ class PartBuffer(io.BufferedIOBase):
             # whoever waits is told of the one that failed first, and need not wait for these
             raise RemoteConnectionError(msg="an earlier part could not be sent")
         try:
-            self._upload.send_part(number, part)
+            with sending_a_part():
+                self._upload.send_part(number, part)
         except BaseException:
             self._failed = True
             raise

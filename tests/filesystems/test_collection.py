@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from flask_pyfs.filesystems.clients import PerProcess
-from flask_pyfs.filesystems.collection import catch_up, outside_collection
+from flask_pyfs.filesystems.collection import catch_up, outside_collection, sending_a_part
 
 
 class Found:
@@ -69,6 +69,17 @@ def test_a_client_is_closed_outside_a_collection():
     assert closed == []
     catch_up()
     assert closed == [Client]
+
+
+def test_a_thread_that_sends_a_part_does_not_catch_up():
+    called = []
+    Found(lambda: called.append(1), circle=True)
+    gc.collect()
+    with sending_a_part():
+        PerProcess(object)()
+        assert called == []
+    PerProcess(object)()
+    assert called == [1]
 
 
 def test_many_do_not_wait_for_each_other():

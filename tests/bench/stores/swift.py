@@ -1,4 +1,4 @@
-"""A container of Swift: bare swiftclient, with a connection for each process."""
+"""A container of Swift: bare swiftclient, with a connection for each storage of a process."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class Swift:
                     del os.environ[ENVIRONMENT + key]
 
     def sizes(self, sizes: Sizes) -> Sizes:
-        # a request costs much more than a call of the operating system
-        return type(sizes)(sizes.mb, sizes.small // 10, sizes.listing // 40)
+        # a request costs much more than a call of the operating system; the listing must need two, of 10,000 names each
+        return type(sizes)(sizes.mb, sizes.small // 10, sizes.listing // 8)
 
     def settings(self) -> dict[str, Any]:
         settings = {f"FS_SWIFT_{key}": os.environ[ENVIRONMENT + key] for key in ADDRESS}
