@@ -42,6 +42,12 @@ COMMON: tuple[Option, ...] = (
     _SERVE,
     Option("ALLOW", "extensions", default=()),
     Option("DENY", "extensions", default=()),
+    Option("SERVE_MODE", default="stream", choices=("stream", "redirect", "sendfile")),
+    Option("ACCEL_URL", named=True),
+    Option("PRIVATE", "bool", default=False),
+    Option("AUTHORIZE", "callable"),
+    Option("MAX_AGE", "seconds"),
+    Option("IMMUTABLE", "bool", default=False),
 )
 
 
@@ -194,7 +200,7 @@ def _value(settings: Mapping[str, Any], option: Option, prefixes: Iterable[tuple
                 continue
             value = _convert(option, key, settings[key], storage)
             if option.named and level > 1 and value:
-                value = f"{value.rstrip('/')}/{quote(storage) if option.name == 'URL' else storage}"
+                value = f"{value.rstrip('/')}/{quote(storage) if option.name.endswith('URL') else storage}"
             return value
     if option.required:
         keys = " or ".join(key for key in tried if key.endswith(option.name))

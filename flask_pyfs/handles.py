@@ -1,16 +1,55 @@
-"""What a storage hands out to read from and takes to write from, with errors of this package."""
+"""What a storage hands out and takes: files, with errors of this package, and what is wanted of them."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
-from typing import Any, BinaryIO
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, NamedTuple
 
 from .filesystems.store import Readable
 from .filesystems.streams import Discardable, Result, WrappedFile
 
-__all__ = ["Chunks", "Source", "StorageFile"]
+__all__ = ["WHOLE", "Chunks", "Source", "StorageFile", "UploadURL", "Wanted"]
+
+
+class Wanted(NamedTuple):
+    """What an HTTP request wants of a file.
+
+    :param start: the first byte, which is negative where it counts from the end.
+    :param stop: the byte before which it stops, None for the end.
+    :param unless: the entity tag of the version that the client has, where that is all that matters.
+    :param conditional: whether the answer depends on more than the range and ``unless``.
+    """
+
+    start: int = 0
+    stop: int | None = None
+    unless: str | None = None
+    conditional: bool = False
+
+
+#: All of it.
+WHOLE = Wanted()
+
+
+@dataclass(frozen=True)
+class UploadURL:
+    """Where and how a client may send one file itself.
+
+    :param name: the name that the file will have.
+    :param url: where it is sent.
+    :param method: ``'POST'``, as ``multipart/form-data`` with the fields and, as the last one, the file in the field
+        ``file``; or ``'PUT'``, as the body.
+    :param fields: the fields of the form.
+    :param headers: the headers of the request.
+    """
+
+    name: str
+    url: str
+    method: str = "POST"
+    fields: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 class Source:
@@ -101,6 +140,11 @@ class StorageFile(Discardable, WrappedFile):
     def __init__(self, file: BinaryIO, guard: Callable[[], AbstractContextManager[None]]) -> None:
         super().__init__(file)
         self._guard = guard
+
+    @property
+    def is_real(self) -> bool:
+        """Whether it is a file of the operating system and nothing else."""
+        return isinstance(getattr(self._file, "raw", None), io.FileIO)
 
     def _call(self, operation: Callable[..., Result], *arguments: Any) -> Result:
         with self._guard():

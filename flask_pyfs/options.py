@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import pkgutil
 import re
 from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from .errors import InvalidPath
@@ -54,6 +57,24 @@ def _to_float(value: Any) -> float:
         except ValueError:
             pass
     raise ValueError("a number")
+
+
+def _to_seconds(value: Any) -> float:
+    seconds = value.total_seconds() if isinstance(value, timedelta) else _to_float(value)
+    if 0 <= seconds < math.inf:
+        return seconds
+    raise ValueError("a number of seconds")
+
+
+def _to_callable(value: Any) -> Callable[..., Any]:
+    if isinstance(value, str):
+        try:
+            value = pkgutil.resolve_name(value)
+        except (ImportError, AttributeError, ValueError):
+            raise ValueError("a callable, or the name of one such as 'package.module:function'") from None
+    if callable(value):
+        return value  # type: ignore[no-any-return]
+    raise ValueError("a callable, or the name of one such as 'package.module:function'")
 
 
 def _to_mode(value: Any) -> int:
@@ -108,6 +129,8 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "extensions": _to_extensions,
     "dict": _to_dict,
     "prefix": _to_prefix,
+    "seconds": _to_seconds,
+    "callable": _to_callable,
 }
 
 
@@ -117,13 +140,15 @@ class Option:
 
     :param name: the KEY, in upper case.
     :param type: ``str``, ``bool``, ``int``, ``float``, ``mode`` (file permissions), ``list`` (of texts),
-        ``extensions``, ``prefix`` (a directory) or ``dict``. Texts, as the environment gives them, are converted.
+        ``extensions``, ``prefix`` (a directory), ``dict``, ``seconds`` (a number or a ``timedelta``) or ``callable``
+        (or ``'module:name'`` of one). Texts, as the environment gives them, are converted.
     :param default: the value where nothing is set.
     :param required: refuse a configuration without it.
     :param secret: never show the value.
     :param aliases: other KEYs that set it at the same level; its own name wins.
     :param named: a value above the storage's own level gets the storage's name appended, as a directory.
     :param levels: the levels that may set it: 1 the storage's, 2 the backend's, 3 the app's.
+    :param choices: the values that it may have, where these are few.
     """
 
     name: str
@@ -134,6 +159,7 @@ class Option:
     aliases: tuple[str, ...] = ()
     named: bool = False
     levels: tuple[int, ...] = field(default=(1, 2, 3))
+    choices: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         if self.type not in _CONVERTERS:
@@ -144,4 +170,7 @@ class Option:
 
         :raises ValueError: for what it cannot be made of; the message says what it must be.
         """
-        return _CONVERTERS[self.type](value)
+        converted = _CONVERTERS[self.type](value)
+        if self.choices and converted not in self.choices:
+            raise ValueError(f"one of {', '.join(map(str, self.choices))}")
+        return converted

@@ -14,12 +14,11 @@ from fs.base import FS
 from werkzeug.datastructures import FileStorage
 
 from . import config as configuration
-from . import names, serving, urls
+from . import links, names, serving, urls
 from .backends import registry
 from .config import Config, storage_key
 from .errors import (
     ConfigurationError,
-    FileNotFound,
     InvalidPath,
     OperationNotSupported,
     UnauthorizedFileType,
@@ -27,7 +26,8 @@ from .errors import (
 )
 from .files import DEFAULTS, denied_part, extension, has_extension, is_empty
 from .filesystems.store import CHUNK_SIZE
-from .signals import before_display, file_deleted, file_uploaded
+from .handles import UploadURL
+from .signals import file_deleted, file_uploaded
 from .state import State, find
 from .uploads import client_name
 
@@ -137,23 +137,77 @@ class Storage:
         state = self._state
         return urls.base_url(state.app, self.name, state.config["url"])
 
-    def url(self, filename: str, external: bool = False, *, expires: float | timedelta | None = None) -> str:
+    def url(
+        self,
+        filename: str,
+        external: bool = False,
+        *,
+        expires: float | timedelta | None = None,
+        download: bool = False,
+    ) -> str:
         """Return the URL of a file. The store is not asked whether there is one.
 
         :param external: make it absolute; outside a request, without ``SERVER_NAME``, it is the path alone.
-        :param expires: let the store sign it, so that whoever has it may read the file for that long, in seconds, and
-            for three quarters of it at least: calls shortly after each other return the same URL, which can be cached.
-        :raises OperationNotSupported: with ``expires``, where the store signs no URLs.
-        :raises ValueError: for a time that is not positive.
+        :param expires: sign it, so that whoever has it may read the file for that long, in seconds, and for three
+            quarters of it at least: calls shortly after each other return the same URL, which can be cached. It is one
+            of the store where that signs URLs, else of the app's own route.
+        :param download: let browsers save the file rather than show it.
+        :raises PermissionDenied: with ``expires``, where AUTHORIZE does not allow it.
+        :raises ConfigurationError: with ``expires``, where the app would sign and has no ``SECRET_KEY``.
+        :raises ValueError: for a time that is not positive, or longer than the store takes.
         """
         state, name = self._state, names.normalize(filename)
         if expires is not None:
-            signed: str = self.backend.signed_url(name, urls.expiry(expires))
-            return signed
+            return links.signed_url(self, state, name, expires, external=external, download=download)
         if state.config["url"]:
             # whoever serves the store itself sees the PREFIX as a directory
             name = names.join(state.config["prefix"], name)
-        return urls.file_url(state.app, self.name, state.config["url"], name, external)
+        url = urls.file_url(state.app, self.name, state.config["url"], name, external)
+        return f"{url}?download=1" if download else url
+
+    def upload_url(
+        self,
+        filename: str,
+        *,
+        expires: float | timedelta,
+        prefix: str | Callable[[], str] | None = None,
+        unique: bool = True,
+        overwrite: bool | None = None,
+        content_type: str | None = None,
+        max_size: int | None = None,
+        external: bool = False,
+    ) -> UploadURL:
+        """Return where a client may send one file itself, straight to the store where that is possible.
+
+        The store takes it where it can hold all that is asked; no store holds ``unique=False`` without ``overwrite``,
+        and Swift none of the last two. Otherwise the app's own route takes it.
+
+        :param filename: the name; the file is stored as ``upload_to/prefix/filename``.
+        :param expires: for how long, in seconds; for three quarters of it at least.
+        :param prefix: a directory, or a callable that returns one.
+        :param unique: put a random part in front of the extension.
+        :param overwrite: replace a file of that name; None means the storage's own ``overwrite``. With ``unique``,
+            nobody else's file can have that name, but stores let the client send its own again.
+        :param content_type: the media type that the client must send.
+        :param max_size: how many bytes the file may have at most.
+        :param external: make the URL of the app's route absolute; those of stores always are.
+        :raises UploadNotAllowed: where the storage takes no uploads at all.
+        :raises UnauthorizedFileType: where it takes none with that extension.
+        :raises PermissionDenied: where AUTHORIZE does not allow it.
+        :raises ConfigurationError: where the app would sign and has no ``SECRET_KEY``.
+        """
+        name = self._upload_name(None, filename, prefix, unique)
+        return links.signed_upload(
+            self,
+            self._state,
+            name,
+            expires,
+            external=external,
+            unique=unique,
+            overwrite=self.overwrite if overwrite is None else overwrite,
+            content_type=content_type,
+            max_size=max_size,
+        )
 
     def path(self, filename: str) -> str:
         """Return the absolute path of a file in the operating system. The file need not exist.
@@ -244,6 +298,15 @@ class Storage:
         """
         if not filename and isinstance(file_or_wfs, FileStorage):
             filename = client_name(file_or_wfs.filename or "")
+        name = self._upload_name(file_or_wfs, filename, prefix, unique)
+        replace = self.overwrite if overwrite is None else overwrite
+        self._state.operations.save(file_or_wfs, name, overwrite=replace)
+        file_uploaded.send(self, filename=name)
+        return name
+
+    def _upload_name(
+        self, file: Any, filename: str | None, prefix: str | Callable[[], str] | None, unique: bool
+    ) -> str:
         if not filename:
             raise InvalidPath("a filename is required", storage=self.name)
         if is_empty(self.extensions) and is_empty(self.config["allow"]):
@@ -252,7 +315,7 @@ class Storage:
                 storage=self.name,
             )
         folder, _, basename = names.normalize(filename).rpartition("/")
-        if not self.file_allowed(file_or_wfs, basename):
+        if not self.file_allowed(file, basename):
             raise UnauthorizedFileType(
                 f"storage {self.name!r} does not take {basename!r}: files of this type are not allowed",
                 path=filename,
@@ -261,11 +324,7 @@ class Storage:
         if unique:
             stem, ext = os.path.splitext(basename)
             basename = f"{stem}-{secrets.token_hex(8)}{ext}"
-        name = names.normalize(names.join(_directory(self.upload_to), _directory(prefix), folder, basename))
-        replace = self.overwrite if overwrite is None else overwrite
-        self._state.operations.save(file_or_wfs, name, overwrite=replace)
-        file_uploaded.send(self, filename=name)
-        return name
+        return names.normalize(names.join(_directory(self.upload_to), _directory(prefix), folder, basename))
 
     def delete(self, filename: str) -> None:
         """Delete a file, or everything below a directory. What is not there is no error."""
@@ -327,7 +386,7 @@ class Storage:
     def file_allowed(self, file: Any, basename: str) -> bool:
         """Whether ``save`` takes a file; to be overridden by storages that look further.
 
-        :param file: what is to be saved.
+        :param file: what is to be saved, or None where a client is about to get a URL for it.
         :param basename: its name, without directories.
         """
         return self.extension_allowed(extension(basename)) and not denied_part(basename, self.config["deny"])
@@ -345,17 +404,16 @@ class Storage:
     # Serving
 
     def serve(self, filename: str) -> Response:
-        """Answer the current request with a file, whether or not the app's route serves the storage.
+        """Answer the current request with a file as SERVE_MODE says, whether or not the app's route serves the storage.
 
         :raises NotFound: (404) where there is none.
+        :raises Forbidden: (403) where AUTHORIZE does not allow it.
         """
         try:
             name = names.normalize(filename)
-            return self._state.operations.serve(
-                name, serving.respond, lambda: before_display.send(self, filename=name), serving.wanted()
-            )
-        except (FileNotFound, InvalidPath):
+        except InvalidPath:
             abort(404)
+        return serving.serve(self, self._state, name)
 
     @property
     def is_served(self) -> bool:

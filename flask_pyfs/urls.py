@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
-import time
-from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urljoin
 
 from flask import Flask, has_request_context, request
 
-__all__ = ["ENDPOINT", "base_url", "expiry", "file_url"]
+__all__ = ["ENDPOINT", "base_url", "file_url"]
 
 #: The endpoint of the route that serves files.
 ENDPOINT = "fs.get_file"
@@ -46,18 +43,6 @@ def file_url(app: Flask, storage: str, configured: str | None, name: str, extern
         return _route(app, storage, name, external)
     url = base_url(app, storage, configured) + quote(name)
     return urljoin(_host_url(app), url) if external else url
-
-
-def expiry(lifetime: float | timedelta) -> int:
-    """Return when a signed URL that is made now expires, in seconds since 1970. It is the same for a while.
-
-    :param lifetime: how many seconds it is valid at most, and three quarters of them at least.
-    """
-    seconds = lifetime.total_seconds() if isinstance(lifetime, timedelta) else lifetime
-    if not 0 < seconds < math.inf:
-        raise ValueError(f"a signed URL is valid for some seconds, not {seconds}")
-    window = max(1, int(seconds / 4))
-    return max(int((time.time() + seconds) // window * window), math.ceil(time.time()))
 
 
 def _host_url(app: Flask) -> str:

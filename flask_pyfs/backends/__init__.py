@@ -16,9 +16,9 @@ from .. import files, names
 from ..config import DEFAULT_BACKEND, Config, with_defaults
 from ..errors import FileExists, OperationNotSupported, translated
 from ..filesystems.generic import as_store
-from ..filesystems.store import CHUNK_SIZE, Facts, StoreFS, copy_stream
+from ..filesystems.store import CHUNK_SIZE, Facts, StoreFS, Unchanged, copy_stream
 from ..filesystems.streams import PendingText
-from ..handles import Chunks, Source, StorageFile
+from ..handles import WHOLE, Chunks, Source, StorageFile, UploadURL, Wanted
 from ..options import Option
 
 __all__ = ["DEFAULT_BACKEND", "BaseBackend", "Config", "Option"]
@@ -89,13 +89,35 @@ class BaseBackend:
                 return cast(FS, whole.opendir(self.prefix))
             return cast(FS, whole.makedirs(self.prefix))
 
-    def signed_url(self, filename: str, expires: int) -> str:
-        """Return a URL with which anybody may read a file for a while.
+    def signed_url(self, filename: str, expires: int, lifetime: int, *, disposition: str | None = None) -> str | None:
+        """Return a URL of the store with which anybody may read a file for a while; None where the store signs none.
 
         :param expires: when it expires, in seconds since 1970.
-        :raises OperationNotSupported: where the store signs no URLs.
+        :param lifetime: how long it is valid, in seconds: it was made so long before.
+        :param disposition: the Content-Disposition of the answer; shown in the browser without it.
         """
-        raise OperationNotSupported(f"{type(self).__name__} signs no URLs", path=filename, storage=self.name)
+        return None
+
+    def signed_upload(
+        self,
+        filename: str,
+        expires: int,
+        lifetime: int,
+        *,
+        overwrite: bool,
+        content_type: str | None = None,
+        max_size: int | None = None,
+    ) -> UploadURL | None:
+        """Return where anybody may send a file to the store for a while; None where the store cannot hold all that is
+        asked of the upload.
+
+        :param expires: when it expires, in seconds since 1970.
+        :param lifetime: how long it is valid, in seconds.
+        :param overwrite: replace a file of that name.
+        :param content_type: the media type that it must have.
+        :param max_size: how many bytes it may have at most.
+        """
+        return None
 
     def exists(self, filename: str) -> bool:
         """Whether there is a file of that name; False for a directory."""
@@ -165,19 +187,22 @@ class BaseBackend:
             raise ValueError(f"chunk_size must be a positive number of bytes, not {chunk_size}")
         return Chunks(cast(BinaryIO, self.open(filename, "rb")), chunk_size)
 
-    def write(self, filename: str, content: Any, overwrite: bool = True) -> None:
-        """Store text (UTF-8), bytes, or what a file holds from its current position on."""
+    def write(self, filename: str, content: Any, overwrite: bool = True, *, content_type: str | None = None) -> None:
+        """Store text (UTF-8), bytes, or what a file holds from its current position on.
+
+        :param content_type: its media type, for stores that keep one; they guess it from the name without it.
+        """
         source, path = Source(content), self._path(filename)
         try:
             with translated(self.name, filename, source):
-                self.store.put(path, source, overwrite=overwrite)
+                self.store.put(path, source, overwrite=overwrite, content_type=content_type)
         except FileExists:
             source.rewind()
             raise
 
-    def save(self, file: Any, filename: str, overwrite: bool = True) -> str:
+    def save(self, file: Any, filename: str, overwrite: bool = True, *, content_type: str | None = None) -> str:
         """Store a file and return its name."""
-        self.write(filename, file, overwrite)
+        self.write(filename, file, overwrite, content_type=content_type)
         return filename
 
     def delete(self, filename: str) -> None:
@@ -237,23 +262,40 @@ class BaseBackend:
         filename: str,
         respond: Callable[[str, Facts, BinaryIO], Response],
         announce: Callable[[], object],
-        wanted: tuple[int, int | None] = (0, None),
+        wanted: Wanted = WHOLE,
     ) -> Response:
-        """Answer a request for a file.
+        """Answer a request for a file. One request to the store.
 
         :param respond: makes the response of the name, the facts and the open content.
         :param announce: called first, when the file is known to exist.
-        :param wanted: the first byte that will be read and the byte before which reading stops, as for ``fetch``.
+        :param wanted: what the request wants.
         """
         path = self._path(filename)
         with self._translated(filename):
-            facts, file = self.store.fetch(path, *wanted)
+            facts, file = self._fetch(path, wanted)
         try:
             announce()
             return respond(filename, facts, cast(BinaryIO, StorageFile(file, lambda: self._translated(filename))))
         except BaseException:
             file.close()
             raise
+
+    def _fetch(self, path: str, wanted: Wanted) -> tuple[Facts, BinaryIO]:
+        try:
+            facts, file = self.store.fetch(path, wanted.start, wanted.stop, unless=wanted.unless)
+        except Unchanged as unchanged:
+            return unchanged.facts, io.BytesIO()
+        if wanted.conditional and facts.etag is None and facts.modified is None:
+            # who refuses a range need not say what the conditions ask for
+            file.close()
+            return self.store.fetch(path, 0, 0)
+        return facts, file
+
+    def facts(self, filename: str) -> Facts:
+        """Return the facts of a file, without its checksum. One request to the store."""
+        path = self._path(filename)
+        with self._translated(filename):
+            return self.store.facts(path)
 
     def as_binary(self, content: Any, encoding: str = "utf-8") -> Any:
         """Return text as bytes and anything else as it is, for backends that were written for Flask-FS."""

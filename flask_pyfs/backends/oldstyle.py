@@ -11,7 +11,7 @@ from fs.base import FS
 from .. import files, names
 from ..errors import FileExists, FileNotFound, OperationNotSupported, translated
 from ..filesystems.store import CHUNK_SIZE, Facts
-from ..handles import Chunks
+from ..handles import WHOLE, Chunks, Wanted
 from . import BaseBackend, Response
 
 __all__ = ["OldStyleBackend"]
@@ -69,7 +69,7 @@ class OldStyleBackend:
         with self._translated(filename):
             self._method("write")(self._path(filename), content)
 
-    def save(self, file: Any, filename: str, overwrite: bool = True) -> None:
+    def save(self, file: Any, filename: str, overwrite: bool = True, *, content_type: str | None = None) -> None:
         save = self._own("save")
         if save is None:
             self.write(filename, file.read(), overwrite)
@@ -123,12 +123,22 @@ class OldStyleBackend:
         filename: str,
         respond: Callable[[str, Facts, BinaryIO], Response],
         announce: Callable[[], object],
-        wanted: tuple[int, int | None] = (0, None),
+        wanted: Wanted = WHOLE,
     ) -> Response:
         self._require(filename)
         announce()
         with self._translated(filename):
             return cast(Response, self._method("serve")(self._path(filename)))
+
+    def facts(self, filename: str) -> Facts:
+        self._require(filename)
+        return Facts(0, None)
+
+    def signed_url(self, *arguments: Any, **options: Any) -> None:
+        return None
+
+    def signed_upload(self, *arguments: Any, **options: Any) -> None:
+        return None
 
     def _own(self, name: str) -> Callable[..., Any] | None:
         method = getattr(self._backend, name, None)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from fs.base import FS
 
 from ..config import Config, wrong_setting
+from ..handles import UploadURL
 from ..options import Option
 from . import BaseBackend
 
@@ -42,6 +43,7 @@ class S3Backend(BaseBackend):
         Option("PART_SIZE", "int", default=8 * _MIB),
         Option("TIMEOUT", "float", default=30),
         Option("RETRIES", "int", default=2),
+        Option("PUBLIC_ENDPOINT"),
     )
 
     def __init__(self, name: str, config: Config) -> None:
@@ -83,7 +85,33 @@ class S3Backend(BaseBackend):
             part_size=self.config["part_size"],
             timeout=self.config["timeout"],
             retries=self.config["retries"],
+            public_endpoint_url=self.config["public_endpoint"],
         )
+
+    def signed_url(self, filename: str, expires: int, lifetime: int, *, disposition: str | None = None) -> str | None:
+        """Return a presigned URL of S3. No request."""
+        with self._translated(filename):
+            return cast("S3FS", self.store).signed_url(self._path(filename), expires, lifetime, disposition)
+
+    def signed_upload(
+        self,
+        filename: str,
+        expires: int,
+        lifetime: int,
+        *,
+        overwrite: bool,
+        content_type: str | None = None,
+        max_size: int | None = None,
+    ) -> UploadURL | None:
+        """Return a presigned form of S3; None without ``overwrite``, which no form can refuse. No request, but one for
+        the bucket at first.
+        """
+        if not overwrite:
+            return None
+        with self._translated(filename):
+            store = cast("S3FS", self.store)
+            url, fields = store.signed_post(self._path(filename), lifetime, content_type, max_size)
+        return UploadURL(filename, url, fields=fields)
 
     def remove_leftovers(self, older_than: float = 24 * 60 * 60) -> int:
         """Abort the unfinished uploads that killed processes left behind, and return how many those were.

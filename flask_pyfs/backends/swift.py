@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, cast
+from urllib.parse import quote
 
 from fs.base import FS
 
 from ..config import Config, wrong_setting
-from ..errors import OperationNotSupported
+from ..files import mime
+from ..handles import UploadURL
 from ..options import Option
 from . import BaseBackend
 
@@ -100,16 +102,38 @@ class SwiftBackend(BaseBackend):
             retries=self.config["retries"],
         )
 
-    def signed_url(self, filename: str, expires: int) -> str:
-        """Return a temporary URL of Swift. No request but that which lets in, once in a process.
-
-        :raises flask_pyfs.errors.OperationNotSupported: without TEMP_URL_KEY.
+    def signed_url(self, filename: str, expires: int, lifetime: int, *, disposition: str | None = None) -> str | None:
+        """Return a temporary URL of Swift; None without TEMP_URL_KEY. No request but that which lets in, once in a
+        process.
         """
         if not self.config["temp_url_key"]:
-            message = "Swift signs URLs with TEMP_URL_KEY, the key that the account or the container has"
-            raise OperationNotSupported(message, path=filename, storage=self.name)
+            return None
         with self._translated(filename):
-            return cast("SwiftFS", self.store).temporary_url(self._path(filename), expires)
+            url = cast("SwiftFS", self.store).temporary_url(self._path(filename), expires)
+        basename = filename.rpartition("/")[2]
+        return f"{url}&inline" if disposition is None else f"{url}&filename={quote(basename, safe='')}"
+
+    def signed_upload(
+        self,
+        filename: str,
+        expires: int,
+        lifetime: int,
+        *,
+        overwrite: bool,
+        content_type: str | None = None,
+        max_size: int | None = None,
+    ) -> UploadURL | None:
+        """Return a temporary URL for a PUT. Whoever has it may send it what and as often as they like, so it is None
+        where that is not asked for, and without TEMP_URL_KEY. No request but that which lets in and one for the
+        container, once in a process.
+        """
+        if not self.config["temp_url_key"] or not overwrite or content_type is not None or max_size is not None:
+            return None
+        with self._translated(filename):
+            store = cast("SwiftFS", self.store)
+            store.prepare()
+            url = store.temporary_url(self._path(filename), expires, "PUT")
+        return UploadURL(filename, url, "PUT", headers={"Content-Type": mime(filename, self.DEFAULT_MIME)})
 
     def remove_leftovers(self, older_than: float = 24 * 60 * 60, *, dry_run: bool = False) -> int:
         """Delete the segments that killed processes left behind, and return of how many uploads those are.

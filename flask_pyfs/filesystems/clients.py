@@ -69,9 +69,11 @@ def shared_client(
 ) -> PerProcess[Client]:
     """Return what gives the client of the process; equal settings share one, and with it the connections.
 
-    :param settings: what makes the client; of a class of its own for each driver.
+    :param settings: what makes the client.
+    :param make: makes it; each such function has clients of its own.
     """
-    return _shared.get(settings) or _shared.setdefault(settings, PerProcess(lambda: make(settings), close))
+    key = (make, settings)
+    return _shared.get(key) or _shared.setdefault(key, PerProcess(lambda: make(settings), close))
 
 
 _all: weakref.WeakSet[PerProcess[Any]] = weakref.WeakSet()

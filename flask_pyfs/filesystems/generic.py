@@ -62,7 +62,9 @@ class GenericStore(WrapFS[FS], StoreFS):
             file = cast(BinaryIO, _ForwardFile(file))
         return cast(BinaryIO, PendingFile(file, "wb", publish, discard))
 
-    def fetch(self, path: str, start: int = 0, stop: int | None = None) -> tuple[Facts, BinaryIO]:
+    def fetch(
+        self, path: str, start: int = 0, stop: int | None = None, *, unless: str | None = None
+    ) -> tuple[Facts, BinaryIO]:
         facts = self.facts(path)
         while True:
             file = self._filesystem.openbin(path, "r")

@@ -79,7 +79,7 @@ class GridFS(ObjectFS):
     def _head(self, key: str, *, checksum: bool = False) -> Facts:
         return self._bucket.newest(key)
 
-    def _get(self, key: str, start: int, stop: int | None) -> tuple[Facts, Body | None, int, int]:
+    def _get(self, key: str, start: int, stop: int | None, unless: str | None) -> tuple[Facts, Body | None, int, int]:
         def get(revision: Revision) -> tuple[Facts, Body | None, int, int]:
             first, last = _limits(revision.size, start, stop)
             if first >= last:

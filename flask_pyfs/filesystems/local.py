@@ -339,7 +339,9 @@ class LocalFS(OSFS, StoreFS):
             with convert_os_errors("write", path):
                 self._staging.finish(descriptor)
 
-    def fetch(self, path: str, start: int = 0, stop: int | None = None) -> tuple[Facts, BinaryIO]:
+    def fetch(
+        self, path: str, start: int = 0, stop: int | None = None, *, unless: str | None = None
+    ) -> tuple[Facts, BinaryIO]:
         with convert_os_errors("open", path):
             descriptor = self._open_descriptor(path)
         try:

@@ -36,11 +36,12 @@ class ObjectStore(StoreFS):
         """
 
     @abstractmethod
-    def _get(self, key: str, start: int, stop: int | None) -> tuple[Facts, Body | None, int, int]:
+    def _get(self, key: str, start: int, stop: int | None, unless: str | None) -> tuple[Facts, Body | None, int, int]:
         """Ask for the content of an object from one byte to before another; a negative start counts from the end.
 
         :returns: its facts, and content with the bytes at which that begins and ends, or None where the object has no
-            such bytes.
+            such bytes; then the size may be all that is known of it.
+        :raises Unchanged: where that has the entity tag ``unless``, and the store can tell.
         :raises fs.errors.ResourceNotFound: where there is no such object.
         """
 
@@ -82,13 +83,15 @@ class ObjectStore(StoreFS):
         buffer = PartBuffer(upload, self.part_size)
         return cast(BinaryIO, PendingFile(cast(BinaryIO, buffer), "wb", buffer.finish, buffer.abort))
 
-    def fetch(self, path: str, start: int = 0, stop: int | None = None) -> tuple[Facts, BinaryIO]:
+    def fetch(
+        self, path: str, start: int = 0, stop: int | None = None, *, unless: str | None = None
+    ) -> tuple[Facts, BinaryIO]:
         key = self._file_key(path)
         body = None
         if stop is not None and start >= stop:
             facts = self._head(key)
         else:
-            facts, body, start, stop = self._get(key, start, stop)
+            facts, body, start, stop = self._get(key, start, stop, unless)
 
         def get(start: int, stop: int | None) -> Body:
             return self._get_again(key, facts, start, stop)

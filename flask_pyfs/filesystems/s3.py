@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -19,8 +20,9 @@ from .objects import ObjectFS
 from .s3bucket import Bucket
 from .s3client import ClientSettings, Refused, make_client, make_session, s3_errors
 from .s3facts import content_range, facts_of, listed_facts
+from .s3signing import LONGEST, make_signer
 from .s3upload import S3Upload
-from .store import Facts
+from .store import Facts, Unchanged
 
 __all__ = ["S3FS"]
 
@@ -41,6 +43,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
         10,000 of them.
     :param timeout: how many seconds to wait for a connection, and for each answer.
     :param retries: how often to ask again after a failure other than silence.
+    :param public_endpoint_url: the endpoint as those know it who get signed URLs, where it is another one.
     """
 
     #: The length of the parts in which objects too large for one copy are copied, in bytes.
@@ -68,6 +71,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
         part_size: int = ObjectFS.part_size,
         timeout: float = 30,
         retries: int = 2,
+        public_endpoint_url: str | None = None,
     ) -> None:
         arguments = dict(upload_args or {})
         if storage_class:
@@ -99,6 +103,8 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
             retries,
         )
         self._clients = shared_client(self._settings, make_client)
+        signer_settings = replace(self._settings, endpoint_url=public_endpoint_url or endpoint_url)
+        self._signers = shared_client(signer_settings, make_signer)
         self._resources = PerProcess(self._make_resource)
         self._bucket = Bucket(bucket_name, self._clients, create=create_bucket)
 
@@ -129,18 +135,24 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
         parameters.update(self._bucket.known("HeadObject", self.download_args))
         return self._bucket.head(key, Key=self._full_key(key), **parameters)
 
-    def _get(self, key: str, start: int, stop: int | None) -> tuple[Facts, Body | None, int, int]:
+    def _get(self, key: str, start: int, stop: int | None, unless: str | None) -> tuple[Facts, Body | None, int, int]:
         parameters = {}
         if start < 0:
             parameters["Range"] = f"bytes={start}"
         elif start or stop is not None:
             parameters["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
+        if unless is not None:
+            parameters["IfNoneMatch"] = f'"{unless}"'
         try:
             answer = self._get_object(key, **parameters)
         except Refused as error:
+            if error.code == "304" and unless is not None:
+                raise Unchanged(key, Facts(0, None, unless), error) from error
             if error.code != "InvalidRange":
                 raise
-            return self._head(key), None, 0, 0
+            # not every server says the size, and an empty file has no range that could be refused
+            said = error.details.get("ActualObjectSize", "")
+            return (Facts(int(said), None) if said.isdigit() and int(said) else self._head(key)), None, 0, 0
         body = _Body(answer["Body"], self._bucket.name, key)
         try:
             first, last, size = content_range(answer)
@@ -236,6 +248,47 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
                 aborted += self._bucket.abort(upload["Key"], upload["UploadId"])
         return aborted
 
+    # Signed URLs
+
+    def signed_url(self, path: str, expires: int, lifetime: int, disposition: str | None = None) -> str:
+        """Return a URL with which anybody may read a file for a while. No request.
+
+        :param expires: when it expires, in seconds since 1970.
+        :param lifetime: how many seconds before that its signature was made; seven days at most.
+        :param disposition: the Content-Disposition of the answer.
+        :raises ValueError: for a longer time.
+        """
+        _require_short(lifetime)
+        key = self._file_key(path)
+        shown = {} if disposition is None else {"ResponseContentDisposition": disposition}
+        with s3_errors(self._bucket.name, key):
+            signer = self._signers()
+            return signer.url(expires, lifetime, Bucket=self._bucket.name, Key=self._full_key(key), **shown)
+
+    def signed_post(
+        self, path: str, lifetime: int, content_type: str | None = None, max_size: int | None = None
+    ) -> tuple[str, dict[str, str]]:
+        """Return the URL and the fields of a form with which anybody may store a file for a while, and replace it. No
+        request, but one for the bucket at first.
+
+        :param lifetime: how long that is, in seconds; seven days at most.
+        :param content_type: the media type that the file gets, guessed from its name without it.
+        :param max_size: how many bytes it may have at most.
+        :raises ValueError: for a longer time.
+        """
+        _require_short(lifetime)
+        key = self._file_key(path)
+        self._bucket.prepare()
+        arguments = self._get_upload_args(key)
+        if content_type is not None:
+            arguments["ContentType"] = content_type
+        conditions = [] if max_size is None else [["content-length-range", 0, max_size]]
+        with s3_errors(self._bucket.name, key):
+            form = self._signers().post(
+                lifetime, self._bucket.name, self._full_key(key), self._bucket.as_fields(arguments), conditions
+            )
+        return form["url"], form["fields"]
+
     # What fs_s3fs has beyond the standard
 
     def _file_info(self, key: str, facts: Facts, namespaces: Collection[str]) -> Info:
@@ -253,6 +306,11 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
             xform_name(name): datetime_to_epoch(value) if isinstance(value, datetime) else value
             for name, value in head.items()
         }
+
+
+def _require_short(lifetime: int) -> None:
+    if lifetime > LONGEST:
+        raise ValueError(f"a signed URL of S3 is valid for {LONGEST} seconds (7 days) at most, not for {lifetime}")
 
 
 class _Body:

@@ -111,6 +111,14 @@ class Bucket:
             if error.code not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists", "OperationAborted"):
                 raise
 
+    def prepare(self) -> None:
+        """Make the bucket, where it is to be made and is not there. One request at first."""
+        if self.create and self._answered == float("-inf"):
+            try:
+                self.request("head_bucket")
+            except errors.ResourceNotFound:
+                self._make()
+
     def known(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Return those of the arguments that an operation takes.
 
@@ -118,6 +126,15 @@ class Bucket:
         """
         members = self._client().meta.service_model.operation_model(operation).input_shape.members
         return {name: value for name, value in arguments.items() if name in members}
+
+    def as_fields(self, arguments: dict[str, Any]) -> dict[str, str]:
+        """Return arguments of PutObject as the fields of a form have them."""
+        members = self._client().meta.service_model.operation_model("PutObject").input_shape.members
+        return {
+            "acl" if name == "ACL" else members[name].serialization["name"]: str(value)
+            for name, value in arguments.items()
+            if name in members and not isinstance(value, dict)
+        }
 
     def is_taken(self, path: str, key: str) -> bool:
         """Whether there is an object of that key."""

@@ -74,12 +74,14 @@ class Refused(errors.OperationFailed):
     """The server refused a request for a reason that the caller may know what to do about.
 
     :ivar code: the code that S3 has for it.
+    :ivar details: what else its answer says.
     :ivar repeated: whether the request had been sent before, so that its refusal may be the work of its first sending.
     """
 
     def __init__(self, path: str, exc: ClientError, msg: str) -> None:
         super().__init__(path, exc, msg)
         self.code = _code(exc)
+        self.details: dict[str, str] = exc.response.get("Error", {})
         self.repeated = bool(exc.response.get("ResponseMetadata", {}).get("RetryAttempts"))
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "Facts",
     "Readable",
     "StoreFS",
+    "Unchanged",
     "copy_stream",
     "is_reserved",
     "known_type",
@@ -56,6 +57,19 @@ class Facts:
     etag: str | None = None
     content_type: str | None = None
     checksum: str | None = None
+
+
+class Unchanged(errors.ResourceError):
+    """The caller knows the content of the file already.
+
+    :ivar facts: what is known of the file. Its size may not be.
+    """
+
+    default_message = "resource '{path}' is unchanged"
+
+    def __init__(self, path: str, facts: Facts, exc: Exception | None = None) -> None:
+        super().__init__(path, exc)
+        self.facts = facts
 
 
 class CarefulFS(FS):
@@ -137,7 +151,9 @@ class StoreFS(CarefulFS):
             copy_stream(file, target)
 
     @abstractmethod
-    def fetch(self, path: str, start: int = 0, stop: int | None = None) -> tuple[Facts, BinaryIO]:
+    def fetch(
+        self, path: str, start: int = 0, stop: int | None = None, *, unless: str | None = None
+    ) -> tuple[Facts, BinaryIO]:
         """Open a file for reading: its facts, without the checksum, and a seekable stream of the same version.
 
         The stream stands at the first byte. A store that answers over a network may ask at first for the bytes that
@@ -145,6 +161,9 @@ class StoreFS(CarefulFS):
 
         :param start: the first byte that will be read; a negative number counts from the end.
         :param stop: the byte before which reading will stop, None for the end; nothing is read where it is ``start``.
+            Where the file has no such bytes, a store may know the size alone, and of the other facts nothing.
+        :param unless: the entity tag of a version that the caller has.
+        :raises Unchanged: for that version, where the store need not send its content then.
         :raises fs.errors.ResourceNotFound: where there is no file, which may be all that a store knows of a directory.
         :raises fs.errors.FileExpected: for a directory.
         """

@@ -9,19 +9,18 @@ from itertools import chain
 from urllib.parse import quote, urlsplit
 
 from fs import errors
-from requests import Response
 from swiftclient.utils import generate_temp_url
 
 from .. import files
 from .clients import shared_client
 from .objectfiles import Body
 from .objects import ObjectFS
-from .store import Facts, Readable, copy_stream
+from .store import Facts, Readable, Unchanged, copy_stream
 from .swiftaccount import AccountSettings, Refused, make_account, swift_errors
 from .swiftauth import Credentials
 from .swiftbody import ReceivedBody, StreamedBody, beginning_of, rest_of
 from .swiftcontainer import Container
-from .swiftfacts import content_range, facts_of, is_marker, listed_facts
+from .swiftfacts import content_range, facts_of, is_marker, listed_facts, size_beyond
 from .swiftupload import SEGMENT_NAME, SwiftUpload, remove_segments, segments_of, whole_segments
 
 __all__ = ["SwiftFS"]
@@ -90,29 +89,36 @@ class SwiftFS(ObjectFS):
     # Primitives
 
     def _head(self, key: str, *, checksum: bool = False) -> Facts:
-        return self._facts(key, self._container.head(key))
+        return self._facts(key, self._container.head(key).headers)
 
-    def _facts(self, key: str, response: Response, size: int | None = None) -> Facts:
-        facts = facts_of(response.headers, size)
+    def _facts(self, key: str, headers: Mapping[str, str], size: int | None = None) -> Facts:
+        facts = facts_of(headers, size)
         if is_marker(facts.content_type, facts.size):
             raise errors.ResourceNotFound(key)
         return facts
 
-    def _get(self, key: str, start: int, stop: int | None) -> tuple[Facts, Body | None, int, int]:
+    def _get(self, key: str, start: int, stop: int | None, unless: str | None) -> tuple[Facts, Body | None, int, int]:
         headers = {}
         if start < 0:
             headers["Range"] = f"bytes={start}"
         elif start or stop is not None:
             headers["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
+        if unless is not None:
+            headers["If-None-Match"] = f'"{unless}"'
         try:
             response = self._container.read("GET", key, headers=headers)
         except Refused as error:
             if error.status != 416:
                 raise
-            return self._head(key), None, 0, 0
+            size = size_beyond(error.headers)
+            return (self._head(key) if size is None else self._facts(key, error.headers, size)), None, 0, 0
+        if response.status_code == 304:
+            with response:
+                raise Unchanged(key, Facts(0, None, unless))
         try:
             first, last, size = content_range(response.headers)
-            return self._facts(key, response, size), ReceivedBody(response, self._container.name, key), first, last
+            facts = self._facts(key, response.headers, size)
+            return facts, ReceivedBody(response, self._container.name, key), first, last
         except BaseException:
             response.close()
             raise
@@ -259,6 +265,10 @@ class SwiftFS(ObjectFS):
                 yield entry["name"]
 
     # What only Swift has
+
+    def prepare(self) -> None:
+        """Make the container, where it is to be made and is not there. One request at first."""
+        self._container.prepare()
 
     def temporary_url(self, path: str, expires: int, method: str = "GET") -> str:
         """Return a URL that anybody may use for a while. No request but that which lets in, once.

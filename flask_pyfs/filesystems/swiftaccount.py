@@ -6,6 +6,7 @@ import copy
 import re
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -40,12 +41,14 @@ class Refused(errors.OperationFailed):
     """Swift refused a request for a reason that the caller may know what to do about.
 
     :ivar status: the status of its answer.
+    :ivar headers: the headers of its answer.
     :ivar repeated: whether the request had been sent before, so that its refusal may be the work of its first sending.
     """
 
     def __init__(self, path: str, exc: ClientException, msg: str, *, repeated: bool) -> None:
         super().__init__(path, exc, msg)
         self.status: int = exc.http_status
+        self.headers: Mapping[str, str] = exc.http_response_headers or {}
         self.repeated = repeated
 
 
@@ -193,6 +196,7 @@ class Account:
             http_status=response.status_code,
             http_reason=response.reason,
             http_response_content=content,
+            http_response_headers=response.headers,
         )
 
     def capabilities(self, timeout: float | None = None) -> dict[str, Any]:

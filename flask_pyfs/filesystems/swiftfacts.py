@@ -12,7 +12,7 @@ from fs import errors
 
 from .store import Facts, known_type
 
-__all__ = ["content_range", "facts_of", "is_marker", "is_segmented", "listed_facts"]
+__all__ = ["content_range", "facts_of", "is_marker", "is_segmented", "listed_facts", "size_beyond"]
 
 Headers = Mapping[str, str]
 
@@ -25,6 +25,12 @@ def content_range(headers: Headers) -> tuple[int, int, int]:
         return 0, length, length
     first, last, size = map(int, match.groups())
     return first, last + 1, size
+
+
+def size_beyond(headers: Headers) -> int | None:
+    """Return the size of an object from the refusal of a range that it does not have, which need not say it."""
+    match = re.fullmatch(r"bytes \*/(\d+)", headers.get("Content-Range", ""))
+    return int(match[1]) if match else None
 
 
 def facts_of(headers: Headers, size: int | None = None) -> Facts:

@@ -2,7 +2,8 @@
 
 moto's own server closes each connection, may let two conditional writes of one key both succeed, and takes any secret.
 This one keeps connections open, does one request at a time once its body has been received (so that nothing comes
-between a condition and the write that it guards), and answers 403 to a signature that another secret made.
+between a condition and the write that it guards), and answers 403 to a signature that another secret made, and to a
+form that breaks its policy.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY, environ_key_for_header
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from postpolicy import broken_rule, is_form
 
 App = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -42,7 +44,7 @@ class Signatures:
             if env["REQUEST_METHOD"] == "PUT" and not env.get("CONTENT_LENGTH"):
                 # eventlet takes the end of a connection for the end of the headers
                 raise Refused("411 Length Required", "MissingContentLength", "The request has no length.")
-            self._check(env)
+            self._check_form(env) if is_form(env) else self._check(env)
         except Refused as refused:
             *status, code, message = refused.args
             body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()
@@ -51,7 +53,14 @@ class Signatures:
             return [] if env["REQUEST_METHOD"] == "HEAD" else [body]
         return self._app(env, start_response)
 
+    def _check_form(self, env: dict[str, Any]) -> None:
+        if broken := broken_rule(env, self._credentials):
+            raise Refused("AccessDenied", f"Invalid according to Policy: {broken}")
+
     def _check(self, env: dict[str, Any]) -> None:
+        if env["REQUEST_METHOD"] == "OPTIONS":
+            # browsers sign no question whether they may ask
+            return
         query = dict(parse_qsl(env["QUERY_STRING"], keep_blank_values=True))
         if "X-Amz-Signature" in query:
             fields, date, auth_type = _query_fields(query), query["X-Amz-Date"], S3SigV4QueryAuth

@@ -6,6 +6,7 @@ instance directory. The environment may say otherwise, for example ``FLASK_PHOTO
 
 from __future__ import annotations
 
+import dataclasses
 import heapq
 import secrets
 from contextlib import suppress
@@ -17,9 +18,11 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
 import flask_pyfs as fs
+from flask_pyfs.uploads import client_name
 
 photos = fs.Storage("photos", fs.IMAGES)
 
+UPLOAD_SECONDS = 60 * 60
 PHOTOS_PER_PAGE = 60
 MESSAGES_PER_UPLOAD = 6
 SHOWN_LENGTH = 60
@@ -42,6 +45,7 @@ def create_app(instance_path: str | None = None) -> Flask:
     app.register_error_handler(RequestEntityTooLarge, show_too_large)
     app.add_url_rule("/", view_func=index)
     app.add_url_rule("/", view_func=upload, methods=["POST"])
+    app.add_url_rule("/upload-url", view_func=upload_url, methods=["POST"])
     app.add_url_rule("/delete", view_func=delete, methods=["POST"])
     return app
 
@@ -78,6 +82,20 @@ def upload() -> Any:
     for category, text in messages:
         flash(text, category)
     return redirect(url_for("index"), 303)
+
+
+def upload_url() -> Any:
+    """Tell the page's script where it may send a file: to the store itself, where that takes uploads."""
+    try:
+        target = photos.upload_url(
+            client_name(request.form.get("name", "")),
+            expires=UPLOAD_SECONDS,
+            max_size=current_app.config["MAX_CONTENT_LENGTH"],
+        )
+    except (fs.UnauthorizedFileType, fs.InvalidPath):
+        # the script sends it to the app, which says why
+        abort(400, "This file is not taken.")
+    return jsonify(dataclasses.asdict(target))
 
 
 def store(file: FileStorage) -> str:
@@ -124,7 +142,8 @@ def render_page(error: str | None = None) -> str:
 
 def require_token() -> None:
     """Refuse forms of other sites: they do not know the token that the session holds."""
-    if request.method == "POST":
+    # what was signed needs no token
+    if request.method == "POST" and request.endpoint != "fs.put_file":
         known, sent = session.get("token", ""), request.form.get("token", "")
         if not known or not secrets.compare_digest(known.encode(), sent.encode()):
             abort(400, "This page was too old. Please try again.")

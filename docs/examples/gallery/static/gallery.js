@@ -1,7 +1,7 @@
 "use strict";
 
 // Without this script the form still uploads. With it, each file goes in a request of its own, so that the limit is
-// one for each file, and there is a progress bar.
+// one for each file, and there is a progress bar; and it goes straight to the store, where that takes uploads.
 
 const form = document.getElementById("upload");
 const input = document.getElementById("files");
@@ -21,26 +21,53 @@ function show(category, text) {
   messages.append(item);
 }
 
-function send(file, onProgress) {
+function send(method, url, headers, body, onProgress) {
   return new Promise((resolve) => {
-    const data = new FormData();
-    data.append("token", form.elements.token.value);
-    data.append("photos", file);
     const request = new XMLHttpRequest();
-    request.open("POST", form.action);
-    request.setRequestHeader("Accept", "application/json");
-    request.responseType = "json";
+    request.open(method, url);
+    Object.entries(headers).forEach(([name, value]) => request.setRequestHeader(name, value));
     request.upload.addEventListener("progress", (event) => onProgress(event.total ? event.loaded / event.total : 0));
-    request.addEventListener("loadend", () => {
-      if (request.response && request.response.messages) {
-        request.response.messages.forEach(([category, text]) => show(category, text));
-      } else {
-        show("error", `“${file.name}” could not be uploaded: the server did not take it.`);
-      }
-      resolve();
-    });
-    request.send(data);
+    request.addEventListener("loadend", () => resolve(request));
+    request.send(body);
   });
+}
+
+function formOf(fields, name, file) {
+  const data = new FormData();
+  Object.entries(fields).forEach(([field, value]) => data.append(field, value));
+  data.append(name, file);
+  return data;
+}
+
+async function sendToStore(file, onProgress) {
+  const body = new URLSearchParams({ token: form.elements.token.value, name: file.name });
+  const answer = await fetch(form.dataset.uploadUrl, { method: "POST", headers: { Accept: "application/json" }, body });
+  if (!answer.ok) {
+    return false;
+  }
+  const { url, method, fields, headers } = await answer.json();
+  const content = method === "PUT" ? file : formOf(fields, "file", file);
+  const { status } = await send(method, url, headers, content, onProgress);
+  return status >= 200 && status < 300;
+}
+
+async function sendToApp(file, onProgress) {
+  const data = formOf({ token: form.elements.token.value }, "photos", file);
+  const { responseText } = await send("POST", form.action, { Accept: "application/json" }, data, onProgress);
+  try {
+    JSON.parse(responseText).messages.forEach(([category, text]) => show(category, text));
+  } catch {
+    show("error", `“${file.name}” could not be uploaded: the server did not take it.`);
+  }
+}
+
+async function store(file, onProgress) {
+  if (await sendToStore(file, onProgress).catch(() => false)) {
+    show("success", `“${file.name}” was stored.`);
+  } else {
+    // a store that this page may not reach, for one, or a file that the app refuses and says why
+    await sendToApp(file, onProgress);
+  }
 }
 
 async function refresh() {
@@ -72,7 +99,7 @@ async function upload(files) {
     if (file.size > limit) {
       show("error", `“${file.name}” is too large: a file may have ${form.dataset.limitText} at most.`);
     } else {
-      await send(file, update);
+      await store(file, update);
     }
     done += file.size;
   }

@@ -206,8 +206,8 @@ def test_a_served_file_is_read_as_far_as_needed_and_closed(app, storage, monkeyp
     opened = []
     fetch = type(storage.backend.store).fetch
 
-    def watched_fetch(self, path, *wanted):
-        facts, file = fetch(self, path, *wanted)
+    def watched_fetch(self, path, *wanted, **known):
+        facts, file = fetch(self, path, *wanted, **known)
         opened.append(Watched(file))
         return facts, opened[-1]
 
@@ -243,7 +243,7 @@ def test_a_store_that_fails_is_not_a_missing_file(app, monkeypatch):
     fs.init_app(app, storage)
     app.config["PROPAGATE_EXCEPTIONS"] = False
 
-    def fail(self, path):
+    def fail(self, path, *wanted, **known):
         raise ConnectionResetError
 
     monkeypatch.setattr(type(storage.backend.store), "fetch", fail)

@@ -1,0 +1,232 @@
+"""Headless Chromium, driven over the pipes of its DevTools protocol."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import select
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from servers.nginx import program
+from servers.process import Process, started
+
+SECONDS = 20
+LOG_TAIL = 4000
+
+OPTIONS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-crash-reporter",
+    "--disable-breakpad",
+    "--disable-extensions",
+    "--disable-sync",
+    "--no-default-browser-check",
+    "--no-first-run",
+    "--mute-audio",
+    "--autoplay-policy=no-user-gesture-required",
+    "--password-store=basic",
+    "--remote-debugging-pipe",
+)
+
+# Chromium reads commands from descriptor 3 and writes to 4
+START = 'in=$1 out=$2; shift 2; exec "$@" 3<"$in" 4>"$out"'
+
+
+class ChromiumError(Exception):
+    """Chromium refused a command, ended, or did not do in time what was waited for."""
+
+
+class Chromium:
+    """A running Chromium."""
+
+    def __init__(self, process: Process, commands: int, messages: int) -> None:
+        self._process = process
+        self._commands = commands
+        self._messages = messages
+        self._pending = b""
+        self._number = 0
+        self._events: list[dict[str, Any]] = []
+        self._poll = select.poll()
+        self._poll.register(messages, select.POLLIN)
+
+    def command(self, method: str, session: str | None = None, seconds: float = SECONDS, **params: Any) -> Any:
+        """Send a command of the protocol and return its result."""
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": params}
+        if session is not None:
+            message["sessionId"] = session
+        data = json.dumps(message).encode() + b"\0"
+        while data:
+            data = data[os.write(self._commands, data) :]
+        deadline = time.monotonic() + seconds
+        while True:
+            answer = self._receive(deadline, method)
+            if answer.get("id") == self._number:
+                break
+            if "method" in answer:
+                self._events.append(answer)
+        if "error" in answer:
+            raise ChromiumError(f"{method}: {answer['error']['message']}")
+        return answer["result"]
+
+    def event(self, session: str, seconds: float, *methods: str, **params: Any) -> dict[str, Any]:
+        """Wait for an event of one of some kinds and with some parameters, and forget it."""
+        deadline = time.monotonic() + seconds
+        seen = 0
+        while True:
+            for event in self._events[seen:]:
+                if (
+                    event.get("sessionId") == session
+                    and event["method"] in methods
+                    and params.items() <= event["params"].items()
+                ):
+                    self._events.remove(event)
+                    return event
+            seen = len(self._events)
+            message = self._receive(deadline, " or ".join(methods))
+            if "method" in message:
+                self._events.append(message)
+
+    def events(self, session: str, *methods: str) -> list[dict[str, Any]]:
+        """Return the parameters of the events of some kinds that have come so far."""
+        return [
+            event["params"]
+            for event in self._events
+            if event.get("sessionId") == session and event["method"] in methods
+        ]
+
+    def forget(self, session: str) -> None:
+        """Drop the events that have come so far."""
+        self._events = [event for event in self._events if event.get("sessionId") != session]
+
+    @contextmanager
+    def page(self) -> Iterator[Page]:
+        """Open an empty page with a profile of its own, which is gone after the block."""
+        context = self.command("Target.createBrowserContext")["browserContextId"]
+        try:
+            target = self.command("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
+            session = self.command("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+            for domain in ("Page", "Runtime", "Log", "DOM"):
+                self.command(f"{domain}.enable", session)
+            self.command("Page.setLifecycleEventsEnabled", session, enabled=True)
+            self.command("Browser.setDownloadBehavior", behavior="deny", browserContextId=context)
+            yield Page(self, session)
+            self.forget(session)
+        finally:
+            self.command("Target.disposeBrowserContext", browserContextId=context)
+
+    def _receive(self, deadline: float, purpose: str) -> dict[str, Any]:
+        while b"\0" not in self._pending:
+            left = deadline - time.monotonic()
+            if left <= 0 or not self._poll.poll(left * 1000):
+                raise self._error(f"{purpose}: Chromium said nothing in time")
+            data = os.read(self._messages, 1 << 20)
+            if not data:
+                raise self._error(f"{purpose}: Chromium ended")
+            self._pending += data
+        message, _, self._pending = self._pending.partition(b"\0")
+        received: dict[str, Any] = json.loads(message)
+        return received
+
+    def _error(self, problem: str) -> ChromiumError:
+        tail = self._process.log.read_text(errors="replace")[-LOG_TAIL:]
+        return ChromiumError(f"{problem}. {self._process.log} ends with:\n{tail or '(nothing)'}")
+
+
+class Page:
+    """A page of Chromium."""
+
+    def __init__(self, chromium: Chromium, session: str) -> None:
+        self._chromium = chromium
+        self._session = session
+
+    def command(self, method: str, seconds: float = SECONDS, **params: Any) -> Any:
+        """Send a command of the protocol that is about this page."""
+        return self._chromium.command(method, self._session, seconds, **params)
+
+    def open(self, url: str, seconds: float = SECONDS) -> None:
+        """Go to a URL and wait until it is loaded."""
+        self._chromium.forget(self._session)
+        went = self.command("Page.navigate", seconds, url=url)
+        if went.get("errorText"):
+            raise ChromiumError(f"{url}: {went['errorText']}")
+        loaded = {"name": "load", "frameId": went["frameId"], "loaderId": went["loaderId"]}
+        self._chromium.event(self._session, seconds, "Page.lifecycleEvent", **loaded)
+
+    def evaluate(self, expression: str, seconds: float = SECONDS) -> Any:
+        """Return the value of a JavaScript expression, or of the promise that it is."""
+        answer = self.command(
+            "Runtime.evaluate", seconds, expression=expression, awaitPromise=True, returnByValue=True, userGesture=True
+        )
+        if "exceptionDetails" in answer:
+            raise ChromiumError(f"{expression}: {_described(answer['exceptionDetails'])}")
+        return answer["result"].get("value")
+
+    def wait_for(self, expression: str, seconds: float = SECONDS) -> Any:
+        """Wait until a JavaScript expression is true, and return its value."""
+        deadline = time.monotonic() + seconds
+        while not (value := self.evaluate(expression)):
+            if time.monotonic() > deadline:
+                raise ChromiumError(
+                    f"{expression} was {value!r} for {seconds} seconds; {self.problems() or 'no errors'}"
+                )
+            time.sleep(0.02)
+        return value
+
+    def choose_files(self, selector: str, *files: Path) -> None:
+        """Let the user have chosen files for a field of a form."""
+        found = self.command("Runtime.evaluate", expression=f"document.querySelector({json.dumps(selector)})")
+        self.command("DOM.setFileInputFiles", objectId=found["result"]["objectId"], files=[str(file) for file in files])
+
+    def problems(self) -> list[str]:
+        """Return the errors that the console shows since the page was opened."""
+        events = self._chromium.events
+        problems = [_described(event["exceptionDetails"]) for event in events(self._session, "Runtime.exceptionThrown")]
+        for event in events(self._session, "Runtime.consoleAPICalled"):
+            if event["type"] in ("error", "assert"):
+                problems.append(" ".join(str(value.get("value", value.get("description"))) for value in event["args"]))
+        for event in events(self._session, "Log.entryAdded"):
+            if event["entry"]["level"] == "error":
+                problems.append(f"{event['entry']['text']} ({event['entry'].get('url', '')})")
+        return problems
+
+    def screenshot(self, file: Path) -> None:
+        """Write what the page looks like to a PNG file."""
+        file.write_bytes(base64.b64decode(self.command("Page.captureScreenshot", format="png")["data"]))
+
+
+@contextmanager
+def chromium(directory: Path) -> Iterator[Chromium]:
+    """Run Chromium with its profile and its log in ``directory``."""
+    binary = program("chromium", "chromium")
+    commands, messages = directory / "commands", directory / "messages"
+    for pipe in (commands, messages):
+        os.mkfifo(pipe)
+    argv = ["/bin/sh", "-c", START, "chromium", str(commands), str(messages), binary]
+    argv += [*OPTIONS, f"--user-data-dir={directory / 'profile'}", "about:blank"]
+    env = os.environ | {"HOME": str(directory), "TMPDIR": str(directory)}
+    # opened for reading too, it does not wait for Chromium
+    sending = os.open(commands, os.O_RDWR)
+    receiving = os.open(messages, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with started(argv, 0, directory / "chromium.log", env) as process:
+            running = Chromium(process, sending, receiving)
+            running.command("Browser.getVersion", seconds=60)
+            yield running
+    finally:
+        os.close(sending)
+        os.close(receiving)
+
+
+def _described(details: dict[str, Any]) -> str:
+    exception = details.get("exception", {})
+    return str(exception.get("description") or exception.get("value") or details["text"])

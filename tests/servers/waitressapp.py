@@ -1,0 +1,140 @@
+"""A WSGI app on waitress, in a thread of the tests, which keeps a record of what was asked and answered."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from servers.process import HOST
+from waitress.server import create_server
+
+App = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+# what waitress takes from an app before the client has read it
+BUFFERED = 256 * 1024
+STOP_SECONDS = 20
+
+
+@dataclass
+class Exchange:
+    """A request and the answer of the app; ``sent`` counts the bytes of the body that were taken from it so far."""
+
+    method: str
+    path: str
+    query: str
+    range: str | None
+    status: int = 0
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    sent: int = 0
+    closed: bool = False
+
+
+class Served:
+    """An app that answers on ``port``."""
+
+    def __init__(self, app: App) -> None:
+        self.exchanges: list[Exchange] = []
+        self.port = 0
+        self._app = app
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def requests(self, path: str) -> list[Exchange]:
+        """Return what was asked of a path, as it is after decoding, since the start."""
+        return [exchange for exchange in list(self.exchanges) if exchange.path == path]
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        path = (environ["SCRIPT_NAME"] + environ["PATH_INFO"]).encode("latin-1").decode(errors="replace")
+        exchange = Exchange(environ["REQUEST_METHOD"], path, environ["QUERY_STRING"], environ.get("HTTP_RANGE"))
+        self.exchanges.append(exchange)
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            exchange.status, exchange.headers = int(status.split()[0]), headers
+            return start_response(status, headers, exc_info)
+
+        wrap = environ["wsgi.file_wrapper"]
+        environ["wsgi.file_wrapper"] = lambda file, *size: wrap(_CountedFile(exchange, file), *size)
+        body = self._app(environ, start)
+        # waitress reads a file that was wrapped for it after the app has answered
+        return body if isinstance(body, wrap) else _Counted(exchange, body)
+
+
+class _CountedFile:
+    def __init__(self, exchange: Exchange, file: Any) -> None:
+        self._exchange = exchange
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def read(self, size: int = -1) -> bytes:
+        piece: bytes = self._file.read(size)
+        # what a client did not take at once is read again
+        self._exchange.sent = max(self._exchange.sent, self._file.tell())
+        return piece
+
+    def close(self) -> None:
+        self._file.close()
+        self._exchange.closed = True
+
+
+class _Counted:
+    def __init__(self, exchange: Exchange, body: Iterable[bytes]) -> None:
+        self._exchange = exchange
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._body:
+            self._exchange.sent += len(piece)
+            yield piece
+
+    def close(self) -> None:
+        close = getattr(self._body, "close", None)
+        if close is not None:
+            close()
+        self._exchange.closed = True
+
+
+@contextmanager
+def serving(app: App, threads: int = 8) -> Iterator[Served]:
+    """Serve an app on a free port until the end of the block, which ends all answers that are under way."""
+    served = Served(app)
+    server = create_server(
+        served,
+        host=HOST,
+        port=0,
+        threads=threads,
+        outbuf_high_watermark=BUFFERED,
+        clear_untrusted_proxy_headers=True,
+    )
+    served.port = server.effective_port
+    stopping = threading.Event()
+    thread = threading.Thread(target=_run, args=(server, stopping), name=f"waitress on port {served.port}")
+    thread.start()
+    try:
+        yield served
+    finally:
+        stopping.set()
+        server.trigger.pull_trigger()
+        thread.join()
+        _close(server)
+
+
+def _run(server: Any, stopping: threading.Event) -> None:
+    while not stopping.is_set():
+        server.asyncore.loop(timeout=1, map=server._map, use_poll=True, count=1)
+
+
+def _close(server: Any) -> None:
+    # first the connections, for which workers may be waiting, and last what the workers wake the server with
+    for channel in list(server.active_channels.values()):
+        channel.handle_close()
+    server.task_dispatcher.shutdown(timeout=STOP_SECONDS)
+    server.close()
+    if server.task_dispatcher.threads:
+        raise RuntimeError(f"the app still answered {STOP_SECONDS} seconds after its clients had gone")

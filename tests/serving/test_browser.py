@@ -1,0 +1,485 @@
+"""Files of each backend in a real browser: media that are sought in, uploads with scripts, and the gallery."""
+
+import importlib.util
+import io
+import json
+import struct
+import sys
+import time
+import wave
+import zlib
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import flask
+import gridfs
+import pymongo
+import pytest
+from buckets import new_bucket
+from containers import bare_connection, new_container
+from servers.chromium import ChromiumError, chromium
+from servers.mongo import mongo_from_environment, new_database
+from servers.s3 import s3_from_environment
+from servers.waitressapp import serving
+
+GALLERY = Path(__file__).resolve().parents[2] / "docs" / "examples" / "gallery"
+BACKENDS = ["local", "memory", "s3", "gridfs", "swift"]
+
+SECONDS = 20
+SAMPLES_PER_SECOND = 48000
+SECONDS_OF_SOUND = 240  # 44 MiB
+
+PLAYER = """<!doctype html><title>player</title><link rel="icon" href="data:,">
+<video src="{{ url }}" preload="metadata" muted controls></video>"""
+
+SEEK = """new Promise((resolve, reject) => {
+  const video = document.querySelector("video");
+  video.addEventListener("seeked", () => resolve(video.currentTime));
+  video.addEventListener("error", () => reject(video.error.message));
+  video.currentTime = %d;
+})"""
+
+# each marks its own document and asks the canary, where scripts run
+SCRIPT = "document.documentElement.id = 'ran'; fetch('/canary?from={asker}');"
+XHTML = "http://www.w3.org/1999/xhtml"
+DOCUMENTS = {
+    "page.html": ("text/html", "<!doctype html><p class=shown>text</p><script>{script}</script>"),
+    "page.xhtml": (
+        "application/xhtml+xml",
+        f"<html xmlns='{XHTML}'><head><title>page</title></head>"
+        "<body><p class='shown'>text</p><script>{script}</script></body></html>",
+    ),
+    "image.svg": (
+        "image/svg+xml",
+        "<svg xmlns='http://www.w3.org/2000/svg' width='30' height='20'>"
+        "<text class='shown' y='15'>text</text><script>{script}</script></svg>",
+    ),
+    "data.xml": (
+        "text/xml",
+        f"<data xmlns:h='{XHTML}'><h:p class='shown'>text</h:p><h:script>{{script}}</h:script></data>",
+    ),
+}
+
+FRAMES = """<!doctype html><link rel="icon" href="data:,">
+<iframe src="{url}"></iframe><object data="{url}"></object><embed src="{url}">"""
+
+CODE = "fetch('/canary?from={asker}'); self.postMessage?.('loaded');"
+CODE_NAMES = ["code.js", "code.mjs", "code.txt", "code.unknown", "code.html", "code.svg", "code.css", "code.json"]
+
+# all that browsers take for JavaScript, and ways to write them
+JAVASCRIPT_TYPES = [
+    "application/ecmascript",
+    "application/javascript",
+    "application/x-ecmascript",
+    "application/x-javascript",
+    "text/ecmascript",
+    "text/javascript",
+    *(f"text/javascript1.{number}" for number in range(6)),
+    "text/jscript",
+    "text/livescript",
+    "text/x-ecmascript",
+    "text/x-javascript",
+    "Text/JScript",
+    "text/jscript; charset=utf-8",
+    " text/jscript ;x",
+    "image/png, text/jscript",
+]
+
+# types that some browser shows as documents, and ways to write them
+RUNNING = dict.fromkeys(
+    [
+        "text/html",
+        "TEXT/HTML",
+        " text/html ;x",
+        "text/plain, text/html",
+        "text/html, text/plain",
+        "text/html/",
+        "text/xml",
+        "text/xsl",
+        "text/rdf",
+        "text/mathml",
+        "application/xml",
+        "application/xml; charset=utf-8",
+        "application/xhtml+xml",
+        "application/vnd.wap.xhtml+xml",
+        "application/rss+xml",
+        "application/mathml+xml",
+        "application/vnd.mozilla.xul+xml",
+        "application/vnd.x+XML",
+        "image/svg+xml",
+        "image/svg",
+        "text/plain",
+        "unknown/unknown",
+        "application/unknown",
+        "*/*",
+        "none",
+        "",
+    ],
+    "{document}",
+)
+RUNNING |= {
+    f"multipart/{kind}; boundary=b": "--b\r\nContent-Type: text/html\r\n\r\n{document}\r\n--b--\r\n"
+    for kind in ("x-mixed-replace", "related", "mixed")
+}
+RUNNING["message/rfc822"] = "MIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n{document}"
+
+# the ways of a page to load a script
+ELEMENT = """url => new Promise(resolve => {
+  const script = document.createElement("script");
+  script.type = "%s";
+  script.src = url;
+  script.onload = () => resolve("loaded");
+  script.onerror = () => resolve("blocked");
+  document.head.append(script);
+})"""
+WORKER = """url => new Promise(resolve => {
+  const worker = new %s;
+  worker.onmessage = () => resolve("loaded");
+  worker.onerror = () => resolve("blocked");
+})"""
+LOADERS = {
+    "script": ELEMENT % "text/javascript",
+    "module": ELEMENT % "module",
+    "import": "url => import(url).then(() => 'loaded', () => 'blocked')",
+    "worker": WORKER % "Worker(url)",
+    "module worker": WORKER % "Worker(url, {type: 'module'})",
+    "service worker": "url => navigator.serviceWorker.register(url).then(() => 'loaded', () => 'blocked')",
+}
+
+WIDTH, HEIGHT = 320, 240
+IMAGE = "document.querySelector('#photos img')"
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """One Chromium for all tests."""
+    with chromium(tmp_path_factory.mktemp("chromium")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser):
+    with browser.page() as page:
+        yield page
+
+
+@pytest.fixture(params=BACKENDS)
+def settings(request):
+    """The settings of an empty storage on each backend in turn."""
+    with ExitStack() as stack:
+        make = MAKERS.get(request.param)
+        yield {"BACKEND": request.param, **(make(request, stack) if make else {})}
+
+
+def s3_settings(request, stack):
+    endpoint = s3_from_environment() or request.getfixturevalue("moto_endpoint")
+    return settings_of(endpoint, stack)
+
+
+def settings_of(endpoint, stack):
+    return {
+        "ENDPOINT": endpoint.url,
+        "ACCESS_KEY": endpoint.access_key,
+        "SECRET_KEY": endpoint.secret_key,
+        "REGION": endpoint.region,
+        "ADDRESSING_STYLE": endpoint.addressing_style,
+        "BUCKET": stack.enter_context(new_bucket(endpoint)),
+    }
+
+
+def gridfs_settings(request, stack):
+    mongo = mongo_from_environment() or request.getfixturevalue("mongo_replica")
+    return {"MONGO_URL": mongo.url, "MONGO_DB": stack.enter_context(new_database(mongo.url))}
+
+
+def swift_settings(request, stack):
+    place = request.getfixturevalue("swift_place")
+    return {
+        "AUTHURL": place.auth_url,
+        "USER": place.user,
+        "KEY": place.key,
+        "AUTH_VERSION": "1",
+        "CONTAINER": stack.enter_context(new_container(place)),
+    }
+
+
+MAKERS = {"s3": s3_settings, "gridfs": gridfs_settings, "swift": swift_settings}
+
+
+@pytest.fixture(scope="session")
+def sound(tmp_path_factory):
+    """A long sound, which is silent."""
+    file = tmp_path_factory.mktemp("sound") / "long.wav"
+    second = bytes(SAMPLES_PER_SECOND * 2 * 2)
+    with wave.open(str(file), "wb") as sound:
+        sound.setparams((2, 2, SAMPLES_PER_SECOND, 0, "NONE", ""))
+        for _ in range(SECONDS_OF_SOUND):
+            sound.writeframesraw(second)
+    return file
+
+
+def seek(app, storage, page, sound):
+    """Let the page seek in a video, and return what was asked of the app for it."""
+    app.add_url_rule("/player", view_func=lambda: flask.render_template_string(PLAYER, url=storage.url("long.wav")))
+    with sound.open("rb") as file:
+        storage.write("long.wav", file)
+    late = SECONDS_OF_SOUND - 10
+    with serving(app) as served:
+        page.open(f"{served.url}/player")
+        page.wait_for("document.querySelector('video').readyState >= HTMLMediaElement.HAVE_METADATA")
+        assert page.evaluate("document.querySelector('video').duration") == SECONDS_OF_SOUND
+        assert page.evaluate(SEEK % late) == late
+        assert page.problems() == []
+        return served.requests("/files/long.wav")
+
+
+def test_seeking(app, configure_storage, settings, page, sound):
+    requests = seek(app, configure_storage("files", settings), page, sound)
+    size = sound.stat().st_size
+    # it may ask whether what it has is still good
+    assert {request.status for request in requests} <= {206, 304}
+    parts = [request for request in requests if request.status == 206]
+    starts = [int(request.range.removeprefix("bytes=").partition("-")[0]) for request in parts]
+    assert max(starts) > size * 0.9
+    assert sum(request.sent for request in parts) < size / 2
+
+
+@pytest.fixture(params=["s3", "swift"])
+def redirecting(request, configure_storage):
+    """A storage on each of the stores that sign URLs in turn, to which clients are sent."""
+    with ExitStack() as stack:
+        settings = MAKERS[request.param](request, stack)
+        if request.param == "swift":
+            settings["TEMP_URL_KEY"] = "the key"
+            connection = stack.enter_context(closing(bare_connection(request.getfixturevalue("swift_place"))))
+            connection.post_container(settings["CONTAINER"], {"X-Container-Meta-Temp-URL-Key": "the key"})
+        yield configure_storage("files", {"BACKEND": request.param, "SERVE_MODE": "redirect", **settings})
+
+
+def test_seeking_in_the_store(app, redirecting, page, sound):
+    requests = seek(app, redirecting, page, sound)
+    assert {request.status for request in requests} == {302}
+
+
+def test_uploaded_documents_in_the_store_are_not_shown(app, redirecting, page, canary):
+    with serving(app) as served:
+        for name in DOCUMENTS:
+            redirecting.write(name, document(name, "upload"))
+            # it becomes a download
+            with pytest.raises(ChromiumError, match="ERR_ABORTED"):
+                page.open(served.url + redirecting.url(name))
+            assert [request.status for request in served.requests(f"/files/{name}")] == [302]
+        assert page.evaluate("location.href") == "about:blank"
+    assert canary == []
+
+
+@pytest.fixture
+def canary(app):
+    """Who asked the canary."""
+    asked = []
+
+    def answer():
+        asked.append(flask.request.args["from"])
+        return ""
+
+    app.add_url_rule("/canary", view_func=answer)
+    return asked
+
+
+@pytest.fixture
+def upload(configure_storage):
+    """Store a file as a user would, and return the path of its URL."""
+    storage = configure_storage("files", {"BACKEND": "memory"})
+
+    def upload(name, content):
+        return storage.url(storage.save(io.BytesIO(content.encode()), name))
+
+    return upload
+
+
+@pytest.fixture
+def add_page(app):
+    """Add a page to the app."""
+
+    def add_page(path, content, mimetype="text/html"):
+        app.add_url_rule(path, path, lambda: flask.Response(content, mimetype=mimetype))
+
+    return add_page
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_scripts_of_an_uploaded_document_do_not_run(app, page, canary, upload, add_page, name):
+    url = upload(name, document(name, "upload"))
+    add_page("/own", document(name, "own"), DOCUMENTS[name][0])
+    with serving(app) as served:
+        page.open(served.url + url)
+        assert page.evaluate("document.querySelector('.shown').textContent") == "text"
+        assert page.evaluate("document.documentElement.id") == ""
+        # the same document as a page of the app
+        page.open(f"{served.url}/own")
+        assert page.evaluate("document.documentElement.id") == "ran"
+        wait_until(lambda: canary)
+    assert canary == ["own"]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_scripts_of_an_uploaded_document_do_not_run_in_frames(app, page, canary, upload, add_page, name):
+    url = upload(name, document(name, "upload"))
+    add_page("/own", document(name, "own"), DOCUMENTS[name][0])
+    add_page("/uploaded-in-frames", FRAMES.format(url=url))
+    add_page("/own-in-frames", FRAMES.format(url="/own"))
+    with serving(app) as served:
+        page.open(f"{served.url}/uploaded-in-frames")
+        assert len(served.requests(url)) == 3
+        page.open(f"{served.url}/own-in-frames")
+        wait_until(lambda: len(canary) >= 3)
+    assert canary == ["own"] * 3
+
+
+def test_uploaded_image_with_a_script_is_shown(app, page, canary, upload, add_page):
+    url = upload("image.svg", document("image.svg", "upload"))
+    add_page("/", f"<!doctype html><link rel=icon href=data:,><img src={url}>")
+    with serving(app) as served:
+        page.open(served.url)
+        assert page.evaluate("document.querySelector('img').naturalWidth") == 30
+        assert page.problems() == []
+    assert canary == []
+
+
+@pytest.mark.parametrize("load", LOADERS.values(), ids=LOADERS)
+def test_uploaded_code_is_not_loaded(app, page, canary, upload, add_page, load):
+    urls = [upload(name, CODE.format(asker="upload")) for name in CODE_NAMES]
+    add_page("/own", CODE.format(asker="own"), "text/javascript")
+    add_page("/", "<!doctype html><title>page</title>")
+    with serving(app) as served:
+        page.open(served.url)
+        for url in urls:
+            assert page.evaluate(f"({load})('{url}')") == "blocked", url
+            assert [request.status for request in served.requests(url)] == [200], url
+        assert page.evaluate(f"({load})('/own')") == "loaded"
+        wait_until(lambda: canary)
+    assert canary == ["own"]
+
+
+@pytest.fixture
+def put_as(request, configure_storage):
+    """Put a file into the store with any type, as another program would, and return the path of its URL."""
+    with ExitStack() as stack:
+        settings = gridfs_settings(request, stack)
+        storage = configure_storage("files", {"BACKEND": "gridfs", **settings})
+        database = stack.enter_context(pymongo.MongoClient(settings["MONGO_URL"]))[settings["MONGO_DB"]]
+        bucket = gridfs.GridFS(database, "files")
+
+        def put_as(content_type, content):
+            name = f"{len(bucket.list())}.unknown"
+            bucket.put(content.encode(), filename=name, contentType=content_type)
+            return storage.url(name)
+
+        yield put_as
+
+
+def test_uploaded_code_is_not_loaded_whatever_type_its_store_knows(app, page, canary, add_page, put_as):
+    urls = {content_type: put_as(content_type, CODE.format(asker="upload")) for content_type in JAVASCRIPT_TYPES}
+    add_page("/", "<!doctype html><title>page</title>")
+    with serving(app) as served:
+        page.open(served.url)
+        answers = {of: page.evaluate(f"({LOADERS['script']})('{url}')") for of, url in urls.items()}
+    assert [content_type for content_type, answer in answers.items() if answer != "blocked"] == []
+    assert canary == []
+
+
+def test_uploaded_document_does_not_run_whatever_type_its_store_knows(app, page, put_as):
+    ran = []
+    with serving(app) as served:
+        for content_type, content in RUNNING.items():
+            url = put_as(content_type, content.format(document=document("page.xhtml", "upload")))
+            try:
+                page.open(served.url + url)
+            except ChromiumError:  # it becomes a download
+                continue
+            if page.evaluate("document.documentElement.id") == "ran":
+                ran.append(content_type)
+    assert ran == []
+
+
+def document(name, asker):
+    return DOCUMENTS[name][1].format(script=SCRIPT.format(asker=asker))
+
+
+@pytest.fixture
+def make_gallery(monkeypatch, tmp_path):
+    """Make the app of the gallery, with settings for its photos."""
+
+    def make_gallery(settings):
+        spec = importlib.util.spec_from_file_location(
+            "gallery_in_browser", GALLERY / "__init__.py", submodule_search_locations=[str(GALLERY)]
+        )
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, spec.name, module)
+        spec.loader.exec_module(module)
+        for key, value in settings.items():
+            monkeypatch.setenv(f"FLASK_PHOTOS_FS_{key}", json.dumps(value))
+        return module.create_app(instance_path=str(tmp_path / "instance")), module.photos
+
+    return make_gallery
+
+
+def upload_photo(page, url, photos, directory):
+    """Upload a photo on the gallery's page, as a user would, and see it there."""
+    photo = directory / "two words.png"
+    photo.write_bytes(png())
+    page.open(url)
+    assert "There are no images yet." in page.evaluate("document.body.innerText")
+    page.choose_files("#files", photo)
+    page.wait_for(f"{IMAGE}?.complete && {IMAGE}.naturalWidth")
+    assert page.evaluate(f"[{IMAGE}.naturalWidth, {IMAGE}.naturalHeight]") == [WIDTH, HEIGHT]
+    assert "was stored" in page.evaluate("document.body.innerText")
+    page.screenshot(directory / "gallery.png")
+    (name,) = photos.list_files()
+    assert photos.read(name) == photo.read_bytes()
+
+
+def test_gallery(make_gallery, settings, page, tmp_path):
+    app, photos = make_gallery(settings)
+    with serving(app) as served:
+        upload_photo(page, served.url, photos, tmp_path)
+        if not s3_from_environment():  # which may let no pages send it files
+            assert page.problems() == []
+
+        # as found by another visit
+        page.open(served.url)
+        page.wait_for(f"{IMAGE}.complete && {IMAGE}.naturalWidth == {WIDTH}")
+        page.evaluate("window.confirm = () => true; document.querySelector('.delete button').click()")
+        page.wait_for("document.body?.innerText.includes('was deleted')")
+        assert page.evaluate(IMAGE) is None
+        assert page.problems() == []
+        assert list(photos.list_files()) == []
+
+
+def test_gallery_on_a_store_that_lets_no_page_send_it_files(make_gallery, swift_endpoint, page, tmp_path):
+    with ExitStack() as stack:
+        app, photos = make_gallery({"BACKEND": "s3", **settings_of(swift_endpoint, stack)})
+        served = stack.enter_context(serving(app))
+        upload_photo(page, served.url, photos, tmp_path)
+        assert [problem for problem in page.problems() if swift_endpoint.url not in problem] == []
+
+
+def png():
+    """Return an image with a gradient."""
+    rows = (b"\0" + b"".join(bytes((x * 255 // WIDTH, y, 128)) for x in range(WIDTH)) for y in range(HEIGHT))
+    chunks = {
+        b"IHDR": struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 2, 0, 0, 0),
+        b"IDAT": zlib.compress(b"".join(rows)),
+        b"IEND": b"",
+    }
+    content = b"\x89PNG\r\n\x1a\n"
+    for kind, data in chunks.items():
+        content += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return content
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -1,0 +1,77 @@
+"""A web server in front of the app sends the files."""
+
+import pytest
+
+import flask_pyfs as fs
+
+
+@pytest.fixture
+def storage(app):
+    app.config["FS_SERVE_MODE"] = "sendfile"
+    storage = fs.Storage("files", fs.ALL)
+    fs.init_app(app, storage)
+    with app.app_context():
+        storage.write("dir/a b%.txt", "content")
+        yield storage
+
+
+def test_x_sendfile(app, storage):
+    response = app.test_client().get(storage.url("dir/a b%.txt"))
+    assert response.status_code == 200
+    assert response.data == b""
+    assert response.headers["X-Sendfile"] == f"{storage.root}/dir/a%20b%25.txt"
+    assert response.content_type == "text/plain; charset=utf-8"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert "X-Accel-Redirect" not in response.headers
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"FILES_FS_ACCEL_URL": "/protected/"}, "/protected/dir/a%20b%25.txt"),
+        ({"FILES_FS_ACCEL_URL": "/protected"}, "/protected/dir/a%20b%25.txt"),
+        ({"FS_ACCEL_URL": "/protected/"}, "/protected/files/dir/a%20b%25.txt"),
+        ({"FS_LOCAL_ACCEL_URL": "/protected"}, "/protected/files/dir/a%20b%25.txt"),
+        ({"FILES_FS_ACCEL_URL": "/protected/", "FILES_FS_PREFIX": "pre"}, "/protected/pre/dir/a%20b%25.txt"),
+    ],
+)
+def test_x_accel_redirect(app, storage, settings, expected):
+    app.config.update(settings)
+    fs.init_app(app, storage)
+    storage.write("dir/a b%.txt", "content", overwrite=True)
+    response = app.test_client().get(storage.url("dir/a b%.txt"))
+    assert response.headers["X-Accel-Redirect"] == expected
+    assert response.data == b""
+    assert "X-Sendfile" not in response.headers
+
+
+def test_what_is_not_there(app, storage, tmp_path):
+    client = app.test_client()
+    (tmp_path / "outside.txt").write_text("outside")
+    (tmp_path / "root" / "files" / "link.txt").symlink_to(tmp_path / "outside.txt")
+    for name in ("none.txt", "dir", "dir/", "..%2foutside.txt", "link.txt"):
+        response = client.get(f"/files/{name}")
+        assert response.status_code in (403, 404), name
+        assert "X-Sendfile" not in response.headers
+
+
+@pytest.mark.parametrize("name", ["a.html", "a.svg", "a.xml"])
+def test_what_a_browser_would_run_is_an_attachment(app, storage, name):
+    storage.write(name, "<script>alert(1)</script>")
+    response = app.test_client().get(f"/files/{name}")
+    assert response.headers["Content-Disposition"] == f"attachment; filename={name}"
+    assert response.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+
+
+def test_downloads(app, storage):
+    response = app.test_client().get(storage.url("dir/a b%.txt", download=True))
+    assert response.headers["Content-Disposition"] == 'attachment; filename="a b%.txt"'
+
+
+@pytest.mark.parametrize("mode", ["sendfile", "redirect"])
+def test_backends_that_cannot_stream(app, mode):
+    app.config.update(FS_SERVE_MODE=mode, FILES_FS_BACKEND="memory")
+    storage = fs.Storage("files", fs.ALL)
+    fs.init_app(app, storage)
+    storage.write("a.txt", "content")
+    assert app.test_client().get("/files/a.txt", buffered=True).data == b"content"
