@@ -16,10 +16,11 @@ from .clients import shared_client
 from .objectfiles import Body
 from .objects import ObjectFS
 from .store import Facts, Readable, Unchanged, copy_stream
-from .swiftaccount import AccountSettings, Refused, make_account, swift_errors
+from .swiftaccount import AccountSettings, make_account
 from .swiftauth import Credentials
-from .swiftbody import ReceivedBody, StreamedBody, beginning_of, rest_of
+from .swiftbody import KnownFile, ReceivedBody, StreamedBody, beginning_of, known_file
 from .swiftcontainer import Container
+from .swifterrors import Refused, swift_errors
 from .swiftfacts import content_range, facts_of, is_marker, listed_facts, size_beyond
 from .swiftupload import SEGMENT_NAME, SwiftUpload, remove_segments, segments_of, whole_segments
 
@@ -152,26 +153,23 @@ class SwiftFS(ObjectFS):
         if len(content) <= self.part_size:
             upload.put(content)
             return
-        rest = rest_of(file, len(content)) if binary else None
-        if rest is None:
+        known = known_file(file, content) if binary else None
+        if known is None:
             with self.open_write(path, overwrite=overwrite, content_type=content_type) as target:
                 target.write(content)
                 del content
                 copy_stream(file, target)
             return
-        del content
-        self._stream(upload, file, *rest)
+        self._stream(upload, known)
 
-    def _stream(self, upload: SwiftUpload, file: Readable, start: int, size: int) -> None:
-        if size <= self.segment_size:
-            upload.stream(StreamedBody(file, start, size, last=True))
+    def _stream(self, upload: SwiftUpload, file: KnownFile) -> None:
+        if file.size <= self.segment_size:
+            upload.stream(StreamedBody(file, 0, file.size))
             return
         try:
             upload.begin()
-            for number, position in enumerate(range(0, size, self.segment_size), 1):
-                length = min(self.segment_size, size - position)
-                body = StreamedBody(file, start + position, length, last=position + length == size)
-                upload.stream_part(number, body)
+            for number, start in enumerate(range(0, file.size, self.segment_size), 1):
+                upload.stream_part(number, StreamedBody(file, start, min(self.segment_size, file.size - start)))
             upload.complete()
         except BaseException:
             upload.abort()
@@ -276,8 +274,11 @@ class SwiftFS(ObjectFS):
         :param expires: when it expires, in seconds since 1970.
         :param method: what it may be used for.
         :raises fs.errors.Unsupported: without ``temp_url_key``.
+        :raises ValueError: for what is no time.
         """
         key = self._file_key(path)
+        if expires < 0 or expires != int(expires):
+            raise ValueError(f"a time is so many whole seconds since 1970, not {expires}")
         if not self._temp_url_key:
             raise errors.Unsupported(key, msg="temporary URLs need the key that the account or the container has")
         with swift_errors(self._container.name, key):

@@ -72,7 +72,10 @@ def _by_swift(credentials: Credentials, options: Mapping[str, str], timeout: flo
     # who is redirected would tell the key elsewhere
     connection.requests_args["allow_redirects"] = False
     headers = {"X-Auth-User": credentials.user or "", "X-Auth-Key": credentials.key or ""}
-    if any(not value.isprintable() or value != value.strip() for value in headers.values()):
+    if any(
+        not value.isprintable() or max(value, default="") > "\xff" or value != value.strip()
+        for value in headers.values()
+    ):
         # an error of the driver would show it
         raise StoreMisconfigured(
             "USER or KEY begins or ends with white space, or has characters that no header may have"

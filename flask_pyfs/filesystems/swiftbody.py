@@ -12,9 +12,9 @@ from requests import Response
 
 from .objectfiles import drain
 from .store import CHUNK_SIZE, Readable
-from .swiftaccount import swift_errors
+from .swifterrors import swift_errors
 
-__all__ = ["ReceivedBody", "StreamedBody", "beginning_of", "rest_of"]
+__all__ = ["KnownFile", "ReceivedBody", "StreamedBody", "beginning_of", "known_file"]
 
 
 class ReceivedBody:
@@ -48,21 +48,47 @@ def beginning_of(file: Readable, size: int) -> tuple[bytearray, bool]:
     return content, binary
 
 
+class KnownFile:
+    """A binary file whose length is known, and which can be set back.
+
+    :param file: the file.
+    :param start: where in the file its content began.
+    :param size: how long that is, in bytes.
+    :param beginning: what has been read of it; the file stands behind that.
+    """
+
+    def __init__(self, file: Any, start: int, size: int, beginning: bytearray) -> None:
+        self.size = size
+        self._file = file
+        self._start = start
+        self._beginning = beginning
+        self._stands = len(beginning)
+
+    def read(self, position: int, size: int) -> Any:
+        """Read from some position on. The file is set there only where it does not stand there."""
+        if position < len(self._beginning):
+            return bytes(self._beginning[position : position + size])
+        if position != self._stands:
+            self._file.seek(self._start + position)
+        piece = self._file.read(size)
+        self._stands = position + len(piece)
+        return piece
+
+
 class StreamedBody:
     """So many bytes of a file, which are read while they are sent; once more where they are sent again.
 
-    :param file: the file, which can be set back.
-    :param start: where in the file they begin.
+    :param file: the file.
+    :param start: the position in its content at which they begin.
     :param size: how many they are.
-    :param last: whether the file must end with them.
     :ivar error: what the file raised.
     """
 
-    def __init__(self, file: Any, start: int, size: int, *, last: bool) -> None:
+    def __init__(self, file: KnownFile, start: int, size: int) -> None:
         self._file = file
         self._start = start
         self._size = size
-        self._last = last
+        self._sent = 0
         self._digest = hashlib.md5(usedforsecurity=False)
         self.error: BaseException | None = None
 
@@ -70,23 +96,28 @@ class StreamedBody:
         return self._size
 
     def __iter__(self) -> Iterator[bytes]:
-        self._digest = hashlib.md5(usedforsecurity=False)
+        before, digest = self._sent, self._digest
+        self._sent, self._digest = 0, hashlib.md5(usedforsecurity=False)
         try:
-            self._file.seek(self._start)
-            yield from self._pieces()
+            # what a file gives when it is set back need not be what it gave before
+            yield from self._pieces(before)
+            if before and self._digest.digest() != digest.digest():
+                raise errors.OperationFailed(msg="the source cannot be read again")
+            yield from self._pieces(self._size)
         except Exception as error:
             self.error = error
             raise
 
-    def _pieces(self) -> Iterator[bytes]:
-        left = self._size
-        while left:
-            piece = self._file.read(min(CHUNK_SIZE, left))
+    def _pieces(self, end: int) -> Iterator[bytes]:
+        while self._sent < end:
+            position = self._start + self._sent
+            piece = self._file.read(position, min(CHUNK_SIZE, end - self._sent))
             if not piece:
-                raise errors.OperationFailed(msg=f"the source ended {left} bytes before its end")
-            left -= len(piece)
-            if not left and self._last and self._file.read(1):
-                raise errors.OperationFailed(msg="the source grew while it was sent")
+                raise errors.OperationFailed(msg=f"the source ended {self._size - self._sent} bytes before its end")
+            ends = position + len(piece) == self._file.size
+            if ends and self._file.read(self._file.size, 1):
+                raise errors.OperationFailed(msg="the source is longer than it says, or grew while it was sent")
+            self._sent += len(piece)
             self._digest.update(piece)
             yield piece
 
@@ -95,12 +126,8 @@ class StreamedBody:
         return self._digest.hexdigest()
 
 
-def rest_of(file: Readable, read: int) -> tuple[int, int] | None:
-    """Return where in a binary file that can be set back its content began, and how many bytes it has from there on.
-
-    :param read: how many bytes of it have been read.
-    :returns: None for another file.
-    """
+def known_file(file: Readable, beginning: bytearray) -> KnownFile | None:
+    """Return a binary file of which the beginning has been read, or None for one that cannot be set back."""
     source: Any = file
     try:
         position = source.tell()
@@ -110,5 +137,5 @@ def rest_of(file: Readable, read: int) -> tuple[int, int] | None:
         return None
     # a failure here is the caller's: what is left of the file cannot be read any longer
     source.seek(position)
-    start = position - read
-    return (start, end - start) if start >= 0 and end >= position else None
+    start = position - len(beginning)
+    return KnownFile(source, start, end - start, beginning) if start >= 0 and end >= position else None

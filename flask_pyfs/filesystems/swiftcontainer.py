@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,8 @@ from requests import Response
 from ..errors import StoreMisconfigured
 from .clients import PerProcess
 from .store import literal
-from .swiftaccount import Account, Refused, Repeatable, swift_errors
+from .swiftaccount import Account, Repeatable
+from .swifterrors import Refused, swift_errors
 
 __all__ = ["Container", "ContainerMissing", "Entry", "md5"]
 
@@ -133,6 +135,10 @@ class Container:
         except errors.ResourceNotFound:
             self._missed = time.monotonic()
             return False
+        except errors.PermissionDenied:
+            # who may not see a container has put nothing into it; whether it can, a write will say
+            self._missed = time.monotonic()
+            raise
         return True
 
     def exists(self) -> bool:
@@ -256,9 +262,7 @@ class Container:
         if bulk is None:
             if any(key for key in keys if _collapses(key)):
                 raise errors.OperationFailed(keys[0], msg="no request can name '{path}', for clients collapse its dots")
-            with ThreadPoolExecutor(_AT_ONCE, "delete") as deletions:
-                # all of them end before the error of one is raised
-                list(deletions.map(lambda key: self.remove(key, timeout), keys))
+            self._remove_each(keys, timeout)
             return
         for key in keys:
             # Swift refuses longer lines, and counts what is quoted
@@ -269,22 +273,44 @@ class Container:
         for start in range(0, len(keys), most):
             self._remove_by_one_request(keys[start : start + most], timeout)
 
+    def _remove_each(self, keys: list[str], timeout: float | None) -> None:
+        unreachable = threading.Event()
+
+        def remove(key: str) -> None:
+            # the others need not wait, too
+            if not unreachable.is_set():
+                try:
+                    self.remove(key, timeout)
+                except (errors.OperationTimeout, errors.RemoteConnectionError):
+                    unreachable.set()
+                    raise
+
+        with ThreadPoolExecutor(_AT_ONCE, "delete") as deletions:
+            # all of them end before the error of one is raised
+            list(deletions.map(remove, keys))
+
     def _remove_by_one_request(self, keys: list[str], timeout: float | None) -> None:
         body = "\n".join(quote(self.path(key)) for key in keys).encode()
         headers = {"Content-Type": "text/plain", "Accept": "application/json"}
-        account = self.account
-        for last in (False, True):
+        account, renewed = self.account, False
+        pauses = account.pauses()
+        while True:
             with swift_errors(self.name, keys[0]):
                 response, _ = account.request(
                     "POST", "", query="bulk-delete", headers=headers, body=body, timeout=timeout
                 )
                 with response:
                     said = json.loads(response.content)
-                # the answer has begun before the token is looked at
+                # the answer has begun before the token and the objects are looked at
                 statuses = [str(said.get("Response Status", "")), *(status for _, status in said.get("Errors", ()))]
-                if last or not any(status.startswith("401") for status in statuses):
-                    break
-                account.access(stale=account.access())
+                if not renewed and any(status.startswith("401") for status in statuses):
+                    renewed = True
+                    account.access(stale=account.access())
+                    continue
+            pause = next(pauses, None)
+            if pause is None or not any(status.startswith("5") for status in statuses):
+                break
+            time.sleep(pause)
         refused = [(path, status) for path, status in said.get("Errors", ()) if not status.startswith("404")]
         status = str(said.get("Response Status", ""))
         if refused or not status.startswith("200"):

@@ -13,9 +13,9 @@ from typing import Any
 from fs import errors
 
 from .objectfiles import Upload
-from .swiftaccount import Refused, swift_errors
 from .swiftbody import StreamedBody
 from .swiftcontainer import Container, md5
+from .swifterrors import Refused, swift_errors
 
 __all__ = ["SEGMENT_NAME", "SwiftUpload", "remove_segments", "segments_of", "whole_segments"]
 
@@ -26,6 +26,10 @@ SEGMENT_NAME = r"(?P<upload>(?P<key>.+)/flask-pyfs/(?P<begun>\d+)-[0-9a-f]+)/\d{
 
 # how many segments a manifest has at most; of more, manifests are made
 _IN_MANIFEST = 1000
+
+# how long the name of an object may be, in bytes, and the number of a segment is
+_LONGEST = 1024
+_NUMBER = 8
 
 # how long a server that failed is waited for once more
 _ABORT_SECONDS = 1.0
@@ -50,6 +54,7 @@ class SwiftUpload(Upload):
         self._overwrite = overwrite
         self._headers = headers
         self._prefix = f"{key}/flask-pyfs/{int(time.time())}-{secrets.token_hex(8)}/"
+        self._too_long = len(self._prefix.encode()) + _NUMBER > _LONGEST
         self._parts: dict[int, dict[str, Any]] = {}
         self._sent: list[str] = []
         self._failed = False
@@ -72,7 +77,12 @@ class SwiftUpload(Upload):
         remove_segments(self._segments, self._key, old)
 
     def begin(self) -> None:
-        """Find out whether the name is taken before much is sent. One request without ``overwrite``, else none."""
+        """Find out whether the name is taken before much is sent. One request without ``overwrite``, else none.
+
+        :raises fs.errors.InvalidPath: for a name that is too long for segments.
+        """
+        if self._too_long:
+            raise errors.InvalidPath(self._key, "the names of the segments of '{path}' would be too long")
         if not self._overwrite and self._container.is_taken(self._key):
             raise errors.FileExists(self._key)
 
@@ -164,7 +174,11 @@ def segments_of(container: Container, segments: Container, key: str) -> list[str
 
     No request where there are no segments, one for an object without them, else one more for each manifest.
     """
-    if not segments.exists():
+    try:
+        if not segments.exists():
+            return []
+    except errors.PermissionDenied:
+        # who may not see them has made none
         return []
     try:
         head = container.head(key).headers

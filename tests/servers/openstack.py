@@ -17,6 +17,8 @@ STORAGE_SERVERS = ("account", "container", "object")
 DEVICE = "device"
 ENVIRONMENT = "FLASK_PYFS_SWIFT_"
 USER, KEY, REGION = "test:tester", "testing", "us-east-1"
+# who is no owner of the account, and needs rights on a container
+GUEST = "test:guest"
 
 START_SERVER = "import sys; from swift.{module}.server import main; sys.exit(main())"
 
@@ -90,7 +92,7 @@ PROXY_FILTERS: dict[str, dict[str, str]] = {
     "tempurl": {},
     "formpost": {},
     "s3api": {"location": REGION},
-    "tempauth": {f"user_{USER.replace(':', '_')}": f"{KEY} .admin"},
+    "tempauth": {f"user_{USER.replace(':', '_')}": f"{KEY} .admin", f"user_{GUEST.replace(':', '_')}": KEY},
     "copy": {},
     "slo": {},
     "dlo": {},

@@ -1,0 +1,173 @@
+"""What is asked again, and who waits for what."""
+
+import io
+import time
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+import pytest
+from failures import LARGE, MIB
+from fs.errors import InvalidPath, OperationTimeout
+from servers.faults import FaultProxy
+from servers.openstack import GUEST
+
+import flask_pyfs as fs
+
+UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+TIMEOUT = 2
+
+
+@pytest.fixture
+def proxy(swift_place):
+    address = urlsplit(swift_place.auth_url)
+    with FaultProxy(address.hostname, address.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def make(app, make_storage, proxy):
+    def make(**settings):
+        return make_storage(**{"AUTHURL": f"{proxy.url}/auth/v1.0", "TIMEOUT": TIMEOUT, "RETRIES": 2, **settings})
+
+    with app.app_context():
+        yield make
+
+
+def first(times, part):
+    """Whether a request is one of the first that have something in their head."""
+    seen = []
+
+    def when(head):
+        if part in head and len(seen) < times:
+            seen.append(head)
+            return True
+        return False
+
+    return when
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+@pytest.mark.parametrize("part", [b"/auth/", b"/info", b"GET /v1"])
+def test_what_is_unavailable_is_asked_again(make, proxy, part, times):
+    storage = make()
+    proxy.answer(UNAVAILABLE, when=first(times, part))
+    if times == 3:
+        with pytest.raises(fs.BackendError):
+            list(storage.list_files())
+    assert list(storage.list_files()) == []
+
+
+def test_what_a_bulk_deletion_could_not_delete_is_asked_again(make, proxy):
+    storage = make()
+    for name in "abc":
+        storage.write(f"tree/{name}", name)
+    body = b'{"Response Status": "502 Bad Gateway", "Errors": [["/c/tree/a", "503 Service Unavailable"]]}'
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
+    proxy.answer(answer % (len(body), body), when=first(2, b"bulk-delete"))
+    storage.delete("tree")
+    assert list(storage.list_files()) == []
+    storage.write("tree/a", "x")
+    storage.write("tree/b", "x")
+    proxy.answer(answer % (len(body), body), when=first(3, b"bulk-delete"))
+    with pytest.raises(fs.BackendError, match="503"):
+        storage.delete("tree")
+    assert sorted(storage.list_files()) == ["tree/a", "tree/b"]
+
+
+@pytest.mark.parametrize("fault", ["hang", "refuse"])
+def test_all_threads_wait_for_one_attempt_to_be_let_in(make, proxy, fault):
+    storage = make(RETRIES=0)
+    getattr(proxy, fault)()
+
+    def attempt(number):
+        with pytest.raises(fs.BackendError):
+            storage.backend.exists(f"{number}")
+
+    begun = time.monotonic()
+    with ThreadPoolExecutor(20) as threads:
+        list(threads.map(attempt, range(20)))
+    assert time.monotonic() - begun < 2 * TIMEOUT + 2
+    proxy.restore()
+    assert not storage.exists("a")
+
+
+def test_one_by_one_deletion_does_not_wait_for_each(make, proxy, monkeypatch):
+    storage = make(RETRIES=0)
+    for number in range(40):
+        storage.write(f"tree/{number}", "x")
+    account = storage.backend.store._container.account
+    capabilities = {name: value for name, value in account.capabilities().items() if name != "bulk_delete"}
+    monkeypatch.setattr(account, "capabilities", lambda timeout=None: capabilities)
+    proxy.hang()
+    begun = time.monotonic()
+    with pytest.raises(OperationTimeout):
+        storage.backend.store._container.delete(f"tree/{number}" for number in range(40))
+    assert time.monotonic() - begun < 2 * TIMEOUT + 2
+    proxy.restore()
+    monkeypatch.undo()
+    storage.delete("tree")
+    assert list(storage.list_files()) == []
+
+
+@pytest.fixture
+def guest(app, swift_server, swift_connection, make_storage, container):
+    """A storage whose user has rights on the container alone."""
+    swift_connection.post_container(container, {"X-Container-Read": GUEST, "X-Container-Write": GUEST})
+    return make_storage(USER=GUEST)
+
+
+def test_rights_on_the_container_are_enough(app, guest):
+    with app.app_context():
+        for content in (b"one", b"two"):
+            guest.write("a", content, overwrite=True)
+            assert guest.read("a") == content
+        guest.copy("a", "b", overwrite=True)
+        guest.move("b", "c", overwrite=True)
+        guest.write("tree/a", b"x")
+        guest.delete("a")
+        guest.delete("tree")
+        assert list(guest.list_files()) == ["c"]
+        guest.write("large", io.BytesIO(LARGE))
+        assert guest.read("large") == LARGE
+
+
+@pytest.mark.parametrize("length", [975, 976, 977, 1024])
+def test_the_longest_names(make, swift_connection, container, length):
+    storage = make(SEGMENT_SIZE=MIB)
+    name = "/".join("n" * 200 for _ in range(5))[:length].ljust(length, "m")
+    name = name if len(name) == length else name[:length]
+    storage.write(name, b"small")
+    assert storage.read(name) == b"small"
+    if length <= 976:
+        storage.write(name, io.BytesIO(LARGE), overwrite=True)
+        assert storage.read(name) == LARGE
+    else:
+        with pytest.raises(fs.InvalidPath, match="segments"):
+            storage.write(name, io.BytesIO(LARGE), overwrite=True)
+        assert storage.read(name) == b"small"
+
+
+def test_a_name_that_is_too_long_below_its_prefix(make):
+    storage = make(PREFIX="p" * 100)
+    with pytest.raises(fs.InvalidPath):
+        storage.write("n" * 200 + "/" + "m" * 200 + "/" + "o" * 200 + "/" + "p" * 200 + "/" + "q" * 200, b"x")
+    assert list(storage.list_files()) == []
+
+
+@pytest.mark.parametrize("expires", [-1, 1.5])
+def test_times_that_are_none(make, expires):
+    storage = make(TEMP_URL_KEY="key")
+    with pytest.raises(ValueError, match="whole seconds"):
+        storage.backend.store.temporary_url("a.txt", expires)
+
+
+def test_a_key_that_no_header_can_have_is_not_told(make):
+    with pytest.raises(fs.ConfigurationError, match="KEY") as raised:
+        make(KEY="geheim-日本").exists("a")
+    assert "geheim" not in str(raised.value)
+
+
+def test_invalid_paths_of_the_filesystem(make):
+    store = make(SEGMENT_SIZE=MIB).backend.store
+    with pytest.raises(InvalidPath):
+        store.put("n" * 1030, io.BytesIO(b"x"))
