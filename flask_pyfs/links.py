@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from .handles import UploadURL
 from .responses import attachment
 from .signing import lifetime_of, signed_query
 from .state import State
-from .urls import file_url
+from .urls import file_url, with_query
 
 if TYPE_CHECKING:
     from .storage import Storage
@@ -30,7 +31,7 @@ def signed_url(
     if url is None:
         said = {"expires": str(until), **({"download": "1"} if download else {})}
         query = signed_query(state.app, storage.name, "read", name, said)
-        url = f"{file_url(state.app, storage.name, None, name, external)}?{query}"
+        url = with_query(file_url(state.app, storage.name, None, name, external), query)
     return url
 
 
@@ -48,6 +49,11 @@ def signed_upload(
 ) -> UploadURL:
     """Return where a file may be sent: to the store where that holds what is asked, else to the app's own route."""
     _require_allowed(storage, name, "write")
+    if max_size is not None and (not isinstance(max_size, int) or max_size < 1):
+        raise ValueError(f"max_size is a whole number of bytes, 1 or more, not {max_size!r}")
+    if content_type is not None and not re.fullmatch(r"[\w.+-]+/[\w.+-]+", content_type, re.ASCII):
+        raise ValueError(f"content_type is a media type without parameters, such as 'image/png', not {content_type!r}")
+    content_type = content_type and content_type.lower()
     until, lifetime = lifetime_of(expires)
     upload = state.operations.signed_upload(
         name, until, lifetime, overwrite=overwrite or unique, content_type=content_type, max_size=max_size
@@ -61,7 +67,7 @@ def signed_upload(
             name,
             {key: str(value) for key, value in said.items() if value is not None},
         )
-        upload = UploadURL(name, f"{file_url(state.app, storage.name, None, name, external)}?{query}")
+        upload = UploadURL(name, with_query(file_url(state.app, storage.name, None, name, external), query))
     return upload
 
 

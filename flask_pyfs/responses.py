@@ -18,7 +18,17 @@ from .config import Config
 from .filesystems.store import CHUNK_SIZE, Facts
 from .handles import Wanted
 
-__all__ = ["attachment", "is_active", "is_download", "redirection", "respond", "respond_by_server", "wanted"]
+__all__ = [
+    "attachment",
+    "harden",
+    "is_active",
+    "is_download",
+    "is_script",
+    "redirection",
+    "respond",
+    "respond_by_server",
+    "wanted",
+]
 
 _BINARY = "application/octet-stream"
 # those that a browser takes for JavaScript (WHATWG MIME Sniffing, section 4.6)
@@ -104,6 +114,24 @@ def redirection(url: str) -> Response:
     return response
 
 
+def harden(config: Config, response: Response) -> None:
+    """Let no browser run what a file holds, and no shared cache keep what not everybody may have."""
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if is_script(response.mimetype):
+        # with nosniff, a page cannot load it as a script
+        response.mimetype = "text/plain"
+    if is_active(response.mimetype):
+        response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    if config["private"] or config["authorize"] is not None:
+        response.cache_control.public = False
+        response.cache_control.private = True
+
+
+def is_script(media_type: str | None) -> bool:
+    """Whether a page can load a file of a type as a script."""
+    return media_type is not None and _SCRIPT.fullmatch(media_type.lower()) is not None
+
+
 def is_active(media_type: str | None) -> bool:
     """Whether a browser would run what files of a type hold."""
     return media_type is not None and (media_type in _DOCUMENTS or media_type.endswith("+xml"))
@@ -131,13 +159,10 @@ def attachment(name: str) -> str:
 
 def _described(config: Config, name: str, facts: Facts) -> Response:
     media_type, parameters = _type_of(name, facts)
-    response = Response(mimetype=media_type, direct_passthrough=True)
+    response = current_app.response_class(mimetype=media_type, direct_passthrough=True)
     if parameters:
         response.headers["Content-Type"] = media_type + parameters
     _set_cache_control(config, response, name)
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    if is_active(media_type):
-        response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     if is_download():
         response.headers["Content-Disposition"] = attachment(name)
     return response
@@ -166,17 +191,14 @@ def _range_environ(facts: Facts, status: int) -> dict[str, Any]:
 def _type_of(name: str, facts: Facts) -> tuple[str, str]:
     """Return the media type of a file, in lower case, and its parameters."""
     known = facts.content_type or files.mime(name, _BINARY)
+    match = re.fullmatch(r"([\w!#$&^.+-]+/[\w!#$&^.+-]+)\s*(;[ -~]*)?", known.strip(), re.ASCII)
     # of several, browsers take the last one
-    match = None if "," in known else re.fullmatch(r"([\w!#$&^.+-]+/[\w!#$&^.+-]+)\s*(;.*)?", known.strip(), re.ASCII)
-    if match is None:
+    if match is None or "," in known:
         return _BINARY, ""
     media_type = match[1].lower()
     if media_type.startswith("multipart/"):
         # a browser would show its parts, each as what it says it is
         return _BINARY, ""
-    if _SCRIPT.fullmatch(media_type):
-        # with nosniff, a page cannot load it as a script
-        media_type = "text/plain"
     return media_type, match[2] or ""
 
 
@@ -185,13 +207,9 @@ def _set_cache_control(config: Config, response: Response, name: str) -> None:
     if max_age is None:
         max_age = _YEAR if config["immutable"] else current_app.get_send_file_max_age(name)
     control = response.cache_control
-    if config["private"] or config["authorize"]:
-        # what one client may have, a cache may not give to another
-        control.private = True
-    elif max_age is not None:
-        control.public = True
     if max_age is None:
         control.no_cache = True
     else:
+        control.public = True
         control.max_age = int(max_age)
         control.immutable = config["immutable"]

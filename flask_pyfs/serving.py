@@ -67,9 +67,10 @@ def serve(storage: Any, state: State, name: str) -> Response:
     if not is_allowed(Access(storage, name, "read", signed=until is not None)):
         abort(403)
     try:
-        response = _answer(storage, state, name)
+        response = current_app.make_response(_answer(storage, state, name))
     except (FileNotFound, InvalidPath):
         abort(404)
+    responses.harden(state.config, response)
     if until is not None and response.cache_control.max_age:
         # nobody may have it from a cache for longer than from here
         response.cache_control.max_age = min(response.cache_control.max_age, int(until - time.time()))
@@ -82,14 +83,15 @@ def _answer(storage: Any, state: State, name: str) -> Response:
     def announce() -> None:
         before_display.send(storage, filename=name)
 
-    if config["serve_mode"] == "redirect" and request.method == "GET":
-        active = responses.is_active(files.mime(name))
+    media_type = files.mime(name)
+    # the store would not say nosniff, without which a page can load a script
+    if config["serve_mode"] == "redirect" and request.method == "GET" and not responses.is_script(media_type):
+        active = responses.is_active(media_type)
         disposition = responses.attachment(name) if active or responses.is_download() else None
         if url := state.operations.signed_url(name, *lifetime_of(_REDIRECTED), disposition=disposition):
             announce()
             return responses.redirection(url)
-    if config["serve_mode"] == "sendfile" and storage.root:
-        facts = state.operations.facts(name)
+    if config["serve_mode"] == "sendfile" and storage.root and (facts := state.operations.facts(name)):
         announce()
         return responses.respond_by_server(config, name, facts, storage.root)
     return state.operations.serve(name, partial(responses.respond, config), announce, responses.wanted())
@@ -121,7 +123,8 @@ def _put_file(fs: str, filename: str) -> tuple[Response, int]:
     options = {} if media_type is None else {"content_type": media_type}
     try:
         find(storage).operations.save(upload, name, overwrite="overwrite" in said, **options)
-    except FileExists:
+    except (FileExists, InvalidPath):
+        # or a parent of it is a file
         abort(409)
     file_uploaded.send(storage, filename=name)
     return jsonify(name=name, url=storage.url(name)), 201

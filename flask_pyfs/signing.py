@@ -36,8 +36,8 @@ def lifetime_of(expires: float | timedelta) -> tuple[int, int]:
     seconds = expires.total_seconds() if isinstance(expires, timedelta) else expires
     if not 0 < seconds < math.inf:
         raise ValueError(f"a signed URL is valid for some seconds, not {seconds}")
-    window = max(1, int(seconds / 4))
-    return max(int((time.time() + seconds) // window * window), math.ceil(time.time())), math.ceil(seconds)
+    window, end = int(seconds / 4), time.time() + seconds
+    return (int(end // window * window) if window else math.ceil(end)), math.ceil(seconds)
 
 
 def signed_query(app: Flask, storage: str, action: str, filename: str, said: Mapping[str, str]) -> str:
@@ -72,8 +72,12 @@ def verified(app: Flask, storage: str, action: str, filename: str, query: Mappin
 def _signer(app: Flask) -> Signer | None:
     if not app.secret_key:
         return None
+    older = app.config.get("SECRET_KEY_FALLBACKS") or ()
+    if isinstance(older, (str, bytes)):
+        # from the environment; each letter would be a key
+        older = [older]
     # the last one signs
-    keys = [*(app.config.get("SECRET_KEY_FALLBACKS") or ()), app.secret_key]
+    keys = [*filter(None, older), app.secret_key]
     return Signer(keys, salt=b"flask_pyfs", key_derivation="hmac", digest_method=hashlib.sha256)
 
 

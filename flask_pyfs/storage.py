@@ -151,7 +151,8 @@ class Storage:
         :param expires: sign it, so that whoever has it may read the file for that long, in seconds, and for three
             quarters of it at least: calls shortly after each other return the same URL, which can be cached. It is one
             of the store where that signs URLs, else of the app's own route.
-        :param download: let browsers save the file rather than show it.
+        :param download: let browsers save the file rather than show it. Whoever serves a configured URL has to
+            understand ``?download=1`` for that.
         :raises PermissionDenied: with ``expires``, where AUTHORIZE does not allow it.
         :raises ConfigurationError: with ``expires``, where the app would sign and has no ``SECRET_KEY``.
         :raises ValueError: for a time that is not positive, or longer than the store takes.
@@ -163,7 +164,7 @@ class Storage:
             # whoever serves the store itself sees the PREFIX as a directory
             name = names.join(state.config["prefix"], name)
         url = urls.file_url(state.app, self.name, state.config["url"], name, external)
-        return f"{url}?download=1" if download else url
+        return urls.with_query(url, "download=1") if download else url
 
     def upload_url(
         self,
@@ -194,6 +195,7 @@ class Storage:
         :raises UploadNotAllowed: where the storage takes no uploads at all.
         :raises UnauthorizedFileType: where it takes none with that extension.
         :raises PermissionDenied: where AUTHORIZE does not allow it.
+        :raises ValueError: for a time, a type or a size that cannot be.
         :raises ConfigurationError: where the app would sign and has no ``SECRET_KEY``.
         """
         name = self._upload_name(None, filename, prefix, unique)

@@ -7,7 +7,7 @@ from urllib.parse import quote, urljoin
 
 from flask import Flask, has_request_context, request
 
-__all__ = ["ENDPOINT", "base_url", "file_url"]
+__all__ = ["ENDPOINT", "base_url", "file_url", "with_query"]
 
 #: The endpoint of the route that serves files.
 ENDPOINT = "fs.get_file"
@@ -43,6 +43,11 @@ def file_url(app: Flask, storage: str, configured: str | None, name: str, extern
         return _route(app, storage, name, external)
     url = base_url(app, storage, configured) + quote(name)
     return urljoin(_host_url(app), url) if external else url
+
+
+def with_query(url: str, query: str) -> str:
+    """Return a URL with a query, or with more of one."""
+    return f"{url}{'&' if '?' in url else '?'}{query}"
 
 
 def _host_url(app: Flask) -> str:

@@ -103,10 +103,12 @@ class S3Backend(BaseBackend):
         content_type: str | None = None,
         max_size: int | None = None,
     ) -> UploadURL | None:
-        """Return a presigned form of S3; None without ``overwrite``, which no form can refuse. No request, but one for
-        the bucket at first.
+        """Return a presigned form of S3. No request, but one for the bucket at first.
+
+        None without ``overwrite``, for no form can refuse a name that is taken, and for a name in which S3 would put
+        that of the client's file.
         """
-        if not overwrite:
+        if not overwrite or "${filename}" in self._path(filename):
             return None
         with self._translated(filename):
             store = cast("S3FS", self.store)

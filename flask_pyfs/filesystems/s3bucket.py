@@ -118,6 +118,9 @@ class Bucket:
                 self.request("head_bucket")
             except errors.ResourceNotFound:
                 self._make()
+            except errors.PermissionDenied:
+                # who may write need not be allowed to ask
+                pass
 
     def known(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Return those of the arguments that an operation takes.

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from .s3client import member
-from .store import Facts, known_type
+from .store import Facts, known_type, strong_tag
 
 __all__ = ["content_range", "facts_of", "listed_facts"]
 
@@ -48,7 +48,7 @@ def _length(answer: Any) -> int:
 
 
 def _etag(answer: Any) -> str | None:
-    return answer.get("ETag", "").strip('"') or None
+    return strong_tag(answer.get("ETag"))
 
 
 def _checksum(answer: Any) -> str | None:

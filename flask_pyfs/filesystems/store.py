@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ __all__ = [
     "is_reserved",
     "known_type",
     "literal",
+    "strong_tag",
 ]
 
 #: How many bytes are moved at a time.
@@ -244,6 +246,12 @@ def copy_stream(source: Readable, target: Writable, size: int = CHUNK_SIZE) -> N
 def known_type(content_type: str | None) -> str | None:
     """Return a media type that a store gives for a file, or None for those that it gives where it was told none."""
     return None if content_type in ("binary/octet-stream", "application/octet-stream", "") else content_type
+
+
+def strong_tag(etag: str | None) -> str | None:
+    """Return an entity tag without its quotes; None for a weak one, which proxies make, and for what is none."""
+    match = re.fullmatch(r'"?([!#-\x7e]+)"?', etag or "")
+    return match[1] if match else None
 
 
 def literal(message: str) -> str:

@@ -235,6 +235,7 @@ class SwiftFS(ObjectFS):
             return
         upload = self._upload(target, overwrite=overwrite, content_type=facts.content_type)
         try:
+            upload.begin()
             for number, (container, below, part) in enumerate(parts, 1):
                 upload.copy_part(number, container, below, part["bytes"], part["hash"])
             upload.complete()
@@ -277,7 +278,7 @@ class SwiftFS(ObjectFS):
         :raises ValueError: for what is no time.
         """
         key = self._file_key(path)
-        if expires < 0 or expires != int(expires):
+        if not isinstance(expires, int) or expires < 0:
             raise ValueError(f"a time is so many whole seconds since 1970, not {expires}")
         if not self._temp_url_key:
             raise errors.Unsupported(key, msg="temporary URLs need the key that the account or the container has")

@@ -72,8 +72,7 @@ class Account:
         self._authenticate = authenticator(settings.credentials, settings.timeout)
         self._lock = threading.Lock()
         self._access: Access | None = None
-        self._refusals = 0
-        self._refusal: Exception | None = None
+        self._refused: list[Exception] = []
         self._capabilities: dict[str, Any] | None = None
         _, self._connection = http_connection(settings.credentials.auth_url, timeout=settings.timeout)
         adapter = HTTPAdapter(pool_maxsize=settings.pool_size)
@@ -91,14 +90,14 @@ class Account:
 
         :param stale: one that is of no use any longer.
         """
-        access, refusals = self._access, self._refusals
+        access, refused = self._access, self._refused
         if access is None or access is stale:
             with self._lock:
                 access = self._access
                 if access is None or access is stale:
-                    if self._refusal is not None and self._refusals > refusals:
+                    if refused:
                         # who has waited for an answer need not wait for another one
-                        raise self._refusal
+                        raise refused[0]
                     access = self._access = self._let_in()
         return access
 
@@ -106,8 +105,9 @@ class Account:
         try:
             return self._repeated(self._authenticate)
         except Exception as error:
-            self._refusal = error
-            self._refusals += 1
+            self._refused.append(error)
+            # only who waits keeps it: it holds what the caller sends
+            self._refused = []
             raise
 
     def pauses(self) -> Iterator[float]:

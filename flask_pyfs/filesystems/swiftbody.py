@@ -99,23 +99,26 @@ class StreamedBody:
         before, digest = self._sent, self._digest
         self._sent, self._digest = 0, hashlib.md5(usedforsecurity=False)
         try:
-            # what a file gives when it is set back need not be what it gave before
-            yield from self._pieces(before)
-            if before and self._digest.digest() != digest.digest():
-                raise errors.OperationFailed(msg="the source cannot be read again")
-            yield from self._pieces(self._size)
+            for piece in self._pieces(before):
+                # what a file gives when it is set back need not be what it gave before; a server that had the last
+                # piece would store it
+                if self._sent == before and self._digest.digest() != digest.digest():
+                    raise errors.OperationFailed(msg="the source cannot be read again")
+                yield piece
         except Exception as error:
             self.error = error
             raise
 
-    def _pieces(self, end: int) -> Iterator[bytes]:
-        while self._sent < end:
+    def _pieces(self, before: int) -> Iterator[bytes]:
+        while self._sent < self._size:
             position = self._start + self._sent
-            piece = self._file.read(position, min(CHUNK_SIZE, end - self._sent))
+            # one piece ends where the former sending did
+            wanted = min(CHUNK_SIZE, (before if self._sent < before else self._size) - self._sent)
+            piece = self._file.read(position, wanted)
             if not piece:
                 raise errors.OperationFailed(msg=f"the source ended {self._size - self._sent} bytes before its end")
             ends = position + len(piece) == self._file.size
-            if ends and self._file.read(self._file.size, 1):
+            if len(piece) > wanted or (ends and self._file.read(self._file.size, 1)):
                 raise errors.OperationFailed(msg="the source is longer than it says, or grew while it was sent")
             self._sent += len(piece)
             self._digest.update(piece)

@@ -10,7 +10,7 @@ from typing import Any
 
 from fs import errors
 
-from .store import Facts, known_type
+from .store import Facts, known_type, strong_tag
 
 __all__ = ["content_range", "facts_of", "is_marker", "is_segmented", "listed_facts", "size_beyond"]
 
@@ -38,7 +38,7 @@ def facts_of(headers: Headers, size: int | None = None) -> Facts:
 
     :param size: the length of the object, where the answer holds a part of it.
     """
-    etag = headers.get("Etag", "").strip('"') or None
+    etag = strong_tag(headers.get("Etag"))
     whole = re.fullmatch(r"[0-9a-f]{32}", etag or "") and not is_segmented(headers)
     return Facts(
         size=_length(headers) if size is None else size,
@@ -55,7 +55,7 @@ def listed_facts(entry: Mapping[str, Any]) -> Facts:
         size=entry["bytes"],
         # HEAD knows no fractions of a second
         modified=datetime.fromisoformat(entry["last_modified"][:19]).replace(tzinfo=timezone.utc),
-        etag=(entry.get("slo_etag") or entry["hash"]).strip('"'),
+        etag=strong_tag(entry.get("slo_etag") or entry["hash"]),
         content_type=known_type(entry.get("content_type")),
     )
 

@@ -21,7 +21,7 @@ import contest
 import libraries
 import report
 from stores import STORES
-from workloads import Sizes
+from workloads import WORKLOADS, Sizes
 
 #: Kept on a disk on most systems, where ``/tmp`` may be memory.
 DISK = "/var/tmp"
@@ -40,7 +40,11 @@ def main() -> None:
             done = store.sizes(sizes)
             with store.started():
                 runs[name] = contest.run(
-                    store, [each for each in compared if each.name not in store.without], done, options.rounds
+                    store,
+                    [each for each in compared if each.name not in store.without],
+                    done,
+                    options.rounds,
+                    options.workloads,
                 )
         print(report.as_markdown(title, runs[name], done, store), flush=True)
     print("\n".join(f"- {name}: {found}" for name, found in versions.items()))
@@ -58,6 +62,7 @@ def parse_options() -> argparse.Namespace:
     add("--listing", type=int, default=100_000, help="how many files are listed (default: %(default)s)")
     add("--rounds", type=int, default=5, help="how often each library runs (default: %(default)s)")
     add("--only", nargs="+", choices=list(STORES), default=list(STORES), help="backends (default: all)")
+    add("--workloads", nargs="+", choices=list(WORKLOADS), default=list(WORKLOADS), help="default: all")
     add("--peers", nargs="*", choices=list(libraries.PEERS), default=list(libraries.PEERS), help="default: all")
     add("--dir", default=DISK if os.path.isdir(DISK) else None, help="where the files lie (default: %(default)s)")
     add("--venvs", type=Path, default=cache / "flask_pyfs-bench", help="where the peers' venvs are kept (%(default)s)")

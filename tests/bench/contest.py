@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from libraries import RAW, Library
-from workloads import WORKLOADS, Sizes, fill
+from workloads import Sizes, fill
 
 if TYPE_CHECKING:
     from stores import Store
@@ -23,7 +23,9 @@ Results = dict[str, dict[str, float]]
 HERE = Path(__file__).parent
 
 
-def run(store: Store, libraries: list[Library], sizes: Sizes, rounds: int) -> dict[str, list[Results]]:
+def run(
+    store: Store, libraries: list[Library], sizes: Sizes, rounds: int, workloads: list[str]
+) -> dict[str, list[Results]]:
     """Return what was measured of each library in each round.
 
     All libraries run a workload before any runs it again, and each in a process of its own, so a machine that is slow
@@ -34,7 +36,7 @@ def run(store: Store, libraries: list[Library], sizes: Sizes, rounds: int) -> di
     results: dict[str, list[Results]] = {library.name: [{} for _ in range(rounds)] for library in libraries}
     with ExitStack() as stack:
         workers = {library: stack.enter_context(_worker(library, store, sizes)) for library in libraries}
-        for workload in WORKLOADS:
+        for workload in workloads:
             for number in range(rounds):
                 _note(f"{store.name}: {workload}, round {number + 1} of {rounds}")
                 for library in _in_turn(libraries, number):

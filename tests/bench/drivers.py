@@ -11,7 +11,7 @@ BLOCK = 1024 * 1024
 
 
 class Driver(Protocol):
-    """The operations; None stands for one that a library does not have."""
+    """The operations; None stands for one that a library does not have. ``web`` is the WSGI app that serves files."""
 
     write: Callable[[str, bytes], object]
     read: Callable[[str], bytes]
@@ -23,6 +23,8 @@ class Driver(Protocol):
     read_chunks: Callable[[str], Iterator[bytes]] | None
     serve: Callable[[str], Iterator[bytes]]
     list_files: Callable[[], Iterator[str]]
+    web: Any
+    copes_with_threads: bool
 
 
 class StorageDriver:
@@ -42,6 +44,8 @@ class StorageDriver:
         self.list_files = storage.list_files
         self._path = f"/{storage.name}"
         self._client = app.test_client()
+        self.web = app
+        self.copes_with_threads = True
 
     def serve(self, name: str) -> Iterator[bytes]:
         response = self._client.get(f"{self._path}/{name}", buffered=False)

@@ -48,7 +48,7 @@ def prepare(peers: list[str], venvs: Path) -> list[Library]:
     ]
     for peer in peers:
         module, requirement = PEERS[peer]
-        python = _install(requirement, venvs / f"{requirement}-python{version}")
+        python = _install([requirement, "waitress"], venvs / f"{requirement}-waitress-python{version}")
         prepared.append(Library(peer, module, python, _versions(python, peer)))
     return prepared
 
@@ -59,15 +59,15 @@ def _versions(python: str, distribution: str) -> str:
     return subprocess.run([python, "-c", code], stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
 
 
-def _install(requirement: str, directory: Path) -> str:
+def _install(requirements: list[str], directory: Path) -> str:
     python = directory / "bin" / "python"
     complete = directory / "complete"
     if not complete.exists():
-        print(f"installing {requirement} in {directory}", file=sys.stderr)
+        print(f"installing {requirements} in {directory}", file=sys.stderr)
         try:
             subprocess.run([sys.executable, "-m", "venv", "--clear", directory], check=True)
-            subprocess.run([python, "-m", "pip", "install", "--quiet", requirement], check=True)
+            subprocess.run([python, "-m", "pip", "install", "--quiet", *requirements], check=True)
         except subprocess.CalledProcessError:
-            sys.exit(f"{requirement} cannot be installed; --peers leaves libraries out")
+            sys.exit(f"{requirements} cannot be installed; --peers leaves libraries out")
         complete.touch()
     return str(python)

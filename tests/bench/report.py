@@ -46,6 +46,11 @@ ROWS = (
     Row("seek", "open, seek to the tail and read it", MILLISECONDS),
     Row("serve", "serve {mb} MiB", SECONDS),
     Row("serve", "serve {mb} MiB, memory", MEMORY),
+    Row("web", "serve {mb} MiB to a client over a socket", SECONDS),
+    Row("web_many", "serve {mb} MiB to 8 clients, memory", MEMORY),
+    Row("web_many", "serve {mb} MiB to 8 clients", SECONDS),
+    Row("first_big", "first byte of {mb} MiB over a socket", MILLISECONDS),
+    Row("first_tiny", "first byte of 1 KiB over a socket", MILLISECONDS),
     Row("first_deep", "first of {listing} names, 100 in a directory", MILLISECONDS),
     Row("list_deep", "list {listing} files, 100 in a directory", SECONDS),
     Row("list_deep", "list {listing} files, 100 in a directory, memory", MEMORY),
@@ -80,6 +85,11 @@ def targets(store: Store) -> list[Target]:
         Target("time to read 4 KiB / flask-fs2's", 1, lambda rounds: ratio(rounds, "read", PEER)),
         *(time_of(measure, limit) for measure, limit in store.limits.items()),
         *(memory_of(measure, store.memory) for measure in ("save", "copy", "read_chunks", "open", "serve")),
+        Target("time to serve over a socket / the bare client's", 1 / 0.9, lambda rounds: ratio(rounds, "web", RAW)),
+        memory_of("web_many", 32),
+        Target(
+            "first byte of the big file / of 1 KiB, time", 3, lambda rounds: share(rounds, "first_big", "first_tiny")
+        ),
         memory_of("list_flat", 1),
         Target("first name / all names, time", 0.5, lambda rounds: share(rounds, "first_deep", "list_deep")),
     ]
@@ -98,6 +108,8 @@ def as_markdown(title: str, rounds: Rounds, sizes: Sizes, store: Store) -> str:
         _line("---", "---", *("---:" for _ in (*rounds, *compared))),
     ]
     for row in ROWS:
+        if not any(row.measure in one for each in rounds.values() for one in each):
+            continue
         cells = [_shown(middle(rounds[name], row.measure, row.unit), row.unit) for name in rounds]
         ratios = [None if row.unit == MEMORY else ratio(rounds, row.measure, name) for name in compared]
         cells += [_shown(found, "ratio") for found in ratios]
@@ -130,8 +142,9 @@ def ratio(rounds: Rounds, measure: str, other: str) -> float | None:
 
 
 def share(rounds: Rounds, part: str, whole: str) -> float | None:
-    """Return the median of what part of one measure's time another one took."""
-    return median(one[part]["seconds"] / one[whole]["seconds"] for one in rounds[OURS])
+    """Return the median of what part of one measure's time another one took, or None where it was not measured."""
+    found = [one[part]["seconds"] / one[whole]["seconds"] for one in rounds[OURS] if part in one and whole in one]
+    return median(found) if found else None
 
 
 def _in_unit(result: Mapping[str, float], unit: str) -> float | None:

@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 from drivers import BLOCK, Driver
 from meter import Meter
+from web import ask, served
 
 if TYPE_CHECKING:
     from stores import Store
@@ -20,12 +22,16 @@ if TYPE_CHECKING:
 BIG, DEEP, FLAT = "big", "deep", "flat"
 FILLED = (BIG, DEEP, FLAT)
 NAME = "big.bin"
+TINY = "tiny.bin"
 
 SMALL = bytes(range(256)) * 16
 #: Reading is so quick that one time through all files says little.
 PASSES = 5
 SEEKS = 200
 TAIL = 100
+#: Over sockets.
+CLIENTS = 8
+FIRSTS = 5
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,7 @@ def fill(store: Store, sizes: Sizes) -> None:
             file.write(os.urandom(BLOCK))
     with open(bench.upload, "rb") as file:
         bench.big.save(file, NAME)
+    bench.big.write(TINY, SMALL[:1024])
     for number in range(sizes.listing):
         bench.drivers[DEEP].write(f"l/{number // 100}/{number}.bin", b"x")
         bench.drivers[FLAT].write(f"l/{number}.bin", b"x")
@@ -179,6 +186,27 @@ def serve(bench: Bench) -> None:
     assert found == bench.big_size, found
 
 
+def web(bench: Bench) -> None:
+    """Answer requests for a big file and a small one over sockets."""
+    driver, meter = bench.big, bench.meter
+    with served(driver.web) as port:
+        path, small = f"/{BIG}/{NAME}", f"/{BIG}/{TINY}"
+        ask(port, small)
+        found = ask(port, path)
+        assert found["bytes"] == bench.big_size, found
+        meter.results["web"] = {"seconds": found["seconds"], "times": 1}
+        firsts: dict[str, list[float]] = {path: [], small: []}
+        for _ in range(FIRSTS):
+            for each, times in firsts.items():
+                times.append(ask(port, each)["first"])
+        meter.results["first_big"] = {"seconds": median(firsts[path]), "times": 1}
+        meter.results["first_tiny"] = {"seconds": median(firsts[small]), "times": 1}
+        if bench.turn == 0 and driver.copes_with_threads:
+            with meter.measure("web_many"):
+                found = ask(port, path, CLIENTS)
+            assert found["bytes"] == CLIENTS * bench.big_size, found
+
+
 def listing(bench: Bench) -> None:
     """List many files."""
     for name in (DEEP, FLAT):
@@ -193,5 +221,5 @@ def listing(bench: Bench) -> None:
 
 
 WORKLOADS: dict[str, Callable[[Bench], None]] = {
-    function.__name__: function for function in (small_files, save, copy, stream, serve, listing)
+    function.__name__: function for function in (small_files, save, copy, stream, serve, web, listing)
 }

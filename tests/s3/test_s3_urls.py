@@ -3,6 +3,7 @@
 import base64
 import json
 from datetime import timedelta
+from types import SimpleNamespace
 from urllib.error import HTTPError
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import urlopen
@@ -10,6 +11,7 @@ from urllib.request import urlopen
 import boto3
 import pytest
 import requests
+from botocore.awsrequest import AWSResponse
 from counting import requests_of
 
 import flask_pyfs as fs
@@ -113,6 +115,8 @@ def test_redirects(app, make_storage):
     for name in ("a.html", "a b.txt?download=1"):
         with urlopen(client.get(f"/files/{name}").location) as response:
             assert response.headers["Content-Disposition"].startswith("attachment")
+    storage.write("a.js", b"alert(1)")
+    assert client.get("/files/a.js").mimetype == "text/plain"
     head = client.head("/files/a b.txt")
     assert (head.status_code, head.content_length) == (200, 7)
 
@@ -182,6 +186,27 @@ def test_what_no_form_can_refuse_goes_through_the_app(app, storage):
     assert upload.url.startswith("/files/a.png?")
     storage.overwrite = True
     assert "policy" in storage.upload_url("a.png", expires=60, unique=False).fields
+
+
+@pytest.mark.parametrize("name", ["a.${filename}", "${filename}", "x${filename}.png"])
+def test_the_client_does_not_choose_the_name(app, storage, name):
+    upload = storage.upload_url(name, expires=60)
+    assert upload.fields == {}
+    assert upload.url.startswith("/files/")
+
+
+def test_who_may_only_write_gets_a_form(app, make_storage, s3_client, bucket, monkeypatch):
+    storage = make_storage()
+
+    def forbid(request, **others):
+        return AWSResponse(request.url, 403, {}, SimpleNamespace(stream=list))
+
+    with app.app_context():
+        storage.backend.store.client.meta.events.register("before-send.s3.HeadBucket", forbid)
+        try:
+            assert "policy" in storage.upload_url("a.png", expires=60).fields
+        finally:
+            storage.backend.store.client.meta.events.unregister("before-send.s3.HeadBucket", forbid)
 
 
 def test_a_bucket_is_made_for_the_first_upload(app, make_storage, s3_client, bucket):

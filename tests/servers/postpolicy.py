@@ -39,6 +39,11 @@ def broken_rule(env: dict[str, Any], credentials: Credentials) -> str | None:
             unchecked.add(name.lower())
             if {**fields, "bucket": bucket}.get(name.lower()) != value:
                 return f"{name} is not {value}"
+        elif condition[0] == "starts-with":
+            name = condition[1].removeprefix("$").lower()
+            unchecked.add(name)
+            if not fields.get(name, "").startswith(condition[2]):
+                return f"{name} does not start with {condition[2]}"
         elif condition[0] == "content-length-range" and not condition[1] <= size <= condition[2]:
             return "the file is too large"
     return next((f"nothing allows {name}" for name in fields if name not in unchecked), None)

@@ -68,6 +68,43 @@ def test_downloads(app, storage):
     assert response.headers["Content-Disposition"] == 'attachment; filename="a b%.txt"'
 
 
+class Old:
+    """A backend of Flask-FS, which serves by itself."""
+
+    root = "/srv/shared"
+
+    def __init__(self, name, config):
+        pass
+
+    def exists(self, filename):
+        return True
+
+    def serve(self, filename):
+        return "<script>", 200, {"Content-Type": "text/html", "Cache-Control": "public, max-age=48"}
+
+
+@pytest.fixture
+def old(app, monkeypatch):
+    monkeypatch.setattr("flask_pyfs.backends.registry.load", lambda backend, storage: Old)
+    app.config.update(FILES_FS_SERVE_MODE="sendfile", FILES_FS_PRIVATE=True, FILES_FS_BACKEND="old")
+    storage = fs.Storage("files", fs.ALL)
+    fs.init_app(app, storage)
+    with app.app_context():
+        yield storage
+
+
+def test_backends_of_flask_fs(app, old):
+    client = app.test_client()
+    assert client.get("/files/a.html").status_code == 403
+    answer = client.get(old.url("a.html", expires=60))
+    assert (answer.status_code, answer.data) == (200, b"<script>")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+    assert answer.cache_control.private
+    assert not answer.cache_control.public
+    assert "X-Sendfile" not in answer.headers
+
+
 @pytest.mark.parametrize("mode", ["sendfile", "redirect"])
 def test_backends_that_cannot_stream(app, mode):
     app.config.update(FS_SERVE_MODE=mode, FILES_FS_BACKEND="memory")

@@ -1,8 +1,11 @@
 """Files over HTTP."""
 
+from dataclasses import replace
+
 import pytest
 
 import flask_pyfs as fs
+from flask_pyfs.filesystems.store import strong_tag
 from flask_pyfs.filesystems.streams import WrappedFile
 
 
@@ -283,3 +286,38 @@ def test_a_range_that_is_none_or_too_long_gives_the_file(storage, get, asked, st
     response = get("/files/a.txt", Range=asked)
     assert response.status_code == status
     assert response.data == b"content"
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        ("text/html", "text/html"),
+        ("Text/HTML; charset=latin-1", "text/html"),
+        ("text/javascript", "text/plain"),
+        ("text/x-ecmascript", "text/plain"),
+        ("text/jscript", "text/plain"),
+        ("multipart/x-mixed-replace", "application/octet-stream"),
+        ("text/plain, text/html", "application/octet-stream"),
+        ("text/plain; charset=\u20ac", "application/octet-stream"),
+        ("nonsense", "application/octet-stream"),
+    ],
+)
+def test_types_that_a_store_knows(app, storage, get, monkeypatch, known, expected):
+    storage.write("a.bin", "x")
+    store = type(storage.backend.store)
+    fetch = store.fetch
+
+    def fetch_with_type(self, *wanted, **known_tag):
+        facts, file = fetch(self, *wanted, **known_tag)
+        return replace(facts, content_type=known), file
+
+    monkeypatch.setattr(store, "fetch", fetch_with_type)
+    assert get("/files/a.bin").mimetype == expected
+
+
+@pytest.mark.parametrize(
+    ("tag", "expected"),
+    [('"abc"', "abc"), ("abc", "abc"), ('W/"abc"', None), ("", None), (None, None), ('a"b', None), ("a b", None)],
+)
+def test_strong_tags(tag, expected):
+    assert strong_tag(tag) == expected

@@ -73,6 +73,34 @@ def test_the_filter_of_extensions_holds(storage, name):
         storage.upload_url(name, expires=60)
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"max_size": 0},
+        {"max_size": -1},
+        {"max_size": 1e6},
+        {"content_type": "text/plain; charset=utf-8"},
+        {"content_type": "text"},
+        {"expires": 0},
+    ],
+)
+def test_what_cannot_be_asked(storage, asked):
+    with pytest.raises(ValueError, match=r"max_size|content_type|seconds"):
+        storage.upload_url("a.txt", **{"expires": 60, **asked})
+
+
+def test_a_type_in_capitals(storage, send):
+    url = storage.upload_url("a.png", expires=60, content_type="image/PNG").url
+    assert send(url, content_type="Image/png").status_code == 201
+
+
+def test_a_parent_that_is_a_file(storage, send):
+    storage.write("up/a.txt", "x")
+    answer = send(storage.upload_url("a.txt/b.txt", expires=60, unique=False).url)
+    assert answer.status_code == 409
+    assert stored(storage) == {"up/a.txt": b"x"}
+
+
 @pytest.mark.parametrize("name", ["../a.txt", "a/../../b.txt", "a\0.txt", "a\\b.txt", ""])
 def test_bad_names_are_refused(storage, name):
     with pytest.raises(fs.InvalidPath):

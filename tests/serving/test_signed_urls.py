@@ -117,6 +117,26 @@ def test_another_key_does_not_sign(app, storage, status):
     assert status(url) == 403
 
 
+@pytest.mark.parametrize("older", ["old", b"old", ["old", None, ""]])
+def test_older_keys(app, storage, status, older):
+    app.config["SECRET_KEY"] = "old"
+    url = storage.url("a.txt", expires=60)
+    app.config["SECRET_KEY"] = "o"
+    forged = storage.url("a.txt", expires=60)
+    app.config.update(SECRET_KEY="new", SECRET_KEY_FALLBACKS=older)
+    assert status(url) == 200
+    assert status(forged) == 403
+
+
+def test_urls_of_an_app_that_have_a_query_already(app, storage, status):
+    app.url_defaults(lambda endpoint, values: values.setdefault("lang", "en"))
+    with app.test_request_context():
+        for url in (storage.url("a.txt", expires=60), storage.url("a.txt", download=True)):
+            assert url.count("?") == 1
+            assert "lang=en&" in url
+            assert status(url) == 200
+
+
 def test_without_a_key(app, storage):
     app.config["SECRET_KEY"] = None
     with pytest.raises(fs.ConfigurationError, match="SECRET_KEY"):

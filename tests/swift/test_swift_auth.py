@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import fs
 import pytest
 from fs.opener.errors import OpenerError
+from servers.faults import FaultProxy
 from servers.keystone import REGIONS, all_endpoints, keystone, storage_url
 from servers.process import HOST
 
@@ -156,6 +157,23 @@ def test_a_service_that_is_away(make_kept, service, unused_port):
         storage = make_kept(service, v3_ids, AUTHURL=f"http://{HOST}:{unused_port}/", AUTH_VERSION=version)
         with pytest.raises(BackendError):
             storage.exists("a")
+
+
+@pytest.mark.parametrize("case", [v2, v3_ids, v3_credential])
+def test_keystone_is_asked_again(make_kept, service, case):
+    answer = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    with FaultProxy(HOST, service.port) as proxy:
+        storage = make_kept(service, case, AUTHURL=proxy.url, RETRIES=1)
+        proxy.cut_received(after=0)
+        assert not storage.exists("a")
+        account = storage.backend.store._container.account
+        account._access = None
+        proxy.answer(answer)
+        with pytest.raises(BackendError):
+            storage.exists("a")
+        first: list[bytes] = []
+        proxy.answer(answer, when=lambda head: not first and not first.append(head))
+        assert not storage.exists("a")
 
 
 def test_one_token_for_all_threads(make_kept, service):

@@ -16,7 +16,15 @@ from servers.openstack import openstack_swift
 from underfaults import HTTPStoreUnderFaults
 
 import flask_pyfs as fs
-from flask_pyfs.errors import BackendError, ConfigurationError, FileExists, FileNotFound, FSError, PermissionDenied
+from flask_pyfs.errors import (
+    BackendError,
+    ConfigurationError,
+    FileExists,
+    FileNotFound,
+    FSError,
+    InvalidPath,
+    PermissionDenied,
+)
 from flask_pyfs.filesystems.swiftcontainer import Container
 
 SEGMENT = 3 * MIB
@@ -348,10 +356,16 @@ def test_segments_of_killed_processes_are_found(make_frail, swift_connection, co
 
 def test_a_copy_of_what_is_too_large_for_one_object(segmenting, proxy, left):
     segmenting.write("a.png", io.BytesIO(LARGE))
+    stored = left()
     refusal = b"HTTP/1.1 413 Request Entity Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     proxy.answer(
         refusal, when=lambda head: head.startswith(b"COPY") and b"_segments/" not in head.partition(b"\r\n")[0]
     )
+    too_long = "/".join(["n" * 200] * 5)
+    with pytest.raises(InvalidPath, match="names of the segments") as raised:
+        segmenting.copy("a.png", too_long)
+    assert too_long in str(raised.value)
+    assert left() == stored
     segmenting.copy("a.png", "b.png")
     proxy.restore()
     assert segmenting.read("b.png") == LARGE

@@ -5,9 +5,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from failures import LARGE, MIB
+from fs.errors import OperationFailed
 from servers.faults import FaultProxy
 
 import flask_pyfs as fs
+from flask_pyfs.filesystems.swiftbody import StreamedBody, beginning_of, known_file
 
 
 class Cipher:
@@ -35,6 +37,27 @@ class Longer(Cipher):
 
     def read(self, size=-1):
         return self._file.read(size) or b"more"
+
+
+class Lines(Cipher):
+    """Ends lines in two bytes, and so gives more than it was asked for."""
+
+    def read(self, size=-1):
+        return self._file.read(size).replace(b"\n", b"\r\n")
+
+
+class Worn(Cipher):
+    """Can be set back while it is looked at, and no more."""
+
+    def __init__(self, file):
+        super().__init__(file)
+        self._left = 2
+
+    def seek(self, *arguments):
+        if not self._left:
+            raise OSError("worn out")
+        self._left -= 1
+        return self._file.seek(*arguments)
 
 
 class Rolling(Cipher):
@@ -73,9 +96,10 @@ def make(app, make_storage, proxy):
 
 
 @SEGMENTS
-def test_a_file_that_changes_what_another_gives(make, segment_size):
+@pytest.mark.parametrize("kind", [Cipher, Worn])
+def test_a_file_that_changes_what_another_gives(make, segment_size, kind):
     storage = make(segment_size)
-    storage.write("a", Cipher(io.BytesIO(LARGE)))
+    storage.write("a", kind(io.BytesIO(LARGE)))
     assert storage.read("a") == LARGE.translate(TABLE)
 
 
@@ -87,6 +111,15 @@ def test_a_file_that_is_not_as_long_as_it_says(make, segment_size, kind, swift_c
         storage.write("a", kind(io.BytesIO(LARGE)))
     assert not storage.exists("a")
     assert [found["name"] for found in swift_connection.get_container(container)[1]] == []
+
+
+@SEGMENTS
+def test_a_file_that_gives_more_than_is_asked_for_replaces_nothing(make, segment_size):
+    storage = make(segment_size)
+    storage.write("a", b"old")
+    with pytest.raises(fs.FSError, match="longer"):
+        storage.write("a", Lines(io.BytesIO(b" " * 6 * MIB + b"line\n" * MIB)), overwrite=True)
+    assert storage.read("a") == b"old"
 
 
 @SEGMENTS
@@ -113,11 +146,26 @@ def test_what_begins_in_the_middle_of_a_file(make, proxy):
 
 
 @SEGMENTS
-def test_what_cannot_be_sent_again_is_not_stored(make, proxy, segment_size):
+@pytest.mark.parametrize(("kind", "error"), [(Rolling, "cannot be read again"), (Worn, "worn out")])
+def test_what_cannot_be_sent_again_is_not_stored(make, proxy, segment_size, kind, error, swift_connection, container):
     storage = make(segment_size)
     storage.exists("warm")
     proxy.cut_sent(after=6 * MIB)
-    with pytest.raises(fs.FSError, match="cannot be read again"):
-        storage.write("a", Rolling(io.BytesIO(LARGE)))
+    with pytest.raises((fs.FSError, OSError), match=error):
+        storage.write("a", kind(io.BytesIO(LARGE)))
     proxy.restore()
     assert not storage.exists("a")
+    names = [found["name"] for found in swift_connection.get_account(prefix=f"{container}_segments")[1]]
+    assert [swift_connection.get_container(name)[1] for name in names] == [[]] * len(names)
+
+
+def test_what_cannot_be_sent_again_does_not_arrive_whole():
+    source = Rolling(io.BytesIO(LARGE))
+    beginning, _ = beginning_of(source, MIB)
+    body = StreamedBody(known_file(source, beginning), 0, len(LARGE))
+    assert sum(map(len, body)) == len(LARGE)
+    # a server that has all of it stores it
+    sent = []
+    with pytest.raises(OperationFailed, match="cannot be read again"):
+        sent.extend(body)
+    assert 0 < sum(map(len, sent)) < len(LARGE)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from drivers import BLOCK
+from web import streaming
 
 if TYPE_CHECKING:
     from workloads import Sizes
@@ -100,6 +101,12 @@ class RawGridFS:
 
     def serve(self, name: str) -> Iterator[bytes]:
         return self.read_chunks(name)
+
+    @property
+    def web(self) -> Any:
+        return streaming(self.serve)
+
+    copes_with_threads = False
 
     def list_files(self) -> Iterator[str]:
         return (found["filename"] for found in self._files.find({}, {"filename": True}))

@@ -88,6 +88,18 @@ class RawLocal:
         with open(f"{self._root}/{name}", "rb") as file:
             yield from FileWrapper(file, BLOCK)
 
+    @property
+    def web(self) -> Any:
+        from flask import Flask, send_file
+
+        app = Flask("raw")
+        app.add_url_rule(
+            "/<storage>/<name>", view_func=lambda storage, name: send_file(f"{self._root}/{name}"), endpoint="file"
+        )
+        return app
+
+    copes_with_threads = True
+
     def list_files(self) -> Iterator[str]:
         for directory, _, files in os.walk(self._root):
             above = directory[len(self._root) + 1 :]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from drivers import BLOCK
+from web import streaming
 
 if TYPE_CHECKING:
     from workloads import Sizes
@@ -137,6 +138,12 @@ class RawS3:
 
     def serve(self, name: str) -> Iterator[bytes]:
         return self.read_chunks(name)
+
+    @property
+    def web(self) -> Any:
+        return streaming(self.serve)
+
+    copes_with_threads = False
 
     def list_files(self) -> Iterator[str]:
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket):
