@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 from .filesystems.store import Readable
 from .filesystems.streams import Discardable, Result, WrappedFile
 
-__all__ = ["WHOLE", "Chunks", "Source", "StorageFile", "UploadURL", "Wanted"]
+__all__ = ["WHOLE", "Chunks", "Source", "StorageFile", "UploadTerms", "UploadURL", "Wanted"]
 
 
 class Wanted(NamedTuple):
@@ -31,6 +32,33 @@ class Wanted(NamedTuple):
 
 #: All of it.
 WHOLE = Wanted()
+
+
+@dataclass(frozen=True)
+class UploadTerms:
+    """What holds for an upload by a signed URL.
+
+    :param expires: when the URL expires, in seconds since 1970.
+    :param lifetime: how long it is valid, in seconds.
+    :param overwrite: replace a file of that name.
+    :param content_type: the media type that the file must have, in lower case.
+    :param max_size: how many bytes it may have at most.
+    :raises ValueError: for a type or a size that cannot be.
+    """
+
+    expires: int
+    lifetime: int
+    overwrite: bool
+    content_type: str | None = None
+    max_size: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_size is not None and (not isinstance(self.max_size, int) or self.max_size < 1):
+            raise ValueError(f"max_size is a whole number of bytes, 1 or more, not {self.max_size!r}")
+        if self.content_type is not None and not re.fullmatch(r"[a-z0-9_.+-]+/[a-z0-9_.+-]+", self.content_type):
+            raise ValueError(
+                f"content_type is a media type without parameters, such as 'image/png', not {self.content_type!r}"
+            )
 
 
 @dataclass(frozen=True)

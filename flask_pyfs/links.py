@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from .access import Access, is_allowed
 from .errors import PermissionDenied
-from .handles import UploadURL
+from .handles import UploadTerms, UploadURL
 from .responses import attachment
 from .signing import lifetime_of, signed_query
 from .state import State
@@ -36,37 +36,23 @@ def signed_url(
 
 
 def signed_upload(
-    storage: Storage,
-    state: State,
-    name: str,
-    expires: float | timedelta,
-    *,
-    external: bool,
-    unique: bool,
-    overwrite: bool,
-    content_type: str | None,
-    max_size: int | None,
+    storage: Storage, state: State, name: str, terms: UploadTerms, *, external: bool, unique: bool
 ) -> UploadURL:
-    """Return where a file may be sent: to the store where that holds what is asked, else to the app's own route."""
+    """Return where a file may be sent: to the store where that holds the terms, else to the app's own route.
+
+    :param unique: nobody else's file can have the name, so a store may let it be replaced.
+    """
     _require_allowed(storage, name, "write")
-    if max_size is not None and (not isinstance(max_size, int) or max_size < 1):
-        raise ValueError(f"max_size is a whole number of bytes, 1 or more, not {max_size!r}")
-    if content_type is not None and not re.fullmatch(r"[\w.+-]+/[\w.+-]+", content_type, re.ASCII):
-        raise ValueError(f"content_type is a media type without parameters, such as 'image/png', not {content_type!r}")
-    content_type = content_type and content_type.lower()
-    until, lifetime = lifetime_of(expires)
-    upload = state.operations.signed_upload(
-        name, until, lifetime, overwrite=overwrite or unique, content_type=content_type, max_size=max_size
-    )
+    upload = state.operations.signed_upload(name, replace(terms, overwrite=terms.overwrite or unique))
     if upload is None:
-        said = {"expires": str(until), "overwrite": "1" if overwrite else None, "type": content_type, "size": max_size}
-        query = signed_query(
-            state.app,
-            storage.name,
-            "write",
-            name,
-            {key: str(value) for key, value in said.items() if value is not None},
-        )
+        said = {
+            "expires": terms.expires,
+            "overwrite": 1 if terms.overwrite else None,
+            "size": terms.max_size,
+            "type": terms.content_type,
+        }
+        known = {key: str(value) for key, value in said.items() if value is not None}
+        query = signed_query(state.app, storage.name, "write", name, known)
         upload = UploadURL(name, with_query(file_url(state.app, storage.name, None, name, external), query))
     return upload
 

@@ -26,8 +26,9 @@ from .errors import (
 )
 from .files import DEFAULTS, denied_part, extension, has_extension, is_empty
 from .filesystems.store import CHUNK_SIZE
-from .handles import UploadURL
+from .handles import UploadTerms, UploadURL
 from .signals import file_deleted, file_uploaded
+from .signing import lifetime_of
 from .state import State, find
 from .uploads import client_name
 
@@ -199,17 +200,9 @@ class Storage:
         :raises ConfigurationError: where the app would sign and has no ``SECRET_KEY``.
         """
         name = self._upload_name(None, filename, prefix, unique)
-        return links.signed_upload(
-            self,
-            self._state,
-            name,
-            expires,
-            external=external,
-            unique=unique,
-            overwrite=self.overwrite if overwrite is None else overwrite,
-            content_type=content_type,
-            max_size=max_size,
-        )
+        replace = self.overwrite if overwrite is None else overwrite
+        terms = UploadTerms(*lifetime_of(expires), replace, content_type and content_type.lower(), max_size)
+        return links.signed_upload(self, self._state, name, terms, external=external, unique=unique)
 
     def path(self, filename: str) -> str:
         """Return the absolute path of a file in the operating system. The file need not exist.

@@ -18,7 +18,7 @@ from ..errors import FileExists, OperationNotSupported, translated
 from ..filesystems.generic import as_store
 from ..filesystems.store import CHUNK_SIZE, Facts, StoreFS, Unchanged, copy_stream
 from ..filesystems.streams import PendingText
-from ..handles import WHOLE, Chunks, Source, StorageFile, UploadURL, Wanted
+from ..handles import WHOLE, Chunks, Source, StorageFile, UploadTerms, UploadURL, Wanted
 from ..options import Option
 
 __all__ = ["DEFAULT_BACKEND", "BaseBackend", "Config", "Option"]
@@ -98,25 +98,8 @@ class BaseBackend:
         """
         return None
 
-    def signed_upload(
-        self,
-        filename: str,
-        expires: int,
-        lifetime: int,
-        *,
-        overwrite: bool,
-        content_type: str | None = None,
-        max_size: int | None = None,
-    ) -> UploadURL | None:
-        """Return where anybody may send a file to the store for a while; None where the store cannot hold all that is
-        asked of the upload.
-
-        :param expires: when it expires, in seconds since 1970.
-        :param lifetime: how long it is valid, in seconds.
-        :param overwrite: replace a file of that name.
-        :param content_type: the media type that it must have.
-        :param max_size: how many bytes it may have at most.
-        """
+    def signed_upload(self, filename: str, terms: UploadTerms) -> UploadURL | None:
+        """Return where anybody may send a file to the store for a while; None where the store cannot hold the terms."""
         return None
 
     def exists(self, filename: str) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from fs.base import FS
 
 from ..config import Config, wrong_setting
-from ..handles import UploadURL
+from ..handles import UploadTerms, UploadURL
 from ..options import Option
 from . import BaseBackend
 
@@ -93,26 +93,17 @@ class S3Backend(BaseBackend):
         with self._translated(filename):
             return cast("S3FS", self.store).signed_url(self._path(filename), expires, lifetime, disposition)
 
-    def signed_upload(
-        self,
-        filename: str,
-        expires: int,
-        lifetime: int,
-        *,
-        overwrite: bool,
-        content_type: str | None = None,
-        max_size: int | None = None,
-    ) -> UploadURL | None:
+    def signed_upload(self, filename: str, terms: UploadTerms) -> UploadURL | None:
         """Return a presigned form of S3. No request, but one for the bucket at first.
 
         None without ``overwrite``, for no form can refuse a name that is taken, and for a name in which S3 would put
         that of the client's file.
         """
-        if not overwrite or "${filename}" in self._path(filename):
+        if not terms.overwrite or "${filename}" in self._path(filename):
             return None
         with self._translated(filename):
             store = cast("S3FS", self.store)
-            url, fields = store.signed_post(self._path(filename), lifetime, content_type, max_size)
+            url, fields = store.signed_post(self._path(filename), terms.lifetime, terms.content_type, terms.max_size)
         return UploadURL(filename, url, fields=fields)
 
     def remove_leftovers(self, older_than: float = 24 * 60 * 60) -> int:

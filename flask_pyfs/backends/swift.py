@@ -10,7 +10,7 @@ from fs.base import FS
 
 from ..config import Config, wrong_setting
 from ..files import mime
-from ..handles import UploadURL
+from ..handles import UploadTerms, UploadURL
 from ..options import Option
 from . import BaseBackend
 
@@ -113,26 +113,17 @@ class SwiftBackend(BaseBackend):
         basename = filename.rpartition("/")[2]
         return f"{url}&inline" if disposition is None else f"{url}&filename={quote(basename, safe='')}"
 
-    def signed_upload(
-        self,
-        filename: str,
-        expires: int,
-        lifetime: int,
-        *,
-        overwrite: bool,
-        content_type: str | None = None,
-        max_size: int | None = None,
-    ) -> UploadURL | None:
+    def signed_upload(self, filename: str, terms: UploadTerms) -> UploadURL | None:
         """Return a temporary URL for a PUT. Whoever has it may send it what and as often as they like, so it is None
         where that is not asked for, and without TEMP_URL_KEY. No request but that which lets in and one for the
         container, once in a process.
         """
-        if not self.config["temp_url_key"] or not overwrite or content_type is not None or max_size is not None:
+        if not self.config["temp_url_key"] or not terms.overwrite or terms.content_type or terms.max_size:
             return None
         with self._translated(filename):
             store = cast("SwiftFS", self.store)
             store.prepare()
-            url = store.temporary_url(self._path(filename), expires, "PUT")
+            url = store.temporary_url(self._path(filename), terms.expires, "PUT")
         return UploadURL(filename, url, "PUT", headers={"Content-Type": mime(filename, self.DEFAULT_MIME)})
 
     def remove_leftovers(self, older_than: float = 24 * 60 * 60, *, dry_run: bool = False) -> int:

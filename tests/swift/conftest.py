@@ -1,7 +1,9 @@
 from contextlib import closing
+from urllib.parse import urlsplit
 
 import pytest
 from containers import bare_connection, new_container, open_container
+from servers.faults import FaultProxy
 
 
 @pytest.fixture
@@ -36,6 +38,14 @@ def open_swift(swift_place, container):
 def swift(open_swift):
     """The container as a filesystem."""
     return open_swift()
+
+
+@pytest.fixture
+def proxy(swift_place):
+    """Stands between the storage and the server, and fails as it is told."""
+    address = urlsplit(swift_place.auth_url)
+    with FaultProxy(address.hostname, address.port) as proxy:
+        yield proxy
 
 
 @pytest.fixture

@@ -6,12 +6,10 @@ import os
 import signal
 import time
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 import pytest
 from containers import clear_container, new_container
 from failures import LARGE, MIB, Breaking, all_fail, write_pieces
-from servers.faults import FaultProxy
 from servers.openstack import openstack_swift
 from underfaults import HTTPStoreUnderFaults
 
@@ -38,14 +36,6 @@ class Unseekable:
 
     def read(self, size=-1):
         return self._file.read(size)
-
-
-@pytest.fixture
-def proxy(swift_place):
-    """Stands between the storage and the server, and fails as it is told."""
-    address = urlsplit(swift_place.auth_url)
-    with FaultProxy(address.hostname, address.port) as proxy:
-        yield proxy
 
 
 @pytest.fixture

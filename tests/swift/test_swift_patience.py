@@ -5,25 +5,16 @@ import io
 import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import urlsplit
 
 import pytest
 from failures import LARGE, MIB, write_pieces
 from fs.errors import InvalidPath, OperationTimeout
-from servers.faults import FaultProxy
 from servers.openstack import GUEST
 
 import flask_pyfs as fs
 
 UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 TIMEOUT = 2
-
-
-@pytest.fixture
-def proxy(swift_place):
-    address = urlsplit(swift_place.auth_url)
-    with FaultProxy(address.hostname, address.port) as proxy:
-        yield proxy
 
 
 @pytest.fixture

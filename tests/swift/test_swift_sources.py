@@ -1,12 +1,10 @@
 """Sources that are streamed: what arrives is what they give, or nothing does."""
 
 import io
-from urllib.parse import urlsplit
 
 import pytest
 from failures import LARGE, MIB
 from fs.errors import OperationFailed
-from servers.faults import FaultProxy
 
 import flask_pyfs as fs
 from flask_pyfs.filesystems.swiftbody import StreamedBody, beginning_of, known_file
@@ -77,13 +75,6 @@ class Rolling(Cipher):
 
 TABLE = bytes(reversed(range(256)))
 SEGMENTS = pytest.mark.parametrize("segment_size", [3 * MIB, 1024 * MIB])
-
-
-@pytest.fixture
-def proxy(swift_place):
-    address = urlsplit(swift_place.auth_url)
-    with FaultProxy(address.hostname, address.port) as proxy:
-        yield proxy
 
 
 @pytest.fixture
