@@ -159,7 +159,7 @@ class Account:
                 self.access(stale=access)
                 continue
             pause = next(pauses, None)
-            if pause is None or failure is getattr(body, "error", None) or not is_passing(failure):
+            if pause is None or failure is getattr(body, "error", None) or not is_passing(failure, method):
                 failure.repeated = repeated
                 raise failure
             time.sleep(pause)

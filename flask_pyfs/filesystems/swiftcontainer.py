@@ -308,7 +308,7 @@ class Container:
                     account.access(stale=account.access())
                     continue
             pause = next(pauses, None)
-            if pause is None or not any(status.startswith("5") for status in statuses):
+            if pause is None or not any(status.startswith(("409", "5")) for status in statuses):
                 break
             time.sleep(pause)
         refused = [(path, status) for path, status in said.get("Errors", ()) if not status.startswith("404")]

@@ -107,11 +107,15 @@ class swift_errors:  # noqa: N801
         return literal(f"container {self._container!r}: {error}")
 
 
-def is_passing(error: BaseException) -> bool:
-    """Whether what is asked again may be answered."""
+def is_passing(error: BaseException, method: str = "GET") -> bool:
+    """Whether what is asked again may be answered.
+
+    :param method: what was asked.
+    """
     status = getattr(error, "http_status", None)
     if isinstance(error, ClientException):
-        return status in _TRY_LATER or status == _DAMAGED
+        # who writes at the same time, or whose clock is ahead, may have written after the deletion
+        return status in _TRY_LATER or status == _DAMAGED or (status == 409 and method == "DELETE")
     if type(error).__module__.startswith("keystoneauth1."):
         from keystoneauth1 import exceptions as keystone
 

@@ -57,6 +57,22 @@ def test_who_is_cut_off_asks_again_to_be_let_in(make, proxy):
     assert [line for line in proxy.requests if "/auth/" in line] == ["GET /auth/v1.0 HTTP/1.1"] * 2
 
 
+def test_a_deletion_that_is_overtaken_by_a_write_is_repeated(make, proxy):
+    storage = make()
+    storage.write("a", "x")
+    conflict = b"HTTP/1.1 409 Conflict\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    proxy.answer(conflict, when=first(2, b"DELETE "))
+    storage.delete("a")
+    assert not storage.exists("a")
+    for name in "ab":
+        storage.write(f"tree/{name}", name)
+    body = b'{"Response Status": "400 Bad Request", "Errors": [["/c/tree/a", "409 Conflict"]]}'
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
+    proxy.answer(answer % (len(body), body), when=first(1, b"bulk-delete"))
+    storage.delete("tree")
+    assert list(storage.list_files()) == []
+
+
 def test_what_a_bulk_deletion_could_not_delete_is_asked_again(make, proxy):
     storage = make()
     for name in "abc":
