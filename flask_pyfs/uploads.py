@@ -1,15 +1,17 @@
-"""The name that a client gives its upload, made safe."""
+"""What a client sends: its name made safe, and its bytes as a file of their own."""
 
 from __future__ import annotations
 
+import io
 import os
 import unicodedata
+from typing import Any, BinaryIO
 
 from werkzeug.utils import secure_filename
 
 from .files import lower_extension
 
-__all__ = ["client_name"]
+__all__ = ["View", "client_name"]
 
 #: A client's name is cut to so many bytes; file systems take 255, and a random part may be added.
 LONGEST = 200
@@ -32,3 +34,45 @@ def client_name(filename: str) -> str:
 
 def _to_ascii(character: str) -> bytes:
     return unicodedata.normalize("NFKD", character).encode("ascii", "ignore")
+
+
+# the offsets that every system takes
+_LARGEST = 2**62
+
+
+class View:
+    """A file from some byte on, as a file that begins there. It cannot be closed.
+
+    :param file: a binary file that can seek.
+    :param start: the byte.
+    :ivar error: what the file raised, or None.
+    """
+
+    def __init__(self, file: BinaryIO, start: int = 0) -> None:
+        self.error: Exception | None = None
+        self._file = file
+        self._start = start
+
+    def read(self, size: int = -1) -> bytes:
+        return self._asked(self._file.read, size)  # type: ignore[no-any-return]
+
+    def tell(self) -> int:
+        return self._asked(self._file.tell) - self._start  # type: ignore[no-any-return]
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_CUR:
+            offset += self.tell()
+        elif whence == io.SEEK_END:
+            offset += self._asked(self._file.seek, 0, io.SEEK_END) - self._start
+        if not 0 <= offset < _LARGEST:
+            # whoever reads a damaged file may ask for anything, which is no failure of the file
+            raise ValueError("a file has no such place")
+        self._asked(self._file.seek, offset + self._start)
+        return offset
+
+    def _asked(self, operation: Any, *arguments: Any) -> Any:
+        try:
+            return operation(*arguments)
+        except Exception as error:
+            self.error = error
+            raise

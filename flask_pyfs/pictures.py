@@ -1,0 +1,254 @@
+"""How pictures are read and written: frames that stand upright go in, and a file of the same format comes out."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, cast
+
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
+
+from .errors import FSError, UnauthorizedFileType
+from .uploads import View
+
+__all__ = ["EXTENSIONS", "FORMATS", "MAX_PIXELS", "Picture", "opened", "oriented", "read", "written"]
+
+#: The most pixels that are decoded where nothing else is said. A progressive JPEG in CMYK, the costliest of all, takes
+#: 8 bytes for each, which makes 252 MiB.
+MAX_PIXELS = 33_000_000
+
+#: What Pillow calls the formats that are read. Those that hold other files, or need another program, are left out.
+FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF")
+
+#: The formats that a file with an extension may have.
+EXTENSIONS = {
+    **dict.fromkeys(("jpg", "jpe", "jpeg", "jfif"), ("JPEG", "MPO")),
+    **dict.fromkeys(("png", "apng"), ("PNG",)),
+    **dict.fromkeys(("tif", "tiff"), ("TIFF",)),
+    "gif": ("GIF",),
+    "webp": ("WEBP",),
+    "avif": ("AVIF",),
+    "bmp": ("BMP",),
+}
+
+_ANIMATED = ("PNG", "GIF", "WEBP", "AVIF")
+_ORIENTATION = 0x0112
+_TRANSPOSED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass
+class Picture:
+    """A picture that is about to be written.
+
+    :param format: what Pillow calls its format.
+    :param frames: the images, one unless it is animated.
+    :param durations: how long each frame is shown, in milliseconds.
+    :param loop: how often the animation is repeated, 0 for ever, None where the file does not say.
+    :param icc_profile: the colour profile, with the kind of colours that it is for.
+    :param options: more arguments for Pillow's ``save``.
+    """
+
+    format: str
+    frames: list[Image.Image] = field(default_factory=list)
+    durations: list[float] = field(default_factory=list)
+    loop: int | None = None
+    icc_profile: tuple[bytes, str] | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@contextmanager
+def opened(file: BinaryIO, start: int = 0) -> Iterator[Image.Image]:
+    """Open an image inside the block; only its header is read. Afterwards the file stands where it stood.
+
+    :param start: where the image starts in the file.
+    :raises UnauthorizedFileType: where it is no image, is damaged, or Pillow fails in the block.
+    """
+    view = View(file, start)
+    position = file.tell()
+    try:
+        with Image.open(cast(Any, view), formats=[name for name in FORMATS if _known(name)]) as image:
+            yield image
+    except FSError:
+        raise
+    except Exception as error:
+        # Pillow's plugins raise whatever happens to them, and what the caller's own file raises is the caller's
+        if error is view.error:
+            raise
+        raise UnauthorizedFileType(f"this is not an image that can be read ({error})") from error
+    finally:
+        file.seek(position)
+
+
+def _known(name: str) -> bool:
+    Image.init()
+    return name in Image.OPEN
+
+
+def require_pixels(pixels: int, max_pixels: int | None) -> None:
+    """Refuse more pixels than are wanted.
+
+    :raises UnauthorizedFileType: where it is so.
+    """
+    if max_pixels is not None and pixels > max_pixels:
+        raise UnauthorizedFileType(
+            f"this image has {pixels} pixels in all its frames, more than the {max_pixels} of FS_IMAGES_MAX_PIXELS"
+        )
+
+
+def frame_count(image: Image.Image) -> int:
+    """Return how many frames an animation has; 1 for anything else, such as a TIFF of several pages."""
+    if image.format not in _ANIMATED or not getattr(image, "is_animated", False):
+        return 1
+    # the picture that an APNG shows where animations are not known is counted as well
+    return int(getattr(image, "n_frames", 1))
+
+
+def read(
+    image: Image.Image,
+    change: Callable[[Image.Image, int], Image.Image],
+    max_pixels: int | None,
+    draft: tuple[int, int] | None = None,
+) -> Picture:
+    """Decode an image, frame by frame, and keep what a function makes of each.
+
+    :param image: an open image.
+    :param change: is given a frame and the EXIF orientation, which it has to apply.
+    :param max_pixels: how many pixels all frames may have.
+    :param draft: the size that is wanted at least; a JPEG is decoded at a half, a quarter or an eighth where that is
+        enough (Pillow's ``draft``).
+    :raises UnauthorizedFileType: for more pixels.
+    """
+    count = frame_count(image)
+    require_pixels(image.width * image.height * count, max_pixels)
+    if draft is not None and isinstance(image, JpegImageFile):
+        image.draft(None, draft)  # type: ignore[no-untyped-call, unused-ignore]
+    picture = Picture("JPEG" if image.format == "MPO" else image.format or "")
+    total = 0
+    for number in range(count):
+        if count > 1:
+            image.seek(number)
+        # a frame of a GIF may be larger than the canvas
+        total += image.width * image.height
+        require_pixels(total, max_pixels)
+        image.load()
+        if number == 0:
+            _describe(picture, image)
+        frame = change(image, _orientation(image))
+        picture.frames.append(frame.copy() if frame is image and count > 1 else frame)
+        picture.durations.append(image.info.get("duration", 0))
+    return picture
+
+
+def _describe(picture: Picture, image: Image.Image) -> None:
+    profile = image.info.get("icc_profile")
+    if profile:
+        picture.icc_profile = (profile, _kind(image.mode))
+    picture.loop = image.info.get("loop")
+    if image.info.get("default_image"):
+        picture.options["default_image"] = True
+    if picture.format == "WEBP":
+        picture.options["lossless"] = _is_lossless(image)
+    elif picture.format == "TIFF":
+        kept = image.info.get("compression")
+        lossless = ("tiff_lzw", "tiff_adobe_deflate", "packbits", "raw")
+        picture.options["compression"] = kept if kept in lossless else "tiff_adobe_deflate"
+
+
+def _is_lossless(image: Image.Image) -> bool:
+    # https://developers.google.com/speed/webp/docs/riff_container: VP8L is the chunk of a lossless image
+    view = getattr(image, "fp", None)
+    if view is None:
+        return False
+    view.seek(0)
+    return b"VP8L" in view.read(64)
+
+
+def _orientation(image: Image.Image) -> int:
+    with suppress(Exception):
+        # the EXIF data of a good image may be damaged
+        return int(image.getexif().get(_ORIENTATION, 1))
+    return 1
+
+
+def oriented(image: Image.Image, orientation: int) -> Image.Image:
+    """Return an image upright, as its EXIF orientation says (TIFF 6.0, Orientation)."""
+    method = _TRANSPOSED.get(orientation)
+    return image if method is None else image.transpose(method)
+
+
+def written(picture: Picture, **options: Any) -> io.BytesIO:
+    """Encode a picture, without any metadata but its colour profile, and return the file at its start.
+
+    :param options: arguments for Pillow's ``save`` that win over those of the picture.
+    """
+    frames = [_for_format(frame, picture.format) for frame in picture.frames]
+    arguments: dict[str, Any] = {**_OPTIONS.get(picture.format, {}), **picture.options, **options}
+    if picture.icc_profile is not None and _kind(frames[0].mode) == picture.icc_profile[1]:
+        arguments["icc_profile"] = picture.icc_profile[0]
+    else:
+        arguments["icc_profile"] = None
+    if len(frames) > 1:
+        arguments.update(save_all=True, append_images=frames[1:], duration=_durations(picture))
+        if picture.loop is not None:
+            arguments["loop"] = picture.loop
+        if picture.format == "GIF" and any("A" in frame.mode for frame in frames):
+            # else what was there before shows through
+            arguments["disposal"] = 2
+    out = io.BytesIO()
+    # what is left out is not written; what Pillow finds here would be
+    for frame in frames:
+        for key in ("exif", "xmp", "comment", "dpi", "XML:com.adobe.xmp"):
+            frame.info.pop(key, None)
+    frames[0].save(out, picture.format, **arguments)
+    out.seek(0)
+    return out
+
+
+def _durations(picture: Picture) -> list[int]:
+    times = [round(time) for time in picture.durations]
+    # the image that stands for an APNG is shown for no time
+    return times[1:] if picture.options.get("default_image") else times
+
+
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 85, "optimize": True, "progressive": True},
+    "PNG": {"optimize": True},
+    "GIF": {"optimize": True},
+    "WEBP": {"quality": 80},
+}
+
+_MODES = {
+    "JPEG": ("L", "RGB", "CMYK"),
+    "WEBP": ("RGB", "RGBA"),
+    "AVIF": ("RGB", "RGBA"),
+    "BMP": ("1", "L", "P", "RGB"),
+    "PNG": ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"),
+    "GIF": ("1", "L", "P", "RGB", "RGBA"),
+}
+
+
+def _for_format(image: Image.Image, name: str) -> Image.Image:
+    modes = _MODES.get(name, (image.mode,))
+    if image.mode in modes:
+        return image
+    if image.mode.startswith("I") and "I;16" in modes:
+        return image.convert("I").convert("I;16")
+    return image.convert("RGBA" if "A" in image.mode and "RGBA" in modes else "RGB")
+
+
+def _kind(mode: str) -> str:
+    """Return the kind of colours of a mode: those of a profile must be the same."""
+    if mode in ("CMYK", "LAB"):
+        return mode
+    return "gray" if mode in ("1", "L", "LA", "La", "F") or mode.startswith("I") else "RGB"

@@ -1,0 +1,106 @@
+"""Every format, mode, orientation and operation: what comes out has the size, the format, the corners and the frames."""
+
+import io
+
+import pytest
+from drawn import FRAMES, HEIGHT, MODES, WIDTH, as_gray8, close, corners, drawn, expected_corners, has_hole
+from PIL import Image
+
+from flask_pyfs import images
+
+ORIENTED = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF")
+# the mode of each format with which all orientations are tried; with the others only one that turns
+FULL = {"JPEG": "RGB", "PNG": "RGBA", "WEBP": "RGBA", "AVIF": "RGB", "TIFF": "RGB"}
+SIZE = 48
+OPERATIONS = {
+    "center": lambda file: images.make_thumbnail(file, SIZE),
+    "crop": lambda file: images.make_thumbnail(file, SIZE, (WIDTH // 2 - 32, 0, WIDTH // 2 + 32, 64)),
+    "resize": lambda file: images.resize(file, SIZE),
+    "optimize": images.optimize,
+}
+SIZES = {"center": (SIZE, SIZE), "crop": (SIZE, SIZE), "resize": (SIZE, SIZE * HEIGHT // WIDTH)}
+
+
+def orientations(name, mode):
+    if name not in ORIENTED:
+        return [1]
+    return range(1, 9) if FULL[name] == mode else [1, 6]
+
+
+CASES = [
+    (name, mode, orientation, operation)
+    for name, modes in MODES.items()
+    for mode in modes
+    for orientation in orientations(name, mode)
+    for operation in OPERATIONS
+]
+
+
+def test_there_are_enough_cases():
+    assert len(CASES) >= 200
+    assert len(set(CASES)) == len(CASES)
+
+
+@pytest.mark.parametrize(("name", "mode", "orientation", "operation"), CASES, ids=lambda value: str(value))
+def test_case(name, mode, orientation, operation):
+    content = drawn(name, mode, orientation)
+    file = io.BytesIO(content)
+    file.seek(7)
+    made = OPERATIONS[operation](file)
+    assert not file.closed
+    assert file.tell() == 7
+    assert made.tell() == 0
+
+    with Image.open(made) as image:
+        assert image.format == name
+        assert image.size == SIZES.get(operation, (WIDTH, HEIGHT)) or made.getvalue() == content
+        assert getattr(image, "n_frames", 1) == (FRAMES if mode == "animated" else 1)
+        image.load()
+        if made.getvalue() != content:
+            # TIFF is turned by Pillow as it is loaded
+            assert image.getexif().get(0x0112, 1) == 1
+        upright = oriented(image)
+        seen = as_gray8(upright)
+        if operation == "center":
+            assert_padding(seen, name, mode)
+            seen = seen.crop((0, 8, SIZE, SIZE - 8))
+        wanted = expected_corners(mode)
+        found = corners(seen)
+        if name in ("JPEG", "TIFF") and mode == "CMYK":
+            wanted = corners(as_rgb(drawn(name, mode, 1)))
+        assert close(found, wanted, 60 if mode == "animated" or operation != "optimize" else 40), (found, wanted)
+        if has_hole(mode):
+            assert image.has_transparency_data
+    if operation == "optimize":
+        assert len(made.getvalue()) <= len(content)
+    if mode == "animated":
+        assert durations(made) == [100, 200, 300]
+
+
+def oriented(image):
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(image)
+
+
+def as_rgb(content):
+    with Image.open(io.BytesIO(content)) as image:
+        return image.convert("RGB")
+
+
+def assert_padding(image, name, mode):
+    pixel = image.convert("RGBA").getpixel((SIZE // 2, 2))
+    if name in ("JPEG", "BMP") or mode == "CMYK":
+        assert min(pixel) >= 250
+    else:
+        assert pixel[3] == 0
+
+
+def durations(file):
+    found = []
+    with Image.open(file) as image:
+        for number in range(image.n_frames):
+            image.seek(number)
+            image.load()
+            found.append(round(image.info["duration"]))
+    return found
