@@ -48,6 +48,10 @@ COMMON: tuple[Option, ...] = (
     Option("AUTHORIZE", "callable"),
     Option("MAX_AGE", "seconds"),
     Option("IMMUTABLE", "bool", default=False),
+    Option("VERIFY", "bool"),
+    Option("VERIFY_SVG", default="refuse", choices=("refuse", "strip")),
+    Option("IMAGES_OPTIMIZE", "bool", default=False),
+    Option("IMAGES_MAX_PIXELS", "int"),
 )
 
 

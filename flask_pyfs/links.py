@@ -43,7 +43,9 @@ def signed_upload(
     :param unique: nobody else's file can have the name, so a store may let it be replaced.
     """
     _require_allowed(storage, name, "write")
-    upload = state.operations.signed_upload(name, replace(terms, overwrite=terms.overwrite or unique))
+    upload = None
+    if not storage.verifies:
+        upload = state.operations.signed_upload(name, replace(terms, overwrite=terms.overwrite or unique))
     if upload is None:
         said = {
             "expires": terms.expires,

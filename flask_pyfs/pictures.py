@@ -14,7 +14,19 @@ from PIL.JpegImagePlugin import JpegImageFile
 from .errors import FSError, UnauthorizedFileType
 from .uploads import View
 
-__all__ = ["EXTENSIONS", "FORMATS", "MAX_PIXELS", "Picture", "opened", "oriented", "read", "written"]
+__all__ = [
+    "EXTENSIONS",
+    "FORMATS",
+    "MAX_PIXELS",
+    "Picture",
+    "frame_count",
+    "is_readable",
+    "opened",
+    "oriented",
+    "read",
+    "require_pixels",
+    "written",
+]
 
 #: The most pixels that are decoded where nothing else is said. A progressive JPEG in CMYK, the costliest of all, takes
 #: 8 bytes for each, which makes 252 MiB.
@@ -68,16 +80,15 @@ class Picture:
 
 
 @contextmanager
-def opened(file: BinaryIO, start: int = 0) -> Iterator[Image.Image]:
+def opened(file: BinaryIO) -> Iterator[Image.Image]:
     """Open an image inside the block; only its header is read. Afterwards the file stands where it stood.
 
-    :param start: where the image starts in the file.
     :raises UnauthorizedFileType: where it is no image, is damaged, or Pillow fails in the block.
     """
-    view = View(file, start)
+    view = View(file)
     position = file.tell()
     try:
-        with Image.open(cast(Any, view), formats=[name for name in FORMATS if _known(name)]) as image:
+        with Image.open(cast(Any, view), formats=[name for name in FORMATS if is_readable(name)]) as image:
             yield image
     except FSError:
         raise
@@ -90,7 +101,8 @@ def opened(file: BinaryIO, start: int = 0) -> Iterator[Image.Image]:
         file.seek(position)
 
 
-def _known(name: str) -> bool:
+def is_readable(name: str) -> bool:
+    """Whether this Pillow reads a format: WebP and AVIF may be left out of one."""
     Image.init()
     return name in Image.OPEN
 

@@ -12,7 +12,8 @@ from werkzeug.datastructures import FileStorage
 
 from . import files, names, responses
 from .access import Access, is_allowed
-from .errors import FileExists, FileNotFound, InvalidPath
+from .errors import FileExists, FileNotFound, InvalidPath, UnauthorizedFileType
+from .incoming import prepared
 from .signals import before_display, file_uploaded
 from .signing import SIGNATURE, lifetime_of, verified
 from .state import State, find
@@ -122,10 +123,14 @@ def _put_file(fs: str, filename: str) -> tuple[Response, int]:
         abort(415)
     options = {} if media_type is None else {"content_type": media_type}
     try:
-        find(storage).operations.save(upload, name, overwrite="overwrite" in said, **options)
+        state = find(storage)
+        with prepared(upload, name, storage.extensions, state.config, storage.name) as content:
+            state.operations.save(content, name, overwrite="overwrite" in said, **options)
     except (FileExists, InvalidPath):
         # or a parent of it is a file
         abort(409)
+    except UnauthorizedFileType:
+        abort(415)
     file_uploaded.send(storage, filename=name)
     return jsonify(name=name, url=storage.url(name)), 201
 

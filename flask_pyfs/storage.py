@@ -14,7 +14,7 @@ from fs.base import FS
 from werkzeug.datastructures import FileStorage
 
 from . import config as configuration
-from . import links, names, serving, urls
+from . import incoming, links, names, serving, urls
 from .backends import registry
 from .config import Config, storage_key
 from .errors import (
@@ -182,7 +182,8 @@ class Storage:
         """Return where a client may send one file itself, straight to the store where that is possible.
 
         The store takes it where it can hold all that is asked; no store holds ``unique=False`` without ``overwrite``,
-        and Swift none of the last two. Otherwise the app's own route takes it.
+        Swift none of the last two, and none looks at the content where the storage :attr:`verifies` uploads. Otherwise
+        the app's own route takes it.
 
         :param filename: the name; the file is stored as ``upload_to/prefix/filename``.
         :param expires: for how long, in seconds; for three quarters of it at least.
@@ -281,6 +282,9 @@ class Storage:
     ) -> str:
         """Store an upload and return its name, ``upload_to/prefix/filename``.
 
+        Where the storage :attr:`verifies` uploads, the content must be what the extension says. Images are optimized
+        where ``FS_IMAGES_OPTIMIZE`` is on and the storage takes nothing else.
+
         :param file_or_wfs: a ``FileStorage`` or a binary file, which is left open.
         :param filename: the name; a ``FileStorage`` has one of its client, which is made safe.
         :param prefix: a directory, or a callable that returns one.
@@ -288,14 +292,16 @@ class Storage:
         :param unique: put a random part in front of the extension.
         :raises ValueError: without a name.
         :raises UploadNotAllowed: where the storage takes no uploads at all.
-        :raises UnauthorizedFileType: where it takes none with that extension.
+        :raises UnauthorizedFileType: where it takes none with that extension, or not with this content.
         :raises FileExists: where the name is taken.
         """
         if not filename and isinstance(file_or_wfs, FileStorage):
             filename = client_name(file_or_wfs.filename or "")
         name = self._upload_name(file_or_wfs, filename, prefix, unique)
         replace = self.overwrite if overwrite is None else overwrite
-        self._state.operations.save(file_or_wfs, name, overwrite=replace)
+        state = self._state
+        with incoming.prepared(file_or_wfs, name, self.extensions, state.config, self.name) as content:
+            state.operations.save(content, name, overwrite=replace)
         file_uploaded.send(self, filename=name)
         return name
 
@@ -395,6 +401,13 @@ class Storage:
         if has_extension(config["deny"], ext):
             return False
         return has_extension(self.extensions, ext) or has_extension(config["allow"], ext)
+
+    @property
+    def verifies(self) -> bool:
+        """Whether ``save`` and uploads by a URL of the app look at the content: VERIFY, which without a setting is on
+        for storages that take only images.
+        """
+        return incoming.verifies(self.extensions, self.config)
 
     # Serving
 

@@ -1,10 +1,10 @@
-"""Every format, mode, orientation and operation: what comes out has the size, the format, the corners and the frames."""
+"""Every format, mode, orientation and operation: size, format, corners, transparency and frames of what comes out."""
 
 import io
 
 import pytest
 from drawn import FRAMES, HEIGHT, MODES, WIDTH, as_gray8, close, corners, drawn, expected_corners, has_hole
-from PIL import Image
+from PIL import Image, ImageOps
 
 from flask_pyfs import images
 
@@ -22,7 +22,8 @@ SIZES = {"center": (SIZE, SIZE), "crop": (SIZE, SIZE), "resize": (SIZE, SIZE * H
 
 
 def orientations(name, mode):
-    if name not in ORIENTED:
+    if name not in ORIENTED or (name, mode) == ("AVIF", "animated"):
+        # Pillow 13.0 crashes where it is to write several frames of AVIF with EXIF data
         return [1]
     return range(1, 9) if FULL[name] == mode else [1, 6]
 
@@ -59,8 +60,7 @@ def test_case(name, mode, orientation, operation):
         if made.getvalue() != content:
             # TIFF is turned by Pillow as it is loaded
             assert image.getexif().get(0x0112, 1) == 1
-        upright = oriented(image)
-        seen = as_gray8(upright)
+        seen = as_gray8(ImageOps.exif_transpose(image))
         if operation == "center":
             assert_padding(seen, name, mode)
             seen = seen.crop((0, 8, SIZE, SIZE - 8))
@@ -75,12 +75,6 @@ def test_case(name, mode, orientation, operation):
         assert len(made.getvalue()) <= len(content)
     if mode == "animated":
         assert durations(made) == [100, 200, 300]
-
-
-def oriented(image):
-    from PIL import ImageOps
-
-    return ImageOps.exif_transpose(image)
 
 
 def as_rgb(content):

@@ -1,0 +1,114 @@
+"""What happens to an upload before it is stored: its content is verified, and images may be optimized."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tempfile
+from collections.abc import Collection, Container, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any, BinaryIO, cast
+
+from werkzeug.datastructures import FileStorage
+
+from . import svg
+from .config import Config
+from .errors import ConfigurationError, UnauthorizedFileType
+from .files import extension, mime
+from .uploads import View
+from .verify import has_pillow, verify
+
+__all__ = ["holds_images", "prepared", "verifies"]
+
+# what a file that cannot seek is kept in, before it goes to the disk
+_IN_MEMORY = 1024 * 1024
+
+
+def holds_images(extensions: Container[str], config: Config) -> bool:
+    """Whether a storage takes only images: its extensions, or without any those that ALLOW names, are all of images."""
+    known = extensions.split() if isinstance(extensions, str) else extensions
+    if not isinstance(known, Collection) or not known:
+        known = config["allow"]
+    return isinstance(known, Collection) and bool(known) and all(_is_image(ext) for ext in known)
+
+
+def _is_image(ext: str) -> bool:
+    return mime(f"x.{ext.lstrip('.').lower()}", "").startswith("image/")
+
+
+def verifies(extensions: Container[str], config: Config) -> bool:
+    """Whether a storage verifies the content of uploads: what VERIFY says, or else whether it takes only images."""
+    return holds_images(extensions, config) if config["verify"] is None else bool(config["verify"])
+
+
+@contextmanager
+def prepared(file: Any, filename: str, extensions: Container[str], config: Config, storage: str) -> Iterator[Any]:
+    """Return what is to be stored for an upload, inside the block: the file from where it stands, or another.
+
+    :param file: a ``FileStorage`` or a binary file.
+    :param filename: the name that it will have.
+    :param extensions: the extensions of the storage.
+    :param config: the settings of the storage.
+    :param storage: the name of the storage, for messages.
+    :raises UnauthorizedFileType: where the content is not what the extension says, or cannot be read as an image.
+    :raises ConfigurationError: where images are to be optimized and Pillow is not installed.
+    """
+    is_verified = verifies(extensions, config)
+    is_optimized = config["images_optimize"] and holds_images(extensions, config)
+    if not (is_verified or is_optimized):
+        yield file
+        return
+    with ExitStack() as stack:
+        content = _rewindable(file, stack)
+        start = content.tell()
+        try:
+            changed = _processed(content, start, extension(filename), config, is_verified, is_optimized)
+        except UnauthorizedFileType as error:
+            message = f"storage {storage!r} does not take {filename!r}: {error}"
+            raise UnauthorizedFileType(message, path=filename, storage=storage) from error
+        content.seek(start)
+        if changed is not None:
+            yield changed
+        else:
+            yield file if content is getattr(file, "stream", file) else content
+
+
+def _processed(
+    content: BinaryIO, start: int, ext: str, config: Config, is_verified: bool, is_optimized: bool
+) -> io.BytesIO | None:
+    view = cast(BinaryIO, View(content, start))
+    limit = config["images_max_pixels"]
+    if is_verified and ext == "svg":
+        view.seek(0)
+        if config["verify_svg"] == "strip":
+            return io.BytesIO(svg.strip(view))
+        svg.check(view)
+    elif is_verified:
+        verify(view, ext, limit)
+    return _optimized(view, ext, limit) if is_optimized else None
+
+
+def _optimized(view: BinaryIO, ext: str, limit: int | None) -> io.BytesIO | None:
+    if not has_pillow():
+        raise ConfigurationError("FS_IMAGES_OPTIMIZE needs Pillow: pip install flask_pyfs[images]")
+    from . import images, pictures
+
+    if not any(pictures.is_readable(name) for name in pictures.EXTENSIONS.get(ext, ())):
+        return None
+    return images.optimize(view, max_pixels=images.MAX_PIXELS if limit is None else limit)
+
+
+def _rewindable(file: Any, stack: ExitStack) -> BinaryIO:
+    stream: Any = file.stream if isinstance(file, FileStorage) else file
+    if isinstance(stream, str):
+        return io.BytesIO(stream.encode())
+    if not hasattr(stream, "read"):
+        return io.BytesIO(stream)
+    with suppress(Exception):
+        # a pipe has neither, and what stands in for a file may have anything
+        stream.seek(stream.tell())
+        return cast(BinaryIO, stream)
+    copy = stack.enter_context(tempfile.SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115
+    shutil.copyfileobj(stream, copy)
+    copy.seek(0)
+    return cast(BinaryIO, copy)
