@@ -69,6 +69,10 @@ def _verify_signature(file: BinaryIO, ext: str) -> None:
     if f".{ext}" not in _signed():
         return
     file.seek(0)
+    head = file.read(12)
+    if head.startswith(b"RIFF") and head[8:] != _RIFF.get(ext, head[8:]):
+        raise UnauthorizedFileType(f"its content is not what {ext!r} says")
+    file.seek(0)
     try:
         found = {match.extension for match in puremagic.magic_stream(file)}
     except puremagic.PureError:
@@ -85,6 +89,9 @@ def _signed() -> frozenset[str]:
     rows += [row for several in main.multi_part_dict.values() for row in several]
     return frozenset(row.extension for row in rows)
 
+
+# what is in one container, of which puremagic takes the first bytes to be enough
+_RIFF = {"wav": b"WAVE", "avi": b"AVI ", "webp": b"WEBP"}
 
 # extensions that stand for one format
 _SAME = {

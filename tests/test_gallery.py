@@ -84,7 +84,9 @@ def gallery():
 
 
 @pytest.fixture
-def app(gallery, tmp_path):
+def app(gallery, tmp_path, monkeypatch):
+    # the files of these tests have only the names of images
+    monkeypatch.setenv("FLASK_PHOTOS_FS_VERIFY", "false")
     return gallery.create_app(instance_path=str(tmp_path / "instance"))
 
 
@@ -379,6 +381,7 @@ def test_photo_deleted_while_the_page_is_made_is_left_out(gallery, visitor, phot
 
 def test_environment_chooses_another_backend(gallery, tmp_path, monkeypatch):
     monkeypatch.setenv("FLASK_PHOTOS_FS_BACKEND", "memory")
+    monkeypatch.setenv("FLASK_PHOTOS_FS_VERIFY", "false")
     app = gallery.create_app(instance_path=str(tmp_path / "instance"))
     visitor = Visitor(app)
     visitor.upload(("a.png", PNG))

@@ -102,7 +102,8 @@ def test_nothing_forbidden_is_stored(app, extensions, level):
     kinds = EXTENSIONS[extensions]
     for allow, deny in itertools.product(ALLOW.values(), DENY.values()):
         storage = fs.Storage("files", kinds)
-        app.config.update({"FS_BACKEND": "memory", f"{level}ALLOW": allow, f"{level}DENY": deny})
+        # names are the matter here, not content
+        app.config.update({"FS_BACKEND": "memory", "FS_VERIFY": False, f"{level}ALLOW": allow, f"{level}DENY": deny})
         fs.init_app(app, storage)
         for name in NAMES:
             explicit = (io.BytesIO(b"x"), name)
