@@ -1,0 +1,183 @@
+"""Bombs are stopped before they are decoded, and damaged images raise only errors of the package."""
+
+import io
+import random
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+from drawn import MODES, drawn
+
+from flask_pyfs import FSError, UnauthorizedFileType, images, svg, verify
+
+OPERATIONS = {
+    "center": lambda file: images.make_thumbnail(file, 16),
+    "crop": lambda file: images.make_thumbnail(file, 16, (3, 5, 40, 30)),
+    "resize": lambda file: images.resize(file, 20),
+    "optimize": images.optimize,
+}
+EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "GIF": "gif", "WEBP": "webp", "AVIF": "avif", "BMP": "bmp", "TIFF": "tif"}
+MIB = 1024 * 1024
+
+
+def png(width, height, colour=2, rows=0):
+    """Return a PNG that says how large it is, and has so many rows of it."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    row = bytes(1 + width * {0: 1, 2: 3, 6: 4}[colour])
+    packer = zlib.compressobj(9)
+    data = b"".join(packer.compress(row) for _ in range(rows)) + packer.flush()
+    header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("size", [(5745, 5745), (40_000, 40_000), (2**31 - 1, 1), (33_000_001, 1)])
+def test_too_many_pixels_are_refused_by_the_header(operation, size):
+    file = io.BytesIO(png(*size))
+    with pytest.raises(UnauthorizedFileType):
+        OPERATIONS[operation](file)
+    assert file.tell() == 0
+
+
+@pytest.mark.parametrize("name", ["GIF", "WEBP", "PNG", "AVIF"])
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_pixels_of_all_frames_count(name, operation):
+    content = drawn(name, "animated")
+    images.make_thumbnail(io.BytesIO(content), 16, max_pixels=3 * 96 * 64)
+    function = {"center": images.center_thumbnail, "optimize": images.optimize}.get(operation)
+    arguments = {"center": (16,), "optimize": ()}.get(operation, (16,))
+    with pytest.raises(UnauthorizedFileType, match="FS_IMAGES_MAX_PIXELS"):
+        (function or images.resize)(io.BytesIO(content), *arguments, max_pixels=3 * 96 * 64 - 1)
+
+
+def test_a_frame_that_is_larger_than_the_canvas_counts():
+    content = bytearray(drawn("GIF", "animated", size=(8, 8)))
+    # the logical screen becomes one pixel
+    content[6:10] = struct.pack("<HH", 1, 1)
+    with pytest.raises(UnauthorizedFileType):
+        images.make_thumbnail(io.BytesIO(content), 16, max_pixels=100)
+
+
+MEASURED = """
+import io, resource, sys
+from flask_pyfs import FSError, images
+path, operation = sys.argv[1:]
+images.make_thumbnail(io.BytesIO(open(sys.argv[1] + ".small", "rb").read()), 16)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+with open(path, "rb") as file:
+    try:
+        {"center": lambda: images.make_thumbnail(file, 200),
+         "resize": lambda: images.resize(file, 1000),
+         "optimize": lambda: images.optimize(file)}[operation]()
+    except FSError:
+        pass
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+# just below the most pixels
+SIDE = 5744
+
+
+def bomb(kind):
+    from PIL import Image
+
+    out = io.BytesIO()
+    if kind == "PNG with alpha":
+        return png(SIDE, SIDE, 6, SIDE)
+    if kind == "PNG turned":
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        Image.new("RGB", (SIDE, SIDE)).save(out, "PNG", exif=exif.tobytes(), compress_level=1)
+    elif kind == "JPEG progressive":
+        Image.new("CMYK", (SIDE, SIDE)).save(out, "JPEG", progressive=True, subsampling=0)
+    elif kind == "GIF":
+        frames = [Image.new("P", (1000, 1000), number) for number in range(33)]
+        frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=10, disposal=2)
+    elif kind == "APNG":
+        frames = [Image.new("RGBA", (1000, 1000), (number, 0, 0, number)) for number in range(33)]
+        frames[0].save(out, "PNG", save_all=True, append_images=frames[1:], duration=10)
+    elif kind == "TIFF":
+        Image.new("CMYK", (SIDE, SIDE)).save(out, "TIFF", compression="tiff_adobe_deflate")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG with alpha", "PNG turned", "JPEG progressive", "GIF", "APNG", "TIFF"])
+def test_the_worst_that_is_taken_fits_into_the_memory(kind, tmp_path):
+    path = tmp_path / "bomb"
+    path.write_bytes(bomb(kind))
+    Path(f"{path}.small").write_bytes(drawn("PNG", "RGBA"))
+    used = {}
+    for operation in ("center", "resize", "optimize"):
+        done = subprocess.run(
+            [sys.executable, "-c", MEASURED, str(path), operation], capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        used[operation] = int(done.stdout)
+    assert max(used.values()) <= 256, used
+
+
+def mutated(content, random):
+    """Return an image with a few bytes changed, cut off, doubled or moved."""
+    made = bytearray(content)
+    for _ in range(random.choice([1, 1, 2, 3, 8, 40])):
+        place = random.randrange(len(made)) if random.random() < 0.5 else random.randrange(min(len(made), 200))
+        kind = random.randrange(6)
+        if kind == 0:
+            made[place] = random.randrange(256)
+        elif kind == 1:
+            made[place] ^= 1 << random.randrange(8)
+        elif kind == 2:
+            made[place : place + 4] = random.choice(
+                [b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff", b"\0\1\0\0"]
+            )
+        elif kind == 3 and len(made) > 20:
+            del made[place : place + random.choice([1, 4, 100, 10_000])]
+        elif kind == 4:
+            made[place:place] = made[place : place + random.choice([1, 4, 30])]
+        elif len(made) > 20:
+            del made[max(20, place) :]
+        if not made:
+            made += b"\0"
+    return bytes(made)
+
+
+@pytest.mark.parametrize("name", MODES)
+def test_mutated_images(name, soak):
+    chance = random.Random(name)
+    sources = [drawn(name, mode, size=(48, 32)) for mode in MODES[name]]
+    sources.append(drawn(name, MODES[name][1], 6, size=(48, 32), icc=name in ("JPEG", "PNG", "TIFF")))
+    outcomes = {"made": 0, "refused": 0}
+    for number in range(5_000 if soak else 100):
+        content = mutated(chance.choice(sources), chance)
+        operation = list(OPERATIONS.values())[number % len(OPERATIONS)]
+        for attempt in (lambda file: verify.verify(file, EXTENSIONS[name]), operation):
+            file = io.BytesIO(content)
+            file.name = f"{name}-{number}"
+            try:
+                attempt(file)
+                outcomes["made"] += 1
+            except FSError:
+                outcomes["refused"] += 1
+            assert not file.closed
+    assert min(outcomes.values()) > 10, outcomes
+
+
+@pytest.mark.parametrize("function", [svg.check, svg.strip])
+def test_mutated_svg(function, soak):
+    chance = random.Random("svg")
+    source = (
+        b'<?xml version="1.0" encoding="UTF-8"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "svg11.dtd">'
+        b'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"><style>a{fill:url(#x)}'
+        b'</style><g id="x"><use xlink:href="#y"/><text>&amp;&#65; x</text><![CDATA[ x ]]></g><!-- y --></svg>'
+    )
+    for _ in range(5_000 if soak else 200):
+        try:
+            function(io.BytesIO(mutated(source, chance)))
+        except FSError:
+            pass
