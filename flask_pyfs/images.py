@@ -17,12 +17,12 @@ from typing import BinaryIO, overload
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 
-from .pictures import MAX_PIXELS, frame_count, opened, oriented, read, require_pixels, written
+from .pictures import MAX_PIXELS, frame_count, opened, oriented, pixel_count, read, require_pixels, written
 from .resampling import bbox_in_draft, bbox_of_stored, centered, eight_bit, resampled, workable
 
 __all__ = ["MAX_PIXELS", "center_thumbnail", "crop_thumbnail", "make_thumbnail", "optimize", "resize"]
 
-#: ``optimize`` leaves what it would have to hold twice, or frame by frame, as it is from so many pixels on.
+# optimize leaves what would be in the memory twice, such as all frames, as it is from so many pixels on
 _MAX_HELD = 25_000_000
 
 BBox = Sequence[float]
@@ -126,8 +126,7 @@ def resize(file: BinaryIO, size: int, *, max_pixels: int | None = MAX_PIXELS) ->
                 return frame
             return oriented(_within(workable(frame), size), orientation)
 
-        full = max(image.size)
-        picture = read(image, change, max_pixels, (2 * size, 2 * size) if full > size else None)
+        picture = read(image, change, max_pixels, 2 * size / max(image.size))
         if not (fits and upright):
             return written(picture)
     return _whole(file)
@@ -137,8 +136,8 @@ def optimize(file: BinaryIO, *, max_pixels: int | None = MAX_PIXELS) -> io.Bytes
     """Return an image in as few bytes as its format needs, and never in more than it has.
 
     A JPEG keeps its quality, and what has no loss gets none. Where nothing is won the file is returned as it is, byte
-    for byte; so is one of several pages, one of 16 bits for each colour (Pillow knows 8), and a very large one that is
-    animated or has to be turned.
+    for byte; so is one of several pages, one of 16 bits for each colour (Pillow knows 8), and one of more
+    than 25 million pixels that is animated, progressive, or has to be turned.
 
     :param file: the image, a binary file that can seek.
     :param max_pixels: see :func:`make_thumbnail`.
@@ -146,12 +145,13 @@ def optimize(file: BinaryIO, *, max_pixels: int | None = MAX_PIXELS) -> io.Bytes
     """
     optimized = None
     with opened(file) as image:
-        count, pixels = frame_count(image), image.width * image.height
-        require_pixels(count * pixels, max_pixels)
+        count, pixels = frame_count(image), pixel_count(image)
+        require_pixels(pixels, max_pixels)
         pages = getattr(image, "n_frames", 1)
         tiles = getattr(image, "tile", ())
         deep = image.format == "PNG" and image.mode[0] != "I" and any("16" in str(tile[3]) for tile in tiles)
-        if not deep and (image.format == "MPO" or pages == count) and (count == 1 or pixels * count <= _MAX_HELD):
+        is_heavy = (count > 1 or "progressive" in image.info) and pixels > _MAX_HELD
+        if not deep and not is_heavy and (image.format == "MPO" or pages == count):
             options = _jpeg_options(image) if isinstance(image, JpegImageFile) else {}
             held = True
 
@@ -180,13 +180,10 @@ def _jpeg_options(image: JpegImageFile) -> dict[str, object]:
 
 def _thumbnail(file: BinaryIO, size: int, bbox: BBox | None, max_pixels: int | None) -> io.BytesIO:
     with opened(file) as image:
-        width, height = full = image.size
+        full = image.size
         name = "JPEG" if image.format == "MPO" else image.format or ""
-        least = (2 * size, 2 * size)
-        if bbox is not None:
-            # the part has to be large enough, not the whole
-            scale = max(1.0, max(width, height) / max(1.0, min(bbox[2] - bbox[0], bbox[3] - bbox[1])))
-            least = (int(2 * size * scale), int(2 * size * scale))
+        # the part has to be large enough, not the whole
+        part_of = max(full) if bbox is None else max(1.0, bbox[2] - bbox[0], bbox[3] - bbox[1])
 
         def change(frame: Image.Image, orientation: int) -> Image.Image:
             part = None
@@ -194,7 +191,7 @@ def _thumbnail(file: BinaryIO, size: int, bbox: BBox | None, max_pixels: int | N
                 part = bbox_in_draft(bbox_of_stored(bbox, full, orientation), full, frame.size)
             return _square(frame, size, part, orientation, name)
 
-        return written(read(image, change, max_pixels, least))
+        return written(read(image, change, max_pixels, 2 * size / part_of))
 
 
 def _square(frame: Image.Image, size: int, part: BBox | None, orientation: int, name: str) -> Image.Image:
