@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import operator
 import os
 import unicodedata
 from typing import Any, BinaryIO
@@ -39,6 +40,8 @@ def _to_ascii(character: str) -> bytes:
 # the offsets that every system takes
 _LARGEST = 2**62
 
+_PIECE = 1024 * 1024
+
 
 class View:
     """A file from some byte on, as a file that begins there. It cannot be closed.
@@ -54,12 +57,18 @@ class View:
         self._start = start
 
     def read(self, size: int = -1) -> bytes:
+        if size > _PIECE:
+            # a damaged file may say any length, and room for all of it would be made
+            position = self.tell()
+            size = min(size, max(self.seek(0, io.SEEK_END) - position, 0))
+            self.seek(position)
         return self._asked(self._file.read, size)  # type: ignore[no-any-return]
 
     def tell(self) -> int:
         return self._asked(self._file.tell) - self._start  # type: ignore[no-any-return]
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        offset = operator.index(offset)
         if whence == io.SEEK_CUR:
             offset += self.tell()
         elif whence == io.SEEK_END:
