@@ -262,3 +262,34 @@ def test_in_many_threads():
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: images.make_thumbnail(io.BytesIO(content), 64).getvalue(), range(64)))
     assert set(made) == {expected}
+
+
+@pytest.mark.parametrize("name", ["GIF", "PNG", "WEBP", "AVIF"])
+@pytest.mark.parametrize("operation", EVERY)
+def test_a_frame_does_not_show_through_the_next(name, operation):
+    frames = [Image.new("RGBA", (64, 64)) for _ in range(2)]
+    for number, frame in enumerate(frames):
+        frame.paste((200, 10, 10, 255), (32 * number, 0, 32 * number + 32, 64))
+        # libwebp writes no alpha for what is opaque as far as it goes
+        frame.paste((0, 0, 0, 0), (32 * number + 12, 4, 32 * number + 20, 12))
+    options = {"disposal": 2} if name == "GIF" else {}
+    content = saved(frames[0], name, save_all=True, append_images=frames[1:], duration=50, **options)
+    with Image.open(EVERY[operation](io.BytesIO(content))) as image:
+        for number in range(2):
+            image.seek(number)
+            shown = image.convert("RGBA")
+            left, right = (shown.getpixel((shown.width * part // 4, shown.height // 2))[3] for part in (1, 3))
+            if operation == "crop":
+                # of 40 pixels of 64, less than a half is of the right side
+                right = shown.getpixel((shown.width - 2, shown.height // 2))[3]
+            assert (left > 200, right > 200) == (number == 0, number == 1)
+
+
+def test_a_palette_with_half_transparent_colours():
+    image = Image.new("P", (64, 64), 1)
+    image.putpalette([0, 0, 0, 200, 10, 10] + [0] * 762)
+    content = saved(image, "PNG", transparency=bytes([255, 128]))
+    small = reopened(images.make_thumbnail(io.BytesIO(content), 20)).convert("RGBA")
+    assert small.getpixel((10, 10)) == pytest.approx((200, 10, 10, 128), abs=1)
+    kept = reopened(images.optimize(io.BytesIO(content))).convert("RGBA")
+    assert kept.getpixel((10, 10)) == (200, 10, 10, 128)
