@@ -188,7 +188,9 @@ def _thumbnail(file: BinaryIO, size: int, bbox: BBox | None, max_pixels: int | N
         def change(frame: Image.Image, orientation: int) -> Image.Image:
             part = None
             if bbox is not None:
-                part = bbox_in_draft(bbox_of_stored(bbox, full, orientation), full, frame.size)
+                # only a draft has another size than the image; Pillow turns a TIFF as it is loaded
+                whole = full if isinstance(image, JpegImageFile) else frame.size
+                part = bbox_in_draft(bbox_of_stored(bbox, whole, orientation), whole, frame.size)
             return _square(frame, size, part, orientation, name)
 
         return written(read(image, change, max_pixels, 2 * size / part_of))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import BinaryIO
 
@@ -13,6 +14,7 @@ __all__ = ["has_pillow", "verify"]
 # formats of plain text, which no signature tells apart
 _TEXT = {*files.TEXT, *files.DATA, *files.SCRIPTS, "css", "htm", "html", "log", "md", "rst", "toml", "tsv"}
 _HEAD = 8192
+_BINARY = {"plist": (b"bplist",)}
 _WIDE = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 
 
@@ -43,7 +45,7 @@ def verify(file: BinaryIO, ext: str, max_pixels: int | None = None) -> None:
     if not head:
         raise UnauthorizedFileType("it is empty")
     if ext in _TEXT:
-        if b"\0" in head and not head.startswith(_WIDE):
+        if b"\0" in head and not head.startswith((*_WIDE, *_BINARY.get(ext, ()))):
             raise UnauthorizedFileType(f"its content is not the text that {ext!r} says")
         return
     _verify_signature(file, ext)
@@ -72,6 +74,8 @@ def _verify_signature(file: BinaryIO, ext: str) -> None:
     head = file.read(12)
     if head.startswith(b"RIFF") and head[8:] != _RIFF.get(ext, head[8:]):
         raise UnauthorizedFileType(f"its content is not what {ext!r} says")
+    if ext in _MORE and _MORE[ext].match(head):
+        return
     file.seek(0)
     try:
         found = {match.extension for match in puremagic.magic_stream(file)}
@@ -89,6 +93,14 @@ def _signed() -> frozenset[str]:
     rows += [row for several in main.multi_part_dict.values() for row in several]
     return frozenset(row.extension for row in rows)
 
+
+# what puremagic does not know: frames of MPEG audio without a tag (ISO 11172-3, 2.4.1.3), and more
+_MORE = {
+    "mp3": re.compile(rb"\xff[\xe2-\xff]"),
+    "odf": re.compile(rb"PK\x03\x04"),
+    "so": re.compile(rb"\x7fELF"),
+    "heic": re.compile(rb".{4}ftyp(he|mif1)", re.DOTALL),
+}
 
 # what is in one container, of which puremagic takes the first bytes to be enough
 _RIFF = {"wav": b"WAVE", "avi": b"AVI ", "webp": b"WEBP"}

@@ -65,6 +65,40 @@ def test_every_content_under_every_extension(storage, ext, content):
     assert not file.closed
 
 
+@pytest.mark.parametrize(
+    ("ext", "start"),
+    [
+        ("mp3", b"ID3\x03"),
+        ("mp3", b"\xff\xfb\x90\x00"),
+        ("mp3", b"\xff\xf3\x90\x00"),
+        ("aac", b"\xff\xf1\x50\x80"),
+        ("ogg", b"OggS\0\2"),
+        ("oga", b"OggS\0\2"),
+        ("flac", b"fLaC"),
+        ("gz", b"\x1f\x8b\x08"),
+        ("tgz", b"\x1f\x8b\x08"),
+        ("bz2", b"BZh91AY&SY"),
+        ("7z", b"7z\xbc\xaf\x27\x1c"),
+        ("doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
+        ("xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
+        ("docx", b"PK\3\4\x14\0\6\0"),
+        ("ods", b"PK\3\4\x14" + bytes(25) + b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet"),
+        ("odf", b"PK\3\4\x14\0\0\0"),
+        ("rtf", b"{\\rtf1"),
+        ("so", b"\x7fELF"),
+        ("plist", b"bplist00\0"),
+        ("heic", b"\0\0\0\x18ftypheic"),
+        ("mp4", b"\0\0\0\x18ftypisom"),
+        ("unknown", b"\0"),
+    ],
+)
+def test_other_formats(ext, start):
+    verify.verify(io.BytesIO(start + bytes(600)), ext)
+    if ext != "unknown":
+        with pytest.raises(fs.UnauthorizedFileType):
+            verify.verify(io.BytesIO(b"\xfe\0" + bytes(600)), ext)
+
+
 @pytest.mark.parametrize("ext", ["jpg", "jpe", "jpeg", "JPG"])
 def test_other_names_of_a_format(storage, ext):
     assert storage(VERIFY=True).save(io.BytesIO(CONTENT["jpg"]), f"a.{ext}") == f"a.{ext}"
