@@ -1,0 +1,71 @@
+import io
+
+import mongoengine
+import pytest
+from PIL import Image
+from servers.mongo import mongo_from_environment, new_database
+
+import flask_pyfs as fs
+
+
+@pytest.fixture
+def storage(configure_storage):
+    """A storage in memory that takes all files."""
+    return configure_storage("files", {"BACKEND": "memory"})
+
+
+@pytest.fixture
+def draw():
+    """Draw an image and return it as a file."""
+
+    def draw(width=300, height=200, colour="red", format="PNG"):
+        file = io.BytesIO()
+        Image.new("RGB", (width, height), colour).save(file, format)
+        file.seek(0)
+        return file
+
+    return draw
+
+
+@pytest.fixture
+def size_of():
+    """Return the width and the height of a stored image."""
+
+    def size_of(storage, name):
+        with storage.open(name, "rb") as file, Image.open(file) as image:
+            return image.size
+
+    return size_of
+
+
+@pytest.fixture
+def fail(monkeypatch):
+    """Let a storage fail to save files with a certain part in their names."""
+
+    def fail(storage, part):
+        for method in ("save", "write"):
+            real = getattr(storage, method)
+
+            def failing(*arguments, real=real, **options):
+                if any(isinstance(argument, str) and part in argument for argument in arguments):
+                    raise fs.BackendError("out of order")
+                return real(*arguments, **options)
+
+            monkeypatch.setattr(storage, method, failing)
+
+    return fail
+
+
+@pytest.fixture(scope="session")
+def mongo_url(request):
+    """The URL of a MongoDB: the one that the environment names, or that of the tests."""
+    return (mongo_from_environment() or request.getfixturevalue("mongo_standalone")).url
+
+
+@pytest.fixture(scope="session")
+def mongoengine_database(mongo_url):
+    """mongoengine, connected to an empty database, and the name of that."""
+    with new_database(mongo_url) as name:
+        mongoengine.connect(name, host=mongo_url, uuidRepresentation="standard")
+        yield name
+        mongoengine.disconnect()
