@@ -8,15 +8,11 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from . import names
-from .options import Option
+from .errors import FileExists
 from .references import FileReference, FileSettings, NewFile, storing
 from .renditions import Renditions, copied, render, seekable
-from .state import find
 
 __all__ = ["ImageReference", "ImageSettings"]
-
-_OPTIMIZE = Option("IMAGES_OPTIMIZE", "bool")
-_MAX_PIXELS = Option("IMAGES_MAX_PIXELS", "int")
 
 
 @dataclass(frozen=True)
@@ -25,7 +21,8 @@ class ImageSettings(FileSettings):
 
     :param max_size: the longer side of the image that is shown, in pixels; what is larger is kept as the original.
     :param thumbnails: the sizes of the thumbnails, in pixels.
-    :param optimize: whether the image that is shown has as few bytes as possible; None for ``FS_IMAGES_OPTIMIZE``.
+    :param optimize: whether the image that is shown has as few bytes as possible; None for what IMAGES_OPTIMIZE says of
+        the storage.
     """
 
     max_size: int | None = None
@@ -158,12 +155,15 @@ class ImageReference(FileReference):
         base, ext = self._base_and_extension(file, filename)
         with seekable(file) as source, storing() as new:
             made = self._render(source, bbox)
-            document: dict[str, Any] = {"bbox": bbox, "thumbnails": {}}
+            name = self._put(new, _rewound(made.main), base + ext, overwrite)
+            document: dict[str, Any] = {"filename": name, "bbox": bbox, "thumbnails": {}}
+            # the storage has taken the image: what belongs to it is stored as it is, beside it
+            base, ext = os.path.splitext(name)
             if self._keeps_original(made):
-                document["original"] = self._put(new, _rewound(source), f"{base}-original{ext}", overwrite)
-            name = document["filename"] = self._put(new, _rewound(made.main), base + ext, overwrite)
+                document["original"] = self._put_beside(new, _rewound(source), f"{base}-original{ext}", overwrite)
             for size, thumbnail in made.thumbnails.items():
-                document["thumbnails"][str(size)] = self._put(new, thumbnail, f"{base}-{size}{ext}", overwrite)
+                beside = self._put_beside(new, thumbnail, f"{base}-{size}{ext}", overwrite)
+                document["thumbnails"][str(size)] = beside
             self._change(document, new)
         return name
 
@@ -197,25 +197,36 @@ class ImageReference(FileReference):
             self._change(document, new)
 
     def _render(self, source: BinaryIO, bbox: Sequence[float] | None) -> Renditions:
-        max_pixels = find(self.fs).app.config.get("FS_IMAGES_MAX_PIXELS")
         return render(
             source,
             max_size=self.settings.max_size,
             sizes=self.settings.thumbnails,
             bbox=bbox,
             optimize=self._optimizes,
-            max_pixels=None if max_pixels is None else _MAX_PIXELS.convert(max_pixels),
+            max_pixels=self.fs.config.get("images_max_pixels"),
         )
 
     @property
     def _optimizes(self) -> bool:
         if self.settings.optimize is not None:
             return self.settings.optimize
-        return bool(_OPTIMIZE.convert(find(self.fs).app.config.get("FS_IMAGES_OPTIMIZE", False)))
+        return bool(self.fs.config.get("images_optimize"))
 
     def _keeps_original(self, made: Renditions) -> bool:
         # an optimized image has one even where nothing was won, as in the documents of Flask-FS
         return self._optimizes or not made.is_source
+
+    def _put_beside(self, new: list[NewFile], content: BinaryIO, name: str, overwrite: bool | None) -> str:
+        replace = self.fs.overwrite if overwrite is None else overwrite
+        is_taken = (replace or self.fs.overwrite) and self.fs.exists(name)
+        if is_taken and not replace:
+            raise FileExists(
+                f"{name!r} in storage {self.fs.name!r}: the name is taken", path=name, storage=self.fs.name
+            )
+        stored = self.fs.write(name, content, overwrite=replace)
+        if not is_taken:
+            new.append(NewFile(self.fs, stored))
+        return stored
 
     def _put_again(self, new: list[NewFile], content: BinaryIO, name: str) -> str:
         if name in self.filenames:

@@ -145,7 +145,8 @@ class ImageField(FileField):
     :param fs: the storage.
     :param max_size: the longer side of the image that is shown, in pixels; what is larger is kept as the original.
     :param thumbnails: the sizes of the thumbnails, in pixels.
-    :param optimize: whether the image that is shown has as few bytes as possible; None for ``FS_IMAGES_OPTIMIZE``.
+    :param optimize: whether the image that is shown has as few bytes as possible; None for what
+        IMAGES_OPTIMIZE says of the storage.
     :param options: those of :class:`FileField`.
     """
 

@@ -86,7 +86,8 @@ class ImageType(FileType):
     :param remove_files: see :class:`FileType`.
     :param max_size: the longer side of the image that is shown, in pixels; what is larger is kept as the original.
     :param thumbnails: the sizes of the thumbnails, in pixels.
-    :param optimize: whether the image that is shown has as few bytes as possible; None for ``FS_IMAGES_OPTIMIZE``.
+    :param optimize: whether the image that is shown has as few bytes as possible; None for what
+        IMAGES_OPTIMIZE says of the storage.
     """
 
     cache_ok = True

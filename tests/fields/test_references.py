@@ -86,6 +86,21 @@ def test_a_name_that_is_taken(storage):
     assert storage.read("me.txt") == b"content"
 
 
+@pytest.mark.parametrize("by_storage", [True, False])
+def test_a_thumbnail_whose_name_is_taken(app, draw, by_storage):
+    storage = fs.Storage("others", fs.IMAGES, overwrite=by_storage)
+    app.config["OTHERS_FS_BACKEND"] = "memory"
+    fs.init_app(app, storage)
+    storage.write("me-50.png", "another's")
+    picture = image(storage, thumbnails=[100, 50])
+    with pytest.raises(fs.FileExists):
+        picture.save(draw(), "me.png", overwrite=False)
+    assert names(storage) == ["me-50.png"]
+    assert storage.read("me-50.png") == b"another's"
+    picture.save(draw(), "me.png", overwrite=True)
+    assert storage.read("me-50.png") != b"another's"
+
+
 def test_what_cannot_seek_is_stored(storage, draw):
     class Pipe:
         def __init__(self, content):
@@ -128,14 +143,18 @@ def test_an_image_that_is_small_enough_is_its_own_original(storage, draw):
 @pytest.mark.parametrize("setting", ["field", "app"])
 def test_an_optimized_image_has_an_original(app, storage, draw, setting):
     app.config["FS_IMAGES_OPTIMIZE"] = "true" if setting == "app" else False
+    fs.init_app(app, storage)
+    content = draw().read()
     picture = image(storage, optimize=True if setting == "field" else None)
-    picture.save(draw(), "me.png")
+    picture.save(io.BytesIO(content), "me.png")
     assert picture.to_document() == {"filename": "me.png", "original": "me-original.png"}
+    assert storage.read("me-original.png") == content
     assert storage.metadata("me.png")["size"] <= storage.metadata("me-original.png")["size"]
 
 
 def test_the_limit_of_pixels(app, storage, draw):
     app.config["FS_IMAGES_MAX_PIXELS"] = "1000"
+    fs.init_app(app, storage)
     with pytest.raises(fs.UnauthorizedFileType):
         image(storage, thumbnails=[10]).save(draw(), "me.png")
     assert names(storage) == []
