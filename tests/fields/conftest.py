@@ -4,6 +4,7 @@ import mongoengine
 import pytest
 from PIL import Image
 from servers.mongo import mongo_from_environment, new_database
+from servers.postgres import postgres, postgres_from_environment
 
 import flask_pyfs as fs
 
@@ -54,6 +55,16 @@ def fail(monkeypatch):
             monkeypatch.setattr(storage, method, failing)
 
     return fail
+
+
+@pytest.fixture(scope="session")
+def postgres_url():
+    """The URL of a database of PostgreSQL: the one that the environment names, or that of the tests."""
+    if url := postgres_from_environment():
+        yield url
+        return
+    with postgres() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -53,19 +53,16 @@ def storage(app):
     return files
 
 
-@pytest.fixture
-def engine(tmp_path):
-    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path}/database")
-
-    # the driver of SQLite would begin and end transactions by itself, and savepoints with them
-    @sqlalchemy.event.listens_for(engine, "connect")
-    def connected(connection, record):
-        connection.isolation_level = None
-
-    @sqlalchemy.event.listens_for(engine, "begin")
-    def begin(connection):
-        connection.exec_driver_sql("BEGIN")
-
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request, tmp_path):
+    if request.param == "sqlite":
+        engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path}/database")
+        # the driver would begin and end transactions by itself, and savepoints with them
+        sqlalchemy.event.listen(engine, "connect", lambda raw, record: setattr(raw, "isolation_level", None))
+        sqlalchemy.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    else:
+        engine = sqlalchemy.create_engine(request.getfixturevalue("postgres_url"))
+    Base.metadata.drop_all(engine)
     Base.metadata.create_all(engine)
     yield engine
     engine.dispose()
@@ -115,7 +112,7 @@ def test_a_row_keeps_the_document(session, user, engine):
     user.cv.save(io.BytesIO(b"cv"), "cv.txt")
     session.commit()
     with engine.connect() as connection:
-        row = connection.exec_driver_sql("SELECT avatar, cv FROM users").one()
+        row = connection.exec_driver_sql("SELECT CAST(avatar AS TEXT), CAST(cv AS TEXT) FROM users").one()
     assert row == ('{"filename": "old.png", "thumbnails": {"50": "old-50.png"}}', '{"filename": "cv/ann/cv.txt"}')
     assert isinstance(session.scalars(select(User.avatar)).one(), ImageReference)
     assert session.scalars(select(User).where(User.avatar["filename"].as_string() == "old.png")).one() is user
