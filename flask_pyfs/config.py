@@ -161,7 +161,7 @@ def resolve(
     :raises ConfigurationError: for a required key that is missing, a value of the wrong type, and a key of the
         storage's or the backend's level that no backend knows. The message names the keys.
     """
-    prefixes = (*((1, prefix) for prefix in _storage_prefixes(storage)), (2, f"FS_{backend.upper()}_"), (3, "FS_"))
+    prefixes = _prefixes(storage, backend)
     declared = {option.name: option for option in (*COMMON, *(options or ()))}
     names = {alias for option in declared.values() for alias in (option.name, *option.aliases)}
     free = _free_keys(settings, prefixes, names)
@@ -177,6 +177,17 @@ def resolve(
     return config
 
 
+def lookup(settings: Mapping[str, Any], option: Option, storage: str, backend: str) -> Any:
+    """Return the value that one option of a storage has now, also where the app changed it since ``init_app``.
+
+    :param settings: the configuration of an app.
+    :param storage: the storage's name.
+    :param backend: the backend's name.
+    :raises ConfigurationError: as :func:`resolve` does.
+    """
+    return _value(settings, option, _prefixes(storage, backend), storage)
+
+
 def with_defaults(config: Mapping[str, Any], options: Iterable[Option], storage: str) -> Config:
     """Return the settings with the defaults of options that are not set, for a backend that is built by hand.
 
@@ -190,6 +201,10 @@ def with_defaults(config: Mapping[str, Any], options: Iterable[Option], storage:
                 raise ConfigurationError(f"storage {storage!r} needs {option.name}", storage=storage)
             complete[key] = option.default
     return complete
+
+
+def _prefixes(storage: str, backend: str) -> tuple[tuple[int, str], ...]:
+    return (*((1, prefix) for prefix in _storage_prefixes(storage)), (2, f"FS_{backend.upper()}_"), (3, "FS_"))
 
 
 def _value(settings: Mapping[str, Any], option: Option, prefixes: Iterable[tuple[int, str]], storage: str) -> Any:

@@ -8,11 +8,17 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from . import names
+from .config import lookup
 from .errors import FileExists
+from .options import Option
 from .references import FileReference, FileSettings, NewFile, storing
 from .renditions import Renditions, copied, render, seekable
+from .state import find
 
 __all__ = ["ImageReference", "ImageSettings"]
+
+_OPTIMIZE = Option("IMAGES_OPTIMIZE", "bool", default=False)
+_MAX_PIXELS = Option("IMAGES_MAX_PIXELS", "int")
 
 
 @dataclass(frozen=True)
@@ -203,14 +209,19 @@ class ImageReference(FileReference):
             sizes=self.settings.thumbnails,
             bbox=bbox,
             optimize=self._optimizes,
-            max_pixels=self.fs.config.get("images_max_pixels"),
+            max_pixels=self._setting(_MAX_PIXELS),
         )
 
     @property
     def _optimizes(self) -> bool:
         if self.settings.optimize is not None:
             return self.settings.optimize
-        return bool(self.fs.config.get("images_optimize"))
+        return bool(self._setting(_OPTIMIZE))
+
+    def _setting(self, option: Option) -> Any:
+        # Flask-FS asked the app at each upload
+        state = find(self.fs)
+        return lookup(state.app.config, option, self.fs.name, state.backend_name)
 
     def _keeps_original(self, made: Renditions) -> bool:
         # an optimized image has one even where nothing was won, as in the documents of Flask-FS

@@ -143,7 +143,6 @@ def test_an_image_that_is_small_enough_is_its_own_original(storage, draw):
 @pytest.mark.parametrize("setting", ["field", "app"])
 def test_an_optimized_image_has_an_original(app, storage, draw, setting):
     app.config["FS_IMAGES_OPTIMIZE"] = "true" if setting == "app" else False
-    fs.init_app(app, storage)
     content = draw().read()
     picture = image(storage, optimize=True if setting == "field" else None)
     picture.save(io.BytesIO(content), "me.png")
@@ -154,7 +153,6 @@ def test_an_optimized_image_has_an_original(app, storage, draw, setting):
 
 def test_the_limit_of_pixels(app, storage, draw):
     app.config["FS_IMAGES_MAX_PIXELS"] = "1000"
-    fs.init_app(app, storage)
     with pytest.raises(fs.UnauthorizedFileType):
         image(storage, thumbnails=[10]).save(draw(), "me.png")
     assert names(storage) == []
