@@ -54,13 +54,9 @@ class ImageReference(FileReference):
         #: The names of the thumbnails by their sizes, which are texts here.
         self.thumbnails: dict[str, str] = dict(document.get("thumbnails") or {})
 
-    def to_document(self) -> dict[str, Any] | None:
-        """Return the document form, or None while there is no image."""
-        document = super().to_document()
-        if document is not None:
-            parts = {"original": self._original, "thumbnails": dict(self.thumbnails), "bbox": self.bbox}
-            document.update((key, part) for key, part in parts.items() if part)
-        return document
+    def _parts(self) -> dict[str, Any]:
+        mine = {"original": self._original, "thumbnails": dict(self.thumbnails), "bbox": self.bbox}
+        return {**super()._parts(), **mine}
 
     @property
     def original(self) -> str | None:
@@ -69,8 +65,7 @@ class ImageReference(FileReference):
 
     @original.setter
     def original(self, value: str | None) -> None:
-        self.holder.changed()
-        self._original = value
+        self._change({**self._parts(), "original": value}, [])
 
     @property
     def filenames(self) -> list[str]:

@@ -133,9 +133,12 @@ class FileReference:
     def _load(self, document: Mapping[str, Any]) -> None:
         self._filename: str | None = document.get("filename")
 
+    def _parts(self) -> dict[str, Any]:
+        return {"filename": self._filename}
+
     def to_document(self) -> dict[str, Any] | None:
         """Return the document form, or None while there is no file."""
-        return {"filename": self._filename} if self._filename else None
+        return {key: part for key, part in self._parts().items() if part} if self._filename else None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._filename!r}>"
@@ -155,11 +158,11 @@ class FileReference:
     # the storage belongs to an app, which no pickle holds: who unpickles a reference gives it its settings
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"document": self.to_document() or {}}
+        return self._parts()
 
-    def __setstate__(self, pickled: dict[str, Any]) -> None:
+    def __setstate__(self, parts: dict[str, Any]) -> None:
         self.holder = Holder()
-        self._load(pickled["document"])
+        self._load(parts)
 
     @property
     def fs(self) -> Storage:
@@ -173,8 +176,7 @@ class FileReference:
 
     @filename.setter
     def filename(self, value: str | None) -> None:
-        self.holder.changed()
-        self._filename = value
+        self._change({**self._parts(), "filename": value}, [])
 
     @property
     def filenames(self) -> list[str]:

@@ -187,7 +187,7 @@ class _Row(Holder):
         flag_modified(row, self.key)
         changes = self._changes
         changes.held[self.state, self.key] = self.reference
-        changes.before.append((self.reference, self.reference.to_document() or {}))
+        changes.before.append((self.reference, self.reference._parts()))
 
     def stored(self, new: Sequence[NewFile], kept: Sequence[str]) -> None:
         self._changes.new.extend(new)
@@ -205,8 +205,8 @@ class _Row(Holder):
 
 
 def _changes_of(session: Session) -> _Changes:
-    transaction = session.get_nested_transaction() or session.get_transaction()
-    assert transaction is not None, "to change or to attach a row begins one"
+    # a row that is about to be changed would begin one in a moment
+    transaction = session.get_nested_transaction() or session.get_transaction() or session.begin()
     changes: dict[SessionTransaction, _Changes] = session.info.setdefault(_CHANGES, {})
     return changes.setdefault(transaction, _Changes())
 

@@ -212,6 +212,15 @@ def test_templates(app, storage, draw):
         assert render("{{ avatar.srcset(60) }}") == "/files/my%2C%20me-100.png 1x, /files/my%2C%20me-200.png 2x"
 
 
+def test_names_that_are_set(storage):
+    picture = image(storage)
+    picture.original = "me-original.png"
+    assert not picture
+    assert picture.to_document() is None
+    picture.filename = "me.png"
+    assert picture.to_document() == {"filename": "me.png", "original": "me-original.png"}
+
+
 def test_rerender_makes_what_the_field_has_now(storage, draw, size_of):
     content = draw().read()
     picture = image(storage, thumbnails=[100])

@@ -264,6 +264,33 @@ def test_a_reference_that_outlives_the_commit(session, user):
     assert names() == ["newer-50.png", "newer.png"]
 
 
+@pytest.mark.parametrize("change", ["save", "set", "name", "delete"])
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+def test_rows_that_a_commit_does_not_expire(engine, change, end):
+    with Session(engine, expire_on_commit=False) as session:
+        user = User(name="ann")
+        save(user.avatar, "old.png")
+        session.add(user)
+        session.commit()
+        files.write("other.png", picture())
+        if change == "save":
+            save(user.avatar, "new.png")
+        elif change == "set":
+            user.avatar = "other.png"
+        elif change == "name":
+            user.avatar.filename = "other.png"
+        else:
+            session.delete(user)
+        getattr(session, end)()
+    if end == "rollback":
+        assert names() == [*OLD, "other.png"]
+    elif change == "name":
+        # the thumbnail still belongs to it
+        assert names() == ["old-50.png", "other.png"]
+    else:
+        assert names() == ([*NEW, "other.png"] if change == "save" else ["other.png"])
+
+
 def test_a_file_that_another_row_takes_over(session, user):
     session.add(Admin(name="bob", avatar=user.avatar))
     user.avatar = None
