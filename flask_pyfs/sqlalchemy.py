@@ -163,28 +163,23 @@ class _Row(Holder):
     """
 
     def __init__(self, state: State, key: str) -> None:
+        # keeps the row while an app has nothing but its reference; the state and the session would not
+        super().__init__(state.obj())
         self.state = state
         self.key = key
         self.reference: FileReference
         self.early = _Changes()
 
     @property
-    def instance(self) -> Any:
-        return self.state.obj()
-
-    @property
     def _changes(self) -> _Changes:
-        session = object_session(self.instance) if self.instance is not None else None
+        session = object_session(self.instance)
         return self.early if session is None else _changes_of(session)
 
     def changed(self) -> None:
-        row = self.instance
-        if row is None:
-            return
         if self.state.dict.get(self.key) is not self.reference:
             # the row was expired since it gave the reference
-            setattr(row, self.key, self.reference)
-        flag_modified(row, self.key)
+            setattr(self.instance, self.key, self.reference)
+        flag_modified(self.instance, self.key)
         changes = self._changes
         changes.held[self.state, self.key] = self.reference
         changes.before.append((self.reference, self.reference._parts()))

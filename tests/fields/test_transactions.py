@@ -1,0 +1,127 @@
+"""After any sequence of changes, savepoints, commits and rollbacks, the files are those that the rows name."""
+
+import io
+
+import flask
+import sqlalchemy
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from sqlalchemy import select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+import flask_pyfs as fs
+from flask_pyfs.sqlalchemy import FileReference, FileType
+
+files = fs.Storage("files", fs.ALL)
+ROWS = st.integers(1, 3)
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Paper(Base):
+    __tablename__ = "papers"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    file: Mapped[FileReference] = mapped_column(FileType(files), nullable=True)
+
+
+class Transactions(RuleBasedStateMachine):
+    def __init__(self):
+        super().__init__()
+        app = flask.Flask("tests")
+        app.config["FILES_FS_BACKEND"] = "memory"
+        fs.init_app(app, files)
+        self.engine = sqlalchemy.create_engine("sqlite://", poolclass=sqlalchemy.StaticPool)
+        sqlalchemy.event.listen(self.engine, "connect", lambda raw, record: setattr(raw, "isolation_level", None))
+        sqlalchemy.event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        Base.metadata.create_all(self.engine)
+        self.session = Session(self.engine)
+        self.committed = set()
+        self.savepoints = []
+        self.number = 0
+
+    def teardown(self):
+        self.session.close()
+        self.is_as_committed()
+        self.engine.dispose()
+
+    def row(self, number):
+        found = self.session.get(Paper, number)
+        if found is None:
+            found = Paper(id=number)
+            self.session.add(found)
+        return found
+
+    @rule(number=ROWS, flush=st.booleans())
+    def save(self, number, flush):
+        self.number += 1
+        self.row(number).file.save(io.BytesIO(b""), f"{self.number}.txt")
+        if flush:
+            self.session.flush()
+
+    @rule(number=ROWS)
+    def save_before_it_is_added(self, number):
+        if self.session.get(Paper, number) is None:
+            self.number += 1
+            paper = Paper(id=number)
+            paper.file.save(io.BytesIO(b""), f"{self.number}.txt")
+            self.session.add(paper)
+
+    @rule(number=ROWS, other=ROWS)
+    def move(self, number, other):
+        if number != other:
+            self.row(other).file = self.row(number).file
+            self.row(number).file = None
+
+    @rule(number=ROWS)
+    def clear(self, number):
+        self.row(number).file.delete()
+
+    @rule(number=ROWS)
+    def delete_row(self, number):
+        found = self.session.get(Paper, number)
+        if found is not None:
+            self.session.flush()
+            self.session.delete(found)
+            self.session.flush()
+
+    @rule()
+    def expire(self):
+        self.session.flush()
+        self.session.expire_all()
+
+    @rule()
+    def begin_savepoint(self):
+        self.savepoints.append(self.session.begin_nested())
+
+    @precondition(lambda self: self.savepoints)
+    @rule(end=st.sampled_from(["commit", "rollback"]))
+    def end_savepoint(self, end):
+        getattr(self.savepoints.pop(), end)()
+
+    @rule(end=st.sampled_from(["commit", "rollback", "close"]))
+    def end_transaction(self, end):
+        getattr(self.session, end)()
+        self.savepoints.clear()
+        if end == "commit":
+            with Session(self.engine) as session:
+                self.committed = {paper.filename for paper in session.scalars(select(Paper.file)) if paper}
+        self.is_as_committed()
+
+    def is_as_committed(self):
+        assert set(files.list_files()) == self.committed
+
+    @invariant()
+    def nothing_committed_is_missing(self):
+        assert set(files.list_files()) >= self.committed
+
+
+def test_files_follow_transactions(soak):
+    run_state_machine_as_test(
+        Transactions,
+        settings=settings(
+            max_examples=1000 if soak else 60, stateful_step_count=30, deadline=None, derandomize=not soak
+        ),
+    )
