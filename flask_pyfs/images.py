@@ -11,32 +11,34 @@ A file that is no image, is damaged, or has too many pixels raises
 from __future__ import annotations
 
 import io
+import shutil
+import tempfile
 from collections.abc import Sequence
-from typing import BinaryIO, overload
+from typing import BinaryIO, cast, overload
 
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 
-from .pictures import MAX_PIXELS, frame_count, opened, oriented, pixel_count, read, require_pixels, written
-from .resampling import bbox_in_draft, bbox_of_stored, centered, eight_bit, resampled, workable
+from .costs import frame_count, is_affordable, require_pixels
+from .pictures import Picture, opened, oriented, read, written
+from .resampling import bbox_in_draft, bbox_of_stored, centered, eight_bit, resampled
 
-__all__ = ["MAX_PIXELS", "center_thumbnail", "crop_thumbnail", "make_thumbnail", "optimize", "resize"]
-
-# optimize leaves what would be in the memory twice, such as all frames, as it is from so many pixels on
-_MAX_HELD = 25_000_000
+__all__ = ["center_thumbnail", "crop_thumbnail", "make_thumbnail", "optimize", "resize"]
 
 BBox = Sequence[float]
 
+# what is returned as it is may be of any size
+_IN_MEMORY = 1024 * 1024
 
-def make_thumbnail(
-    file: BinaryIO, size: int, bbox: BBox | None = None, *, max_pixels: int | None = MAX_PIXELS
-) -> io.BytesIO:
+
+def make_thumbnail(file: BinaryIO, size: int, bbox: BBox | None = None, *, max_pixels: int | None = None) -> io.BytesIO:
     """Return a square thumbnail of an image: of a part of it, or of all.
 
     :param file: the image, a binary file that can seek.
     :param size: the width and the height, in pixels.
     :param bbox: the part, see :func:`crop_thumbnail`; without it, see :func:`center_thumbnail`.
-    :param max_pixels: how many pixels the image may have, in all its frames; None for as many as Pillow takes.
+    :param max_pixels: how many pixels the image may have, in all its frames. Without it, what would take more than
+        200 MiB (:data:`flask_pyfs.costs.MAX_MEMORY`) is refused; with it, only that is.
     :raises UnauthorizedFileType: for what is no image, is damaged, or has more pixels.
     :raises ValueError: for a size below 1, or a part that is not one.
     """
@@ -54,7 +56,7 @@ def center_thumbnail(file: BinaryIO, size: int, *, max_pixels: int | None = ...)
 
 
 def center_thumbnail(
-    file: BinaryIO | Image.Image, size: int, *, max_pixels: int | None = MAX_PIXELS
+    file: BinaryIO | Image.Image, size: int, *, max_pixels: int | None = None
 ) -> io.BytesIO | Image.Image:
     """Return a square thumbnail that shows all of an image.
 
@@ -82,7 +84,7 @@ def crop_thumbnail(file: BinaryIO, size: int, bbox: BBox, *, max_pixels: int | N
 
 
 def crop_thumbnail(
-    file: BinaryIO | Image.Image, size: int, bbox: BBox, *, max_pixels: int | None = MAX_PIXELS
+    file: BinaryIO | Image.Image, size: int, bbox: BBox, *, max_pixels: int | None = None
 ) -> io.BytesIO | Image.Image:
     """Return a square thumbnail of a part of an image.
 
@@ -103,7 +105,7 @@ def crop_thumbnail(
     return _thumbnail(file, size, bbox, max_pixels)
 
 
-def resize(file: BinaryIO, size: int, *, max_pixels: int | None = MAX_PIXELS) -> io.BytesIO:
+def resize(file: BinaryIO, size: int, *, max_pixels: int | None = None) -> BinaryIO:
     """Return an image that is at most so wide and so high, in its proportions. It is never made larger.
 
     An image that is small enough and stands upright is returned as it is, byte for byte.
@@ -115,59 +117,59 @@ def resize(file: BinaryIO, size: int, *, max_pixels: int | None = MAX_PIXELS) ->
     :raises ValueError: for a size below 1.
     """
     _require_size(size)
+    picture = _resized(file, size, max_pixels)
+    return _whole(file) if picture is None else written(picture)
+
+
+def _resized(file: BinaryIO, size: int, max_pixels: int | None) -> Picture | None:
     with opened(file) as image:
-        fits = max(image.size) <= size
+        scale = min(1.0, size / max(image.size))
+        fits = scale == 1
         upright = True
 
         def change(frame: Image.Image, orientation: int) -> Image.Image:
             nonlocal upright
             upright = upright and orientation == 1
-            if fits and orientation == 1:
-                return frame
-            return oriented(_within(workable(frame), size), orientation)
+            return oriented(frame if fits else _within(frame, size), orientation)
 
-        picture = read(image, change, max_pixels, 2 * size / max(image.size))
-        if not (fits and upright):
-            return written(picture)
-    return _whole(file)
+        made = round(image.width * image.height * scale * scale)
+        picture = read(image, change, made, max_pixels, scale)
+    return None if fits and upright else picture
 
 
-def optimize(file: BinaryIO, *, max_pixels: int | None = MAX_PIXELS) -> io.BytesIO:
+def optimize(file: BinaryIO, *, max_pixels: int | None = None) -> BinaryIO:
     """Return an image in as few bytes as its format needs, and never in more than it has.
 
     A JPEG keeps its quality, and what has no loss gets none. Where nothing is won the file is returned as it is, byte
-    for byte; so is one of several pages, one of 16 bits for each colour (Pillow knows 8), and one of more
-    than 25 million pixels that is animated, progressive, or has to be turned.
+    for byte; so is one of several pages, one of 16 bits for each colour (Pillow knows 8), and one that would take more
+    than 200 MiB to be made again.
 
     :param file: the image, a binary file that can seek.
     :param max_pixels: see :func:`make_thumbnail`.
     :raises UnauthorizedFileType: see :func:`make_thumbnail`.
     """
-    optimized = None
-    with opened(file) as image:
-        count, pixels = frame_count(image), pixel_count(image)
-        require_pixels(pixels, max_pixels)
-        pages = getattr(image, "n_frames", 1)
-        tiles = getattr(image, "tile", ())
-        deep = image.format == "PNG" and image.mode[0] != "I" and any("16" in str(tile[3]) for tile in tiles)
-        is_heavy = (count > 1 or "progressive" in image.info) and pixels > _MAX_HELD
-        if not deep and not is_heavy and (image.format == "MPO" or pages == count):
-            options = _jpeg_options(image) if isinstance(image, JpegImageFile) else {}
-            held = True
-
-            def change(frame: Image.Image, orientation: int) -> Image.Image:
-                nonlocal held
-                if orientation == 1:
-                    return frame
-                held = held and pixels <= _MAX_HELD
-                return oriented(frame, orientation) if held else frame
-
-            picture = read(image, change, max_pixels)
-            if held:
-                optimized = written(picture, **options)
+    picture = _optimized(file, max_pixels)
+    optimized = None if picture is None else written(picture)
     if optimized is not None and optimized.getbuffer().nbytes < _length(file):
         return optimized
     return _whole(file)
+
+
+def _optimized(file: BinaryIO, max_pixels: int | None) -> Picture | None:
+    with opened(file) as image:
+        made = image.width * image.height
+        pages = getattr(image, "n_frames", 1)
+        tiles = getattr(image, "tile", ())
+        deep = image.format == "PNG" and image.mode[0] != "I" and any("16" in str(tile[3]) for tile in tiles)
+        paged = image.format != "MPO" and pages != frame_count(image)
+        if max_pixels is not None:
+            require_pixels(made * frame_count(image), max_pixels)
+        if deep or paged or not is_affordable(image, image.size, made):
+            return None
+        options = _jpeg_options(image) if isinstance(image, JpegImageFile) else {}
+        picture = read(image, oriented, made, max_pixels)
+        picture.options.update(options)
+        return picture
 
 
 def _jpeg_options(image: JpegImageFile) -> dict[str, object]:
@@ -179,6 +181,10 @@ def _jpeg_options(image: JpegImageFile) -> dict[str, object]:
 
 
 def _thumbnail(file: BinaryIO, size: int, bbox: BBox | None, max_pixels: int | None) -> io.BytesIO:
+    return written(_thumbnails(file, size, bbox, max_pixels))
+
+
+def _thumbnails(file: BinaryIO, size: int, bbox: BBox | None, max_pixels: int | None) -> Picture:
     with opened(file) as image:
         full = image.size
         name = "JPEG" if image.format == "MPO" else image.format or ""
@@ -193,26 +199,24 @@ def _thumbnail(file: BinaryIO, size: int, bbox: BBox | None, max_pixels: int | N
                 part = bbox_in_draft(bbox_of_stored(bbox, whole, orientation), whole, frame.size)
             return _square(frame, size, part, orientation, name)
 
-        return written(read(image, change, max_pixels, 2 * size / part_of))
+        return read(image, change, size * size, max_pixels, size / part_of)
 
 
 def _square(frame: Image.Image, size: int, part: BBox | None, orientation: int, name: str) -> Image.Image:
     """Make a thumbnail of a frame, of a part in the coordinates of the stored frame."""
-    image = workable(frame)
-    left, top, right, bottom = (0.0, 0.0, *map(float, image.size)) if part is None else part
-    left, top = (min(max(low, 0.0), side - 1.0) for low, side in zip((left, top), image.size, strict=True))
-    right = min(max(right, left + 1), image.width)
-    bottom = min(max(bottom, top + 1), image.height)
+    left, top, right, bottom = (0.0, 0.0, *map(float, frame.size)) if part is None else part
+    left, top = (min(max(low, 0.0), side - 1.0) for low, side in zip((left, top), frame.size, strict=True))
+    right = min(max(right, left + 1), frame.width)
+    bottom = min(max(bottom, top + 1), frame.height)
     scale = size / max(right - left, bottom - top)
     inner = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
-    small = eight_bit(resampled(image, inner, (left, top, right, bottom)))
+    small = eight_bit(resampled(frame, inner, (left, top, right, bottom)))
     return centered(oriented(small, orientation), size, name)
 
 
 def _within(image: Image.Image, size: int) -> Image.Image:
-    scale = size / max(image.size)
-    if scale >= 1:
-        return image
+    # of a JPEG, a draft may be small enough by itself
+    scale = min(1.0, size / max(image.size))
     return resampled(image, (max(1, round(image.width * scale)), max(1, round(image.height * scale))))
 
 
@@ -229,10 +233,13 @@ def _length(file: BinaryIO) -> int:
         file.seek(position)
 
 
-def _whole(file: BinaryIO) -> io.BytesIO:
+def _whole(file: BinaryIO) -> BinaryIO:
+    copy = cast(BinaryIO, tempfile.SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115
     position = file.tell()
     try:
         file.seek(0)
-        return io.BytesIO(file.read())
+        shutil.copyfileobj(file, copy)
     finally:
         file.seek(position)
+    copy.seek(0)
+    return copy

@@ -1,4 +1,4 @@
-"""What happens to an upload before it is stored: its content is verified, and images may be optimized."""
+"""What happens to an upload before it is stored: its content is verified, and SVG may be stripped."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from werkzeug.datastructures import FileStorage
 
 from . import svg
 from .config import Config
-from .errors import ConfigurationError, UnauthorizedFileType
+from .errors import UnauthorizedFileType
 from .files import extension, mime
 from .uploads import View
-from .verify import has_pillow, verify
+from .verify import verify
 
 __all__ = ["holds_images", "prepared", "verifies"]
 
@@ -51,51 +51,36 @@ def prepared(file: Any, filename: str, extensions: Container[str], config: Confi
     :param config: the settings of the storage.
     :param storage: the name of the storage, for messages.
     :raises UnauthorizedFileType: where the content is not what the extension says, or cannot be read as an image.
-    :raises ConfigurationError: where images are to be optimized and Pillow is not installed.
+    :raises ConfigurationError: where SVG is to be stripped and py-svg-hush is not installed.
     """
-    is_verified = verifies(extensions, config)
-    is_optimized = config["images_optimize"] and holds_images(extensions, config)
-    if not (is_verified or is_optimized):
+    if not verifies(extensions, config):
         yield file
         return
     with ExitStack() as stack:
         content = _rewindable(file, stack)
         start = content.tell()
         try:
-            changed = _processed(content, start, extension(filename), config, is_verified, is_optimized)
+            stripped = _verified(content, start, extension(filename), config)
         except UnauthorizedFileType as error:
             message = f"storage {storage!r} does not take {filename!r}: {error}"
             raise UnauthorizedFileType(message, path=filename, storage=storage) from error
         content.seek(start)
-        if changed is not None:
-            yield changed
+        if stripped is not None:
+            yield stripped
         else:
             yield file if content is getattr(file, "stream", file) else content
 
 
-def _processed(
-    content: BinaryIO, start: int, ext: str, config: Config, is_verified: bool, is_optimized: bool
-) -> io.BytesIO | None:
+def _verified(content: BinaryIO, start: int, ext: str, config: Config) -> io.BytesIO | None:
     view = cast(BinaryIO, View(content, start))
-    limit = config["images_max_pixels"]
-    if is_verified and ext == "svg":
-        view.seek(0)
-        if config["verify_svg"] == "strip":
-            return io.BytesIO(svg.strip(view))
-        svg.check(view)
-    elif is_verified:
-        verify(view, ext, limit)
-    return _optimized(view, ext, limit) if is_optimized else None
-
-
-def _optimized(view: BinaryIO, ext: str, limit: int | None) -> io.BytesIO | None:
-    if not has_pillow():
-        raise ConfigurationError("FS_IMAGES_OPTIMIZE needs Pillow: pip install flask_pyfs[images]")
-    from . import images, pictures
-
-    if not any(pictures.is_readable(name) for name in pictures.EXTENSIONS.get(ext, ())):
+    if ext != "svg":
+        verify(view, ext, config["images_max_pixels"])
         return None
-    return images.optimize(view, max_pixels=images.MAX_PIXELS if limit is None else limit)
+    view.seek(0)
+    if config["verify_svg"] == "strip":
+        return io.BytesIO(svg.strip(view))
+    svg.check(view)
+    return None
 
 
 def _rewindable(file: Any, stack: ExitStack) -> BinaryIO:

@@ -11,27 +11,20 @@ from typing import Any, BinaryIO, cast
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
+from .costs import frame_count, is_affordable, require_affordable
 from .errors import FSError, UnauthorizedFileType
 from .uploads import View
 
 __all__ = [
     "EXTENSIONS",
     "FORMATS",
-    "MAX_PIXELS",
     "Picture",
-    "frame_count",
     "is_readable",
     "opened",
     "oriented",
-    "pixel_count",
     "read",
-    "require_pixels",
     "written",
 ]
-
-#: The most pixels that are decoded where nothing else is said. A progressive JPEG, the costliest of all, takes 6 bytes
-#: for each even where it is decoded at a smaller size, which makes 189 MiB.
-MAX_PIXELS = 33_000_000
 
 #: What Pillow calls the formats that are read. Those that hold other files, or need another program, are left out.
 FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF")
@@ -47,10 +40,7 @@ EXTENSIONS = {
     "bmp": ("BMP",),
 }
 
-_PIECE = 256 * 1024
-_MAX_SCANS = 200
 _MAX_CHUNKS = 50
-_ANIMATED = ("PNG", "GIF", "WEBP", "AVIF")
 _ORIENTATION = 0x0112
 _TRANSPOSED = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -92,19 +82,29 @@ def opened(file: BinaryIO) -> Iterator[Image.Image]:
     view = View(file)
     position = file.tell()
     try:
-        with Image.open(cast(Any, view), formats=[name for name in FORMATS if is_readable(name)]) as image:
+        with _refusing(view), Image.open(cast(Any, view), formats=_readable()) as image:
             if image.format == "WEBP":
                 image.info["lossless"] = _is_lossless(view)
             yield image
+    finally:
+        file.seek(position)
+
+
+@contextmanager
+def _refusing(view: View | None = None) -> Iterator[None]:
+    try:
+        yield
     except FSError:
         raise
     except Exception as error:
         # Pillow's plugins raise whatever happens to them, and what the caller's own file raises is the caller's
-        if error is view.error:
+        if view is not None and error is view.error:
             raise
         raise UnauthorizedFileType(f"this is not an image that can be read ({error})") from error
-    finally:
-        file.seek(position)
+
+
+def _readable() -> list[str]:
+    return [name for name in FORMATS if is_readable(name)]
 
 
 def is_readable(name: str) -> bool:
@@ -113,84 +113,53 @@ def is_readable(name: str) -> bool:
     return name in Image.OPEN
 
 
-def require_pixels(pixels: int, max_pixels: int | None) -> None:
-    """Refuse more pixels than are wanted.
-
-    :raises UnauthorizedFileType: where it is so.
-    """
-    if max_pixels is not None and pixels > max_pixels:
-        raise UnauthorizedFileType(
-            f"this image has {pixels} pixels in all its frames, more than the {max_pixels} of FS_IMAGES_MAX_PIXELS"
-        )
-
-
-def pixel_count(image: Image.Image) -> int:
-    """Return how many pixels an image has in all its frames, as its header says."""
-    pixels = image.width * image.height * frame_count(image)
-    # libjpeg holds two bytes for each component, of which this has four and not three
-    return pixels * 4 // 3 if image.mode == "CMYK" and image.info.get("progressive") else pixels
-
-
-def frame_count(image: Image.Image) -> int:
-    """Return how many frames an animation has; 1 for anything else, such as a TIFF of several pages."""
-    if image.format not in _ANIMATED or not getattr(image, "is_animated", False):
-        return 1
-    # the picture that an APNG shows where animations are not known is counted as well
-    return int(getattr(image, "n_frames", 1))
-
-
 def read(
     image: Image.Image,
     change: Callable[[Image.Image, int], Image.Image],
+    made: int,
     max_pixels: int | None,
     scale: float = 1,
 ) -> Picture:
-    """Decode an image, frame by frame, and keep what a function makes of each.
+    """Decode an image, frame by frame, and keep what a function makes of each. The image holds nothing afterwards.
 
     :param image: an open image.
     :param change: is given a frame and the EXIF orientation, which it has to apply.
+    :param made: how many pixels it makes of each.
     :param max_pixels: how many pixels all frames may have.
     :param scale: how large the frames have to be at least; a JPEG is decoded at a half, a quarter or an eighth of its
-        size where that is enough (Pillow's ``draft``).
-    :raises UnauthorizedFileType: for more pixels.
+        size (Pillow's ``draft``) where twice as much is left, or just as much where that would take too much memory.
+    :raises UnauthorizedFileType: for more pixels, and where it would take too much memory.
     """
-    require_pixels(pixel_count(image), max_pixels)
-    count = frame_count(image)
-    if "progressive" in image.info:
-        _require_few_scans(image)
-    if scale < 1 and isinstance(image, JpegImageFile):
-        image.draft(None, (max(1, int(image.width * scale)), max(1, int(image.height * scale))))  # type: ignore[no-untyped-call, unused-ignore]
+    full = image.size
+    if isinstance(image, JpegImageFile):
+        _draft(image, scale, made)
     picture = Picture("JPEG" if image.format == "MPO" else image.format or "")
-    total = 0
+    require_affordable(image, full, made, max_pixels)
+    count = frame_count(image)
     for number in range(count):
         if count > 1:
             image.seek(number)
-        # a frame of a GIF may be larger than the canvas
-        total += image.width * image.height
-        require_pixels(total, max_pixels)
+            # a frame of a GIF may be larger than the canvas
+            more = image.width * image.height - full[0] * full[1]
+            require_affordable(image, image.size, made + more, max_pixels)
         image.load()
         if number == 0:
             _describe(picture, image)
         frame = change(image, _orientation(image))
-        picture.frames.append(frame.copy() if frame is image and count > 1 else frame)
+        # the open image keeps more than its frame
+        picture.frames.append(frame.copy() if frame is image else frame)
         picture.durations.append(image.info.get("duration", 0))
     return picture
 
 
-def _require_few_scans(image: Image.Image) -> None:
-    # each scan of a progressive JPEG goes over the whole image, and may have few bytes; encoders make about ten
-    file = getattr(image, "fp", None)
-    if file is None:
-        return
-    position = file.tell()
-    file.seek(0)
-    scans, last = 0, b""
-    while piece := file.read(_PIECE):
-        scans += (last + piece).count(b"\xff\xda")
-        last = piece[-1:]
-    file.seek(position)
-    if scans > _MAX_SCANS:
-        raise UnauthorizedFileType(f"this image has {scans} scans, more than any encoder makes")
+def _draft(image: JpegImageFile, scale: float, made: int) -> None:
+    width, height = image.size
+    for wanted in (2 * scale, scale):
+        divisor = next(divisor for divisor in (8, 4, 2, 1) if divisor == 1 or divisor * wanted <= 1)
+        size = (-(-width // divisor), -(-height // divisor))
+        if is_affordable(image, size, made):
+            break
+    image.draft(None, (max(1, width // divisor), max(1, height // divisor)))  # type: ignore[no-untyped-call, unused-ignore]
 
 
 def _describe(picture: Picture, image: Image.Image) -> None:
@@ -239,6 +208,7 @@ def written(picture: Picture, **options: Any) -> io.BytesIO:
     """Encode a picture, without any metadata but its colour profile, and return the file at its start.
 
     :param options: arguments for Pillow's ``save`` that win over those of the picture.
+    :raises UnauthorizedFileType: where Pillow fails.
     """
     frames = [_for_format(frame, picture.format) for frame in picture.frames]
     arguments: dict[str, Any] = {**_OPTIONS.get(picture.format, {}), **picture.options, **options}
@@ -258,7 +228,8 @@ def written(picture: Picture, **options: Any) -> io.BytesIO:
     for frame in frames:
         for key in ("exif", "xmp", "comment", "dpi", "XML:com.adobe.xmp"):
             frame.info.pop(key, None)
-    frames[0].save(out, picture.format, **arguments)
+    with _refusing():
+        frames[0].save(out, picture.format, **arguments)
     out.seek(0)
     return out
 

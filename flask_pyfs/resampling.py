@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from PIL import Image
@@ -10,8 +11,8 @@ __all__ = ["bbox_in_draft", "bbox_of_stored", "centered", "eight_bit", "resample
 
 _LANCZOS = Image.Resampling.LANCZOS
 
-# how many rows of what a band is reduced to
-_BAND = 32
+# how many pixels are resampled at a time
+_BAND = 2_000_000
 
 #: Formats without transparency, or whose transparency nothing else reads.
 _OPAQUE = ("JPEG", "BMP")
@@ -31,28 +32,38 @@ def workable(image: Image.Image) -> Image.Image:
 def resampled(
     image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None = None
 ) -> Image.Image:
-    """Return a part of an image in another size.
+    """Return a part of an image in another size, in a mode that is :func:`workable`.
 
-    :param image: one that is :func:`workable`.
+    It is made in bands, because Pillow makes copies of what it is given.
+
     :param size: the new width and height.
     :param box: the part; None means all.
     """
-    box = box or (0.0, 0.0, float(image.width), float(image.height))
-    factor = int(min((box[2] - box[0]) / size[0], (box[3] - box[1]) / size[1]) / 2)
-    if image.mode in ("RGBA", "LA") and factor > 1:
-        image = _reduced(image, factor)
-        box = (box[0] / factor, box[1] / factor, box[2] / factor, box[3] / factor)
-        return image.resize(size, _LANCZOS, box).convert("RGBA")
-    return image.resize(size, _LANCZOS, box, reducing_gap=2.0)
+    left, top, right, bottom = box or (0.0, 0.0, float(image.width), float(image.height))
+    scale = (bottom - top) / size[1]
+    rows = max(1, int(_BAND / (image.width * scale)))
+    if rows >= size[1]:
+        return _resampled(image, size, (left, top, right, bottom))
+    # a row is made of the rows around it: of three in the new size, and what reduces them first
+    around = 4 * math.ceil(max(1.0, scale)) + 2
+    whole: Image.Image | None = None
+    for first in range(0, size[1], rows):
+        last = min(first + rows, size[1])
+        start, end = top + first * scale, top + last * scale
+        low, high = max(0, int(start) - around), min(image.height, math.ceil(end) + around)
+        band = image.crop((0, low, image.width, high))
+        made = _resampled(band, (size[0], last - first), (left, start - low, right, min(end - low, high - low)))
+        whole = whole or Image.new(made.mode, size)
+        whole.paste(made, (0, first))
+    assert whole is not None
+    return whole
 
 
-def _reduced(image: Image.Image, factor: int) -> Image.Image:
-    # Pillow would first make a copy of the whole in which the colours are multiplied by the alpha
-    small = Image.new("RGBa", (-(-image.width // factor), -(-image.height // factor)))
-    for row in range(0, small.height, _BAND):
-        band = image.crop((0, row * factor, image.width, min(image.height, (row + _BAND) * factor)))
-        small.paste(band.convert("RGBA").convert("RGBa").reduce(factor), (0, row))
-    return small
+def _resampled(image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float]) -> Image.Image:
+    image = workable(image)
+    # by itself Pillow would multiply the colours by the alpha, but not reduce them first
+    multiplied = {"RGBA": "RGBa", "LA": "La"}.get(image.mode, image.mode)
+    return image.convert(multiplied).resize(size, _LANCZOS, box, reducing_gap=2.0).convert(image.mode)
 
 
 def eight_bit(image: Image.Image) -> Image.Image:

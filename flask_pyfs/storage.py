@@ -282,8 +282,7 @@ class Storage:
     ) -> str:
         """Store an upload and return its name, ``upload_to/prefix/filename``.
 
-        Where the storage :attr:`verifies` uploads, the content must be what the extension says. Images are optimized
-        where ``FS_IMAGES_OPTIMIZE`` is on and the storage takes nothing else.
+        Where the storage :attr:`verifies` uploads, the content must be what the extension says.
 
         :param file_or_wfs: a ``FileStorage`` or a binary file, which is left open.
         :param filename: the name; a ``FileStorage`` has one of its client, which is made safe.

@@ -54,7 +54,7 @@ def verify(file: BinaryIO, ext: str, max_pixels: int | None = None) -> None:
 
 
 def _verify_image(file: BinaryIO, ext: str, max_pixels: int | None) -> None:
-    from . import pictures
+    from . import costs, pictures
 
     formats = [name for name in pictures.EXTENSIONS.get(ext, ()) if pictures.is_readable(name)]
     if not formats:
@@ -62,7 +62,8 @@ def _verify_image(file: BinaryIO, ext: str, max_pixels: int | None) -> None:
     with pictures.opened(file) as image:
         if image.format not in formats:
             raise UnauthorizedFileType(f"its content is {image.format}, not the {formats[0]} that {ext!r} says")
-        pictures.require_pixels(image.width * image.height, max_pixels)
+        if max_pixels is not None:
+            costs.require_pixels(image.width * image.height * costs.frame_count(image), max_pixels)
 
 
 def _verify_signature(file: BinaryIO, ext: str) -> None:
