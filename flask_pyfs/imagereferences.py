@@ -12,8 +12,9 @@ from .config import lookup
 from .errors import FileExists
 from .options import Option
 from .references import FileReference, FileSettings, NewFile, storing
-from .renditions import Renditions, copied, render, seekable
+from .renditions import Renditions, render
 from .state import find
+from .uploads import copied, rewindable
 
 __all__ = ["ImageReference", "ImageSettings"]
 
@@ -52,7 +53,7 @@ class ImageReference(FileReference):
         self._original: str | None = document.get("original")
         self.bbox: Sequence[float] | None = document.get("bbox")
         #: The names of the thumbnails by their sizes, which are texts here.
-        self.thumbnails: dict[str, str] = dict(document.get("thumbnails") or {})
+        self.thumbnails: dict[str, str] = {str(size): name for size, name in (document.get("thumbnails") or {}).items()}
 
     def _parts(self) -> dict[str, Any]:
         mine = {"original": self._original, "thumbnails": dict(self.thumbnails), "bbox": self.bbox}
@@ -65,7 +66,7 @@ class ImageReference(FileReference):
 
     @original.setter
     def original(self, value: str | None) -> None:
-        self._change({**self._parts(), "original": value}, [])
+        self._change({**self._parts(), "original": value and names.normalize(value)}, [])
 
     @property
     def filenames(self) -> list[str]:
@@ -129,7 +130,8 @@ class ImageReference(FileReference):
 
     @property
     def _sizes(self) -> list[int]:
-        return sorted(int(size) for size in self.thumbnails)
+        # documents of others may hold anything
+        return sorted(int(size) for size, name in self.thumbnails.items() if size.isdecimal() and name)
 
     def save(
         self,
@@ -154,7 +156,9 @@ class ImageReference(FileReference):
         :raises FSError: as :meth:`flask_pyfs.Storage.save` does.
         """
         base, ext = self._base_and_extension(file, filename)
-        with seekable(file) as source, storing() as new:
+        with rewindable(file) as source, storing() as new:
+            # what the storage is given first is made here, and what the client sent goes to a name of its own
+            self.fs.check(_rewound(source), base + ext)
             made = self._render(source, bbox)
             name = self._put(new, _rewound(made.main), base + ext, overwrite)
             document: dict[str, Any] = {"filename": name, "bbox": bbox, "thumbnails": {}}
@@ -172,8 +176,9 @@ class ImageReference(FileReference):
         """Make the image that is shown and the thumbnails again, as the field wants them now, from the original.
 
         What the document or the row names is there at any moment. New files are stored first, and files of the same
-        name replaced each in one step. Thumbnails of sizes that the field has no more are deleted where it removes
-        files, once the document or the row is saved. Without an image nothing happens.
+        name replaced each in one step. An image that was its own original is copied to ``base-original.ext`` before,
+        and put back where the change is not kept. Thumbnails of sizes that the field has no more are deleted where it
+        removes files, once the document or the row is saved. Without an image nothing happens.
 
         :raises FileNotFound: where there is no original.
         :raises UnauthorizedFileType: where it is no image.

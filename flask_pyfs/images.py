@@ -27,8 +27,8 @@ __all__ = ["center_thumbnail", "crop_thumbnail", "make_thumbnail", "optimize", "
 
 BBox = Sequence[float]
 
-# what is returned as it is may be of any size
-_IN_MEMORY = 1024 * 1024
+# what is returned as it is may be of any size: above so many bytes it is a temporary file
+_IN_MEMORY = 16 * 1024 * 1024
 
 
 def make_thumbnail(file: BinaryIO, size: int, bbox: BBox | None = None, *, max_pixels: int | None = None) -> io.BytesIO:
@@ -234,7 +234,9 @@ def _length(file: BinaryIO) -> int:
 
 
 def _whole(file: BinaryIO) -> BinaryIO:
-    copy = cast(BinaryIO, tempfile.SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115
+    copy: BinaryIO = io.BytesIO()
+    if _length(file) > _IN_MEMORY:
+        copy = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115
     position = file.tell()
     try:
         file.seek(0)

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import io
-import shutil
-import tempfile
 from collections.abc import Collection, Container, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
-
-from werkzeug.datastructures import FileStorage
 
 from . import svg
 from .config import Config
 from .errors import UnauthorizedFileType
 from .files import extension, mime
-from .uploads import View
+from .uploads import View, rewindable
 from .verify import verify
 
 __all__ = ["holds_images", "prepared", "verifies"]
-
-# what a file that cannot seek is kept in, before it goes to the disk
-_IN_MEMORY = 1024 * 1024
 
 
 def holds_images(extensions: Container[str], config: Config) -> bool:
@@ -56,8 +49,7 @@ def prepared(file: Any, filename: str, extensions: Container[str], config: Confi
     if not verifies(extensions, config):
         yield file
         return
-    with ExitStack() as stack:
-        content = _rewindable(file, stack)
+    with rewindable(file) as content:
         start = content.tell()
         try:
             stripped = _verified(content, start, extension(filename), config)
@@ -81,19 +73,3 @@ def _verified(content: BinaryIO, start: int, ext: str, config: Config) -> io.Byt
         return io.BytesIO(svg.strip(view))
     svg.check(view)
     return None
-
-
-def _rewindable(file: Any, stack: ExitStack) -> BinaryIO:
-    stream: Any = file.stream if isinstance(file, FileStorage) else file
-    if isinstance(stream, str):
-        return io.BytesIO(stream.encode())
-    if not hasattr(stream, "read"):
-        return io.BytesIO(stream)
-    with suppress(Exception):
-        # a pipe has neither, and what stands in for a file may have anything
-        stream.seek(stream.tell())
-        return cast(BinaryIO, stream)
-    copy = stack.enter_context(tempfile.SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115
-    shutil.copyfileobj(stream, copy)
-    copy.seek(0)
-    return cast(BinaryIO, copy)

@@ -11,38 +11,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from mongoengine import EmbeddedDocument, signals
+from mongoengine import Document, EmbeddedDocument, signals
 from mongoengine.base import BaseField
 from mongoengine.errors import InvalidDocumentError
 
 from .imagereferences import ImageReference, ImageSettings
-from .references import FileReference, FileSettings, Holder, Namer, remove
+from .references import FileReference, FileSettings, Holder, Loose, Namer, NewFile, remove
 from .storage import Storage
 
-__all__ = ["FileField", "FileReference", "ImageField", "ImageReference"]
+__all__ = ["FileField", "FileReference", "ImageField", "ImageReference", "undoing"]
 
 
 class _Document(Holder):
-    """A document that has a reference.
+    """A field of a document, which has the reference.
 
-    :ivar unnamed: the files that it names no more, in memory at least.
+    :ivar unnamed: the files that the document names no more, in memory at least.
+    :ivar stored_here: the files that this document in memory stored since it was saved.
     """
 
     def __init__(self, field: FileField, instance: Any) -> None:
         super().__init__(instance)
         self.field = field
         self.unnamed: set[str] = set()
+        self.stored_here: list[NewFile] = []
 
-    def changed(self) -> None:
-        if self.instance is not None:
-            self.instance._mark_as_changed(self.field.name)
+    def changed(self, reference: FileReference) -> None:
+        # a reference that was given before the document was loaded again counts
+        self.instance._data[self.field.name] = reference
+        self.instance._mark_as_changed(self.field.name)
 
-    def replaced(self, old: Sequence[str]) -> bool:
+    def stored(self, new: Sequence[NewFile]) -> None:
+        self.stored_here.extend(new)
+
+    def replaced(self, reference: FileReference, old: Sequence[str], is_deleted: bool) -> bool:
         self.unnamed.update(old)
         return self.field.settings.remove_files
+
+    def reloaded(self) -> None:
+        """The document names what the database says: all that was to be deleted is not, but what was stored here."""
+        for file in self.stored_here:
+            if file.moved_from is not None:
+                file.undo()
+        self.unnamed = {file.name for file in self.stored_here if file.moved_from is None}
+
+    def saved(self, is_new: bool, named: Collection[tuple[Storage, str]]) -> None:
+        """Delete what the document names no more, and what it stored and set aside again.
+
+        :param is_new: whether it is a document of its own now: it may be a copy of another, whose files are not its.
+        :param named: what it names.
+        """
+        here = {file.name for file in self.stored_here}
+        gone = self.unnamed & here if is_new else self.unnamed
+        for name in gone - self.field.default_names:
+            if (self.field.fs, name) not in named:
+                remove(self.field.fs, name)
+        self.unnamed, self.stored_here = set(), []
 
 
 class FileField(BaseField):  # type: ignore[misc]
@@ -54,9 +81,10 @@ class FileField(BaseField):  # type: ignore[misc]
     :param fs: the storage.
     :param upload_to: the directory that ``save`` puts in front: a text, or a callable that gets the document.
     :param basename: the name that uploads get, without their extension: a text, or a callable that gets the document.
-    :param remove_files: delete what the document names no more once it was saved, and all of it once the document was
-        deleted. Queries that delete then load the documents; not for fields of embedded documents and in lists.
     :param options: those of every field of mongoengine.
+    :param remove_files: delete what the document names no more once it was saved, and all of it once the document was
+        deleted, but not the default. Queries that delete then load the documents; not for fields of embedded documents
+        and in lists.
     :raises InvalidDocumentError: where a class has the field with ``remove_files`` at a place that cannot have it.
     """
 
@@ -67,16 +95,24 @@ class FileField(BaseField):  # type: ignore[misc]
         fs: Storage,
         upload_to: Namer = None,
         basename: Namer = None,
+        *arguments: Any,
         remove_files: bool = False,
         **options: Any,
     ) -> None:
         self.settings = FileSettings(fs, upload_to, basename, remove_files)
-        super().__init__(**options)
+        super().__init__(*arguments, **options)
 
     @property
     def fs(self) -> Storage:
         """The storage."""
         return self.settings.fs
+
+    @property
+    def default_names(self) -> set[str]:
+        """The files that the default names, which belong to all documents."""
+        if self.default is None or callable(self.default):
+            return set()
+        return set(self.reference_class(self.settings, self.default).filenames)
 
     def __get__(self, instance: Any, owner: Any) -> Any:
         if instance is None:
@@ -84,7 +120,7 @@ class FileField(BaseField):  # type: ignore[misc]
         value = instance._data.get(self.name)
         if not isinstance(value, FileReference) or value.holder.instance is not instance:
             # what was loaded or unpickled does not know its document yet
-            value = instance._data[self.name] = self._reference(value, instance)
+            value = instance._data[self.name] = self._reference(value, _Document(self, instance))
         return value
 
     def __set__(self, instance: Any, value: Any) -> None:
@@ -93,18 +129,23 @@ class FileField(BaseField):  # type: ignore[misc]
             value = self.default() if callable(self.default) else self.default
         elif value is before and value is not None:
             return
-        reference = self._reference(value, instance)
+        holder = _Document(self, instance)
+        if isinstance(before, FileReference) and isinstance(before.holder, _Document):
+            holder = before.holder
+        reference = self._reference(value, holder)
         if instance._initialised and isinstance(before, FileReference):
-            unnamed = before.holder.unnamed if isinstance(before.holder, _Document) else set()
-            reference.holder.replaced([*before.filenames, *unnamed])
+            if _is_loaded_again(instance, value):
+                holder.reloaded()
+            else:
+                holder.replaced(reference, before.filenames, False)
         super().__set__(instance, reference)
 
-    def _reference(self, value: Any, instance: Any = None) -> FileReference:
-        return self.reference_class(self.settings, value, _Document(self, instance))
+    def _reference(self, value: Any, holder: Holder) -> FileReference:
+        return self.reference_class(self.settings, value, holder)
 
     def to_python(self, value: Any) -> Any:
         if isinstance(value, (str, Mapping)):
-            return self._reference(value)
+            return self._reference(value, Loose())
         return value
 
     def to_mongo(self, value: Any) -> Any:
@@ -115,6 +156,7 @@ class FileField(BaseField):  # type: ignore[misc]
         return self.to_mongo(value)
 
     def validate(self, value: Any, clean: bool = True) -> None:
+        value = self.to_python(value)
         if not isinstance(value, FileReference):
             self.error(f"A file is a reference or a name, not {type(value).__name__}")
         if self.required and not value:
@@ -133,8 +175,11 @@ class FileField(BaseField):  # type: ignore[misc]
         if issubclass(owner, EmbeddedDocument) or self.name is None:
             raise InvalidDocumentError(f"{owner.__name__}: only fields of a document itself can have remove_files")
         # for one class each: queries on a class that has a listener delete documents one by one
-        signals.post_save.connect(_remove_unnamed, sender=owner)
-        signals.post_delete.connect(_remove_all, sender=owner)
+        for document_class in owner.mro():
+            # a query on a base finds documents of the class, too
+            if issubclass(document_class, Document) and document_class is not Document:
+                signals.post_save.connect(_remove_unnamed, sender=document_class)
+                signals.post_delete.connect(_remove_all, sender=document_class)
 
 
 class ImageField(FileField):
@@ -157,37 +202,68 @@ class ImageField(FileField):
         max_size: int | None = None,
         thumbnails: Sequence[int] | None = None,
         optimize: bool | None = None,
+        *arguments: Any,
         **options: Any,
     ) -> None:
-        super().__init__(**options)
+        super().__init__(*arguments, **options)
         files = self.settings
         self.settings = ImageSettings(
             files.fs, files.upload_to, files.basename, files.remove_files, max_size, tuple(thumbnails or ()), optimize
         )
 
 
-def _references(document: Any) -> list[FileReference]:
-    return [
-        getattr(document, name)
-        for name, field in document._fields.items()
-        if isinstance(field, FileField) and field.settings.remove_files
+@contextmanager
+def undoing(*documents: Any) -> Iterator[None]:
+    """Take back what the block stores for documents where it fails, as where ``save`` of a document does.
+
+    MongoEngine tells nobody that a document could not be saved. Files that were stored inside the block are deleted
+    then, and the references name what they named before it.
+
+    :param documents: documents, or embedded documents.
+    """
+    before = [
+        (reference, reference._parts(), len(holder.stored_here), set(holder.unnamed))
+        for document in documents
+        for reference, holder in _held(document)
     ]
+    try:
+        yield
+    except BaseException:
+        for reference, parts, length, unnamed in before:
+            holder = reference.holder
+            assert isinstance(holder, _Document)
+            reference._load(parts)
+            holder.instance._data[holder.field.name] = reference
+            for file in reversed(holder.stored_here[length:]):
+                file.undo()
+            holder.stored_here[length:], holder.unnamed = [], unnamed
+        raise
 
 
-def _remove_unnamed(sender: Any, document: Any, **more: Any) -> None:
-    references = _references(document)
-    named = {(reference.fs, name) for reference in references for name in reference.filenames}
-    for reference in references:
-        assert isinstance(reference.holder, _Document)
-        for name in reference.holder.unnamed:
-            if (reference.fs, name) not in named:
-                remove(reference.fs, name)
-        reference.holder.unnamed.clear()
+def _is_loaded_again(instance: Any, value: Any) -> bool:
+    # reload and modify give what they find from a document of their own
+    other = value.holder.instance if isinstance(value, FileReference) else None
+    if other is None or other is instance or type(other) is not type(instance):
+        return False
+    return bool(instance.pk is not None and other.pk == instance.pk)
+
+
+def _held(document: Any) -> list[tuple[FileReference, _Document]]:
+    references = [getattr(document, name) for name, field in document._fields.items() if isinstance(field, FileField)]
+    return [(reference, reference.holder) for reference in references]
+
+
+def _remove_unnamed(sender: Any, document: Any, created: bool = False, **more: Any) -> None:
+    held = _held(document)
+    named = {(reference.fs, name) for reference, _ in held for name in reference.filenames}
+    for _, holder in held:
+        if holder.field.settings.remove_files:
+            holder.saved(created, named)
 
 
 def _remove_all(sender: Any, document: Any, **more: Any) -> None:
-    for reference in _references(document):
-        assert isinstance(reference.holder, _Document)
-        for name in {*reference.filenames, *reference.holder.unnamed}:
-            remove(reference.fs, name)
-        reference.holder.unnamed.clear()
+    for reference, holder in _held(document):
+        if holder.field.settings.remove_files:
+            for name in {*reference.filenames, *holder.unnamed} - holder.field.default_names:
+                remove(reference.fs, name)
+            holder.unnamed, holder.stored_here = set(), []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,12 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import FileExists, FSError, InvalidPath
-from .renditions import seekable
+from . import names
+from .errors import FileExists, InvalidPath
 from .storage import Storage
-from .uploads import client_name
+from .uploads import client_name, rewindable
 
-__all__ = ["FileReference", "FileSettings", "Holder", "Namer", "NewFile", "remove", "storing"]
+__all__ = ["FileReference", "FileSettings", "Holder", "Loose", "Namer", "NewFile", "remove", "storing"]
 
 log = logging.getLogger(__name__)
 
@@ -54,13 +55,13 @@ class NewFile:
 
     def undo(self) -> None:
         """Delete the file, or put its content back. A failure is logged."""
+        if self.moved_from is None:
+            remove(self.storage, self.name)
+            return
         try:
-            if self.moved_from:
-                self.storage.move(self.name, self.moved_from, overwrite=True)
-            else:
-                self.storage.delete(self.name)
-        except FSError:
-            log.warning("%r in storage %r could not be taken back", self.name, self.storage.name, exc_info=True)
+            self.storage.move(self.name, self.moved_from, overwrite=True)
+        except Exception:
+            log.warning("%r in storage %r could not be put back", self.name, self.storage.name, exc_info=True)
 
 
 @contextmanager
@@ -79,12 +80,13 @@ def remove(storage: Storage, filename: str) -> None:
     """Delete a file that nothing names any more. A failure is logged: what it belonged to is gone already."""
     try:
         storage.delete(filename)
-    except FSError:
+    except Exception:
+        # the store's, or of whoever listens to deletions: other files have to go all the same
         log.warning("%r in storage %r could not be deleted", filename, storage.name, exc_info=True)
 
 
 class Holder:
-    """What has a reference and is told of its changes. This one does nothing about them.
+    """What has references and is told of their changes. This one does nothing about them.
 
     :param instance: the document or the row.
     """
@@ -92,15 +94,28 @@ class Holder:
     def __init__(self, instance: Any = None) -> None:
         self.instance = instance
 
-    def changed(self) -> None:
-        """The reference is about to get another value."""
+    def changed(self, reference: FileReference) -> None:
+        """A reference is about to get another value."""
 
-    def stored(self, new: Sequence[NewFile], kept: Sequence[str]) -> None:
-        """Files were stored for the new value, which names all of ``kept``."""
+    def stored(self, new: Sequence[NewFile]) -> None:
+        """Files were stored for the new value."""
 
-    def replaced(self, old: Sequence[str]) -> bool:
-        """The reference names these files no more. Return whether they will be deleted once that is final."""
+    def replaced(self, reference: FileReference, old: Sequence[str], is_deleted: bool) -> bool:
+        """A reference names these files no more. Return whether the holder deletes those that have to go.
+
+        :param is_deleted: whether the app wants them to go, whatever the field says.
+        """
         return False
+
+
+class Loose(Holder):
+    """Holds a reference without its place, where nobody would learn of a change: such as a copy, or one in a list."""
+
+    def changed(self, reference: FileReference) -> None:
+        raise TypeError(
+            "this reference is a copy, or was read without its row or document: change that of a row or a document, or "
+            "put a new one in its place"
+        )
 
 
 class FileReference:
@@ -125,7 +140,8 @@ class FileReference:
         if isinstance(value, FileReference):
             value = value.to_document()
         if isinstance(value, str):
-            value = {"filename": value}
+            # another spelling would be taken for another file
+            value = {"filename": names.normalize(value)} if value else None
         if not isinstance(value, (Mapping, type(None))):
             raise TypeError(f"a reference is made of a document or a name, not of {type(value).__name__}: call save()")
         self._load(value or {})
@@ -150,10 +166,10 @@ class FileReference:
         return self.url or ""
 
     def __copy__(self) -> FileReference:
-        return type(self)(self.settings, self)
+        return type(self)(self.settings, self, Loose() if self.holder.instance is not None else None)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> FileReference:
-        return type(self)(self.settings, self)
+        return copy.copy(self)
 
     # the storage belongs to an app, which no pickle holds: who unpickles a reference gives it its settings
 
@@ -176,7 +192,7 @@ class FileReference:
 
     @filename.setter
     def filename(self, value: str | None) -> None:
-        self._change({**self._parts(), "filename": value}, [])
+        self._change({**self._parts(), "filename": value and names.normalize(value)}, [])
 
     @property
     def filenames(self) -> list[str]:
@@ -212,17 +228,17 @@ class FileReference:
         :raises FSError: where a file could not be deleted at once.
         """
         before = self.filenames
-        if not self._change({}, []):
+        if not self._change({}, [], is_deleted=True):
             for name in before:
                 self.fs.delete(name)
 
-    def _change(self, document: Mapping[str, Any], new: Sequence[NewFile]) -> bool:
+    def _change(self, document: Mapping[str, Any], new: Sequence[NewFile], is_deleted: bool = False) -> bool:
         before = self.filenames
-        self.holder.changed()
+        self.holder.changed(self)
         self._load(document)
         now = self.filenames
-        self.holder.stored(new, now)
-        return self.holder.replaced([name for name in before if name not in now])
+        self.holder.stored(new)
+        return self.holder.replaced(self, [name for name in before if name not in now], is_deleted)
 
     def _base_and_extension(self, file: Any, filename: str | None) -> tuple[str, str]:
         name = filename or client_name(getattr(file, "filename", None) or "")
@@ -231,7 +247,7 @@ class FileReference:
         base, ext = os.path.splitext(name)
         if not filename:
             base = self._named(self.settings.basename) or base
-        return base, ext
+        return base, ext.lower()
 
     def _named(self, namer: Namer) -> str:
         return (namer(self.holder.instance) if callable(namer) else namer) or ""
@@ -242,7 +258,7 @@ class FileReference:
             stored = self.fs.save(file, name, prefix=prefix, overwrite=False)
         else:
             # a file that was there before is another's too, and is not deleted where the change fails
-            with seekable(file) as source:
+            with rewindable(file) as source:
                 start = source.tell()
                 try:
                     stored = self.fs.save(source, name, prefix=prefix, overwrite=False)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
-__all__ = ["Renditions", "copied", "render", "seekable"]
+__all__ = ["Renditions", "render"]
 
 _PIECE = 1024 * 1024
 
@@ -61,28 +58,6 @@ def render(
     if optimize:
         main = images.optimize(main, **limit)
     return Renditions(main, main is source or _is_same(main, source), thumbnails)
-
-
-@contextmanager
-def seekable(file: Any) -> Iterator[BinaryIO]:
-    """Give a file that can seek: the file itself, or a temporary copy of what is left of it."""
-    file = getattr(file, "stream", file)
-    try:
-        file.seek(file.tell())
-    except (AttributeError, OSError):
-        with copied(file) as copy:
-            yield copy
-    else:
-        yield file
-
-
-@contextmanager
-def copied(file: Any) -> Iterator[BinaryIO]:
-    """Give a temporary copy of what is left of a file, at its first byte."""
-    with tempfile.TemporaryFile() as copy:
-        shutil.copyfileobj(file, copy)
-        copy.seek(0)
-        yield cast(BinaryIO, copy)
 
 
 def _is_same(one: BinaryIO, other: BinaryIO) -> bool:

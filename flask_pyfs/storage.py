@@ -304,23 +304,43 @@ class Storage:
         file_uploaded.send(self, filename=name)
         return name
 
-    def _upload_name(
-        self, file: Any, filename: str | None, prefix: str | Callable[[], str] | None, unique: bool
-    ) -> str:
-        if not filename:
-            raise InvalidPath("a filename is required", storage=self.name)
+    def check(self, file_or_wfs: Any, filename: str) -> None:
+        """Look at an upload as :meth:`save` does, and store nothing. The file stands afterwards where it stood.
+
+        :param file_or_wfs: a ``FileStorage`` or a binary file that can seek.
+        :param filename: the name that it would have.
+        :raises UploadNotAllowed: see :meth:`save`.
+        :raises UnauthorizedFileType: see :meth:`save`.
+        """
+        position = file_or_wfs.tell()
+        try:
+            self._require_allowed(file_or_wfs, filename)
+            with incoming.prepared(file_or_wfs, filename, self.extensions, self.config, self.name):
+                pass
+        finally:
+            file_or_wfs.seek(position)
+
+    def _require_allowed(self, file: Any, filename: str) -> None:
         if is_empty(self.extensions) and is_empty(self.config["allow"]):
             raise UploadNotAllowed(
                 f"storage {self.name!r} takes no uploads; {storage_key(self.name, 'ALLOW')} would name some",
                 storage=self.name,
             )
-        folder, _, basename = names.normalize(filename).rpartition("/")
+        basename = names.normalize(filename).rpartition("/")[2]
         if not self.file_allowed(file, basename):
             raise UnauthorizedFileType(
                 f"storage {self.name!r} does not take {basename!r}: files of this type are not allowed",
                 path=filename,
                 storage=self.name,
             )
+
+    def _upload_name(
+        self, file: Any, filename: str | None, prefix: str | Callable[[], str] | None, unique: bool
+    ) -> str:
+        if not filename:
+            raise InvalidPath("a filename is required", storage=self.name)
+        self._require_allowed(file, filename)
+        folder, _, basename = names.normalize(filename).rpartition("/")
         if unique:
             stem, ext = os.path.splitext(basename)
             basename = f"{stem}-{secrets.token_hex(8)}{ext}"

@@ -1,18 +1,23 @@
-"""What a client sends: its name made safe, and its bytes as a file of their own."""
+"""What a client sends: its name made safe, and its bytes as a file that can be read again."""
 
 from __future__ import annotations
 
 import io
 import operator
 import os
+import shutil
+import tempfile
 import unicodedata
-from typing import Any, BinaryIO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, cast
 
+from werkzeug.datastructures import FileStorage
 from werkzeug.utils import secure_filename
 
 from .files import lower_extension
 
-__all__ = ["View", "client_name"]
+__all__ = ["View", "client_name", "copied", "rewindable"]
 
 #: A client's name is cut to so many bytes; file systems take 255, and a random part may be added.
 LONGEST = 200
@@ -41,6 +46,40 @@ def _to_ascii(character: str) -> bytes:
 _LARGEST = 2**62
 
 _PIECE = 1024 * 1024
+
+
+@contextmanager
+def rewindable(file: Any) -> Iterator[BinaryIO]:
+    """Give an upload as a file that can seek, inside the block: the file itself, or a copy of what is left of it.
+
+    :param file: a ``FileStorage``, a binary file, text (UTF-8) or anything like bytes.
+    """
+    stream: Any = file.stream if isinstance(file, FileStorage) else file
+    if isinstance(stream, str):
+        stream = stream.encode()
+    if not hasattr(stream, "read"):
+        yield io.BytesIO(stream)
+        return
+    try:
+        stream.seek(stream.tell())
+        is_rewindable = True
+    except Exception:
+        # a pipe has neither, and what stands in for a file may have anything
+        is_rewindable = False
+    if is_rewindable:
+        yield stream
+    else:
+        with copied(stream) as copy:
+            yield copy
+
+
+@contextmanager
+def copied(file: Any) -> Iterator[BinaryIO]:
+    """Give a temporary copy of what is left of a file, at its first byte, inside the block."""
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(file, copy)
+        copy.seek(0)
+        yield cast(BinaryIO, copy)
 
 
 class View:

@@ -53,7 +53,7 @@ def test_save_and_delete(storage):
     ("settings", "filename", "stored"),
     [
         ({}, None, "My_CV.txt"),
-        ({}, "a/Other.TXT", "a/Other.TXT"),
+        ({}, "a/Other.TXT", "a/Other.txt"),
         ({"upload_to": "up"}, None, "up/My_CV.txt"),
         ({"upload_to": lambda instance: f"of-{instance}"}, None, "of-None/My_CV.txt"),
         ({"basename": lambda instance: "by/name"}, None, "by/name.txt"),
@@ -168,6 +168,27 @@ def test_a_save_that_fails_leaves_nothing(storage, draw, fail, part):
         picture.save(draw(), "me.png")
     assert names(storage) == before
     assert picture.to_document() == document
+
+
+def test_the_storage_looks_at_what_the_client_sent(configure_storage, draw):
+    class Watchful(fs.Storage):
+        def file_allowed(self, file, basename):
+            return super().file_allowed(file, basename) and b"forbidden" not in file.read()
+
+    storage = configure_storage(Watchful("watched", fs.ALL), {"BACKEND": "memory"})
+    picture = image(storage, max_size=50, thumbnails=[10])
+    with pytest.raises(fs.UnauthorizedFileType):
+        picture.save(io.BytesIO(draw().read() + b"forbidden"), "me.png")
+    assert names(storage) == []
+    picture.save(draw(), "me.png")
+    assert names(storage) == ["me-10.png", "me-original.png", "me.png"]
+
+
+def test_content_that_is_not_what_the_extension_says(configure_storage, draw):
+    storage = configure_storage("pictures", {"BACKEND": "memory"}, fs.IMAGES)
+    with pytest.raises(fs.UnauthorizedFileType):
+        image(storage, thumbnails=[10]).save(draw(format="GIF"), "me.png")
+    assert names(storage) == []
 
 
 def test_no_image(storage):

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import select
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, make_transient, mapped_column
 
 import flask_pyfs as fs
 from flask_pyfs.sqlalchemy import FileReference, FileType
@@ -74,6 +74,8 @@ class Transactions(RuleBasedStateMachine):
         if number != other:
             self.row(other).file = self.row(number).file
             self.row(number).file = None
+            # a change that is taken back alone would leave two rows that name the file
+            self.session.flush()
 
     @rule(number=ROWS)
     def clear(self, number):
@@ -87,10 +89,41 @@ class Transactions(RuleBasedStateMachine):
             self.session.delete(found)
             self.session.flush()
 
-    @rule()
-    def expire(self):
-        self.session.flush()
+    @rule(flush=st.booleans())
+    def expire(self, flush):
+        if flush:
+            self.session.flush()
         self.session.expire_all()
+
+    @rule(number=ROWS)
+    def look(self, number):
+        assert self.row(number).file.filenames is not None
+
+    @rule(number=ROWS)
+    def refresh(self, number):
+        found = self.session.get(Paper, number)
+        if found is not None:
+            with self.session.no_autoflush:
+                if found in self.session and found not in self.session.new:
+                    self.session.refresh(found)
+
+    @rule(number=ROWS, set_file=st.booleans())
+    def merge(self, number, set_file):
+        paper = Paper(id=number)
+        if set_file:
+            self.number += 1
+            paper.file.save(io.BytesIO(b""), f"{self.number}.txt")
+        self.session.merge(paper)
+
+    @rule(number=ROWS)
+    def delete_and_add_again(self, number):
+        found = self.session.get(Paper, number)
+        if found is not None:
+            self.session.flush()
+            self.session.delete(found)
+            self.session.flush()
+            make_transient(found)
+            self.session.add(found)
 
     @rule()
     def begin_savepoint(self):

@@ -5,11 +5,10 @@ import zipfile
 
 import pytest
 from drawn import MODES, drawn
-from PIL import Image
 from werkzeug.datastructures import FileStorage
 
 import flask_pyfs as fs
-from flask_pyfs import incoming, verify
+from flask_pyfs import verify
 
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "GIF": "gif", "WEBP": "webp", "AVIF": "avif", "BMP": "bmp", "TIFF": "tif"}
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
@@ -153,12 +152,6 @@ def test_without_pillow_the_signature_counts(storage, monkeypatch):
             pictures.save(io.BytesIO(CONTENT["png"]), f"a.{ext}")
 
 
-def test_optimizing_without_pillow_says_what_to_install(storage, monkeypatch):
-    monkeypatch.setattr(incoming, "has_pillow", lambda: False)
-    with pytest.raises(fs.ConfigurationError, match=r"flask_pyfs\[images\]"):
-        storage(fs.IMAGES, IMAGES_OPTIMIZE=True).save(io.BytesIO(CONTENT["png"]), "a.png")
-
-
 def test_file_is_taken_from_where_it_stands(storage):
     file = io.BytesIO(b"before" + CONTENT["png"])
     file.seek(6)
@@ -219,20 +212,26 @@ def test_max_pixels_are_counted_before_anything_is_stored(storage):
         pictures.save(io.BytesIO(drawn("PNG", "RGB", size=(97, 64))), "b.png")
 
 
-def test_images_are_optimized(storage, app):
+def test_images_are_stored_as_they_are(storage, app):
     app.config["FS_IMAGES_OPTIMIZE"] = True
-    pictures = storage([*fs.IMAGES, "webp"])
+    pictures = storage(fs.IMAGES)
     content = drawn("JPEG", "RGB", 6, size=(600, 400))
-    name = pictures.save(FileStorage(io.BytesIO(content), filename="a.jpg"))
-    kept = pictures.read(name)
-    assert len(kept) < len(content)
-    with Image.open(io.BytesIO(kept)) as image:
-        assert image.size == (600, 400)
-        assert not image.getexif()
-    assert pictures.read(pictures.save(io.BytesIO(SVG), "a.svg")) == SVG
-    other = fs.Storage("other", fs.DEFAULTS)
-    fs.init_app(app, other)
-    assert other.read(other.save(io.BytesIO(content), "a.jpg")) == content
+    assert pictures.read(pictures.save(io.BytesIO(content), "a.jpg")) == content
+
+
+def test_an_upload_is_checked_without_being_stored(storage):
+    pictures = storage(fs.IMAGES)
+    file = io.BytesIO(b"before" + CONTENT["png"])
+    file.seek(6)
+    pictures.check(file, "a.png")
+    assert file.tell() == 6
+    for name in ("a.txt", "a.jpg"):
+        with pytest.raises(fs.UnauthorizedFileType):
+            pictures.check(file, name)
+        assert file.tell() == 6
+    with pytest.raises(fs.UploadNotAllowed):
+        storage(()).check(file, "a.png")
+    assert not list(pictures.list_files())
 
 
 def test_signed_uploads_are_verified(storage, app):

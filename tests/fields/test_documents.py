@@ -1,0 +1,219 @@
+"""What a document names is there, whatever is done with documents and references, on a real MongoDB."""
+
+import io
+
+import mongoengine
+import pytest
+from mongoengine.errors import NotUniqueError, ValidationError
+from PIL import Image
+
+import flask_pyfs as fs
+from flask_pyfs.mongo import FileField, ImageField, undoing
+
+files = fs.Storage("files", fs.ALL)
+
+
+class Paper(mongoengine.Document):
+    name = mongoengine.StringField(unique=True, max_length=5)
+    file = FileField(files, "up", remove_files=True)
+
+
+class Photo(mongoengine.Document):
+    image = ImageField(20, [10], fs=files, remove_files=True)
+
+
+class Animal(mongoengine.Document):
+    meta = {"allow_inheritance": True}
+
+
+class Dog(Animal):
+    file = FileField(files, remove_files=True)
+
+
+class Standard(mongoengine.Document):
+    file = FileField(files, remove_files=True, default="default.txt")
+
+
+class Listed(mongoengine.Document):
+    listed = mongoengine.ListField(FileField(files))
+    mapped = mongoengine.MapField(FileField(files))
+
+
+@pytest.fixture(autouse=True)
+def storage(app, mongoengine_database):
+    app.config["FILES_FS_BACKEND"] = "memory"
+    fs.init_app(app, files)
+    for document in (Paper, Photo, Animal, Standard, Listed):
+        document._get_collection().delete_many({})
+    return files
+
+
+@pytest.fixture
+def paper():
+    paper = Paper(name="one")
+    paper.file.save(file(), "old.txt")
+    return paper.save()
+
+
+def file():
+    return io.BytesIO(b"content")
+
+
+def stored():
+    return sorted(files.list_files())
+
+
+def named(document=Paper):
+    return [found["file"]["filename"] for found in document._get_collection().find({}).sort("name")]
+
+
+def test_positional_arguments_are_those_of_flask_fs():
+    field = FileField(files, "up", "base", "db_name")
+    assert (field.settings.upload_to, field.settings.basename, field.db_field) == ("up", "base", "db_name")
+    assert not field.settings.remove_files
+    image = ImageField(100, [50], True, files, "up")
+    assert (image.settings.max_size, image.settings.thumbnails, image.settings.optimize) == (100, (50,), True)
+    assert (image.settings.fs, image.settings.upload_to) == (files, "up")
+
+
+def test_a_copy_is_a_document_of_its_own(paper):
+    paper.pk, paper.name = None, "two"
+    paper.file.save(file(), "mine.txt")
+    paper.file.save(file(), "new.txt")
+    paper.save()
+    assert named() == ["up/old.txt", "up/new.txt"]
+    assert stored() == ["up/new.txt", "up/old.txt"]
+
+
+def test_what_another_process_did_is_not_undone(paper):
+    assert paper.file
+    Paper(name="two", file=paper.file).save()
+    Paper.objects(name="one").update(set__file="other.txt")
+    paper.reload()
+    paper.save()
+    assert named() == ["other.txt", "up/old.txt"]
+    assert stored() == ["up/old.txt"]
+
+
+def test_a_change_that_is_reloaded_is_none(paper):
+    paper.file = None
+    paper.reload()
+    paper.name = "new"
+    paper.save()
+    assert named() == ["up/old.txt"] == stored()
+    paper.file.save(file(), "new.txt")
+    paper.reload()
+    paper.save()
+    assert named() == ["up/old.txt"] == stored()
+
+
+def test_a_reference_that_was_given_before_a_reload_counts(paper):
+    reference = paper.file
+    paper.reload()
+    reference.save(file(), "new.txt")
+    paper.save()
+    assert named() == ["up/new.txt"] == stored()
+
+
+def test_rerendering_that_is_reloaded():
+    content = io.BytesIO()
+    Image.new("RGB", (60, 40)).save(content, "PNG")
+    files.write("me.png", content.getvalue())
+    photo = Photo(image="me.png").save()
+    photo.image.rerender()
+    assert stored() == ["me-10.png", "me-original.png", "me.png"]
+    photo.reload()
+    assert files.read("me.png") == content.getvalue()
+    photo.save()
+    assert stored() == ["me.png"]
+
+
+def test_a_save_of_the_document_that_fails_is_undone(paper):
+    with pytest.raises(NotUniqueError), undoing(two := Paper(name="one")):
+        two.file.save(file(), "two.txt")
+        two.save()
+    assert not two.file
+    with pytest.raises(ValidationError), undoing(paper):
+        paper.name = "too long a name"
+        paper.file.save(file(), "new.txt")
+        paper.save()
+    assert paper.file.filename == "up/old.txt"
+    assert stored() == ["up/old.txt"]
+    paper.name = "new"
+    with undoing(paper):
+        paper.file.save(file(), "new.txt")
+        paper.save()
+    assert named() == ["up/new.txt"] == stored()
+
+
+def test_what_was_stored_before_the_block_is_kept(paper):
+    paper.file.save(file(), "new.txt")
+    with pytest.raises(RuntimeError), undoing(paper):
+        paper.file = None
+        paper.file.save(file(), "never.txt")
+        raise RuntimeError
+    assert paper.file.filename == "up/new.txt"
+    paper.save()
+    assert named() == ["up/new.txt"] == stored()
+
+
+def test_a_save_that_is_repeated_after_a_failure(paper):
+    paper.name = "too long a name"
+    paper.file.save(file(), "new.txt")
+    with pytest.raises(ValidationError):
+        paper.save()
+    paper.name = "new"
+    paper.save()
+    assert named() == ["up/new.txt"] == stored()
+
+
+def test_another_spelling_of_the_name(paper):
+    paper.file = "/up/old.txt"
+    paper.save()
+    assert named() == ["up/old.txt"] == stored()
+
+
+def test_a_query_on_the_base_of_a_class(paper):
+    dog = Dog()
+    dog.file.save(file(), "dog.txt")
+    dog.save()
+    Animal().save()
+    Animal.objects.delete()
+    assert stored() == ["up/old.txt"]
+
+
+def test_the_default_belongs_to_all():
+    files.write("default.txt", "content")
+    one, two = Standard().save(), Standard().save()
+    one.file.save(file(), "a.txt")
+    one.save()
+    two.delete()
+    assert stored() == ["a.txt", "default.txt"]
+
+
+def test_lists_and_maps_take_names_and_whole_references():
+    document = Listed(listed=["a.txt"])
+    document.listed.append("b.txt")
+    document.mapped["c"] = "c.txt"
+    document.save()
+    document = Listed.objects.get()
+    assert [each.filename for each in document.listed] == ["a.txt", "b.txt"]
+    assert document.mapped["c"].filename == "c.txt"
+    with pytest.raises(TypeError, match="in its place"):
+        document.listed[0].save(file(), "n.txt")
+    assert document.listed[0].filename == "a.txt"
+    document.listed[0] = "n.txt"
+    document.save()
+    assert [each.filename for each in Listed.objects.get().listed] == ["n.txt", "b.txt"]
+    assert stored() == []
+
+
+@pytest.mark.parametrize(
+    "thumbnails", [{"big": "big.png", "10": "me-10.png"}, {"10": "me-10.png", "20": None}, {10: "me-10.png"}, None]
+)
+def test_documents_of_others(thumbnails):
+    document = {"filename": "me.png", "thumbnails": thumbnails, "bbox": None, "original": None, "more": 1}
+    photo = Photo(image=document)
+    expected = "me-10.png" if thumbnails else "me.png"
+    assert photo.image(10) == photo.image() == files.url(expected)
+    assert photo.image.srcset() == (f"{files.url('me-10.png')} 10w" if thumbnails else "")
