@@ -170,12 +170,14 @@ def test_a_save_that_fails_leaves_nothing(storage, draw, fail, part):
     assert picture.to_document() == document
 
 
-def test_the_storage_looks_at_what_the_client_sent(configure_storage, draw):
+def test_the_storage_looks_at_what_the_client_sent(app, draw):
     class Watchful(fs.Storage):
         def file_allowed(self, file, basename):
             return super().file_allowed(file, basename) and b"forbidden" not in file.read()
 
-    storage = configure_storage(Watchful("watched", fs.ALL), {"BACKEND": "memory"})
+    app.config["FS_BACKEND"] = "memory"
+    storage = Watchful("watched", fs.ALL)
+    fs.init_app(app, storage)
     picture = image(storage, max_size=50, thumbnails=[10])
     with pytest.raises(fs.UnauthorizedFileType):
         picture.save(io.BytesIO(draw().read() + b"forbidden"), "me.png")
@@ -184,8 +186,10 @@ def test_the_storage_looks_at_what_the_client_sent(configure_storage, draw):
     assert names(storage) == ["me-10.png", "me-original.png", "me.png"]
 
 
-def test_content_that_is_not_what_the_extension_says(configure_storage, draw):
-    storage = configure_storage("pictures", {"BACKEND": "memory"}, fs.IMAGES)
+def test_content_that_is_not_what_the_extension_says(app, draw):
+    app.config["FS_BACKEND"] = "memory"
+    storage = fs.Storage("pictures", fs.IMAGES)
+    fs.init_app(app, storage)
     with pytest.raises(fs.UnauthorizedFileType):
         image(storage, thumbnails=[10]).save(draw(format="GIF"), "me.png")
     assert names(storage) == []
