@@ -38,6 +38,7 @@ class Page(HTMLParser):
         super().__init__()
         self.token = ""
         self.images: list[str] = []
+        self.links: list[str] = []
         self.messages: list[tuple[str, str]] = []
         self._category: str | None = None
         self.feed(text)
@@ -48,6 +49,8 @@ class Page(HTMLParser):
             self.token = values["value"]
         elif tag == "img":
             self.images.append(values["src"])
+        elif tag == "a":
+            self.links.append(values["href"])
         elif tag == "p" and values.get("class") in ("error", "success"):
             self._category = values["class"]
 
@@ -85,10 +88,15 @@ class Visitor:
         self.token = page.token
         return page
 
-    def image_url(self, name: str) -> str | None:
+    def page_of(self, name: str) -> Page:
         # the page that starts with it, however many images there are
-        images = self.page("/?" + urllib.parse.urlencode({"after": name.rpartition(".")[0]})).images
-        return next((url for url in images if urllib.parse.unquote(url).endswith("/" + name)), None)
+        return self.page("/?" + urllib.parse.urlencode({"after": name.rpartition(".")[0]}))
+
+    def image_url(self, name: str) -> str | None:
+        return url_of(name, self.page_of(name).links)
+
+    def shown_url(self, name: str) -> str | None:
+        return url_of(name, self.page_of(name).images)
 
     def upload(self, *files: tuple[str, bytes]) -> Page:
         boundary = secrets.token_hex(16)
@@ -102,6 +110,10 @@ class Visitor:
 
     def delete(self, name: str) -> Page:
         return self.page("/delete", urllib.parse.urlencode({"token": self.token, "name": name}).encode())
+
+
+def url_of(name: str, urls: list[str]) -> str | None:
+    return next((url for url in urls if urllib.parse.unquote(url).endswith("/" + name)), None)
 
 
 def check(condition: object, message: str) -> None:
@@ -122,7 +134,7 @@ def make_png(width: int, height: int) -> bytes:
 def visit(visitor: Visitor) -> None:
     mark = f"smoke-{secrets.token_hex(8)}"
     png_name, svg_name, exe_name = f"{mark}.png", f"{mark}.svg", f"{mark}.exe"
-    png = make_png(300, 200)
+    png = make_png(900, 600)
     visitor.page()
     try:
         messages = visitor.upload((png_name, png), (svg_name, SVG)).messages
@@ -130,6 +142,9 @@ def visit(visitor: Visitor) -> None:
         url = visitor.image_url(png_name)
         check(url, f"the page does not show {png_name}")
         check_png(visitor, str(url), png)
+        thumbnail_url = visitor.shown_url(png_name)
+        check(thumbnail_url not in (None, url), f"the page shows {thumbnail_url} for {png_name}")
+        check_thumbnail(visitor, str(thumbnail_url))
         svg_url = visitor.image_url(svg_name)
         check(svg_url, f"the page does not show {svg_name}")
         check_svg(visitor, str(svg_url))
@@ -146,7 +161,7 @@ def visit(visitor: Visitor) -> None:
         for name in (png_name, svg_name, exe_name):
             visitor.delete(name)
 
-    for name, gone in ((png_name, str(url)), (svg_name, str(svg_url))):
+    for name, gone in ((png_name, str(url)), (png_name, str(thumbnail_url)), (svg_name, str(svg_url))):
         status = visitor.request(gone)[0]
         check(status == 404, f"{name} answers {status} after it was deleted")
         check(visitor.image_url(name) is None, f"the page still shows {name} after it was deleted")
@@ -164,6 +179,14 @@ def check_png(visitor: Visitor, url: str, png: bytes) -> None:
     check(body == png[1000:2000], f"{url} gives the wrong bytes for a range")
     expected = f"bytes 1000-1999/{len(png)}"
     check(headers["Content-Range"] == expected, f"{url} calls a range {headers['Content-Range']}, not {expected}")
+
+
+def check_thumbnail(visitor: Visitor, url: str) -> None:
+    status, headers, body = visitor.request(url)
+    check(status == 200, f"{url} answers {status}")
+    check(headers["Content-Type"] == "image/png", f"{url} has the type {headers['Content-Type']}")
+    # the header of a PNG: its width and height
+    check(struct.unpack(">II", body[16:24]) == (480, 320), f"{url} is not a thumbnail: {body[:24]!r}")
 
 
 def check_svg(visitor: Visitor, url: str) -> None:

@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 from fs.memoryfs import MemoryFS
+from PIL import Image
+
+import flask_pyfs as fs
 
 GALLERY = Path(__file__).resolve().parents[1] / "docs" / "examples" / "gallery"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
 JSON = {"Accept": "application/json"}
 
 
@@ -380,7 +384,7 @@ def test_photo_deleted_while_the_page_is_made_is_left_out(gallery, visitor, phot
 
 
 def test_environment_chooses_another_backend(gallery, tmp_path, monkeypatch):
-    monkeypatch.setenv("FLASK_PHOTOS_FS_BACKEND", "memory")
+    monkeypatch.setenv("FLASK_FS_BACKEND", "memory")
     monkeypatch.setenv("FLASK_PHOTOS_FS_VERIFY", "false")
     app = gallery.create_app(instance_path=str(tmp_path / "instance"))
     visitor = Visitor(app)
@@ -389,3 +393,54 @@ def test_environment_chooses_another_backend(gallery, tmp_path, monkeypatch):
     with app.app_context():
         assert isinstance(gallery.photos.fs, MemoryFS)
     assert not (tmp_path / "instance").exists()
+
+
+@pytest.fixture
+def verifying(gallery, tmp_path):
+    """The gallery as it comes: it takes only what is an image."""
+    app = gallery.create_app(instance_path=str(tmp_path / "instance"))
+    with app.app_context():
+        yield app
+
+
+def drawn():
+    file = io.BytesIO()
+    Image.new("RGB", (900, 600), "teal").save(file, "PNG")
+    return file.getvalue()
+
+
+def test_thumbnails_are_shown_and_go_with_their_images(gallery, verifying):
+    visitor = Visitor(verifying)
+    visitor.upload(("a.png", drawn()), ("b.svg", SVG))
+    page = visitor.page()
+    assert page.images == ["/thumbnails/a.png", "/photos/b.svg"]
+    assert page.links[:2] == ["/photos/a.png", "/photos/b.svg"]
+    with Image.open(io.BytesIO(visitor.client.get("/thumbnails/a.png").data)) as thumbnail:
+        assert thumbnail.size == (480, 320)
+    visitor.delete("a.png")
+    assert list(gallery.thumbnails.list_files()) == []
+
+
+def test_what_is_no_image_is_refused(gallery, verifying):
+    visitor = Visitor(verifying)
+    visitor.upload(("a.png", b"<script>alert(1)</script>"))
+    assert "a.png" in visitor.page().messages[0]
+    assert list(gallery.photos.list_files()) == list(gallery.thumbnails.list_files()) == []
+
+
+def test_a_thumbnail_that_cannot_be_stored_costs_nothing_but_itself(gallery, verifying, monkeypatch, caplog):
+    def fail(*arguments, **options):
+        raise fs.BackendError("the disk is full")
+
+    monkeypatch.setattr(gallery.thumbnails, "write", fail)
+    visitor = Visitor(verifying)
+    visitor.upload(("a.png", drawn()))
+    assert visitor.page().images == ["/photos/a.png"]
+    assert "has no thumbnail" in caplog.text
+
+
+def test_without_pillow_the_images_themselves_are_shown(gallery, verifying, monkeypatch):
+    monkeypatch.setattr(gallery, "images", None)
+    visitor = Visitor(verifying)
+    visitor.upload(("a.png", drawn()))
+    assert visitor.page().images == ["/photos/a.png"]

@@ -139,6 +139,11 @@ CHANGES = {
     "set": lambda paper: setattr(paper, "file", None),
     "delete": lambda paper: paper.file.delete(),
 }
+CHANGES_OF_A_REFERENCE = {
+    "save": lambda reference: reference.save(file(), "new.txt"),
+    "delete": lambda reference: reference.delete(),
+    "filename": lambda reference: setattr(reference, "filename", "new.txt"),
+}
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
@@ -273,16 +278,11 @@ def test_a_commit_of_which_nobody_knows_whether_it_happened(session, paper, capl
     assert stored() == ["new.txt", "old.txt"]
 
 
-@pytest.mark.parametrize("change", ["save", "delete", "filename"])
+@pytest.mark.parametrize("change", CHANGES_OF_A_REFERENCE.values(), ids=CHANGES_OF_A_REFERENCE)
 def test_what_has_no_place_is_not_changed(session, paper, change):
     for reference in (session.scalars(select(Paper.file)).one(), copy.copy(paper.file), copy.deepcopy(paper.file)):
         with pytest.raises(TypeError, match="row"):
-            if change == "save":
-                reference.save(file(), "new.txt")
-            elif change == "delete":
-                reference.delete()
-            else:
-                reference.filename = "new.txt"
+            change(reference)
         assert reference.filename == "old.txt"
     session.commit()
     assert named(session) == ["old.txt"] == stored()

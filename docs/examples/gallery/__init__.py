@@ -1,7 +1,8 @@
 """A gallery of images: upload several at once, look at them, delete them.
 
-Run it with ``flask --app docs/examples/gallery run``. Without any configuration the images are files below the app's
-instance directory. The environment may say otherwise, for example ``FLASK_PHOTOS_FS_BACKEND=memory``.
+Run it with ``flask --app docs/examples/gallery run``. Without any configuration the images and their thumbnails are
+files below the app's instance directory. The environment may say otherwise, for example ``FLASK_FS_BACKEND=memory``,
+or ``FLASK_PHOTOS_FS_BACKEND=memory`` for the images alone.
 """
 
 from __future__ import annotations
@@ -18,14 +19,23 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
 import flask_pyfs as fs
+from flask_pyfs.signals import file_deleted, file_uploaded
 from flask_pyfs.uploads import client_name
 
+try:
+    from flask_pyfs import images
+except ImportError:
+    # without Pillow the page shows the images themselves
+    images = None  # type: ignore[assignment]
+
 photos = fs.Storage("photos", fs.IMAGES)
+thumbnails = fs.Storage("thumbnails", fs.IMAGES)
 
 UPLOAD_SECONDS = 60 * 60
 PHOTOS_PER_PAGE = 60
 MESSAGES_PER_UPLOAD = 6
 SHOWN_LENGTH = 60
+THUMBNAIL_PIXELS = 480
 
 
 def create_app(instance_path: str | None = None) -> Flask:
@@ -39,7 +49,7 @@ def create_app(instance_path: str | None = None) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
     )
     app.config.from_prefixed_env()
-    fs.init_app(app, photos)
+    fs.init_app(app, photos, thumbnails)
     app.before_request(require_token)
     app.register_error_handler(BadRequest, show_error)
     app.register_error_handler(RequestEntityTooLarge, show_too_large)
@@ -106,6 +116,25 @@ def store(file: FileStorage) -> str:
         return photos.save(file, unique=True)
 
 
+@file_uploaded.connect_via(photos)
+def make_thumbnail(storage: fs.Storage, filename: str) -> None:
+    """Make a smaller image of a new photo, whichever way it came."""
+    if images is None:
+        return
+    try:
+        with photos.open(filename, "rb") as photo:
+            thumbnails.write(filename, images.resize(photo, THUMBNAIL_PIXELS), overwrite=True)
+    except fs.UnauthorizedFileType:
+        pass  # SVG, for one, which browsers scale by themselves
+    except fs.FSError:
+        current_app.logger.exception("%r has no thumbnail", filename)
+
+
+@file_deleted.connect_via(photos)
+def delete_thumbnail(storage: fs.Storage, filename: str) -> None:
+    thumbnails.delete(filename)
+
+
 def delete() -> Any:
     name = request.form.get("name", "")
     try:
@@ -119,10 +148,14 @@ def delete() -> Any:
 def list_photos(after: str) -> tuple[list[dict[str, Any]], bool]:
     """Describe the photos of one page, by name, and say whether there are more. No more names than that are kept."""
     names = heapq.nsmallest(PHOTOS_PER_PAGE + 1, (name for name in photos.list_files() if name > after))
+    wanted = names[:PHOTOS_PER_PAGE]
+    small = set(thumbnails.list_files()).intersection(wanted)
     described = []
-    for name in names[:PHOTOS_PER_PAGE]:
+    for name in wanted:
+        url = photos.url(name)
+        shown = thumbnails.url(name) if name in small else url
         with suppress(ResourceNotFound):  # deleted in the meantime
-            described.append({"name": name, "url": photos.url(name), "size": photos.fs.getsize(name)})
+            described.append({"name": name, "url": url, "shown": shown, "size": photos.fs.getsize(name)})
     return described, len(names) > PHOTOS_PER_PAGE
 
 
