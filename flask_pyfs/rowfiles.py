@@ -63,7 +63,9 @@ class _Changes:
         for file, cell in reversed(self.new):
             is_written = (file.storage, file.name) in named | self.old
             has_to_go = cell.settings.remove_files or file.moved_from is not None
-            if not is_written and has_to_go and cell.state.session is session:
+            # a row that left the session may be written by another
+            is_here = cell.state.session is session or cell.state.was_deleted
+            if not is_written and has_to_go and is_here:
                 file.undo()
         for storage, name in self.old - named:
             remove(storage, name)
@@ -229,8 +231,9 @@ class _Column:
         holder = value.holder if isinstance(value, FileReference) else None
         if isinstance(holder, _Row) and holder.cell is not cell:
             # such as of a row that is merged, which itself comes to no session
-            changes.add(holder.cell.early)
-            holder.cell.early = _Changes()
+            early, holder.cell.early = holder.cell.early, _Changes()
+            early.new = [(file, cell) for file, _ in early.new]
+            changes.add(early)
         return reference
 
     def loaded(self, state: State, *more: Any) -> None:

@@ -173,6 +173,17 @@ def test_two_saves_before_the_first_is_written(session, paper):
     assert named(session) == ["b.txt"] == stored()
 
 
+def test_a_row_that_is_deleted_with_a_file_that_was_never_written(session):
+    paper = Paper(id=1)
+    session.add(paper)
+    paper.file.save(file(), "a.txt")
+    paper.file = None
+    session.flush()
+    session.delete(paper)
+    session.commit()
+    assert stored() == []
+
+
 def test_a_look_writes_nothing(session, paper):
     twin = Paper(id=1, name="two")
     assert not twin.file
@@ -213,6 +224,15 @@ def test_a_merge_that_is_rolled_back(session, paper):
     session.merge(twin)
     assert stored() == ["new.txt", "old.txt"]
     session.rollback()
+    assert named(session) == ["old.txt"] == stored()
+
+
+def test_a_merge_that_is_discarded(session, paper):
+    twin = Paper(id=1, name="one")
+    twin.file.save(file(), "new.txt")
+    with session.no_autoflush:
+        session.refresh(session.merge(twin))
+    session.commit()
     assert named(session) == ["old.txt"] == stored()
 
 

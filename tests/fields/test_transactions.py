@@ -1,6 +1,7 @@
 """After any sequence of changes, savepoints, commits and rollbacks, the files are those that the rows name."""
 
 import io
+from contextlib import suppress
 
 import flask
 import sqlalchemy
@@ -8,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import select
+from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, make_transient, mapped_column
 
 import flask_pyfs as fs
@@ -103,9 +105,9 @@ class Transactions(RuleBasedStateMachine):
     def refresh(self, number):
         found = self.session.get(Paper, number)
         if found is not None:
-            with self.session.no_autoflush:
-                if found in self.session and found not in self.session.new:
-                    self.session.refresh(found)
+            # it may have been written in a savepoint that was taken back
+            with self.session.no_autoflush, suppress(InvalidRequestError):
+                self.session.refresh(found)
 
     @rule(number=ROWS, set_file=st.booleans())
     def merge(self, number, set_file):
