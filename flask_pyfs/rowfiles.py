@@ -33,7 +33,8 @@ class _Changes:
 
     :ivar new: the files that were stored, each for a cell.
     :ivar old: the files that the database named and names no more.
-    :ivar named: what each cell that was written names now in the database.
+    :ivar named: what each column of a row that was written names now in the database. The row is told by its identity:
+        one that the session let go and loaded again has other cells.
     :ivar condemned: the files that the app deleted, which go even where a column keeps its files.
     :ivar references: what references were before each change.
     :ivar written: what cells named before each time that they were written.
@@ -42,7 +43,7 @@ class _Changes:
 
     new: list[tuple[NewFile, _Cell]] = field(default_factory=list)
     old: set[tuple[Storage, str]] = field(default_factory=set)
-    named: dict[_Cell, Names] = field(default_factory=dict)
+    named: dict[tuple[Any, str], Names] = field(default_factory=dict)
     condemned: set[tuple[Storage, str]] = field(default_factory=set)
     references: list[tuple[FileReference, Mapping[str, Any]]] = field(default_factory=list)
     written: list[tuple[_Cell, Names]] = field(default_factory=list)
@@ -129,12 +130,14 @@ class _Cell:
             self._empty = weakref.ref(reference)
         return reference
 
-    def wrote(self, now: Names) -> None:
-        """The database was told to name these files here."""
+    def wrote(self, identity: Any, now: Names) -> None:
+        """The database was told to name these files here, in the row of this identity."""
         changes = self.changes
         before, self.written = self.written, now
         changes.written.append((self, before))
-        changes.named[self] = now
+        # the identity that the row had before
+        changes.named[self.state.key, self.key] = frozenset()
+        changes.named[identity, self.key] = now
         kept = _names(self.bound(self.default))
         changes.old |= {name for name in before - now - kept if self.settings.remove_files or name in changes.condemned}
 
@@ -262,11 +265,12 @@ class _Column:
 
     def flushed(self, mapper: Any, connection: Any, state: State) -> None:
         if self._key in state.dict and self._is_of(state):
-            self._cell(state).wrote(_names(state.dict[self._key]))
+            identity = state.mapper.identity_key_from_instance(state.obj())
+            self._cell(state).wrote(identity, _names(state.dict[self._key]))
 
     def deleted(self, mapper: Any, connection: Any, state: State) -> None:
         if self._is_of(state):
-            self._cell(state).wrote(frozenset())
+            self._cell(state).wrote(state.key, frozenset())
 
 
 def listen(type_class: type) -> None:

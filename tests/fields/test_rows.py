@@ -1,6 +1,7 @@
 """What a row names is there, and nothing else is, whatever is done with sessions and references."""
 
 import copy
+import gc
 import io
 
 import pytest
@@ -208,6 +209,32 @@ def test_a_row_that_is_deleted_and_added_again(session, paper):
     session.add(paper)
     session.commit()
     assert named(session) == ["old.txt"] == stored()
+
+
+def test_a_row_that_is_written_let_go_and_loaded_again(session):
+    files.write("old.txt", b"content")
+    session.add(Paper(id=1, file="old.txt"))
+    session.commit()
+    paper = session.get(Paper, 1)
+    session.delete(paper)
+    session.flush()
+    make_transient(paper)
+    session.add(paper)
+    session.flush()
+    del paper
+    gc.collect()
+    assert not list(session)
+    session.get(Paper, 1).file.save(file(), "new.txt")
+    session.commit()
+    assert named(session) == ["new.txt"] == stored()
+
+
+def test_a_row_of_another_primary_key(session, paper):
+    paper.id = 2
+    session.flush()
+    paper.file.save(file(), "new.txt")
+    session.commit()
+    assert named(session) == ["new.txt"] == stored()
 
 
 def test_another_spelling_of_the_name(session, paper):
