@@ -1,185 +1,22 @@
-"""Files that follow the transactions of SQLAlchemy: what each flush writes tells which files are named."""
+"""Listens to the sessions and rows of SQLAlchemy, so that files follow the transactions."""
 
 from __future__ import annotations
 
 import logging
-import weakref
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import event
-from sqlalchemy.orm import InstanceState, Mapper, Session, SessionTransaction
-from sqlalchemy.orm.attributes import flag_modified
+from sqlalchemy.orm import Mapper, Session, SessionTransaction
 
-from .references import FileReference, FileSettings, Holder, Loose, NewFile, remove
-from .storage import Storage
+from .references import FileReference
+from .rowchanges import Cell, Changes, Row, State, changes_of, current_changes, end_changes, names_of
 
 __all__ = ["listen"]
 
 log = logging.getLogger(__name__)
 
-_CHANGES = "flask_pyfs.changes"
 _CELLS = "flask_pyfs.cells"
 _PICKLED = "flask_pyfs.references"
-
-State = InstanceState[Any]
-Names = frozenset[tuple[Storage, str]]
-
-
-@dataclass
-class _Changes:
-    """What a transaction, or what came before the first, did with files.
-
-    :ivar new: the files that were stored, each for a cell.
-    :ivar old: the files that the database named and names no more.
-    :ivar named: what each column of a row that was written names now in the database. The row is told by its identity:
-        one that the session let go and loaded again has other cells.
-    :ivar condemned: the files that the app deleted, which go even where a column keeps its files.
-    :ivar references: what references were before each change.
-    :ivar written: what cells named before each time that they were written.
-    :ivar is_sent: whether the database was told to commit.
-    """
-
-    new: list[tuple[NewFile, _Cell]] = field(default_factory=list)
-    old: set[tuple[Storage, str]] = field(default_factory=set)
-    named: dict[tuple[Any, str], Names] = field(default_factory=dict)
-    condemned: set[tuple[Storage, str]] = field(default_factory=set)
-    references: list[tuple[FileReference, Mapping[str, Any]]] = field(default_factory=list)
-    written: list[tuple[_Cell, Names]] = field(default_factory=list)
-    is_sent: bool = False
-    is_committed: bool = False
-
-    def add(self, later: _Changes) -> None:
-        self.new += later.new
-        self.old |= later.old
-        self.named.update(later.named)
-        self.condemned |= later.condemned
-        self.references += later.references
-        self.written += later.written
-
-    def finish(self, session: Session) -> None:
-        """Delete what nothing names any more: also what was stored, but set aside before it was written."""
-        named = {name for names in self.named.values() for name in names}
-        for file, cell in reversed(self.new):
-            is_written = (file.storage, file.name) in named | self.old
-            has_to_go = cell.settings.remove_files or file.moved_from is not None
-            # a row that left the session may be written by another
-            is_here = cell.state.session is session or cell.state.was_deleted
-            if not is_written and has_to_go and is_here:
-                file.undo()
-        for storage, name in self.old - named:
-            remove(storage, name)
-
-    def undo(self) -> None:
-        gone = {(file.storage, file.name) for file, _ in self.new}
-        for cell, before in reversed(self.written):
-            cell.written = before
-        for reference, document in reversed(self.references):
-            reference._load(document)
-        for reference, _ in self.references:
-            # a row that never was in the database keeps what it was given
-            if gone & _names(reference):
-                reference._load({})
-        for file, _ in reversed(self.new):
-            file.undo()
-
-
-class _Cell:
-    """The place of a reference: one column of a row. It does not keep the row.
-
-    :ivar written: what the database names here, as far as this transaction sees it.
-    :ivar early: what was changed before the row belonged to a session.
-    """
-
-    def __init__(self, state: State, key: str, file_type: Any, default: Any) -> None:
-        self.state = state
-        self.key = key
-        self.file_type = file_type
-        self.default = default
-        self.written: Names = frozenset()
-        self.early = _Changes()
-        self._empty: Callable[[], FileReference | None] = lambda: None
-
-    @property
-    def settings(self) -> FileSettings:
-        settings: FileSettings = self.file_type.settings
-        return settings
-
-    @property
-    def changes(self) -> _Changes:
-        session = self.state.session
-        return self.early if session is None else _changes_of(session)
-
-    def bound(self, value: Any) -> FileReference:
-        """Return the reference that is shown here for a value."""
-        if isinstance(value, FileReference):
-            if isinstance(value.holder, _Row) and value.holder.cell is self:
-                return value
-            if isinstance(value.holder, Loose):
-                value.settings, value.holder = self.settings, _Row(self)
-                return value
-        reference: FileReference = self.file_type.reference_class(self.settings, value, _Row(self))
-        return reference
-
-    def empty(self) -> FileReference:
-        """Return the reference that is shown while there is no value: the same one as long as an app has it."""
-        reference = self._empty()
-        if reference is None or reference:
-            reference = self.bound(None)
-            self._empty = weakref.ref(reference)
-        return reference
-
-    def wrote(self, identity: Any, now: Names) -> None:
-        """The database was told to name these files here, in the row of this identity."""
-        changes = self.changes
-        before, self.written = self.written, now
-        changes.written.append((self, before))
-        # the identity that the row had before
-        changes.named[self.state.key, self.key] = frozenset()
-        changes.named[identity, self.key] = now
-        kept = _names(self.bound(self.default))
-        changes.old |= {name for name in before - now - kept if self.settings.remove_files or name in changes.condemned}
-
-    def attached(self, session: Session) -> None:
-        early, self.early = self.early, _Changes()
-        if early.references or early.new:
-            _changes_of(session).add(early)
-
-
-class _Row(Holder):
-    """Holds a reference of a row, and keeps the row: the state and the session would not."""
-
-    def __init__(self, cell: _Cell) -> None:
-        super().__init__(cell.state.obj())
-        self.cell = cell
-
-    def changed(self, reference: FileReference) -> None:
-        cell = self.cell
-        if cell.state.dict.get(cell.key) is not reference:
-            # there was no value, or the row was expired since it gave the reference
-            setattr(self.instance, cell.key, reference)
-        flag_modified(self.instance, cell.key)
-        cell.changes.references.append((reference, reference._parts()))
-
-    def stored(self, new: Sequence[NewFile]) -> None:
-        self.cell.changes.new.extend((file, self.cell) for file in new)
-
-    def replaced(self, reference: FileReference, old: Sequence[str], is_deleted: bool) -> bool:
-        if is_deleted:
-            self.cell.changes.condemned.update((reference.fs, name) for name in old)
-        return True
-
-
-def _names(reference: FileReference) -> Names:
-    return frozenset((reference.fs, name) for name in reference.filenames)
-
-
-def _changes_of(session: Session) -> _Changes:
-    # a row that is about to be changed would begin one in a moment
-    transaction = session.get_nested_transaction() or session.get_transaction() or session.begin()
-    changes: dict[SessionTransaction, _Changes] = session.info.setdefault(_CHANGES, {})
-    return changes.setdefault(transaction, _Changes())
 
 
 class _Column:
@@ -207,10 +44,10 @@ class _Column:
             event.listen(row_class, name, self.flushed, **options)
         event.listen(row_class, "after_delete", self.deleted, **options)
 
-    def _cell(self, state: State) -> _Cell:
-        cells: dict[str, _Cell] = state.info.setdefault(_CELLS, {})
+    def _cell(self, state: State) -> Cell:
+        cells: dict[str, Cell] = state.info.setdefault(_CELLS, {})
         if self._key not in cells:
-            cells[self._key] = _Cell(state, self._key, self._column.type, self._default)
+            cells[self._key] = Cell(state, self._key, self._column.type, self._default)
         return cells[self._key]
 
     def _is_of(self, state: State) -> bool:
@@ -232,9 +69,9 @@ class _Column:
         changes = cell.changes
         changes.references.append((reference, reference._parts()))
         holder = value.holder if isinstance(value, FileReference) else None
-        if isinstance(holder, _Row) and holder.cell is not cell:
+        if isinstance(holder, Row) and holder.cell is not cell:
             # such as of a row that is merged, which itself comes to no session
-            early, holder.cell.early = holder.cell.early, _Changes()
+            early, holder.cell.early = holder.cell.early, Changes()
             early.new = [(file, cell) for file, _ in early.new]
             changes.add(early)
         return reference
@@ -243,7 +80,7 @@ class _Column:
         if self._key in state.dict and self._is_of(state):
             cell = self._cell(state)
             reference = state.dict[self._key] = cell.bound(state.dict[self._key])
-            cell.written = _names(reference)
+            cell.written = names_of(reference)
 
     def pickled(self, state: State, values: dict[str, Any]) -> None:
         # cells have storages, which belong to an app
@@ -255,8 +92,8 @@ class _Column:
         reference = values[_PICKLED][self._key]
         if reference is not None and self._is_of(state):
             cell = self._cell(state)
-            reference.settings, reference.holder = cell.settings, _Row(cell)
-            cell.written = _names(reference)
+            reference.settings, reference.holder = cell.settings, Row(cell)
+            cell.written = names_of(reference)
 
     def about_to_be_deleted(self, mapper: Any, connection: Any, state: State) -> None:
         if self._column.type.remove_files and self._is_of(state):
@@ -266,7 +103,7 @@ class _Column:
     def flushed(self, mapper: Any, connection: Any, state: State) -> None:
         if self._key in state.dict and self._is_of(state):
             identity = state.mapper.identity_key_from_instance(state.obj())
-            self._cell(state).wrote(identity, _names(state.dict[self._key]))
+            self._cell(state).wrote(identity, names_of(state.dict[self._key]))
 
     def deleted(self, mapper: Any, connection: Any, state: State) -> None:
         if self._is_of(state):
@@ -295,8 +132,7 @@ def _attached(session: Session, row: Any) -> None:
 
 @event.listens_for(Session, "before_commit")
 def _about_to_be_committed(session: Session) -> None:
-    transaction = session.get_nested_transaction() or session.get_transaction()
-    changes = session.info.get(_CHANGES, {}).get(transaction)
+    changes = current_changes(session)
     if changes is None or session.in_nested_transaction():
         return
 
@@ -310,8 +146,7 @@ def _about_to_be_committed(session: Session) -> None:
 # before the listeners of apps, which may raise: the transaction is over all the same
 @event.listens_for(Session, "after_commit", insert=True)
 def _committed(session: Session) -> None:
-    transaction = session.get_nested_transaction() or session.get_transaction()
-    changes = session.info.get(_CHANGES, {}).get(transaction)
+    changes = current_changes(session)
     if changes is not None:
         changes.is_committed = True
 
@@ -319,7 +154,7 @@ def _committed(session: Session) -> None:
 @event.listens_for(Session, "after_transaction_end")
 def _ended(session: Session, transaction: SessionTransaction) -> None:
     # a session that is closed rolls back without any other event
-    changes: _Changes | None = session.info.get(_CHANGES, {}).pop(transaction, None)
+    changes = end_changes(session, transaction)
     if changes is None:
         return
     if changes.is_sent and not changes.is_committed:
@@ -329,6 +164,6 @@ def _ended(session: Session, transaction: SessionTransaction) -> None:
     elif not changes.is_committed:
         changes.undo()
     elif transaction.nested:
-        _changes_of(session).add(changes)
+        changes_of(session).add(changes)
     else:
         changes.finish(session)
