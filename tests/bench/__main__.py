@@ -54,7 +54,6 @@ def main() -> None:
 
 
 def parse_options() -> argparse.Namespace:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     parser = argparse.ArgumentParser(prog="python tests/bench", description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--mb", type=int, default=256, help="size of the big file, in MiB (default: %(default)s)")
@@ -65,7 +64,7 @@ def parse_options() -> argparse.Namespace:
     add("--workloads", nargs="+", choices=list(WORKLOADS), default=list(WORKLOADS), help="default: all")
     add("--peers", nargs="*", choices=list(libraries.PEERS), default=list(libraries.PEERS), help="default: all")
     add("--dir", default=DISK if os.path.isdir(DISK) else None, help="where the files lie (default: %(default)s)")
-    add("--venvs", type=Path, default=cache / "flask_pyfs-bench", help="where the peers' venvs are kept (%(default)s)")
+    add("--venvs", type=Path, default=libraries.default_venvs(), help="where the peers' venvs are kept (%(default)s)")
     add("--json", help="write all results of all rounds to this file")
     return parser.parse_args()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -41,16 +42,24 @@ def prepare(peers: list[str], venvs: Path) -> list[Library]:
     :param peers: the keys of :data:`PEERS` that are wanted.
     :param venvs: the directory that keeps their virtual environments from run to run.
     """
-    ours, version = sys.executable, platform.python_version()
+    ours = sys.executable
     prepared = [
-        Library(RAW, RAW, ours, f"Python {version}"),
+        Library(RAW, RAW, ours, f"Python {platform.python_version()}"),
         Library("flask_pyfs", "flask_pyfs", ours, _versions(ours, "flask_pyfs")),
     ]
-    for peer in peers:
-        module, requirement = PEERS[peer]
-        python = _install([requirement, "waitress"], venvs / f"{requirement}-waitress-python{version}")
-        prepared.append(Library(peer, module, python, _versions(python, peer)))
-    return prepared
+    return prepared + [prepare_peer(peer, venvs, "waitress") for peer in peers]
+
+
+def prepare_peer(peer: str, venvs: Path, beside: str) -> Library:
+    """Return a peer, installed with another distribution that the comparison needs."""
+    module, requirement = PEERS[peer]
+    python = _install([requirement, beside], venvs / f"{requirement}-{beside}-python{platform.python_version()}")
+    return Library(peer, module, python, _versions(python, peer))
+
+
+def default_venvs() -> Path:
+    """Return the directory of the user that keeps the virtual environments of the peers."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flask_pyfs-bench"
 
 
 def _versions(python: str, distribution: str) -> str:

@@ -18,6 +18,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import libraries
+
 THUMBNAILS = 20
 PIXELS = (6000, 4000)
 SIZE = 300
@@ -28,15 +30,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5, help="how often each runs (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=THUMBNAILS, help="how many at once (default: %(default)s)")
-    parser.add_argument("--peer", help="a Python that has flask-fs2 and Pillow (default: without)")
+    parser.add_argument("--without-peer", action="store_true", help="leave out flask-fs2, which is installed otherwise")
     parser.add_argument("--run", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.run:
         run(*options.run, options.threads)
         return
     pythons = {"Pillow": sys.executable, "flask_pyfs": sys.executable}
-    if options.peer:
-        pythons["flask-fs2"] = options.peer
+    if not options.without_peer:
+        pythons["flask-fs2"] = libraries.prepare_peer("flask-fs2", libraries.default_venvs(), "Pillow").python
     with tempfile.TemporaryDirectory() as area:
         photo = Path(area, "photo.jpg")
         photo.write_bytes(drawn())
