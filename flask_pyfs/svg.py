@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any, BinaryIO
-from xml.sax.handler import ContentHandler, feature_namespaces
+from xml.sax.handler import ContentHandler, LexicalHandler, feature_namespaces, property_lexical_handler
 
 from .errors import ConfigurationError, FSError, UnauthorizedFileType
 
@@ -29,9 +29,13 @@ _REFERENCES = {"href", "src", "action", "formaction", "ping"}
 _INLINE = re.compile(r"data:(image/(png|jpe?g|gif|webp|avif|bmp)|font/[a-z0-9]+|application/(x-)?font-[a-z0-9-]+)[;,]")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:")
 _BLANK = re.compile(r"[\x00-\x20]+")
-_URL = re.compile(r"url\(\s*[\"']?([^\"')]*)", re.IGNORECASE)
+# each that begins, also inside of what may be a comment or another one: only a browser knows which of them it is
+_URL = re.compile(r"url\((?=[\"']?([^\"')]{0,200}))", re.IGNORECASE)
 _REACHING = re.compile(r"@import|image-set\(|\bsrc\(|expression\(|-moz-binding|behavior\s*:", re.IGNORECASE)
-_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})\s?|(.))", re.DOTALL)
+_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})(?:\r\n|[ \t\r\n])?|(.))", re.DOTALL)
+
+# for the public identifiers of XHTML, browsers know entities that no parser is told of, also in attributes
+_DOCTYPE = "-//W3C//DTD SVG "
 
 _PIECE = 64 * 1024
 
@@ -87,6 +91,7 @@ def _parse(read: Callable[[int], bytes], handler: ContentHandler) -> None:
     # the usual DOCTYPE names a DTD, which expat passes by and never fetches
     parser.forbid_external = False
     parser.setContentHandler(handler)
+    parser.setProperty(property_lexical_handler, _Doctype())
     length = 0
     while piece := read(_PIECE):
         length += len(piece)
@@ -106,6 +111,14 @@ def _fed(operation: Callable[..., None], *arguments: bytes) -> None:
     except Exception as error:
         # expat's, defusedxml's, and those of codecs that the file names
         raise UnauthorizedFileType(f"this is not SVG that can be read ({error})") from error
+
+
+class _Doctype(LexicalHandler):
+    """Refuses what says that it is another kind of document."""
+
+    def startDTD(self, name: str, public_id: str | None, system_id: str | None) -> None:  # noqa: N802
+        if public_id is not None and not public_id.startswith(_DOCTYPE):
+            raise _refused(f"the document type {public_id!r}")
 
 
 class _Measure(ContentHandler):
@@ -139,6 +152,9 @@ class _Judge(ContentHandler):
         if self._is_root and (namespace, local) != (_SVG, "svg"):
             raise UnauthorizedFileType("this is XML, but not SVG")
         self._is_root = False
+        if self._styles is not None:
+            # a browser would read the style without what is inside of it
+            raise _refused(f"an element <{local}> in a style")
         if namespace == _XHTML or local.lower() in _ACTIVE:
             raise _refused(f"an element <{local}>")
         if local.lower() == "style":
@@ -151,7 +167,7 @@ class _Judge(ContentHandler):
             self._styles.append(content)
 
     def endElementNS(self, name: Any, qname: Any) -> None:  # noqa: N802
-        if self._styles is not None and name[1].lower() == "style":
+        if self._styles is not None:
             _judge_style("".join(self._styles))
             self._styles = None
 
@@ -190,7 +206,8 @@ def _judge_style(text: str) -> None:
     found = _REACHING.search(text)
     if found:
         raise _refused(f"{found.group()!r} in a style")
-    for reference in _URL.findall(text):
+    # a browser drops blanks wherever they are in a URL
+    for reference in _URL.findall(_BLANK.sub("", text)):
         _judge_reference(reference)
 
 

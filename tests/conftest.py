@@ -2,6 +2,7 @@ import socket
 
 import flask
 import pytest
+from servers.chromium import chromium
 from servers.mongo import mongo_from_environment, mongod, new_database
 from servers.openstack import openstack_swift, swift_from_environment
 from servers.s3 import moto_server, s3_from_environment, swift_s3
@@ -106,3 +107,16 @@ def mongo_database(mongo):
     """The name of a database, shared by all tests."""
     with new_database(mongo.url) as name:
         yield name
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """One Chromium for all tests."""
+    with chromium(tmp_path_factory.mktemp("chromium")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser):
+    with browser.page() as page:
+        yield page

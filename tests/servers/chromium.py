@@ -187,6 +187,17 @@ class Page:
         found = self.command("Runtime.evaluate", expression=f"document.querySelector({json.dumps(selector)})")
         self.command("DOM.setFileInputFiles", objectId=found["result"]["objectId"], files=[str(file) for file in files])
 
+    def watch_requests(self) -> None:
+        """Remember from now on what is asked for."""
+        self.command("Network.enable")
+
+    def requests(self) -> list[tuple[str, str]]:
+        """Return what was asked for since the page was opened: for each the document that did, and the URL."""
+        # an answer of the protocol comes after all that happened before
+        self.command("Runtime.getIsolateId")
+        sent = self._chromium.events(self._session, "Network.requestWillBeSent")
+        return [(event["documentURL"], event["request"]["url"]) for event in sent]
+
     def problems(self) -> list[str]:
         """Return the errors that the console shows since the page was opened."""
         events = self._chromium.events

@@ -17,7 +17,7 @@ import pymongo
 import pytest
 from buckets import new_bucket
 from containers import bare_connection, new_container
-from servers.chromium import ChromiumError, chromium
+from servers.chromium import ChromiumError
 from servers.mongo import mongo_from_environment, new_database
 from servers.s3 import s3_from_environment
 from servers.waitressapp import serving
@@ -148,19 +148,6 @@ LOADERS = {
 
 WIDTH, HEIGHT = 320, 240
 IMAGE = "document.querySelector('#photos img')"
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory):
-    """One Chromium for all tests."""
-    with chromium(tmp_path_factory.mktemp("chromium")) as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(browser):
-    with browser.page() as page:
-        yield page
 
 
 @pytest.fixture(params=BACKENDS)
