@@ -54,6 +54,9 @@ class FileType(TypeDecorator[FileReference]):
         self.basename = basename
         self.remove_files = remove_files
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.fs!r})"
+
     @property
     def settings(self) -> FileSettings:
         """What references of this type are made with."""
