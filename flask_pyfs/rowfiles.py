@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.orm import Mapper, Session, SessionTransaction
+from sqlalchemy.orm.attributes import instance_state
 
 from .references import FileReference
 from .rowchanges import Cell, Changes, Row, State, changes_of, current_changes, end_changes, names_of
@@ -39,6 +40,7 @@ class _Column:
             event.listen(row_class, name, self.loaded, **options)
         event.listen(row_class, "pickle", self.pickled, **options)
         event.listen(row_class, "unpickle", self.unpickled, **options)
+        event.listen(row_class, "before_insert", self.about_to_be_inserted, **options)
         event.listen(row_class, "before_delete", self.about_to_be_deleted, **options)
         for name in ("after_insert", "after_update"):
             event.listen(row_class, name, self.flushed, **options)
@@ -95,6 +97,10 @@ class _Column:
             reference.settings, reference.holder = cell.settings, Row(cell)
             cell.written = names_of(reference)
 
+    def about_to_be_inserted(self, mapper: Any, connection: Any, state: State) -> None:
+        if switched := _switched(state):
+            self.about_to_be_deleted(mapper, connection, switched)
+
     def about_to_be_deleted(self, mapper: Any, connection: Any, state: State) -> None:
         if self._column.type.remove_files and self._is_of(state):
             # a value that was not loaded names files, too
@@ -102,12 +108,22 @@ class _Column:
 
     def flushed(self, mapper: Any, connection: Any, state: State) -> None:
         if self._key in state.dict and self._is_of(state):
+            if switched := _switched(state):
+                self.deleted(mapper, connection, switched)
             identity = state.mapper.identity_key_from_instance(state.obj())
             self._cell(state).wrote(identity, names_of(state.dict[self._key]))
 
     def deleted(self, mapper: Any, connection: Any, state: State) -> None:
         if self._is_of(state):
             self._cell(state).wrote(state.key, frozenset())
+
+
+def _switched(state: State) -> State | None:
+    # a row that is deleted and one with its key that is added become one UPDATE, of which only the latter hears
+    if state.key is not None or state.session is None:
+        return None
+    existing = state.session.identity_map.get(state.mapper.identity_key_from_instance(state.obj()))
+    return None if existing is None else instance_state(existing)
 
 
 def listen(type_class: type) -> None:

@@ -229,6 +229,23 @@ def test_a_row_that_is_written_let_go_and_loaded_again(session):
     assert named(session) == ["new.txt"] == stored()
 
 
+@pytest.mark.parametrize("is_loaded", [False, True])
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+def test_a_row_that_takes_the_place_of_another(session, is_loaded, end):
+    old = Paper(id=1)
+    session.add(old)
+    old.file.save(file(), "old.txt")
+    session.commit()
+    assert not is_loaded or old.file
+    session.delete(old)
+    new = Paper(id=1)
+    session.add(new)
+    new.file.save(file(), "new.txt")
+    session.flush()
+    getattr(session, end)()
+    assert named(session) == ["new.txt" if end == "commit" else "old.txt"] == stored()
+
+
 def test_a_row_of_another_primary_key(session, paper):
     paper.id = 2
     session.flush()

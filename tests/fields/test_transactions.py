@@ -136,6 +136,20 @@ class Transactions(RuleBasedStateMachine):
             self.session.add(found)
             self.kept.append(found)
 
+    @rule(number=ROWS, set_file=st.booleans())
+    def delete_and_add_another(self, number, set_file):
+        found = self.deletable(number)
+        if found is not None:
+            self.session.flush()
+            self.session.delete(found)
+            paper = Paper(id=number)
+            if set_file:
+                self.number += 1
+                paper.file.save(io.BytesIO(b""), f"{self.number}.txt")
+            self.session.add(paper)
+            self.session.flush()
+            self.kept.append(paper)
+
     @precondition(lambda self: not self.savepoints)
     @rule()
     def forget(self):
