@@ -63,15 +63,23 @@ def _resampled(image: Image.Image, size: tuple[int, int], box: tuple[float, floa
     image = workable(image)
     # by itself Pillow would multiply the colours by the alpha, but not reduce them first
     multiplied = {"RGBA": "RGBa", "LA": "La"}.get(image.mode, image.mode)
-    return image.convert(multiplied).resize(size, _LANCZOS, box, reducing_gap=2.0).convert(image.mode)
+    made = image.convert(multiplied).resize(size, _LANCZOS, box, reducing_gap=2.0).convert(image.mode)
+    if image.mode == "I" and _is_16_bit(image):
+        # beside an edge Pillow goes beyond what it was given, which only modes with a bound cut off
+        made = made.convert("I;16").convert("I")
+    return made
+
+
+def _is_16_bit(image: Image.Image) -> bool:
+    low, high = image.getextrema()
+    return low >= 0 and high <= 65535  # type: ignore[operator]
 
 
 def eight_bit(image: Image.Image) -> Image.Image:
     """Return an image with 8 bits for each colour; what is gray and deeper is scaled, not cut off."""
     if image.mode == "I":
-        low, high = image.getextrema()
         # the 16 bits of a PNG, or all that a scientific TIFF holds
-        top = 65535 if low >= 0 and high <= 65535 else max(abs(low), abs(high))  # type: ignore[operator, arg-type]
+        top = 65535 if _is_16_bit(image) else max(map(abs, image.getextrema()))  # type: ignore[arg-type]
         return image.convert("F").point(lambda value: value * (255 / top) + 0).convert("L")
     if image.mode == "F":
         low, high = image.getextrema()

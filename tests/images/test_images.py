@@ -163,6 +163,14 @@ def test_deep_grays_stay_deep_where_they_are_only_resized():
     assert small.convert("L").getpixel((32, 31)) == pytest.approx(20_128 // 257, abs=2)
 
 
+def test_deep_grays_beside_an_edge_do_not_darken_the_others():
+    image = Image.new("I;16", (60, 60), 0)
+    image.paste(65535, (0, 0, 29, 60))
+    image.paste(32896, (45, 0, 60, 60))
+    small = reopened(images.make_thumbnail(io.BytesIO(saved(image, "PNG")), 200)).convert("L")
+    assert [small.getpixel((x, 100)) for x in (20, 125, 190)] == [255, 0, 128]
+
+
 @pytest.mark.parametrize("mode", ["I", "F"])
 def test_scientific_images(mode):
     image = Image.new(mode, (60, 60), -70_000)
