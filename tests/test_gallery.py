@@ -145,16 +145,16 @@ def test_one_upload_is_named(visitor):
 
 def test_served_image_has_its_type_and_answers_ranges(visitor):
     visitor.upload(("a.png", PNG))
-    response = visitor.client.get("/photos/a.png", headers={"Range": "bytes=8-15"})
-    assert (response.status_code, response.mimetype) == (206, "image/png")
-    assert response.data == PNG[8:16]
+    with visitor.client.get("/photos/a.png", headers={"Range": "bytes=8-15"}) as response:
+        assert (response.status_code, response.mimetype) == (206, "image/png")
+        assert response.data == PNG[8:16]
 
 
 def test_svg_is_sent_in_a_sandbox(visitor):
     visitor.upload(("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"))
-    response = visitor.client.get(visitor.page().images[0])
-    assert response.mimetype == "image/svg+xml"
-    assert "sandbox" in response.headers["Content-Security-Policy"]
+    with visitor.client.get(visitor.page().images[0]) as response:
+        assert response.mimetype == "image/svg+xml"
+        assert "sandbox" in response.headers["Content-Security-Policy"]
 
 
 def test_wrong_type_is_refused_and_the_others_are_stored(visitor, photos):
