@@ -6,6 +6,7 @@ import io
 
 import pytest
 import sqlalchemy
+from databases import sqlite
 from sqlalchemy import delete, event, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import (
@@ -96,10 +97,7 @@ def storages(app):
 
 @pytest.fixture
 def engine():
-    engine = sqlalchemy.create_engine("sqlite://", poolclass=sqlalchemy.StaticPool)
-    # the driver would begin and end transactions by itself
-    event.listen(engine, "connect", lambda raw, record: setattr(raw, "isolation_level", None))
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    engine = sqlite(poolclass=sqlalchemy.StaticPool)
     Base.metadata.create_all(engine)
     yield engine
     engine.dispose()

@@ -13,6 +13,7 @@ import sqlalchemy
 from alembic.autogenerate import compare_metadata, produce_migrations, render_python_code
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
+from databases import sqlite
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
@@ -61,10 +62,7 @@ def storage(app):
 @pytest.fixture(params=["sqlite", "postgresql"])
 def engine(request, tmp_path):
     if request.param == "sqlite":
-        engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path}/database")
-        # the driver would begin and end transactions by itself, and savepoints with them
-        sqlalchemy.event.listen(engine, "connect", lambda raw, record: setattr(raw, "isolation_level", None))
-        sqlalchemy.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        engine = sqlite(f"sqlite:///{tmp_path}/database")
     else:
         engine = sqlalchemy.create_engine(request.getfixturevalue("postgres_url"))
     Base.metadata.drop_all(engine)

@@ -5,6 +5,7 @@ import io
 
 import flask
 import sqlalchemy
+from databases import sqlite
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -34,9 +35,7 @@ class Transactions(RuleBasedStateMachine):
         app = flask.Flask("tests")
         app.config["FILES_FS_BACKEND"] = "memory"
         fs.init_app(app, files)
-        self.engine = sqlalchemy.create_engine("sqlite://", poolclass=sqlalchemy.StaticPool)
-        sqlalchemy.event.listen(self.engine, "connect", lambda raw, record: setattr(raw, "isolation_level", None))
-        sqlalchemy.event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        self.engine = sqlite(poolclass=sqlalchemy.StaticPool)
         Base.metadata.create_all(self.engine)
         self.session = Session(self.engine)
         self.committed = set()
