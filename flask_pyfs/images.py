@@ -14,6 +14,7 @@ import io
 import shutil
 import tempfile
 from collections.abc import Sequence
+from numbers import Integral, Real
 from typing import BinaryIO, cast, overload
 
 from PIL import Image
@@ -98,7 +99,8 @@ def crop_thumbnail(
     :raises ValueError: for a size below 1, or a part that is not one.
     """
     _require_size(size)
-    if len(bbox) != 4 or not (bbox[0] < bbox[2] and bbox[1] < bbox[3]):
+    is_numbers = len(bbox) == 4 and all(isinstance(side, Real) for side in bbox)
+    if not is_numbers or not (bbox[0] < bbox[2] and bbox[1] < bbox[3]):
         raise ValueError(f"a part of an image is (left, top, right, bottom), not {bbox!r}")
     if isinstance(file, Image.Image):
         return _square(file, size, bbox, 1, file.format or "PNG")
@@ -221,8 +223,8 @@ def _within(image: Image.Image, size: int) -> Image.Image:
 
 
 def _require_size(size: int) -> None:
-    if size < 1:
-        raise ValueError(f"an image is at least 1 pixel wide, not {size}")
+    if not isinstance(size, Integral) or size < 1:
+        raise ValueError(f"an image is at least 1 pixel wide, in whole pixels, not {size!r}")
 
 
 def _length(file: BinaryIO) -> int:
