@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, cast
 
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import Blend, Disposal
 
 from .costs import frame_count, is_affordable, require_affordable
 from .errors import FSError, UnauthorizedFileType
@@ -207,10 +208,15 @@ def oriented(image: Image.Image, orientation: int) -> Image.Image:
 def written(picture: Picture, **options: Any) -> io.BytesIO:
     """Encode a picture, without any metadata but its colour profile, and return the file at its start.
 
+    The frames of the picture are used up.
+
     :param options: arguments for Pillow's ``save`` that win over those of the picture.
     :raises UnauthorizedFileType: where Pillow fails.
     """
-    frames = [_for_format(frame, picture.format) for frame in picture.frames]
+    frames = picture.frames
+    for number, frame in enumerate(frames):
+        # one by one: what a frame was is not needed any more
+        frames[number] = _for_format(frame, picture.format)
     arguments: dict[str, Any] = {**_OPTIONS.get(picture.format, {}), **picture.options, **options}
     if picture.icc_profile is not None and _kind(frames[0].mode) == picture.icc_profile[1]:
         arguments["icc_profile"] = picture.icc_profile[0]
@@ -220,6 +226,9 @@ def written(picture: Picture, **options: Any) -> io.BytesIO:
         arguments.update(save_all=True, append_images=frames[1:], duration=_durations(picture))
         if picture.loop is not None:
             arguments["loop"] = picture.loop
+        if picture.format == "PNG":
+            # the frames are whole; what Pillow makes of those of the source is not always what they were
+            arguments.update(disposal=Disposal.OP_NONE, blend=Blend.OP_SOURCE)
         if picture.format == "GIF" and any("A" in frame.mode for frame in frames):
             # else what was there before shows through
             arguments["disposal"] = 2
@@ -259,11 +268,17 @@ _MODES = {
 
 def _for_format(image: Image.Image, name: str) -> Image.Image:
     modes = _MODES.get(name, (image.mode,))
-    if image.mode in modes:
-        return image
-    if image.mode.startswith("I") and "I;16" in modes:
-        return image.convert("I").convert("I;16")
-    return image.convert("RGBA" if "A" in image.mode and "RGBA" in modes else "RGB")
+    if image.mode not in modes:
+        if image.mode.startswith("I") and "I;16" in modes:
+            return image.convert("I").convert("I;16")
+        image = image.convert("RGBA" if "A" in image.mode and "RGBA" in modes else "RGB")
+    if name == "GIF" and image.mode == "RGBA":
+        # which knows all or nothing: the faintest trace beside an edge would be seen in full, and what cannot be seen
+        # takes colours of the palette
+        alpha = image.getchannel("A")
+        image.paste((0, 0, 0, 0), mask=alpha.point(lambda value: 255 if value < 128 else 0))
+        image.putalpha(alpha.point(lambda value: 255 if value >= 128 else 0))
+    return image
 
 
 def _kind(mode: str) -> str:

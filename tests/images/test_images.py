@@ -1,6 +1,7 @@
 """What the table of all cases does not tell."""
 
 import io
+import random
 import struct
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -301,3 +302,52 @@ def test_a_palette_with_half_transparent_colours():
     assert small.getpixel((10, 10)) == pytest.approx((200, 10, 10, 128), abs=1)
     kept = reopened(images.optimize(io.BytesIO(content))).convert("RGBA")
     assert kept.getpixel((10, 10)) == (200, 10, 10, 128)
+
+
+def shown(file):
+    """Return what is seen of each frame, and for how long."""
+    with Image.open(file) as image:
+        for number in range(image.n_frames):
+            image.seek(number)
+            frame = image.convert("RGBA")
+            frame.paste((0, 0, 0, 0), mask=frame.getchannel("A").point(lambda alpha: 255 * (not alpha)))
+            yield frame.tobytes(), image.info["duration"]
+
+
+@pytest.mark.parametrize("disposal", [0, 1, 2])
+@pytest.mark.parametrize("blend", [0, 1])
+def test_frames_of_a_png_that_are_parts_are_whole_in_the_result(disposal, blend):
+    chance = random.Random(disposal + 3 * blend)
+    for _ in range(20):
+        frames = [Image.new("RGBA", (30, 20), chance.choice([(0, 0, 0, 0), (200, 30, 40, 255)]))]
+        for duration in range(3):
+            frame = frames[-1].copy() if chance.random() < 0.6 else Image.new("RGBA", (30, 20))
+            left, top = chance.randrange(20), chance.randrange(10)
+            colour = chance.choice([(0, 0, 255, 255), (0, 255, 0, 255), (0, 0, 0, 0)])
+            frame.paste(colour, (left, top, left + 10, top + 10))
+            frame.putpixel((duration, 0), (9, 9, 9, 255))
+            frames.append(frame)
+        parts = {"duration": [10, 20, 30, 40], "disposal": disposal, "blend": blend}
+        content = saved(frames[0], "PNG", save_all=True, append_images=frames[1:], **parts)
+        assert list(shown(images.optimize(io.BytesIO(content)))) == list(shown(io.BytesIO(content)))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_gif_shows_no_traces_of_what_is_hardly_there(count):
+    frames = [Image.new("RGBA", (60, 60)) for _ in range(count)]
+    for number, frame in enumerate(frames):
+        frame.paste((10, 10, 200, 255), (21 + number, 21, 40, 40))
+    content = saved(frames[0], "GIF", save_all=True, append_images=frames[1:], disposal=2)
+    with Image.open(images.resize(io.BytesIO(content), 30)) as image:
+        image.seek(count - 1)
+        left, top, right, bottom = image.convert("RGBA").getchannel("A").getbbox()
+    assert min(left, top) >= 10
+    assert max(right, bottom) <= 21
+
+
+def test_a_gif_of_many_colours_keeps_the_pixels_that_are_clear():
+    image = Image.merge("RGB", [noise((80, 80), "L") for _ in range(3)]).convert("RGBA")
+    image.paste((0, 0, 0, 0), (30, 30, 40, 40))
+    small = reopened(images.resize(io.BytesIO(saved(image, "GIF")), 40)).convert("RGBA")
+    assert small.getpixel((17, 17))[3] == 0
+    assert small.getpixel((5, 5))[3] == 255

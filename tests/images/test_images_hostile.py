@@ -139,6 +139,7 @@ BOMBS = {
     "JPEG, progressive": ("JPEG", "RGB", (5850, 5850), {"progressive": True, "subsampling": 0}),
     "JPEG, progressive, in CMYK": ("JPEG", "CMYK", (5000, 5000), {"progressive": True}),
     "GIF": ("GIF", "P", (6400, 6400), {}),
+    "GIF with clear pixels": ("GIF", "RGBA", (4000, 4000), {}),
     "GIF, animated": ("GIF", "RGBA", (3300, 3300), {"frames": 2, "disposal": 2}),
     "GIF of many frames": ("GIF", "P", (600, 600), {"frames": 40, "disposal": 2}),
     "APNG": ("PNG", "RGBA", (3200, 3200), {"frames": 2, "compress_level": 1}),
