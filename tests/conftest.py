@@ -1,3 +1,4 @@
+import gc
 import socket
 
 import flask
@@ -14,6 +15,12 @@ pytest.register_assert_rewrite("flask_pyfs.testing", "failures", "load", "underf
 
 def pytest_addoption(parser):
     parser.addoption("--soak", action="store_true", help="run the long tests at their full size")
+
+
+def pytest_collection_finish():
+    # the modules and the tests are here to stay: no collection needs to look through them
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -184,14 +184,9 @@ class Transactions(RuleBasedStateMachine):
 
 
 def test_files_follow_transactions(soak):
-    # what is here already is not looked through each time that rows are forgotten
-    gc.freeze()
-    try:
-        run_state_machine_as_test(
-            Transactions,
-            settings=settings(
-                max_examples=1000 if soak else 60, stateful_step_count=30, deadline=None, derandomize=not soak
-            ),
-        )
-    finally:
-        gc.unfreeze()
+    run_state_machine_as_test(
+        Transactions,
+        settings=settings(
+            max_examples=1000 if soak else 60, stateful_step_count=30, deadline=None, derandomize=not soak
+        ),
+    )
