@@ -16,7 +16,14 @@ ENVIRONMENT = "FLASK_PYFS_POSTGRES_URL"
 USER = "postgres"
 
 # nothing that the tests write has to outlive them
-OPTIONS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", f"listen_addresses={HOST}")
+OPTIONS = (
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    # else a server that is killed leaves a segment of the system's shared memory
+    "dynamic_shared_memory_type=mmap",
+    f"listen_addresses={HOST}",
+)
 
 
 def postgres() -> AbstractContextManager[str]:
