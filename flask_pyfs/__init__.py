@@ -1,7 +1,7 @@
 """File storages for Flask in which every backend is a PyFilesystem2 filesystem."""
 
-from . import _pkg_resources  # noqa: F401  (before all that imports fs)
-from .backends import DEFAULT_BACKEND, BaseBackend
+from . import _import_fs  # noqa: F401  (before all that imports fs)
+from .backends.base import DEFAULT_BACKEND, BaseBackend
 from .errors import (
     BackendError,
     ConfigurationError,

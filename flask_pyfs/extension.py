@@ -7,9 +7,9 @@ import os
 from flask import Flask, current_app
 
 from .config import DEFAULT_BACKEND, route_prefix, serves
-from .serving import make_blueprint
 from .storage import Storage
-from .urls import ENDPOINT
+from .web.delivery import make_blueprint
+from .web.urls import ENDPOINT
 
 __all__ = ["by_name", "init_app"]
 

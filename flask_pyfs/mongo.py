@@ -19,8 +19,8 @@ from mongoengine import Document, EmbeddedDocument, signals
 from mongoengine.base import BaseField
 from mongoengine.errors import InvalidDocumentError
 
-from .imagereferences import ImageReference, ImageSettings
-from .references import FileReference, FileSettings, Holder, Loose, Namer, NewFile, remove
+from .fields.file import FileReference, FileSettings, Holder, Loose, Namer, NewFile, remove
+from .fields.image import ImageReference, ImageSettings
 from .storage import Storage
 
 __all__ = ["FileField", "FileReference", "ImageField", "ImageReference", "undoing"]
@@ -75,7 +75,7 @@ class _Document(Holder):
 class FileField(BaseField):  # type: ignore[misc]
     """A field that names a file of a storage.
 
-    Its value is always a :class:`~flask_pyfs.references.FileReference`, which is false while there is no file. It may
+    Its value is always a :class:`~flask_pyfs.fields.file.FileReference`, which is false while there is no file. It may
     be set to another one, to the name of a file, or to None.
 
     :param fs: the storage.
@@ -185,7 +185,7 @@ class FileField(BaseField):  # type: ignore[misc]
 class ImageField(FileField):
     """A field that names an image of a storage, with its original and its thumbnails.
 
-    Its value is always an :class:`~flask_pyfs.imagereferences.ImageReference`.
+    Its value is always an :class:`~flask_pyfs.fields.image.ImageReference`.
 
     :param fs: the storage.
     :param max_size: the longer side of the image that is shown, in pixels; what is larger is kept as the original.

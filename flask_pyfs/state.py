@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 from flask import Flask, current_app, has_app_context
 
-from .backends import BaseBackend
+from .backends.base import BaseBackend
+from .backends.flaskfs import OldStyleBackend
 from .backends.memory import MemoryBackend
-from .backends.oldstyle import OldStyleBackend
 from .config import Config
 from .errors import ConfigurationError
 

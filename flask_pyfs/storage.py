@@ -14,23 +14,20 @@ from fs.base import FS
 from werkzeug.datastructures import FileStorage
 
 from . import config as configuration
-from . import incoming, links, names, serving, urls
+from . import names
 from .backends import registry
+from .backends.handles import UploadTerms, UploadURL
 from .config import Config, storage_key
-from .errors import (
-    ConfigurationError,
-    InvalidPath,
-    OperationNotSupported,
-    UnauthorizedFileType,
-    UploadNotAllowed,
-)
+from .errors import ConfigurationError, InvalidPath, OperationNotSupported, UnauthorizedFileType, UploadNotAllowed
 from .files import DEFAULTS, denied_part, extension, has_extension, is_empty
 from .filesystems.store import CHUNK_SIZE
-from .handles import UploadTerms, UploadURL
+from .seekable import client_name
 from .signals import file_deleted, file_uploaded
-from .signing import lifetime_of
 from .state import State, find
-from .uploads import client_name
+from .uploads import prepare as incoming
+from .web import delivery as serving
+from .web import links, urls
+from .web.signing import lifetime_of
 
 __all__ = ["Config", "Storage"]
 

@@ -9,10 +9,10 @@ from fs.base import FS
 
 from ..config import Config, wrong_setting
 from ..options import Option
-from . import BaseBackend
+from .base import BaseBackend
 
 if TYPE_CHECKING:
-    from ..filesystems.gridfs import GridFS
+    from ..filesystems.gridfs.filesystem import GridFS
 
 __all__ = ["GridFsBackend"]
 
@@ -37,7 +37,7 @@ class GridFsBackend(BaseBackend):
 
     def __init__(self, name: str, config: Config) -> None:
         # the settings are known without the driver, which is looked for before the first use
-        from ..filesystems.gridfs import GridFS
+        from ..filesystems.gridfs.filesystem import GridFS
 
         super().__init__(name, config)
         self._filesystem_class = GridFS

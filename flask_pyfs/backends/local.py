@@ -7,9 +7,9 @@ from typing import cast
 
 from ..config import Config, storage_key
 from ..errors import ConfigurationError
-from ..filesystems.local import LocalFS
+from ..filesystems.local.filesystem import LocalFS
 from ..options import Option
-from . import BaseBackend
+from .base import BaseBackend
 
 __all__ = ["LocalBackend"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..config import Config
 from ..filesystems.memory import MemoryFS
-from . import BaseBackend
+from .base import BaseBackend
 
 __all__ = ["MemoryBackend"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import BaseBackend
+from .base import BaseBackend
 
 __all__ = ["MockBackend"]
 

@@ -10,7 +10,7 @@ from fs.opener.errors import OpenerError
 from ..config import Config, wrong_setting
 from ..errors import ConfigurationError
 from ..options import Option
-from . import BaseBackend
+from .base import BaseBackend
 
 __all__ = ["PyFilesystemBackend"]
 

@@ -9,8 +9,8 @@ from typing import Any
 from ..config import Config, storage_key
 from ..errors import ConfigurationError
 from ..options import Option
-from . import BaseBackend
-from .oldstyle import OldStyleBackend
+from .base import BaseBackend
+from .flaskfs import OldStyleBackend
 
 __all__ = ["GROUP", "all_options", "build", "installed", "load", "options_of"]
 

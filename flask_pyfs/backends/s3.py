@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, cast
 from fs.base import FS
 
 from ..config import Config, wrong_setting
-from ..handles import UploadTerms, UploadURL
 from ..options import Option
-from . import BaseBackend
+from .base import BaseBackend
+from .handles import UploadTerms, UploadURL
 
 if TYPE_CHECKING:
-    from ..filesystems.s3 import S3FS
+    from ..filesystems.s3.filesystem import S3FS
 
 __all__ = ["S3Backend"]
 
@@ -48,7 +48,7 @@ class S3Backend(BaseBackend):
 
     def __init__(self, name: str, config: Config) -> None:
         # the settings are known without the driver, which is looked for before the first use
-        from ..filesystems.s3 import S3FS
+        from ..filesystems.s3.filesystem import S3FS
 
         super().__init__(name, config)
         self._filesystem_class = S3FS

@@ -10,12 +10,12 @@ from fs.base import FS
 
 from ..config import Config, wrong_setting
 from ..files import mime
-from ..handles import UploadTerms, UploadURL
 from ..options import Option
-from . import BaseBackend
+from .base import BaseBackend
+from .handles import UploadTerms, UploadURL
 
 if TYPE_CHECKING:
-    from ..filesystems.swift import SwiftFS
+    from ..filesystems.swift.filesystem import SwiftFS
 
 __all__ = ["SwiftBackend"]
 
@@ -52,8 +52,8 @@ class SwiftBackend(BaseBackend):
 
     def __init__(self, name: str, config: Config) -> None:
         # the settings are known without the driver, which is looked for before the first use
-        from ..filesystems.swift import SwiftFS
-        from ..filesystems.swiftauth import KNOWN, VERSIONS
+        from ..filesystems.swift.auth import KNOWN, VERSIONS
+        from ..filesystems.swift.filesystem import SwiftFS
 
         super().__init__(name, config)
         self._filesystem_class = SwiftFS

@@ -9,8 +9,8 @@ import pytest
 from werkzeug.datastructures import FileStorage
 
 import flask_pyfs as fs
-from flask_pyfs.imagereferences import ImageReference, ImageSettings
-from flask_pyfs.references import FileReference, FileSettings
+from flask_pyfs.fields.file import FileReference, FileSettings
+from flask_pyfs.fields.image import ImageReference, ImageSettings
 
 
 def upload(content=b"content", filename="me.txt"):

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from flask_pyfs.filesystems.clients import PerProcess
-from flask_pyfs.filesystems.collection import catch_up, outside_collection, sending_a_part
+from flask_pyfs.filesystems.objects.clients import PerProcess
+from flask_pyfs.filesystems.objects.deferred import catch_up, outside_collection, sending_a_part
 
 
 class Found:
@@ -106,7 +106,7 @@ def test_an_error_is_logged_and_stops_nothing(caplog):
 
 AT_THE_END = """
 import gc, os
-from flask_pyfs.filesystems.collection import catch_up, outside_collection
+from flask_pyfs.filesystems.objects.deferred import catch_up, outside_collection
 
 class Found:
     def __init__(self):

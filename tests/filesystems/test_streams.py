@@ -9,9 +9,9 @@ import fs.errors
 import pytest
 
 import flask_pyfs
+from flask_pyfs.backends.handles import StorageFile
 from flask_pyfs.filesystems.local import LocalFS
 from flask_pyfs.filesystems.streams import PendingFile, PendingText
-from flask_pyfs.handles import StorageFile
 
 
 class Record:

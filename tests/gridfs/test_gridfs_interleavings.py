@@ -13,7 +13,7 @@ from servers.mongo import mongod
 
 from flask_pyfs.errors import FSError
 from flask_pyfs.filesystems.gridfs import GridFS
-from flask_pyfs.filesystems.gridfsbucket import Bucket
+from flask_pyfs.filesystems.gridfs.bucket import Bucket
 
 MIB = 1024 * 1024
 

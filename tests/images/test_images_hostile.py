@@ -14,8 +14,10 @@ import pytest
 from drawn import MODES, drawn
 from PIL import Image
 
-from flask_pyfs import FSError, UnauthorizedFileType, images, svg, verify
-from flask_pyfs.uploads import View
+from flask_pyfs import FSError, UnauthorizedFileType, images
+from flask_pyfs.seekable import View
+from flask_pyfs.uploads import content as verify
+from flask_pyfs.uploads import svg
 
 OPERATIONS = {
     "center": lambda file: images.make_thumbnail(file, 16),

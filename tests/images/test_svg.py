@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from flask_pyfs import UnauthorizedFileType, svg
+from flask_pyfs import UnauthorizedFileType
+from flask_pyfs.uploads import svg
 
 NS = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 

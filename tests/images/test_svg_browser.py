@@ -9,7 +9,8 @@ import pytest
 from servers.waitressapp import serving
 from test_svg import BOX, EVIL, HARMLESS, HOSTILE, NS, as_file
 
-from flask_pyfs import UnauthorizedFileType, svg
+from flask_pyfs import UnauthorizedFileType
+from flask_pyfs.uploads import svg
 
 SECONDS = 20
 

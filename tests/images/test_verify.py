@@ -8,7 +8,7 @@ from drawn import MODES, drawn
 from werkzeug.datastructures import FileStorage
 
 import flask_pyfs as fs
-from flask_pyfs import verify
+from flask_pyfs.uploads import content as verify
 
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "GIF": "gif", "WEBP": "webp", "AVIF": "avif", "BMP": "bmp", "TIFF": "tif"}
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'

@@ -22,7 +22,7 @@ from fs.walk import Walker
 from fs.zipfs import ZipFS
 
 from flask_pyfs import FileExists, FileNotFound, FSError
-from flask_pyfs.filesystems.s3facts import facts_of
+from flask_pyfs.filesystems.s3.facts import facts_of
 
 MIB = 1024 * 1024
 

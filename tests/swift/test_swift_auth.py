@@ -12,7 +12,7 @@ from servers.process import HOST
 
 from flask_pyfs.errors import BackendError, ConfigurationError, PermissionDenied
 from flask_pyfs.filesystems.swift import SwiftFS
-from flask_pyfs.filesystems.swiftaccount import make_account
+from flask_pyfs.filesystems.swift.account import make_account
 
 
 def v2(service):

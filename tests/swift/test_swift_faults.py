@@ -23,7 +23,7 @@ from flask_pyfs.errors import (
     InvalidPath,
     PermissionDenied,
 )
-from flask_pyfs.filesystems.swiftcontainer import Container
+from flask_pyfs.filesystems.swift.container import Container
 
 SEGMENT = 3 * MIB
 
@@ -485,7 +485,7 @@ def test_a_container_that_goes_is_missed(swift_place, swift_connection, make_fra
         storage.write("taken", b"old")
         clear_container(swift_connection, name)
         # an answer proves for a while that it is there
-        monkeypatch.setattr("flask_pyfs.filesystems.swiftcontainer._PROOF", 0)
+        monkeypatch.setattr("flask_pyfs.filesystems.swift.container._PROOF", 0)
         for call in (
             lambda: storage.read("taken"),
             lambda: storage.write("taken", b"new"),

@@ -30,7 +30,7 @@ CROWD = [f"tree/{number:04}.txt" for number in range(1100)]
 @pytest.fixture(autouse=True)
 def lasting_proof(monkeypatch):
     """On a slow machine too, nobody asks again whether there is a container of segments."""
-    monkeypatch.setattr("flask_pyfs.filesystems.swiftcontainer._PROOF", 3600.0)
+    monkeypatch.setattr("flask_pyfs.filesystems.swift.container._PROOF", 3600.0)
 
 
 @pytest.fixture

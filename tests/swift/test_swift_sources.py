@@ -7,7 +7,7 @@ from failures import LARGE, MIB
 from fs.errors import OperationFailed
 
 import flask_pyfs as fs
-from flask_pyfs.filesystems.swiftbody import StreamedBody, beginning_of, known_file
+from flask_pyfs.filesystems.swift.body import StreamedBody, beginning_of, known_file
 
 
 class Cipher:

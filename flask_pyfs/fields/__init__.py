@@ -1,0 +1,1 @@
+"""The values of fields that name files of a storage."""

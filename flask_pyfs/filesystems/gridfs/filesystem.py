@@ -1,0 +1,260 @@
+"""Files in MongoDB, in the layout of GridFS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta, timezone
+from itertools import islice
+from typing import BinaryIO, TypeVar, cast
+from urllib.parse import quote
+
+from fs import errors
+from fs.opener import Opener
+from fs.opener.errors import OpenerError
+from fs.opener.parse import ParseResult
+
+from ... import files
+from ..objects.clients import shared_client
+from ..objects.filesystem import ObjectFS
+from ..objects.reader import Body, ObjectReader
+from ..store import Facts
+from .body import ChunkBody
+from .bucket import Bucket, Replaced, below, following, following_date
+from .client import ClientSettings, check_url, close_client, make_client
+from .facts import Incomplete, Revision
+from .upload import GridFSUpload
+
+__all__ = ["GridFS", "GridFSOpener"]
+
+Result = TypeVar("Result")
+
+_MIB = 1024 * 1024
+
+# how many bytes of chunks one command sends
+_PART = 2 * _MIB
+
+# what is shorter is read as soon as it is opened, and is whole then whatever becomes of it
+_SHORT = 1 * _MIB
+
+# how many files, and how many mere names, are listed by one command
+_PAGE = 1000
+_NAMES = 10_000
+
+# how often a file may be replaced between its document and its chunks
+_ATTEMPTS = 100
+
+
+class GridFS(ObjectFS):
+    """A bucket of GridFS as a filesystem, as all drivers write it: ``filename`` is the path, and of several revisions
+    of one name the newest is the file.
+
+    A directory that was made is an empty file whose name ends with ``/``.
+
+    :param url: the connection string of MongoDB, with its options.
+    :param database: the database.
+    :param bucket: the bucket, the start of the names of its two collections.
+    :param strict: ask whether the parent of a new file exists.
+    :param chunk_size: the length of the chunks of new files in bytes; a document has 16 MiB at most.
+    :param timeout: how many seconds an operation may take.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        database: str,
+        bucket: str = "fs",
+        *,
+        strict: bool = True,
+        chunk_size: int = 255 * 1024,
+        timeout: float = 30,
+    ) -> None:
+        super().__init__()
+        self.strict = strict
+        self.chunk_size = chunk_size
+        self.part_size = max(1, _PART // chunk_size) * chunk_size
+        self._bucket = Bucket(shared_client(ClientSettings(url, timeout), make_client, close_client), database, bucket)
+
+    # Primitives
+
+    def _head(self, key: str, *, checksum: bool = False) -> Facts:
+        return self._bucket.newest(key)
+
+    def _get(self, key: str, start: int, stop: int | None, unless: str | None) -> tuple[Facts, Body | None, int, int]:
+        def get(revision: Revision) -> tuple[Facts, Body | None, int, int]:
+            first, last = _limits(revision.size, start, stop)
+            if first >= last:
+                return revision, None, 0, 0
+            body = ChunkBody(self._bucket, revision, first, last)
+            body.load()
+            return revision, body, first, last
+
+        return self._with_chunks(key, get)
+
+    def _with_chunks(self, key: str, use: Callable[[Revision], Result]) -> Result:
+        for _ in range(_ATTEMPTS):
+            revision = self._bucket.newest(key)
+            try:
+                return use(revision)
+            except Incomplete as error:
+                incomplete = error
+            # it was replaced in between, or is broken
+            if self._bucket.newest(key).id == revision.id:
+                break
+        raise incomplete
+
+    def _get_again(self, key: str, facts: Facts, start: int, stop: int | None) -> Body:
+        revision = cast(Revision, facts)
+        return ChunkBody(self._bucket, revision, *_limits(revision.size, start, stop))
+
+    def open_read(self, path: str) -> BinaryIO:
+        key = self._file_key(path)
+        revision = self._bucket.newest(key)
+        body = None
+        # of a longer one, it is not known yet where reading begins
+        if 0 < revision.size <= _SHORT:
+            body = ChunkBody(self._bucket, revision, 0, revision.size)
+            try:
+                body.load()
+            except Incomplete:
+                return self.fetch(path)[1]
+
+        def get(start: int, stop: int | None) -> Body:
+            return self._get_again(key, revision, start, stop)
+
+        return cast(BinaryIO, ObjectReader(revision.size, get, body, content_type=revision.content_type))
+
+    def read_file(self, path: str) -> bytes:
+        def read(revision: Revision) -> bytes:
+            return b"".join(ChunkBody(self._bucket, revision, 0, revision.size))
+
+        return self._with_chunks(self._file_key(path), read)
+
+    def _upload(self, key: str, *, overwrite: bool, content_type: str | None) -> GridFSUpload:
+        return GridFSUpload(
+            self._bucket,
+            key,
+            overwrite=overwrite,
+            chunk_size=self.chunk_size,
+            part_size=self.part_size,
+            content_type=content_type or files.mime(key, "application/octet-stream"),
+        )
+
+    def _delete(self, keys: Iterable[str]) -> None:
+        self._bucket.remove({"filename": {"$in": list(keys)}})
+
+    def _delete_below(self, prefix: str, *others: str) -> None:
+        self._bucket.remove({"$or": [{"filename": {"$in": list(others)}}, {"filename": below(prefix)}]})
+
+    def _copy(self, key: str, target: str, *, overwrite: bool) -> None:
+        def copy(revision: Revision) -> None:
+            if not overwrite and self._bucket.revisions(target):
+                raise errors.FileExists(target)
+            self._upload(target, overwrite=overwrite, content_type=None).copy_from(revision)
+
+        self._with_chunks(key, copy)
+
+    def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
+        key, target_key = self._file_key(path), self._file_key(target)
+        if key == target_key:
+            self._head(key)
+            return
+        while not self._rename(key, target_key, overwrite=overwrite):
+            # another one moved or replaced it
+            pass
+
+    def _rename(self, key: str, target: str, *, overwrite: bool) -> bool:
+        found = self._bucket.revisions(key, target)
+        own = [revision for revision in found if revision.filename == key]
+        if not own:
+            raise errors.ResourceNotFound(key)
+        source, taken = own[0], len(own) < len(found)
+        if taken and not overwrite:
+            raise errors.FileExists(target)
+        # these would be the file when the newest one has gone
+        self._bucket.remove_older(Replaced(key, source, [revision.id for revision in own[1:]]))
+        date = following_date(found[0]) if taken and found[0] is not source else source.date
+        renamed, replaced = self._bucket.rename(source, target, date, exclusive=not overwrite)
+        if replaced:
+            self._bucket.remove_replaced(replaced)
+        return renamed
+
+    def iter_files(self, prefix: str = "") -> Iterator[str]:
+        return (name for name in self._bucket.names(prefix, _NAMES) if not name.endswith("/"))
+
+    def _list(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
+        # one more tells whether there are newer revisions of the last
+        page = _PAGE if limit is None else limit + 1
+        if deep:
+            found = ((revision.filename, revision) for revision in self._bucket.newest_below(prefix, page))
+            return islice(found, limit)
+        return islice(self._level(prefix, page), limit)
+
+    def _level(self, prefix: str, page: int) -> Iterator[tuple[str, Facts | None]]:
+        start = prefix
+        while True:
+            directory, passed = "", 0
+            for revision in self._bucket.newest_below(prefix, page, start):
+                name = revision.filename
+                if directory and name.startswith(directory):
+                    passed += 1
+                    if passed == page:
+                        break
+                    continue
+                before, slash, _ = name[len(prefix) :].partition("/")
+                if slash:
+                    directory, passed = f"{prefix}{before}/", 0
+                    yield directory, None
+                else:
+                    yield name, revision
+            else:
+                return
+            # the rest of a large directory need not be read
+            start = following(directory)
+
+    def remove_orphans(self, older_than: float, *, dry_run: bool = False) -> int:
+        """Delete the chunks that killed processes left behind, and return of how many files those are.
+
+        One command that looks at all chunks, one for each unfinished file, and one for each that is deleted.
+
+        :param older_than: leave those alone whose last chunk was written in the last so many seconds; they may go on.
+        :param dry_run: delete nothing.
+        """
+        written_before = datetime.now(timezone.utc) - timedelta(seconds=older_than)
+        found = [each for each, last in self._bucket.orphans() if last < written_before]
+        if found and not dry_run:
+            self._bucket.remove_chunks(*found)
+        return len(found)
+
+
+class GridFSOpener(Opener):
+    """Opens ``gridfs://user:password@host:port/database/bucket?replicaSet=…`` as a :class:`GridFS`.
+
+    There may be several hosts, separated by commas. The bucket is ``fs`` where none is named. The parameters are the
+    driver's.
+    """
+
+    protocols = ["gridfs"]
+
+    def open_fs(self, fs_url: str, parse_result: ParseResult, writeable: bool, create: bool, cwd: str) -> GridFS:
+        hosts, _, place = parse_result.resource.partition("/")
+        database, _, bucket = place.strip("/").partition("/")
+        if not hosts or not database:
+            raise OpenerError("a URL of GridFS is gridfs://host/database/bucket")
+        user = ""
+        if parse_result.username:
+            user = f"{quote(parse_result.username, safe='')}:{quote(parse_result.password or '', safe='')}@"
+        # one parameter may be there several times
+        parameters = fs_url.partition("?")[2].partition("!")[0]
+        url = f"mongodb://{user}{hosts}/{quote(database, safe='')}?{parameters}"
+        if problem := check_url(url, database):
+            # without the URL, which may hold a password
+            raise OpenerError(f"a URL of GridFS is gridfs://host/database/bucket: {problem}")
+        timeout = {name.lower(): value for name, value in parse_result.params.items()}.get("timeoutms", "30000")
+        if not timeout.isdecimal() or not int(timeout):
+            raise OpenerError("timeoutMS must be a whole number of milliseconds")
+        return GridFS(url, database, bucket or "fs", timeout=int(timeout) / 1000)
+
+
+def _limits(size: int, start: int, stop: int | None) -> tuple[int, int]:
+    first = max(0, size + start) if start < 0 else start
+    return first, size if stop is None else min(size, stop)

@@ -1,0 +1,481 @@
+"""A directory of the operating system, with atomic writes and no way out through symbolic links."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from typing import IO, Any, BinaryIO, cast
+
+from fs import errors
+from fs.copy import copy_modified_time
+from fs.enums import ResourceType
+from fs.error_tools import convert_os_errors
+from fs.info import Info
+from fs.mode import Mode, validate_open_mode
+from fs.opener import Opener
+from fs.opener.parse import ParseResult
+from fs.osfs import OSFS
+from fs.path import abspath, iteratepath, normpath, recursepath
+
+from ...names import RESERVED, is_plain
+from ..store import CHUNK_SIZE, Facts, Readable, StoreFS
+from ..streams import PendingFile, PendingText
+from .osfiles import are_links, delete, facts_of, open_nameless, require_file, stat_dict, write_all
+from .staging import Staging
+
+__all__ = ["LocalFS", "LocalOpener"]
+
+# larger pieces cost more to allocate than they save
+_PIECE = 256 * 1024
+
+
+class LocalFS(OSFS, StoreFS):
+    """A directory of the operating system.
+
+    A file opened with ``w`` or ``x``, uploaded, copied or put is written below ``.flask_pyfs`` in the root, which no
+    listing shows, and gets its name when it is complete: by ``rename``, or for an exclusive one by ``link``, so the
+    operating system decides between several. A new file that is put has no name at all before that, where the system
+    knows such files (``O_TMPFILE`` on Linux), so that even a killed process leaves nothing. ``a`` and ``r+`` change a
+    file in place, as everywhere.
+
+    :param root_path: the directory.
+    :param create: make it where it is missing.
+    :param mode: the permissions of new files, or None for what the umask leaves.
+    :param directory_mode: the permissions of the directories that the verbs make, likewise.
+    :param durable: wait until the disk has a file, and its name, before the write ends (fsync).
+    :param follow_symlinks: follow symbolic links out of the root; else such a path is refused.
+    :raises fs.errors.CreateFailed: where the root is not a directory.
+    """
+
+    def __init__(
+        self,
+        root_path: str,
+        create: bool = False,
+        *,
+        mode: int | None = None,
+        directory_mode: int | None = None,
+        durable: bool = False,
+        follow_symlinks: bool = False,
+    ) -> None:
+        if create:
+            # OSFS fails where another process makes it at the same time
+            with suppress(OSError):
+                os.makedirs(root_path, exist_ok=True)
+        super().__init__(root_path, create=create, expand_vars=False)
+        # two names of one file must have one path
+        self._root_path = os.path.realpath(self._root_path)
+        self._bare_root = self._root_path.rstrip("/")
+        self._staging = Staging(self._root_path, mode, directory_mode, durable)
+        self._follow_symlinks = follow_symlinks
+        # OSFS asks a constant that is false on Linux
+        self._meta["unicode_paths"] = sys.getfilesystemencoding() == "utf-8"
+
+    # Paths
+
+    def validatepath(self, path: str) -> str:
+        valid = self._valid(path)
+        self._resolve(valid)
+        return valid
+
+    def getsyspath(self, path: str) -> str:
+        return self._resolve(path)
+
+    def _to_sys_path(self, path: str) -> bytes:
+        return os.fsencode(self._resolve(path))
+
+    def _valid(self, path: str) -> str:
+        self.check()
+        if isinstance(path, bytes):
+            raise TypeError("paths must be str (not bytes)")
+        try:
+            os.fsencode(path)
+        except UnicodeEncodeError:
+            raise errors.InvalidCharsInPath(path) from None
+        if "\0" in path:
+            raise errors.InvalidCharsInPath(path)
+        return abspath(normpath(path))
+
+    def _target(self, path: str) -> str:
+        return self._walk(path, self._parts(path))
+
+    def _place(self, path: str) -> str:
+        """Return the path of the operating system without a look at its last component, which may be a link."""
+        return self._walk(path, self._parts(path), through_last=False)
+
+    def _parts(self, path: str) -> list[str]:
+        if not self._closed and isinstance(path, str) and is_plain(path):
+            return path.split("/")
+        return self._checked_parts(self._valid(path))
+
+    def _resolve(self, path: str, *, through_last: bool = True) -> str:
+        """Return the path of the operating system, its links followed.
+
+        :param through_last: follow the last component too; else it may be a link to anywhere.
+        """
+        return self._walk(path, self._checked_parts(path), through_last=through_last)
+
+    def _checked_parts(self, path: str) -> list[str]:
+        parts: list[str] = iteratepath(path)
+        if any(part.startswith(RESERVED) for part in parts):
+            raise errors.InvalidPath(path, "path '{path}' belongs to an unfinished upload")
+        return parts
+
+    def _walk(self, path: str, parts: list[str], *, through_last: bool = True) -> str:
+        current = self._bare_root
+        for index, part in enumerate(parts):
+            current = f"{current}/{part}"
+            if not through_last and index == len(parts) - 1:
+                break
+            try:
+                linked = stat.S_ISLNK(os.lstat(current).st_mode)
+            except (OSError, ValueError):
+                # missing, or a name that the operation itself will refuse
+                return "/".join((current, *parts[index + 1 :]))
+            if linked:
+                current = os.path.realpath(current)
+                if os.path.islink(current):
+                    raise errors.ResourceNotFound(path, msg="path '{path}' is a loop of symbolic links")
+                if not self._inside(current):
+                    raise errors.InvalidPath(path, "path '{path}' leads out of the root through a symbolic link")
+        return current or "/"
+
+    def _inside(self, real_path: str) -> bool:
+        root = self._root_path.rstrip("/") + "/"
+        if f"{real_path}/".startswith(root):
+            return not any(part.startswith(RESERVED) for part in real_path[len(root) :].split("/"))
+        return self._follow_symlinks
+
+    # Standard methods
+
+    def gettype(self, path: str) -> ResourceType:
+        self.validatepath(path)
+        return super().gettype(path)
+
+    def islink(self, path: str) -> bool:
+        self.getinfo(path)
+        return os.path.islink(self._resolve(self._valid(path), through_last=False))
+
+    def listdir(self, path: str) -> list[str]:
+        return [info.name for info in self.scandir(path)]
+
+    def _scandir(self, path: str, namespaces: Collection[str] | None = None) -> Iterator[Info]:
+        directory = self._target(path)
+        with convert_os_errors("scandir", path, directory=True), os.scandir(directory) as entries:
+            for entry in entries:
+                if self._shows(entry, path):
+                    yield self._entry_info(entry, namespaces or ())
+
+    def _shows(self, entry: os.DirEntry[str], path: str) -> bool:
+        if entry.name.startswith(RESERVED):
+            return False
+        if not entry.is_symlink():
+            return True
+        # OSFS fails on a broken link, and follows one that leads out of the root or to where it has been
+        real = os.path.realpath(entry.path)
+        return os.path.exists(real) and self._inside(real) and real not in map(self._target, recursepath(path))
+
+    def _entry_info(self, entry: os.DirEntry[str], namespaces: Collection[str]) -> Info:
+        info: dict[str, Any] = {"basic": {"name": entry.name, "is_dir": entry.is_dir()}}
+        if not {"details", "stat", "access"}.isdisjoint(namespaces):
+            result = entry.stat()
+            if "details" in namespaces:
+                info["details"] = self._make_details_from_stat(result)
+            if "stat" in namespaces:
+                info["stat"] = stat_dict(result)
+            if "access" in namespaces:
+                info["access"] = self._make_access_from_stat(result)
+        if "lstat" in namespaces:
+            info["lstat"] = stat_dict(entry.stat(follow_symlinks=False))
+        if "link" in namespaces:
+            info["link"] = {"target": os.readlink(entry.path) if entry.is_symlink() else None}
+        return Info(info)
+
+    def openbin(self, path: str, mode: str = "r", buffering: int = -1, **options: Any) -> BinaryIO:
+        opened = Mode(mode)
+        opened.validate_bin()
+        if not self._makes_a_file(path, opened):
+            return super().openbin(path, mode, buffering, **options)
+        return cast(BinaryIO, self._open_pending(path, opened, buffering))
+
+    def open(
+        self,
+        path: str,
+        mode: str = "r",
+        buffering: int = -1,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str = "",
+        line_buffering: bool = False,
+        **options: Any,
+    ) -> IO[Any]:
+        validate_open_mode(mode)
+        opened = Mode(mode)
+        if not self._makes_a_file(path, opened):
+            return super().open(path, mode, buffering, encoding, errors, newline, line_buffering, **options)
+        pending: Any = self._open_pending(path, opened, buffering if opened.binary else -1)
+        if opened.binary:
+            return cast(IO[Any], pending)
+        return PendingText(pending, encoding or "utf-8", errors, newline, line_buffering)
+
+    def _makes_a_file(self, path: str, mode: Mode) -> bool:
+        if mode.appending:
+            return not os.path.lexists(self._target(path))
+        return bool(mode.truncate or mode.exclusive)
+
+    def _open_pending(self, path: str, mode: Mode, buffering: int) -> PendingFile:
+        target = self._target(path)
+        if target == self._root_path:
+            raise errors.FileExpected(path)
+        with convert_os_errors("open", path):
+            if not stat.S_ISDIR(os.stat(os.path.dirname(target)).st_mode):
+                raise errors.ResourceNotFound(path)
+            if os.path.isdir(target):
+                raise errors.FileExpected(path)
+            if mode.exclusive and os.path.lexists(target):
+                raise errors.FileExists(path)
+            written = mode.to_platform_bin().replace("x", "w").replace("a", "w")
+            return self._staging.pending(path, target, written, buffering, not mode.exclusive, make_parents=False)
+
+    def copy(self, src_path: str, dst_path: str, overwrite: bool = False, preserve_time: bool = False) -> None:
+        # OSFS writes into the destination while others read it
+        source, target = self._check_copy(src_path, dst_path, overwrite)  # type: ignore[no-untyped-call]
+        self._copy(source, target, overwrite=overwrite, make_parents=False)
+        if preserve_time:
+            copy_modified_time(self, source, self, target)
+
+    def move(self, src_path: str, dst_path: str, overwrite: bool = False, preserve_time: bool = False) -> None:
+        source, target = self._check_copy(src_path, dst_path, overwrite)  # type: ignore[no-untyped-call]
+        # a file that is renamed keeps its times anyway
+        self._move(source, target, overwrite=overwrite, make_parents=False)
+
+    def remove(self, path: str) -> None:
+        with convert_os_errors("remove", path):
+            os.remove(self._resolve(self._valid(path), through_last=False))
+
+    def removedir(self, path: str) -> None:
+        valid = self._valid(path)
+        if valid == "/":
+            raise errors.RemoveRootError()
+        with convert_os_errors("removedir", path, directory=True):
+            os.rmdir(self._resolve(valid, through_last=False))
+
+    def _location(self, path: str) -> str:
+        return self._target(path)
+
+    def removetree(self, dir_path: str) -> None:
+        # the base follows a link to a directory and deletes what is behind it
+        if not self.getinfo(dir_path).is_dir:
+            raise errors.DirectoryExpected(dir_path)
+        self.delete_tree(dir_path)
+
+    # Verbs
+
+    def open_write(self, path: str, *, overwrite: bool = True, content_type: str | None = None) -> BinaryIO:
+        target = self._target(path) if overwrite else self._new_target(path)
+        if not overwrite and os.path.lexists(target):
+            raise errors.FileExists(path)
+        with convert_os_errors("open", path):
+            return cast(BinaryIO, self._staging.pending(path, target, "wb", -1, overwrite, make_parents=True))
+
+    def put(self, path: str, file: Readable, *, overwrite: bool = True, content_type: str | None = None) -> None:
+        target = self._target(path) if overwrite else self._new_target(path)
+        descriptor = None if overwrite or self._staging.durable else open_nameless(target.rpartition("/")[0])
+        if descriptor is None:
+            self._put_staged(path, file, target, overwrite)
+            return
+        try:
+            self._fill(descriptor, path, file)
+            if not self._link_nameless(descriptor, path, target):
+                os.lseek(descriptor, 0, os.SEEK_SET)
+                with open(descriptor, "rb", buffering=0, closefd=False) as written:
+                    self._put_staged(path, written, target, overwrite)
+        finally:
+            os.close(descriptor)
+
+    def _link_nameless(self, descriptor: int, path: str, target: str) -> bool:
+        try:
+            # only with a directory's descriptor does it follow the link in /proc
+            os.link(f"/proc/self/fd/{descriptor}", target, src_dir_fd=descriptor, follow_symlinks=True)
+        except FileExistsError:
+            raise errors.FileExists(path) from None
+        except OSError:
+            # the parent was deleted, or there are no hard links or no /proc
+            return False
+        return True
+
+    def _put_staged(self, path: str, file: Readable, target: str, overwrite: bool) -> None:
+        with convert_os_errors("write", path):
+            descriptor, temporary = self._staging.open()
+        try:
+            try:
+                self._fill(descriptor, path, file)
+            finally:
+                os.close(descriptor)
+            self._staging.publish(path, temporary, target, overwrite, make_parents=True)
+        except BaseException:
+            self._staging.remove(temporary)
+            raise
+
+    def _new_target(self, path: str) -> str:
+        target = self._place(path)
+        # unlike lstat, it raises nothing for what is not there
+        if os.access(target, os.F_OK, follow_symlinks=False):
+            target = self._target(path)
+            if os.path.lexists(target):
+                # before the caller's stream is read: it may store it under another name
+                raise errors.FileExists(path)
+        return target
+
+    def _fill(self, descriptor: int, path: str, file: Readable) -> None:
+        while piece := file.read(_PIECE):
+            with convert_os_errors("write", path):
+                write_all(descriptor, piece.encode() if isinstance(piece, str) else piece)
+        if self._staging.finishes:
+            with convert_os_errors("write", path):
+                self._staging.finish(descriptor)
+
+    def fetch(
+        self, path: str, start: int = 0, stop: int | None = None, *, unless: str | None = None
+    ) -> tuple[Facts, BinaryIO]:
+        with convert_os_errors("open", path):
+            descriptor = self._open_descriptor(path)
+        try:
+            return facts_of(path, os.fstat(descriptor)), open(descriptor, "rb")
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    def _open_descriptor(self, path: str) -> int:
+        # without O_NONBLOCK, opening a named pipe would wait for its writer
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+        try:
+            return os.open(self._place(path), flags | os.O_NOFOLLOW)
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+        # it is a link, and this says whether it may be followed
+        return os.open(self._target(path), flags)
+
+    def read_file(self, path: str) -> bytes:
+        with convert_os_errors("read", path):
+            descriptor = self._open_descriptor(path)
+            try:
+                size = require_file(path, os.fstat(descriptor)).st_size
+                data = os.read(descriptor, size + 1) if size <= CHUNK_SIZE else b""
+                if len(data) == size:
+                    return data
+                # it is big, or changes while it is read
+                os.lseek(descriptor, 0, os.SEEK_SET)
+                with open(descriptor, "rb", closefd=False) as file:
+                    return file.read()
+            finally:
+                os.close(descriptor)
+
+    def isfile(self, path: str) -> bool:
+        with convert_os_errors("stat", path):
+            try:
+                found = os.lstat(self._place(path))
+                if stat.S_ISLNK(found.st_mode):
+                    found = os.stat(self._target(path))
+            except (FileNotFoundError, NotADirectoryError, errors.ResourceNotFound):
+                return False
+        return stat.S_ISREG(found.st_mode)
+
+    def facts(self, path: str, *, checksum: bool = False) -> Facts:
+        if not checksum:
+            with convert_os_errors("stat", path):
+                return facts_of(path, os.stat(self._target(path)))
+        facts, file = self.fetch(path)
+        with file, convert_os_errors("read", path):
+            digest = hashlib.sha1(usedforsecurity=False)
+            while piece := file.read(CHUNK_SIZE):
+                digest.update(piece)
+        return Facts(facts.size, facts.modified, facts.etag, checksum=f"sha1:{digest.hexdigest()}")
+
+    def iter_files(self, prefix: str = "") -> Iterator[str]:
+        directory, _, start = prefix.rpartition("/")
+        yield from self._iter_files(directory, start)
+
+    def _iter_files(self, directory: str, start: str) -> Iterator[str]:
+        directories = []
+        above = f"{directory}/" if directory else ""
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(self._target(directory)) as entries:
+            for entry in entries:
+                if not entry.name.startswith(start) or not self._shows(entry, directory):
+                    continue
+                if entry.is_file():
+                    yield above + entry.name
+                elif entry.is_dir() and (self._follow_symlinks or not entry.is_symlink()):
+                    directories.append(above + entry.name)
+        for below in directories:
+            yield from self._iter_files(below, "")
+
+    def delete_tree(self, path: str) -> None:
+        valid = self._valid(path)
+        with convert_os_errors("delete", path):
+            if valid != "/":
+                delete(self._resolve(valid, through_last=False))
+                return
+            for name in os.listdir(self._root_path):
+                if not name.startswith(RESERVED):
+                    delete(os.path.join(self._root_path, name))
+
+    def copy_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
+        self._copy(path, target, overwrite=overwrite, make_parents=True)
+
+    def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
+        self._move(path, target, overwrite=overwrite, make_parents=True)
+
+    def remove_leftovers(self, older_than: float = 24 * 60 * 60, *, everywhere: bool = True) -> int:
+        """Remove what uploads of killed processes left behind, and return how many files that were.
+
+        :param older_than: leave files alone that were written to in the last so many seconds; they may belong to
+            an upload that goes on.
+        :param everywhere: look in all directories; else only in the root, where all leftovers are unless other file
+            systems are mounted inside it.
+        """
+        with convert_os_errors("remove_leftovers", "/"):
+            return self._staging.remove_leftovers(older_than, everywhere=everywhere)
+
+    def _copy(self, path: str, target_path: str, *, overwrite: bool, make_parents: bool) -> None:
+        source, target = self._pair(path, target_path)
+        if source == target:
+            return
+        if not overwrite and os.path.lexists(target):
+            raise errors.DestinationExists(target_path)
+        with convert_os_errors("copy", path):
+            self._staging.copy(target_path, source, target, overwrite, make_parents=make_parents)
+
+    def _move(self, path: str, target_path: str, *, overwrite: bool, make_parents: bool) -> None:
+        source, target = self._pair(path, target_path)
+        if source == target:
+            return
+        name = self._resolve(self._valid(path), through_last=False)
+        with convert_os_errors("move", path):
+            if os.path.islink(name):
+                # what a link leads to stays, and a relative link would lead elsewhere
+                self._copy(path, target_path, overwrite=overwrite, make_parents=make_parents)
+                os.unlink(name)
+            elif overwrite and are_links(source, target):
+                # rename does nothing between two names of one file
+                os.unlink(source)
+            else:
+                self._staging.move(target_path, source, target, overwrite, make_parents=make_parents)
+
+    def _pair(self, path: str, target_path: str) -> tuple[str, str]:
+        self.facts(path)
+        return self._target(path), self._target(target_path)
+
+
+class LocalOpener(Opener):
+    """Opens ``local:///a/directory`` as a :class:`LocalFS`."""
+
+    protocols = ["local"]
+
+    def open_fs(self, fs_url: str, parse_result: ParseResult, writeable: bool, create: bool, cwd: str) -> LocalFS:
+        return LocalFS(os.path.abspath(os.path.join(cwd, parse_result.resource)), create=create)

@@ -1,0 +1,109 @@
+"""Plain operations on files of the operating system, with the errors of filesystems."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+from datetime import datetime, timezone
+from typing import Any
+
+from fs import errors
+
+from ..store import CHUNK_SIZE, Facts
+
+__all__ = ["are_links", "copy_all", "delete", "facts_of", "open_nameless", "require_file", "stat_dict", "write_all"]
+
+_NO_SENDFILE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSOCK, errno.ENOTSUP, errno.EOPNOTSUPP}
+
+
+def require_file(path: str, result: os.stat_result) -> os.stat_result:
+    """Return what the operating system says of a file.
+
+    :raises fs.errors.FileExpected: for a directory.
+    :raises fs.errors.ResourceNotFound: for anything else that is no file.
+    """
+    if stat.S_ISREG(result.st_mode):
+        return result
+    if stat.S_ISDIR(result.st_mode):
+        raise errors.FileExpected(path)
+    raise errors.ResourceNotFound(path)
+
+
+def facts_of(path: str, result: os.stat_result) -> Facts:
+    """Return the facts of a file; raises as :func:`require_file` does."""
+    require_file(path, result)
+    # every write makes a new inode, so even two of one size within one tick of the clock differ
+    etag = f"{result.st_mtime_ns:x}-{result.st_size:x}-{result.st_ino:x}"
+    return Facts(result.st_size, datetime.fromtimestamp(result.st_mtime, timezone.utc), etag)
+
+
+def stat_dict(result: os.stat_result) -> dict[str, Any]:
+    """Return the result of ``os.stat`` as the namespaces ``stat`` and ``lstat`` hold it."""
+    return {key: getattr(result, key) for key in dir(result) if key.startswith("st_")}
+
+
+def write_all(descriptor: int, data: Any) -> None:
+    """Write all bytes of a buffer."""
+    view = memoryview(data).cast("B")
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def copy_all(source: int, target: int) -> None:
+    """Copy all bytes from one descriptor to another, by the operating system where it can."""
+    offset = 0
+    try:
+        while sent := os.sendfile(target, source, offset, 1 << 30):
+            offset += sent
+    except OSError as error:
+        if offset or error.errno not in _NO_SENDFILE:
+            raise
+        while piece := os.read(source, CHUNK_SIZE):
+            write_all(target, piece)
+
+
+def are_links(path: str, other: str) -> bool:
+    """Whether two paths are two names (hard links) of one file."""
+    try:
+        here, there = os.lstat(path), os.lstat(other)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(here, there) and here.st_nlink > 1
+
+
+def delete(path: str) -> None:
+    """Delete a file, a link, or a directory with all below it, without going through links.
+
+    Others may write and delete here at the same time.
+    """
+    while True:
+        try:
+            os.unlink(path)
+            return
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except IsADirectoryError:
+            pass
+        except PermissionError:
+            # what some systems answer for a directory
+            if os.path.islink(path) or not os.path.isdir(path):
+                raise
+        try:
+            shutil.rmtree(path)
+            return
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY and not os.path.islink(path):
+                raise
+
+
+def open_nameless(directory: str) -> int | None:
+    """Open a new file without a name for writing, or return None where that cannot be done."""
+    try:
+        return os.open(directory, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o666)
+    except (OSError, AttributeError):
+        # no such directory yet, or no such files on this file system or operating system
+        return None

@@ -1,0 +1,320 @@
+"""Directories and files over a flat store of objects."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Callable, Collection, Iterator
+from itertools import islice
+from typing import IO, Any, BinaryIO, cast
+
+from fs import errors
+from fs.base import FS
+from fs.enums import ResourceType
+from fs.info import Info
+from fs.mode import Mode, validate_open_mode
+from fs.path import basename, dirname
+from fs.permissions import Permissions
+from fs.subfs import SubFS
+from fs.time import datetime_to_epoch
+
+from ..store import Facts, copy_stream
+from ..streams import PendingText, RestrictedFile
+from .store import ObjectStore
+
+__all__ = ["ObjectFS"]
+
+#: The media type of a marker.
+DIRECTORY_TYPE = "application/x-directory"
+
+
+class ObjectFS(ObjectStore):
+    """A filesystem over a flat map from keys to objects: the standard methods.
+
+    - A directory exists where its marker, the key ``dir/``, exists, or any key that starts with ``dir/``. Data that
+      others wrote without markers is complete.
+    - The rules of PyFilesystem hold: the parent of a new file must exist, unless :attr:`strict` is off, and a directory
+      outlives its last file, for which its marker is written.
+    - A key that has objects below it may itself be an object. It is a file then, and the directory is found by listing.
+    """
+
+    _meta = {
+        "case_insensitive": False,
+        "invalid_path_chars": "\0",
+        "network": True,
+        "read_only": False,
+        "thread_safe": True,
+        "unicode_paths": True,
+        "virtual": False,
+    }
+
+    #: Whether a file is refused that has no parent.
+    strict = True
+
+    # Standard methods: what there is
+
+    def getinfo(self, path: str, namespaces: Collection[str] | None = None) -> Info:
+        key = self._key(path)
+        if key:
+            try:
+                return self._file_info(key, self._head(key), namespaces or ())
+            except errors.ResourceNotFound:
+                pass
+        if not self._is_directory(key):
+            raise errors.ResourceNotFound(path)
+        return self._directory_info(key, namespaces or ())
+
+    def exists(self, path: str) -> bool:
+        try:
+            self.getinfo(path)
+        except errors.ResourceNotFound:
+            return False
+        return True
+
+    def isdir(self, path: str) -> bool:
+        return self._is_directory(self._key(path))
+
+    def isfile(self, path: str) -> bool:
+        key = self._key(path)
+        return bool(key) and super().isfile(key)
+
+    def isempty(self, path: str) -> bool:
+        marker = self._directory_key(path)
+        keys = [key for key, _ in self._list(marker, deep=True, limit=2)]
+        if marker and not keys:
+            raise self._no_directory(path)
+        return all(key == marker for key in keys)
+
+    def listdir(self, path: str) -> list[str]:
+        # a name may be a file and a directory
+        return list(dict.fromkeys(info.name for info in self._scan(path, ())))
+
+    def scandir(
+        self, path: str, namespaces: Collection[str] | None = None, page: tuple[int, int] | None = None
+    ) -> Iterator[Info]:
+        self.check()
+        infos = self._scan(path, namespaces or ())
+        return infos if page is None else islice(infos, *page)
+
+    def _scan(self, path: str, namespaces: Collection[str]) -> Iterator[Info]:
+        key = self._directory_key(path)
+        found = not key
+        for below, facts in self._list(key, deep=False):
+            found = True
+            name = below[len(key) :].rstrip("/")
+            # an empty name is the marker's; the others would lead a walk out of here
+            if name in ("", ".", ".."):
+                continue
+            if facts is None:
+                yield self._directory_info(f"{key}{name}", namespaces)
+            else:
+                yield self._file_info(below, facts, namespaces)
+        if not found:
+            raise self._no_directory(path)
+
+    def _is_directory(self, key: str) -> bool:
+        return not key or any(True for _ in self._list(f"{key}/", deep=True, limit=1))
+
+    def _no_directory(self, path: str) -> errors.FSError:
+        if self.isfile(path):
+            return errors.DirectoryExpected(path)
+        return errors.ResourceNotFound(path)
+
+    def _no_file(self, path: str) -> errors.FSError:
+        if self._is_directory(self._key(path)):
+            return errors.FileExpected(path)
+        return errors.ResourceNotFound(path)
+
+    def _directory_info(self, key: str, namespaces: Collection[str]) -> Info:
+        raw: dict[str, dict[str, Any]] = {"basic": {"name": basename(key), "is_dir": True}}
+        if "details" in namespaces:
+            raw["details"] = {"type": int(ResourceType.directory), "size": 0, "modified": None, "accessed": None}
+        return Info(raw)
+
+    def _file_info(self, key: str, facts: Facts, namespaces: Collection[str]) -> Info:
+        raw: dict[str, dict[str, Any]] = {"basic": {"name": basename(key), "is_dir": False}}
+        if "details" in namespaces:
+            modified = facts.modified and datetime_to_epoch(facts.modified)
+            raw["details"] = {
+                "type": int(ResourceType.file),
+                "size": facts.size,
+                "modified": modified,
+                "accessed": None,
+            }
+        return Info(raw)
+
+    def setinfo(self, path: str, info: Any) -> None:
+        # no store lets its facts be changed
+        self.getinfo(path)
+
+    # Standard methods: directories
+
+    def makedir(self, path: str, permissions: Permissions | None = None, recreate: bool = False) -> SubFS[FS]:
+        key = self._key(path)
+        if key:
+            self._require_directory(dirname(key), path)
+        try:
+            info = self.getinfo(key)
+        except errors.ResourceNotFound:
+            self._make_marker(key)
+        else:
+            if not info.is_dir:
+                raise errors.DirectoryExpected(path) if recreate else errors.DirectoryExists(path)
+            if not recreate:
+                raise errors.DirectoryExists(path)
+        return self.opendir(path)
+
+    def removedir(self, path: str) -> None:
+        key = self._key(path)
+        if not key:
+            raise errors.RemoveRootError(path)
+        if not self.isempty(path):
+            raise errors.DirectoryNotEmpty(path)
+        self._delete([f"{key}/"])
+        self._keep_directory(dirname(key))
+
+    def removetree(self, dir_path: str) -> None:
+        key = self._key(dir_path)
+        if not key:
+            self._delete_below("")
+            return
+        if not self._is_directory(key):
+            raise self._no_directory(dir_path)
+        self._delete_below(f"{key}/")
+        self._keep_directory(dirname(key))
+
+    def _keep_directory(self, key: str) -> None:
+        if self.strict and not self._is_directory(key):
+            self._make_marker(key)
+
+    def _make_marker(self, key: str) -> None:
+        self._upload(f"{key}/", overwrite=True, content_type=DIRECTORY_TYPE).put(bytearray())
+
+    def _require_directory(self, key: str, path: str) -> None:
+        if self.strict and not self._is_directory(key):
+            raise errors.ResourceNotFound(path)
+
+    # Standard methods: files
+
+    def open(
+        self,
+        path: str,
+        mode: str = "r",
+        buffering: int = -1,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str = "",
+        line_buffering: bool = False,
+        **options: Any,
+    ) -> IO[Any]:
+        # the base would publish what was written in a "with" that an exception ended
+        validate_open_mode(mode)
+        opened = Mode(mode)
+        file: Any = self.openbin(path, opened.to_platform_bin(), **options)
+        if opened.binary:
+            return cast(IO[Any], file)
+        text: Any = PendingText if opened.writing else io.TextIOWrapper
+        return cast(IO[Any], text(file, encoding or "utf-8", errors, newline, line_buffering))
+
+    def openbin(self, path: str, mode: str = "r", buffering: int = -1, **options: Any) -> BinaryIO:
+        opened = Mode(mode)
+        opened.validate_bin()
+        key = self._file_key(path)
+        if not opened.writing:
+            return self._open_read(path, key)
+        if self.strict:
+            self._require_directory(dirname(key), path)
+            if self._is_directory(key):
+                raise errors.FileExpected(path)
+        if opened.exclusive and self.isfile(key):
+            raise errors.FileExists(path)
+        content_type = options.get("content_type")
+        if opened.reading or opened.appending:
+            return self._open_update(path, key, opened, content_type)
+        return self.open_write(key, overwrite=not opened.exclusive, content_type=content_type)
+
+    def _open_read(self, path: str, key: str) -> BinaryIO:
+        try:
+            return self.open_read(key)
+        except errors.ResourceNotFound:
+            raise self._no_file(path) from None
+
+    def _open_update(self, path: str, key: str, mode: Mode, content_type: str | None) -> BinaryIO:
+        # objects cannot be changed, so the file is changed here and sent when it closes
+        temporary = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+        try:
+            if not mode.truncate and not mode.exclusive:
+                content_type = self._download_to(temporary, path, key, mode) or content_type
+            content = os.fdopen(os.dup(temporary.fileno()), "rb")
+        except BaseException:
+            temporary.close()
+            raise
+
+        def publish() -> None:
+            with content:
+                content.seek(0)
+                self.put(key, content, overwrite=not mode.exclusive, content_type=content_type)
+
+        file = RestrictedFile(cast(BinaryIO, io.BufferedRandom(cast(Any, temporary))), mode, publish, content.close)
+        return cast(BinaryIO, file)
+
+    def _download_to(self, file: Any, path: str, key: str, mode: Mode) -> str | None:
+        try:
+            facts, source = self.fetch(key)
+        except errors.ResourceNotFound:
+            if mode.create:
+                return None
+            raise self._no_file(path) from None
+        with source:
+            copy_stream(source, file)
+        if not mode.appending:
+            file.seek(0)
+        return facts.content_type
+
+    def readbytes(self, path: str) -> bytes:
+        with self.openbin(path) as file:
+            return file.read()
+
+    def writebytes(self, path: str, contents: bytes) -> None:
+        if not isinstance(contents, bytes):
+            raise TypeError("contents must be bytes")
+        with self.openbin(path, "w") as file:
+            file.write(contents)
+
+    def upload(self, path: str, file: BinaryIO, chunk_size: int | None = None, **options: Any) -> None:
+        # fs.copy hands over the open file of another filesystem
+        options.setdefault("content_type", getattr(file, "content_type", None))
+        super().upload(path, file, chunk_size, **options)
+
+    def remove(self, path: str) -> None:
+        key = self._file_key(path)
+        if self.strict and not self.isfile(key):
+            raise self._no_file(path)
+        self._delete([key])
+        self._keep_directory(dirname(key))
+
+    def copy(self, src_path: str, dst_path: str, overwrite: bool = False, preserve_time: bool = False) -> None:
+        self._transfer(self.copy_file, src_path, dst_path, overwrite)
+
+    def move(self, src_path: str, dst_path: str, overwrite: bool = False, preserve_time: bool = False) -> None:
+        self._transfer(self.move_file, src_path, dst_path, overwrite)
+        self._keep_directory(dirname(self._key(src_path)))
+
+    def _transfer(self, transfer: Callable[..., None], path: str, target: str, overwrite: bool) -> None:
+        target_key = self._key(target)
+        self._require_directory(dirname(target_key), target)
+        if self.strict and self._is_directory(target_key):
+            raise errors.FileExpected(target) if overwrite else errors.DestinationExists(target)
+        if target_key == self._key(path) and not overwrite and self.isfile(path):
+            raise errors.DestinationExists(target)
+        try:
+            transfer(path, target, overwrite=overwrite)
+        except errors.FileExists:
+            raise errors.DestinationExists(target) from None
+        except errors.ResourceNotFound:
+            raise self._no_file(path) from None
+
+    def _directory_key(self, path: str) -> str:
+        key = self._key(path)
+        return f"{key}/" if key else ""

@@ -1,0 +1,329 @@
+"""A bucket of S3, or of a server that speaks its protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import fs_s3fs
+from botocore import xform_name
+from fs import errors
+from fs.info import Info
+from fs.time import datetime_to_epoch
+
+from ... import files
+from ..objects.clients import PerProcess, shared_client
+from ..objects.filesystem import ObjectFS
+from ..objects.reader import Body, drain
+from ..store import Facts, Unchanged
+from .bucket import Bucket
+from .client import ClientSettings, Refused, make_client, make_session, s3_errors
+from .facts import content_range, facts_of, listed_facts
+from .signing import LONGEST, make_signer
+from .upload import S3Upload
+
+__all__ = ["S3FS"]
+
+# what a copy takes over from its source
+_DESCRIPTION = {"CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires"}
+
+
+class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
+    """A bucket as a filesystem: an ``fs_s3fs.S3FS`` that streams, and needs no markers of directories.
+
+    The first parameters are those of ``fs_s3fs.S3FS``, whose documentation explains them.
+
+    :param storage_class: the storage class of new objects.
+    :param create_bucket: make the bucket when something is first written to it; until then it is empty. Without it, a
+        missing bucket is an error.
+    :param addressing_style: ``path``, ``virtual`` or ``auto``, which is ``path`` for an endpoint of one's own.
+    :param part_size: the length of the parts in which larger objects are sent, in bytes; S3 takes 5 MiB to 5 GiB, and
+        10,000 of them.
+    :param timeout: how many seconds to wait for a connection, and for each answer.
+    :param retries: how often to ask again after a failure other than silence.
+    :param public_endpoint_url: the endpoint as those know it who get signed URLs, where it is another one.
+    """
+
+    #: The length of the parts in which objects too large for one copy are copied, in bytes.
+    copy_part_size = 512 * 1024 * 1024
+
+    def __init__(
+        self,
+        bucket_name: str,
+        dir_path: str = "/",
+        aws_access_key_id: str | None = None,
+        aws_secret_access_key: str | None = None,
+        aws_session_token: str | None = None,
+        endpoint_url: str | None = None,
+        region: str | None = None,
+        delimiter: str = "/",
+        strict: bool = True,
+        cache_control: str | None = None,
+        acl: str | None = None,
+        upload_args: dict[str, Any] | None = None,
+        download_args: dict[str, Any] | None = None,
+        *,
+        storage_class: str | None = None,
+        create_bucket: bool = False,
+        addressing_style: str | None = None,
+        part_size: int = ObjectFS.part_size,
+        timeout: float = 30,
+        retries: int = 2,
+        public_endpoint_url: str | None = None,
+    ) -> None:
+        arguments = dict(upload_args or {})
+        if storage_class:
+            arguments["StorageClass"] = storage_class
+        super().__init__(  # type: ignore[call-arg]
+            bucket_name,
+            dir_path,
+            aws_access_key_id,
+            aws_secret_access_key,
+            aws_session_token,
+            endpoint_url,
+            region,
+            delimiter,
+            strict,
+            cache_control,
+            acl,
+            arguments,
+            dict(download_args or {}),
+        )
+        self.part_size = part_size
+        self._settings = ClientSettings(
+            endpoint_url,
+            region,
+            aws_access_key_id,
+            aws_secret_access_key,
+            aws_session_token,
+            addressing_style,
+            timeout,
+            retries,
+        )
+        self._clients = shared_client(self._settings, make_client)
+        signer_settings = replace(self._settings, endpoint_url=public_endpoint_url or endpoint_url)
+        self._signers = shared_client(signer_settings, make_signer)
+        self._resources = PerProcess(self._make_resource)
+        self._bucket = Bucket(bucket_name, self._clients, create=create_bucket)
+
+    @property
+    def client(self) -> Any:
+        """The boto3 client of this process, which filesystems with the same settings share."""
+        return self._clients()
+
+    @property
+    def s3(self) -> Any:
+        """A boto3 resource of this process, for code that was written for ``fs_s3fs``."""
+        return self._resources()
+
+    def _make_resource(self) -> Any:
+        config = self.client.meta.config
+        return make_session(self._settings).resource("s3", endpoint_url=self.endpoint_url, config=config)
+
+    # Primitives
+
+    def _full_key(self, key: str) -> str:
+        # keys of others are no paths: "a//b" is not "a/b"
+        return (f"{self._prefix}/{key}" if self._prefix else key).replace("/", str(self.delimiter))
+
+    def _head(self, key: str, *, checksum: bool = False) -> Facts:
+        return facts_of(self._head_object(key, **({"ChecksumMode": "ENABLED"} if checksum else {})))
+
+    def _head_object(self, key: str, **parameters: Any) -> Any:
+        parameters.update(self._bucket.known("HeadObject", self.download_args))
+        return self._bucket.head(key, Key=self._full_key(key), **parameters)
+
+    def _get(self, key: str, start: int, stop: int | None, unless: str | None) -> tuple[Facts, Body | None, int, int]:
+        parameters = {}
+        if start < 0:
+            parameters["Range"] = f"bytes={start}"
+        elif start or stop is not None:
+            parameters["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
+        if unless is not None:
+            parameters["IfNoneMatch"] = f'"{unless}"'
+        try:
+            answer = self._get_object(key, **parameters)
+        except Refused as error:
+            if error.code == "304" and unless is not None:
+                raise Unchanged(key, Facts(0, None, unless), error) from error
+            if error.code != "InvalidRange":
+                raise
+            # not every server says the size, and an empty file has no range that could be refused
+            said = error.details.get("ActualObjectSize", "")
+            return (Facts(int(said), None) if said.isdigit() and int(said) else self._head(key)), None, 0, 0
+        body = _Body(answer["Body"], self._bucket.name, key)
+        try:
+            first, last, size = content_range(answer)
+            return facts_of(answer, size), body, first, last
+        except BaseException:
+            body.close()
+            raise
+
+    def _get_again(self, key: str, facts: Facts, start: int, stop: int | None) -> Body:
+        parameters = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"}
+        if facts.etag is not None:
+            parameters["IfMatch"] = f'"{facts.etag}"'
+        try:
+            answer = self._get_object(key, **parameters)
+        except Refused as error:
+            if error.code not in ("PreconditionFailed", "412"):
+                raise
+            message = "path '{path}' was replaced while it was read"
+            raise errors.OperationFailed(key, exc=error, msg=message) from error
+        body = _Body(answer["Body"], self._bucket.name, key)
+        try:
+            if content_range(answer)[0] != start:
+                raise errors.OperationFailed(key, msg="the server does not answer requests for a range")
+        except BaseException:
+            body.close()
+            raise
+        return body
+
+    def _get_object(self, key: str, **parameters: Any) -> Any:
+        parameters.update(self._bucket.known("GetObject", self.download_args))
+        return self._bucket.read("get_object", key, Key=self._full_key(key), **parameters)
+
+    def _upload(self, key: str, *, overwrite: bool, content_type: str | None) -> S3Upload:
+        arguments = self._get_upload_args(key)
+        if content_type is not None:
+            arguments["ContentType"] = content_type
+        return S3Upload(self._bucket, key, self._full_key(key), overwrite=overwrite, arguments=arguments)
+
+    def _get_upload_args(self, key: str) -> dict[str, Any]:
+        return {"ContentType": files.mime(key, "application/octet-stream"), **self.upload_args}
+
+    def _delete(self, keys: Iterable[str]) -> None:
+        self._bucket.delete(self._full_key(key) for key in keys)
+
+    def _copy(self, key: str, target: str, *, overwrite: bool) -> None:
+        source = {"Bucket": self._bucket.name, "Key": self._full_key(key)}
+        arguments = {name: value for name, value in self.upload_args.items() if name not in _DESCRIPTION}
+        arguments = self._bucket.known("CopyObject", arguments)
+        target_key = self._full_key(target)
+        try:
+            self._bucket.copy(key, target, overwrite=overwrite, Key=target_key, CopySource=source, **arguments)
+        except Refused as error:
+            head = self._head_object(key) if error.code in ("EntityTooLarge", "InvalidRequest") else None
+            if head is None or head["ContentLength"] <= self.copy_part_size:
+                raise
+            self._copy_parts(source, head, target, overwrite=overwrite)
+
+    def _copy_parts(self, source: dict[str, str], head: Any, target: str, *, overwrite: bool) -> None:
+        described = {name: value for name, value in head.items() if name in _DESCRIPTION or name == "Metadata"}
+        arguments = {**self.upload_args, **described}
+        upload = S3Upload(self._bucket, target, self._full_key(target), overwrite=overwrite, arguments=arguments)
+        size = head["ContentLength"]
+        try:
+            upload.begin()
+            for number, start in enumerate(range(0, size, self.copy_part_size), 1):
+                upload.copy_part(number, source, start, min(start + self.copy_part_size, size), head["ETag"])
+            upload.complete()
+        except BaseException:
+            upload.abort()
+            raise
+
+    def _list(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
+        above = len(self._full_key(""))
+        delimiter = None if deep else str(self.delimiter)
+        for full, entry in self._bucket.list(self._full_key(prefix), delimiter, limit):
+            key = full[above:].replace(self.delimiter, "/")
+            # the root of a filesystem below the bucket's may have a marker
+            if key:
+                yield key, None if entry is None else listed_facts(entry)
+
+    def abort_uploads(self, older_than: float, prefix: str = "") -> int:
+        """Abort the unfinished uploads that killed processes left behind, and return how many those were.
+
+        One request for each 1,000 unfinished uploads, and one for each that is aborted.
+
+        :param older_than: leave those alone that were begun in the last so many seconds; they may go on.
+        :param prefix: how their paths must start.
+        """
+        begun_before = datetime.now(timezone.utc) - timedelta(seconds=older_than)
+        aborted = 0
+        for upload in self._bucket.unfinished(self._full_key(prefix)):
+            if upload["Initiated"] < begun_before:
+                aborted += self._bucket.abort(upload["Key"], upload["UploadId"])
+        return aborted
+
+    # Signed URLs
+
+    def signed_url(self, path: str, expires: int, lifetime: int, disposition: str | None = None) -> str:
+        """Return a URL with which anybody may read a file for a while. No request.
+
+        :param expires: when it expires, in seconds since 1970.
+        :param lifetime: how many seconds before that its signature was made; seven days at most.
+        :param disposition: the Content-Disposition of the answer.
+        :raises ValueError: for a longer time.
+        """
+        _require_short(lifetime)
+        key = self._file_key(path)
+        shown = {} if disposition is None else {"ResponseContentDisposition": disposition}
+        with s3_errors(self._bucket.name, key):
+            signer = self._signers()
+            return signer.url(expires, lifetime, Bucket=self._bucket.name, Key=self._full_key(key), **shown)
+
+    def signed_post(
+        self, path: str, lifetime: int, content_type: str | None = None, max_size: int | None = None
+    ) -> tuple[str, dict[str, str]]:
+        """Return the URL and the fields of a form with which anybody may store a file for a while, and replace it. No
+        request, but one for the bucket at first.
+
+        :param lifetime: how long that is, in seconds; seven days at most.
+        :param content_type: the media type that the file gets, guessed from its name without it.
+        :param max_size: how many bytes it may have at most.
+        :raises ValueError: for a longer time.
+        """
+        _require_short(lifetime)
+        key = self._file_key(path)
+        self._bucket.prepare()
+        arguments = self._get_upload_args(key)
+        if content_type is not None:
+            arguments["ContentType"] = content_type
+        conditions = [] if max_size is None else [["content-length-range", 0, max_size]]
+        with s3_errors(self._bucket.name, key):
+            form = self._signers().post(
+                lifetime, self._bucket.name, self._full_key(key), self._bucket.as_fields(arguments), conditions
+            )
+        return form["url"], form["fields"]
+
+    # What fs_s3fs has beyond the standard
+
+    def _file_info(self, key: str, facts: Facts, namespaces: Collection[str]) -> Info:
+        raw = dict(super()._file_info(key, facts, namespaces).raw)
+        if "s3" in namespaces:
+            raw["s3"] = self._attributes(key)
+        if "urls" in namespaces:
+            raw["urls"] = {"download": self.geturl(key)}
+        return Info(raw)
+
+    def _attributes(self, key: str) -> dict[str, Any]:
+        head = self._head_object(key)
+        head.pop("ResponseMetadata", None)
+        return {
+            xform_name(name): datetime_to_epoch(value) if isinstance(value, datetime) else value
+            for name, value in head.items()
+        }
+
+
+def _require_short(lifetime: int) -> None:
+    if lifetime > LONGEST:
+        raise ValueError(f"a signed URL of S3 is valid for {LONGEST} seconds (7 days) at most, not for {lifetime}")
+
+
+class _Body:
+    def __init__(self, stream: Any, bucket: str, path: str) -> None:
+        self._stream = stream
+        self._bucket = bucket
+        self._path = path
+
+    def read(self, size: int) -> bytes:
+        with s3_errors(self._bucket, self._path):
+            data: bytes = self._stream.read(size)
+        return data
+
+    def close(self, left: int = 0) -> None:
+        drain(self, left)
+        self._stream.close()

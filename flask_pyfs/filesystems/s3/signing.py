@@ -1,0 +1,80 @@
+"""URLs of S3 that are valid for a while."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from botocore import UNSIGNED
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.exceptions import NoCredentialsError
+
+from .client import ClientSettings, make_session
+
+__all__ = ["LONGEST", "Signer", "make_signer"]
+
+#: How long a signature of version 4 is valid at most, in seconds.
+LONGEST = 7 * 24 * 60 * 60
+
+
+class Signer:
+    """Signs what others may ask of S3.
+
+    :param settings: what makes its clients.
+    """
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self._session = make_session(settings)
+        style = {"addressing_style": settings.addressing_style or "auto"}
+        self._unsigned, self._signed = (
+            self._session.client(
+                "s3", endpoint_url=settings.endpoint_url, config=Config(signature_version=kind, s3=style)
+            )
+            for kind in (UNSIGNED, "s3v4")
+        )
+
+    def url(self, expires: int, lifetime: int, **parameters: Any) -> str:
+        """Return a URL of GetObject. No request.
+
+        :param expires: when it expires, in seconds since 1970.
+        :param lifetime: how many seconds before that its signature was made.
+        """
+        request = AWSRequest("GET", self._unsigned.generate_presigned_url("get_object", Params=parameters))
+        credentials = self._session.get_credentials()
+        if credentials is None:
+            raise NoCredentialsError
+        moment = datetime.fromtimestamp(expires - lifetime, timezone.utc)
+        region = self._unsigned.meta.region_name or "us-east-1"
+        _SignedThen(credentials.get_frozen_credentials(), "s3", region, lifetime, moment).add_auth(request)
+        return str(request.url)
+
+    def post(self, lifetime: int, bucket: str, key: str, fields: dict[str, str], conditions: list[Any]) -> Any:
+        """Return the ``url`` and the ``fields`` of a form that stores an object. No request.
+
+        :param fields: fields that it must have as they are here.
+        :param conditions: what else must hold, as the policy of a form says it.
+        """
+        must = [{name: value} for name, value in fields.items()]
+        return self._signed.generate_presigned_post(
+            bucket, key, Fields=dict(fields), Conditions=[*must, *conditions], ExpiresIn=lifetime
+        )
+
+
+class _SignedThen(S3SigV4QueryAuth):  # type: ignore[misc]
+    # botocore signs as of now, so no two of its URLs would be the same
+    def __init__(self, credentials: Any, service: str, region: str, expires: int, moment: datetime) -> None:
+        super().__init__(credentials, service, region, expires)
+        self._moment = moment
+
+    def add_auth(self, request: Any) -> None:
+        request.context["timestamp"] = self._moment.strftime("%Y%m%dT%H%M%SZ")
+        self._modify_request_before_signing(request)
+        signature = self.signature(self.string_to_sign(request, self.canonical_request(request)), request)
+        self._inject_signature_to_request(request, signature)
+
+
+def make_signer(settings: ClientSettings) -> Signer:
+    """Return a signer. Nothing is reached."""
+    return Signer(settings)

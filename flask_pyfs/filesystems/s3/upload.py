@@ -1,0 +1,129 @@
+"""A new object in a bucket: put whole, or uploaded in parts."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from contextlib import suppress
+from typing import Any
+
+from fs import errors
+
+from ..objects.reader import Upload
+from .bucket import Bucket
+from .client import Refused, member
+
+__all__ = ["S3Upload"]
+
+log = logging.getLogger(__name__)
+
+# the most parts that an object may have
+_PARTS = 10_000
+
+
+class S3Upload(Upload):
+    """A new object.
+
+    Its content is verified by the server: the signature of each request holds the SHA-256 of its body (AWS Signature
+    Version 4).
+
+    :param bucket: where it goes.
+    :param path: the path of the file, for errors.
+    :param key: its key.
+    :param overwrite: replace an object of that key.
+    :param arguments: further parameters of the S3 API: type, ACL, storage class…
+    """
+
+    def __init__(self, bucket: Bucket, path: str, key: str, *, overwrite: bool, arguments: dict[str, Any]) -> None:
+        self._bucket = bucket
+        self._path = path
+        self._key = key
+        self._overwrite = overwrite
+        self._arguments = arguments
+        self._id: str | None = None
+        self._tags: dict[int, str] = {}
+
+    def put(self, content: bytearray) -> None:
+        """Store all content. One request."""
+        parameters = self._bucket.known("PutObject", self._arguments)
+        if self._overwrite:
+            self._bucket.write("put_object", self._path, Key=self._key, Body=content, **parameters)
+        else:
+
+            def etag() -> str:
+                return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+            self._bucket.write_new("put_object", self._path, self._key, etag, Body=content, **parameters)
+
+    def begin(self) -> None:
+        """Announce that the content comes in parts. One request."""
+        parameters = self._bucket.known("CreateMultipartUpload", self._arguments)
+        answer = self._bucket.write("create_multipart_upload", self._path, Key=self._key, **parameters)
+        self._id = str(member(answer, "UploadId"))
+
+    def send_part(self, number: int, content: bytearray) -> None:
+        """Send a part. One request."""
+        answer = self._send("upload_part", "UploadPart", number, Body=content)
+        self._tags[number] = member(answer, "ETag")
+
+    def copy_part(self, number: int, source: dict[str, str], start: int, stop: int, etag: str) -> None:
+        """Make a part of another object's bytes from ``start`` to before ``stop``. One request."""
+        answer = self._send(
+            "upload_part_copy",
+            "UploadPartCopy",
+            number,
+            CopySource=source,
+            CopySourceRange=f"bytes={start}-{stop - 1}",
+            CopySourceIfMatch=etag,
+        )
+        self._tags[number] = member(member(answer, "CopyPartResult"), "ETag")
+
+    def _send(self, operation: str, name: str, number: int, **parameters: Any) -> Any:
+        if number > _PARTS:
+            raise errors.OperationFailed(
+                self._path, msg=f"a file has {_PARTS} parts at most: a larger PART_SIZE allows larger files"
+            )
+        parameters.update(self._bucket.known(name, self._arguments))
+        return self._bucket.request(
+            operation, self._path, Key=self._key, UploadId=self._id, PartNumber=number, **parameters
+        )
+
+    def complete(self) -> None:
+        """Make the object of the parts. One request."""
+        parts = [{"PartNumber": number, "ETag": tag} for number, tag in sorted(self._tags.items())]
+        parameters = {"UploadId": self._id, "MultipartUpload": {"Parts": parts}}
+        parameters.update(self._bucket.known("CompleteMultipartUpload", self._arguments))
+        try:
+            if self._overwrite:
+                self._bucket.request("complete_multipart_upload", self._path, Key=self._key, **parameters)
+            else:
+                self._bucket.write_new("complete_multipart_upload", self._path, self._key, self._etag, **parameters)
+        except Refused as error:
+            # the answer to its first sending was lost
+            if not (error.code == "NoSuchUpload" and error.repeated):
+                raise
+            if not self._bucket.holds(self._path, self._key, self._etag()):
+                raise
+
+    def _etag(self) -> str:
+        # what Amazon makes of the tags of the parts, where those are digests
+        with suppress(ValueError):
+            digests = b"".join(bytes.fromhex(tag.strip('"')) for _, tag in sorted(self._tags.items()))
+            return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(self._tags)}"
+        return ""
+
+    def abort(self) -> None:
+        """Forget what was sent. One request, where a part was."""
+        if self._id is None:
+            return
+        upload, self._id = self._id, None
+        try:
+            self._bucket.abort(self._key, upload)
+        except errors.FSError as error:
+            log.warning(
+                "bucket %r: the unfinished upload %s of %r could not be aborted and takes space until it is: %s",
+                self._bucket.name,
+                upload,
+                self._key,
+                error,
+            )

@@ -1,0 +1,131 @@
+"""What the failures of Swift and of Keystone mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fs import errors
+from requests import exceptions as http
+from swiftclient.client import ClientException
+from urllib3.exceptions import HTTPError
+from urllib3.exceptions import TimeoutError as HTTPTimeoutError
+
+from ...errors import StoreMisconfigured
+from ..store import literal
+
+__all__ = ["Refused", "is_passing", "swift_errors"]
+
+_TRY_LATER = {408, 429, 498, 499, 500, 502, 503, 504}
+# a body that did not arrive as it was sent
+_DAMAGED = 422
+_FULL = {413, 507}
+
+
+class Refused(errors.OperationFailed):
+    """Swift refused a request for a reason that the caller may know what to do about.
+
+    :ivar status: the status of its answer.
+    :ivar headers: the headers of its answer.
+    :ivar repeated: whether the request had been sent before, so that its refusal may be the work of its first sending.
+    """
+
+    def __init__(self, path: str, exc: ClientException, msg: str, *, repeated: bool) -> None:
+        super().__init__(path, exc, msg)
+        self.status: int = exc.http_status
+        self.headers: Mapping[str, str] = exc.http_response_headers or {}
+        self.repeated = repeated
+
+
+class swift_errors:  # noqa: N801
+    """Let only ``fs.errors`` out of the block, and what a body's own source raised.
+
+    :param container: the container, for the message.
+    :param path: the path of the file, or empty.
+    :param body: the body that is sent.
+    """
+
+    def __init__(self, container: str, path: str, body: Any = None) -> None:
+        self._container = container
+        self._path = path
+        self._body = body
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if error is None or error is getattr(self._body, "error", None) or isinstance(error, errors.FSError):
+            return
+        if isinstance(error, ClientException):
+            raise self._refusal(error) from error
+        if isinstance(error, UnicodeError):
+            raise errors.InvalidPath(self._path, self._message(error), exc=error) from error
+        if isinstance(error, (http.RequestException, HTTPError, OSError, ValueError)):
+            raise self._failure(error) from error
+        if type(error).__module__.startswith("keystoneauth1."):
+            raise self._of_keystone(error) from error
+
+    def _refusal(self, error: Any) -> errors.FSError:
+        status, message = error.http_status, self._message(error)
+        if status in (401, 403):
+            return errors.PermissionDenied(self._path, exc=error, msg=message)
+        if status == 404:
+            return errors.ResourceNotFound(self._path, exc=error)
+        if status in _FULL:
+            return errors.InsufficientStorage(self._path, exc=error, msg=message)
+        if status in _TRY_LATER or status == _DAMAGED or status >= 500:
+            return errors.RemoteConnectionError(self._path, exc=error, msg=message)
+        if status == 400 and b"name length" in (error.http_response_content or b""):
+            return errors.InvalidPath(self._path, exc=error, msg=message)
+        if 300 <= status < 400:
+            return StoreMisconfigured(message, exc=error)
+        return Refused(self._path, error, message, repeated=getattr(error, "repeated", False))
+
+    def _failure(self, error: Exception) -> errors.FSError:
+        message = self._message(error)
+        if is_silence(error):
+            return errors.OperationTimeout(self._path, exc=error, msg=message)
+        if isinstance(error, (http.InvalidURL, http.MissingSchema, http.InvalidSchema)):
+            return StoreMisconfigured(message, exc=error)
+        if isinstance(error, (http.RequestException, HTTPError, OSError)):
+            return errors.RemoteConnectionError(self._path, exc=error, msg=message)
+        return StoreMisconfigured(message, exc=error)
+
+    def _of_keystone(self, error: Any) -> errors.FSError:
+        from keystoneauth1 import exceptions as keystone
+
+        message = self._message(error)
+        if isinstance(error, (keystone.Unauthorized, keystone.Forbidden)):
+            return errors.PermissionDenied(self._path, exc=error, msg=message)
+        if isinstance(error, keystone.ConnectTimeout):
+            return errors.OperationTimeout(self._path, exc=error, msg=message)
+        if isinstance(error, (keystone.ConnectionError, keystone.HttpServerError)):
+            return errors.RemoteConnectionError(self._path, exc=error, msg=message)
+        return StoreMisconfigured(message, exc=error)
+
+    def _message(self, error: Exception) -> str:
+        return literal(f"container {self._container!r}: {error}")
+
+
+def is_passing(error: BaseException, method: str = "GET") -> bool:
+    """Whether what is asked again may be answered.
+
+    :param method: what was asked.
+    """
+    status = getattr(error, "http_status", None)
+    if isinstance(error, ClientException):
+        # who writes at the same time, or whose clock is ahead, may have written after the deletion
+        return status in _TRY_LATER or status == _DAMAGED or (status == 409 and method == "DELETE")
+    if type(error).__module__.startswith("keystoneauth1."):
+        from keystoneauth1 import exceptions as keystone
+
+        passing = (keystone.ConnectionError, keystone.HttpServerError)
+        return isinstance(error, passing) and not isinstance(error, keystone.ConnectTimeout)
+    return isinstance(error, (http.RequestException, HTTPError, OSError)) and not is_silence(error)
+
+
+def is_silence(error: BaseException) -> bool:
+    if isinstance(error, (http.Timeout, HTTPTimeoutError, TimeoutError)):
+        return True
+    # libraries wrap what happens while they send
+    return any(is_silence(inner) for inner in error.args if isinstance(inner, BaseException))

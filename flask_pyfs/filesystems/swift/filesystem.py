@@ -1,0 +1,315 @@
+"""A container of OpenStack Swift."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from urllib.parse import quote, urlsplit
+
+from fs import errors
+from swiftclient.utils import generate_temp_url
+
+from ... import files
+from ..objects.clients import shared_client
+from ..objects.filesystem import ObjectFS
+from ..objects.reader import Body
+from ..store import Facts, Readable, Unchanged, copy_stream
+from .account import AccountSettings, make_account
+from .auth import Credentials
+from .body import KnownFile, ReceivedBody, StreamedBody, beginning_of, known_file
+from .container import Container
+from .errors import Refused, swift_errors
+from .facts import content_range, facts_of, is_marker, listed_facts, size_beyond
+from .upload import SEGMENT_NAME, SwiftUpload, remove_segments, segments_of, whole_segments
+
+__all__ = ["SwiftFS"]
+
+_MIB = 1024 * 1024
+
+# the length of the parts of what is sent before its length is known
+_PART = 4 * _MIB
+
+
+class SwiftFS(ObjectFS):
+    """A container of OpenStack Swift as a filesystem.
+
+    A directory that was made is an empty object whose name ends with ``/``; the empty objects of the type
+    ``application/directory`` that other tools make are directories too. Objects larger than ``segment_size``, and those
+    of unknown length that are larger than a part, are static large objects: their segments are in the container
+    ``<container>_segments``.
+
+    :param container: the container.
+    :param auth_url: the address of the service that lets in.
+    :param user: who is let in, for version 1 ``account:user``.
+    :param key: the user's key or password.
+    :param auth_version: the version of that service: ``1`` (Swift's own), ``2`` or ``3`` (Keystone).
+    :param os_options: what else Keystone has to know, named as the ``os_options`` of swiftclient.
+    :param strict: ask whether the parent of a new file exists.
+    :param create_container: make the container when something is first written to it; until then it is empty. Without
+        it, a missing container is an error.
+    :param segment_size: the length of the largest object that has no segments, and of a segment, in bytes; a cluster
+        takes 5 GiB unless it says otherwise.
+    :param temp_url_key: the key of the account, or of the container, that signs temporary URLs.
+    :param pool_size: how many connections are kept.
+    :param timeout: how many seconds to wait for a connection, and for each answer.
+    :param retries: how often to ask again after a failure other than silence.
+    """
+
+    def __init__(
+        self,
+        container: str,
+        auth_url: str,
+        user: str | None = None,
+        key: str | None = None,
+        *,
+        auth_version: str = "1",
+        os_options: Mapping[str, str] | None = None,
+        strict: bool = True,
+        create_container: bool = False,
+        segment_size: int = 1024 * _MIB,
+        temp_url_key: str | None = None,
+        pool_size: int = 100,
+        timeout: float = 15,
+        retries: int = 2,
+    ) -> None:
+        super().__init__()
+        self.strict = strict
+        self.segment_size = segment_size
+        self.part_size = min(_PART, segment_size)
+        self._temp_url_key = temp_url_key
+        options = tuple(sorted((os_options or {}).items()))
+        credentials = Credentials(auth_url, user, key, auth_version, options)
+        self._settings = AccountSettings(credentials, timeout, retries, pool_size)
+        accounts = shared_client(self._settings, make_account, lambda account: account.close())
+        headers = {"X-Container-Meta-Temp-URL-Key": temp_url_key} if temp_url_key else {}
+        self._container = Container(container, accounts, create=create_container, headers=headers)
+        self._segments = self._container.beside(f"{container}_segments", create=True)
+
+    # Primitives
+
+    def _head(self, key: str, *, checksum: bool = False) -> Facts:
+        return self._facts(key, self._container.head(key).headers)
+
+    def _facts(self, key: str, headers: Mapping[str, str], size: int | None = None) -> Facts:
+        facts = facts_of(headers, size)
+        if is_marker(facts.content_type, facts.size):
+            raise errors.ResourceNotFound(key)
+        return facts
+
+    def _get(self, key: str, start: int, stop: int | None, unless: str | None) -> tuple[Facts, Body | None, int, int]:
+        headers = {}
+        if start < 0:
+            headers["Range"] = f"bytes={start}"
+        elif start or stop is not None:
+            headers["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
+        if unless is not None:
+            headers["If-None-Match"] = f'"{unless}"'
+        try:
+            response = self._container.read("GET", key, headers=headers)
+        except Refused as error:
+            if error.status != 416:
+                raise
+            size = size_beyond(error.headers)
+            return (self._head(key) if size is None else self._facts(key, error.headers, size)), None, 0, 0
+        if response.status_code == 304:
+            with response:
+                raise Unchanged(key, Facts(0, None, unless))
+        try:
+            first, last, size = content_range(response.headers)
+            facts = self._facts(key, response.headers, size)
+            return facts, ReceivedBody(response, self._container.name, key), first, last
+        except BaseException:
+            response.close()
+            raise
+
+    def _get_again(self, key: str, facts: Facts, start: int, stop: int | None) -> Body:
+        headers = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"}
+        if facts.etag is not None:
+            headers["If-Match"] = f'"{facts.etag}"'
+        try:
+            response = self._container.read("GET", key, headers=headers)
+        except Refused as error:
+            if error.status != 412:
+                raise
+            message = "path '{path}' was replaced while it was read"
+            raise errors.OperationFailed(key, exc=error, msg=message) from error
+        try:
+            if content_range(response.headers)[0] != start:
+                raise errors.OperationFailed(key, msg="the server does not answer requests for a range")
+        except BaseException:
+            response.close()
+            raise
+        return ReceivedBody(response, self._container.name, key)
+
+    def _upload(self, key: str, *, overwrite: bool, content_type: str | None) -> SwiftUpload:
+        headers = {"Content-Type": content_type or files.mime(key, "application/octet-stream")}
+        return SwiftUpload(self._container, self._segments, key, overwrite=overwrite, headers=headers)
+
+    def put(self, path: str, file: Readable, *, overwrite: bool = True, content_type: str | None = None) -> None:
+        upload = self._upload(self._file_key(path), overwrite=overwrite, content_type=content_type)
+        content, binary = beginning_of(file, self.part_size + 1)
+        if len(content) <= self.part_size:
+            upload.put(content)
+            return
+        known = known_file(file, content) if binary else None
+        if known is None:
+            with self.open_write(path, overwrite=overwrite, content_type=content_type) as target:
+                target.write(content)
+                del content
+                copy_stream(file, target)
+            return
+        self._stream(upload, known)
+
+    def _stream(self, upload: SwiftUpload, file: KnownFile) -> None:
+        if file.size <= self.segment_size:
+            upload.stream(StreamedBody(file, 0, file.size))
+            return
+        try:
+            upload.begin()
+            for number, start in enumerate(range(0, file.size, self.segment_size), 1):
+                upload.stream_part(number, StreamedBody(file, start, min(self.segment_size, file.size - start)))
+            upload.complete()
+        except BaseException:
+            upload.abort()
+            raise
+
+    def _delete(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            segments = segments_of(self._container, self._segments, key)
+            self._container.remove(key)
+            remove_segments(self._segments, key, segments)
+            if key.endswith("/"):
+                self._delete_marker(key)
+
+    def _delete_marker(self, key: str) -> None:
+        if self._foreign_marker(key):
+            self._container.remove(key[:-1])
+
+    def _foreign_marker(self, key: str) -> Facts | None:
+        if len(key) < 2:
+            return None
+        try:
+            facts = facts_of(self._container.head(key[:-1]).headers)
+        except errors.ResourceNotFound:
+            return None
+        return facts if is_marker(facts.content_type, facts.size) else None
+
+    def _delete_below(self, prefix: str, *others: str) -> None:
+        segments: list[str] = []
+
+        def keys() -> Iterator[str]:
+            for entry in self._container.entries(prefix):
+                if "slo_etag" in entry:
+                    segments.extend(segments_of(self._container, self._segments, entry["name"]))
+                yield entry["name"]
+
+        for key in others:
+            segments += segments_of(self._container, self._segments, key)
+        self._container.delete(chain(others, keys()))
+        remove_segments(self._segments, prefix, segments)
+        if not others:
+            self._delete_marker(prefix)
+
+    def _copy(self, key: str, target: str, *, overwrite: bool) -> None:
+        if not overwrite and self._container.is_taken(target):
+            # what is not there cannot be in the way
+            self._head(key)
+            raise errors.FileExists(target)
+        segments = segments_of(self._container, self._segments, target) if overwrite else []
+        try:
+            self._container.copy(key, self._container, target)
+        except errors.InsufficientStorage:
+            # the segments of one that is too large for one object
+            self._copy_segments(key, target, overwrite=overwrite)
+            return
+        remove_segments(self._segments, target, segments)
+
+    def _copy_segments(self, key: str, target: str, *, overwrite: bool) -> None:
+        facts = self._head(key)
+        parts = whole_segments(self._container, key)
+        if parts is None:
+            with self.open_read(key) as source:
+                self.put(target, source, overwrite=overwrite, content_type=facts.content_type)
+            return
+        upload = self._upload(target, overwrite=overwrite, content_type=facts.content_type)
+        try:
+            upload.begin()
+            for number, (container, below, part) in enumerate(parts, 1):
+                upload.copy_part(number, container, below, part["bytes"], part["hash"])
+            upload.complete()
+        except BaseException:
+            upload.abort()
+            raise
+
+    def _list(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
+        found, markers = False, set()
+        for entry in self._container.entries(prefix, None if deep else "/", limit):
+            found = True
+            if "subdir" in entry:
+                if entry["subdir"] not in markers:
+                    yield entry["subdir"], None
+            elif is_marker(entry.get("content_type"), entry["bytes"]) and not entry["name"].endswith("/"):
+                markers.add(f"{entry['name']}/")
+                yield f"{entry['name']}/", None
+            else:
+                yield entry["name"], listed_facts(entry)
+        if not found and prefix.endswith("/") and (facts := self._foreign_marker(prefix)):
+            yield prefix, facts
+
+    def iter_files(self, prefix: str = "") -> Iterator[str]:
+        for entry in self._container.entries(prefix):
+            if not entry["name"].endswith("/") and not is_marker(entry.get("content_type"), entry["bytes"]):
+                yield entry["name"]
+
+    # What only Swift has
+
+    def prepare(self) -> None:
+        """Make the container, where it is to be made and is not there. One request at first."""
+        self._container.prepare()
+
+    def temporary_url(self, path: str, expires: int, method: str = "GET") -> str:
+        """Return a URL that anybody may use for a while. No request but that which lets in, once.
+
+        :param expires: when it expires, in seconds since 1970.
+        :param method: what it may be used for.
+        :raises fs.errors.Unsupported: without ``temp_url_key``.
+        :raises ValueError: for what is no time.
+        """
+        key = self._file_key(path)
+        if not isinstance(expires, int) or expires < 0:
+            raise ValueError(f"a time is so many whole seconds since 1970, not {expires}")
+        if not self._temp_url_key:
+            raise errors.Unsupported(key, msg="temporary URLs need the key that the account or the container has")
+        with swift_errors(self._container.name, key):
+            place = urlsplit(self._container.account.access().url)
+            # one that is not quoted is what is signed
+            signed = generate_temp_url(
+                f"{place.path}{self._container.path(key)}", expires, self._temp_url_key, method, absolute=True
+            )
+        target, _, query = signed.rpartition("?")
+        return f"{place.scheme}://{place.netloc}{quote(target)}?{query}"
+
+    def remove_segments(self, older_than: float, prefix: str = "", *, dry_run: bool = False) -> int:
+        """Delete the segments that killed processes left behind, and return of how many uploads those are.
+
+        One request for each page of the list of segments, one for each of their objects, and one for each thousand that
+        are deleted.
+
+        :param older_than: leave those alone whose upload was begun in the last so many seconds; they may go on.
+        :param prefix: how the paths of their objects must start.
+        :param dry_run: delete nothing.
+        """
+        uploads: dict[str, tuple[str, list[str]]] = {}
+        for entry in self._segments.entries(prefix):
+            if (match := re.fullmatch(SEGMENT_NAME, entry["name"])) and int(match["begun"]) < time.time() - older_than:
+                uploads.setdefault(match["upload"], (match["key"], []))[1].append(entry["name"])
+        left = []
+        for key, names in uploads.values():
+            used = set(segments_of(self._container, self._segments, key))
+            if not used.intersection(names):
+                left.append(names)
+        if not dry_run:
+            self._segments.delete(chain.from_iterable(left))
+        return len(left)

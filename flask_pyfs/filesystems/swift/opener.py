@@ -1,0 +1,53 @@
+"""URLs of OpenStack Swift for ``fs.open_fs``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fs.opener import Opener
+from fs.opener.errors import OpenerError
+from fs.opener.parse import ParseResult
+
+from .auth import VERSIONS
+from .filesystem import SwiftFS
+
+__all__ = ["SwiftOpener"]
+
+
+class SwiftOpener(Opener):
+    """Opens ``swift://user:key@host/container?auth_version=…`` as a :class:`SwiftFS`.
+
+    The parameters are ``auth_version``, ``auth_path`` (``/auth/v1.0`` where the version is 1, else none), ``secure``
+    (``false`` for HTTP), ``create_container``, ``segment_size``, ``timeout``, ``retries`` and the names of
+    ``os_options``. A user of version 1 is ``account:user``, with its colon as ``%3A``.
+    """
+
+    protocols = ["swift"]
+
+    def open_fs(self, fs_url: str, parse_result: ParseResult, writeable: bool, create: bool, cwd: str) -> SwiftFS:
+        host, _, container = parse_result.resource.partition("/")
+        container = container.strip("/")
+        if not host or not container or "/" in container:
+            raise OpenerError("a URL of Swift is swift://user:key@host/container")
+        given = dict(parse_result.params)
+        version = given.pop("auth_version", "1").removeprefix("v").partition(".")[0]
+        if version not in VERSIONS:
+            raise OpenerError(f"auth_version is one of {', '.join(VERSIONS)}")
+        scheme = "http" if given.pop("secure", "true").lower() in ("0", "false", "no") else "https"
+        path = given.pop("auth_path", "/auth/v1.0" if version == "1" else "")
+        settings: dict[str, Any] = {"create_container": create or given.pop("create_container", "") in ("1", "true")}
+        try:
+            for name, kind in (("segment_size", int), ("pool_size", int), ("retries", int), ("timeout", float)):
+                if name in given:
+                    settings[name] = kind(given.pop(name))
+        except ValueError as error:
+            raise OpenerError(f"{name} must be a number") from error
+        return SwiftFS(
+            container,
+            f"{scheme}://{host}{path}",
+            parse_result.username,
+            parse_result.password,
+            auth_version=version,
+            os_options=given,
+            **settings,
+        )

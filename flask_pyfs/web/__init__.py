@@ -1,0 +1,1 @@
+"""A request's side: conditions, responses, signatures and URLs."""

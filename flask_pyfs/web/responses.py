@@ -1,0 +1,215 @@
+"""Files over HTTP: a file of a storage becomes the answer to the current request."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from typing import Any, BinaryIO
+from urllib.parse import quote
+
+from flask import Response, abort, current_app, request
+from werkzeug.http import dump_options_header
+from werkzeug.wsgi import FileWrapper, wrap_file
+
+from .. import files
+from ..backends.handles import Wanted
+from ..config import Config
+from ..filesystems.store import CHUNK_SIZE, Facts
+from .conditions import range_applies, status_of, version_known
+
+__all__ = [
+    "attachment",
+    "harden",
+    "is_active",
+    "is_download",
+    "is_script",
+    "redirection",
+    "respond",
+    "respond_by_server",
+    "wanted",
+]
+
+_BINARY = "application/octet-stream"
+# those that a browser takes for JavaScript (WHATWG MIME Sniffing, section 4.6)
+_SCRIPT = re.compile(r"(application|text)/(x-)?(ecma|java)script|text/(javascript1\.[0-5]|jscript|livescript)")
+_DOCUMENTS = {"text/html", "text/xml", "text/xsl", "application/xml", "application/x-shockwave-flash", "text/mathml"}
+
+_YEAR = 365 * 24 * 60 * 60
+
+
+def wanted() -> Wanted:
+    """Return what the current request wants."""
+    unless, conditional = version_known()
+    if request.method == "HEAD":
+        return Wanted(0, 0, unless, conditional)
+    asked = _range()
+    if asked is None:
+        return Wanted(0, None, unless, conditional)
+    return Wanted(*asked, unless, conditional)
+
+
+class _Pieces(FileWrapper):
+    def __next__(self) -> bytes:
+        # unlike read, it does not ask for bytes behind the range to make a full piece
+        piece: bytes = self.file.read1(self.buffer_size)  # type: ignore[attr-defined]
+        if not piece:
+            raise StopIteration
+        return piece
+
+
+def respond(config: Config, name: str, facts: Facts, file: BinaryIO) -> Response:
+    """Answer the current request with a file, or with 304, 206 or 416 as its headers ask for.
+
+    :param config: the settings of the storage.
+    :param name: the file's name.
+    :param facts: what its store says of it.
+    :param file: its content, seekable; it is closed with the response.
+    """
+    response = _described(config, name, facts)
+    # a body that can seek starts where the range does
+    response.response = _Pieces(file, CHUNK_SIZE)
+    response.content_length = facts.size
+    response.last_modified = facts.modified
+    if facts.etag is not None:
+        response.set_etag(facts.etag)
+    status = status_of(facts)
+    if status == 412:
+        abort(412)
+    # a range counts where the answer would be the whole (RFC 9110, section 13.2.2)
+    response.make_conditional(_range_environ(facts, status), accept_ranges=True, complete_length=facts.size)
+    if status == 304:
+        response.status_code = status
+    if request.method == "HEAD" or response.status_code == 304:
+        # the body is not wanted, so its connection need not wait for the client
+        response.close()
+    elif response.status_code == 200 and getattr(file, "is_real", False):
+        # a server may know a quicker way to send a file of the operating system
+        response.response = wrap_file(request.environ, file, CHUNK_SIZE)
+    return response
+
+
+def respond_by_server(config: Config, name: str, facts: Facts, root: str) -> Response:
+    """Tell the web server in front of the app to answer the current request with a file.
+
+    :param root: the directory in which the file is.
+    """
+    response = _described(config, name, facts)
+    if is_active(response.mimetype):
+        # nginx passes on only the headers that it knows, and Content-Security-Policy is none of them
+        response.headers["Content-Disposition"] = attachment(name)
+    if config["accel_url"]:
+        below = quote("/".join(filter(None, (config["prefix"], name))))
+        response.headers["X-Accel-Redirect"] = f"{config['accel_url'].rstrip('/')}/{below}"
+    else:
+        response.headers["X-Sendfile"] = quote(os.path.join(root, name))
+    return response
+
+
+def redirection(url: str) -> Response:
+    """Send the client to a URL that is valid for a while."""
+    response = current_app.response_class(status=302)
+    response.location = url
+    response.cache_control.no_cache = True
+    return response
+
+
+def harden(config: Config, response: Response) -> None:
+    """Let no browser run what a file holds, and no shared cache keep what not everybody may have."""
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if is_script(response.mimetype):
+        # with nosniff, a page cannot load it as a script
+        response.mimetype = "text/plain"
+    if is_active(response.mimetype):
+        response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    if config["private"] or config["authorize"] is not None:
+        response.cache_control.public = False
+        response.cache_control.private = True
+
+
+def is_script(media_type: str | None) -> bool:
+    """Whether a page can load a file of a type as a script."""
+    return media_type is not None and _SCRIPT.fullmatch(media_type.lower()) is not None
+
+
+def is_active(media_type: str | None) -> bool:
+    """Whether a browser would run what files of a type hold."""
+    return media_type is not None and (media_type in _DOCUMENTS or media_type.endswith("+xml"))
+
+
+def is_download() -> bool:
+    """Whether the current request asks for an attachment."""
+    return request.args.get("download", "0") not in ("", "0")
+
+
+def attachment(name: str) -> str:
+    """Return the Content-Disposition with which a browser saves a file."""
+    # RFC 6266, section 4.3, with the encoding of RFC 8187
+    basename = name.rpartition("/")[2]
+    plain = unicodedata.normalize("NFKD", basename).encode("ascii", "ignore").decode()
+    stem, ext = os.path.splitext(plain)
+    if stem.startswith(".") and not ext and not basename.startswith("."):
+        # nothing of the name but its extension is ASCII
+        stem, ext = "", stem
+    parameters = {"filename": (stem or "download") + ext}
+    if plain != basename:
+        parameters["filename*"] = f"UTF-8''{quote(basename, safe='')}"
+    return dump_options_header("attachment", parameters)
+
+
+def _described(config: Config, name: str, facts: Facts) -> Response:
+    media_type, parameters = _type_of(name, facts)
+    response = current_app.response_class(mimetype=media_type, direct_passthrough=True)
+    if parameters:
+        response.headers["Content-Type"] = media_type + parameters
+    _set_cache_control(config, response, name)
+    if is_download():
+        response.headers["Content-Disposition"] = attachment(name)
+    return response
+
+
+def _range() -> tuple[int, int | None] | None:
+    asked = request.range
+    # it is defined for GET alone; several may be answered with the whole, and what is none must be (section 14.2)
+    if request.method != "GET" or asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
+        return None
+    start, stop = asked.ranges[0]
+    return start, stop
+
+
+def _range_environ(facts: Facts, status: int) -> dict[str, Any]:
+    environ = {name: value for name, value in request.environ.items() if not name.startswith("HTTP_IF_")}
+    asked = _range()
+    if status != 200 or asked is None or not range_applies(facts):
+        environ.pop("HTTP_RANGE", None)
+    elif facts.size and asked[0] < -facts.size:
+        # a suffix that is longer than the file is the file (RFC 9110, section 14.1.2)
+        environ["HTTP_RANGE"] = "bytes=0-"
+    return environ
+
+
+def _type_of(name: str, facts: Facts) -> tuple[str, str]:
+    """Return the media type of a file, in lower case, and its parameters."""
+    known = facts.content_type or files.mime(name, _BINARY)
+    match = re.fullmatch(r"([\w!#$&^.+-]+/[\w!#$&^.+-]+)\s*(;[ -~]*)?", known.strip(), re.ASCII)
+    # of several, browsers take the last one
+    if match is None or "," in known:
+        return _BINARY, ""
+    media_type = match[1].lower()
+    if media_type.startswith("multipart/"):
+        # a browser would show its parts, each as what it says it is
+        return _BINARY, ""
+    return media_type, match[2] or ""
+
+
+def _set_cache_control(config: Config, response: Response, name: str) -> None:
+    max_age: float | None = config["max_age"]
+    if max_age is None:
+        max_age = _YEAR if config["immutable"] else current_app.get_send_file_max_age(name)
+    control = response.cache_control
+    if max_age is None:
+        control.no_cache = True
+    else:
+        control.public = True
+        control.max_age = int(max_age)
+        control.immutable = config["immutable"]
