@@ -21,4 +21,4 @@ autodoc_typehints_description_target = "documented"
 # Every reference into this package must resolve. Those into others cannot, without their inventories.
 nitpicky = True
 # A type variable has no entry of its own.
-nitpick_ignore_regex = [("py:.*", r"(?!flask_pyfs\b).*"), ("py:class", r"flask_pyfs\.backends\.Response")]
+nitpick_ignore_regex = [("py:.*", r"(?!flask_pyfs\b).*"), ("py:class", r"flask_pyfs\.backends\.contract\.Response")]

@@ -1,7 +1,8 @@
 """File storages for Flask in which every backend is a PyFilesystem2 filesystem."""
 
 from . import _import_fs  # noqa: F401  (before all that imports fs)
-from .backends.base import DEFAULT_BACKEND, BaseBackend
+from .backends import DEFAULT_BACKEND, BaseBackend
+from .backends.contract import UploadTerms, UploadURL
 from .errors import (
     BackendError,
     ConfigurationError,
@@ -32,6 +33,7 @@ from .files import (
     DisallowAll,
 )
 from .storage import Storage
+from .web.access import Access
 
 __version__ = "0.1.0.dev0"
 
@@ -48,6 +50,7 @@ __all__ = [
     "NONE",
     "SCRIPTS",
     "TEXT",
+    "Access",
     "All",
     "AllExcept",
     "BackendError",
@@ -63,6 +66,8 @@ __all__ = [
     "Storage",
     "UnauthorizedFileType",
     "UploadNotAllowed",
+    "UploadTerms",
+    "UploadURL",
     "__version__",
     "by_name",
     "init_app",

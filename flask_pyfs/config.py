@@ -189,16 +189,18 @@ def lookup(settings: Mapping[str, Any], option: Option, storage: str, backend: s
 
 
 def with_defaults(config: Mapping[str, Any], options: Iterable[Option], storage: str) -> Config:
-    """Return the settings with the defaults of options that are not set, for a backend that is built by hand.
+    """Return the settings of a backend that is built by hand: converted, with the defaults of those that are not set.
 
-    :raises ConfigurationError: for a required option that is not set.
+    :raises ConfigurationError: for a required option that is not set, and for an impossible value.
     """
     complete = config if isinstance(config, Config) else Config(config)
     for option in options:
         key = option.name.lower()
-        if complete.get(key) is None:
-            if option.required:
-                raise ConfigurationError(f"storage {storage!r} needs {option.name}", storage=storage)
+        if complete.get(key) is not None:
+            complete[key] = _convert(option, option.name, complete[key], storage)
+        elif option.required:
+            raise ConfigurationError(f"storage {storage!r} needs {option.name}", storage=storage)
+        else:
             complete[key] = option.default
     return complete
 

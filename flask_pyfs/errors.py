@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from abc import abstractmethod
+from contextlib import AbstractContextManager
 from typing import Any
 
 from fs import errors as fs_errors
@@ -10,6 +12,7 @@ from fs import errors as fs_errors
 __all__ = [
     "BackendError",
     "ConfigurationError",
+    "ErrorContext",
     "FSError",
     "FileExists",
     "FileNotFound",
@@ -135,7 +138,6 @@ _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[FSError], str], ...
     ((fs_errors.InsufficientStorage,), FSError, "there is no space left on the store"),
     ((fs_errors.FSError, OSError), FSError, "the store failed"),
 )
-_TRANSLATED = tuple({kind for kinds, _, _ in _TRANSLATIONS for kind in kinds})
 
 
 def translate(error: Exception, storage: str | None = None, path: str | None = None) -> FSError | None:
@@ -154,39 +156,42 @@ def translate(error: Exception, storage: str | None = None, path: str | None = N
     return None
 
 
-class translated:  # noqa: N801
-    """Let only public errors out of the block.
+class ErrorContext(AbstractContextManager[Any]):
+    """Let only errors of one kind out of a block. A subclass says what the others mean.
 
-    :param storage: the name of the storage, for the message.
-    :param path: the name of the file, for the message.
-    :param source: an object whose ``error`` attribute holds an exception of the caller's own making
-        (a stream that failed while it was read), which goes through as it is.
-    :param target: the name that is taken where one is, for the message.
+    :param place: the storage, bucket or container, for the message.
+    :param path: the path of the file, for the message.
+    :param source: an object whose ``error`` attribute holds an exception of the caller's own making (a stream that
+        failed while it was read). That one passes unchanged.
+    :param target: the path that a copy or a move writes to, if the block does one.
     """
 
-    __slots__ = ("_path", "_source", "_storage", "_target")
-
     def __init__(
-        self, storage: str | None = None, path: str | None = None, source: Any = None, target: str | None = None
+        self, place: str | None = None, path: str | None = None, source: Any = None, target: str | None = None
     ) -> None:
-        self._storage = storage
-        self._path = path
+        self.place = place or ""
+        self.path = path or ""
+        self.target = target or self.path
         self._source = source
-        self._target = target or path
-
-    def __enter__(self) -> None:
-        pass
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if error is None or isinstance(error, FSError) or not isinstance(error, _TRANSLATED):
-            return
-        if isinstance(error, io.UnsupportedOperation):
-            # what a file cannot do is no failure of the store, and zipfile asks in this way whether one can seek
-            return
-        if self._source is not None and error is self._source.error:
-            return
-        public = translate(error, self._storage, self._path)
-        if isinstance(public, FileExists):
-            public = translate(error, self._storage, self._target)
-        assert public is not None
-        raise public from error
+        if isinstance(error, Exception) and error is not getattr(self._source, "error", None):
+            meaning = self.meaning(error)
+            if meaning is not None:
+                raise meaning from error
+
+    @abstractmethod
+    def meaning(self, error: Exception) -> Exception | None:
+        """Return the error to raise instead, or None to let this one pass."""
+
+
+class translated(ErrorContext):  # noqa: N801
+    """Let only errors of this package out of the block. ``place`` is the storage."""
+
+    def meaning(self, error: Exception) -> FSError | None:
+        # what a file cannot do is no failure of the store, and zipfile asks in this way whether one can seek
+        if isinstance(error, (FSError, io.UnsupportedOperation)):
+            return None
+        storage = self.place or None
+        public = translate(error, storage, self.path or None)
+        return translate(error, storage, self.target or None) if isinstance(public, FileExists) else public

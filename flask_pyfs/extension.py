@@ -7,8 +7,10 @@ import os
 from flask import Flask, current_app
 
 from .config import DEFAULT_BACKEND, route_prefix, serves
+from .errors import ConfigurationError
+from .routes import make_blueprint
+from .state import registry_of
 from .storage import Storage
-from .web.delivery import make_blueprint
 from .web.urls import ENDPOINT
 
 __all__ = ["by_name", "init_app"]
@@ -18,6 +20,14 @@ def init_app(app: Flask, *storages: Storage) -> None:
     """Configure storages on an app and register the route that serves them.
 
     May be called again with more storages. It makes no request to a store and starts no thread.
+
+    >>> from flask import Flask
+    >>> import flask_pyfs as fs
+    >>> images = fs.Storage("images", fs.IMAGES)
+    >>> app = Flask("shop")
+    >>> fs.init_app(app, images)
+    >>> app.extensions["fs"]["images"]
+    <Storage 'images'>
 
     :param app: the app.
     :param storages: the storages.
@@ -30,16 +40,22 @@ def init_app(app: Flask, *storages: Storage) -> None:
     app.config.setdefault("FS_BACKEND", DEFAULT_BACKEND)
     app.config.setdefault("FS_IMAGES_OPTIMIZE", False)
 
-    configured = app.extensions.setdefault("fs", {})
+    registry = registry_of(app)
     for storage in storages:
         storage.configure(app)
-        configured[storage.name] = storage
+        registry[storage.name] = storage
     serves(app.config)
     if ENDPOINT not in app.view_functions:
         app.register_blueprint(make_blueprint(), url_prefix=route_prefix(app.config))
 
 
 def by_name(name: str) -> Storage | None:
-    """Return the storage of that name on the current app, or None."""
-    storage: Storage | None = current_app.extensions["fs"].get(name)
+    """Return the storage of that name on the current app, or None.
+
+    :raises flask_pyfs.errors.ConfigurationError: if the app has no storages yet.
+    """
+    registry = current_app.extensions.get("fs")
+    if registry is None:
+        raise ConfigurationError(f"the app {current_app.name!r} has no storages: call init_app")
+    storage: Storage | None = registry.get(name)
     return storage

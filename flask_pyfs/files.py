@@ -96,15 +96,32 @@ def has_extension(extensions: Container[str], ext: str) -> bool:
     """
     if isinstance(extensions, str):
         extensions = extensions.split()
-    if isinstance(extensions, Iterable):
-        wanted = ext.casefold()
-        return any(isinstance(known, str) and known.lstrip(".").casefold() == wanted for known in extensions)
-    return ext.lower() in extensions
+    if not isinstance(extensions, Iterable):
+        return ext.lower() in extensions
+    wanted = ext.casefold()
+    return wanted in [known.lstrip(".").casefold() for known in extensions if isinstance(known, str)]
 
 
 def is_empty(extensions: Container[str]) -> bool:
     """Whether a set of extensions certainly holds none."""
     return isinstance(extensions, DisallowAll) or (isinstance(extensions, Collection) and not extensions)
+
+
+def only_images(extensions: Container[str], allowed: Container[str] = ()) -> bool:
+    """Whether a set of extensions holds some, and all of them are of images.
+
+    :param extensions: a list, a set, or one string with the extensions separated by spaces. If it holds none, or does
+        not say which ones it holds, the other set decides.
+    :param allowed: the other set.
+    """
+    known = extensions.split() if isinstance(extensions, str) else extensions
+    if not isinstance(known, Collection) or not known:
+        known = allowed
+    return isinstance(known, Collection) and bool(known) and all(map(_is_image, known))
+
+
+def _is_image(ext: str) -> bool:
+    return mime(f"x.{ext.lstrip('.').lower()}", "").startswith("image/")
 
 
 def denied_part(basename: str, denied: Container[str]) -> str | None:

@@ -16,7 +16,7 @@ from typing import Any
 from .errors import InvalidPath
 from .names import normalize_prefix
 
-__all__ = ["Option"]
+__all__ = ["Option", "is_count", "is_duration"]
 
 _TRUE = {"1", "true", "yes", "on", "y", "t"}
 _FALSE = {"0", "false", "no", "off", "n", "f", ""}
@@ -64,6 +64,20 @@ def _to_seconds(value: Any) -> float:
     if 0 <= seconds < math.inf:
         return seconds
     raise ValueError("a number of seconds")
+
+
+def is_duration(seconds: float) -> bool:
+    """Whether it is a time that something can wait for: more than a millisecond, and not for ever."""
+    return 0.001 <= seconds < math.inf
+
+
+def is_count(number: int) -> bool:
+    """Whether something can be done so often."""
+    return number >= 0
+
+
+def _to_version(value: Any) -> str:
+    return _to_str(value).removeprefix("v").partition(".")[0]
 
 
 def _to_callable(value: Any) -> Callable[..., Any]:
@@ -131,6 +145,7 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "prefix": _to_prefix,
     "seconds": _to_seconds,
     "callable": _to_callable,
+    "version": _to_version,
 }
 
 
@@ -140,8 +155,9 @@ class Option:
 
     :param name: the KEY, in upper case.
     :param type: ``str``, ``bool``, ``int``, ``float``, ``mode`` (file permissions), ``list`` (of texts),
-        ``extensions``, ``prefix`` (a directory), ``dict``, ``seconds`` (a number or a ``timedelta``) or ``callable``
-        (or ``'module:name'`` of one). Texts, as the environment gives them, are converted.
+        ``extensions``, ``prefix`` (a directory), ``dict``, ``seconds`` (a number or a ``timedelta``), ``version`` (its
+        major number: ``'v2.0'`` is ``'2'``) or ``callable`` (or ``'module:name'`` of one). Texts, as the environment
+        gives them, are converted.
     :param default: the value where nothing is set.
     :param required: refuse a configuration without it.
     :param secret: never show the value.
@@ -149,6 +165,10 @@ class Option:
     :param named: a value above the storage's own level gets the storage's name appended, as a directory.
     :param levels: the levels that may set it: 1 the storage's, 2 the backend's, 3 the app's.
     :param choices: the values that it may have, where these are few.
+    :param check: whether a converted value is possible.
+    :param rule: what ``check`` asks for, to be read after "must be".
+    :param argument: the keyword argument of the backend's filesystem that gets the value; see
+        :meth:`flask_pyfs.backends.BaseBackend.arguments`.
     """
 
     name: str
@@ -160,6 +180,9 @@ class Option:
     named: bool = False
     levels: tuple[int, ...] = field(default=(1, 2, 3))
     choices: tuple[Any, ...] = ()
+    check: Callable[[Any], bool] | None = None
+    rule: str = ""
+    argument: str | None = None
 
     def __post_init__(self) -> None:
         if self.type not in _CONVERTERS:
@@ -173,4 +196,6 @@ class Option:
         converted = _CONVERTERS[self.type](value)
         if self.choices and converted not in self.choices:
             raise ValueError(f"one of {', '.join(map(str, self.choices))}")
+        if self.check is not None and not self.check(converted):
+            raise ValueError(self.rule)
         return converted

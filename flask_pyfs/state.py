@@ -2,83 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from flask import Flask, current_app, has_app_context
 
-from .backends.base import BaseBackend
-from .backends.flaskfs import OldStyleBackend
-from .backends.memory import MemoryBackend
+from .backends.contract import Operations
 from .config import Config
 from .errors import ConfigurationError
 
-__all__ = ["State", "find", "in_memory"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-_EXTENSION = "flask_pyfs"
+__all__ = ["Named", "Registry", "State", "find", "registry_of"]
 
 
 class Named(Protocol):
-    """A storage, as far as it matters here."""
+    """A storage, as far as the modules below it need to know."""
 
     name: str
     last_state: State | None
 
+    @property
+    def config(self) -> Config:
+        """The settings."""
 
-@dataclass
+
+class Registry(dict[str, Any]):
+    """``app.extensions["fs"]``: the storages of an app by their names, and what the app configured for each."""
+
+    def __init__(self, storages: Mapping[str, Any]) -> None:
+        super().__init__(storages)
+        self.states: dict[Any, State] = {}
+
+
+@dataclass(frozen=True)
 class State:
     """What one app configured for one storage.
 
     :param app: the app.
+    :param storage: the storage.
     :param backend_name: the name of the backend.
     :param config: the settings.
     :param backend: the backend as it was registered.
-    :param operations: what the storage calls; the backend itself unless that is of the old style.
+    :param operations: what the storage calls; the backend itself unless it was written for Flask-FS.
     """
 
     app: Flask
+    storage: Named
     backend_name: str
     config: Config
     backend: Any
-    operations: BaseBackend | OldStyleBackend
+    operations: Operations
 
-    def attach(self, storage: Named) -> None:
-        """Make this the state of a storage on the app, and the one that is meant outside any app context."""
-        self.app.extensions.setdefault(_EXTENSION, {})[storage] = self
-        storage.last_state = self
+    @property
+    def root(self) -> str | None:
+        """The directory of the operating system that holds the files, or None."""
+        root: str | None = getattr(self.backend, "root", None)
+        return root
+
+    def attach(self) -> None:
+        """Make this the state of its storage on its app, and the one that is meant outside any app context."""
+        registry_of(self.app).states[self.storage] = self
+        self.storage.last_state = self
+
+    def on(self, backend_name: str, backend: Any) -> State:
+        """Return the same state on another backend."""
+        return replace(self, backend_name=backend_name, backend=backend, operations=backend)
+
+
+def registry_of(app: Flask) -> Registry:
+    """Return what an app has configured so far."""
+    registry = app.extensions.get("fs")
+    if not isinstance(registry, Registry):
+        # Flask-FS puts a plain dictionary there
+        registry = app.extensions["fs"] = Registry(registry or {})
+    return registry
 
 
 def find(storage: Named) -> State:
     """Return the state of a storage on the current app; outside an app context, on the app configured last.
 
-    :raises ConfigurationError: where the storage is not configured.
+    :raises ConfigurationError: if the storage is not configured.
     """
-    try:
-        app = current_app._get_current_object()  # type: ignore[attr-defined]
-        state: State | None = app.extensions.get(_EXTENSION, {}).get(storage)
-    except RuntimeError:
-        # outside any app context
-        state = storage.last_state
+    state = storage.last_state
+    if has_app_context():
+        state = getattr(current_app.extensions.get("fs"), "states", {}).get(storage)
     if state is None:
         where = f" on the app {current_app.name!r}" if has_app_context() else ""
         raise ConfigurationError(
             f"storage {storage.name!r} is not configured{where}: call init_app", storage=storage.name
         )
     return state
-
-
-@contextmanager
-def in_memory(app: Flask, storages: Iterable[Named]) -> Iterator[None]:
-    """Let storages keep their files in memory inside the block, empty at its start."""
-    states: dict[Named, State] = app.extensions[_EXTENSION]
-    before = {storage: states[storage] for storage in storages}
-    for storage, state in before.items():
-        backend = MemoryBackend(storage.name, state.config)
-        State(app, "memory", state.config, backend, backend).attach(storage)
-    try:
-        yield
-    finally:
-        for storage, state in before.items():
-            state.attach(storage)

@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Container, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import IO, Any
 
@@ -16,17 +17,24 @@ from werkzeug.datastructures import FileStorage
 from . import config as configuration
 from . import names
 from .backends import registry
-from .backends.handles import UploadTerms, UploadURL
+from .backends.contract import UploadTerms, UploadURL
 from .config import Config, storage_key
-from .errors import ConfigurationError, InvalidPath, OperationNotSupported, UnauthorizedFileType, UploadNotAllowed
-from .files import DEFAULTS, denied_part, extension, has_extension, is_empty
-from .filesystems.store import CHUNK_SIZE
-from .seekable import client_name
+from .errors import (
+    ConfigurationError,
+    InvalidPath,
+    OperationNotSupported,
+    PermissionDenied,
+    UnauthorizedFileType,
+    UploadNotAllowed,
+)
+from .files import DEFAULTS, denied_part, extension, has_extension, is_empty, only_images
+from .filesystems.base import CHUNK_SIZE
 from .signals import file_deleted, file_uploaded
 from .state import State, find
-from .uploads import prepare as incoming
-from .web import delivery as serving
-from .web import links, urls
+from .uploads import client_name
+from .uploads.prepare import prepared
+from .web import delivery, links, urls
+from .web.access import is_allowed
 from .web.signing import lifetime_of
 
 __all__ = ["Config", "Storage"]
@@ -36,17 +44,21 @@ class Storage:
     """A set of files under one name.
 
     One storage may serve many apps: what each configured lives with that app and is found through ``current_app``.
-    Outside an app context the app that was configured last is meant.
+    Outside an app context, the app that was configured last counts.
 
-    Names of files are relative POSIX paths; a leading ``/`` means the storage itself. A name that is not acceptable
-    raises :exc:`~flask_pyfs.errors.InvalidPath` in every method, before anything is touched. What a store raises
-    becomes an :exc:`~flask_pyfs.errors.FSError`.
+    Names of files are relative POSIX paths; a leading ``/`` is the root of the storage. An invalid name raises
+    :exc:`~flask_pyfs.errors.InvalidPath` in every method, before anything is touched. Errors of a store become
+    :exc:`~flask_pyfs.errors.FSError`.
 
-    :param name: the name, from which the keys of its settings are made.
+    >>> import flask_pyfs as fs
+    >>> photos = fs.Storage("photos", fs.IMAGES, upload_to="2026")
+    >>> notes = fs.Storage("notes", ["md", "txt"], overwrite=True)
+
+    :param name: the name, which the keys of its settings begin with.
     :param extensions: the extensions that may be uploaded; see :mod:`flask_pyfs.files`.
     :param upload_to: the directory that ``save`` puts in front, or a callable that returns it.
-    :param overwrite: whether ``save`` and ``write`` may replace files unless told otherwise.
-    :raises ConfigurationError: for a name that could not stand in a URL and a directory.
+    :param overwrite: whether ``save`` and ``write`` may replace files by default.
+    :raises ConfigurationError: for a name that cannot be part of a URL and a directory.
     """
 
     def __init__(
@@ -87,32 +99,27 @@ class Storage:
             app.config, self.name, backend_name, registry.options_of(backend_class), registry.all_options
         )
         backend, operations = registry.build(backend_name, backend_class, self.name, config)
-        State(app, backend_name, config, backend, operations).attach(self)
-
-    @property
-    def _state(self) -> State:
-        return find(self)
+        State(app, self, backend_name, config, backend, operations).attach()
 
     @property
     def backend(self) -> Any:
         """The backend: an instance of the class that is registered under :attr:`backend_name`."""
-        return self._state.backend
+        return find(self).backend
 
     @property
     def backend_name(self) -> str:
         """The name of the backend."""
-        return self._state.backend_name
+        return find(self).backend_name
 
     @property
     def config(self) -> Config:
         """The settings, in lower case."""
-        return self._state.config
+        return find(self).config
 
     @property
     def root(self) -> str | None:
         """The directory of the operating system that holds the files, or None."""
-        root: str | None = getattr(self._state.backend, "root", None)
-        return root
+        return find(self).root
 
     @property
     def fs(self) -> FS:
@@ -120,19 +127,19 @@ class Storage:
 
         :raises OperationNotSupported: for a backend without a filesystem.
         """
-        return self._state.operations.fs
+        return find(self).operations.fs
 
     # URLs
 
     @property
     def has_url(self) -> bool:
         """Whether a URL is configured, at any level."""
-        return bool(self._state.config["url"])
+        return bool(find(self).config["url"])
 
     @property
     def base_url(self) -> str:
         """The URL below which the files are found, with its final slash."""
-        state = self._state
+        state = find(self)
         return urls.base_url(state.app, self.name, state.config["url"])
 
     def url(
@@ -143,21 +150,25 @@ class Storage:
         expires: float | timedelta | None = None,
         download: bool = False,
     ) -> str:
-        """Return the URL of a file. The store is not asked whether there is one.
+        """Return the URL of a file. No request to the store: there need not be such a file.
+
+        >>> files.url("reports/2026.txt")
+        '/files/reports/2026.txt'
 
         :param external: make it absolute; outside a request, without ``SERVER_NAME``, it is the path alone.
-        :param expires: sign it, so that whoever has it may read the file for that long, in seconds, and for three
-            quarters of it at least: calls shortly after each other return the same URL, which can be cached. It is one
-            of the store where that signs URLs, else of the app's own route.
-        :param download: let browsers save the file rather than show it. Whoever serves a configured URL has to
-            understand ``?download=1`` for that.
-        :raises PermissionDenied: with ``expires``, where AUTHORIZE does not allow it.
-        :raises ConfigurationError: with ``expires``, where the app would sign and has no ``SECRET_KEY``.
+        :param expires: sign it, so that whoever has it may read the file for that many seconds, and for three quarters
+            of them at least: calls shortly after each other return the same URL, which can be cached. It is a URL of
+            the store if that signs URLs, else of the app's own route.
+        :param download: let browsers save the file rather than show it. If a URL is configured, its server has to
+            understand ``?download=1``.
+        :raises PermissionDenied: with ``expires``, if AUTHORIZE does not allow it.
+        :raises ConfigurationError: with ``expires``, if the app would sign and has no ``SECRET_KEY``.
         :raises ValueError: for a time that is not positive, or longer than the store takes.
         """
-        state, name = self._state, names.normalize(filename)
+        state, name = find(self), names.normalize(filename)
         if expires is not None:
-            return links.signed_url(self, state, name, expires, external=external, download=download)
+            _require_permission(state, name, "read")
+            return links.signed_url(state, name, expires, external=external, download=download)
         if state.config["url"]:
             # whoever serves the store itself sees the PREFIX as a directory
             name = names.join(state.config["prefix"], name)
@@ -176,11 +187,11 @@ class Storage:
         max_size: int | None = None,
         external: bool = False,
     ) -> UploadURL:
-        """Return where a client may send one file itself, straight to the store where that is possible.
+        """Return where a client may send one file itself, straight to the store if possible.
 
-        The store takes it where it can hold all that is asked; no store holds ``unique=False`` without ``overwrite``,
-        Swift none of the last two, and none looks at the content where the storage :attr:`verifies` uploads. Otherwise
-        the app's own route takes it.
+        The store takes it if it can hold all terms: no store holds ``unique=False`` without ``overwrite``, and Swift
+        neither ``content_type`` nor ``max_size``. No store looks at the content. So if it does not hold a term, or the
+        storage :attr:`verifies` uploads, the app's own route takes the file.
 
         :param filename: the name; the file is stored as ``upload_to/prefix/filename``.
         :param expires: for how long, in seconds; for three quarters of it at least.
@@ -191,21 +202,23 @@ class Storage:
         :param content_type: the media type that the client must send.
         :param max_size: how many bytes the file may have at most.
         :param external: make the URL of the app's route absolute; those of stores always are.
-        :raises UploadNotAllowed: where the storage takes no uploads at all.
-        :raises UnauthorizedFileType: where it takes none with that extension.
-        :raises PermissionDenied: where AUTHORIZE does not allow it.
-        :raises ValueError: for a time, a type or a size that cannot be.
-        :raises ConfigurationError: where the app would sign and has no ``SECRET_KEY``.
+        :raises UploadNotAllowed: if the storage takes no uploads.
+        :raises UnauthorizedFileType: if it takes no files with that extension.
+        :raises PermissionDenied: if AUTHORIZE does not allow it.
+        :raises ValueError: for an impossible time, type or size.
+        :raises ConfigurationError: if the app would sign and has no ``SECRET_KEY``.
         """
         name = self._upload_name(None, filename, prefix, unique)
         replace = self.overwrite if overwrite is None else overwrite
         terms = UploadTerms(*lifetime_of(expires), replace, content_type and content_type.lower(), max_size)
-        return links.signed_upload(self, self._state, name, terms, external=external, unique=unique)
+        state = find(self)
+        _require_permission(state, name, "write")
+        return links.signed_upload(state, name, terms, external=external, unique=unique, verifies=self.verifies)
 
     def path(self, filename: str) -> str:
         """Return the absolute path of a file in the operating system. The file need not exist.
 
-        :raises OperationNotSupported: where the backend keeps no files there.
+        :raises OperationNotSupported: if the backend keeps no files there.
         """
         name, root = names.normalize(filename), self.root
         if not root:
@@ -221,9 +234,12 @@ class Storage:
     def exists(self, filename: str) -> bool:
         """Whether there is a file of that name. One request to the store.
 
-        :raises FSError: where the store does not answer the question.
+        >>> files.exists("reports/2026.txt"), "reports" in files
+        (True, False)
+
+        :raises FSError: if the store does not answer the question.
         """
-        return self._state.operations.exists(names.normalize(filename))
+        return find(self).operations.exists(names.normalize(filename))
 
     def __contains__(self, filename: str) -> bool:
         return self.exists(filename)
@@ -231,17 +247,23 @@ class Storage:
     def read(self, filename: str) -> bytes:
         """Return the content of a file.
 
-        :raises FileNotFound: where there is none.
+        >>> files.read("reports/2026.txt")
+        b'All is well.'
+
+        :raises FileNotFound: if there is no such file.
         """
-        return self._state.operations.read(names.normalize(filename))
+        return find(self).operations.read(names.normalize(filename))
 
     def read_chunks(self, filename: str, chunk_size: int = CHUNK_SIZE) -> Iterator[bytes]:
         """Return an iterator over the content of a file, which holds one piece at a time.
 
+        >>> list(files.read_chunks("reports/2026.txt", 8))
+        [b'All is w', b'ell.']
+
         :param chunk_size: the most bytes of a piece.
-        :raises FileNotFound: at once, where there is none.
+        :raises FileNotFound: at once, if there is no such file.
         """
-        return self._state.operations.read_chunks(names.normalize(filename), chunk_size)
+        return find(self).operations.read_chunks(names.normalize(filename), chunk_size)
 
     def open(self, filename: str, mode: str = "r", encoding: str = "utf-8", **options: Any) -> IO[Any]:
         """Open a file.
@@ -249,23 +271,31 @@ class Storage:
         What is written becomes visible when the file closes without an exception; an exception inside ``with`` leaves
         everything as it was. Parent directories are made.
 
-        :param mode: ``r``; ``w``, which replaces whatever ``overwrite`` says; ``x``, which does not; or ``a``; with
-            ``b`` for bytes.
-        :param encoding: of text; ``errors`` and ``newline`` are taken too, as by :func:`open`.
-        :raises FileNotFound: for ``r``, where there is none.
-        :raises FileExists: for ``x``, where the name is taken, at once or when the file closes.
+        >>> with files.open("reports/2027.txt", "w") as file:
+        ...     print("All is better.", file=file)
+        >>> files.read("reports/2027.txt")
+        b'All is better.\\n'
+
+        :param mode: ``r``; ``w``, which replaces a file whatever ``overwrite`` says; ``x``, which does not; or ``a``;
+            with ``b`` for bytes.
+        :param encoding: the encoding of text; ``errors`` and ``newline`` work as for :func:`open`.
+        :raises FileNotFound: for ``r``, if there is no such file.
+        :raises FileExists: for ``x``, if the name is taken, at once or when the file closes.
         """
-        return self._state.operations.open(names.normalize(filename), mode, encoding, **options)
+        return find(self).operations.open(names.normalize(filename), mode, encoding, **options)
 
     def write(self, filename: str, content: Any, overwrite: bool = False) -> str:
         """Store content under a name, whatever its extension, and return the name.
 
+        >>> files.write("/reports//café.txt", "Open all day.")
+        'reports/café.txt'
+
         :param content: text (UTF-8), anything like bytes, a binary file or a ``FileStorage``, which is left open.
         :param overwrite: replace a file of that name; the storage's own ``overwrite`` counts too.
-        :raises FileExists: where the name is taken.
+        :raises FileExists: if the name is taken.
         """
         name = names.normalize(filename)
-        self._state.operations.write(name, content, overwrite=overwrite or self.overwrite)
+        find(self).operations.write(name, content, overwrite=overwrite or self.overwrite)
         file_uploaded.send(self, filename=name)
         return name
 
@@ -279,25 +309,30 @@ class Storage:
     ) -> str:
         """Store an upload and return its name, ``upload_to/prefix/filename``.
 
-        Where the storage :attr:`verifies` uploads, the content must be what the extension says.
+        If the storage :attr:`verifies` uploads, the content must be what the extension says.
+
+        >>> from werkzeug.datastructures import FileStorage
+        >>> upload = FileStorage(io.BytesIO(b"..."), filename="../My Report.TXT")
+        >>> files.save(upload, prefix="2026")
+        '2026/My_Report.txt'
 
         :param file_or_wfs: a ``FileStorage`` or a binary file, which is left open.
-        :param filename: the name; a ``FileStorage`` has one of its client, which is made safe.
+        :param filename: the name. Without it, a ``FileStorage`` has its client's name, made safe by
+            :func:`~flask_pyfs.uploads.client_name`.
         :param prefix: a directory, or a callable that returns one.
         :param overwrite: replace a file of that name; None means the storage's own ``overwrite``.
         :param unique: put a random part in front of the extension.
         :raises ValueError: without a name.
-        :raises UploadNotAllowed: where the storage takes no uploads at all.
-        :raises UnauthorizedFileType: where it takes none with that extension, or not with this content.
-        :raises FileExists: where the name is taken.
+        :raises UploadNotAllowed: if the storage takes no uploads.
+        :raises UnauthorizedFileType: if it takes no files with that extension, or not this content.
+        :raises FileExists: if the name is taken.
         """
         if not filename and isinstance(file_or_wfs, FileStorage):
             filename = client_name(file_or_wfs.filename or "")
         name = self._upload_name(file_or_wfs, filename, prefix, unique)
         replace = self.overwrite if overwrite is None else overwrite
-        state = self._state
-        with incoming.prepared(file_or_wfs, name, self.extensions, state.config, self.name) as content:
-            state.operations.save(content, name, overwrite=replace)
+        with self.prepared(file_or_wfs, name) as content:
+            find(self).operations.save(content, name, overwrite=replace)
         file_uploaded.send(self, filename=name)
         return name
 
@@ -311,23 +346,35 @@ class Storage:
         """
         position = file_or_wfs.tell()
         try:
-            self._require_allowed(file_or_wfs, filename)
-            with incoming.prepared(file_or_wfs, filename, self.extensions, self.config, self.name):
+            self._require_allowed(file_or_wfs, names.normalize(filename))
+            with self.prepared(file_or_wfs, filename):
                 pass
         finally:
             file_or_wfs.seek(position)
 
-    def _require_allowed(self, file: Any, filename: str) -> None:
+    def prepared(self, file_or_wfs: Any, filename: str) -> AbstractContextManager[Any]:
+        """Return a context that gives what is to be stored for an upload: the upload itself, or what VERIFY and
+        VERIFY_SVG make of it.
+
+        :param file_or_wfs: a ``FileStorage`` or a binary file.
+        :param filename: the name that it will have.
+        :raises UnauthorizedFileType: when the context is entered, if the content is not what the extension says.
+        """
+        if not self.verifies:
+            return nullcontext(file_or_wfs)
+        return prepared(file_or_wfs, filename, self.config, self.name)
+
+    def _require_allowed(self, file: Any, name: str) -> None:
         if is_empty(self.extensions) and is_empty(self.config["allow"]):
             raise UploadNotAllowed(
                 f"storage {self.name!r} takes no uploads; {storage_key(self.name, 'ALLOW')} would name some",
                 storage=self.name,
             )
-        basename = names.normalize(filename).rpartition("/")[2]
+        basename = name.rpartition("/")[2]
         if not self.file_allowed(file, basename):
             raise UnauthorizedFileType(
                 f"storage {self.name!r} does not take {basename!r}: files of this type are not allowed",
-                path=filename,
+                path=name,
                 storage=self.name,
             )
 
@@ -336,52 +383,68 @@ class Storage:
     ) -> str:
         if not filename:
             raise InvalidPath("a filename is required", storage=self.name)
-        self._require_allowed(file, filename)
-        folder, _, basename = names.normalize(filename).rpartition("/")
+        name = names.normalize(filename)
+        self._require_allowed(file, name)
         if unique:
-            stem, ext = os.path.splitext(basename)
-            basename = f"{stem}-{secrets.token_hex(8)}{ext}"
-        return names.normalize(names.join(_directory(self.upload_to), _directory(prefix), folder, basename))
+            stem, ext = os.path.splitext(name)
+            name = f"{stem}-{secrets.token_hex(8)}{ext}"
+        if self.upload_to or prefix:
+            name = names.join(_directory(self.upload_to), _directory(prefix), name)
+        return names.normalize(name)
 
     def delete(self, filename: str) -> None:
-        """Delete a file, or everything below a directory. What is not there is no error."""
+        """Delete a file, or everything below a directory. What is not there is no error.
+
+        >>> files.delete("reports/2026.txt")
+        >>> files.exists("reports/2026.txt")
+        False
+        """
         name = names.normalize(filename)
-        self._state.operations.delete(name)
+        find(self).operations.delete(name)
         file_deleted.send(self, filename=name)
 
     def copy(self, filename: str, target: str, overwrite: bool = False) -> None:
         """Copy a file inside the storage; onto itself it does nothing.
 
-        :raises FileNotFound: where there is no such file.
-        :raises FileExists: where the target is taken.
+        >>> files.copy("reports/2026.txt", "archive/2026.txt")
+
+        :raises FileNotFound: if there is no such file.
+        :raises FileExists: if the target is taken.
         """
-        self._state.operations.copy(names.normalize(filename), names.normalize(target), overwrite=overwrite)
+        find(self).operations.copy(names.normalize(filename), names.normalize(target), overwrite=overwrite)
 
     def move(self, filename: str, target: str, overwrite: bool = False) -> None:
         """Move a file inside the storage; onto itself it does nothing.
 
-        :raises FileNotFound: where there is no such file.
-        :raises FileExists: where the target is taken.
+        :raises FileNotFound: if there is no such file.
+        :raises FileExists: if the target is taken.
         """
-        self._state.operations.move(names.normalize(filename), names.normalize(target), overwrite=overwrite)
+        find(self).operations.move(names.normalize(filename), names.normalize(target), overwrite=overwrite)
 
     def list_files(self, prefix: str | None = None) -> Iterator[str]:
         """Iterate over the names of all files, lazily, in no particular order.
 
+        >>> list(files.list_files("reports/"))
+        ['reports/2026.txt']
+
         :param prefix: how the names must start: ``'a/'`` is the directory, ``'a'`` also finds ``ab.txt``.
         """
-        return self._state.operations.list_files(prefix)
+        return find(self).operations.list_files(prefix)
 
     def metadata(self, filename: str) -> dict[str, Any]:
         """Return ``filename`` (without directories), ``url`` (absolute), ``checksum`` (``'algorithm:digits'`` or None),
         ``size`` (bytes), ``mime`` and ``modified`` (with a time zone) of a file.
 
-        A store that keeps no checksums but lets files be read cheaply (local, memory) reads the whole file for it.
+        A store that keeps no checksums but reads cheaply (local, memory) reads the whole file for it.
 
-        :raises FileNotFound: where there is none.
+        >>> found = files.metadata("reports/2026.txt")
+        >>> found["size"], found["mime"], found["checksum"]
+        (12, 'text/plain', 'sha1:46ea2cd71b7ddf1b5ba4ba2a7e5b11e5f4ec5b80')
+
+        :raises FileNotFound: if there is no such file.
         """
         name = names.normalize(filename)
-        metadata = self._state.operations.metadata(name)
+        metadata = find(self).operations.metadata(name)
         metadata["filename"] = name.rpartition("/")[2]
         metadata["url"] = self.url(name, external=True)
         return metadata
@@ -401,51 +464,70 @@ class Storage:
     # What may be uploaded
 
     def file_allowed(self, file: Any, basename: str) -> bool:
-        """Whether ``save`` takes a file; to be overridden by storages that look further.
+        """Whether ``save`` takes a file. A subclass may override it to look further.
 
-        :param file: what is to be saved, or None where a client is about to get a URL for it.
+        :param file: what is to be saved, or None if a client is about to get a URL for it.
         :param basename: its name, without directories.
         """
         return self.extension_allowed(extension(basename)) and not denied_part(basename, self.config["deny"])
 
     def extension_allowed(self, ext: str) -> bool:
-        """Whether files with an extension may be saved: it is among ``extensions`` or ALLOW and not in DENY.
+        """Whether files with an extension may be saved: it is in ``extensions`` or ALLOW, and not in DENY.
 
         :param ext: the extension in any case, without its dot.
         """
         config = self.config
-        if has_extension(config["deny"], ext):
+        if config["deny"] and has_extension(config["deny"], ext):
             return False
         return has_extension(self.extensions, ext) or has_extension(config["allow"], ext)
 
     @property
     def verifies(self) -> bool:
-        """Whether ``save`` and uploads by a URL of the app look at the content: VERIFY, which without a setting is on
-        for storages that take only images.
+        """Whether ``save`` and uploads to a URL of the app look at the content: VERIFY, which by default is on for
+        storages that take only images.
         """
-        return incoming.verifies(self.extensions, self.config)
+        verify, allow = self.config["verify"], self.config["allow"]
+        return only_images(self.extensions, allow) if verify is None else bool(verify)
 
     # Serving
 
     def serve(self, filename: str) -> Response:
         """Answer the current request with a file as SERVE_MODE says, whether or not the app's route serves the storage.
 
-        :raises NotFound: (404) where there is none.
-        :raises Forbidden: (403) where AUTHORIZE does not allow it.
+        .. code-block:: python
+
+            @app.get("/invoices/<int:number>")
+            @login_required
+            def invoice(number):
+                return invoices.serve(f"{current_user.id}/{number}.pdf")
+
+        :raises NotFound: (404) if there is no such file.
+        :raises Forbidden: (403) if AUTHORIZE does not allow it.
         """
         try:
             name = names.normalize(filename)
         except InvalidPath:
             abort(404)
-        return serving.serve(self, self._state, name)
+        return delivery.serve(find(self), name)
 
     @property
     def is_served(self) -> bool:
         """Whether the app's route serves the files: ``FS_SERVE``, or SERVE at a level nearer to the storage."""
-        state = self._state
-        own = state.config["serve"]
-        return configuration.serves(state.app.config) if own is None else bool(own)
+        state = find(self)
+        served = state.config["serve"]
+        if served is None:
+            # an app may change it at any time, also to a text
+            served = state.app.config.get("FS_SERVE")
+        return served if isinstance(served, bool) else configuration.serves(state.app.config)
 
 
 def _directory(value: str | Callable[[], str] | None) -> str:
     return (value() if callable(value) else value) or ""
+
+
+def _require_permission(state: State, name: str, action: str) -> None:
+    if not is_allowed(state, name, action):
+        storage = state.storage.name
+        raise PermissionDenied(
+            f"AUTHORIZE of storage {storage!r} does not allow to {action} {name!r}", path=name, storage=storage
+        )

@@ -18,9 +18,10 @@ from fs.copy import copy_fs
 from fs.memoryfs import MemoryFS
 from werkzeug.datastructures import FileStorage
 
+from .backends.memory import MemoryBackend
 from .errors import FileExists, FileNotFound, FSError, InvalidPath, UnauthorizedFileType
 from .signals import file_deleted, file_uploaded
-from .state import find, in_memory
+from .state import find, registry_of
 from .storage import Storage
 
 __all__ = ["StorageConformance", "memory_storages"]
@@ -35,8 +36,15 @@ def memory_storages(app: Flask, *storages: Storage) -> Iterator[None]:
     :param app: the app.
     :param storages: only these; all that are configured on the app if none are given.
     """
-    with in_memory(app, storages or tuple(app.extensions["fs"].values())):
+    registry = registry_of(app)
+    before = [registry.states[storage] for storage in storages or tuple(registry.values())]
+    for state in before:
+        state.on("memory", MemoryBackend(state.storage.name, state.config)).attach()
+    try:
         yield
+    finally:
+        for state in before:
+            state.attach()
 
 
 class Broken(io.RawIOBase):

@@ -1,4 +1,4 @@
-"""Backends: a name and its settings become a filesystem, and a storage's operations are written over it, once."""
+"""BaseBackend: the operations of a storage, written once over a filesystem."""
 
 from __future__ import annotations
 
@@ -7,37 +7,45 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
-from typing import IO, Any, BinaryIO, ClassVar, TypeVar, cast
+from typing import IO, Any, BinaryIO, ClassVar, cast
 
 from fs.base import FS
 from fs.errors import ResourceNotFound
 
 from .. import files, names
-from ..config import DEFAULT_BACKEND, Config, with_defaults
+from ..config import Config, with_defaults
 from ..errors import FileExists, OperationNotSupported, translated
+from ..filesystems.base import CHUNK_SIZE, copy_stream
 from ..filesystems.generic import as_store
-from ..filesystems.store import CHUNK_SIZE, Facts, StoreFS, Unchanged, copy_stream
+from ..filesystems.store import DAY, Facts, RangeNotSatisfiable, StoreFS, Unchanged
 from ..filesystems.streams import PendingText
 from ..options import Option
-from .handles import WHOLE, Chunks, Source, StorageFile, UploadTerms, UploadURL, Wanted
+from .contract import WHOLE, NotModified, NotSatisfiable, Response, UploadTerms, UploadURL, Wanted
+from .handles import Chunks, Source, StorageFile
 
-__all__ = ["DEFAULT_BACKEND", "BaseBackend", "Config", "Option"]
+__all__ = ["BaseBackend"]
 
 log = logging.getLogger(__name__)
-
-Response = TypeVar("Response")
 
 
 class BaseBackend:
     """The base of all backends.
 
-    A subclass declares its settings in :attr:`options` and returns its filesystem from :meth:`open_fs`; everything
-    else is made here from that filesystem. File names are those of the storage: relative to it, checked again
-    here, and without the storage's PREFIX.
+    A subclass declares its settings in :attr:`options` and returns its filesystem from :meth:`open_fs`. All operations
+    are made here of that filesystem. File names are those of the storage: relative to it, checked again here, and
+    without the storage's PREFIX.
 
     :param name: the storage's name.
     :param config: the storage's settings.
-    :raises flask_pyfs.errors.ConfigurationError: where a required setting is missing.
+    :raises flask_pyfs.errors.ConfigurationError: if a required setting is missing.
+
+    .. code-block:: python
+
+        class ArchiveBackend(BaseBackend):
+            options = (Option("FILE", required=True),)
+
+            def open_fs(self):
+                return ZipFS(self.config["file"], write=True)
     """
 
     #: The settings beside those that every storage has; None takes any key, unchecked and unconverted.
@@ -62,19 +70,23 @@ class BaseBackend:
     def open_fs(self) -> FS:
         """Open the filesystem; called once for each app, when it is first needed, and again after it was closed.
 
-        Any PyFilesystem will do. One that is a :class:`flask_pyfs.filesystems.store.StoreFS` decides itself how files
-        are stored; for others its verbs are made of the standard methods.
+        Any PyFilesystem will do. A :class:`flask_pyfs.filesystems.store.StoreFS` decides itself how files are stored;
+        for others its verbs are made of the standard methods.
         """
         raise OperationNotSupported(f"{type(self).__name__} has no filesystem", storage=self.name)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the settings whose options name an ``argument`` of the filesystem, as its keyword arguments."""
+        return {option.argument: self.config[option.name.lower()] for option in self.options or () if option.argument}
 
     @property
     def store(self) -> StoreFS:
         """The filesystem, with the verbs of uploads. One that was closed is opened again."""
         store = self._store
-        if store is None or store.standard.isclosed():
+        if store is None or store.isclosed():
             with self._lock:
                 store = self._store
-                if store is None or store.standard.isclosed():
+                if store is None or store.isclosed():
                     store = self._store = as_store(self.open_fs())
         return store
 
@@ -90,16 +102,16 @@ class BaseBackend:
             return cast(FS, whole.makedirs(self.prefix))
 
     def signed_url(self, filename: str, expires: int, lifetime: int, *, disposition: str | None = None) -> str | None:
-        """Return a URL of the store with which anybody may read a file for a while; None where the store signs none.
+        """Return a URL of the store that anybody may read a file with for a while; None if the store signs none.
 
         :param expires: when it expires, in seconds since 1970.
         :param lifetime: how long it is valid, in seconds: it was made so long before.
-        :param disposition: the Content-Disposition of the answer; shown in the browser without it.
+        :param disposition: the Content-Disposition of the answer. Without it, browsers show the file.
         """
         return None
 
     def signed_upload(self, filename: str, terms: UploadTerms) -> UploadURL | None:
-        """Return where anybody may send a file to the store for a while; None where the store cannot hold the terms."""
+        """Return where anybody may send a file to the store for a while; None if the store cannot hold the terms."""
         return None
 
     def exists(self, filename: str) -> bool:
@@ -120,7 +132,7 @@ class BaseBackend:
 
         :param mode: ``r``, ``w``, ``x`` or ``a``, with ``b`` for bytes. What is written is seen only after the file was
             closed without an exception, so ``a`` writes the old content again.
-        :param encoding: of text; ``errors`` and ``newline`` too are as in :func:`open`.
+        :param encoding: the encoding of text; ``errors`` and ``newline`` are as for :func:`open`.
         """
         kind = mode.replace("b", "").replace("t", "")
         if kind not in ("r", "w", "x", "a") or ("b" in mode and "t" in mode):
@@ -138,9 +150,7 @@ class BaseBackend:
         return cast(IO[Any], text(file, encoding, errors, newline))
 
     def _open_binary(self, path: str, kind: str) -> StorageFile:
-        def guard() -> AbstractContextManager[None]:
-            return self._translated(path)
-
+        guard = self._translated(path)
         if kind == "r":
             return StorageFile(self.store.open_read(path), guard)
         if kind == "a":
@@ -148,7 +158,7 @@ class BaseBackend:
                 return self._open_append(path, guard)
         return StorageFile(self.store.open_write(path, overwrite=kind != "x"), guard)
 
-    def _open_append(self, path: str, guard: Callable[[], AbstractContextManager[None]]) -> StorageFile:
+    def _open_append(self, path: str, guard: translated) -> StorageFile:
         facts, old = self.store.fetch(path)
         with old:
             file = StorageFile(self.store.open_write(path, content_type=facts.content_type), guard)
@@ -173,7 +183,7 @@ class BaseBackend:
     def write(self, filename: str, content: Any, overwrite: bool = True, *, content_type: str | None = None) -> None:
         """Store text (UTF-8), bytes, or what a file holds from its current position on.
 
-        :param content_type: its media type, for stores that keep one; they guess it from the name without it.
+        :param content_type: its media type, for stores that keep one. Without it, they guess it from the name.
         """
         source, path = Source(content), self._path(filename)
         try:
@@ -209,9 +219,8 @@ class BaseBackend:
 
         :param prefix: how the names must start. Names that no storage accepts are logged and left out.
         """
-        above = f"{self.prefix}/" if self.prefix else ""
-        wanted = above + names.normalize_prefix(prefix)
-        return self._list_files(wanted, len(above))
+        above = self._above()
+        return self._list_files(above + names.normalize_prefix(prefix), len(above))
 
     def _list_files(self, wanted: str, above: int) -> Iterator[str]:
         with self._translated(wanted):
@@ -243,42 +252,56 @@ class BaseBackend:
     def serve(
         self,
         filename: str,
-        respond: Callable[[str, Facts, BinaryIO], Response],
+        respond: Callable[[str, Facts, BinaryIO, AbstractContextManager[Any]], Response],
         announce: Callable[[], object],
         wanted: Wanted = WHOLE,
     ) -> Response:
         """Answer a request for a file. One request to the store.
 
-        :param respond: makes the response of the name, the facts and the open content.
+        :param respond: makes the response of the name, the facts, the open content, and the context that translates
+            what reading it raises.
         :param announce: called first, when the file is known to exist.
         :param wanted: what the request wants.
+        :raises NotModified: if the store sends nothing because the client has this version.
+        :raises NotSatisfiable: if the store says nothing but the size.
         """
-        path = self._path(filename)
-        with self._translated(filename):
-            facts, file = self._fetch(path, wanted)
+        guard = self._translated(filename)
+        with guard:
+            facts, file = self._fetch(self._path(filename), wanted)
         try:
             announce()
-            return respond(filename, facts, cast(BinaryIO, StorageFile(file, lambda: self._translated(filename))))
+            return respond(filename, facts, file, guard)
         except BaseException:
             file.close()
             raise
 
     def _fetch(self, path: str, wanted: Wanted) -> tuple[Facts, BinaryIO]:
         try:
-            facts, file = self.store.fetch(path, wanted.start, wanted.stop, unless=wanted.unless)
+            return self.store.fetch(path, wanted.start, wanted.stop, unless=wanted.unless)
         except Unchanged as unchanged:
-            return unchanged.facts, io.BytesIO()
-        if wanted.conditional and facts.etag is None and facts.modified is None:
-            # who refuses a range need not say what the conditions ask for
-            file.close()
+            raise NotModified(unchanged.etag) from unchanged
+        except RangeNotSatisfiable as refused:
+            if not wanted.conditional:
+                raise NotSatisfiable(refused.size) from refused
+            # the conditions may ask for facts that the refusal does not have
             return self.store.fetch(path, 0, 0)
-        return facts, file
 
     def facts(self, filename: str) -> Facts:
         """Return the facts of a file, without its checksum. One request to the store."""
         path = self._path(filename)
         with self._translated(filename):
             return self.store.facts(path)
+
+    def remove_leftovers(self, older_than: float = DAY, *, dry_run: bool = False) -> int:
+        """Remove what uploads of killed processes left behind, and return of how many uploads that was.
+
+        Stores that know which file a leftover belongs to look only below PREFIX.
+
+        :param older_than: leave uploads alone that wrote in the last so many seconds; they may still be under way.
+        :param dry_run: only count.
+        """
+        with self._translated():
+            return self.store.remove_leftovers(older_than, self._above(), dry_run=dry_run)
 
     def as_binary(self, content: Any, encoding: str = "utf-8") -> Any:
         """Return text as bytes and anything else as it is, for backends that were written for Flask-FS."""
@@ -288,5 +311,8 @@ class BaseBackend:
         name = names.normalize(filename)
         return f"{self.prefix}/{name}" if self.prefix else name
 
-    def _translated(self, filename: str | None = None) -> AbstractContextManager[None]:
+    def _above(self) -> str:
+        return f"{self.prefix}/" if self.prefix else ""
+
+    def _translated(self, filename: str | None = None) -> translated:
         return translated(self.name, filename)

@@ -10,14 +10,16 @@ from fs.base import FS
 
 from .. import files, names
 from ..errors import FileExists, FileNotFound, OperationNotSupported, translated
-from ..filesystems.store import CHUNK_SIZE, Facts
-from .base import BaseBackend, Response
-from .handles import WHOLE, Chunks, Wanted
+from ..filesystems.base import CHUNK_SIZE
+from ..filesystems.store import Facts
+from .base import BaseBackend
+from .contract import WHOLE, Response, Wanted
+from .handles import Chunks
 
-__all__ = ["OldStyleBackend"]
+__all__ = ["FlaskFSBackend"]
 
 
-class OldStyleBackend:
+class FlaskFSBackend:
     """Gives a backend of Flask-FS the operations that a storage calls.
 
     ``exists`` is asked before what must not overwrite and before what must find a file, as Flask-FS did. What the
@@ -121,7 +123,7 @@ class OldStyleBackend:
     def serve(
         self,
         filename: str,
-        respond: Callable[[str, Facts, BinaryIO], Response],
+        respond: Callable[[str, Facts, BinaryIO, AbstractContextManager[Any]], Response],
         announce: Callable[[], object],
         wanted: Wanted = WHOLE,
     ) -> Response:
@@ -138,6 +140,9 @@ class OldStyleBackend:
 
     def signed_upload(self, *arguments: Any, **options: Any) -> None:
         return None
+
+    def remove_leftovers(self, *arguments: Any, **options: Any) -> int:
+        return 0
 
     def _own(self, name: str) -> Callable[..., Any] | None:
         method = getattr(self._backend, name, None)

@@ -1,83 +1,16 @@
-"""What a storage hands out and takes: files, with errors of this package, and what is wanted of them."""
+"""What a storage takes and hands out: sources to store, and files to read and write."""
 
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
-from ..filesystems.store import Readable
+from ..filesystems.base import Readable
 from ..filesystems.streams import Discardable, Result, WrappedFile
 
-__all__ = ["WHOLE", "Chunks", "Source", "StorageFile", "UploadTerms", "UploadURL", "Wanted"]
-
-
-class Wanted(NamedTuple):
-    """What an HTTP request wants of a file.
-
-    :param start: the first byte, which is negative where it counts from the end.
-    :param stop: the byte before which it stops, None for the end.
-    :param unless: the entity tag of the version that the client has, where that is all that matters.
-    :param conditional: whether the answer depends on more than the range and ``unless``.
-    """
-
-    start: int = 0
-    stop: int | None = None
-    unless: str | None = None
-    conditional: bool = False
-
-
-#: All of it.
-WHOLE = Wanted()
-
-
-@dataclass(frozen=True)
-class UploadTerms:
-    """What holds for an upload by a signed URL.
-
-    :param expires: when the URL expires, in seconds since 1970.
-    :param lifetime: how long it is valid, in seconds.
-    :param overwrite: replace a file of that name.
-    :param content_type: the media type that the file must have, in lower case.
-    :param max_size: how many bytes it may have at most.
-    :raises ValueError: for a type or a size that cannot be.
-    """
-
-    expires: int
-    lifetime: int
-    overwrite: bool
-    content_type: str | None = None
-    max_size: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.max_size is not None and (not isinstance(self.max_size, int) or self.max_size < 1):
-            raise ValueError(f"max_size is a whole number of bytes, 1 or more, not {self.max_size!r}")
-        if self.content_type is not None and not re.fullmatch(r"[a-z0-9_.+-]+/[a-z0-9_.+-]+", self.content_type):
-            raise ValueError(
-                f"content_type is a media type without parameters, such as 'image/png', not {self.content_type!r}"
-            )
-
-
-@dataclass(frozen=True)
-class UploadURL:
-    """Where and how a client may send one file itself.
-
-    :param name: the name that the file will have.
-    :param url: where it is sent.
-    :param method: ``'POST'``, as ``multipart/form-data`` with the fields and, as the last one, the file in the field
-        ``file``; or ``'PUT'``, as the body.
-    :param fields: the fields of the form.
-    :param headers: the headers of the request.
-    """
-
-    name: str
-    url: str
-    method: str = "POST"
-    fields: dict[str, str] = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
+__all__ = ["Chunks", "Source", "StorageFile"]
 
 
 class Source:
@@ -97,7 +30,7 @@ class Source:
             self._file = io.BytesIO(content)
         else:
             try:
-                self._file = _View(memoryview(content).cast("B"))
+                self._file = _BufferFile(memoryview(content).cast("B"))
             except TypeError:
                 raise TypeError(f"cannot store {type(content).__name__}: give str, bytes or a file") from None
         self._start = _position(self._file)
@@ -132,7 +65,7 @@ def _position(file: Any) -> int | None:
     return None
 
 
-class _View(io.RawIOBase):
+class _BufferFile(io.RawIOBase):
     def __init__(self, view: memoryview) -> None:
         super().__init__()
         self._view = view
@@ -162,20 +95,15 @@ class StorageFile(Discardable, WrappedFile):
     """A binary file of a storage. What its filesystem raises becomes an error of this package.
 
     :param file: the file of a filesystem.
-    :param guard: returns the context that translates errors.
+    :param guard: the context that translates errors, which is entered again for each operation.
     """
 
-    def __init__(self, file: BinaryIO, guard: Callable[[], AbstractContextManager[None]]) -> None:
+    def __init__(self, file: BinaryIO, guard: AbstractContextManager[Any]) -> None:
         super().__init__(file)
         self._guard = guard
 
-    @property
-    def is_real(self) -> bool:
-        """Whether it is a file of the operating system and nothing else."""
-        return isinstance(getattr(self._file, "raw", None), io.FileIO)
-
     def _call(self, operation: Callable[..., Result], *arguments: Any) -> Result:
-        with self._guard():
+        with self._guard:
             return super()._call(operation, *arguments)
 
     def discard(self) -> None:

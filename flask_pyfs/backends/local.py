@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import cast
 
 from ..config import Config, storage_key
 from ..errors import ConfigurationError
@@ -25,10 +24,10 @@ class LocalBackend(BaseBackend):
 
     options = (
         Option("ROOT", named=True, required=True),
-        Option("MODE", "mode"),
-        Option("DIR_MODE", "mode"),
-        Option("DURABLE", "bool", default=False),
-        Option("FOLLOW_SYMLINKS", "bool", default=False),
+        Option("MODE", "mode", argument="mode"),
+        Option("DIR_MODE", "mode", argument="directory_mode"),
+        Option("DURABLE", "bool", default=False, argument="durable"),
+        Option("FOLLOW_SYMLINKS", "bool", default=False, argument="follow_symlinks"),
     )
 
     def __init__(self, name: str, config: Config) -> None:
@@ -39,24 +38,9 @@ class LocalBackend(BaseBackend):
 
     def open_fs(self) -> LocalFS:
         self._make_directory(self._directory)
-        filesystem = LocalFS(
-            self._directory,
-            mode=self.config["mode"],
-            directory_mode=self.config["dir_mode"],
-            durable=self.config["durable"],
-            follow_symlinks=self.config["follow_symlinks"],
-        )
+        filesystem = LocalFS(self._directory, **self.arguments())
         filesystem.remove_leftovers(everywhere=False)
         return filesystem
-
-    def remove_leftovers(self, older_than: float = 24 * 60 * 60) -> int:
-        """Remove what uploads of killed processes left behind, and return how many files that were.
-
-        :param older_than: leave files alone that were written to in the last so many seconds; they may belong to
-            an upload that goes on.
-        """
-        with self._translated():
-            return cast(LocalFS, self.store).remove_leftovers(older_than)
 
     def _make_directory(self, directory: str) -> None:
         if os.path.isdir(directory):

@@ -7,7 +7,6 @@ from fs.base import FS
 from fs.errors import CreateFailed, ResourceNotFound
 from fs.opener.errors import OpenerError
 
-from ..config import Config, wrong_setting
 from ..errors import ConfigurationError
 from ..options import Option
 from .base import BaseBackend
@@ -21,13 +20,15 @@ class PyFilesystemBackend(BaseBackend):
     The URL is opened when it is first needed, and never shown: it may hold a password.
     """
 
-    options = (Option("OPEN_URL", required=True, secret=True),)
-
-    def __init__(self, name: str, config: Config) -> None:
-        super().__init__(name, config)
-        if "://" not in self.config["open_url"]:
-            rule = "must be a PyFilesystem URL such as 'mem://' or 'ftp://user:password@host/'"
-            raise wrong_setting(name, "pyfs", "OPEN_URL", rule)
+    options = (
+        Option(
+            "OPEN_URL",
+            required=True,
+            secret=True,
+            check=lambda url: "://" in url,
+            rule="a PyFilesystem URL such as 'mem://' or 'ftp://user:password@host/'",
+        ),
+    )
 
     def open_fs(self) -> FS:
         # zip:// and tar:// replace an archive when asked to create one, so ask only where nothing can be opened

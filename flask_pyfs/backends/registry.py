@@ -10,7 +10,8 @@ from ..config import Config, storage_key
 from ..errors import ConfigurationError
 from ..options import Option
 from .base import BaseBackend
-from .flaskfs import OldStyleBackend
+from .contract import Operations
+from .flaskfs import FlaskFSBackend
 
 __all__ = ["GROUP", "all_options", "build", "installed", "load", "options_of"]
 
@@ -47,7 +48,7 @@ def load(name: str, storage: str) -> Any:
         raise _not_importable(entry, storage, error) from error
 
 
-def build(name: str, backend_class: Any, storage: str, config: Config) -> tuple[Any, BaseBackend | OldStyleBackend]:
+def build(name: str, backend_class: Any, storage: str, config: Config) -> tuple[Any, Operations]:
     """Make a backend: the object that was registered, and what a storage calls, which is the same for a backend with
     a filesystem.
 
@@ -63,7 +64,7 @@ def build(name: str, backend_class: Any, storage: str, config: Config) -> tuple[
         raise _not_importable(installed()[name], storage, error) from error
     if isinstance(backend, BaseBackend) and type(backend).open_fs is not BaseBackend.open_fs:
         return backend, backend
-    return backend, OldStyleBackend(backend, storage, config["prefix"])
+    return backend, FlaskFSBackend(backend, storage, config["prefix"])
 
 
 def options_of(backend_class: Any) -> tuple[Option, ...] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
@@ -10,9 +9,9 @@ from fs.base import FS
 
 from ..config import Config, wrong_setting
 from ..files import mime
-from ..options import Option
+from ..options import Option, is_count, is_duration
 from .base import BaseBackend
-from .handles import UploadTerms, UploadURL
+from .contract import UploadTerms, UploadURL
 
 if TYPE_CHECKING:
     from ..filesystems.swift.filesystem import SwiftFS
@@ -20,6 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["SwiftBackend"]
 
 _MIB = 1024 * 1024
+
+
+def _is_container(name: str) -> bool:
+    # the segments have a container of their own, with a longer name
+    return "/" not in name and len(name.encode()) <= 256 - len("_segments")
 
 
 class SwiftBackend(BaseBackend):
@@ -31,34 +35,50 @@ class SwiftBackend(BaseBackend):
     """
 
     options = (
-        Option("AUTHURL", required=True),
-        Option("USER", required=True),
-        Option("KEY", required=True, secret=True),
-        Option("AUTH_VERSION", default="3"),
+        Option(
+            "AUTHURL",
+            required=True,
+            check=lambda url: url.startswith(("http://", "https://")),
+            rule="a URL that begins with http:// or https://",
+        ),
+        Option("USER", required=True, argument="user"),
+        Option("KEY", required=True, secret=True, argument="key"),
+        Option("AUTH_VERSION", "version", default="3", choices=("1", "2", "3"), argument="auth_version"),
         Option("TENANT_NAME"),
         Option("REGION_NAME"),
         Option("OS_OPTIONS", "dict", secret=True),
-        Option("CONTAINER", aliases=("CONTAINER_NAME",)),
-        Option("CREATE_CONTAINER", "bool", default=True),
-        Option("SEGMENT_SIZE", "int", default=1024 * _MIB),
-        Option("TEMP_URL_KEY", secret=True),
-        Option("POOL_SIZE", "int", default=100),
-        Option("TIMEOUT", "float", default=15),
-        Option("RETRIES", "int", default=2),
-        # of flask-fs2: nobody waits for a connection here, and what did not arrive whole is never kept
+        Option(
+            "CONTAINER",
+            aliases=("CONTAINER_NAME",),
+            check=_is_container,
+            rule="without a slash, and at most 247 bytes long",
+        ),
+        Option("CREATE_CONTAINER", "bool", default=True, argument="create_container"),
+        Option(
+            "SEGMENT_SIZE",
+            "int",
+            default=1024 * _MIB,
+            check=lambda size: _MIB <= size <= 5 * 1024 * _MIB,
+            rule="from 1 MiB to 5 GiB, in bytes",
+            argument="segment_size",
+        ),
+        Option("TEMP_URL_KEY", secret=True, argument="temp_url_key"),
+        Option("POOL_SIZE", "int", default=100, check=lambda size: size >= 1, rule="1 or more", argument="pool_size"),
+        Option("TIMEOUT", "float", default=15, check=is_duration, rule="more than 0 seconds", argument="timeout"),
+        Option("RETRIES", "int", default=2, check=is_count, rule="0 or more", argument="retries"),
+        # flask-fs2 has these: here nothing waits for a connection, and what does not arrive whole is never kept
         Option("POOL_TIMEOUT", "float"),
         Option("ETAG_MISMATCH_POLICY"),
     )
 
     def __init__(self, name: str, config: Config) -> None:
         # the settings are known without the driver, which is looked for before the first use
-        from ..filesystems.swift.auth import KNOWN, VERSIONS
-        from ..filesystems.swift.filesystem import SwiftFS
+        from ..filesystems.swift import SwiftFS
+        from ..filesystems.swift.auth import KNOWN
 
         super().__init__(name, config)
         self._filesystem_class = SwiftFS
         self.container: str = self.config["container"] or name
-        self._version = self.config["auth_version"].removeprefix("v").partition(".")[0]
         self._os_options = {
             key: str(value)
             for key, value in {
@@ -68,38 +88,15 @@ class SwiftBackend(BaseBackend):
             }.items()
             if value
         }
-        if not self.config["authurl"].startswith(("http://", "https://")):
-            raise wrong_setting(name, "swift", "AUTHURL", "must begin with http:// or https://")
-        if self._version not in VERSIONS:
-            raise wrong_setting(name, "swift", "AUTH_VERSION", f"must be one of {', '.join(VERSIONS)}")
         if unknown := sorted(set(self._os_options) - KNOWN):
             known = ", ".join(sorted(KNOWN))
             raise wrong_setting(name, "swift", "OS_OPTIONS", f"has {unknown[0]!r}, which is none of {known}")
-        if "/" in self.container or len(self.container.encode()) > 256 - len("_segments"):
-            raise wrong_setting(name, "swift", "CONTAINER", "must have no slash, and 247 bytes at most")
-        if not _MIB <= self.config["segment_size"] <= 5 * 1024 * _MIB:
-            raise wrong_setting(name, "swift", "SEGMENT_SIZE", "must be from 1 MiB to 5 GiB, in bytes")
-        if not 0 < self.config["timeout"] < math.inf:
-            raise wrong_setting(name, "swift", "TIMEOUT", "must be more than 0 seconds")
-        if self.config["retries"] < 0:
-            raise wrong_setting(name, "swift", "RETRIES", "must not be negative")
-        if self.config["pool_size"] < 1:
-            raise wrong_setting(name, "swift", "POOL_SIZE", "must be 1 or more")
+        if not _is_container(self.container):
+            raise wrong_setting(name, "swift", "CONTAINER", "must be set: the storage's name is too long for one")
 
     def open_fs(self) -> FS:
         return self._filesystem_class(
-            self.container,
-            self.config["authurl"],
-            self.config["user"],
-            self.config["key"],
-            auth_version=self._version,
-            os_options=self._os_options,
-            create_container=self.config["create_container"],
-            segment_size=self.config["segment_size"],
-            temp_url_key=self.config["temp_url_key"],
-            pool_size=self.config["pool_size"],
-            timeout=self.config["timeout"],
-            retries=self.config["retries"],
+            self.container, self.config["authurl"], os_options=self._os_options, **self.arguments()
         )
 
     def signed_url(self, filename: str, expires: int, lifetime: int, *, disposition: str | None = None) -> str | None:
@@ -125,13 +122,3 @@ class SwiftBackend(BaseBackend):
             store.prepare()
             url = store.temporary_url(self._path(filename), terms.expires, "PUT")
         return UploadURL(filename, url, "PUT", headers={"Content-Type": mime(filename, self.DEFAULT_MIME)})
-
-    def remove_leftovers(self, older_than: float = 24 * 60 * 60, *, dry_run: bool = False) -> int:
-        """Delete the segments that killed processes left behind, and return of how many uploads those are.
-
-        :param older_than: leave those alone whose upload was begun in the last so many seconds; they may go on.
-        :param dry_run: delete nothing.
-        """
-        with self._translated():
-            prefix = f"{self.prefix}/" if self.prefix else ""
-            return cast("SwiftFS", self.store).remove_segments(older_than, prefix, dry_run=dry_run)

@@ -16,7 +16,8 @@ from fs.path import dirname, join
 from fs.wrapfs import WrapFS
 
 from ..names import RESERVED
-from .store import Facts, StoreFS, copy_stream, is_reserved
+from .base import copy_stream
+from .store import Facts, StoreFS
 from .streams import PendingFile, WholeFile, WrappedFile
 
 __all__ = ["GenericStore", "as_store"]
@@ -43,6 +44,10 @@ class GenericStore(WrapFS[FS], StoreFS):
     @property
     def standard(self) -> FS:
         return self._filesystem
+
+    def isclosed(self) -> bool:
+        # whoever has the filesystem itself may close it
+        return super().isclosed() or self._filesystem.isclosed()
 
     def open_write(self, path: str, *, overwrite: bool = True, content_type: str | None = None) -> BinaryIO:
         valid = self._writable(path, overwrite)
@@ -165,7 +170,7 @@ class GenericStore(WrapFS[FS], StoreFS):
     def _iter_files(self, directory: str, start: str) -> Iterator[str]:
         # one directory at a time: MemoryFS holds its lock while a listing is under way
         for info in list(self._filesystem.scandir(directory or "/", ["link"])):
-            if not info.name.startswith(start) or is_reserved(info.name):
+            if not info.name.startswith(start) or info.name.startswith(RESERVED):
                 continue
             path = f"{directory}/{info.name}" if directory else info.name
             if not info.is_dir:

@@ -6,7 +6,7 @@ import fs.memoryfs
 from fs import errors
 from fs.base import FS
 
-from .store import CarefulFS
+from .base import CarefulFS
 
 __all__ = ["MemoryFS"]
 

@@ -2,45 +2,22 @@
 
 from __future__ import annotations
 
-import posixpath
-import re
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import IO, Any, BinaryIO, Protocol
+from typing import BinaryIO
 
 from fs import errors
 from fs.base import FS
 
-from ..names import RESERVED
+from .base import CarefulFS, Readable, copy_stream
 
-__all__ = [
-    "CHUNK_SIZE",
-    "CarefulFS",
-    "Facts",
-    "Readable",
-    "StoreFS",
-    "Unchanged",
-    "copy_stream",
-    "is_reserved",
-    "known_type",
-    "literal",
-    "strong_tag",
-]
-
-#: How many bytes are moved at a time.
-CHUNK_SIZE = 1024 * 1024
+__all__ = ["DAY", "Facts", "RangeNotSatisfiable", "StoreFS", "Unchanged"]
 
 
-class Readable(Protocol):
-    """Anything that gives its bytes piece by piece, an empty piece at the end. Pieces may be short."""
-
-    def read(self, size: int = -1, /) -> Any: ...
-
-
-class Writable(Protocol):
-    def write(self, data: Any, /) -> Any: ...
+#: A day in seconds: how long an unfinished upload is left alone.
+DAY = 24 * 60 * 60
 
 
 @dataclass(frozen=True)
@@ -64,60 +41,27 @@ class Facts:
 class Unchanged(errors.ResourceError):
     """The caller knows the content of the file already.
 
-    :ivar facts: what is known of the file. Its size may not be.
+    :ivar etag: the entity tag of the file, which is the caller's.
     """
 
     default_message = "resource '{path}' is unchanged"
 
-    def __init__(self, path: str, facts: Facts, exc: Exception | None = None) -> None:
+    def __init__(self, path: str, etag: str, exc: Exception | None = None) -> None:
         super().__init__(path, exc)
-        self.facts = facts
+        self.etag = etag
 
 
-class CarefulFS(FS):
-    """A filesystem without two faults of the base: it holds no lock while bytes move, so one slow client stops nobody,
-    and it keeps a directory that is moved onto or into itself.
+class RangeNotSatisfiable(errors.ResourceError):
+    """The file has none of the bytes that were asked for.
+
+    :ivar size: its length in bytes, which may be all that the store says of it.
     """
 
-    def upload(self, path: str, file: BinaryIO, chunk_size: int | None = None, **options: Any) -> None:
-        with self.openbin(path, "w", **options) as target:
-            copy_stream(file, target, chunk_size or CHUNK_SIZE)
+    default_message = "resource '{path}' has no such bytes"
 
-    def download(self, path: str, file: BinaryIO, chunk_size: int | None = None, **options: Any) -> None:
-        with self.openbin(path, "r", **options) as source:
-            copy_stream(source, file, chunk_size or CHUNK_SIZE)
-
-    def writefile(
-        self,
-        path: str,
-        file: IO[Any],
-        encoding: str | None = None,
-        errors: str | None = None,
-        newline: str = "",
-    ) -> None:
-        mode = "wb" if encoding is None else "wt"
-        with self.open(path, mode, encoding=encoding, errors=errors, newline=newline) as target:
-            while piece := file.read(CHUNK_SIZE):
-                target.write(piece)
-
-    def copydir(self, src_path: str, dst_path: str, create: bool = False, preserve_time: bool = False) -> None:
-        if self._is_other_directory(src_path, dst_path):
-            super().copydir(src_path, dst_path, create, preserve_time)
-
-    def movedir(self, src_path: str, dst_path: str, create: bool = False, preserve_time: bool = False) -> None:
-        if self._is_other_directory(src_path, dst_path):
-            super().movedir(src_path, dst_path, create, preserve_time)
-
-    def _is_other_directory(self, path: str, target: str) -> bool:
-        here, there = self._location(path), self._location(target)
-        if there.startswith(f"{here.rstrip('/')}/"):
-            raise errors.OperationFailed(target, msg="a directory cannot go into itself: '{path}'")
-        if here == there and not self.getinfo(path).is_dir:
-            raise errors.DirectoryExpected(path)
-        return here != there
-
-    def _location(self, path: str) -> str:
-        return self.validatepath(path)
+    def __init__(self, path: str, size: int, exc: Exception | None = None) -> None:
+        super().__init__(path, exc)
+        self.size = size
 
 
 class StoreFS(CarefulFS):
@@ -162,11 +106,11 @@ class StoreFS(CarefulFS):
         will be read alone.
 
         :param start: the first byte that will be read; a negative number counts from the end.
-        :param stop: the byte before which reading will stop, None for the end; nothing is read where it is ``start``.
-            Where the file has no such bytes, a store may know the size alone, and of the other facts nothing.
+        :param stop: the byte before which reading will stop, None for the end. If it is ``start``, nothing is read.
         :param unless: the entity tag of a version that the caller has.
-        :raises Unchanged: for that version, where the store need not send its content then.
-        :raises fs.errors.ResourceNotFound: where there is no file, which may be all that a store knows of a directory.
+        :raises Unchanged: for that version, if the store then sends no content.
+        :raises RangeNotSatisfiable: if the file has no such bytes, and the store then says nothing but its size.
+        :raises fs.errors.ResourceNotFound: if there is no file, which may be all that a store knows of a directory.
         :raises fs.errors.FileExpected: for a directory.
         """
 
@@ -233,32 +177,14 @@ class StoreFS(CarefulFS):
         :raises fs.errors.FileExists: without ``overwrite``, where the target is taken.
         """
 
+    def remove_leftovers(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
+        """Remove what uploads of killed processes left behind, and return of how many uploads that was.
 
-def copy_stream(source: Readable, target: Writable, size: int = CHUNK_SIZE) -> None:
-    """Write all that a stream gives until it is empty; text is encoded as UTF-8.
+        A store that never keeps anything of an unfinished upload has nothing to remove.
 
-    :param size: how many bytes to ask for at a time.
-    """
-    while piece := source.read(size):
-        target.write(piece.encode() if isinstance(piece, str) else piece)
-
-
-def known_type(content_type: str | None) -> str | None:
-    """Return a media type that a store gives for a file, or None for those that it gives where it was told none."""
-    return None if content_type in ("binary/octet-stream", "application/octet-stream", "") else content_type
-
-
-def strong_tag(etag: str | None) -> str | None:
-    """Return an entity tag without its quotes; None for a weak one, which proxies make, and for what is none."""
-    match = re.fullmatch(r'"?([!#-\x7e]+)"?', etag or "")
-    return match[1] if match else None
-
-
-def literal(message: str) -> str:
-    """Return a message for an error of ``fs``, which formats it."""
-    return message.replace("{", "{{").replace("}", "}}")
-
-
-def is_reserved(path: str) -> bool:
-    """Whether the last component of a path belongs to an unfinished upload."""
-    return posixpath.basename(path).startswith(RESERVED)
+        :param older_than: leave uploads alone that wrote in the last so many seconds; they may still be under way.
+        :param prefix: the start of the paths of the files that were to be written, as for :meth:`iter_files`. A store
+            that does not know which file a leftover belongs to looks at all of them.
+        :param dry_run: only count.
+        """
+        return 0

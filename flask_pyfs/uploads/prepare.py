@@ -3,52 +3,31 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Container, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
 
 from ..config import Config
 from ..errors import UnauthorizedFileType
-from ..files import extension, mime
+from ..files import extension
 from ..seekable import View, rewindable
 from . import svg
 from .content import verify
 
-__all__ = ["holds_images", "prepared", "verifies"]
-
-
-def holds_images(extensions: Container[str], config: Config) -> bool:
-    """Whether a storage takes only images: its extensions, or without any those that ALLOW names, are all of images."""
-    known = extensions.split() if isinstance(extensions, str) else extensions
-    if not isinstance(known, Collection) or not known:
-        known = config["allow"]
-    return isinstance(known, Collection) and bool(known) and all(_is_image(ext) for ext in known)
-
-
-def _is_image(ext: str) -> bool:
-    return mime(f"x.{ext.lstrip('.').lower()}", "").startswith("image/")
-
-
-def verifies(extensions: Container[str], config: Config) -> bool:
-    """Whether a storage verifies the content of uploads: what VERIFY says, or else whether it takes only images."""
-    return holds_images(extensions, config) if config["verify"] is None else bool(config["verify"])
+__all__ = ["prepared"]
 
 
 @contextmanager
-def prepared(file: Any, filename: str, extensions: Container[str], config: Config, storage: str) -> Iterator[Any]:
+def prepared(file: Any, filename: str, config: Config, storage: str) -> Iterator[Any]:
     """Return what is to be stored for an upload, inside the block: the file from where it stands, or another.
 
     :param file: a ``FileStorage`` or a binary file.
     :param filename: the name that it will have.
-    :param extensions: the extensions of the storage.
     :param config: the settings of the storage.
     :param storage: the name of the storage, for messages.
     :raises UnauthorizedFileType: where the content is not what the extension says, or cannot be read as an image.
     :raises ConfigurationError: where SVG is to be stripped and py-svg-hush is not installed.
     """
-    if not verifies(extensions, config):
-        yield file
-        return
     with rewindable(file) as content:
         start = content.tell()
         try:

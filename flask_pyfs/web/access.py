@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from ..storage import Storage
+from ..state import Named, State
 
 __all__ = ["Access", "is_allowed"]
 
@@ -16,19 +15,26 @@ class Access:
     """What somebody is about to get.
 
     :param storage: the storage.
-    :param filename: the file's name.
+    :param filename: the name of the file.
     :param action: ``'read'``, or ``'write'`` for an upload by a signed URL.
-    :param signed: whether the request carries a signature that holds, which somebody was given before. It is False when
-        a URL is about to be signed.
+    :param signed: whether the request has a valid signature, so that somebody was allowed before. It is False when a
+        URL is about to be signed.
+
+    .. code-block:: python
+
+        def may_read(access: fs.Access) -> bool:
+            return access.signed or access.filename.startswith(f"{current_user.id}/")
+
+        app.config["DOCUMENTS_FS_AUTHORIZE"] = may_read
     """
 
-    storage: Storage
+    storage: Named
     filename: str
     action: str
     signed: bool = False
 
 
-def is_allowed(access: Access) -> bool:
-    """Ask what AUTHORIZE names; without it, everything is allowed."""
-    authorize = access.storage.config["authorize"]
-    return authorize is None or bool(authorize(access))
+def is_allowed(state: State, filename: str, action: str, *, signed: bool = False) -> bool:
+    """Ask what AUTHORIZE names. Without it, everything is allowed."""
+    authorize: Any = state.config["authorize"]
+    return authorize is None or bool(authorize(Access(state.storage, filename, action, signed)))

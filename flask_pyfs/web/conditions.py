@@ -14,7 +14,13 @@ from werkzeug.http import parse_date
 
 from ..filesystems.store import Facts
 
-__all__ = ["range_applies", "status_of", "version_known"]
+__all__ = ["CONDITIONS", "range_applies", "status_of", "version_known"]
+
+
+#: The headers that make a request conditional, as a WSGI environment names them.
+CONDITIONS = frozenset(
+    f"HTTP_{name}" for name in ("IF_MATCH", "IF_NONE_MATCH", "IF_MODIFIED_SINCE", "IF_UNMODIFIED_SINCE", "IF_RANGE")
+)
 
 
 def status_of(facts: Facts) -> int:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import unicodedata
-from typing import Any, BinaryIO
+from contextlib import AbstractContextManager
+from typing import Any, BinaryIO, cast
 from urllib.parse import quote
 
 from flask import Response, abort, current_app, request
 from werkzeug.http import dump_options_header
 from werkzeug.wsgi import FileWrapper, wrap_file
 
-from .. import files
-from ..backends.handles import Wanted
+from ..backends.contract import Wanted
 from ..config import Config
-from ..filesystems.store import CHUNK_SIZE, Facts
-from .conditions import range_applies, status_of, version_known
+from ..files import mime
+from ..filesystems.base import CHUNK_SIZE
+from ..filesystems.store import Facts
+from .conditions import CONDITIONS, range_applies, status_of, version_known
 
 __all__ = [
     "attachment",
@@ -24,6 +27,7 @@ __all__ = [
     "is_active",
     "is_download",
     "is_script",
+    "not_modified",
     "redirection",
     "respond",
     "respond_by_server",
@@ -40,40 +44,61 @@ _YEAR = 365 * 24 * 60 * 60
 
 def wanted() -> Wanted:
     """Return what the current request wants."""
-    unless, conditional = version_known()
-    if request.method == "HEAD":
-        return Wanted(0, 0, unless, conditional)
-    asked = _range()
-    if asked is None:
-        return Wanted(0, None, unless, conditional)
-    return Wanted(*asked, unless, conditional)
+    start, stop = (0, 0) if request.method == "HEAD" else _range() or (0, None)
+    unless, conditional = version_known() if _is_conditional() else (None, False)
+    return Wanted(start, stop, unless, conditional)
+
+
+def _is_conditional() -> bool:
+    return not CONDITIONS.isdisjoint(request.environ)
 
 
 class _Pieces(FileWrapper):
+    def __init__(self, file: BinaryIO, guard: AbstractContextManager[Any]) -> None:
+        super().__init__(file, CHUNK_SIZE)
+        self._guard = guard
+
+    def __del__(self) -> None:
+        # a test may drop an answer unread; files of stores look after themselves
+        if _is_real(self.file):
+            self.close()
+
+    def release(self) -> BinaryIO:
+        """Return the file, which is the caller's from here on."""
+        file, self.file = cast(BinaryIO, self.file), io.BytesIO()
+        return file
+
     def __next__(self) -> bytes:
-        # unlike read, it does not ask for bytes behind the range to make a full piece
-        piece: bytes = self.file.read1(self.buffer_size)  # type: ignore[attr-defined]
+        with self._guard:
+            # unlike read, it does not ask for bytes behind the range to make a full piece
+            piece: bytes = self.file.read1(self.buffer_size)  # type: ignore[attr-defined]
         if not piece:
             raise StopIteration
         return piece
 
 
-def respond(config: Config, name: str, facts: Facts, file: BinaryIO) -> Response:
+def _is_real(file: Any) -> bool:
+    # a file of the operating system and nothing else
+    return isinstance(getattr(file, "raw", None), io.FileIO)
+
+
+def respond(config: Config, name: str, facts: Facts, file: BinaryIO, guard: AbstractContextManager[Any]) -> Response:
     """Answer the current request with a file, or with 304, 206 or 416 as its headers ask for.
 
     :param config: the settings of the storage.
     :param name: the file's name.
     :param facts: what its store says of it.
     :param file: its content, seekable; it is closed with the response.
+    :param guard: the context that translates what reading the file raises.
     """
-    response = _described(config, name, facts)
+    response = _described(config, name, facts.content_type)
     # a body that can seek starts where the range does
-    response.response = _Pieces(file, CHUNK_SIZE)
+    response.response = pieces = _Pieces(file, guard)
     response.content_length = facts.size
     response.last_modified = facts.modified
     if facts.etag is not None:
         response.set_etag(facts.etag)
-    status = status_of(facts)
+    status = status_of(facts) if _is_conditional() else 200
     if status == 412:
         abort(412)
     # a range counts where the answer would be the whole (RFC 9110, section 13.2.2)
@@ -83,9 +108,21 @@ def respond(config: Config, name: str, facts: Facts, file: BinaryIO) -> Response
     if request.method == "HEAD" or response.status_code == 304:
         # the body is not wanted, so its connection need not wait for the client
         response.close()
-    elif response.status_code == 200 and getattr(file, "is_real", False):
-        # a server may know a quicker way to send a file of the operating system
-        response.response = wrap_file(request.environ, file, CHUNK_SIZE)
+    elif response.status_code == 200 and "wsgi.file_wrapper" in request.environ and _is_real(file):
+        # the server may know a quicker way to send a file of the operating system
+        response.response = wrap_file(request.environ, pieces.release(), CHUNK_SIZE)
+    return response
+
+
+def not_modified(config: Config, name: str, etag: str) -> Response:
+    """Answer the current request with 304.
+
+    :param etag: the entity tag of the version that the client has, which is the current one.
+    """
+    response = _described(config, name, None)
+    response.status_code = 304
+    response.accept_ranges = "bytes"
+    response.set_etag(etag)
     return response
 
 
@@ -94,7 +131,7 @@ def respond_by_server(config: Config, name: str, facts: Facts, root: str) -> Res
 
     :param root: the directory in which the file is.
     """
-    response = _described(config, name, facts)
+    response = _described(config, name, facts.content_type)
     if is_active(response.mimetype):
         # nginx passes on only the headers that it knows, and Content-Security-Policy is none of them
         response.headers["Content-Disposition"] = attachment(name)
@@ -157,8 +194,8 @@ def attachment(name: str) -> str:
     return dump_options_header("attachment", parameters)
 
 
-def _described(config: Config, name: str, facts: Facts) -> Response:
-    media_type, parameters = _type_of(name, facts)
+def _described(config: Config, name: str, content_type: str | None) -> Response:
+    media_type, parameters = _type_of(name, content_type)
     response = current_app.response_class(mimetype=media_type, direct_passthrough=True)
     if parameters:
         response.headers["Content-Type"] = media_type + parameters
@@ -188,9 +225,9 @@ def _range_environ(facts: Facts, status: int) -> dict[str, Any]:
     return environ
 
 
-def _type_of(name: str, facts: Facts) -> tuple[str, str]:
+def _type_of(name: str, content_type: str | None) -> tuple[str, str]:
     """Return the media type of a file, in lower case, and its parameters."""
-    known = facts.content_type or files.mime(name, _BINARY)
+    known = content_type or mime(name, _BINARY)
     match = re.fullmatch(r"([\w!#$&^.+-]+/[\w!#$&^.+-]+)\s*(;[ -~]*)?", known.strip(), re.ASCII)
     # of several, browsers take the last one
     if match is None or "," in known:

@@ -21,8 +21,8 @@ __all__ = ["SIGNATURE", "lifetime_of", "signed_query", "verified"]
 #: The name of the signature in a query.
 SIGNATURE = "signature"
 
-# what a signature is about, beside the file
-_SAID = ("download", "expires", "overwrite", "size", "type")
+# what a signature may claim, beside the file
+_CLAIMS = ("download", "expires", "overwrite", "size", "type")
 
 
 def lifetime_of(expires: float | timedelta) -> tuple[int, int]:
@@ -40,33 +40,33 @@ def lifetime_of(expires: float | timedelta) -> tuple[int, int]:
     return (int(end // window * window) if window else math.ceil(end)), math.ceil(seconds)
 
 
-def signed_query(app: Flask, storage: str, action: str, filename: str, said: Mapping[str, str]) -> str:
-    """Return a query that lets whoever has it do something with a file.
+def signed_query(app: Flask, storage: str, action: str, filename: str, claims: Mapping[str, str]) -> str:
+    """Return a query that lets whoever has it read or write a file.
 
     :param storage: the storage's name.
     :param action: ``'read'`` or ``'write'``.
-    :param said: what else the signature is about: when it expires, for one.
-    :raises flask_pyfs.errors.ConfigurationError: where the app has no SECRET_KEY.
+    :param claims: what else is signed, such as when the signature expires.
+    :raises flask_pyfs.errors.ConfigurationError: if the app has no SECRET_KEY.
     """
     signer = _signer(app)
     if signer is None:
         raise ConfigurationError("signed URLs need the app's SECRET_KEY", storage=storage)
-    signature = signer.get_signature(_message(storage, action, filename, said)).decode()
-    return urlencode({**said, SIGNATURE: signature})
+    signature = signer.get_signature(_message(storage, action, filename, claims)).decode()
+    return urlencode({**claims, SIGNATURE: signature})
 
 
 def verified(app: Flask, storage: str, action: str, filename: str, query: Mapping[str, str]) -> dict[str, str] | None:
-    """Return what the signature of a query is about; None where it does not hold, or does not hold any longer.
+    """Return the claims of a query's signature; None if it is invalid or expired.
 
-    Keys in SECRET_KEY_FALLBACKS hold too.
+    Keys in SECRET_KEY_FALLBACKS count too.
     """
-    said = {name: query[name] for name in _SAID if name in query}
+    claims = {name: query[name] for name in _CLAIMS if name in query}
     signer, signature = _signer(app), query.get(SIGNATURE, "").encode()
-    if signer is None or not signer.verify_signature(_message(storage, action, filename, said), signature):
+    if signer is None or not signer.verify_signature(_message(storage, action, filename, claims), signature):
         return None
     # several texts stand for the same bytes
     canonical = signature == base64_encode(base64_decode(signature))
-    return said if canonical and time.time() < int(said["expires"]) else None
+    return claims if canonical and time.time() < int(claims["expires"]) else None
 
 
 def _signer(app: Flask) -> Signer | None:
@@ -81,5 +81,5 @@ def _signer(app: Flask) -> Signer | None:
     return Signer(keys, salt=b"flask_pyfs", key_derivation="hmac", digest_method=hashlib.sha256)
 
 
-def _message(storage: str, action: str, filename: str, said: Mapping[str, str]) -> bytes:
-    return json.dumps([storage, action, filename, sorted(said.items())]).encode()
+def _message(storage: str, action: str, filename: str, claims: Mapping[str, str]) -> bytes:
+    return json.dumps([storage, action, filename, sorted(claims.items())]).encode()

@@ -148,7 +148,7 @@ def test_a_close_that_fails_discards():
 
 def test_a_close_that_fails_inside_with_keeps_its_error():
     record = Record(fs.errors.FileExists("a"))
-    file = StorageFile(record.open(), nullcontext)
+    file = StorageFile(record.open(), nullcontext())
     with pytest.raises(fs.errors.FileExists), file:
         file.close()
     assert record.calls == ["publish", "discard"]

@@ -13,7 +13,7 @@ from servers.mongo import mongod
 
 from flask_pyfs.errors import FSError
 from flask_pyfs.filesystems.gridfs import GridFS
-from flask_pyfs.filesystems.gridfs.bucket import Bucket
+from flask_pyfs.filesystems.gridfs.bucket import GridBucket
 
 MIB = 1024 * 1024
 
@@ -36,14 +36,14 @@ def before(monkeypatch):
     """Do something, once, before a method of the bucket does its work."""
 
     def before(method, action):
-        original = getattr(Bucket, method)
+        original = getattr(GridBucket, method)
 
         def replaced(bucket, *arguments, **keywords):
-            monkeypatch.setattr(Bucket, method, original)
+            monkeypatch.setattr(GridBucket, method, original)
             action()
             return original(bucket, *arguments, **keywords)
 
-        monkeypatch.setattr(Bucket, method, replaced)
+        monkeypatch.setattr(GridBucket, method, replaced)
 
     return before
 
@@ -109,7 +109,7 @@ def test_an_interruption_while_cleaning_up_loses_nothing(ours, before):
     with pytest.raises(KeyboardInterrupt):
         ours.writebytes("a", b"new")
     assert ours.readbytes("a") == b"new"
-    ours.remove_orphans(older_than=-60)
+    ours.remove_leftovers(older_than=-60)
 
 
 # Moves
@@ -154,7 +154,7 @@ def test_a_writer_that_fails_leaves_what_was_moved_away(ours, other, before):
     with pytest.raises(errors.RemoteConnectionError):
         ours.writebytes("a", b"new")
     assert other.readbytes("b") in (b"old", b"new")
-    ours.remove_orphans(older_than=-60)
+    ours.remove_leftovers(older_than=-60)
 
 
 def test_a_move_that_fails_does_not_bring_back_an_old_revision(ours, put_revisions, before):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 import flask_pyfs as fs
-from flask_pyfs.filesystems.store import strong_tag
+from flask_pyfs.filesystems.objects.http import strong_tag
 from flask_pyfs.filesystems.streams import WrappedFile
 
 

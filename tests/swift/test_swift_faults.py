@@ -23,7 +23,7 @@ from flask_pyfs.errors import (
     InvalidPath,
     PermissionDenied,
 )
-from flask_pyfs.filesystems.swift.container import Container
+from flask_pyfs.filesystems.swift.container import SwiftContainer
 
 SEGMENT = 3 * MIB
 
@@ -234,14 +234,14 @@ def test_a_failure_to_delete_old_segments_loses_nothing(segmenting, proxy, statu
 
 
 def test_an_interruption_after_the_manifest_loses_nothing(segmenting, monkeypatch):
-    original = Container.put
+    original = SwiftContainer.put
 
     def interrupted(container, key, *arguments, **parameters):
         original(container, key, *arguments, **parameters)
         if parameters.get("query"):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Container, "put", interrupted)
+    monkeypatch.setattr(SwiftContainer, "put", interrupted)
     with pytest.raises(KeyboardInterrupt):
         segmenting.write("a", io.BytesIO(LARGE), overwrite=True)
     assert segmenting.read("a") == LARGE
@@ -252,7 +252,7 @@ def test_an_object_that_only_looks_like_a_manifest(segmenting, swift_connection,
     segments = f"{container}_segments"
     names = [f"/{segments}/{found['name']}" for found in swift_connection.get_container(segments)[1]]
     segmenting.write("evil", io.BytesIO(LARGE))
-    original = Container.head
+    original = SwiftContainer.head
 
     def replaced(self, key):
         answer = original(self, key)
@@ -260,7 +260,7 @@ def test_an_object_that_only_looks_like_a_manifest(segmenting, swift_connection,
             swift_connection.put_object(container, "evil", json.dumps([{"name": name} for name in names]))
         return answer
 
-    monkeypatch.setattr(Container, "head", replaced)
+    monkeypatch.setattr(SwiftContainer, "head", replaced)
     segmenting.delete("evil")
     assert segmenting.read("victim") == LARGE
 

@@ -7,7 +7,8 @@ from failures import LARGE, MIB
 from fs.errors import OperationFailed
 
 import flask_pyfs as fs
-from flask_pyfs.filesystems.swift.body import StreamedBody, beginning_of, known_file
+from flask_pyfs.filesystems.objects.store import beginning_of
+from flask_pyfs.filesystems.swift.body import StreamedBody, known_file
 
 
 class Cipher:

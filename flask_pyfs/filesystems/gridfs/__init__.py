@@ -1,5 +1,5 @@
 """A bucket of GridFS as a filesystem."""
 
-from .filesystem import GridFS, GridFSOpener
+from .filesystem import GridFS
 
-__all__ = ["GridFS", "GridFSOpener"]
+__all__ = ["GridFS"]

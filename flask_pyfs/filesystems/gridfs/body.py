@@ -10,10 +10,10 @@ from typing import Any
 from pymongo.cursor import Cursor
 from pymongo.errors import CursorNotFound
 
-from .bucket import Bucket
+from .bucket import GridBucket
 from .facts import Incomplete, Revision
 
-__all__ = ["ChunkBody"]
+__all__ = ["RevisionBody"]
 
 _MIB = 1024 * 1024
 
@@ -22,7 +22,7 @@ _FIRST = 1 * _MIB
 _MORE = 4 * _MIB
 
 
-class ChunkBody:
+class RevisionBody:
     """The content of a revision from some byte on.
 
     :param bucket: where it is.
@@ -31,7 +31,7 @@ class ChunkBody:
     :param stop: the byte before which it ends.
     """
 
-    def __init__(self, bucket: Bucket, revision: Revision, start: int, stop: int) -> None:
+    def __init__(self, bucket: GridBucket, revision: Revision, start: int, stop: int) -> None:
         self._bucket = bucket
         self._revision = revision
         self._stop = stop

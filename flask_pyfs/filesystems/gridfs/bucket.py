@@ -17,11 +17,12 @@ from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from ..objects.clients import PerProcess
-from .client import Client, mongo_errors
+from .client import Client
+from .errors import mongo_errors
 from .facts import Incomplete, Revision, revision_of
 from .indexes import FILES_INDEX, make_indexes
 
-__all__ = ["Bucket", "Replaced", "below", "following", "following_date"]
+__all__ = ["GridBucket", "Replaced", "below", "following", "following_date"]
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ _DUPLICATE = 11000
 _CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 
 
-class Bucket:
+class GridBucket:
     """A bucket, and the commands that are sent to it.
 
     A file has a document in ``files`` for each of its revisions, and its content in ``chunks``. Revisions are ordered

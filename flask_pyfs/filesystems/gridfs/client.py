@@ -1,4 +1,4 @@
-"""The client of MongoDB: how it is made, and what its errors mean."""
+"""The client of MongoDB: how it is made."""
 
 from __future__ import annotations
 
@@ -7,44 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import pymongo
-from bson.errors import BSONError
-from fs import errors
 from pymongo import MongoClient
-from pymongo.errors import (
-    AutoReconnect,
-    BulkWriteError,
-    ConfigurationError,
-    ConnectionFailure,
-    ExecutionTimeout,
-    InvalidName,
-    NetworkTimeout,
-    OperationFailure,
-    PyMongoError,
-    ServerSelectionTimeoutError,
-    WaitQueueTimeoutError,
-)
+from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
 from ...errors import StoreMisconfigured
-from ..store import literal
 
-__all__ = ["Client", "ClientSettings", "check_url", "close_client", "make_client", "mongo_errors"]
+__all__ = ["Client", "MongoSettings", "check_url", "close_client", "make_client"]
 
 Client = MongoClient[dict[str, Any]]
-
-# https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml: Unauthorized, AuthenticationFailed,
-# and what Atlas answers for both
-_REFUSED = {13, 18, 8000}
-# OutOfDiskSpace, ExceededMemoryLimit
-_FULL = {14031, 146}
-# InvalidNamespace, CannotCreateIndex, IndexOptionsConflict, IndexKeySpecsConflict
-_MISCONFIGURED = {73, 67, 85, 86}
 
 _CLOSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, repr=False)
-class ClientSettings:
+class MongoSettings:
     """What makes a client.
 
     :param url: the connection string, with its options.
@@ -55,7 +32,7 @@ class ClientSettings:
     timeout: float
 
 
-def make_client(settings: ClientSettings) -> Client:
+def make_client(settings: MongoSettings) -> Client:
     """Return a client. It connects when it is first used.
 
     :raises flask_pyfs.errors.StoreMisconfigured: where the connection string cannot be one.
@@ -99,44 +76,3 @@ def close_client(client: Client) -> None:
     # it tells the server, which may be the one that went away
     with pymongo.timeout(_CLOSE_SECONDS):
         client.close()
-
-
-class mongo_errors:  # noqa: N801
-    """Let only ``fs.errors`` out of the block.
-
-    :param bucket: the database and the bucket, for the message.
-    :param path: the path of the file, or empty.
-    """
-
-    def __init__(self, bucket: str, path: str = "") -> None:
-        self._bucket = bucket
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, (PyMongoError, BSONError, UnicodeError)):
-            raise self._translated(error) from error
-
-    def _translated(self, error: Exception) -> errors.FSError:
-        message = literal(f"bucket {self._bucket!r}: {error}")
-        code = error.code if isinstance(error, OperationFailure) else None
-        if isinstance(error, BulkWriteError):
-            code = next((each.get("code") for each in error.details.get("writeErrors", ())), None)
-        if isinstance(error, ServerSelectionTimeoutError) and (told := re.search(r"'code': (\d+)", str(error))):
-            # a server that refused to let the client in is not selected again, and says why in words alone
-            code = int(told[1])
-        if code in _REFUSED:
-            return errors.PermissionDenied(self._path, exc=error, msg=message)
-        if code in _FULL:
-            return errors.InsufficientStorage(self._path, exc=error, msg=message)
-        if code in _MISCONFIGURED or isinstance(error, (ConfigurationError, InvalidName)):
-            return StoreMisconfigured(message, exc=error)
-        if isinstance(error, (NetworkTimeout, ServerSelectionTimeoutError, ExecutionTimeout, WaitQueueTimeoutError)):
-            return errors.OperationTimeout(self._path, exc=error, msg=message)
-        if isinstance(error, (AutoReconnect, ConnectionFailure)):
-            return errors.RemoteConnectionError(self._path, exc=error, msg=message)
-        if isinstance(error, UnicodeError):
-            return errors.InvalidPath(self._path, message, exc=error)
-        return errors.OperationFailed(self._path, exc=error, msg=message)

@@ -11,7 +11,8 @@ from typing import Any
 from bson import ObjectId
 from fs import errors
 
-from ..store import Facts, known_type
+from ..objects.http import known_type
+from ..store import Facts
 
 __all__ = ["Incomplete", "Revision", "revision_of"]
 

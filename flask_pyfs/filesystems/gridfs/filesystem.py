@@ -6,25 +6,22 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from itertools import islice
 from typing import BinaryIO, TypeVar, cast
-from urllib.parse import quote
 
 from fs import errors
-from fs.opener import Opener
-from fs.opener.errors import OpenerError
-from fs.opener.parse import ParseResult
 
 from ... import files
 from ..objects.clients import shared_client
 from ..objects.filesystem import ObjectFS
-from ..objects.reader import Body, ObjectReader
-from ..store import Facts
-from .body import ChunkBody
-from .bucket import Bucket, Replaced, below, following, following_date
-from .client import ClientSettings, check_url, close_client, make_client
+from ..objects.reader import Body
+from ..objects.store import Content
+from ..store import DAY, Facts
+from .body import RevisionBody
+from .bucket import GridBucket, Replaced, below, following, following_date
+from .client import MongoSettings, close_client, make_client
 from .facts import Incomplete, Revision
 from .upload import GridFSUpload
 
-__all__ = ["GridFS", "GridFSOpener"]
+__all__ = ["GridFS"]
 
 Result = TypeVar("Result")
 
@@ -72,21 +69,23 @@ class GridFS(ObjectFS):
         self.strict = strict
         self.chunk_size = chunk_size
         self.part_size = max(1, _PART // chunk_size) * chunk_size
-        self._bucket = Bucket(shared_client(ClientSettings(url, timeout), make_client, close_client), database, bucket)
+        self._bucket = GridBucket(
+            shared_client(MongoSettings(url, timeout), make_client, close_client), database, bucket
+        )
 
     # Primitives
 
-    def _head(self, key: str, *, checksum: bool = False) -> Facts:
+    def head_object(self, key: str, *, checksum: bool = False) -> Facts:
         return self._bucket.newest(key)
 
-    def _get(self, key: str, start: int, stop: int | None, unless: str | None) -> tuple[Facts, Body | None, int, int]:
-        def get(revision: Revision) -> tuple[Facts, Body | None, int, int]:
+    def get_object(self, key: str, start: int, stop: int | None, unless: str | None) -> Content:
+        def get(revision: Revision) -> Content:
             first, last = _limits(revision.size, start, stop)
             if first >= last:
-                return revision, None, 0, 0
-            body = ChunkBody(self._bucket, revision, first, last)
+                return Content(revision)
+            body = RevisionBody(self._bucket, revision, first, last)
             body.load()
-            return revision, body, first, last
+            return Content(revision, body, first, last)
 
         return self._with_chunks(key, get)
 
@@ -102,9 +101,9 @@ class GridFS(ObjectFS):
                 break
         raise incomplete
 
-    def _get_again(self, key: str, facts: Facts, start: int, stop: int | None) -> Body:
+    def get_object_again(self, key: str, facts: Facts, start: int, stop: int | None) -> Body:
         revision = cast(Revision, facts)
-        return ChunkBody(self._bucket, revision, *_limits(revision.size, start, stop))
+        return RevisionBody(self._bucket, revision, *_limits(revision.size, start, stop))
 
     def open_read(self, path: str) -> BinaryIO:
         key = self._file_key(path)
@@ -112,24 +111,21 @@ class GridFS(ObjectFS):
         body = None
         # of a longer one, it is not known yet where reading begins
         if 0 < revision.size <= _SHORT:
-            body = ChunkBody(self._bucket, revision, 0, revision.size)
+            body = RevisionBody(self._bucket, revision, 0, revision.size)
             try:
                 body.load()
             except Incomplete:
                 return self.fetch(path)[1]
 
-        def get(start: int, stop: int | None) -> Body:
-            return self._get_again(key, revision, start, stop)
-
-        return cast(BinaryIO, ObjectReader(revision.size, get, body, content_type=revision.content_type))
+        return self._reader(key, Content(revision, body, 0, revision.size))
 
     def read_file(self, path: str) -> bytes:
         def read(revision: Revision) -> bytes:
-            return b"".join(ChunkBody(self._bucket, revision, 0, revision.size))
+            return b"".join(RevisionBody(self._bucket, revision, 0, revision.size))
 
         return self._with_chunks(self._file_key(path), read)
 
-    def _upload(self, key: str, *, overwrite: bool, content_type: str | None) -> GridFSUpload:
+    def new_object(self, key: str, *, overwrite: bool, content_type: str | None) -> GridFSUpload:
         return GridFSUpload(
             self._bucket,
             key,
@@ -139,24 +135,24 @@ class GridFS(ObjectFS):
             content_type=content_type or files.mime(key, "application/octet-stream"),
         )
 
-    def _delete(self, keys: Iterable[str]) -> None:
+    def delete_objects(self, keys: Iterable[str]) -> None:
         self._bucket.remove({"filename": {"$in": list(keys)}})
 
-    def _delete_below(self, prefix: str, *others: str) -> None:
+    def delete_objects_below(self, prefix: str, *others: str) -> None:
         self._bucket.remove({"$or": [{"filename": {"$in": list(others)}}, {"filename": below(prefix)}]})
 
-    def _copy(self, key: str, target: str, *, overwrite: bool) -> None:
+    def copy_object(self, key: str, target: str, *, overwrite: bool) -> None:
         def copy(revision: Revision) -> None:
             if not overwrite and self._bucket.revisions(target):
                 raise errors.FileExists(target)
-            self._upload(target, overwrite=overwrite, content_type=None).copy_from(revision)
+            self.new_object(target, overwrite=overwrite, content_type=None).copy_from(revision)
 
         self._with_chunks(key, copy)
 
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
         key, target_key = self._file_key(path), self._file_key(target)
         if key == target_key:
-            self._head(key)
+            self.head_object(key)
             return
         while not self._rename(key, target_key, overwrite=overwrite):
             # another one moved or replaced it
@@ -181,7 +177,7 @@ class GridFS(ObjectFS):
     def iter_files(self, prefix: str = "") -> Iterator[str]:
         return (name for name in self._bucket.names(prefix, _NAMES) if not name.endswith("/"))
 
-    def _list(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
+    def list_objects(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
         # one more tells whether there are newer revisions of the last
         page = _PAGE if limit is None else limit + 1
         if deep:
@@ -211,7 +207,7 @@ class GridFS(ObjectFS):
             # the rest of a large directory need not be read
             start = following(directory)
 
-    def remove_orphans(self, older_than: float, *, dry_run: bool = False) -> int:
+    def remove_leftovers(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         """Delete the chunks that killed processes left behind, and return of how many files those are.
 
         One command that looks at all chunks, one for each unfinished file, and one for each that is deleted.
@@ -224,35 +220,6 @@ class GridFS(ObjectFS):
         if found and not dry_run:
             self._bucket.remove_chunks(*found)
         return len(found)
-
-
-class GridFSOpener(Opener):
-    """Opens ``gridfs://user:password@host:port/database/bucket?replicaSet=…`` as a :class:`GridFS`.
-
-    There may be several hosts, separated by commas. The bucket is ``fs`` where none is named. The parameters are the
-    driver's.
-    """
-
-    protocols = ["gridfs"]
-
-    def open_fs(self, fs_url: str, parse_result: ParseResult, writeable: bool, create: bool, cwd: str) -> GridFS:
-        hosts, _, place = parse_result.resource.partition("/")
-        database, _, bucket = place.strip("/").partition("/")
-        if not hosts or not database:
-            raise OpenerError("a URL of GridFS is gridfs://host/database/bucket")
-        user = ""
-        if parse_result.username:
-            user = f"{quote(parse_result.username, safe='')}:{quote(parse_result.password or '', safe='')}@"
-        # one parameter may be there several times
-        parameters = fs_url.partition("?")[2].partition("!")[0]
-        url = f"mongodb://{user}{hosts}/{quote(database, safe='')}?{parameters}"
-        if problem := check_url(url, database):
-            # without the URL, which may hold a password
-            raise OpenerError(f"a URL of GridFS is gridfs://host/database/bucket: {problem}")
-        timeout = {name.lower(): value for name, value in parse_result.params.items()}.get("timeoutms", "30000")
-        if not timeout.isdecimal() or not int(timeout):
-            raise OpenerError("timeoutMS must be a whole number of milliseconds")
-        return GridFS(url, database, bucket or "fs", timeout=int(timeout) / 1000)
 
 
 def _limits(size: int, start: int, stop: int | None) -> tuple[int, int]:

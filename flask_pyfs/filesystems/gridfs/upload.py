@@ -13,8 +13,8 @@ import pymongo
 from bson import Int64, ObjectId
 from fs import errors
 
-from ..objects.reader import Upload
-from .bucket import Bucket
+from ..objects.writer import Upload
+from .bucket import GridBucket
 from .facts import Revision
 
 __all__ = ["GridFSUpload"]
@@ -37,7 +37,7 @@ class GridFSUpload(Upload):
     """
 
     def __init__(
-        self, bucket: Bucket, filename: str, *, overwrite: bool, chunk_size: int, part_size: int, content_type: str
+        self, bucket: GridBucket, filename: str, *, overwrite: bool, chunk_size: int, part_size: int, content_type: str
     ) -> None:
         with bucket.errors(filename):
             # before anything is sent for a name that cannot be one

@@ -1,5 +1,5 @@
 """A directory of the operating system as a filesystem."""
 
-from .filesystem import LocalFS, LocalOpener
+from .filesystem import LocalFS
 
-__all__ = ["LocalFS", "LocalOpener"]
+__all__ = ["LocalFS"]

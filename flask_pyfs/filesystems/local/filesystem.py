@@ -17,18 +17,17 @@ from fs.enums import ResourceType
 from fs.error_tools import convert_os_errors
 from fs.info import Info
 from fs.mode import Mode, validate_open_mode
-from fs.opener import Opener
-from fs.opener.parse import ParseResult
 from fs.osfs import OSFS
 from fs.path import abspath, iteratepath, normpath, recursepath
 
 from ...names import RESERVED, is_plain
-from ..store import CHUNK_SIZE, Facts, Readable, StoreFS
+from ..base import CHUNK_SIZE, Readable
+from ..store import DAY, Facts, StoreFS
 from ..streams import PendingFile, PendingText
 from .osfiles import are_links, delete, facts_of, open_nameless, require_file, stat_dict, write_all
 from .staging import Staging
 
-__all__ = ["LocalFS", "LocalOpener"]
+__all__ = ["LocalFS"]
 
 # larger pieces cost more to allocate than they save
 _PIECE = 256 * 1024
@@ -431,16 +430,20 @@ class LocalFS(OSFS, StoreFS):
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
         self._move(path, target, overwrite=overwrite, make_parents=True)
 
-    def remove_leftovers(self, older_than: float = 24 * 60 * 60, *, everywhere: bool = True) -> int:
+    def remove_leftovers(
+        self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False, everywhere: bool = True
+    ) -> int:
         """Remove what uploads of killed processes left behind, and return how many files that were.
 
-        :param older_than: leave files alone that were written to in the last so many seconds; they may belong to
-            an upload that goes on.
-        :param everywhere: look in all directories; else only in the root, where all leftovers are unless other file
-            systems are mounted inside it.
+        :param older_than: leave files alone that were written in the last so many seconds; their uploads may still be
+            under way.
+        :param prefix: ignored; nothing tells which file a leftover belongs to.
+        :param dry_run: only count.
+        :param everywhere: look in all directories. Otherwise only in the root, where all leftovers are unless other
+            file systems are mounted inside it.
         """
         with convert_os_errors("remove_leftovers", "/"):
-            return self._staging.remove_leftovers(older_than, everywhere=everywhere)
+            return self._staging.remove_leftovers(older_than, dry_run=dry_run, everywhere=everywhere)
 
     def _copy(self, path: str, target_path: str, *, overwrite: bool, make_parents: bool) -> None:
         source, target = self._pair(path, target_path)
@@ -470,12 +473,3 @@ class LocalFS(OSFS, StoreFS):
     def _pair(self, path: str, target_path: str) -> tuple[str, str]:
         self.facts(path)
         return self._target(path), self._target(target_path)
-
-
-class LocalOpener(Opener):
-    """Opens ``local:///a/directory`` as a :class:`LocalFS`."""
-
-    protocols = ["local"]
-
-    def open_fs(self, fs_url: str, parse_result: ParseResult, writeable: bool, create: bool, cwd: str) -> LocalFS:
-        return LocalFS(os.path.abspath(os.path.join(cwd, parse_result.resource)), create=create)

@@ -11,7 +11,8 @@ from typing import Any
 
 from fs import errors
 
-from ..store import CHUNK_SIZE, Facts
+from ..base import CHUNK_SIZE
+from ..store import Facts
 
 __all__ = ["are_links", "copy_all", "delete", "facts_of", "open_nameless", "require_file", "stat_dict", "write_all"]
 

@@ -214,14 +214,15 @@ class Staging:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
 
-    def remove_leftovers(self, older_than: float, *, everywhere: bool) -> int:
-        """Remove files that nobody wrote to in the last so many seconds, and return how many those were.
+    def remove_leftovers(self, older_than: float, *, dry_run: bool, everywhere: bool) -> int:
+        """Remove files that were not written in the last so many seconds, and return how many those were.
 
-        :param everywhere: look in all directories of the tree; else only in its root.
+        :param dry_run: only count.
+        :param everywhere: look in all directories of the tree; otherwise only in its root.
         """
         limit = time.time() - older_than
         directories: Iterable[str] = (found[0] for found in os.walk(self._root)) if everywhere else [self._root]
-        return sum(_remove_older(os.path.join(directory, RESERVED), limit) for directory in directories)
+        return sum(_remove_older(os.path.join(directory, RESERVED), limit, dry_run) for directory in directories)
 
     def _duplicate(self, source: str, descriptor: int) -> None:
         try:
@@ -261,7 +262,7 @@ def _sync(path: str) -> None:
         os.close(descriptor)
 
 
-def _remove_older(directory: str, limit: float) -> int:
+def _remove_older(directory: str, limit: float, dry_run: bool) -> int:
     removed = 0
     if os.path.islink(directory):
         return 0
@@ -269,6 +270,7 @@ def _remove_older(directory: str, limit: float) -> int:
         for entry in entries:
             with suppress(FileNotFoundError):
                 if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime <= limit:
-                    os.unlink(entry.path)
+                    if not dry_run:
+                        os.unlink(entry.path)
                     removed += 1
     return removed

@@ -1,5 +1,23 @@
-"""Filesystems over flat stores of objects."""
+"""Filesystems over flat stores of objects, and all that a new one needs."""
 
+from ..store import Facts, RangeNotSatisfiable, Unchanged
+from .clients import PerProcess
+from .errors import StoreErrors, literal
 from .filesystem import ObjectFS
+from .reader import Body
+from .store import Content, ObjectStore
+from .writer import Upload
 
-__all__ = ["ObjectFS"]
+__all__ = [
+    "Body",
+    "Content",
+    "Facts",
+    "ObjectFS",
+    "ObjectStore",
+    "PerProcess",
+    "RangeNotSatisfiable",
+    "StoreErrors",
+    "Unchanged",
+    "Upload",
+    "literal",
+]

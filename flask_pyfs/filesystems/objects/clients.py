@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from .deferred import catch_up, outside_collection
 
-__all__ = ["PerProcess", "shared_client"]
+__all__ = ["PerProcess", "giving_up_on", "shared_client"]
 
 Client = TypeVar("Client")
 Settings = TypeVar("Settings")
@@ -59,6 +59,21 @@ class PerProcess(Generic[Client]):
                     if self._close is not None:
                         self._closing = weakref.finalize(self, outside_collection, partial(self._close, client))
         return client
+
+
+def giving_up_on(*failures: type[Exception]) -> Callable[..., None]:
+    """Return a handler for a driver that asks whether to send a request again.
+
+    A server that does not answer in time is not asked again: whoever waits would wait several times.
+
+    :param failures: the errors that mean silence. The handler raises them.
+    """
+
+    def give_up(caught_exception: Exception | None = None, **others: Any) -> None:
+        if isinstance(caught_exception, failures):
+            raise caught_exception
+
+    return give_up
 
 
 _shared: weakref.WeakValueDictionary[Any, PerProcess[Any]] = weakref.WeakValueDictionary()

@@ -19,7 +19,8 @@ from fs.permissions import Permissions
 from fs.subfs import SubFS
 from fs.time import datetime_to_epoch
 
-from ..store import Facts, copy_stream
+from ..base import copy_stream
+from ..store import Facts
 from ..streams import PendingText, RestrictedFile
 from .store import ObjectStore
 
@@ -58,7 +59,7 @@ class ObjectFS(ObjectStore):
         key = self._key(path)
         if key:
             try:
-                return self._file_info(key, self._head(key), namespaces or ())
+                return self._file_info(key, self.head_object(key), namespaces or ())
             except errors.ResourceNotFound:
                 pass
         if not self._is_directory(key):
@@ -81,7 +82,7 @@ class ObjectFS(ObjectStore):
 
     def isempty(self, path: str) -> bool:
         marker = self._directory_key(path)
-        keys = [key for key, _ in self._list(marker, deep=True, limit=2)]
+        keys = [key for key, _ in self.list_objects(marker, deep=True, limit=2)]
         if marker and not keys:
             raise self._no_directory(path)
         return all(key == marker for key in keys)
@@ -100,7 +101,7 @@ class ObjectFS(ObjectStore):
     def _scan(self, path: str, namespaces: Collection[str]) -> Iterator[Info]:
         key = self._directory_key(path)
         found = not key
-        for below, facts in self._list(key, deep=False):
+        for below, facts in self.list_objects(key, deep=False):
             found = True
             name = below[len(key) :].rstrip("/")
             # an empty name is the marker's; the others would lead a walk out of here
@@ -114,7 +115,7 @@ class ObjectFS(ObjectStore):
             raise self._no_directory(path)
 
     def _is_directory(self, key: str) -> bool:
-        return not key or any(True for _ in self._list(f"{key}/", deep=True, limit=1))
+        return not key or any(True for _ in self.list_objects(f"{key}/", deep=True, limit=1))
 
     def _no_directory(self, path: str) -> errors.FSError:
         if self.isfile(path):
@@ -171,17 +172,17 @@ class ObjectFS(ObjectStore):
             raise errors.RemoveRootError(path)
         if not self.isempty(path):
             raise errors.DirectoryNotEmpty(path)
-        self._delete([f"{key}/"])
+        self.delete_objects([f"{key}/"])
         self._keep_directory(dirname(key))
 
     def removetree(self, dir_path: str) -> None:
         key = self._key(dir_path)
         if not key:
-            self._delete_below("")
+            self.delete_objects_below("")
             return
         if not self._is_directory(key):
             raise self._no_directory(dir_path)
-        self._delete_below(f"{key}/")
+        self.delete_objects_below(f"{key}/")
         self._keep_directory(dirname(key))
 
     def _keep_directory(self, key: str) -> None:
@@ -189,7 +190,7 @@ class ObjectFS(ObjectStore):
             self._make_marker(key)
 
     def _make_marker(self, key: str) -> None:
-        self._upload(f"{key}/", overwrite=True, content_type=DIRECTORY_TYPE).put(bytearray())
+        self.new_object(f"{key}/", overwrite=True, content_type=DIRECTORY_TYPE).put(bytearray())
 
     def _require_directory(self, key: str, path: str) -> None:
         if self.strict and not self._is_directory(key):
@@ -291,7 +292,7 @@ class ObjectFS(ObjectStore):
         key = self._file_key(path)
         if self.strict and not self.isfile(key):
             raise self._no_file(path)
-        self._delete([key])
+        self.delete_objects([key])
         self._keep_directory(dirname(key))
 
     def copy(self, src_path: str, dst_path: str, overwrite: bool = False, preserve_time: bool = False) -> None:

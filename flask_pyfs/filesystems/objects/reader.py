@@ -1,22 +1,19 @@
-"""The files that a store of objects opens: one is read by ranges, the other written in parts."""
+"""An object being read, by ranges."""
 
 from __future__ import annotations
 
 import io
 import os
-from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
 
 from fs.errors import FSError, RemoteConnectionError
 
-from .deferred import outside_collection, sending_a_part
+from .deferred import outside_collection
 
-__all__ = ["Body", "ObjectReader", "PartBuffer", "Upload", "drain"]
+__all__ = ["Body", "ObjectReader", "drain"]
 
 # less than this is read, rather than a connection cut off or a request sent
 _DRAIN = 64 * 1024
@@ -25,44 +22,23 @@ _DRAIN = 64 * 1024
 _BLOCK = 1024 * 1024
 
 
-# how many parts are sent at the same time
-_AT_ONCE = 2
-
-
 class Body(Protocol):
-    """The content of an object from some byte on, as it comes from the store. Its errors are ``fs.errors``."""
+    """The content of an object from some byte on, as it comes from the store. One thread at a time uses it.
 
-    def read(self, size: int, /) -> bytes | memoryview: ...
+    Its errors are ``fs.errors``.
+    """
+
+    def read(self, size: int, /) -> bytes | memoryview:
+        """Return at least one and at most so many of the next bytes, or nothing at the end.
+
+        An end that comes too early need not be noticed here: the reader knows how many bytes there must be.
+        """
 
     def close(self, left: int = 0, /) -> None:
-        """Give back what it holds, with so many bytes unread."""
+        """Give back what it holds, such as a connection. It is closed once, and not read afterwards.
 
-
-class Upload(ABC):
-    """One new object: put whole, or in parts and completed. To abort does nothing where nothing was sent."""
-
-    @abstractmethod
-    def put(self, content: bytearray) -> None:
-        """Store all content."""
-
-    @abstractmethod
-    def begin(self) -> None:
-        """Announce that the content comes in parts."""
-
-    def digest_part(self, content: bytearray) -> None:  # noqa: B027
-        """Take note of the next part before it is sent. The parts come in their order."""
-
-    @abstractmethod
-    def send_part(self, number: int, content: bytearray) -> None:
-        """Send a part, of which the first has the number 1. Several threads do it at once."""
-
-    @abstractmethod
-    def complete(self) -> None:
-        """Make the object of the parts."""
-
-    @abstractmethod
-    def abort(self) -> None:
-        """Forget what was sent."""
+        :param left: how many bytes were not read.
+        """
 
 
 def drain(body: Body, left: int) -> None:
@@ -210,104 +186,3 @@ class _Ranges(io.RawIOBase):
                 self._drop_body()
             finally:
                 super().close()
-
-
-class PartBuffer(io.BufferedIOBase):
-    """An object being written. A part is sent when it is full and more comes, so a small object takes one request.
-
-    Two parts are under way while the next one is filled.
-
-    :param upload: the new object.
-    :param part_size: the length of a part in bytes.
-    """
-
-    def __init__(self, upload: Upload, part_size: int) -> None:
-        super().__init__()
-        self._upload = upload
-        self._part_size = part_size
-        # the first one grows, because most files are smaller
-        self._part = bytearray()
-        self._filled = 0
-        self._sent = 0
-        self._senders: ThreadPoolExecutor | None = None
-        self._under_way: deque[Future[bytearray]] = deque()
-        self._failed = False
-
-    def writable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._sent * self._part_size + self._filled
-
-    def write(self, data: Any) -> int:
-        view = memoryview(data).cast("B")
-        length = len(view)
-        while view:
-            if self._filled == self._part_size:
-                self._send(self._part)
-                self._part = self._free_part()
-                self._filled = 0
-            piece = view[: self._part_size - self._filled]
-            self._part[self._filled : self._filled + len(piece)] = piece
-            self._filled += len(piece)
-            view = view[len(piece) :]
-        return length
-
-    def _send(self, part: bytearray) -> None:
-        if self._senders is None:
-            self._upload.begin()
-            self._senders = ThreadPoolExecutor(_AT_ONCE, "upload")
-        self._sent += 1
-        self._upload.digest_part(part)
-        try:
-            self._under_way.append(self._senders.submit(self._send_part, self._sent, part))
-        except RuntimeError:
-            # the interpreter is ending, and takes no more work for threads
-            done: Future[bytearray] = Future()
-            done.set_result(self._send_part(self._sent, part))
-            self._under_way.append(done)
-
-    def _send_part(self, number: int, part: bytearray) -> bytearray:
-        if self._failed:
-            # whoever waits is told of the one that failed first, and need not wait for these
-            raise RemoteConnectionError(msg="an earlier part could not be sent")
-        try:
-            with sending_a_part():
-                self._upload.send_part(number, part)
-        except BaseException:
-            self._failed = True
-            raise
-        return part
-
-    def _free_part(self) -> bytearray:
-        # memory that was used is not zeroed again, nor is more of it taken
-        if len(self._under_way) > _AT_ONCE:
-            return self._under_way.popleft().result()
-        return bytearray(self._part_size)
-
-    def finish(self) -> None:
-        """Make the object visible."""
-        del self._part[self._filled :]
-        if not self._sent:
-            self._upload.put(self._part)
-            return
-        self._send(self._part)
-        while self._under_way:
-            self._under_way.popleft().result()
-        self._stop()
-        self._upload.complete()
-
-    def abort(self) -> None:
-        """Forget what was sent."""
-        outside_collection(self._abort)
-
-    def _abort(self) -> None:
-        # a part that arrived later would be kept
-        self._stop()
-        self._upload.abort()
-
-    def _stop(self) -> None:
-        if self._senders is not None:
-            # a sender that drops the file itself cannot wait for itself
-            with suppress(RuntimeError):
-                self._senders.shutdown(cancel_futures=True)

@@ -13,9 +13,10 @@ from typing import Any
 from fs import errors
 
 from ..objects.clients import PerProcess
-from .client import BucketMissing, Refused, member, not_deleted, s3_errors
+from .errors import BucketMissing, S3Refused, not_deleted, s3_errors
+from .facts import member
 
-__all__ = ["Bucket"]
+__all__ = ["S3Bucket"]
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ _BATCH = 1000
 _NOT_IN_XML = re.compile("[\x00-\x1f\x7f\ufffe\uffff]")
 
 
-class Bucket:
+class S3Bucket:
     """A bucket, and the requests that are made of it. Keys are whole here.
 
     :param name: its name.
@@ -50,12 +51,11 @@ class Bucket:
 
         :param operation: the name of a method of the client.
         :param path: the path of the file, for errors.
-        :raises Refused: where the server refuses a condition, or something else that the caller may know.
+        :raises S3Refused: where the server refuses a condition, or something else that the caller may know.
         :raises fs.errors.FSError: where it refuses otherwise, or fails.
         """
-        client = self._client(path)
         with s3_errors(self.name, path):
-            answer = getattr(client, operation)(Bucket=self.name, **parameters)
+            answer = getattr(self._clients(), operation)(Bucket=self.name, **parameters)
         self._answered = time.monotonic()
         return answer
 
@@ -106,7 +106,7 @@ class Bucket:
             parameters["CreateBucketConfiguration"] = {"LocationConstraint": region}
         try:
             self.request("create_bucket", **parameters)
-        except Refused as error:
+        except S3Refused as error:
             # another one has just made it; where it is not ours, the write will say so
             if error.code not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists", "OperationAborted"):
                 raise
@@ -127,6 +127,8 @@ class Bucket:
 
         :param operation: its name in the S3 API.
         """
+        if not arguments:
+            return {}
         members = self._client().meta.service_model.operation_model(operation).input_shape.members
         return {name: value for name, value in arguments.items() if name in members}
 
@@ -165,7 +167,7 @@ class Bucket:
             try:
                 self.write(operation, path, Key=key, IfNoneMatch="*", **parameters)
                 return
-            except Refused as error:
+            except S3Refused as error:
                 if error.code == "NotImplemented":
                     self.knows_conditions = False
                     log.warning(
@@ -201,7 +203,7 @@ class Bucket:
                 conditions = self.known("CopyObject", {"IfNoneMatch": "*"})
         try:
             self.read("copy_object", path, **parameters, **conditions)
-        except Refused as error:
+        except S3Refused as error:
             if error.code not in ("PreconditionFailed", "NotImplemented", "412") or not conditions:
                 raise
             if self.is_taken(target, key):
@@ -242,7 +244,7 @@ class Bucket:
             refused = self.read("delete_objects", Delete=listed).get("Errors", ())
         except errors.ResourceNotFound:
             return
-        except Refused as error:
+        except S3Refused as error:
             if error.code != "NotImplemented":
                 raise
             self._delete_each(keys)
@@ -293,7 +295,7 @@ class Bucket:
         """Abort an unfinished upload, and return False where there is no such upload any more."""
         try:
             self.request("abort_multipart_upload", key, Key=key, UploadId=upload)
-        except Refused as error:
+        except S3Refused as error:
             if error.code != "NoSuchUpload":
                 raise
             return False

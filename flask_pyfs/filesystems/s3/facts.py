@@ -6,20 +6,27 @@ import base64
 import re
 from typing import Any
 
-from ..store import Facts, known_type, strong_tag
-from .client import member
+from fs import errors
 
-__all__ = ["content_range", "facts_of", "listed_facts"]
+from ..objects.http import content_range, known_type, strong_tag
+from ..store import Facts
+
+__all__ = ["facts_of", "listed_facts", "member", "range_of"]
 
 
-def content_range(answer: Any) -> tuple[int, int, int]:
+def member(answer: Any, name: str) -> Any:
+    """Return a member of an answer that must be there.
+
+    :raises fs.errors.RemoteConnectionError: where it is not.
+    """
+    if name not in answer:
+        raise errors.RemoteConnectionError(msg=f"the answer of the server is not complete: it has no {name}")
+    return answer[name]
+
+
+def range_of(answer: Any) -> tuple[int, int, int]:
     """Return the first byte, the byte after the last one, and the size of the object."""
-    length = _length(answer)
-    match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", answer.get("ContentRange", ""))
-    if match is None:
-        return 0, length, length
-    first, last, size = map(int, match.groups())
-    return first, last + 1, size
+    return content_range(answer.get("ContentRange"), _length(answer))
 
 
 def facts_of(answer: Any, size: int | None = None) -> Facts:

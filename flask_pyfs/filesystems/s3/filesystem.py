@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import replace
+from copy import copy
+from dataclasses import MISSING, fields
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import fs_s3fs
 from botocore import xform_name
-from fs import errors
 from fs.info import Info
 from fs.time import datetime_to_epoch
 
 from ... import files
 from ..objects.clients import PerProcess, shared_client
 from ..objects.filesystem import ObjectFS
+from ..objects.http import byte_range, closed_on_error, replaced, require_start
 from ..objects.reader import Body, drain
-from ..store import Facts, Unchanged
-from .bucket import Bucket
-from .client import ClientSettings, Refused, make_client, make_session, s3_errors
-from .facts import content_range, facts_of, listed_facts
-from .signing import LONGEST, make_signer
+from ..objects.store import Content
+from ..objects.writer import in_parts
+from ..store import DAY, Facts, RangeNotSatisfiable, Unchanged
+from .bucket import S3Bucket
+from .client import S3Settings, make_client, make_session
+from .errors import S3Refused, s3_errors
+from .facts import facts_of, listed_facts, range_of
+from .signing import LONGEST, Signer
 from .upload import S3Upload
 
 __all__ = ["S3FS"]
@@ -29,21 +33,23 @@ __all__ = ["S3FS"]
 # what a copy takes over from its source
 _DESCRIPTION = {"CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires"}
 
+# the options that make a client, beside those of fs_s3fs
+_CLIENT_OPTIONS = {each.name for each in fields(S3Settings) if each.default is not MISSING}
+
 
 class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
     """A bucket as a filesystem: an ``fs_s3fs.S3FS`` that streams, and needs no markers of directories.
 
-    The first parameters are those of ``fs_s3fs.S3FS``, whose documentation explains them.
-
+    :param bucket_name: the bucket.
+    :param arguments: further arguments of ``fs_s3fs.S3FS``, whose documentation explains them, also by their names.
     :param storage_class: the storage class of new objects.
-    :param create_bucket: make the bucket when something is first written to it; until then it is empty. Without it, a
+    :param create_bucket: make the bucket when something is first written to it; until then it is empty. Otherwise a
         missing bucket is an error.
-    :param addressing_style: ``path``, ``virtual`` or ``auto``, which is ``path`` for an endpoint of one's own.
     :param part_size: the length of the parts in which larger objects are sent, in bytes; S3 takes 5 MiB to 5 GiB, and
         10,000 of them.
-    :param timeout: how many seconds to wait for a connection, and for each answer.
-    :param retries: how often to ask again after a failure other than silence.
-    :param public_endpoint_url: the endpoint as those know it who get signed URLs, where it is another one.
+    :param options: arguments of ``fs_s3fs.S3FS``, and those of
+        :class:`~flask_pyfs.filesystems.s3.client.S3Settings`: ``addressing_style``, ``timeout``, ``retries`` and
+        ``public_endpoint_url``.
     """
 
     #: The length of the parts in which objects too large for one copy are copied, in bytes.
@@ -52,61 +58,32 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
     def __init__(
         self,
         bucket_name: str,
-        dir_path: str = "/",
-        aws_access_key_id: str | None = None,
-        aws_secret_access_key: str | None = None,
-        aws_session_token: str | None = None,
-        endpoint_url: str | None = None,
-        region: str | None = None,
-        delimiter: str = "/",
-        strict: bool = True,
-        cache_control: str | None = None,
-        acl: str | None = None,
-        upload_args: dict[str, Any] | None = None,
-        download_args: dict[str, Any] | None = None,
-        *,
+        *arguments: Any,
         storage_class: str | None = None,
         create_bucket: bool = False,
-        addressing_style: str | None = None,
         part_size: int = ObjectFS.part_size,
-        timeout: float = 30,
-        retries: int = 2,
-        public_endpoint_url: str | None = None,
+        **options: Any,
     ) -> None:
-        arguments = dict(upload_args or {})
+        own = {name: options.pop(name) for name in _CLIENT_OPTIONS & set(options)}
+        # the base would write into upload_args, which are the caller's
+        super().__init__(bucket_name, *map(copy, arguments), **{name: copy(value) for name, value in options.items()})  # type: ignore[call-arg]
+        self.upload_args: dict[str, Any] = self.upload_args or {}
+        self.download_args: dict[str, Any] = self.download_args or {}
         if storage_class:
-            arguments["StorageClass"] = storage_class
-        super().__init__(  # type: ignore[call-arg]
-            bucket_name,
-            dir_path,
-            aws_access_key_id,
-            aws_secret_access_key,
-            aws_session_token,
-            endpoint_url,
-            region,
-            delimiter,
-            strict,
-            cache_control,
-            acl,
-            arguments,
-            dict(download_args or {}),
-        )
+            self.upload_args["StorageClass"] = storage_class
         self.part_size = part_size
-        self._settings = ClientSettings(
-            endpoint_url,
-            region,
-            aws_access_key_id,
-            aws_secret_access_key,
-            aws_session_token,
-            addressing_style,
-            timeout,
-            retries,
+        self._settings = S3Settings(
+            endpoint_url=self.endpoint_url,
+            region=self.region,
+            access_key=self.aws_access_key_id,
+            secret_key=self.aws_secret_access_key,
+            session_token=self.aws_session_token,
+            **own,
         )
         self._clients = shared_client(self._settings, make_client)
-        signer_settings = replace(self._settings, endpoint_url=public_endpoint_url or endpoint_url)
-        self._signers = shared_client(signer_settings, make_signer)
+        self._signers = shared_client(self._settings, Signer)
         self._resources = PerProcess(self._make_resource)
-        self._bucket = Bucket(bucket_name, self._clients, create=create_bucket)
+        self._bucket = S3Bucket(bucket_name, self._clients, create=create_bucket)
 
     @property
     def client(self) -> Any:
@@ -128,64 +105,56 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
         # keys of others are no paths: "a//b" is not "a/b"
         return (f"{self._prefix}/{key}" if self._prefix else key).replace("/", str(self.delimiter))
 
-    def _head(self, key: str, *, checksum: bool = False) -> Facts:
-        return facts_of(self._head_object(key, **({"ChecksumMode": "ENABLED"} if checksum else {})))
+    def head_object(self, key: str, *, checksum: bool = False) -> Facts:
+        return facts_of(self._head_answer(key, **({"ChecksumMode": "ENABLED"} if checksum else {})))
 
-    def _head_object(self, key: str, **parameters: Any) -> Any:
+    def _head_answer(self, key: str, **parameters: Any) -> Any:
         parameters.update(self._bucket.known("HeadObject", self.download_args))
         return self._bucket.head(key, Key=self._full_key(key), **parameters)
 
-    def _get(self, key: str, start: int, stop: int | None, unless: str | None) -> tuple[Facts, Body | None, int, int]:
+    def get_object(self, key: str, start: int, stop: int | None, unless: str | None) -> Content:
         parameters = {}
-        if start < 0:
-            parameters["Range"] = f"bytes={start}"
-        elif start or stop is not None:
-            parameters["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
+        if (asked := byte_range(start, stop)) is not None:
+            parameters["Range"] = asked
         if unless is not None:
             parameters["IfNoneMatch"] = f'"{unless}"'
         try:
-            answer = self._get_object(key, **parameters)
-        except Refused as error:
+            answer = self._get_answer(key, **parameters)
+        except S3Refused as error:
             if error.code == "304" and unless is not None:
-                raise Unchanged(key, Facts(0, None, unless), error) from error
+                raise Unchanged(key, unless, error) from error
             if error.code != "InvalidRange":
                 raise
             # not every server says the size, and an empty file has no range that could be refused
-            said = error.details.get("ActualObjectSize", "")
-            return (Facts(int(said), None) if said.isdigit() and int(said) else self._head(key)), None, 0, 0
+            told = error.details.get("ActualObjectSize", "")
+            if told.isdigit() and int(told):
+                raise RangeNotSatisfiable(key, int(told), error) from error
+            return Content(self.head_object(key))
         body = _Body(answer["Body"], self._bucket.name, key)
-        try:
-            first, last, size = content_range(answer)
-            return facts_of(answer, size), body, first, last
-        except BaseException:
-            body.close()
-            raise
+        with closed_on_error(body):
+            first, last, size = range_of(answer)
+            return Content(facts_of(answer, size), body, first, last)
 
-    def _get_again(self, key: str, facts: Facts, start: int, stop: int | None) -> Body:
+    def get_object_again(self, key: str, facts: Facts, start: int, stop: int | None) -> Body:
         parameters = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"}
         if facts.etag is not None:
             parameters["IfMatch"] = f'"{facts.etag}"'
         try:
-            answer = self._get_object(key, **parameters)
-        except Refused as error:
+            answer = self._get_answer(key, **parameters)
+        except S3Refused as error:
             if error.code not in ("PreconditionFailed", "412"):
                 raise
-            message = "path '{path}' was replaced while it was read"
-            raise errors.OperationFailed(key, exc=error, msg=message) from error
+            raise replaced(key, error) from error
         body = _Body(answer["Body"], self._bucket.name, key)
-        try:
-            if content_range(answer)[0] != start:
-                raise errors.OperationFailed(key, msg="the server does not answer requests for a range")
-        except BaseException:
-            body.close()
-            raise
+        with closed_on_error(body):
+            require_start(key, range_of(answer)[0], start)
         return body
 
-    def _get_object(self, key: str, **parameters: Any) -> Any:
+    def _get_answer(self, key: str, **parameters: Any) -> Any:
         parameters.update(self._bucket.known("GetObject", self.download_args))
         return self._bucket.read("get_object", key, Key=self._full_key(key), **parameters)
 
-    def _upload(self, key: str, *, overwrite: bool, content_type: str | None) -> S3Upload:
+    def new_object(self, key: str, *, overwrite: bool, content_type: str | None) -> S3Upload:
         arguments = self._get_upload_args(key)
         if content_type is not None:
             arguments["ContentType"] = content_type
@@ -194,18 +163,18 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
     def _get_upload_args(self, key: str) -> dict[str, Any]:
         return {"ContentType": files.mime(key, "application/octet-stream"), **self.upload_args}
 
-    def _delete(self, keys: Iterable[str]) -> None:
+    def delete_objects(self, keys: Iterable[str]) -> None:
         self._bucket.delete(self._full_key(key) for key in keys)
 
-    def _copy(self, key: str, target: str, *, overwrite: bool) -> None:
+    def copy_object(self, key: str, target: str, *, overwrite: bool) -> None:
         source = {"Bucket": self._bucket.name, "Key": self._full_key(key)}
         arguments = {name: value for name, value in self.upload_args.items() if name not in _DESCRIPTION}
         arguments = self._bucket.known("CopyObject", arguments)
         target_key = self._full_key(target)
         try:
             self._bucket.copy(key, target, overwrite=overwrite, Key=target_key, CopySource=source, **arguments)
-        except Refused as error:
-            head = self._head_object(key) if error.code in ("EntityTooLarge", "InvalidRequest") else None
+        except S3Refused as error:
+            head = self._head_answer(key) if error.code in ("EntityTooLarge", "InvalidRequest") else None
             if head is None or head["ContentLength"] <= self.copy_part_size:
                 raise
             self._copy_parts(source, head, target, overwrite=overwrite)
@@ -215,16 +184,11 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
         arguments = {**self.upload_args, **described}
         upload = S3Upload(self._bucket, target, self._full_key(target), overwrite=overwrite, arguments=arguments)
         size = head["ContentLength"]
-        try:
-            upload.begin()
+        with in_parts(upload):
             for number, start in enumerate(range(0, size, self.copy_part_size), 1):
                 upload.copy_part(number, source, start, min(start + self.copy_part_size, size), head["ETag"])
-            upload.complete()
-        except BaseException:
-            upload.abort()
-            raise
 
-    def _list(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
+    def list_objects(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
         above = len(self._full_key(""))
         delimiter = None if deep else str(self.delimiter)
         for full, entry in self._bucket.list(self._full_key(prefix), delimiter, limit):
@@ -233,20 +197,21 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
             if key:
                 yield key, None if entry is None else listed_facts(entry)
 
-    def abort_uploads(self, older_than: float, prefix: str = "") -> int:
+    def remove_leftovers(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         """Abort the unfinished uploads that killed processes left behind, and return how many those were.
 
         One request for each 1,000 unfinished uploads, and one for each that is aborted.
 
         :param older_than: leave those alone that were begun in the last so many seconds; they may go on.
-        :param prefix: how their paths must start.
+        :param prefix: the start of their paths.
+        :param dry_run: only count.
         """
         begun_before = datetime.now(timezone.utc) - timedelta(seconds=older_than)
-        aborted = 0
+        found = 0
         for upload in self._bucket.unfinished(self._full_key(prefix)):
             if upload["Initiated"] < begun_before:
-                aborted += self._bucket.abort(upload["Key"], upload["UploadId"])
-        return aborted
+                found += dry_run or self._bucket.abort(upload["Key"], upload["UploadId"])
+        return found
 
     # Signed URLs
 
@@ -300,7 +265,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
         return Info(raw)
 
     def _attributes(self, key: str) -> dict[str, Any]:
-        head = self._head_object(key)
+        head = self._head_answer(key)
         head.pop("ResponseMetadata", None)
         return {
             xform_name(name): datetime_to_epoch(value) if isinstance(value, datetime) else value

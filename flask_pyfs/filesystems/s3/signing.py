@@ -11,9 +11,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
 
-from .client import ClientSettings, make_session
+from .client import S3Settings, make_session
 
-__all__ = ["LONGEST", "Signer", "make_signer"]
+__all__ = ["LONGEST", "Signer"]
 
 #: How long a signature of version 4 is valid at most, in seconds.
 LONGEST = 7 * 24 * 60 * 60
@@ -25,13 +25,12 @@ class Signer:
     :param settings: what makes its clients.
     """
 
-    def __init__(self, settings: ClientSettings) -> None:
+    def __init__(self, settings: S3Settings) -> None:
         self._session = make_session(settings)
         style = {"addressing_style": settings.addressing_style or "auto"}
+        endpoint = settings.public_endpoint_url or settings.endpoint_url
         self._unsigned, self._signed = (
-            self._session.client(
-                "s3", endpoint_url=settings.endpoint_url, config=Config(signature_version=kind, s3=style)
-            )
+            self._session.client("s3", endpoint_url=endpoint, config=Config(signature_version=kind, s3=style))
             for kind in (UNSIGNED, "s3v4")
         )
 
@@ -73,8 +72,3 @@ class _SignedThen(S3SigV4QueryAuth):  # type: ignore[misc]
         self._modify_request_before_signing(request)
         signature = self.signature(self.string_to_sign(request, self.canonical_request(request)), request)
         self._inject_signature_to_request(request, signature)
-
-
-def make_signer(settings: ClientSettings) -> Signer:
-    """Return a signer. Nothing is reached."""
-    return Signer(settings)

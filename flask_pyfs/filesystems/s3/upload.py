@@ -9,9 +9,10 @@ from typing import Any
 
 from fs import errors
 
-from ..objects.reader import Upload
-from .bucket import Bucket
-from .client import Refused, member
+from ..objects.writer import Upload
+from .bucket import S3Bucket
+from .errors import S3Refused
+from .facts import member
 
 __all__ = ["S3Upload"]
 
@@ -34,7 +35,7 @@ class S3Upload(Upload):
     :param arguments: further parameters of the S3 API: type, ACL, storage class…
     """
 
-    def __init__(self, bucket: Bucket, path: str, key: str, *, overwrite: bool, arguments: dict[str, Any]) -> None:
+    def __init__(self, bucket: S3Bucket, path: str, key: str, *, overwrite: bool, arguments: dict[str, Any]) -> None:
         self._bucket = bucket
         self._path = path
         self._key = key
@@ -98,7 +99,7 @@ class S3Upload(Upload):
                 self._bucket.request("complete_multipart_upload", self._path, Key=self._key, **parameters)
             else:
                 self._bucket.write_new("complete_multipart_upload", self._path, self._key, self._etag, **parameters)
-        except Refused as error:
+        except S3Refused as error:
             # the answer to its first sending was lost
             if not (error.code == "NoSuchUpload" and error.repeated):
                 raise

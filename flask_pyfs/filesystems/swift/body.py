@@ -10,11 +10,11 @@ from typing import Any, cast
 from fs import errors
 from requests import Response
 
+from ..base import CHUNK_SIZE, Readable
 from ..objects.reader import drain
-from ..store import CHUNK_SIZE, Readable
 from .errors import swift_errors
 
-__all__ = ["KnownFile", "ReceivedBody", "StreamedBody", "beginning_of", "known_file"]
+__all__ = ["KnownFile", "ReceivedBody", "StreamedBody", "known_file"]
 
 
 class ReceivedBody:
@@ -36,16 +36,6 @@ class ReceivedBody:
     def close(self, left: int = 0) -> None:
         drain(self, left)
         self._response.close()
-
-
-def beginning_of(file: Readable, size: int) -> tuple[bytearray, bool]:
-    """Read so many bytes of a file, and return them and whether they were bytes, not text."""
-    # of text, nobody knows how many bytes its rest will be
-    content, binary = bytearray(), True
-    while len(content) < size and (piece := file.read(size - len(content))):
-        binary = binary and not isinstance(piece, str)
-        content += piece.encode() if isinstance(piece, str) else piece
-    return content, binary
 
 
 class KnownFile:

@@ -18,11 +18,11 @@ from requests import Response
 
 from ...errors import StoreMisconfigured
 from ..objects.clients import PerProcess
-from ..store import literal
+from ..objects.errors import literal
 from .account import Account, Repeatable
-from .errors import Refused, swift_errors
+from .errors import SwiftRefused, swift_errors
 
-__all__ = ["Container", "ContainerMissing", "Entry", "md5"]
+__all__ = ["ContainerMissing", "Entry", "SwiftContainer", "md5"]
 
 # seconds for which an answer proves that the container exists, or that it does not
 _PROOF = 10.0
@@ -48,7 +48,7 @@ class ContainerMissing(StoreMisconfigured):
         return cls(literal(f"there is no container {container!r}: make it, or set CREATE_CONTAINER"), exc=error)
 
 
-class Container:
+class SwiftContainer:
     """A container, and the requests that are made of it. A key is the name of an object.
 
     :param name: its name.
@@ -68,11 +68,11 @@ class Container:
         self._headers = headers or {}
         self._seen = self._missed = _NEVER
 
-    def beside(self, name: str, *, create: bool = False) -> Container:
+    def beside(self, name: str, *, create: bool = False) -> SwiftContainer:
         """Return another container of the account."""
-        return Container(name, self._accounts, create=create)
+        return SwiftContainer(name, self._accounts, create=create)
 
-    def place(self, path: str) -> tuple[Container, str]:
+    def place(self, path: str) -> tuple[SwiftContainer, str]:
         """Return the container and the key of a path below the account's."""
         name, _, key = path[1:].partition("/")
         return self.beside(name), key
@@ -92,7 +92,7 @@ class Container:
 
         :param key: the object, or None for the container.
         :param parameters: as for :meth:`Account.request`.
-        :raises Refused: where the server refuses a condition, or something else that the caller may know.
+        :raises SwiftRefused: where the server refuses a condition, or something else that the caller may know.
         :raises fs.errors.FSError: where it refuses otherwise, or fails.
         """
         path = f"/{self.name}" if key is None else self.path(key)
@@ -193,7 +193,7 @@ class Container:
                     raise ContainerMissing.named(self.name, error) from error
                 self._make()
                 response, _ = self._put(key, body=body, headers=headers, query=query)
-        except Refused as error:
+        except SwiftRefused as error:
             if error.status != 412:
                 raise
             if error.repeated and self.holds(key, digest()):
@@ -219,7 +219,7 @@ class Container:
         except errors.ResourceNotFound:
             return False
 
-    def copy(self, key: str, target: Container, target_key: str) -> None:
+    def copy(self, key: str, target: SwiftContainer, target_key: str) -> None:
         """Copy an object. One request.
 
         :raises fs.errors.ResourceNotFound: where there is none.

@@ -12,9 +12,9 @@ from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as HTTPTimeoutError
 
 from ...errors import StoreMisconfigured
-from ..store import literal
+from ..objects.errors import StoreErrors
 
-__all__ = ["Refused", "is_passing", "swift_errors"]
+__all__ = ["SwiftRefused", "is_passing", "swift_errors"]
 
 _TRY_LATER = {408, 429, 498, 499, 500, 502, 503, 504}
 # a body that did not arrive as it was sent
@@ -22,7 +22,7 @@ _DAMAGED = 422
 _FULL = {413, 507}
 
 
-class Refused(errors.OperationFailed):
+class SwiftRefused(errors.OperationFailed):
     """Swift refused a request for a reason that the caller may know what to do about.
 
     :ivar status: the status of its answer.
@@ -37,74 +37,61 @@ class Refused(errors.OperationFailed):
         self.repeated = repeated
 
 
-class swift_errors:  # noqa: N801
-    """Let only ``fs.errors`` out of the block, and what a body's own source raised.
+class swift_errors(StoreErrors):  # noqa: N801
+    """Let only ``fs.errors`` out of the block, and what the source of a body raised."""
 
-    :param container: the container, for the message.
-    :param path: the path of the file, or empty.
-    :param body: the body that is sent.
-    """
+    kind = "container"
 
-    def __init__(self, container: str, path: str, body: Any = None) -> None:
-        self._container = container
-        self._path = path
-        self._body = body
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if error is None or error is getattr(self._body, "error", None) or isinstance(error, errors.FSError):
-            return
+    def meaning(self, error: Exception) -> errors.FSError | None:
+        if isinstance(error, errors.FSError):
+            return None
         if isinstance(error, ClientException):
-            raise self._refusal(error) from error
+            return self._refusal(error)
         if isinstance(error, UnicodeError):
-            raise errors.InvalidPath(self._path, self._message(error), exc=error) from error
+            return errors.InvalidPath(self.path, self.message(error), exc=error)
         if isinstance(error, (http.RequestException, HTTPError, OSError, ValueError)):
-            raise self._failure(error) from error
+            return self._failure(error)
         if type(error).__module__.startswith("keystoneauth1."):
-            raise self._of_keystone(error) from error
+            return self._of_keystone(error)
+        return None
 
     def _refusal(self, error: Any) -> errors.FSError:
-        status, message = error.http_status, self._message(error)
+        status, message = error.http_status, self.message(error)
         if status in (401, 403):
-            return errors.PermissionDenied(self._path, exc=error, msg=message)
+            return errors.PermissionDenied(self.path, exc=error, msg=message)
         if status == 404:
-            return errors.ResourceNotFound(self._path, exc=error)
+            return errors.ResourceNotFound(self.path, exc=error)
         if status in _FULL:
-            return errors.InsufficientStorage(self._path, exc=error, msg=message)
+            return errors.InsufficientStorage(self.path, exc=error, msg=message)
         if status in _TRY_LATER or status == _DAMAGED or status >= 500:
-            return errors.RemoteConnectionError(self._path, exc=error, msg=message)
+            return errors.RemoteConnectionError(self.path, exc=error, msg=message)
         if status == 400 and b"name length" in (error.http_response_content or b""):
-            return errors.InvalidPath(self._path, exc=error, msg=message)
+            return errors.InvalidPath(self.path, exc=error, msg=message)
         if 300 <= status < 400:
             return StoreMisconfigured(message, exc=error)
-        return Refused(self._path, error, message, repeated=getattr(error, "repeated", False))
+        return SwiftRefused(self.path, error, message, repeated=getattr(error, "repeated", False))
 
     def _failure(self, error: Exception) -> errors.FSError:
-        message = self._message(error)
+        message = self.message(error)
         if is_silence(error):
-            return errors.OperationTimeout(self._path, exc=error, msg=message)
+            return errors.OperationTimeout(self.path, exc=error, msg=message)
         if isinstance(error, (http.InvalidURL, http.MissingSchema, http.InvalidSchema)):
             return StoreMisconfigured(message, exc=error)
         if isinstance(error, (http.RequestException, HTTPError, OSError)):
-            return errors.RemoteConnectionError(self._path, exc=error, msg=message)
+            return errors.RemoteConnectionError(self.path, exc=error, msg=message)
         return StoreMisconfigured(message, exc=error)
 
     def _of_keystone(self, error: Any) -> errors.FSError:
         from keystoneauth1 import exceptions as keystone
 
-        message = self._message(error)
+        message = self.message(error)
         if isinstance(error, (keystone.Unauthorized, keystone.Forbidden)):
-            return errors.PermissionDenied(self._path, exc=error, msg=message)
+            return errors.PermissionDenied(self.path, exc=error, msg=message)
         if isinstance(error, keystone.ConnectTimeout):
-            return errors.OperationTimeout(self._path, exc=error, msg=message)
+            return errors.OperationTimeout(self.path, exc=error, msg=message)
         if isinstance(error, (keystone.ConnectionError, keystone.HttpServerError)):
-            return errors.RemoteConnectionError(self._path, exc=error, msg=message)
+            return errors.RemoteConnectionError(self.path, exc=error, msg=message)
         return StoreMisconfigured(message, exc=error)
-
-    def _message(self, error: Exception) -> str:
-        return literal(f"container {self._container!r}: {error}")
 
 
 def is_passing(error: BaseException, method: str = "GET") -> bool:

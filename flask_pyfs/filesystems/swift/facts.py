@@ -10,21 +10,17 @@ from typing import Any
 
 from fs import errors
 
-from ..store import Facts, known_type, strong_tag
+from ..objects.http import content_range, known_type, strong_tag
+from ..store import Facts
 
-__all__ = ["content_range", "facts_of", "is_marker", "is_segmented", "listed_facts", "size_beyond"]
+__all__ = ["facts_of", "is_marker", "is_segmented", "listed_facts", "range_of", "size_beyond"]
 
 Headers = Mapping[str, str]
 
 
-def content_range(headers: Headers) -> tuple[int, int, int]:
+def range_of(headers: Headers) -> tuple[int, int, int]:
     """Return the first byte, the byte after the last one, and the size of the object."""
-    match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", headers.get("Content-Range", ""))
-    if match is None:
-        length = _length(headers)
-        return 0, length, length
-    first, last, size = map(int, match.groups())
-    return first, last + 1, size
+    return content_range(headers.get("Content-Range"), _length(headers))
 
 
 def size_beyond(headers: Headers) -> int | None:

@@ -12,16 +12,20 @@ from fs import errors
 from swiftclient.utils import generate_temp_url
 
 from ... import files
+from ..base import Readable, copy_stream
 from ..objects.clients import shared_client
 from ..objects.filesystem import ObjectFS
+from ..objects.http import byte_range, closed_on_error, replaced, require_start
 from ..objects.reader import Body
-from ..store import Facts, Readable, Unchanged, copy_stream
+from ..objects.store import Content, beginning_of
+from ..objects.writer import in_parts
+from ..store import DAY, Facts, Unchanged
 from .account import AccountSettings, make_account
 from .auth import Credentials
-from .body import KnownFile, ReceivedBody, StreamedBody, beginning_of, known_file
-from .container import Container
-from .errors import Refused, swift_errors
-from .facts import content_range, facts_of, is_marker, listed_facts, size_beyond
+from .body import KnownFile, ReceivedBody, StreamedBody, known_file
+from .container import SwiftContainer
+from .errors import SwiftRefused, swift_errors
+from .facts import facts_of, is_marker, listed_facts, range_of, size_beyond
 from .upload import SEGMENT_NAME, SwiftUpload, remove_segments, segments_of, whole_segments
 
 __all__ = ["SwiftFS"]
@@ -84,12 +88,12 @@ class SwiftFS(ObjectFS):
         self._settings = AccountSettings(credentials, timeout, retries, pool_size)
         accounts = shared_client(self._settings, make_account, lambda account: account.close())
         headers = {"X-Container-Meta-Temp-URL-Key": temp_url_key} if temp_url_key else {}
-        self._container = Container(container, accounts, create=create_container, headers=headers)
+        self._container = SwiftContainer(container, accounts, create=create_container, headers=headers)
         self._segments = self._container.beside(f"{container}_segments", create=True)
 
     # Primitives
 
-    def _head(self, key: str, *, checksum: bool = False) -> Facts:
+    def head_object(self, key: str, *, checksum: bool = False) -> Facts:
         return self._facts(key, self._container.head(key).headers)
 
     def _facts(self, key: str, headers: Mapping[str, str], size: int | None = None) -> Facts:
@@ -98,57 +102,47 @@ class SwiftFS(ObjectFS):
             raise errors.ResourceNotFound(key)
         return facts
 
-    def _get(self, key: str, start: int, stop: int | None, unless: str | None) -> tuple[Facts, Body | None, int, int]:
+    def get_object(self, key: str, start: int, stop: int | None, unless: str | None) -> Content:
         headers = {}
-        if start < 0:
-            headers["Range"] = f"bytes={start}"
-        elif start or stop is not None:
-            headers["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
+        if (asked := byte_range(start, stop)) is not None:
+            headers["Range"] = asked
         if unless is not None:
             headers["If-None-Match"] = f'"{unless}"'
         try:
             response = self._container.read("GET", key, headers=headers)
-        except Refused as error:
+        except SwiftRefused as error:
             if error.status != 416:
                 raise
             size = size_beyond(error.headers)
-            return (self._head(key) if size is None else self._facts(key, error.headers, size)), None, 0, 0
-        if response.status_code == 304:
+            return Content(self.head_object(key) if size is None else self._facts(key, error.headers, size))
+        if response.status_code == 304 and unless is not None:
             with response:
-                raise Unchanged(key, Facts(0, None, unless))
-        try:
-            first, last, size = content_range(response.headers)
+                raise Unchanged(key, unless)
+        with closed_on_error(response):
+            first, last, size = range_of(response.headers)
             facts = self._facts(key, response.headers, size)
-            return facts, ReceivedBody(response, self._container.name, key), first, last
-        except BaseException:
-            response.close()
-            raise
+            return Content(facts, ReceivedBody(response, self._container.name, key), first, last)
 
-    def _get_again(self, key: str, facts: Facts, start: int, stop: int | None) -> Body:
+    def get_object_again(self, key: str, facts: Facts, start: int, stop: int | None) -> Body:
         headers = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"}
         if facts.etag is not None:
             headers["If-Match"] = f'"{facts.etag}"'
         try:
             response = self._container.read("GET", key, headers=headers)
-        except Refused as error:
+        except SwiftRefused as error:
             if error.status != 412:
                 raise
-            message = "path '{path}' was replaced while it was read"
-            raise errors.OperationFailed(key, exc=error, msg=message) from error
-        try:
-            if content_range(response.headers)[0] != start:
-                raise errors.OperationFailed(key, msg="the server does not answer requests for a range")
-        except BaseException:
-            response.close()
-            raise
+            raise replaced(key, error) from error
+        with closed_on_error(response):
+            require_start(key, range_of(response.headers)[0], start)
         return ReceivedBody(response, self._container.name, key)
 
-    def _upload(self, key: str, *, overwrite: bool, content_type: str | None) -> SwiftUpload:
+    def new_object(self, key: str, *, overwrite: bool, content_type: str | None) -> SwiftUpload:
         headers = {"Content-Type": content_type or files.mime(key, "application/octet-stream")}
         return SwiftUpload(self._container, self._segments, key, overwrite=overwrite, headers=headers)
 
     def put(self, path: str, file: Readable, *, overwrite: bool = True, content_type: str | None = None) -> None:
-        upload = self._upload(self._file_key(path), overwrite=overwrite, content_type=content_type)
+        upload = self.new_object(self._file_key(path), overwrite=overwrite, content_type=content_type)
         content, binary = beginning_of(file, self.part_size + 1)
         if len(content) <= self.part_size:
             upload.put(content)
@@ -166,16 +160,11 @@ class SwiftFS(ObjectFS):
         if file.size <= self.segment_size:
             upload.stream(StreamedBody(file, 0, file.size))
             return
-        try:
-            upload.begin()
+        with in_parts(upload):
             for number, start in enumerate(range(0, file.size, self.segment_size), 1):
                 upload.stream_part(number, StreamedBody(file, start, min(self.segment_size, file.size - start)))
-            upload.complete()
-        except BaseException:
-            upload.abort()
-            raise
 
-    def _delete(self, keys: Iterable[str]) -> None:
+    def delete_objects(self, keys: Iterable[str]) -> None:
         for key in keys:
             segments = segments_of(self._container, self._segments, key)
             self._container.remove(key)
@@ -196,7 +185,7 @@ class SwiftFS(ObjectFS):
             return None
         return facts if is_marker(facts.content_type, facts.size) else None
 
-    def _delete_below(self, prefix: str, *others: str) -> None:
+    def delete_objects_below(self, prefix: str, *others: str) -> None:
         segments: list[str] = []
 
         def keys() -> Iterator[str]:
@@ -212,10 +201,10 @@ class SwiftFS(ObjectFS):
         if not others:
             self._delete_marker(prefix)
 
-    def _copy(self, key: str, target: str, *, overwrite: bool) -> None:
+    def copy_object(self, key: str, target: str, *, overwrite: bool) -> None:
         if not overwrite and self._container.is_taken(target):
             # what is not there cannot be in the way
-            self._head(key)
+            self.head_object(key)
             raise errors.FileExists(target)
         segments = segments_of(self._container, self._segments, target) if overwrite else []
         try:
@@ -227,23 +216,18 @@ class SwiftFS(ObjectFS):
         remove_segments(self._segments, target, segments)
 
     def _copy_segments(self, key: str, target: str, *, overwrite: bool) -> None:
-        facts = self._head(key)
+        facts = self.head_object(key)
         parts = whole_segments(self._container, key)
         if parts is None:
             with self.open_read(key) as source:
                 self.put(target, source, overwrite=overwrite, content_type=facts.content_type)
             return
-        upload = self._upload(target, overwrite=overwrite, content_type=facts.content_type)
-        try:
-            upload.begin()
+        upload = self.new_object(target, overwrite=overwrite, content_type=facts.content_type)
+        with in_parts(upload):
             for number, (container, below, part) in enumerate(parts, 1):
                 upload.copy_part(number, container, below, part["bytes"], part["hash"])
-            upload.complete()
-        except BaseException:
-            upload.abort()
-            raise
 
-    def _list(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
+    def list_objects(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
         found, markers = False, set()
         for entry in self._container.entries(prefix, None if deep else "/", limit):
             found = True
@@ -291,7 +275,7 @@ class SwiftFS(ObjectFS):
         target, _, query = signed.rpartition("?")
         return f"{place.scheme}://{place.netloc}{quote(target)}?{query}"
 
-    def remove_segments(self, older_than: float, prefix: str = "", *, dry_run: bool = False) -> int:
+    def remove_leftovers(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         """Delete the segments that killed processes left behind, and return of how many uploads those are.
 
         One request for each page of the list of segments, one for each of their objects, and one for each thousand that

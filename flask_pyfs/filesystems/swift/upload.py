@@ -12,10 +12,10 @@ from typing import Any
 
 from fs import errors
 
-from ..objects.reader import Upload
+from ..objects.writer import Upload
 from .body import StreamedBody
-from .container import Container, md5
-from .errors import Refused, swift_errors
+from .container import SwiftContainer, md5
+from .errors import SwiftRefused, swift_errors
 
 __all__ = ["SEGMENT_NAME", "SwiftUpload", "remove_segments", "segments_of", "whole_segments"]
 
@@ -46,7 +46,7 @@ class SwiftUpload(Upload):
     """
 
     def __init__(
-        self, container: Container, segments: Container, key: str, *, overwrite: bool, headers: dict[str, str]
+        self, container: SwiftContainer, segments: SwiftContainer, key: str, *, overwrite: bool, headers: dict[str, str]
     ) -> None:
         self._container = container
         self._segments = segments
@@ -108,7 +108,7 @@ class SwiftUpload(Upload):
             self._failed = True
             raise
 
-    def copy_part(self, number: int, container: Container, key: str, size: int, tag: str) -> None:
+    def copy_part(self, number: int, container: SwiftContainer, key: str, size: int, tag: str) -> None:
         """Make a segment of another object. One request."""
         target = f"{self._prefix}{number:08d}"
         self._sent.append(target)
@@ -133,7 +133,7 @@ class SwiftUpload(Upload):
         sent, self._sent = self._sent, []
         try:
             self._publish(body, lambda: tag, {}, "multipart-manifest=put")
-        except (errors.FileExists, errors.PermissionDenied, errors.InsufficientStorage, Refused):
+        except (errors.FileExists, errors.PermissionDenied, errors.InsufficientStorage, SwiftRefused):
             self._sent = sent
             raise
         except BaseException:
@@ -169,7 +169,7 @@ def _manifest(parts: list[dict[str, Any]]) -> tuple[bytes, str]:
     return json.dumps(parts).encode(), md5("".join(part["etag"] for part in parts).encode())
 
 
-def segments_of(container: Container, segments: Container, key: str) -> list[str]:
+def segments_of(container: SwiftContainer, segments: SwiftContainer, key: str) -> list[str]:
     """Return the keys of the segments of an object, those of manifests in them too.
 
     No request where there are no segments, one for an object without them, else one more for each manifest.
@@ -191,7 +191,7 @@ def segments_of(container: Container, segments: Container, key: str) -> list[str
     return [name[len(above) :] for name in _names_below(container, key, above)]
 
 
-def _names_below(container: Container, key: str, above: str) -> Iterator[str]:
+def _names_below(container: SwiftContainer, key: str, above: str) -> Iterator[str]:
     # a manifest that is gone names nothing
     with suppress(errors.ResourceNotFound):
         for part in manifest(container, key):
@@ -203,7 +203,7 @@ def _names_below(container: Container, key: str, above: str) -> Iterator[str]:
                 yield name
 
 
-def remove_segments(segments: Container, key: str, names: list[str]) -> None:
+def remove_segments(segments: SwiftContainer, key: str, names: list[str]) -> None:
     """Delete the segments of an object that is not there any longer. One request for each thousand of them.
 
     What was to be done with the object is done, whatever happens here, so a failure is logged.
@@ -214,7 +214,7 @@ def remove_segments(segments: Container, key: str, names: list[str]) -> None:
         log.warning("container %r: old segments of %r could not be deleted: %s", segments.name, key, error)
 
 
-def manifest(container: Container, key: str) -> list[dict[str, Any]]:
+def manifest(container: SwiftContainer, key: str) -> list[dict[str, Any]]:
     """Return what the manifest of an object says of its segments. One request."""
     response, _ = container.request("GET", key, query="multipart-manifest=get")
     with swift_errors(container.name, key), response:
@@ -225,7 +225,7 @@ def manifest(container: Container, key: str) -> list[dict[str, Any]]:
     return parts
 
 
-def whole_segments(container: Container, key: str) -> Iterator[tuple[Container, str, dict[str, Any]]] | None:
+def whole_segments(container: SwiftContainer, key: str) -> Iterator[tuple[SwiftContainer, str, dict[str, Any]]] | None:
     """Iterate over where the segments of an object are, with what its manifest says of them.
 
     :returns: None where it is not made of whole objects alone.

@@ -1,0 +1,182 @@
+"""What a storage calls, and the values that pass between a storage and its backend."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import IO, Any, BinaryIO, NamedTuple, Protocol, TypeVar
+
+from fs.base import FS
+
+from ..filesystems.store import DAY, Facts
+
+__all__ = ["WHOLE", "NotModified", "NotSatisfiable", "Operations", "UploadTerms", "UploadURL", "Wanted"]
+
+Response = TypeVar("Response")
+
+
+class Wanted(NamedTuple):
+    """What an HTTP request wants of a file.
+
+    :param start: the first byte; a negative number counts from the end.
+    :param stop: the byte to stop before, None for the end.
+    :param unless: the entity tag of the version that the client has, if nothing else decides whether it gets the file.
+    :param conditional: whether the answer depends on more than the range and ``unless``.
+    """
+
+    start: int = 0
+    stop: int | None = None
+    unless: str | None = None
+    conditional: bool = False
+
+
+#: A request for all of a file.
+WHOLE = Wanted()
+
+
+class NotModified(Exception):
+    """The client has the current version of the file.
+
+    :ivar etag: its entity tag.
+    """
+
+    def __init__(self, etag: str) -> None:
+        super().__init__(etag)
+        self.etag = etag
+
+
+class NotSatisfiable(Exception):
+    """The file has none of the bytes that the client wants.
+
+    :ivar size: its length in bytes.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.size = size
+
+
+@dataclass(frozen=True)
+class UploadTerms:
+    """What holds for an upload by a signed URL.
+
+    :param expires: when the URL expires, in seconds since 1970.
+    :param lifetime: how long the URL is valid, in seconds.
+    :param overwrite: replace a file of that name.
+    :param content_type: the media type that the file must have, in lower case.
+    :param max_size: the most bytes that the file may have.
+    :raises ValueError: for an impossible type or size.
+    """
+
+    expires: int
+    lifetime: int
+    overwrite: bool
+    content_type: str | None = None
+    max_size: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_size is not None and (not isinstance(self.max_size, int) or self.max_size < 1):
+            raise ValueError(f"max_size is a whole number of bytes, 1 or more, not {self.max_size!r}")
+        if self.content_type is not None and not re.fullmatch(r"[a-z0-9_.+-]+/[a-z0-9_.+-]+", self.content_type):
+            raise ValueError(
+                f"content_type is a media type without parameters, such as 'image/png', not {self.content_type!r}"
+            )
+
+
+@dataclass(frozen=True)
+class UploadURL:
+    """Where and how a client may send one file itself.
+
+    :param name: the name that the file will have.
+    :param url: where the client sends it.
+    :param method: ``'POST'``: as ``multipart/form-data`` with the fields and, last, the file in the field ``file``; or
+        ``'PUT'``: as the body.
+    :param fields: the fields of the form.
+    :param headers: the headers of the request.
+    """
+
+    name: str
+    url: str
+    method: str = "POST"
+    fields: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Operations(Protocol):
+    """What a storage calls. Names are normal; errors are those of :mod:`flask_pyfs.errors`.
+
+    :class:`~flask_pyfs.backends.BaseBackend` has these operations over a filesystem, and
+    ``FlaskFSBackend`` over a backend that was written for Flask-FS.
+    """
+
+    @property
+    def fs(self) -> FS:
+        """The standard PyFilesystem handle, rooted at the storage."""
+
+    def exists(self, filename: str) -> bool:
+        """Whether there is a file of that name; False for a directory."""
+
+    def open(
+        self,
+        filename: str,
+        mode: str = "r",
+        encoding: str = "utf-8",
+        *,
+        errors: str | None = None,
+        newline: str | None = None,
+    ) -> IO[Any]:
+        """Open a file with ``r``, ``w``, ``x`` or ``a``, and ``b`` for bytes."""
+
+    def read(self, filename: str) -> bytes:
+        """Return the content of a file."""
+
+    def read_chunks(self, filename: str, chunk_size: int = ...) -> Iterator[bytes]:
+        """Return an iterator over the content of a file, in pieces of at most so many bytes."""
+
+    def write(self, filename: str, content: Any, overwrite: bool = True) -> None:
+        """Store text, bytes, or the rest of a file."""
+
+    def save(self, file: Any, filename: str, overwrite: bool = True, *, content_type: str | None = None) -> Any:
+        """Store an upload."""
+
+    def delete(self, filename: str) -> None:
+        """Delete a file, or everything below a directory."""
+
+    def copy(self, filename: str, target: str, overwrite: bool = True) -> None:
+        """Copy a file inside the storage."""
+
+    def move(self, filename: str, target: str, overwrite: bool = True) -> None:
+        """Move a file inside the storage."""
+
+    def list_files(self, prefix: str | None = None) -> Iterator[str]:
+        """Iterate over the names that start with a prefix."""
+
+    def metadata(self, filename: str) -> dict[str, Any]:
+        """Return ``checksum``, ``size`` (bytes), ``mime`` and ``modified`` of a file."""
+
+    def facts(self, filename: str) -> Facts | None:
+        """Return the facts of a file, or None if the backend knows no more than ``metadata``."""
+
+    def serve(
+        self,
+        filename: str,
+        respond: Callable[[str, Facts, BinaryIO, AbstractContextManager[Any]], Response],
+        announce: Callable[[], object],
+        wanted: Wanted = WHOLE,
+    ) -> Response:
+        """Answer a request for a file.
+
+        :raises NotModified: if the store sends nothing because the client has this version.
+        :raises NotSatisfiable: if the store says nothing but the size.
+        """
+
+    def signed_url(self, filename: str, expires: int, lifetime: int, *, disposition: str | None = None) -> str | None:
+        """Return a URL of the store that anybody may read for a while, or None if the store signs none."""
+
+    def signed_upload(self, filename: str, terms: UploadTerms) -> UploadURL | None:
+        """Return where anybody may send a file to the store for a while, or None if it cannot hold the terms."""
+
+    def remove_leftovers(self, older_than: float = DAY, *, dry_run: bool = False) -> int:
+        """Remove what uploads of killed processes left behind, and return of how many uploads that was."""

@@ -1,0 +1,131 @@
+"""What the errors of S3 mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
+from botocore.exceptions import ConnectionError as BotoConnectionError
+from fs import errors
+from urllib3.exceptions import HTTPError
+
+from ...errors import StoreMisconfigured
+from ..objects.errors import StoreErrors, literal
+
+__all__ = ["BucketMissing", "S3Refused", "not_deleted", "s3_errors"]
+
+_REFUSED = {
+    "AccessDenied",
+    "AllAccessDisabled",
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "SignatureDoesNotMatch",
+    "TokenRefreshRequired",
+}
+_TRY_LATER = {"InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown", "Throttling", "TooManyRequests"}
+_CONNECTION = (
+    BotoConnectionError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    HTTPError,
+    IncompleteReadError,
+    OSError,
+    ResponseStreamingError,
+)
+_WRONG_PLACE = {"PermanentRedirect", "AuthorizationHeaderMalformed", "InvalidBucketName", "IllegalLocationConstraint"}
+
+
+class BucketMissing(StoreMisconfigured):
+    """There is no such bucket."""
+
+    @classmethod
+    def named(cls, bucket: str, error: Exception | None = None) -> BucketMissing:
+        return cls(literal(f"there is no bucket {bucket!r}: make it, or set CREATE_BUCKET"), exc=error)
+
+
+class S3Refused(errors.OperationFailed):
+    """The server refused a request for a reason that the caller may know what to do about.
+
+    :ivar code: the code that S3 has for it.
+    :ivar details: what else its answer says.
+    :ivar repeated: whether the request had been sent before, so that its refusal may be the work of its first sending.
+    """
+
+    def __init__(self, path: str, exc: ClientError, msg: str) -> None:
+        super().__init__(path, exc, msg)
+        self.code = _code(exc)
+        self.details: dict[str, str] = exc.response.get("Error", {})
+        self.repeated = bool(exc.response.get("ResponseMetadata", {}).get("RetryAttempts"))
+
+
+class s3_errors(StoreErrors):  # noqa: N801
+    """Let only ``fs.errors`` out of the block. Only a 404 of the object is taken for its absence."""
+
+    def meaning(self, error: Exception) -> errors.FSError | None:
+        if isinstance(error, ClientError):
+            return self._refusal(error)
+        if isinstance(error, (BotoCoreError, HTTPError, OSError, ValueError)):
+            return self._failure(error)
+        return None
+
+    def _refusal(self, error: ClientError) -> errors.FSError:
+        code, status = _code(error), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        message = self.message(error)
+        if code == "NoSuchBucket":
+            return BucketMissing.named(self.place, error)
+        if code in _WRONG_PLACE or status in (301, 307):
+            return StoreMisconfigured(message, exc=error)
+        if code in _REFUSED or status in (401, 403):
+            return errors.PermissionDenied(self.path, exc=error, msg=message)
+        if code in _TRY_LATER or status == 429 or (status >= 500 and status != 501):
+            kind = errors.InsufficientStorage if status == 507 else errors.RemoteConnectionError
+            return kind(self.path, exc=error, msg=message)
+        # an answer to HEAD has no code
+        if code in ("NoSuchKey", "NoSuchVersion") or (status == 404 and error.operation_name.startswith("Head")):
+            return errors.ResourceNotFound(self.path, exc=error)
+        if status == 404 and code != "NoSuchUpload":
+            # whoever answers does not speak S3 at this address
+            return StoreMisconfigured(message, exc=error)
+        if code == "KeyTooLongError":
+            return errors.InvalidPath(self.path, message, exc=error)
+        return S3Refused(self.path, error, message)
+
+    def _failure(self, error: Exception) -> errors.FSError:
+        message = self.message(error)
+        if isinstance(error, (ConnectTimeoutError, ReadTimeoutError)):
+            return errors.OperationTimeout(self.path, exc=error, msg=message)
+        if isinstance(error, _CONNECTION):
+            return errors.RemoteConnectionError(self.path, exc=error, msg=message)
+        # no credentials, no region, a name or an address that cannot be one
+        return StoreMisconfigured(message, exc=error)
+
+
+def not_deleted(bucket: str, refusal: Any, count: int) -> errors.FSError:
+    """Return the error for objects that a request for many of them did not delete.
+
+    :param refusal: what the answer says of one of them.
+    :param count: how many those were.
+    """
+    key, code = refusal.get("Key", ""), refusal.get("Code", "")
+    message = (
+        f"bucket {bucket!r}: {count} objects could not be deleted, {key!r} for one: {refusal.get('Message', code)}"
+    )
+    kind = errors.RemoteConnectionError if code in _TRY_LATER else errors.OperationFailed
+    if code in _REFUSED:
+        kind = errors.PermissionDenied
+    return kind(key, msg=literal(message))
+
+
+def _code(error: ClientError) -> str:
+    # an answer without a body has its status for a code
+    return str(error.response.get("Error", {}).get("Code", ""))
