@@ -7,6 +7,7 @@ import os
 import re
 import unicodedata
 from contextlib import AbstractContextManager
+from datetime import datetime, timezone
 from typing import Any, BinaryIO, cast
 from urllib.parse import quote
 
@@ -121,6 +122,7 @@ def not_modified(config: Config, name: str, etag: str) -> Response:
     """
     response = _described(config, name, None)
     response.status_code = 304
+    response.date = datetime.now(timezone.utc)
     response.accept_ranges = "bytes"
     response.set_etag(etag)
     return response
