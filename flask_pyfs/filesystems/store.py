@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO
+from typing import IO, Any, BinaryIO, cast
 
 from fs import errors
 from fs.base import FS
+from fs.mode import Mode, validate_open_mode
 
 from .base import CarefulFS, Readable, copy_stream
+from .streams import PendingFile, PendingText
 
 __all__ = ["DAY", "Facts", "RangeNotSatisfiable", "StoreFS", "Unchanged"]
 
@@ -74,6 +77,26 @@ class StoreFS(CarefulFS):
     def standard(self) -> FS:
         """The filesystem for code that asks for standard methods alone."""
         return self
+
+    def open(
+        self,
+        path: str,
+        mode: str = "r",
+        buffering: int = -1,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str = "",
+        line_buffering: bool = False,
+        **options: Any,
+    ) -> IO[Any]:
+        validate_open_mode(mode)
+        binary = Mode(mode).binary
+        file: Any = self.openbin(path, Mode(mode).to_platform_bin(), buffering if binary else -1, **options)
+        if binary:
+            return cast(IO[Any], file)
+        # the base would publish what was written in a "with" that an exception ended
+        text: Any = PendingText if isinstance(file, PendingFile) else io.TextIOWrapper
+        return cast(IO[Any], text(file, encoding or "utf-8", errors, newline, line_buffering))
 
     @abstractmethod
     def open_write(self, path: str, *, overwrite: bool = True, content_type: str | None = None) -> BinaryIO:

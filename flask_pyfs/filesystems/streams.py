@@ -9,9 +9,8 @@ from contextlib import suppress
 from typing import Any, BinaryIO, TypeVar, cast
 
 from fs.errors import RemoteConnectionError
-from fs.mode import Mode
 
-__all__ = ["Discardable", "PendingFile", "PendingText", "RestrictedFile", "WholeFile", "WrappedFile"]
+__all__ = ["Discardable", "PendingFile", "PendingText", "WholeFile", "WrappedFile"]
 
 Result = TypeVar("Result")
 
@@ -210,47 +209,6 @@ class PendingFile(Discardable, WrappedFile):
     def __del__(self) -> None:
         if hasattr(self, "_owner"):
             self.discard()
-
-
-class RestrictedFile(PendingFile):
-    """A file being written, over one that is open for more than its mode allows.
-
-    :param file: the unfinished file, open for reading and writing.
-    :param mode: what is allowed.
-    :param publish: as for :class:`PendingFile`, like ``discard``.
-    """
-
-    def __init__(self, file: BinaryIO, mode: Mode, publish: Callable[[], None], discard: Callable[[], None]) -> None:
-        super().__init__(file, mode.to_platform_bin(), publish, discard)
-        self._allowed = mode
-
-    def readable(self) -> bool:
-        return bool(self._allowed.reading)
-
-    def read(self, size: int | None = -1) -> bytes:
-        self._require_reading()
-        return super().read(size)
-
-    def read1(self, size: int = -1) -> bytes:
-        self._require_reading()
-        return super().read1(size)
-
-    def readinto(self, buffer: Any) -> int:
-        self._require_reading()
-        return super().readinto(buffer)
-
-    def readline(self, size: int | None = -1) -> bytes:
-        self._require_reading()
-        return super().readline(size)
-
-    def write(self, data: Any) -> int:
-        if self._allowed.appending:
-            self.seek(0, os.SEEK_END)
-        return super().write(data)
-
-    def _require_reading(self) -> None:
-        if not self._allowed.reading:
-            raise io.UnsupportedOperation("not open for reading")
 
 
 def _disconnect(file: BinaryIO) -> None:

@@ -32,7 +32,7 @@ class TestDictFS(StandardTests, unittest.TestCase):
 class TestDictFSInParts(StandardTests, unittest.TestCase):
     def make_fs(self):
         store = NAMES["DictFS"]()
-        store.part_size = 3
+        store.part_size = 50_000
         return store
 
 

@@ -9,21 +9,21 @@ import stat
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from typing import IO, Any, BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from fs import errors
 from fs.copy import copy_modified_time
 from fs.enums import ResourceType
 from fs.error_tools import convert_os_errors
 from fs.info import Info
-from fs.mode import Mode, validate_open_mode
+from fs.mode import Mode
 from fs.osfs import OSFS
 from fs.path import abspath, iteratepath, normpath, recursepath
 
 from ...names import RESERVED, is_plain
 from ..base import CHUNK_SIZE, Readable
 from ..store import DAY, Facts, StoreFS
-from ..streams import PendingFile, PendingText
+from ..streams import PendingFile
 from .osfiles import are_links, delete, facts_of, open_nameless, require_file, stat_dict, write_all
 from .staging import Staging
 
@@ -201,25 +201,8 @@ class LocalFS(OSFS, StoreFS):
             return super().openbin(path, mode, buffering, **options)
         return cast(BinaryIO, self._open_pending(path, opened, buffering))
 
-    def open(
-        self,
-        path: str,
-        mode: str = "r",
-        buffering: int = -1,
-        encoding: str | None = None,
-        errors: str | None = None,
-        newline: str = "",
-        line_buffering: bool = False,
-        **options: Any,
-    ) -> IO[Any]:
-        validate_open_mode(mode)
-        opened = Mode(mode)
-        if not self._makes_a_file(path, opened):
-            return super().open(path, mode, buffering, encoding, errors, newline, line_buffering, **options)
-        pending: Any = self._open_pending(path, opened, buffering if opened.binary else -1)
-        if opened.binary:
-            return cast(IO[Any], pending)
-        return PendingText(pending, encoding or "utf-8", errors, newline, line_buffering)
+    # OSFS would publish what was written in a "with" that an exception ended
+    open = StoreFS.open
 
     def _makes_a_file(self, path: str, mode: Mode) -> bool:
         if mode.appending:

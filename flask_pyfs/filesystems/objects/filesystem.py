@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import io
+import fcntl
 import os
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from itertools import islice
-from typing import IO, Any, BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from fs import errors
 from fs.base import FS
 from fs.enums import ResourceType
 from fs.info import Info
-from fs.mode import Mode, validate_open_mode
+from fs.mode import Mode
 from fs.path import basename, dirname
 from fs.permissions import Permissions
 from fs.subfs import SubFS
@@ -21,7 +21,7 @@ from fs.time import datetime_to_epoch
 
 from ..base import copy_stream
 from ..store import Facts
-from ..streams import PendingText, RestrictedFile
+from ..streams import PendingFile
 from .store import ObjectStore
 
 __all__ = ["ObjectFS"]
@@ -198,26 +198,6 @@ class ObjectFS(ObjectStore):
 
     # Standard methods: files
 
-    def open(
-        self,
-        path: str,
-        mode: str = "r",
-        buffering: int = -1,
-        encoding: str | None = None,
-        errors: str | None = None,
-        newline: str = "",
-        line_buffering: bool = False,
-        **options: Any,
-    ) -> IO[Any]:
-        # the base would publish what was written in a "with" that an exception ended
-        validate_open_mode(mode)
-        opened = Mode(mode)
-        file: Any = self.openbin(path, opened.to_platform_bin(), **options)
-        if opened.binary:
-            return cast(IO[Any], file)
-        text: Any = PendingText if opened.writing else io.TextIOWrapper
-        return cast(IO[Any], text(file, encoding or "utf-8", errors, newline, line_buffering))
-
     def openbin(self, path: str, mode: str = "r", buffering: int = -1, **options: Any) -> BinaryIO:
         opened = Mode(mode)
         opened.validate_bin()
@@ -243,22 +223,18 @@ class ObjectFS(ObjectStore):
 
     def _open_update(self, path: str, key: str, mode: Mode, content_type: str | None) -> BinaryIO:
         # objects cannot be changed, so the file is changed here and sent when it closes
-        temporary = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
-        try:
+        with tempfile.TemporaryFile(buffering=0) as temporary:
             if not mode.truncate and not mode.exclusive:
                 content_type = self._download_to(temporary, path, key, mode) or content_type
-            content = os.fdopen(os.dup(temporary.fileno()), "rb")
-        except BaseException:
-            temporary.close()
-            raise
+            file = _opened_again(temporary, mode.to_platform_bin().replace("x", "w"))
+            content = _opened_again(temporary, "rb")
 
         def publish() -> None:
             with content:
                 content.seek(0)
                 self.put(key, content, overwrite=not mode.exclusive, content_type=content_type)
 
-        file = RestrictedFile(cast(BinaryIO, io.BufferedRandom(cast(Any, temporary))), mode, publish, content.close)
-        return cast(BinaryIO, file)
+        return cast(BinaryIO, PendingFile(file, mode.to_platform_bin(), publish, content.close))
 
     def _download_to(self, file: Any, path: str, key: str, mode: Mode) -> str | None:
         try:
@@ -319,3 +295,11 @@ class ObjectFS(ObjectStore):
     def _directory_key(self, path: str) -> str:
         key = self._key(path)
         return f"{key}/" if key else ""
+
+
+def _opened_again(file: Any, mode: str) -> BinaryIO:
+    descriptor = os.dup(file.fileno())
+    if "a" in mode:
+        # else only the first write would go to the end
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_APPEND)
+    return cast(BinaryIO, os.fdopen(descriptor, mode))
