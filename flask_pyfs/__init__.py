@@ -35,7 +35,7 @@ from .files import (
 from .storage import Storage
 from .web.access import Access
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.2.0.dev0"
 
 __all__ = [
     "ALL",

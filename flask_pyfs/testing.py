@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from . import _import_fs  # noqa: F401  (before fs, also in a thread of its own)
+
+# isort: split
 import io
 import threading
 import zipfile

@@ -11,7 +11,6 @@ from ..config import Config
 from ..errors import UnauthorizedFileType
 from ..files import extension
 from ..seekable import View, rewindable
-from . import svg
 from .content import verify
 
 __all__ = ["prepared"]
@@ -48,6 +47,8 @@ def _verified(content: BinaryIO, start: int, ext: str, config: Config) -> io.Byt
         verify(view, ext, config["images_max_pixels"])
         return None
     view.seek(0)
+    from . import svg
+
     if config["verify_svg"] == "strip":
         return io.BytesIO(svg.strip(view))
     svg.check(view)
