@@ -11,10 +11,13 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-import fs.errors
 from robust import leftovers, make_storage, stored, visible
 
 from flask_pyfs import FSError
+
+# isort: split
+# after flask_pyfs, which lets fs do without pkg_resources
+import fs.errors
 
 BIG = b"x" * (4 << 20)
 OLD = {"old": b"o" * 100_000}

@@ -14,13 +14,16 @@ from contextlib import suppress
 from typing import Any
 
 from flask import Flask, abort, current_app, flash, jsonify, redirect, render_template, request, session, url_for
-from fs.errors import ResourceNotFound
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
 import flask_pyfs as fs
 from flask_pyfs.signals import file_deleted, file_uploaded
 from flask_pyfs.uploads import client_name
+
+# isort: split
+# after flask_pyfs, which lets fs do without pkg_resources
+from fs.errors import ResourceNotFound
 
 try:
     from flask_pyfs import images
