@@ -12,8 +12,9 @@ from typing import Any
 
 from .. import names
 from ..errors import FileExists, InvalidPath
-from ..seekable import client_name, rewindable
+from ..seekable import rewindable
 from ..storage import Storage
+from ..uploads import client_name
 
 __all__ = ["FileReference", "FileSettings", "Holder", "Loose", "Namer", "NewFile", "remove", "storing"]
 

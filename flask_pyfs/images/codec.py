@@ -1,4 +1,4 @@
-"""How pictures are read and written: frames that stand upright go in, and a file of the same format comes out."""
+"""Decodes images into frames, and encodes frames into a file of the same format."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import Blend, Disposal
 
 from ..errors import FSError, UnauthorizedFileType
-from ..seekable import View
+from ..seekable import FileView
 from .limits import frame_count, is_affordable, require_affordable
 
 __all__ = [
     "EXTENSIONS",
     "FORMATS",
     "Picture",
+    "decode",
+    "encode",
     "is_readable",
-    "opened",
+    "open_image",
     "oriented",
-    "read",
-    "written",
 ]
 
-#: What Pillow calls the formats that are read. Those that hold other files, or need another program, are left out.
+#: Pillow's names of the formats that are read, without those that contain other files or need another program.
 FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF")
 
-#: The formats that a file with an extension may have.
+#: The formats that each extension stands for.
 EXTENSIONS = {
     **dict.fromkeys(("jpg", "jpe", "jpeg", "jfif"), ("JPEG", "MPO")),
     **dict.fromkeys(("png", "apng"), ("PNG",)),
@@ -56,13 +56,13 @@ _TRANSPOSED = {
 
 @dataclass
 class Picture:
-    """A picture that is about to be written.
+    """A decoded image, ready to be encoded.
 
-    :param format: what Pillow calls its format.
-    :param frames: the images, one unless it is animated.
-    :param durations: how long each frame is shown, in milliseconds.
-    :param loop: how often the animation is repeated, 0 for ever, None where the file does not say.
-    :param icc_profile: the colour profile, with the kind of colours that it is for.
+    :param format: Pillow's name of the format.
+    :param frames: the frames, a single one unless it is animated.
+    :param durations: the time that each frame is shown, in milliseconds.
+    :param loop: the number of times that the animation repeats, 0 for ever, None if the file does not say.
+    :param icc_profile: the colour profile, and the colour space that it applies to.
     :param options: more arguments for Pillow's ``save``.
     """
 
@@ -75,15 +75,15 @@ class Picture:
 
 
 @contextmanager
-def opened(file: BinaryIO) -> Iterator[Image.Image]:
-    """Open an image inside the block; only its header is read. Afterwards the file stands where it stood.
+def open_image(file: BinaryIO) -> Iterator[Image.Image]:
+    """Open an image for the block, reading only its header. The position of the file is restored afterwards.
 
-    :raises UnauthorizedFileType: where it is no image, is damaged, or Pillow fails in the block.
+    :raises UnauthorizedFileType: if the file is not an image or is damaged, or if Pillow fails inside the block.
     """
-    view = View(file)
+    view = FileView(file)
     position = file.tell()
     try:
-        with _refusing(view), Image.open(cast(Any, view), formats=_readable()) as image:
+        with _translate_errors(view), Image.open(cast(Any, view), formats=_readable()) as image:
             if image.format == "WEBP":
                 image.info["lossless"] = _is_lossless(view)
             yield image
@@ -92,16 +92,16 @@ def opened(file: BinaryIO) -> Iterator[Image.Image]:
 
 
 @contextmanager
-def _refusing(view: View | None = None) -> Iterator[None]:
+def _translate_errors(view: FileView | None = None) -> Iterator[None]:
     try:
         yield
     except FSError:
         raise
     except Exception as error:
-        # Pillow's plugins raise whatever happens to them, and what the caller's own file raises is the caller's
+        # Pillow's plugins raise exceptions of any type; those of the caller's own file pass unchanged
         if view is not None and error is view.error:
             raise
-        raise UnauthorizedFileType(f"this is not an image that can be read ({error})") from error
+        raise UnauthorizedFileType(f"the file is not a readable image ({error})") from error
 
 
 def _readable() -> list[str]:
@@ -109,116 +109,117 @@ def _readable() -> list[str]:
 
 
 def is_readable(name: str) -> bool:
-    """Whether this Pillow reads a format: WebP and AVIF may be left out of one."""
+    """Return whether this Pillow reads a format; some builds lack WebP or AVIF."""
     Image.init()
     return name in Image.OPEN
 
 
-def read(
+def decode(
     image: Image.Image,
     change: Callable[[Image.Image, int], Image.Image],
-    made: int,
+    output_pixels: int,
     max_pixels: int | None,
     scale: float = 1,
 ) -> Picture:
-    """Decode an image, frame by frame, and keep what a function makes of each. The image holds nothing afterwards.
+    """Decode an image frame by frame, and keep the changed frames. The open image does not keep pixels.
 
     :param image: an open image.
-    :param change: is given a frame and the EXIF orientation, which it has to apply.
-    :param made: how many pixels it makes of each.
-    :param max_pixels: how many pixels all frames may have.
-    :param scale: how large the frames have to be at least; a JPEG is decoded at a half, a quarter or an eighth of its
-        size (Pillow's ``draft``) where twice as much is left, or just as much where that would take too much memory.
-    :raises UnauthorizedFileType: for more pixels, and where it would take too much memory.
+    :param change: called with each frame and its EXIF orientation; returns the frame to keep, upright.
+    :param output_pixels: the number of pixels of each frame that ``change`` returns.
+    :param max_pixels: the number of pixels that all frames together may have.
+    :param scale: the smallest size, relative to the image, at which ``change`` can use the frames. A JPEG is decoded at
+        a half, a quarter or an eighth of its size (Pillow's ``draft``) if that is at least twice this size, or at least
+        this size if more would take too much memory.
+    :raises UnauthorizedFileType: if the image has too many pixels, or would take too much memory.
     """
-    full = image.size
+    full_size = image.size
     if isinstance(image, JpegImageFile):
-        _draft(image, scale, made)
+        _draft(image, scale, output_pixels)
     picture = Picture("JPEG" if image.format == "MPO" else image.format or "")
-    require_affordable(image, full, made, max_pixels)
+    require_affordable(image, full_size, output_pixels, max_pixels)
     count = frame_count(image)
     for number in range(count):
         if count > 1:
             image.seek(number)
             # a frame of a GIF may be larger than the canvas
-            more = image.width * image.height - full[0] * full[1]
-            require_affordable(image, image.size, made + more, max_pixels)
+            excess = image.width * image.height - full_size[0] * full_size[1]
+            require_affordable(image, image.size, output_pixels + excess, max_pixels)
         image.load()
         if number == 0:
-            _describe(picture, image)
+            _set_options(picture, image)
         frame = change(image, _orientation(image))
-        # the open image keeps more than its frame
+        # the open image refers to more than its frame
         picture.frames.append(frame.copy() if frame is image else frame)
         picture.durations.append(image.info.get("duration", 0))
     return picture
 
 
-def _draft(image: JpegImageFile, scale: float, made: int) -> None:
+def _draft(image: JpegImageFile, scale: float, output_pixels: int) -> None:
     width, height = image.size
-    for wanted in (2 * scale, scale):
-        divisor = next(divisor for divisor in (8, 4, 2, 1) if divisor == 1 or divisor * wanted <= 1)
+    for smallest in (2 * scale, scale):
+        divisor = next(divisor for divisor in (8, 4, 2, 1) if divisor == 1 or divisor * smallest <= 1)
         size = (-(-width // divisor), -(-height // divisor))
-        if is_affordable(image, size, made):
+        if is_affordable(image, size, output_pixels):
             break
     image.draft(None, (max(1, width // divisor), max(1, height // divisor)))  # type: ignore[no-untyped-call, unused-ignore]
 
 
-def _describe(picture: Picture, image: Image.Image) -> None:
+def _set_options(picture: Picture, image: Image.Image) -> None:
     profile = image.info.get("icc_profile")
     if profile:
-        picture.icc_profile = (profile, _kind(image.mode))
+        picture.icc_profile = (profile, _colour_space(image.mode))
     picture.loop = image.info.get("loop")
     if image.info.get("default_image"):
         picture.options["default_image"] = True
     if picture.format == "WEBP":
         picture.options["lossless"] = image.info.get("lossless", False)
     elif picture.format == "TIFF":
-        kept = image.info.get("compression")
+        compression = image.info.get("compression")
         lossless = ("tiff_lzw", "tiff_adobe_deflate", "packbits", "raw")
-        picture.options["compression"] = kept if kept in lossless else "tiff_adobe_deflate"
+        picture.options["compression"] = compression if compression in lossless else "tiff_adobe_deflate"
 
 
-def _is_lossless(view: View) -> bool:
-    # https://developers.google.com/speed/webp/docs/riff_container: chunks, each with its name and its length before it;
-    # one of an animated frame, ANMF, has its own 16 bytes before the image
-    place, name = 12, b""
+def _is_lossless(view: FileView) -> bool:
+    # https://developers.google.com/speed/webp/docs/riff_container: each chunk begins with its name and length; the one
+    # of an animated frame, ANMF, has 16 bytes more before the image
+    offset, name = 12, b""
     for _ in range(_MAX_CHUNKS):
-        view.seek(place)
+        view.seek(offset)
         head = view.read(8)
         name, length = head[:4], int.from_bytes(head[4:], "little")
         if len(head) < 8 or name in (b"VP8L", b"VP8 ", b"ALPH"):
             break
-        place += 24 if name == b"ANMF" else 8 + length + length % 2
+        offset += 24 if name == b"ANMF" else 8 + length + length % 2
     return name == b"VP8L"
 
 
 def _orientation(image: Image.Image) -> int:
     with suppress(Exception):
-        # the EXIF data of a good image may be damaged
+        # a good image may have damaged EXIF data
         return int(image.getexif().get(_ORIENTATION, 1))
     return 1
 
 
 def oriented(image: Image.Image, orientation: int) -> Image.Image:
-    """Return an image upright, as its EXIF orientation says (TIFF 6.0, Orientation)."""
+    """Return an image upright, with an EXIF orientation applied (TIFF 6.0, Orientation)."""
     method = _TRANSPOSED.get(orientation)
     return image if method is None else image.transpose(method)
 
 
-def written(picture: Picture, **options: Any) -> io.BytesIO:
-    """Encode a picture, without any metadata but its colour profile, and return the file at its start.
+def encode(picture: Picture, **options: Any) -> io.BytesIO:
+    """Encode a picture and return the file, positioned at its start. The colour profile is the only metadata kept.
 
-    The frames of the picture are used up.
+    The frames of the picture are changed.
 
-    :param options: arguments for Pillow's ``save`` that win over those of the picture.
-    :raises UnauthorizedFileType: where Pillow fails.
+    :param options: arguments for Pillow's ``save`` that override those of the picture.
+    :raises UnauthorizedFileType: if Pillow fails.
     """
     frames = picture.frames
     for number, frame in enumerate(frames):
-        # one by one: what a frame was is not needed any more
+        # in place, which frees the previous frame
         frames[number] = _for_format(frame, picture.format)
     arguments: dict[str, Any] = {**_OPTIONS.get(picture.format, {}), **picture.options, **options}
-    if picture.icc_profile is not None and _kind(frames[0].mode) == picture.icc_profile[1]:
+    if picture.icc_profile is not None and _colour_space(frames[0].mode) == picture.icc_profile[1]:
         arguments["icc_profile"] = picture.icc_profile[0]
     else:
         arguments["icc_profile"] = None
@@ -227,17 +228,17 @@ def written(picture: Picture, **options: Any) -> io.BytesIO:
         if picture.loop is not None:
             arguments["loop"] = picture.loop
         if picture.format == "PNG":
-            # the frames are whole; what Pillow makes of those of the source is not always what they were
+            # the frames are complete, so the disposal and blending of the source do not apply
             arguments.update(disposal=Disposal.OP_NONE, blend=Blend.OP_SOURCE)
         if picture.format == "GIF" and any("A" in frame.mode for frame in frames):
-            # else what was there before shows through
+            # otherwise the previous frame shows through
             arguments["disposal"] = 2
     out = io.BytesIO()
-    # what is left out is not written; what Pillow finds here would be
+    # Pillow writes what it finds here
     for frame in frames:
         for key in ("exif", "xmp", "comment", "dpi", "XML:com.adobe.xmp"):
             frame.info.pop(key, None)
-    with _refusing():
+    with _translate_errors():
         frames[0].save(out, picture.format, **arguments)
     out.seek(0)
     return out
@@ -245,7 +246,7 @@ def written(picture: Picture, **options: Any) -> io.BytesIO:
 
 def _durations(picture: Picture) -> list[int]:
     times = [round(time) for time in picture.durations]
-    # the image that stands for an APNG is shown for no time
+    # the default image of an APNG has no duration
     return times[1:] if picture.options.get("default_image") else times
 
 
@@ -273,16 +274,16 @@ def _for_format(image: Image.Image, name: str) -> Image.Image:
             return image.convert("I").convert("I;16")
         image = image.convert("RGBA" if "A" in image.mode and "RGBA" in modes else "RGB")
     if name == "GIF" and image.mode == "RGBA":
-        # which knows all or nothing: the faintest trace beside an edge would be seen in full, and what cannot be seen
-        # takes colours of the palette
+        # pixels of a GIF are opaque or transparent: without a threshold faint edges become opaque, and without a
+        # common colour transparent pixels use up the palette
         alpha = image.getchannel("A")
         image.paste((0, 0, 0, 0), mask=alpha.point(lambda value: 255 if value < 128 else 0))
         image.putalpha(alpha.point(lambda value: 255 if value >= 128 else 0))
     return image
 
 
-def _kind(mode: str) -> str:
-    """Return the kind of colours of a mode: those of a profile must be the same."""
+def _colour_space(mode: str) -> str:
+    """Return the colour space of a mode, which must be that of a profile."""
     if mode in ("CMYK", "LAB"):
         return mode
     return "gray" if mode in ("1", "L", "LA", "La", "F") or mode.startswith("I") else "RGB"

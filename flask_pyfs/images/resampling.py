@@ -1,4 +1,4 @@
-"""Other sizes for images of any of Pillow's modes."""
+"""Resamples images of any of Pillow's modes."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-__all__ = ["bbox_in_draft", "bbox_of_stored", "centered", "eight_bit", "resampled", "workable"]
+__all__ = ["bbox_before_orientation", "bbox_in_draft", "centered", "eight_bit", "resamplable", "resampled"]
 
 _LANCZOS = Image.Resampling.LANCZOS
 
-# how many pixels are resampled at a time
-_BAND = 2_000_000
+# the number of pixels that are resampled at a time
+_BAND_PIXELS = 2_000_000
 
-#: Formats without transparency, or whose transparency nothing else reads.
+# formats without transparency, or whose transparency other programs do not read
 _OPAQUE = ("JPEG", "BMP")
 
 
-def workable(image: Image.Image) -> Image.Image:
-    """Return an image in a mode that can be resampled without a loss: palettes and single bits become colours."""
+def resamplable(image: Image.Image) -> Image.Image:
+    """Return an image in a mode that resamples without loss: palettes and single bits become colours."""
     if image.has_transparency_data and image.mode not in ("RGBA", "LA"):
         return image.convert("LA" if image.mode in ("1", "L", "La") else "RGBA")
     if image.mode in ("L", "LA", "RGB", "RGBA", "CMYK", "I", "F"):
@@ -32,19 +32,19 @@ def workable(image: Image.Image) -> Image.Image:
 def resampled(
     image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None = None
 ) -> Image.Image:
-    """Return a part of an image in another size, in a mode that is :func:`workable`.
+    """Return a part of an image in another size, in a :func:`resamplable` mode.
 
-    It is made in bands, because Pillow makes copies of what it is given.
+    The image is resampled in bands, because Pillow copies what it resamples.
 
-    :param size: the new width and height.
-    :param box: the part; None means all.
+    :param size: the new width and height, in pixels.
+    :param box: the part, as left, top, right, bottom; None for the whole image.
     """
     left, top, right, bottom = box or (0.0, 0.0, float(image.width), float(image.height))
     scale = (bottom - top) / size[1]
-    rows = max(1, int(_BAND / (image.width * scale)))
+    rows = max(1, int(_BAND_PIXELS / (image.width * scale)))
     if rows >= size[1]:
         return _resampled(image, size, (left, top, right, bottom))
-    # a row is made of the rows around it: of three in the new size, and what reduces them first
+    # each row depends on the rows around it: three of the new size, and those that the first reduction merges
     around = 4 * math.ceil(max(1.0, scale)) + 2
     whole: Image.Image | None = None
     for first in range(0, size[1], rows):
@@ -52,22 +52,22 @@ def resampled(
         start, end = top + first * scale, top + last * scale
         low, high = max(0, int(start) - around), min(image.height, math.ceil(end) + around)
         band = image.crop((0, low, image.width, high))
-        made = _resampled(band, (size[0], last - first), (left, start - low, right, min(end - low, high - low)))
-        whole = whole or Image.new(made.mode, size)
-        whole.paste(made, (0, first))
+        result = _resampled(band, (size[0], last - first), (left, start - low, right, min(end - low, high - low)))
+        whole = whole or Image.new(result.mode, size)
+        whole.paste(result, (0, first))
     assert whole is not None
     return whole
 
 
 def _resampled(image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float]) -> Image.Image:
-    image = workable(image)
-    # by itself Pillow would multiply the colours by the alpha, but not reduce them first
-    multiplied = {"RGBA": "RGBa", "LA": "La"}.get(image.mode, image.mode)
-    made = image.convert(multiplied).resize(size, _LANCZOS, box, reducing_gap=2.0).convert(image.mode)
+    image = resamplable(image)
+    # resize() premultiplies by itself, but then ignores reducing_gap
+    premultiplied = {"RGBA": "RGBa", "LA": "La"}.get(image.mode, image.mode)
+    result = image.convert(premultiplied).resize(size, _LANCZOS, box, reducing_gap=2.0).convert(image.mode)
     if image.mode == "I" and _is_16_bit(image):
-        # beside an edge Pillow goes beyond what it was given, which only modes with a bound cut off
-        made = made.convert("I;16").convert("I")
-    return made
+        # Lanczos overshoots at edges, and mode I does not clip
+        result = result.convert("I;16").convert("I")
+    return result
 
 
 def _is_16_bit(image: Image.Image) -> bool:
@@ -76,9 +76,9 @@ def _is_16_bit(image: Image.Image) -> bool:
 
 
 def eight_bit(image: Image.Image) -> Image.Image:
-    """Return an image with 8 bits for each colour; what is gray and deeper is scaled, not cut off."""
+    """Return an image with 8 bits for each colour; deeper grays are scaled, not clipped."""
     if image.mode == "I":
-        # the 16 bits of a PNG, or all that a scientific TIFF holds
+        # the 16 bits of a PNG, or the range of a scientific TIFF
         top = 65535 if _is_16_bit(image) else max(map(abs, image.getextrema()))  # type: ignore[arg-type]
         return image.convert("F").point(lambda value: value * (255 / top) + 0).convert("L")
     if image.mode == "F":
@@ -91,8 +91,8 @@ def eight_bit(image: Image.Image) -> Image.Image:
 def centered(image: Image.Image, size: int, name: str) -> Image.Image:
     """Return a square with an image in its middle.
 
-    :param size: its width and height.
-    :param name: what Pillow calls the format, which decides what is around the image.
+    :param size: the width and height of the square, in pixels.
+    :param name: Pillow's name of the format. The rest of the square is white if the format has no transparency.
     """
     if image.size == (size, size):
         return image
@@ -108,12 +108,12 @@ def centered(image: Image.Image, size: int, name: str) -> Image.Image:
     return square
 
 
-def bbox_of_stored(bbox: Sequence[float], size: tuple[int, int], orientation: int) -> Sequence[float]:
-    """Return where a part of an image that is seen upright lies in the image as it is stored.
+def bbox_before_orientation(bbox: Sequence[float], size: tuple[int, int], orientation: int) -> Sequence[float]:
+    """Convert the coordinates of a part of the upright image to those of the stored image.
 
-    :param bbox: left, top, right, bottom of the part.
-    :param size: width and height of the stored image.
-    :param orientation: its EXIF orientation.
+    :param bbox: left, top, right and bottom of the part, in pixels.
+    :param size: the width and height of the stored image, in pixels.
+    :param orientation: the EXIF orientation of the stored image.
     """
     width, height = size
     left, top, right, bottom = bbox
@@ -128,7 +128,7 @@ def bbox_of_stored(bbox: Sequence[float], size: tuple[int, int], orientation: in
     }.get(orientation, bbox)
 
 
-def bbox_in_draft(bbox: Sequence[float], full: tuple[int, int], draft: tuple[int, int]) -> Sequence[float]:
-    """Return where a part of an image lies in the same image in another size."""
-    across, down = draft[0] / full[0], draft[1] / full[1]
+def bbox_in_draft(bbox: Sequence[float], full_size: tuple[int, int], draft: tuple[int, int]) -> Sequence[float]:
+    """Convert the coordinates of a part of an image to those of the image in another size."""
+    across, down = draft[0] / full_size[0], draft[1] / full_size[1]
     return bbox[0] * across, bbox[1] * down, bbox[2] * across, bbox[3] * down

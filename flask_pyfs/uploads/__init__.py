@@ -1,5 +1,5 @@
-"""What happens to an upload before it is stored."""
+"""What happens to an upload before it is stored: a safe name, verified content."""
 
-from ..seekable import client_name
+from .naming import client_name
 
 __all__ = ["client_name"]

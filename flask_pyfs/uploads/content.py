@@ -1,4 +1,4 @@
-"""Whether the bytes of a file are what its extension says."""
+"""Checks that the bytes of a file are what its extension claims."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ..errors import UnauthorizedFileType
 
 __all__ = ["has_pillow", "verify"]
 
-# formats of plain text, which no signature tells apart
+# plain text formats have no signature
 _TEXT = {*files.TEXT, *files.DATA, *files.SCRIPTS, "css", "htm", "html", "log", "md", "rst", "toml", "tsv"}
-_HEAD = 8192
-_BINARY = {"plist": (b"bplist",)}
-_WIDE = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
+_HEAD_SIZE = 8192
+_BINARY_VARIANTS = {"plist": (b"bplist",)}
+_WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 
 
 @cache
 def has_pillow() -> bool:
-    """Whether Pillow is installed."""
+    """Return whether Pillow is installed."""
     try:
         import PIL.Image  # noqa: F401
     except ImportError:
@@ -29,24 +29,33 @@ def has_pillow() -> bool:
 
 
 def verify(file: BinaryIO, ext: str, max_pixels: int | None = None) -> None:
-    """Look at the start and the end of a file, but not at SVG, for which there is :mod:`~flask_pyfs.uploads.svg`.
+    """Check that a file has the type that its extension claims.
 
-    Images are opened by Pillow where it is installed, which reads their header. Text is whatever has no NUL, or has the
-    byte order mark of UTF-16 or UTF-32. For other files puremagic is asked; where it knows no signature of such files,
-    they may hold anything.
+    Only the start and the end of the file are read. If Pillow is installed, it opens images and reads their header.
+    Text passes if it contains no NUL or starts with the byte order mark of UTF-16 or UTF-32. puremagic identifies
+    other files; if it knows no signature for the extension, any content passes. SVG is not checked here but in
+    :mod:`flask_pyfs.uploads.svg`.
 
-    :param file: a binary file that can seek, which is looked at from its first byte.
-    :param ext: the extension, in lower case.
-    :param max_pixels: how many pixels an image may have, where Pillow is installed; None for any number.
-    :raises UnauthorizedFileType: where the content does not fit, or there is none.
+    >>> import io
+    >>> verify(io.BytesIO(b"plain text"), "txt")
+    >>> verify(io.BytesIO(b"plain text"), "png")
+    Traceback (most recent call last):
+    ...
+    flask_pyfs.errors.UnauthorizedFileType: the content is not of the type 'png'
+
+    :param file: a binary file that can seek; it is read from its first byte, and its position changes.
+    :param ext: the extension, in lower case, without its dot.
+    :param max_pixels: the number of pixels that an image may have in all its frames; None for any number. It is
+        ignored if Pillow is not installed.
+    :raises UnauthorizedFileType: if the content does not match or the file is empty.
     """
     file.seek(0)
-    head = file.read(_HEAD)
+    head = file.read(_HEAD_SIZE)
     if not head:
-        raise UnauthorizedFileType("it is empty")
+        raise UnauthorizedFileType("the file is empty")
     if ext in _TEXT:
-        if b"\0" in head and not head.startswith((*_WIDE, *_BINARY.get(ext, ()))):
-            raise UnauthorizedFileType(f"its content is not the text that {ext!r} says")
+        if b"\0" in head and not head.startswith((*_WIDE_BOMS, *_BINARY_VARIANTS.get(ext, ()))):
+            raise UnauthorizedFileType(f"the content is binary, but {ext!r} is a text format")
         return
     _verify_signature(file, ext)
     if has_pillow():
@@ -54,41 +63,41 @@ def verify(file: BinaryIO, ext: str, max_pixels: int | None = None) -> None:
 
 
 def _verify_image(file: BinaryIO, ext: str, max_pixels: int | None) -> None:
-    from ..images import codec as pictures
-    from ..images import limits as costs
+    from ..images.codec import EXTENSIONS, is_readable, open_image
+    from ..images.limits import frame_count, require_pixels
 
-    formats = [name for name in pictures.EXTENSIONS.get(ext, ()) if pictures.is_readable(name)]
+    formats = [name for name in EXTENSIONS.get(ext, ()) if is_readable(name)]
     if not formats:
         return
-    with pictures.opened(file) as image:
+    with open_image(file) as image:
         if image.format not in formats:
-            raise UnauthorizedFileType(f"its content is {image.format}, not the {formats[0]} that {ext!r} says")
+            raise UnauthorizedFileType(f"the content is {image.format}, but {ext!r} is for {formats[0]}")
         if max_pixels is not None:
-            costs.require_pixels(image.width * image.height * costs.frame_count(image), max_pixels)
+            require_pixels(image.width * image.height * frame_count(image), max_pixels)
 
 
 def _verify_signature(file: BinaryIO, ext: str) -> None:
     import puremagic
 
-    if f".{ext}" not in _signed():
+    if f".{ext}" not in _extensions_with_signature():
         return
     file.seek(0)
     head = file.read(12)
-    if head.startswith(b"RIFF") and head[8:] != _RIFF.get(ext, head[8:]):
-        raise UnauthorizedFileType(f"its content is not what {ext!r} says")
-    if ext in _MORE and _MORE[ext].match(head):
+    if head.startswith(b"RIFF") and head[8:] != _RIFF_TYPES.get(ext, head[8:]):
+        raise UnauthorizedFileType(f"the content is not of the type {ext!r}")
+    if ext in _MORE_SIGNATURES and _MORE_SIGNATURES[ext].match(head):
         return
     file.seek(0)
     try:
         found = {match.extension for match in puremagic.magic_stream(file)}
     except puremagic.PureError:
         found = set()
-    if not found & {f".{same}" for same in _SAME.get(ext, (ext,))}:
-        raise UnauthorizedFileType(f"its content is not what {ext!r} says")
+    if not found & {f".{same}" for same in _SYNONYMS.get(ext, (ext,))}:
+        raise UnauthorizedFileType(f"the content is not of the type {ext!r}")
 
 
 @cache
-def _signed() -> frozenset[str]:
+def _extensions_with_signature() -> frozenset[str]:
     from puremagic import main
 
     rows = [*main.magic_header_array, *main.magic_footer_array]
@@ -96,19 +105,19 @@ def _signed() -> frozenset[str]:
     return frozenset(row.extension for row in rows)
 
 
-# what puremagic does not know: frames of MPEG audio without a tag (ISO 11172-3, 2.4.1.3), and more
-_MORE = {
+# signatures that puremagic lacks, such as MPEG audio frames without a tag (ISO 11172-3, 2.4.1.3)
+_MORE_SIGNATURES = {
     "mp3": re.compile(rb"\xff[\xe2-\xff]"),
     "odf": re.compile(rb"PK\x03\x04"),
     "so": re.compile(rb"\x7fELF"),
     "heic": re.compile(rb".{4}ftyp(he|mif1)", re.DOTALL),
 }
 
-# what is in one container, of which puremagic takes the first bytes to be enough
-_RIFF = {"wav": b"WAVE", "avi": b"AVI ", "webp": b"WEBP"}
+# puremagic accepts any RIFF container for these
+_RIFF_TYPES = {"wav": b"WAVE", "avi": b"AVI ", "webp": b"WEBP"}
 
-# extensions that stand for one format
-_SAME = {
+# extensions of the same format
+_SYNONYMS = {
     **dict.fromkeys(("jpg", "jpe", "jpeg", "jfif"), ("jpg", "jpe", "jpeg", "jfif")),
     **dict.fromkeys(("tif", "tiff"), ("tif", "tiff")),
     **dict.fromkeys(("png", "apng"), ("png", "apng")),

@@ -1,4 +1,4 @@
-"""What happens to an upload before it is stored: its content is verified, and SVG may be stripped."""
+"""Prepares an upload for the store: verifies its content, and strips SVG if the storage is set up so."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any, BinaryIO, cast
 from ..config import Config
 from ..errors import UnauthorizedFileType
 from ..files import extension
-from ..seekable import View, rewindable
+from ..seekable import FileView, rewindable
+from . import svg
 from .content import verify
 
 __all__ = ["prepared"]
@@ -18,19 +19,19 @@ __all__ = ["prepared"]
 
 @contextmanager
 def prepared(file: Any, filename: str, config: Config, storage: str) -> Iterator[Any]:
-    """Return what is to be stored for an upload, inside the block: the file from where it stands, or another.
+    """Yield the content to store for an upload: the file from its current position on, or a stripped SVG.
 
     :param file: a ``FileStorage`` or a binary file.
-    :param filename: the name that it will have.
+    :param filename: the name under which it is stored.
     :param config: the settings of the storage.
     :param storage: the name of the storage, for messages.
-    :raises UnauthorizedFileType: where the content is not what the extension says, or cannot be read as an image.
-    :raises ConfigurationError: where SVG is to be stripped and py-svg-hush is not installed.
+    :raises UnauthorizedFileType: if the content does not match the extension, or is a damaged image.
+    :raises ConfigurationError: if SVG must be stripped but py-svg-hush is not installed.
     """
     with rewindable(file) as content:
         start = content.tell()
         try:
-            stripped = _verified(content, start, extension(filename), config)
+            stripped = _verify(content, start, extension(filename), config)
         except UnauthorizedFileType as error:
             message = f"storage {storage!r} does not take {filename!r}: {error}"
             raise UnauthorizedFileType(message, path=filename, storage=storage) from error
@@ -41,8 +42,9 @@ def prepared(file: Any, filename: str, config: Config, storage: str) -> Iterator
             yield file if content is getattr(file, "stream", file) else content
 
 
-def _verified(content: BinaryIO, start: int, ext: str, config: Config) -> io.BytesIO | None:
-    view = cast(BinaryIO, View(content, start))
+def _verify(content: BinaryIO, start: int, ext: str, config: Config) -> io.BytesIO | None:
+    """Verify the content; return the stripped SVG if there is one."""
+    view = cast(BinaryIO, FileView(content, start))
     if ext != "svg":
         verify(view, ext, config["images_max_pixels"])
         return None

@@ -102,14 +102,14 @@ def test_part_outside_is_the_nearest_pixel(bbox):
 
 @pytest.mark.parametrize("bbox", [(0, 0, 0, 10), (5, 5, 1, 9), (1, 2, 3), (), (0, 0, float("nan"), 5), "1234"])
 def test_what_is_no_part(bbox):
-    with pytest.raises(ValueError, match="part of an image"):
+    with pytest.raises(ValueError, match="bbox must be"):
         images.crop_thumbnail(io.BytesIO(drawn("PNG", "RGB")), 10, bbox)
 
 
 @pytest.mark.parametrize("size", [0, -1, 10.5, "10", None])
 def test_what_is_no_size(size):
     for function in (images.make_thumbnail, images.center_thumbnail, images.resize):
-        with pytest.raises(ValueError, match="at least 1 pixel"):
+        with pytest.raises(ValueError, match="at least 1"):
             function(io.BytesIO(drawn("PNG", "RGB")), size)
 
 
