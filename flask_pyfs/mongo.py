@@ -1,4 +1,4 @@
-"""Fields for mongoengine (the extra ``mongo``), with the documents of Flask-FS.
+"""Fields for mongoengine (the extra ``mongo``), which read and write the documents of Flask-FS.
 
 .. code-block:: text
 
@@ -19,73 +19,93 @@ from mongoengine import Document, EmbeddedDocument, signals
 from mongoengine.base import BaseField
 from mongoengine.errors import InvalidDocumentError
 
-from .fields.file import FileReference, FileSettings, Holder, Loose, Namer, NewFile, remove
+from .fields.file import DetachedHolder, FileReference, FileSettings, Holder, Namer, NewFile, remove
 from .fields.image import ImageReference, ImageSettings
 from .storage import Storage
 
 __all__ = ["FileField", "FileReference", "ImageField", "ImageReference", "undoing"]
 
 
-class _Document(Holder):
-    """A field of a document, which has the reference.
+class _DocumentHolder(Holder):
+    """Holds the reference in a field of a document.
 
-    :ivar unnamed: the files that the document names no more, in memory at least.
-    :ivar stored_here: the files that this document in memory stored since it was saved.
+    :ivar dropped: the files that the document in memory no longer references.
+    :ivar new: the files that were stored for the document in memory since it was last saved.
     """
 
     def __init__(self, field: FileField, instance: Any) -> None:
         super().__init__(instance)
         self.field = field
-        self.unnamed: set[str] = set()
-        self.stored_here: list[NewFile] = []
+        self.dropped: set[str] = set()
+        self.new: list[NewFile] = []
 
-    def changed(self, reference: FileReference) -> None:
-        # a reference that was given before the document was loaded again counts
+    def before_change(self, reference: FileReference) -> None:
+        # the app may have got the reference before a reload replaced it
         self.instance._data[self.field.name] = reference
         self.instance._mark_as_changed(self.field.name)
 
     def stored(self, new: Sequence[NewFile]) -> None:
-        self.stored_here.extend(new)
+        self.new.extend(new)
 
     def replaced(self, reference: FileReference, old: Sequence[str], is_deleted: bool) -> bool:
-        self.unnamed.update(old)
+        self.dropped.update(old)
         return self.field.settings.remove_files
 
     def reloaded(self) -> None:
-        """The document names what the database says: all that was to be deleted is not, but what was stored here."""
-        for file in self.stored_here:
+        """Forget the changes in memory: the document has the values of the database again. Files that were stored for
+        those changes are deleted with the next save.
+        """
+        for file in self.new:
             if file.moved_from is not None:
                 file.undo()
-        self.unnamed = {file.name for file in self.stored_here if file.moved_from is None}
+        self.dropped = {file.name for file in self.new if file.moved_from is None}
 
-    def saved(self, is_new: bool, named: Collection[tuple[Storage, str]]) -> None:
-        """Delete what the document names no more, and what it stored and set aside again.
+    def saved(self, is_new: bool, referenced: Collection[tuple[Storage, str]]) -> None:
+        """Delete the files that the document no longer references.
 
-        :param is_new: whether it is a document of its own now: it may be a copy of another, whose files are not its.
-        :param named: what it names.
+        :param is_new: whether the document was inserted. It may be a copy of another document then, so only files that
+            were stored for the copy itself are deleted.
+        :param referenced: the files that the document references, by storage and name.
         """
-        here = {file.name for file in self.stored_here}
-        gone = self.unnamed & here if is_new else self.unnamed
-        for name in gone - self.field.default_names:
-            if (self.field.fs, name) not in named:
+        new = {file.name for file in self.new}
+        removable = self.dropped & new if is_new else self.dropped
+        for name in removable - self.field.default_names:
+            if (self.field.fs, name) not in referenced:
                 remove(self.field.fs, name)
-        self.unnamed, self.stored_here = set(), []
+        self.forget()
+
+    def forget(self) -> None:
+        self.dropped, self.new = set(), []
 
 
 class FileField(BaseField):  # type: ignore[misc]
-    """A field that names a file of a storage.
+    """A field that refers to a file of a storage.
 
-    Its value is always a :class:`~flask_pyfs.fields.file.FileReference`, which is false while there is no file. It may
-    be set to another one, to the name of a file, or to None.
+    Its value is always a :class:`~flask_pyfs.fields.file.FileReference`, which is false if there is no file. Assign
+    another reference, the name of a file, or None to it.
+
+    >>> import flask_pyfs as fs
+    >>> from mongoengine import Document
+    >>> papers = fs.Storage("papers", fs.DOCUMENTS)
+    >>> class Author(Document):
+    ...     cv = FileField(fs=papers, upload_to="cv")
+    >>> author = Author()
+    >>> bool(author.cv)
+    False
+    >>> author.cv = "cv/ann.pdf"
+    >>> author.to_mongo().to_dict()
+    {'cv': {'filename': 'cv/ann.pdf'}}
 
     :param fs: the storage.
-    :param upload_to: the directory that ``save`` puts in front: a text, or a callable that gets the document.
-    :param basename: the name that uploads get, without their extension: a text, or a callable that gets the document.
-    :param options: those of every field of mongoengine.
-    :param remove_files: delete what the document names no more once it was saved, and all of it once the document was
-        deleted, but not the default. Queries that delete then load the documents; not for fields of embedded documents
-        and in lists.
-    :raises InvalidDocumentError: where a class has the field with ``remove_files`` at a place that cannot have it.
+    :param upload_to: the directory that ``save`` puts in front of names: a str, or a callable that takes the document
+        and returns one.
+    :param basename: the name of uploads, without the extension: a str, or a callable that takes the document and
+        returns one.
+    :param options: the options of every field of mongoengine.
+    :param remove_files: whether saving the document deletes files that it no longer references, and deleting the
+        document deletes all of its files. The default of the field is never deleted. Queries that delete documents load
+        them first. Fields in embedded documents and lists cannot have it.
+    :raises InvalidDocumentError: if a class has the field with ``remove_files`` in an embedded document or a list.
     """
 
     reference_class: ClassVar[type[FileReference]] = FileReference
@@ -109,7 +129,7 @@ class FileField(BaseField):  # type: ignore[misc]
 
     @property
     def default_names(self) -> set[str]:
-        """The files that the default names, which belong to all documents."""
+        """The names of the files of the default, which all documents share."""
         if self.default is None or callable(self.default):
             return set()
         return set(self.reference_class(self.settings, self.default).filenames)
@@ -119,8 +139,8 @@ class FileField(BaseField):  # type: ignore[misc]
             return self
         value = instance._data.get(self.name)
         if not isinstance(value, FileReference) or value.holder.instance is not instance:
-            # what was loaded or unpickled does not know its document yet
-            value = instance._data[self.name] = self._reference(value, _Document(self, instance))
+            # a value that was loaded or unpickled has no holder yet
+            value = instance._data[self.name] = self._reference(value, _DocumentHolder(self, instance))
         return value
 
     def __set__(self, instance: Any, value: Any) -> None:
@@ -129,12 +149,12 @@ class FileField(BaseField):  # type: ignore[misc]
             value = self.default() if callable(self.default) else self.default
         elif value is before and value is not None:
             return
-        holder = _Document(self, instance)
-        if isinstance(before, FileReference) and isinstance(before.holder, _Document):
+        holder = _DocumentHolder(self, instance)
+        if isinstance(before, FileReference) and isinstance(before.holder, _DocumentHolder):
             holder = before.holder
         reference = self._reference(value, holder)
         if instance._initialised and isinstance(before, FileReference):
-            if _is_loaded_again(instance, value):
+            if _is_reload(instance, value):
                 holder.reloaded()
             else:
                 holder.replaced(reference, before.filenames, False)
@@ -145,7 +165,7 @@ class FileField(BaseField):  # type: ignore[misc]
 
     def to_python(self, value: Any) -> Any:
         if isinstance(value, (str, Mapping)):
-            return self._reference(value, Loose())
+            return self._reference(value, DetachedHolder())
         return value
 
     def to_mongo(self, value: Any) -> Any:
@@ -158,11 +178,11 @@ class FileField(BaseField):  # type: ignore[misc]
     def validate(self, value: Any, clean: bool = True) -> None:
         value = self.to_python(value)
         if not isinstance(value, FileReference):
-            self.error(f"A file is a reference or a name, not {type(value).__name__}")
+            self.error(f"Assign a file reference, a file name or None, not a value of type {type(value).__name__}")
         if self.required and not value:
             self.error("Field is required")
 
-    # mongoengine tells a field of the first class alone that has it; one that seems to have none yet is told of all.
+    # mongoengine sets owner_document only while it is None: returning None reports every class that has the field
 
     @property
     def owner_document(self) -> Any:
@@ -173,26 +193,36 @@ class FileField(BaseField):  # type: ignore[misc]
         if not self.settings.remove_files:
             return
         if issubclass(owner, EmbeddedDocument) or self.name is None:
-            raise InvalidDocumentError(f"{owner.__name__}: only fields of a document itself can have remove_files")
-        # for one class each: queries on a class that has a listener delete documents one by one
+            raise InvalidDocumentError(
+                f"{owner.__name__}: a field of an embedded document or in a list cannot have remove_files"
+            )
+        # only these classes, because queries on a class with listeners delete documents one by one
         for document_class in owner.mro():
-            # a query on a base finds documents of the class, too
+            # a query on a base class also finds documents of this class
             if issubclass(document_class, Document) and document_class is not Document:
-                signals.post_save.connect(_remove_unnamed, sender=document_class)
+                signals.post_save.connect(_remove_dropped, sender=document_class)
                 signals.post_delete.connect(_remove_all, sender=document_class)
 
 
 class ImageField(FileField):
-    """A field that names an image of a storage, with its original and its thumbnails.
+    """A field that refers to an image of a storage, with its original and its thumbnails.
 
     Its value is always an :class:`~flask_pyfs.fields.image.ImageReference`.
 
+    >>> import flask_pyfs as fs
+    >>> from mongoengine import Document
+    >>> avatars = fs.Storage("avatars", fs.IMAGES)
+    >>> class Member(Document):
+    ...     avatar = ImageField(fs=avatars, max_size=400, thumbnails=[50, 100])
+    >>> Member().avatar.best_url(100) is None
+    True
+
     :param fs: the storage.
-    :param max_size: the longer side of the image that is shown, in pixels; what is larger is kept as the original.
+    :param max_size: the maximum width and height of the displayed image, in pixels. A larger upload is scaled down and
+        kept as the original.
     :param thumbnails: the sizes of the thumbnails, in pixels.
-    :param optimize: whether the image that is shown has as few bytes as possible; None for what
-        IMAGES_OPTIMIZE says of the storage.
-    :param options: those of :class:`FileField`.
+    :param optimize: whether the displayed image is optimized; None for the setting IMAGES_OPTIMIZE of the storage.
+    :param options: the options of :class:`FileField`.
     """
 
     reference_class = ImageReference
@@ -214,56 +244,62 @@ class ImageField(FileField):
 
 @contextmanager
 def undoing(*documents: Any) -> Iterator[None]:
-    """Take back what the block stores for documents where it fails, as where ``save`` of a document does.
+    """Undo the changes of the block to files of documents if it fails, for example if ``save`` of a document does.
 
-    MongoEngine tells nobody that a document could not be saved. Files that were stored inside the block are deleted
-    then, and the references name what they named before it.
+    mongoengine sends no signal if a document cannot be saved. If the block raises, the files that were stored in it are
+    deleted, and the references are restored.
 
-    :param documents: documents, or embedded documents.
+    .. code-block:: text
+
+       with undoing(user):
+           user.avatar.save(request.files["avatar"])
+           user.save()
+
+    :param documents: documents or embedded documents.
     """
     before = [
-        (reference, reference._parts(), len(holder.stored_here), set(holder.unnamed))
+        (reference, reference.snapshot(), len(holder.new), set(holder.dropped))
         for document in documents
-        for reference, holder in _held(document)
+        for reference, holder in _references(document)
     ]
     try:
         yield
     except BaseException:
-        for reference, parts, length, unnamed in before:
+        for reference, snapshot, count, dropped in before:
             holder = reference.holder
-            assert isinstance(holder, _Document)
-            reference._load(parts)
+            assert isinstance(holder, _DocumentHolder)
+            reference.restore(snapshot)
             holder.instance._data[holder.field.name] = reference
-            for file in reversed(holder.stored_here[length:]):
+            for file in reversed(holder.new[count:]):
                 file.undo()
-            holder.stored_here[length:], holder.unnamed = [], unnamed
+            holder.new[count:], holder.dropped = [], dropped
         raise
 
 
-def _is_loaded_again(instance: Any, value: Any) -> bool:
-    # reload and modify give what they find from a document of their own
+def _is_reload(instance: Any, value: Any) -> bool:
+    # reload() and modify() copy the values of another instance of the same document
     other = value.holder.instance if isinstance(value, FileReference) else None
     if other is None or other is instance or type(other) is not type(instance):
         return False
     return bool(instance.pk is not None and other.pk == instance.pk)
 
 
-def _held(document: Any) -> list[tuple[FileReference, _Document]]:
+def _references(document: Any) -> list[tuple[FileReference, _DocumentHolder]]:
     references = [getattr(document, name) for name, field in document._fields.items() if isinstance(field, FileField)]
     return [(reference, reference.holder) for reference in references]
 
 
-def _remove_unnamed(sender: Any, document: Any, created: bool = False, **more: Any) -> None:
-    held = _held(document)
-    named = {(reference.fs, name) for reference, _ in held for name in reference.filenames}
-    for _, holder in held:
+def _remove_dropped(sender: Any, document: Any, created: bool = False, **more: Any) -> None:
+    references = _references(document)
+    referenced = {(reference.fs, name) for reference, _ in references for name in reference.filenames}
+    for _, holder in references:
         if holder.field.settings.remove_files:
-            holder.saved(created, named)
+            holder.saved(created, referenced)
 
 
 def _remove_all(sender: Any, document: Any, **more: Any) -> None:
-    for reference, holder in _held(document):
+    for reference, holder in _references(document):
         if holder.field.settings.remove_files:
-            for name in {*reference.filenames, *holder.unnamed} - holder.field.default_names:
+            for name in {*reference.filenames, *holder.dropped} - holder.field.default_names:
                 remove(reference.fs, name)
-            holder.unnamed, holder.stored_here = set(), []
+            holder.forget()

@@ -1,1 +1,1 @@
-"""The values of fields that name files of a storage."""
+"""References: the values of model fields that refer to files of a storage."""

@@ -1,4 +1,4 @@
-"""The value of a field that names files of a storage, in documents and in rows alike."""
+"""References to files of a storage, the values of fields in documents and rows."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ from ..seekable import rewindable
 from ..storage import Storage
 from ..uploads import client_name
 
-__all__ = ["FileReference", "FileSettings", "Holder", "Loose", "Namer", "NewFile", "remove", "storing"]
+__all__ = ["DetachedHolder", "FileReference", "FileSettings", "Holder", "Namer", "NewFile", "remove", "storing"]
 
 log = logging.getLogger(__name__)
 
-#: A text, or a callable that gets the document or the row and returns one.
+#: A str, or a callable that takes the document or row and returns one.
 Namer = str | Callable[[Any], str] | None
 
 
 @dataclass(frozen=True)
 class FileSettings:
-    """What a field says about its files.
+    """The settings of a field.
 
     :param fs: the storage.
-    :param upload_to: the directory that ``save`` puts in front: a text, or a callable that gets the document or the
-        row.
-    :param basename: the name that uploads get, without their extension; likewise.
-    :param remove_files: whether files are deleted that the document or the row names no more.
+    :param upload_to: the directory that ``save`` puts in front of names: a str, or a callable that takes the document
+        or row and returns one.
+    :param basename: the name of uploads, without the extension: a str, or a callable that takes the document or row and
+        returns one.
+    :param remove_files: whether files that the document or row no longer references are deleted.
     """
 
     fs: Storage
@@ -43,11 +44,11 @@ class FileSettings:
 
 @dataclass(frozen=True)
 class NewFile:
-    """A file that was stored for a change that may yet fail.
+    """A file that was stored for a change that may still fail.
 
     :param storage: the storage.
-    :param name: its name.
-    :param moved_from: the name under which its content was found before, and which has other content now.
+    :param name: the name of the file.
+    :param moved_from: the previous name of its content, which has other content now; None for new content.
     """
 
     storage: Storage
@@ -55,19 +56,25 @@ class NewFile:
     moved_from: str | None = None
 
     def undo(self) -> None:
-        """Delete the file, or put its content back. A failure is logged."""
+        """Delete the file, or move its content back. A failure is logged."""
         if self.moved_from is None:
             remove(self.storage, self.name)
             return
         try:
             self.storage.move(self.name, self.moved_from, overwrite=True)
         except Exception:
-            log.warning("%r in storage %r could not be put back", self.name, self.storage.name, exc_info=True)
+            log.warning(
+                "could not move %r in storage %r back to %r",
+                self.name,
+                self.storage.name,
+                self.moved_from,
+                exc_info=True,
+            )
 
 
 @contextmanager
 def storing() -> Iterator[list[NewFile]]:
-    """Give a list for the new files of a change, and undo them where the block fails."""
+    """Yield a list for the new files of a change, and undo them if the block fails."""
     new: list[NewFile] = []
     try:
         yield new
@@ -78,54 +85,73 @@ def storing() -> Iterator[list[NewFile]]:
 
 
 def remove(storage: Storage, filename: str) -> None:
-    """Delete a file that nothing names any more. A failure is logged: what it belonged to is gone already."""
+    """Delete a file that nothing references any longer. A failure is logged, because the change itself is done."""
     try:
         storage.delete(filename)
     except Exception:
-        # the store's, or of whoever listens to deletions: other files have to go all the same
-        log.warning("%r in storage %r could not be deleted", filename, storage.name, exc_info=True)
+        # the store or a listener of file_deleted failed; other files must still be deleted
+        log.warning("could not delete %r in storage %r", filename, storage.name, exc_info=True)
 
 
 class Holder:
-    """What has references and is told of their changes. This one does nothing about them.
+    """The place of a reference, which is notified of changes. This class ignores them.
 
-    :param instance: the document or the row.
+    :param instance: the document or row; None for a reference without one.
     """
 
     def __init__(self, instance: Any = None) -> None:
         self.instance = instance
 
-    def changed(self, reference: FileReference) -> None:
-        """A reference is about to get another value."""
+    def before_change(self, reference: FileReference) -> None:
+        """Notify the holder that a reference is about to change."""
 
     def stored(self, new: Sequence[NewFile]) -> None:
-        """Files were stored for the new value."""
+        """Notify the holder of the files that were stored for the new value."""
 
     def replaced(self, reference: FileReference, old: Sequence[str], is_deleted: bool) -> bool:
-        """A reference names these files no more. Return whether the holder deletes those that have to go.
+        """Notify the holder of files that a reference no longer has. Return whether the holder takes care of them.
 
-        :param is_deleted: whether the app wants them to go, whatever the field says.
+        :param old: the names of the files.
+        :param is_deleted: whether the app deletes them, whatever the setting of the field.
         """
         return False
 
 
-class Loose(Holder):
-    """Holds a reference without its place, where nobody would learn of a change: such as a copy, or one in a list."""
+class DetachedHolder(Holder):
+    """Holds a reference outside its row or document, such as a copy, and refuses changes, which would be lost."""
 
-    def changed(self, reference: FileReference) -> None:
+    def before_change(self, reference: FileReference) -> None:
         raise TypeError(
-            "this reference is a copy, or was read without its row or document: change that of a row or a document, or "
-            "put a new one in its place"
+            "cannot change this reference: it is a copy, or was read without its row or document; change the reference "
+            "of the row or document, or assign a new one to it"
         )
 
 
 class FileReference:
-    """The file that a field names; false while there is none. As a text it is the URL.
+    """A reference to a file of a storage. It is false if there is no file, and its ``str`` is the URL.
 
-    :param settings: what the field says.
-    :param value: the document form, ``{'filename': …}``, or the name alone, or another reference.
-    :param holder: the document or the row.
-    :raises TypeError: for another value.
+    >>> import io
+    >>> import flask
+    >>> import flask_pyfs as fs
+    >>> papers = fs.Storage("papers", fs.TEXT)
+    >>> app = flask.Flask("app")
+    >>> app.config["FS_BACKEND"] = "memory"
+    >>> fs.init_app(app, papers)
+    >>> reference = FileReference(FileSettings(papers, upload_to="cv"))
+    >>> bool(reference)
+    False
+    >>> reference.save(io.BytesIO(b"text"), "ann.txt")
+    'cv/ann.txt'
+    >>> str(reference), reference.to_document()
+    ('/papers/cv/ann.txt', {'filename': 'cv/ann.txt'})
+
+    Fields create references; apps get them from the attributes of documents and rows.
+
+    :param settings: the settings of the field.
+    :param value: a file name, a document such as ``{'filename': …}``, another reference, or None.
+    :param holder: the place of the reference in a document or row; None for a reference without one.
+    :raises TypeError: if the value is of another type.
+    :raises InvalidPath: if the name is not valid.
     """
 
     settings: FileSettings
@@ -141,21 +167,29 @@ class FileReference:
         if isinstance(value, FileReference):
             value = value.to_document()
         if isinstance(value, str):
-            # another spelling would be taken for another file
+            # names are compared, so each must have one spelling
             value = {"filename": names.normalize(value)} if value else None
         if not isinstance(value, (Mapping, type(None))):
-            raise TypeError(f"a reference is made of a document or a name, not of {type(value).__name__}: call save()")
-        self._load(value or {})
+            raise TypeError(
+                f"cannot make a reference from a value of type {type(value).__name__}: assign a file name, a document "
+                "or None, or store the upload with save()"
+            )
+        self.restore(value or {})
 
-    def _load(self, document: Mapping[str, Any]) -> None:
-        self._filename: str | None = document.get("filename")
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Set all parts of the reference, without notifying the holder.
 
-    def _parts(self) -> dict[str, Any]:
+        :param state: a document, or what :meth:`snapshot` returned; absent parts become empty.
+        """
+        self._filename: str | None = state.get("filename")
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return all parts of the reference, empty ones included, for :meth:`restore`."""
         return {"filename": self._filename}
 
     def to_document(self) -> dict[str, Any] | None:
-        """Return the document form, or None while there is no file."""
-        return {key: part for key, part in self._parts().items() if part} if self._filename else None
+        """Return the document that a database stores, without empty parts; None if there is no file."""
+        return {key: part for key, part in self.snapshot().items() if part} if self._filename else None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._filename!r}>"
@@ -167,19 +201,19 @@ class FileReference:
         return self.url or ""
 
     def __copy__(self) -> FileReference:
-        return type(self)(self.settings, self, Loose() if self.holder.instance is not None else None)
+        return type(self)(self.settings, self, DetachedHolder() if self.holder.instance is not None else None)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> FileReference:
         return copy.copy(self)
 
-    # the storage belongs to an app, which no pickle holds: who unpickles a reference gives it its settings
+    # a pickle cannot hold the storage, which belongs to an app: the field sets the settings after unpickling
 
     def __getstate__(self) -> dict[str, Any]:
-        return self._parts()
+        return self.snapshot()
 
-    def __setstate__(self, parts: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         self.holder = Holder()
-        self._load(parts)
+        self.restore(state)
 
     @property
     def fs(self) -> Storage:
@@ -188,33 +222,34 @@ class FileReference:
 
     @property
     def filename(self) -> str | None:
-        """The name of the file in its storage, or None. To set it lets the reference name another."""
+        """The name of the file in its storage, or None. Assign a name to refer to another file."""
         return self._filename
 
     @filename.setter
     def filename(self, value: str | None) -> None:
-        self._change({**self._parts(), "filename": value and names.normalize(value)}, [])
+        self._change({**self.snapshot(), "filename": value and names.normalize(value)}, [])
 
     @property
     def filenames(self) -> list[str]:
-        """The names of all files that belong to the reference."""
+        """The names of all files of the reference."""
         return [self._filename] if self._filename else []
 
     @property
     def url(self) -> str | None:
-        """The URL of the file, or None while there is none."""
+        """The URL of the file, or None if there is no file."""
         return self.fs.url(self._filename) if self._filename else None
 
     def save(self, file: Any, filename: str | None = None, *, overwrite: bool | None = None) -> str:
-        """Store an upload and name it. Where that fails, the reference is as it was and nothing new is stored.
+        """Store an upload and refer to it. If this fails, the reference is unchanged and no new file remains.
 
         :param file: a ``FileStorage`` or a binary file, which is left open.
-        :param filename: its name, with its extension. Without it, a ``FileStorage`` has one of its client; where the
-            field has a ``basename``, that gives all but the extension.
-        :param overwrite: replace a file of that name; None means what the storage says.
+        :param filename: the name, with its extension. Without it, the name is the ``basename`` of the field with the
+            extension of the client's name, or if the field has none, the client's name.
+        :param overwrite: whether to replace a file of that name; None for the setting of the storage.
         :return: the name in the storage.
-        :raises ValueError: without a name.
-        :raises FSError: as :meth:`flask_pyfs.Storage.save` does.
+        :raises InvalidPath: if there is no name, or it is not valid.
+        :raises FileExists: if the name is taken and ``overwrite`` is false.
+        :raises FSError: see :meth:`flask_pyfs.Storage.save`.
         """
         base, ext = self._base_and_extension(file, filename)
         with storing() as new:
@@ -223,23 +258,24 @@ class FileReference:
         return name
 
     def delete(self) -> None:
-        """Let the reference name nothing, and delete its files: where the field removes files, once the document or
-        the row is saved; else at once.
+        """Clear the reference and delete its files.
 
-        :raises FSError: where a file could not be deleted at once.
+        If the field has ``remove_files``, the files are deleted when the document or row is saved, otherwise at once.
+
+        :raises FSError: if a file cannot be deleted at once.
         """
-        before = self.filenames
+        old = self.filenames
         if not self._change({}, [], is_deleted=True):
-            for name in before:
+            for name in old:
                 self.fs.delete(name)
 
     def _change(self, document: Mapping[str, Any], new: Sequence[NewFile], is_deleted: bool = False) -> bool:
-        before = self.filenames
-        self.holder.changed(self)
-        self._load(document)
-        now = self.filenames
+        old = self.filenames
+        self.holder.before_change(self)
+        self.restore(document)
+        current = self.filenames
         self.holder.stored(new)
-        return self.holder.replaced(self, [name for name in before if name not in now], is_deleted)
+        return self.holder.replaced(self, [name for name in old if name not in current], is_deleted)
 
     def _base_and_extension(self, file: Any, filename: str | None) -> tuple[str, str]:
         name = filename or client_name(getattr(file, "filename", None) or "")
@@ -247,18 +283,18 @@ class FileReference:
             raise InvalidPath("a filename is required", storage=self.fs.name)
         base, ext = os.path.splitext(name)
         if not filename:
-            base = self._named(self.settings.basename) or base
+            base = self._call_namer(self.settings.basename) or base
         return base, ext.lower()
 
-    def _named(self, namer: Namer) -> str:
+    def _call_namer(self, namer: Namer) -> str:
         return (namer(self.holder.instance) if callable(namer) else namer) or ""
 
     def _put(self, new: list[NewFile], file: Any, name: str, overwrite: bool | None) -> str:
-        prefix = self._named(self.settings.upload_to)
+        prefix = self._call_namer(self.settings.upload_to)
         if not (self.fs.overwrite if overwrite is None else overwrite):
             stored = self.fs.save(file, name, prefix=prefix, overwrite=False)
         else:
-            # a file that was there before is another's too, and is not deleted where the change fails
+            # a file that exists already may have other owners, and must not be deleted if the change fails
             with rewindable(file) as source:
                 start = source.tell()
                 try:

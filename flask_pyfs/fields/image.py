@@ -1,4 +1,4 @@
-"""The value of a field that names an image with its thumbnails."""
+"""References to images with their thumbnails, the values of fields in documents and rows."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _MAX_PIXELS = Option("IMAGES_MAX_PIXELS", "int")
 
 @dataclass(frozen=True)
 class ImageSettings(FileSettings):
-    """What a field says about its images.
+    """The settings of an image field, besides those of :class:`~flask_pyfs.fields.file.FileSettings`.
 
-    :param max_size: the longer side of the image that is shown, in pixels; what is larger is kept as the original.
+    :param max_size: the maximum width and height of the displayed image, in pixels. A larger upload is scaled down and
+        kept as the original.
     :param thumbnails: the sizes of the thumbnails, in pixels.
-    :param optimize: whether the image that is shown has as few bytes as possible; None for what IMAGES_OPTIMIZE says of
-        the storage.
+    :param optimize: whether the displayed image is optimized; None for the setting IMAGES_OPTIMIZE of the storage.
     """
 
     max_size: int | None = None
@@ -38,67 +38,84 @@ class ImageSettings(FileSettings):
 
 
 class ImageReference(FileReference):
-    """The image that a field names, with its original and its thumbnails. To call it is :meth:`best_url`.
+    """A reference to an image with its original and its thumbnails. Calling it calls :meth:`best_url`.
 
-    :param settings: what the field says.
-    :param value: the document form, ``{'filename': …, 'original': …, 'thumbnails': {'100': …}, 'bbox': […]}``, or the
-        name alone, or another reference.
-    :param holder: the document or the row.
+    >>> import io
+    >>> import flask
+    >>> import flask_pyfs as fs
+    >>> from PIL import Image
+    >>> avatars = fs.Storage("avatars", fs.IMAGES)
+    >>> app = flask.Flask("app")
+    >>> app.config["FS_BACKEND"] = "memory"
+    >>> fs.init_app(app, avatars)
+    >>> file = io.BytesIO()
+    >>> Image.new("RGB", (800, 600), "teal").save(file, "PNG")
+    >>> avatar = ImageReference(ImageSettings(avatars, max_size=400, thumbnails=[100, 200]))
+    >>> avatar.save(file, "ann.png")
+    'ann.png'
+    >>> avatar.original, avatar.thumbnail(100), avatar(150)
+    ('ann-original.png', 'ann-100.png', '/avatars/ann-200.png')
+
+    :param settings: the settings of the field.
+    :param value: a file name, a document such as ``{'filename': …, 'original': …, 'thumbnails': {'100': …}, 'bbox':
+        […]}``, another reference, or None.
+    :param holder: the place of the reference in a document or row; None for a reference without one.
     """
 
     settings: ImageSettings
 
-    def _load(self, document: Mapping[str, Any]) -> None:
-        super()._load(document)
-        self._original: str | None = document.get("original")
-        self.bbox: Sequence[float] | None = document.get("bbox")
-        #: The names of the thumbnails by their sizes, which are texts here.
-        self.thumbnails: dict[str, str] = {str(size): name for size, name in (document.get("thumbnails") or {}).items()}
+    def restore(self, state: Mapping[str, Any]) -> None:
+        super().restore(state)
+        self._original: str | None = state.get("original")
+        self.bbox: Sequence[float] | None = state.get("bbox")
+        #: The names of the thumbnails by their sizes; the sizes are str.
+        self.thumbnails: dict[str, str] = {str(size): name for size, name in (state.get("thumbnails") or {}).items()}
 
-    def _parts(self) -> dict[str, Any]:
-        mine = {"original": self._original, "thumbnails": dict(self.thumbnails), "bbox": self.bbox}
-        return {**super()._parts(), **mine}
+    def snapshot(self) -> dict[str, Any]:
+        own = {"original": self._original, "thumbnails": dict(self.thumbnails), "bbox": self.bbox}
+        return {**super().snapshot(), **own}
 
     @property
     def original(self) -> str | None:
-        """The name of the image as it was uploaded. To set it lets the reference name another."""
+        """The name of the image as it was uploaded, or None. Assign a name to refer to another file."""
         return self._original or self._filename
 
     @original.setter
     def original(self, value: str | None) -> None:
-        self._change({**self._parts(), "original": value and names.normalize(value)}, [])
+        self._change({**self.snapshot(), "original": value and names.normalize(value)}, [])
 
     @property
     def filenames(self) -> list[str]:
-        """The names of all files that belong to the reference."""
+        """The names of all files of the reference."""
         found = [self._filename, self._original, *self.thumbnails.values()]
         return list(dict.fromkeys(name for name in found if name))
 
     def thumbnail(self, size: int) -> str | None:
-        """Return the name of a thumbnail, or None where there is no image.
+        """Return the name of a thumbnail, or None if there is none.
 
-        :param size: one of the sizes of the field.
-        :raises ValueError: for another size.
+        :param size: one of the sizes of the field, in pixels.
+        :raises ValueError: if neither the field nor the image has this size.
         """
         found = self.thumbnails.get(str(size))
         if found is None and size not in self.settings.thumbnails:
-            raise ValueError(f"there are no thumbnails of the size {size}")
+            sizes = ", ".join(map(str, self.settings.thumbnails)) or "none"
+            raise ValueError(f"there is no thumbnail of size {size}; the sizes of the field are: {sizes}")
         return found
 
     def full(self, external: bool = False) -> str | None:
-        """Return the URL of the image that is shown, or None where there is none.
+        """Return the URL of the displayed image, or None if there is no image.
 
-        :param external: make it absolute.
+        :param external: whether the URL is absolute.
         """
         return self.fs.url(self._filename, external=external) if self._filename else None
 
     def best_url(self, size: int | None = None, external: bool = False) -> str | None:
-        """Return the URL of the smallest thumbnail that is large enough, else of the largest.
+        """Return the URL of the smallest thumbnail that is large enough, or of the largest one.
 
-        Without thumbnails it is that of the image that is shown, and without an image None.
+        Without thumbnails, return the URL of the displayed image; without an image, None.
 
-        :param size: how large it will be shown, in pixels; without it the largest thumbnail is meant.
-        :param external: make it absolute.
+        :param size: the size at which the page shows the image, in pixels; None for the largest thumbnail.
+        :param external: whether the URL is absolute.
         """
         sizes = self._sizes
         if not self._filename or not sizes:
@@ -109,11 +126,11 @@ class ImageReference(FileReference):
     __call__ = best_url
 
     def srcset(self, size: int | None = None, external: bool = False) -> str:
-        """Return the ``srcset`` of an ``<img>``; it is empty where there are no thumbnails.
+        """Return the ``srcset`` attribute of an ``<img>``. It is empty if there are no thumbnails.
 
-        :param size: how large the image will be shown, in pixels, whatever the width of the page. The browser gets a
-            thumbnail for each density of the screen. Without it, it gets all with their widths, for ``sizes``.
-        :param external: make the URLs absolute.
+        :param size: the fixed size at which the page shows the image, in pixels: the browser chooses a thumbnail by the
+            pixel density of the screen. Without it, ``srcset`` has all thumbnails with their widths, for ``sizes``.
+        :param external: whether the URLs are absolute.
         """
         choices = {f"{known}w": known for known in self._sizes}
         if size:
@@ -123,14 +140,14 @@ class ImageReference(FileReference):
                 if best is not None and best not in choices.values():
                     choices[f"{density}x"] = best
         return ", ".join(
-            # a comma would end the URL
+            # a comma ends a URL in srcset
             f"{self.fs.url(self.thumbnails[str(known)], external=external).replace(',', '%2C')} {descriptor}"
             for descriptor, known in choices.items()
         )
 
     @property
     def _sizes(self) -> list[int]:
-        # documents of others may hold anything
+        # documents written by other libraries may hold other keys
         return sorted(int(size) for size, name in self.thumbnails.items() if size.isdecimal() and name)
 
     def save(
@@ -140,66 +157,66 @@ class ImageReference(FileReference):
         bbox: Sequence[float] | None = None,
         overwrite: bool | None = None,
     ) -> str:
-        """Store an upload, from its first byte, and what the field wants made of it. Where that fails, the reference
-        is as it was and nothing new is stored.
+        """Store an upload and its thumbnails, and refer to them. If this fails, the reference is unchanged and no new
+        file remains.
 
-        The image that is shown is stored as ``base.ext``, the upload as ``base-original.ext`` where they differ or are
-        optimized, and thumbnails as ``base-100.ext``.
+        The displayed image is stored as ``base.ext``, thumbnails as ``base-100.ext``, and the upload as
+        ``base-original.ext`` if it differs from the displayed image or the field optimizes.
 
-        :param file: a ``FileStorage`` or a binary file, which is left open.
+        :param file: a ``FileStorage`` or a binary file, which is read from its first byte and left open.
         :param filename: see :meth:`FileReference.save`.
         :param bbox: the part of the image that the thumbnails show: left, top, right and bottom, in pixels.
-        :param overwrite: replace files of those names; None means what the storage says.
-        :return: the name of the image that is shown.
-        :raises ValueError: without a name.
-        :raises UnauthorizedFileType: for what is no image, where something has to be made of it.
-        :raises FSError: as :meth:`flask_pyfs.Storage.save` does.
+        :param overwrite: whether to replace files of these names; None for the setting of the storage.
+        :return: the name of the displayed image.
+        :raises InvalidPath: if there is no name, or it is not valid.
+        :raises UnauthorizedFileType: if the field resizes, optimizes or has thumbnails, and the file is not an image.
+        :raises FSError: see :meth:`flask_pyfs.Storage.save`.
         """
         base, ext = self._base_and_extension(file, filename)
         with rewindable(file) as source, storing() as new:
-            # what the storage is given first is made here, and what the client sent goes to a name of its own
+            # what is stored under this name is rendered here, so the storage must check the upload itself
             self.fs.check(_rewound(source), base + ext)
-            made = self._render(source, bbox)
-            name = self._put(new, _rewound(made.main), base + ext, overwrite)
+            renditions = self._render(source, bbox)
+            name = self._put(new, _rewound(renditions.main), base + ext, overwrite)
             document: dict[str, Any] = {"filename": name, "bbox": bbox, "thumbnails": {}}
-            # the storage has taken the image: what belongs to it is stored as it is, beside it
+            # the storage has accepted the image; the other files are stored beside it without further checks
             base, ext = os.path.splitext(name)
-            if self._keeps_original(made):
+            if self._keeps_original(renditions):
                 document["original"] = self._put_beside(new, _rewound(source), f"{base}-original{ext}", overwrite)
-            for size, thumbnail in made.thumbnails.items():
+            for size, thumbnail in renditions.thumbnails.items():
                 beside = self._put_beside(new, thumbnail, f"{base}-{size}{ext}", overwrite)
                 document["thumbnails"][str(size)] = beside
             self._change(document, new)
         return name
 
     def rerender(self) -> None:
-        """Make the image that is shown and the thumbnails again, as the field wants them now, from the original.
+        """Render the displayed image and the thumbnails again from the original, as the field is now set up.
 
-        What the document or the row names is there at any moment. New files are stored first, and files of the same
-        name replaced each in one step. An image that was its own original is copied to ``base-original.ext`` before,
-        and put back where the change is not kept. Thumbnails of sizes that the field has no more are deleted where it
-        removes files, once the document or the row is saved. Without an image nothing happens.
+        The files that the document or row references exist at any moment: new files are stored first, and files of the
+        same name are each replaced in one step. An image without a separate original is first copied to
+        ``base-original.ext``, and moved back if the change is not kept. If the field has ``remove_files``, thumbnails
+        of sizes that it no longer has are deleted when the document or row is saved. Without an image nothing happens.
 
-        :raises FileNotFound: where there is no original.
-        :raises UnauthorizedFileType: where it is no image.
+        :raises FileNotFound: if the original does not exist.
+        :raises UnauthorizedFileType: if the original is not an image.
         """
         if not self._filename or not self.original:
             return
         base, ext = os.path.splitext(self._filename)
-        # what was opened in the storage may be about to be replaced, and is read several times
+        # a copy, because the original is read several times and may be replaced meanwhile
         with self.fs.open(self.original, "rb") as stored, copied(stored) as source, storing() as new:
-            made = self._render(source, self.bbox)
+            renditions = self._render(source, self.bbox)
             document: dict[str, Any] = {"filename": self._filename, "original": self._original, "bbox": self.bbox}
             document["thumbnails"] = {
                 str(size): self._put_again(new, thumbnail, f"{base}-{size}{ext}")
-                for size, thumbnail in made.thumbnails.items()
+                for size, thumbnail in renditions.thumbnails.items()
             }
-            if not self._original and self._keeps_original(made):
-                document["original"] = kept = self._free(f"{base}-original{ext}")
-                self.fs.copy(self._filename, kept)
-                new.append(NewFile(self.fs, kept, moved_from=self._filename))
+            if not self._original and self._keeps_original(renditions):
+                document["original"] = original = self._free_name(f"{base}-original{ext}")
+                self.fs.copy(self._filename, original)
+                new.append(NewFile(self.fs, original, moved_from=self._filename))
             if document["original"]:
-                self.fs.write(self._filename, _rewound(made.main), overwrite=True)
+                self.fs.write(self._filename, _rewound(renditions.main), overwrite=True)
             self._change(document, new)
 
     def _render(self, source: BinaryIO, bbox: Sequence[float] | None) -> Renditions:
@@ -219,13 +236,13 @@ class ImageReference(FileReference):
         return bool(self._setting(_OPTIMIZE))
 
     def _setting(self, option: Option) -> Any:
-        # Flask-FS asked the app at each upload
+        # as in Flask-FS, an app may change these settings at any time
         state = find(self.fs)
         return lookup(state.app.config, option, self.fs.name, state.backend_name)
 
-    def _keeps_original(self, made: Renditions) -> bool:
-        # an optimized image has one even where nothing was won, as in the documents of Flask-FS
-        return self._optimizes or not made.is_source
+    def _keeps_original(self, renditions: Renditions) -> bool:
+        # as in Flask-FS, a field that optimizes keeps the original even if that saved nothing
+        return self._optimizes or not renditions.is_source
 
     def _put_beside(self, new: list[NewFile], content: BinaryIO, name: str, overwrite: bool | None) -> str:
         replace = self.fs.overwrite if overwrite is None else overwrite
@@ -242,11 +259,11 @@ class ImageReference(FileReference):
     def _put_again(self, new: list[NewFile], content: BinaryIO, name: str) -> str:
         if name in self.filenames:
             return self.fs.write(name, content, overwrite=True)
-        stored = self.fs.write(self._free(name), content)
+        stored = self.fs.write(self._free_name(name), content)
         new.append(NewFile(self.fs, stored))
         return stored
 
-    def _free(self, name: str) -> str:
+    def _free_name(self, name: str) -> str:
         if not self.fs.exists(name):
             return name
         folder, _, basename = name.rpartition("/")

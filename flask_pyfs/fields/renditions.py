@@ -1,4 +1,4 @@
-"""What is made of an uploaded image: the smaller one that is shown, and its thumbnails."""
+"""Renders the displayed image and the thumbnails of an uploaded image."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any, BinaryIO
 
 __all__ = ["Renditions", "render"]
 
-_PIECE = 1024 * 1024
+_READ_SIZE = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Renditions:
-    """What is to be stored of an image.
+    """The files that are stored for an image.
 
-    :param main: what is shown.
-    :param is_source: whether that is the upload, byte for byte.
-    :param thumbnails: the thumbnails by their sizes.
+    :param main: the displayed image.
+    :param is_source: whether the displayed image is the upload, byte for byte.
+    :param thumbnails: the thumbnails by their sizes, in pixels.
     """
 
     main: BinaryIO
@@ -34,20 +34,20 @@ def render(
     optimize: bool = False,
     max_pixels: int | None = None,
 ) -> Renditions:
-    """Make what is to be stored of an image. Nothing is stored.
+    """Render the files that are stored for an image, without storing them.
 
     :param source: the upload, a binary file that can seek.
-    :param max_size: the longer side of what is shown, in pixels.
+    :param max_size: the maximum width and height of the displayed image, in pixels; None for any size.
     :param sizes: the sizes of the thumbnails, in pixels.
-    :param bbox: the part of the image that the thumbnails show.
-    :param optimize: whether what is shown is to have as few bytes as possible.
-    :param max_pixels: how many pixels the upload may have; None for what :mod:`flask_pyfs.images` takes.
-    :raises UnauthorizedFileType: for what is no image, is damaged, or has more pixels; only where something has to be
-        made of it.
+    :param bbox: the part of the image that the thumbnails show; None for the whole image.
+    :param optimize: whether the displayed image is optimized.
+    :param max_pixels: the number of pixels that the upload may have; None for the default of :mod:`flask_pyfs.images`.
+    :raises UnauthorizedFileType: if there is something to render and the upload is not an image, is damaged, or has too
+        many pixels.
     """
     if not (max_size or sizes or optimize):
         return Renditions(source, True, {})
-    # needs Pillow, which files that are no images do without
+    # needs Pillow, which may be missing if nothing is rendered
     from ..images import thumbnails as images
 
     limit: dict[str, Any] = {} if max_pixels is None else {"max_pixels": max_pixels}
@@ -64,7 +64,7 @@ def _is_same(one: BinaryIO, other: BinaryIO) -> bool:
     one.seek(0)
     other.seek(0)
     try:
-        while piece := one.read(_PIECE):
+        while piece := one.read(_READ_SIZE):
             if other.read(len(piece)) != piece:
                 return False
         return not other.read(1)

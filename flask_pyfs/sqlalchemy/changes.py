@@ -1,4 +1,4 @@
-"""What a transaction of SQLAlchemy does with files: what each flush writes tells which files are named."""
+"""Tracks what transactions of SQLAlchemy do with files; what each flush writes tells which files rows reference."""
 
 from __future__ import annotations
 
@@ -10,88 +10,90 @@ from typing import Any
 from sqlalchemy.orm import InstanceState, Session, SessionTransaction
 from sqlalchemy.orm.attributes import flag_modified
 
-from ..fields.file import FileReference, FileSettings, Holder, Loose, NewFile, remove
+from ..fields.file import DetachedHolder, FileReference, FileSettings, Holder, NewFile, remove
 from ..storage import Storage
 
-__all__ = ["Cell", "Changes", "Row", "State", "changes_of", "current_changes", "end_changes", "names_of"]
+__all__ = ["Cell", "Changes", "RowHolder", "RowState", "changes_of", "current_changes", "file_keys", "pop_changes"]
 
 _CHANGES = "flask_pyfs.changes"
 
-State = InstanceState[Any]
-Names = frozenset[tuple[Storage, str]]
+RowState = InstanceState[Any]
+FileKey = tuple[Storage, str]
+FileKeys = frozenset[FileKey]
 
 
 @dataclass
 class Changes:
-    """What a transaction, or what came before the first, did with files.
+    """What a transaction, or the time before the first one, did with files.
 
-    :ivar new: the files that were stored, each for a cell.
-    :ivar old: the files that the database named and names no more.
-    :ivar named: what each column of a row that was written names now in the database. The row is told by its identity:
-        one that the session let go and loaded again has other cells.
-    :ivar condemned: the files that the app deleted, which go even where a column keeps its files.
-    :ivar references: what references were before each change.
-    :ivar written: what cells named before each time that they were written.
-    :ivar is_sent: whether the database was told to commit.
+    :ivar new: the files that were stored, each with its cell.
+    :ivar old: the files that the database no longer references.
+    :ivar referenced: the files that the database references now, by row and column, for each cell that was written. The
+        key is the identity of the row, because a row that the session expunged and loaded again has other cells.
+    :ivar deleted_by_app: the files that the app deleted, which go even if the column has ``remove_files=False``.
+    :ivar snapshots: the state of references before each change.
+    :ivar written: the files that cells referenced in the database before each write.
+    :ivar is_commit_sent: whether the COMMIT was sent to the database.
     """
 
     new: list[tuple[NewFile, Cell]] = field(default_factory=list)
-    old: set[tuple[Storage, str]] = field(default_factory=set)
-    named: dict[tuple[Any, str], Names] = field(default_factory=dict)
-    condemned: set[tuple[Storage, str]] = field(default_factory=set)
-    references: list[tuple[FileReference, Mapping[str, Any]]] = field(default_factory=list)
-    written: list[tuple[Cell, Names]] = field(default_factory=list)
-    is_sent: bool = False
+    old: set[FileKey] = field(default_factory=set)
+    referenced: dict[tuple[Any, str], FileKeys] = field(default_factory=dict)
+    deleted_by_app: set[FileKey] = field(default_factory=set)
+    snapshots: list[tuple[FileReference, Mapping[str, Any]]] = field(default_factory=list)
+    written: list[tuple[Cell, FileKeys]] = field(default_factory=list)
+    is_commit_sent: bool = False
     is_committed: bool = False
 
     def add(self, later: Changes) -> None:
         self.new += later.new
         self.old |= later.old
-        self.named.update(later.named)
-        self.condemned |= later.condemned
-        self.references += later.references
+        self.referenced.update(later.referenced)
+        self.deleted_by_app |= later.deleted_by_app
+        self.snapshots += later.snapshots
         self.written += later.written
 
     def finish(self, session: Session) -> None:
-        """Delete what nothing names any more: also what was stored, but set aside before it was written."""
-        named = {name for names in self.named.values() for name in names}
+        """Delete the files that the database no longer references, and new files that it never referenced."""
+        referenced = {key for keys in self.referenced.values() for key in keys}
         for file, cell in reversed(self.new):
-            is_written = (file.storage, file.name) in named | self.old
-            has_to_go = cell.settings.remove_files or file.moved_from is not None
-            # a row that left the session may be written by another
-            is_here = cell.state.session is session or cell.state.was_deleted
-            if not is_written and has_to_go and is_here:
+            was_written = (file.storage, file.name) in referenced | self.old
+            is_removable = cell.settings.remove_files or file.moved_from is not None
+            # another session may still write a row that left this one
+            is_in_session = cell.state.session is session or cell.state.was_deleted
+            if not was_written and is_removable and is_in_session:
                 file.undo()
-        for storage, name in self.old - named:
+        for storage, name in self.old - referenced:
             remove(storage, name)
 
     def undo(self) -> None:
-        gone = {(file.storage, file.name) for file, _ in self.new}
+        """Restore the references, and delete the new files."""
+        new = {(file.storage, file.name) for file, _ in self.new}
         for cell, before in reversed(self.written):
             cell.written = before
-        for reference, document in reversed(self.references):
-            reference._load(document)
-        for reference, _ in self.references:
-            # a row that never was in the database keeps what it was given
-            if gone & names_of(reference):
-                reference._load({})
+        for reference, snapshot in reversed(self.snapshots):
+            reference.restore(snapshot)
+        for reference, _ in self.snapshots:
+            # a row that was never in the database may have got one of the new files before its first snapshot
+            if new & file_keys(reference):
+                reference.restore({})
         for file, _ in reversed(self.new):
             file.undo()
 
 
 class Cell:
-    """The place of a reference: one column of a row. It does not keep the row.
+    """One column of a row, the place of a reference. It does not keep the row alive.
 
-    :ivar written: what the database names here, as far as this transaction sees it.
-    :ivar early: what was changed before the row belonged to a session.
+    :ivar written: the files that the database references here, as this transaction sees it.
+    :ivar early: the changes before the row belonged to a session.
     """
 
-    def __init__(self, state: State, key: str, file_type: Any, default: Any) -> None:
+    def __init__(self, state: RowState, key: str, file_type: Any, default: Any) -> None:
         self.state = state
         self.key = key
         self.file_type = file_type
         self.default = default
-        self.written: Names = frozenset()
+        self.written: FileKeys = frozenset()
         self.early = Changes()
         self._empty: Callable[[], FileReference | None] = lambda: None
 
@@ -105,85 +107,91 @@ class Cell:
         session = self.state.session
         return self.early if session is None else changes_of(session)
 
-    def bound(self, value: Any) -> FileReference:
-        """Return the reference that is shown here for a value."""
+    def bind(self, value: Any) -> FileReference:
+        """Return the reference for a value: the value itself if it belongs here or to no row, otherwise a new one."""
         if isinstance(value, FileReference):
-            if isinstance(value.holder, Row) and value.holder.cell is self:
+            if isinstance(value.holder, RowHolder) and value.holder.cell is self:
                 return value
-            if isinstance(value.holder, Loose):
-                value.settings, value.holder = self.settings, Row(self)
+            if isinstance(value.holder, DetachedHolder):
+                value.settings, value.holder = self.settings, RowHolder(self)
                 return value
-        reference: FileReference = self.file_type.reference_class(self.settings, value, Row(self))
+        reference: FileReference = self.file_type.reference_class(self.settings, value, RowHolder(self))
         return reference
 
     def empty(self) -> FileReference:
-        """Return the reference that is shown while there is no value: the same one as long as an app has it."""
+        """Return the reference of a cell without a value, the same one as long as the app keeps it."""
         reference = self._empty()
         if reference is None or reference:
-            reference = self.bound(None)
+            reference = self.bind(None)
             self._empty = weakref.ref(reference)
         return reference
 
-    def wrote(self, identity: Any, now: Names) -> None:
-        """The database was told to name these files here, in the row of this identity."""
-        changes = self.changes
-        before, self.written = self.written, now
-        changes.written.append((self, before))
-        # the identity that the row had before
-        changes.named[self.state.key, self.key] = frozenset()
-        changes.named[identity, self.key] = now
-        kept = names_of(self.bound(self.default))
-        changes.old |= {name for name in before - now - kept if self.settings.remove_files or name in changes.condemned}
+    def record_write(self, identity: Any, current: FileKeys) -> None:
+        """Record that a flush wrote references to these files here.
 
-    def attached(self, session: Session) -> None:
+        :param identity: the identity of the row after the flush.
+        """
+        changes = self.changes
+        before, self.written = self.written, current
+        changes.written.append((self, before))
+        # the flush may have changed the identity
+        changes.referenced[self.state.key, self.key] = frozenset()
+        changes.referenced[identity, self.key] = current
+        dropped = before - current - file_keys(self.bind(self.default))
+        changes.old |= dropped if self.settings.remove_files else dropped & changes.deleted_by_app
+
+    def attach(self, session: Session) -> None:
+        """Move the changes from before the row belonged to a session to the session."""
         early, self.early = self.early, Changes()
-        if early.references or early.new:
+        if early.snapshots or early.new:
             changes_of(session).add(early)
 
 
-class Row(Holder):
-    """Holds a reference of a row, and keeps the row: the state and the session would not."""
+class RowHolder(Holder):
+    """Holds a reference of a row. It keeps the row alive, which the state and the session do not."""
 
     def __init__(self, cell: Cell) -> None:
         super().__init__(cell.state.obj())
         self.cell = cell
 
-    def changed(self, reference: FileReference) -> None:
+    def before_change(self, reference: FileReference) -> None:
         cell = self.cell
         if cell.state.dict.get(cell.key) is not reference:
-            # there was no value, or the row was expired since it gave the reference
+            # the row had no value, or was expired since the app got the reference
             setattr(self.instance, cell.key, reference)
         flag_modified(self.instance, cell.key)
-        cell.changes.references.append((reference, reference._parts()))
+        cell.changes.snapshots.append((reference, reference.snapshot()))
 
     def stored(self, new: Sequence[NewFile]) -> None:
         self.cell.changes.new.extend((file, self.cell) for file in new)
 
     def replaced(self, reference: FileReference, old: Sequence[str], is_deleted: bool) -> bool:
         if is_deleted:
-            self.cell.changes.condemned.update((reference.fs, name) for name in old)
+            self.cell.changes.deleted_by_app.update((reference.fs, name) for name in old)
         return True
 
 
-def names_of(reference: FileReference) -> Names:
+def file_keys(reference: FileReference) -> FileKeys:
+    """Return the storage and the name of each file of a reference."""
     return frozenset((reference.fs, name) for name in reference.filenames)
 
 
 def changes_of(session: Session) -> Changes:
-    # a row that is about to be changed would begin one in a moment
+    """Return the changes of the innermost transaction of a session, which begins if there is none."""
+    # the change of the row begins one anyway
     transaction = session.get_nested_transaction() or session.get_transaction() or session.begin()
     changes: dict[SessionTransaction, Changes] = session.info.setdefault(_CHANGES, {})
     return changes.setdefault(transaction, Changes())
 
 
 def current_changes(session: Session) -> Changes | None:
-    """Return what the innermost transaction of a session did with files, where it did anything."""
+    """Return the changes of the innermost transaction of a session, or None if there are none."""
     transaction = session.get_nested_transaction() or session.get_transaction()
     changes: Changes | None = session.info.get(_CHANGES, {}).get(transaction)
     return changes
 
 
-def end_changes(session: Session, transaction: SessionTransaction) -> Changes | None:
-    """Take out what a transaction did with files, where it did anything."""
+def pop_changes(session: Session, transaction: SessionTransaction) -> Changes | None:
+    """Remove and return the changes of a transaction, or None if there are none."""
     changes: Changes | None = session.info.get(_CHANGES, {}).pop(transaction, None)
     return changes

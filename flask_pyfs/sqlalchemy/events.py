@@ -1,4 +1,4 @@
-"""Listens to the sessions and rows of SQLAlchemy, so that files follow the transactions."""
+"""Listens to sessions and rows of SQLAlchemy, so that files follow the transactions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapper, Session, SessionTransaction
 from sqlalchemy.orm.attributes import instance_state
 
 from ..fields.file import FileReference
-from .changes import Cell, Changes, Row, State, changes_of, current_changes, end_changes, names_of
+from .changes import Cell, Changes, RowHolder, RowState, changes_of, current_changes, file_keys, pop_changes
 
 __all__ = ["listen"]
 
@@ -20,11 +20,11 @@ _CELLS = "flask_pyfs.cells"
 _PICKLED = "flask_pyfs.fields.file"
 
 
-class _Column:
-    """Listens to what happens to one attribute of a mapped class.
+class _ColumnListener:
+    """Listens to the events of one attribute of a mapped class.
 
     :param attribute: the attribute.
-    :param column: its column, of a :class:`~flask_pyfs.sqlalchemy.FileType`.
+    :param column: its column, whose type is a :class:`~flask_pyfs.sqlalchemy.FileType`.
     """
 
     def __init__(self, attribute: Any, column: Any) -> None:
@@ -40,86 +40,86 @@ class _Column:
             event.listen(row_class, name, self.loaded, **options)
         event.listen(row_class, "pickle", self.pickled, **options)
         event.listen(row_class, "unpickle", self.unpickled, **options)
-        event.listen(row_class, "before_insert", self.about_to_be_inserted, **options)
-        event.listen(row_class, "before_delete", self.about_to_be_deleted, **options)
+        event.listen(row_class, "before_insert", self.before_insert, **options)
+        event.listen(row_class, "before_delete", self.before_delete, **options)
         for name in ("after_insert", "after_update"):
             event.listen(row_class, name, self.flushed, **options)
         event.listen(row_class, "after_delete", self.deleted, **options)
 
-    def _cell(self, state: State) -> Cell:
+    def _cell(self, state: RowState) -> Cell:
         cells: dict[str, Cell] = state.info.setdefault(_CELLS, {})
         if self._key not in cells:
             cells[self._key] = Cell(state, self._key, self._column.type, self._default)
         return cells[self._key]
 
-    def _is_of(self, state: State) -> bool:
-        # a concrete subclass may have another column for the attribute
+    def _applies_to(self, state: RowState) -> bool:
+        # with concrete inheritance, a subclass may have another column for the attribute
         found = state.mapper.column_attrs.get(self._key)
         return found is not None and found.columns[0].type is self._column.type
 
-    def created(self, state: State, value: Any, values: dict[str, Any]) -> Any:
-        if not self._is_of(state):
+    def created(self, state: RowState, value: Any, values: dict[str, Any]) -> Any:
+        if not self._applies_to(state):
             return value
-        # not kept in the row: what is only looked at is not written
+        # the row does not keep the value, so reading the attribute writes nothing
         return self._cell(state).empty()
 
-    def replaced(self, state: State, value: Any, before: Any, initiator: Any) -> Any:
-        if not self._is_of(state):
+    def replaced(self, state: RowState, value: Any, before: Any, initiator: Any) -> Any:
+        if not self._applies_to(state):
             return value
         cell = self._cell(state)
-        reference = cell.bound(value)
+        reference = cell.bind(value)
         changes = cell.changes
-        changes.references.append((reference, reference._parts()))
+        changes.snapshots.append((reference, reference.snapshot()))
         holder = value.holder if isinstance(value, FileReference) else None
-        if isinstance(holder, Row) and holder.cell is not cell:
-            # such as of a row that is merged, which itself comes to no session
+        if isinstance(holder, RowHolder) and holder.cell is not cell:
+            # Session.merge, for one, copies the value of a row that stays outside the session
             early, holder.cell.early = holder.cell.early, Changes()
             early.new = [(file, cell) for file, _ in early.new]
             changes.add(early)
         return reference
 
-    def loaded(self, state: State, *more: Any) -> None:
-        if self._key in state.dict and self._is_of(state):
+    def loaded(self, state: RowState, *more: Any) -> None:
+        if self._key in state.dict and self._applies_to(state):
             cell = self._cell(state)
-            reference = state.dict[self._key] = cell.bound(state.dict[self._key])
-            cell.written = names_of(reference)
+            reference = state.dict[self._key] = cell.bind(state.dict[self._key])
+            cell.written = file_keys(reference)
 
-    def pickled(self, state: State, values: dict[str, Any]) -> None:
-        # cells have storages, which belong to an app
+    def pickled(self, state: RowState, values: dict[str, Any]) -> None:
+        # cells refer to storages, which belong to an app and cannot be pickled
         values["info"] = {key: value for key, value in state.info.items() if key != _CELLS}
         values.setdefault(_PICKLED, {})[self._key] = state.dict.get(self._key)
 
-    def unpickled(self, state: State, values: dict[str, Any]) -> None:
-        # the row has no attributes yet, but this is the very reference that it will have
+    def unpickled(self, state: RowState, values: dict[str, Any]) -> None:
+        # the row has no attributes yet, but pickle restores this same reference into it
         reference = values[_PICKLED][self._key]
-        if reference is not None and self._is_of(state):
+        if reference is not None and self._applies_to(state):
             cell = self._cell(state)
-            reference.settings, reference.holder = cell.settings, Row(cell)
-            cell.written = names_of(reference)
+            reference.settings, reference.holder = cell.settings, RowHolder(cell)
+            cell.written = file_keys(reference)
 
-    def about_to_be_inserted(self, mapper: Any, connection: Any, state: State) -> None:
-        if switched := _switched(state):
-            self.about_to_be_deleted(mapper, connection, switched)
+    def before_insert(self, mapper: Any, connection: Any, state: RowState) -> None:
+        if replaced := _replaced_row(state):
+            self.before_delete(mapper, connection, replaced)
 
-    def about_to_be_deleted(self, mapper: Any, connection: Any, state: State) -> None:
-        if self._column.type.remove_files and self._is_of(state):
-            # a value that was not loaded names files, too
+    def before_delete(self, mapper: Any, connection: Any, state: RowState) -> None:
+        if self._column.type.remove_files and self._applies_to(state):
+            # load the value, which may reference files
             getattr(state.obj(), self._key)
 
-    def flushed(self, mapper: Any, connection: Any, state: State) -> None:
-        if self._key in state.dict and self._is_of(state):
-            if switched := _switched(state):
-                self.deleted(mapper, connection, switched)
+    def flushed(self, mapper: Any, connection: Any, state: RowState) -> None:
+        if self._key in state.dict and self._applies_to(state):
+            if replaced := _replaced_row(state):
+                self.deleted(mapper, connection, replaced)
             identity = state.mapper.identity_key_from_instance(state.obj())
-            self._cell(state).wrote(identity, names_of(state.dict[self._key]))
+            self._cell(state).record_write(identity, file_keys(state.dict[self._key]))
 
-    def deleted(self, mapper: Any, connection: Any, state: State) -> None:
-        if self._is_of(state):
-            self._cell(state).wrote(state.key, frozenset())
+    def deleted(self, mapper: Any, connection: Any, state: RowState) -> None:
+        if self._applies_to(state):
+            self._cell(state).record_write(state.key, frozenset())
 
 
-def _switched(state: State) -> State | None:
-    # a row that is deleted and one with its key that is added become one UPDATE, of which only the latter hears
+def _replaced_row(state: RowState) -> RowState | None:
+    # deleting a row and adding one with its key becomes a single UPDATE, whose events only reach the added row
     if state.key is not None or state.session is None:
         return None
     existing = state.session.identity_map.get(state.mapper.identity_key_from_instance(state.obj()))
@@ -127,56 +127,56 @@ def _switched(state: State) -> State | None:
 
 
 def listen(type_class: type) -> None:
-    """Let the files of all columns of a type follow the transactions."""
+    """Make the files of all columns of a type follow the transactions."""
 
     def configured(mapper: Mapper[Any], row_class: type) -> None:
         for column_property in mapper.column_attrs:
             column = column_property.columns[0]
             attribute = getattr(row_class, column_property.key)
-            # what is inherited is listened to already
+            # the listeners of inherited attributes propagate
             if isinstance(column.type, type_class) and attribute.class_ is row_class:
-                _Column(attribute, column)
+                _ColumnListener(attribute, column)
 
     event.listen(Mapper, "mapper_configured", configured)
 
 
 @event.listens_for(Session, "after_attach")
-def _attached(session: Session, row: Any) -> None:
+def _after_attach(session: Session, row: Any) -> None:
     for cell in list(row._sa_instance_state.info.get(_CELLS, {}).values()):
-        cell.attached(session)
+        cell.attach(session)
 
 
 @event.listens_for(Session, "before_commit")
-def _about_to_be_committed(session: Session) -> None:
+def _before_commit(session: Session) -> None:
     changes = current_changes(session)
     if changes is None or session.in_nested_transaction():
         return
 
-    def sent(connection: Any) -> None:
-        changes.is_sent = True
+    def commit_sent(connection: Any) -> None:
+        changes.is_commit_sent = True
 
     for mapper in {cell.state.mapper for _, cell in changes.new}:
-        event.listen(session.connection(bind_arguments={"mapper": mapper}), "commit", sent, once=True)
+        event.listen(session.connection(bind_arguments={"mapper": mapper}), "commit", commit_sent, once=True)
 
 
-# before the listeners of apps, which may raise: the transaction is over all the same
+# insert: before the listeners of apps, which may raise although the transaction is committed
 @event.listens_for(Session, "after_commit", insert=True)
-def _committed(session: Session) -> None:
+def _after_commit(session: Session) -> None:
     changes = current_changes(session)
     if changes is not None:
         changes.is_committed = True
 
 
 @event.listens_for(Session, "after_transaction_end")
-def _ended(session: Session, transaction: SessionTransaction) -> None:
-    # a session that is closed rolls back without any other event
-    changes = end_changes(session, transaction)
+def _after_transaction_end(session: Session, transaction: SessionTransaction) -> None:
+    # closing a session rolls back without any other event
+    changes = pop_changes(session, transaction)
     if changes is None:
         return
-    if changes.is_sent and not changes.is_committed:
-        # the connection may have broken after the database did it
+    if changes.is_commit_sent and not changes.is_committed:
+        # the connection may have broken after the database committed
         names = [file.name for file, _ in changes.new]
-        log.warning("the database did not say whether it committed: these files stay, named or not: %r", names)
+        log.warning("the database did not confirm the commit; these files are kept, referenced or not: %r", names)
     elif not changes.is_committed:
         changes.undo()
     elif transaction.nested:

@@ -8,8 +8,8 @@
    user.avatar.save(request.files["avatar"])
    db.session.commit()
 
-Files follow the transaction: what was stored for one that is rolled back, or to a savepoint, is deleted, and so is,
-after the commit, what no row names any more.
+Files follow the transaction: a rollback, also to a savepoint, deletes the files that were stored since then. A commit
+deletes the files that rows no longer reference.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sqlalchemy import JSON, Dialect
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from ..fields.file import FileReference, FileSettings, Loose, Namer
+from ..fields.file import DetachedHolder, FileReference, FileSettings, Namer
 from ..fields.image import ImageReference, ImageSettings
 from ..storage import Storage
 from .events import listen
@@ -30,16 +30,31 @@ __all__ = ["FileReference", "FileType", "ImageReference", "ImageType"]
 
 
 class FileType(TypeDecorator[FileReference]):
-    """The type of a column that names a file of a storage, as JSON (JSONB in PostgreSQL, which can compare it).
+    """The type of a column that refers to a file of a storage. It is JSON, and JSONB in PostgreSQL.
 
-    The attribute of a row is always a :class:`~flask_pyfs.fields.file.FileReference`, which is false while there is no
-    file; the column is then NULL. It may be set to another one, to the name of a file, or to None. What a query for the
-    column alone returns can be read, but not changed.
+    The attribute of a row is always a :class:`~flask_pyfs.fields.file.FileReference`. It is false if there is no file;
+    the column is NULL then. Assign another reference, the name of a file, or None to it. A query for the column alone
+    returns references that cannot be changed.
+
+    >>> import flask_pyfs as fs
+    >>> from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+    >>> papers = fs.Storage("papers", fs.DOCUMENTS)
+    >>> class Base(DeclarativeBase):
+    ...     pass
+    >>> class User(Base):
+    ...     __tablename__ = "user"
+    ...     id: Mapped[int] = mapped_column(primary_key=True)
+    ...     cv: Mapped[FileReference] = mapped_column(FileType(papers, upload_to="cv"), nullable=True)
+    >>> bool(User().cv)
+    False
 
     :param fs: the storage.
-    :param upload_to: the directory that ``save`` puts in front: a text, or a callable that gets the row.
-    :param basename: the name that uploads get, without their extension: a text, or a callable that gets the row.
-    :param remove_files: delete, after the commit, the files that rows name no more, but not the column's default.
+    :param upload_to: the directory that ``save`` puts in front of names: a str, or a callable that takes the row and
+        returns one.
+    :param basename: the name of uploads, without the extension: a str, or a callable that takes the row and returns
+        one.
+    :param remove_files: whether the commit deletes the files that rows no longer reference. The default of the column
+        is never deleted.
     """
 
     impl = JSON(none_as_null=True)
@@ -48,7 +63,7 @@ class FileType(TypeDecorator[FileReference]):
 
     def __init__(self, fs: Storage, upload_to: Namer = None, basename: Namer = None, remove_files: bool = True) -> None:
         super().__init__(none_as_null=True)
-        # SQLAlchemy tells types apart by the attributes that are named as the parameters
+        # SQLAlchemy builds cache keys from the attributes named like the parameters
         self.fs = fs
         self.upload_to = upload_to
         self.basename = basename
@@ -59,7 +74,7 @@ class FileType(TypeDecorator[FileReference]):
 
     @property
     def settings(self) -> FileSettings:
-        """What references of this type are made with."""
+        """The settings of the references of this type."""
         return FileSettings(self.fs, self.upload_to, self.basename, self.remove_files)
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
@@ -71,22 +86,37 @@ class FileType(TypeDecorator[FileReference]):
         return self.reference_class(self.settings, value).to_document()
 
     def process_result_value(self, value: Any, dialect: Dialect) -> FileReference:
-        return self.reference_class(self.settings, value, Loose())
+        return self.reference_class(self.settings, value, DetachedHolder())
 
 
 class ImageType(FileType):
-    """The type of a column that names an image of a storage, with its original and its thumbnails, as JSON.
+    """The type of a column that refers to an image of a storage, with its original and its thumbnails. It is JSON, and
+    JSONB in PostgreSQL.
 
     The attribute of a row is always an :class:`~flask_pyfs.fields.image.ImageReference`.
+
+    >>> import flask_pyfs as fs
+    >>> from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+    >>> avatars = fs.Storage("avatars", fs.IMAGES)
+    >>> class Base(DeclarativeBase):
+    ...     pass
+    >>> class User(Base):
+    ...     __tablename__ = "user"
+    ...     id: Mapped[int] = mapped_column(primary_key=True)
+    ...     avatar: Mapped[ImageReference] = mapped_column(
+    ...         ImageType(avatars, max_size=400, thumbnails=[50, 100]), nullable=True
+    ...     )
+    >>> User().avatar.best_url(100) is None
+    True
 
     :param fs: the storage.
     :param upload_to: see :class:`FileType`.
     :param basename: see :class:`FileType`.
     :param remove_files: see :class:`FileType`.
-    :param max_size: the longer side of the image that is shown, in pixels; what is larger is kept as the original.
+    :param max_size: the maximum width and height of the displayed image, in pixels. A larger upload is scaled down and
+        kept as the original.
     :param thumbnails: the sizes of the thumbnails, in pixels.
-    :param optimize: whether the image that is shown has as few bytes as possible; None for what
-        IMAGES_OPTIMIZE says of the storage.
+    :param optimize: whether the displayed image is optimized; None for the setting IMAGES_OPTIMIZE of the storage.
     """
 
     cache_ok = True
@@ -109,7 +139,7 @@ class ImageType(FileType):
 
     @property
     def settings(self) -> ImageSettings:
-        """What references of this type are made with."""
+        """The settings of the references of this type."""
         return ImageSettings(
             self.fs,
             self.upload_to,

@@ -202,7 +202,7 @@ def test_lists_and_maps_take_names_and_whole_references():
     document = Listed.objects.get()
     assert [each.filename for each in document.listed] == ["a.txt", "b.txt"]
     assert document.mapped["c"].filename == "c.txt"
-    with pytest.raises(TypeError, match="in its place"):
+    with pytest.raises(TypeError, match="assign a new one"):
         document.listed[0].save(file(), "n.txt")
     assert document.listed[0].filename == "a.txt"
     document.listed[0] = "n.txt"

@@ -236,7 +236,7 @@ def test_a_deletion_that_fails_is_logged(user, monkeypatch, caplog):
 
     monkeypatch.setattr(files, "delete", delete)
     user.delete()
-    assert "could not be deleted" in caplog.text
+    assert "could not delete" in caplog.text
 
 
 def test_delete(user):
