@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import fs
 import pytest
@@ -13,6 +14,10 @@ from servers.process import HOST
 from flask_pyfs.errors import BackendError, ConfigurationError, PermissionDenied
 from flask_pyfs.filesystems.swift import SwiftFS
 from flask_pyfs.filesystems.swift.account import make_account
+
+
+def v1(service):
+    return {"AUTH_VERSION": "1"}
 
 
 def v2(service):
@@ -174,6 +179,24 @@ def test_keystone_is_asked_again(make_kept, service, case):
         first: list[bytes] = []
         proxy.answer(answer, when=lambda head: not first and not first.append(head))
         assert not storage.exists("a")
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("case", [v1, v2, v3_ids, v3_credential])
+def test_a_redirection_takes_no_secret_elsewhere(make_kept, service, swift_place, case, status):
+    given = case(service)
+    origin = urlsplit(swift_place.auth_url if case is v1 else service.url)
+    with FaultProxy(origin.hostname, origin.port) as proxy, FaultProxy(origin.hostname, origin.port) as elsewhere:
+        path = {v1: origin.path, v2: "/v2.0/tokens"}.get(case, "/v3/auth/tokens")
+        headers = f"Location: {elsewhere.url}{path}\r\nContent-Length: 0\r\nConnection: close"
+        proxy.answer(f"HTTP/1.1 {status} Elsewhere\r\n{headers}\r\n\r\n".encode())
+        url = f"{proxy.url}{origin.path}"
+        if case is v1:
+            given |= {"USER": swift_place.user, "KEY": swift_place.key}
+        with pytest.raises(ConfigurationError):
+            make_kept(service, lambda _: given, AUTHURL=url).exists("a")
+        assert len(proxy.requests) == 1
+        assert elsewhere.connections == 0
 
 
 def test_one_token_for_all_threads(make_kept, service):

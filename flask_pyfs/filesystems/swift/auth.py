@@ -132,7 +132,8 @@ def _plugin(credentials: Credentials, options: Mapping[str, str]) -> Any:
 def _by_keystone(plugin: Any, options: Mapping[str, str], timeout: float) -> Access:
     from keystoneauth1.session import Session
 
-    session = Session(plugin, timeout=timeout)
+    # who is redirected would tell the secrets elsewhere
+    session = Session(plugin, timeout=timeout, redirect=False)
     # one that was asked for before is known to be of no more use
     session.invalidate()
     token = session.get_token()
