@@ -11,7 +11,6 @@ from ..config import Config
 from ..errors import UnauthorizedFileType
 from ..files import extension
 from ..seekable import FileView, rewindable
-from . import svg
 from .content import verify
 
 __all__ = ["prepared"]

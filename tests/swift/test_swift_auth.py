@@ -199,6 +199,52 @@ def test_a_redirection_takes_no_secret_elsewhere(make_kept, service, swift_place
         assert elsewhere.connections == 0
 
 
+@pytest.mark.parametrize("case", [v1, v2, v3_ids, v3_credential])
+@pytest.mark.parametrize("status", [200, 201, 300, 404, 410])
+def test_an_address_of_something_else(make_kept, service, case, status):
+    bodies = ["", "<html>", "[]", "5", '{"token": 5}', '{"access": {}}', '{"token": {}, "access": 5}']
+    with FaultProxy(HOST, service.port) as proxy:
+        storage = make_kept(service, case, AUTHURL=proxy.url, RETRIES=1)
+        for body in bodies:
+            headers = f"Content-Length: {len(body)}\r\nContent-Type: application/json\r\nConnection: close"
+            proxy.answer(f"HTTP/1.1 {status} Something\r\n{headers}\r\n\r\n{body}".encode())
+            with pytest.raises(ConfigurationError, match="AUTHURL"):
+                storage.exists("a")
+        assert len(proxy.requests) == len(bodies)
+
+
+@pytest.mark.parametrize("case", [v1, v2, v3_ids, v3_credential])
+def test_a_login_that_stops_in_its_answer(make_kept, service, case):
+    with FaultProxy(HOST, service.port) as proxy:
+        proxy.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+        with pytest.raises(BackendError):
+            make_kept(service, case, AUTHURL=proxy.url, RETRIES=1).exists("a")
+        assert len(proxy.requests) == 2
+
+
+@pytest.mark.parametrize("case", [v1, v2, v3_ids, v3_credential])
+def test_a_login_that_nobody_answers_is_not_repeated(make_kept, service, case):
+    with FaultProxy(HOST, service.port) as proxy:
+        proxy.hang()
+        with pytest.raises(BackendError):
+            make_kept(service, case, AUTHURL=proxy.url, RETRIES=2, TIMEOUT=0.5).exists("a")
+        assert proxy.connections == 1
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_log_has_a_secret(make_kept, service, case, caplog):
+    wrong = {"KEY": "wr0ng"} if case in PASSWORDS else {"OS_OPTIONS": {"application_credential_secret": "wr0ng"}}
+    with caplog.at_level("DEBUG"):
+        storage = make_kept(service, case)
+        assert not storage.exists("a")
+        token = storage.backend.store._container.account.access().token
+        with pytest.raises(PermissionDenied):
+            make_kept(service, case, **wrong).exists("a")
+    assert caplog.records
+    for secret in (service.password, service.credential_secret, token, "wr0ng"):
+        assert secret not in caplog.text
+
+
 def test_one_token_for_all_threads(make_kept, service):
     storage = make_kept(service, v3_ids)
     account = make_account(storage.backend.store._settings)

@@ -19,7 +19,7 @@ from requests.adapters import HTTPAdapter
 from swiftclient.client import ClientException, http_connection
 from urllib3.exceptions import HTTPError
 
-from .auth import Access, Credentials, authenticator
+from .auth import AccountAccess, Credentials, authenticator
 from .errors import is_passing
 
 __all__ = ["Account", "AccountSettings", "Repeatable", "make_account"]
@@ -71,7 +71,7 @@ class Account:
         self._settings = settings
         self._authenticate = authenticator(settings.credentials, settings.timeout)
         self._lock = threading.Lock()
-        self._access: Access | None = None
+        self._access: AccountAccess | None = None
         self._refused: list[Exception] = []
         self._capabilities: dict[str, Any] | None = None
         _, self._connection = http_connection(settings.credentials.auth_url, timeout=settings.timeout)
@@ -85,7 +85,7 @@ class Account:
         """Close the connections."""
         self._connection.close()
 
-    def access(self, stale: Access | None = None) -> Access:
+    def access(self, stale: AccountAccess | None = None) -> AccountAccess:
         """Return the address and a token. One request to the service that lets in, when nobody has asked before.
 
         :param stale: one that is of no use any longer.
@@ -101,7 +101,7 @@ class Account:
                     access = self._access = self._let_in()
         return access
 
-    def _let_in(self) -> Access:
+    def _let_in(self) -> AccountAccess:
         try:
             return self._repeated(self._authenticate)
         except Exception as error:
@@ -167,7 +167,7 @@ class Account:
 
     def _send(
         self,
-        access: Access,
+        access: AccountAccess,
         method: str,
         path: str,
         query: str,
@@ -185,7 +185,7 @@ class Account:
             raise
         return sent
 
-    def _connected(self, access: Access, timeout: float | None) -> tuple[Any, SplitResult]:
+    def _connected(self, access: AccountAccess, timeout: float | None) -> tuple[Any, SplitResult]:
         # of one's own, because it keeps the last answer; the connections are in its session
         connection, place = copy.copy(self._connection), urlsplit(access.url)
         if timeout is not None:
@@ -211,7 +211,7 @@ class Account:
             self._capabilities = self._repeated(lambda: self._ask_capabilities(access, timeout))
         return self._capabilities
 
-    def _ask_capabilities(self, access: Access, timeout: float | None) -> dict[str, Any]:
+    def _ask_capabilities(self, access: AccountAccess, timeout: float | None) -> dict[str, Any]:
         connection, _ = self._connected(access, timeout)
         response = connection.request("GET", "/info", None, {})
         if response.status_code >= 500:

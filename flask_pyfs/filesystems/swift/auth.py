@@ -1,4 +1,8 @@
-"""How a user of OpenStack Swift is let in: by Swift itself (version 1), or by Keystone (versions 2 and 3)."""
+"""The login of a user of OpenStack Swift: at Swift itself (version 1), or at Keystone (versions 2 and 3).
+
+keystoneauth1 sends the requests. This module buys what swiftclient's ``get_auth`` lacks: no redirection takes a secret
+elsewhere, no key is logged, no python-keystoneclient is needed, and the errors are those of the other requests.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from swiftclient.client import ClientException, http_connection
+from keystoneauth1 import exceptions as keystone
+from keystoneauth1.identity import v2, v3
+from keystoneauth1.session import Session
+from requests import exceptions as http
+from swiftclient.authv1 import PasswordPlugin
+from swiftclient.client import ClientException
 
 from ...errors import StoreMisconfigured
+from .errors import is_passing
 
-__all__ = ["VERSIONS", "Access", "Credentials", "authenticator"]
+__all__ = ["VERSIONS", "AccountAccess", "Credentials", "authenticator"]
 
 VERSIONS = ("1", "2", "3")
 
@@ -24,7 +34,7 @@ KNOWN = frozenset((*_USER, *_PROJECT, *_APPLICATION, *_PLACE, "auth_type"))
 
 
 @dataclass(frozen=True)
-class Access:
+class AccountAccess:
     """Where an account is, and what lets in there.
 
     :param url: the address of the account.
@@ -51,7 +61,7 @@ class Credentials:
     options: tuple[tuple[str, str], ...] = ()
 
 
-def authenticator(credentials: Credentials, timeout: float) -> Callable[[], Access]:
+def authenticator(credentials: Credentials, timeout: float) -> Callable[[], AccountAccess]:
     """Return what asks for access.
 
     :param timeout: how many seconds to wait for each answer.
@@ -60,49 +70,13 @@ def authenticator(credentials: Credentials, timeout: float) -> Callable[[], Acce
     options = dict(credentials.options)
     if unknown := sorted(set(options) - KNOWN):
         raise StoreMisconfigured(f"OS_OPTIONS has {unknown[0]!r}, which is none of {', '.join(sorted(KNOWN))}")
-    if credentials.version == "1":
-        return lambda: _by_swift(credentials, options, timeout)
     plugin = _plugin(credentials, options)
-    return lambda: _by_keystone(plugin, options, timeout)
-
-
-def _by_swift(credentials: Credentials, options: Mapping[str, str], timeout: float) -> Access:
-    # swiftclient's own function logs the key
-    parsed, connection = http_connection(credentials.auth_url, timeout=timeout)
-    # who is redirected would tell the key elsewhere
-    connection.requests_args["allow_redirects"] = False
-    headers = {"X-Auth-User": credentials.user or "", "X-Auth-Key": credentials.key or ""}
-    if any(
-        not value.isprintable() or max(value, default="") > "\xff" or value != value.strip()
-        for value in headers.values()
-    ):
-        # an error of the driver would show it
-        raise StoreMisconfigured(
-            "USER or KEY begins or ends with white space, or has characters that no header may have"
-        )
-    try:
-        response = connection.request("GET", parsed.path, None, headers)
-        body = response.content
-    finally:
-        connection.close()
-    url = options.get("object_storage_url") or response.headers.get("X-Storage-Url")
-    token = response.headers.get("X-Storage-Token") or response.headers.get("X-Auth-Token")
-    if response.status_code >= 300:
-        raise _refused(response.status_code, response.reason, body)
-    if not url or not token:
-        raise StoreMisconfigured("who answers at AUTHURL does not speak version 1 of Swift's authentication")
-    return Access(url.rstrip("/"), token)
-
-
-def _refused(status: int, reason: str, body: bytes) -> ClientException:
-    return ClientException("Auth GET failed", http_status=status, http_reason=reason, http_response_content=body[:100])
+    return lambda: _access(plugin, options, timeout)
 
 
 def _plugin(credentials: Credentials, options: Mapping[str, str]) -> Any:
-    try:
-        from keystoneauth1.identity import v2, v3
-    except ImportError as error:
-        raise StoreMisconfigured("AUTH_VERSION 2 and 3 need the package keystoneauth1", exc=error) from error
+    if credentials.version == "1":
+        return PasswordPlugin(credentials.auth_url, _header(credentials.user), _header(credentials.key))
     url = credentials.auth_url.rstrip("/")
     version = f"v{credentials.version}"
     if not urlsplit(url).path.rstrip("/").rpartition("/")[2].startswith("v"):
@@ -129,19 +103,48 @@ def _plugin(credentials: Credentials, options: Mapping[str, str]) -> Any:
     return v3.Password(url, password=credentials.key or "", project_id=project_id, project_name=project, **given)
 
 
-def _by_keystone(plugin: Any, options: Mapping[str, str], timeout: float) -> Access:
-    from keystoneauth1.session import Session
+def _header(secret: str | None) -> str:
+    value = secret or ""
+    if not value.isprintable() or max(value, default="") > "\xff" or value != value.strip():
+        # an error of the driver would show it
+        raise StoreMisconfigured(
+            "USER or KEY begins or ends with white space, or has characters that no header may have"
+        )
+    # in UTF-8, through a library that writes Latin-1
+    return value.encode().decode("latin-1")
 
+
+def _access(plugin: Any, options: Mapping[str, str], timeout: float) -> AccountAccess:
     # who is redirected would tell the secrets elsewhere
     session = Session(plugin, timeout=timeout, redirect=False)
     # one that was asked for before is known to be of no more use
     session.invalidate()
-    token = session.get_token()
-    url = options.get("object_storage_url") or session.get_endpoint(
-        service_type=options.get("service_type", "object-store"),
-        interface=options.get("endpoint_type", "public").removesuffix("URL"),
-        region_name=options.get("region_name"),
-    )
+    try:
+        token = session.get_token()
+        url = options.get("object_storage_url") or session.get_endpoint(
+            service_type=options.get("service_type", "object-store"),
+            interface=options.get("endpoint_type", "public").removesuffix("URL"),
+            region_name=options.get("region_name"),
+        )
+    except keystone.ConnectionError as error:
+        # what requests raised says whether it was silence
+        raise error.__context__ or http.ConnectionError(str(error)) from None
+    except keystone.HttpError as error:
+        raise _refused(error) from error
+    except (keystone.InvalidResponse, AttributeError, LookupError, TypeError) as error:
+        # plugins take answers apart as they come
+        message = f"what answers at AUTHURL is no login of that AUTH_VERSION, or only redirects to one ({error})"
+        raise StoreMisconfigured(message, exc=error) from error
+    except keystone.ClientException as error:
+        raise StoreMisconfigured(f"the login failed: {error}", exc=error) from error
     if not url:
         raise StoreMisconfigured("Keystone knows no object store of that region and endpoint type: see REGION_NAME")
-    return Access(url.rstrip("/"), str(token))
+    return AccountAccess(url.rstrip("/"), str(token))
+
+
+def _refused(error: Any) -> Exception:
+    failure: Exception = ClientException("the login failed", http_status=error.http_status, http_reason=error.message)
+    # a page that is not there is no file that is not there
+    if error.http_status in (401, 403) or error.http_status >= 500 or is_passing(failure):
+        return failure
+    return StoreMisconfigured(f"{failure}: see AUTHURL and AUTH_VERSION", exc=error)

@@ -1,4 +1,4 @@
-"""What the failures of Swift and of Keystone mean."""
+"""What the failures of Swift mean."""
 
 from __future__ import annotations
 
@@ -51,8 +51,6 @@ class swift_errors(StoreErrors):  # noqa: N801
             return errors.InvalidPath(self.path, self.message(error), exc=error)
         if isinstance(error, (http.RequestException, HTTPError, OSError, ValueError)):
             return self._failure(error)
-        if type(error).__module__.startswith("keystoneauth1."):
-            return self._of_keystone(error)
         return None
 
     def _refusal(self, error: Any) -> errors.FSError:
@@ -81,18 +79,6 @@ class swift_errors(StoreErrors):  # noqa: N801
             return errors.RemoteConnectionError(self.path, exc=error, msg=message)
         return StoreMisconfigured(message, exc=error)
 
-    def _of_keystone(self, error: Any) -> errors.FSError:
-        from keystoneauth1 import exceptions as keystone
-
-        message = self.message(error)
-        if isinstance(error, (keystone.Unauthorized, keystone.Forbidden)):
-            return errors.PermissionDenied(self.path, exc=error, msg=message)
-        if isinstance(error, keystone.ConnectTimeout):
-            return errors.OperationTimeout(self.path, exc=error, msg=message)
-        if isinstance(error, (keystone.ConnectionError, keystone.HttpServerError)):
-            return errors.RemoteConnectionError(self.path, exc=error, msg=message)
-        return StoreMisconfigured(message, exc=error)
-
 
 def is_passing(error: BaseException, method: str = "GET") -> bool:
     """Whether what is asked again may be answered.
@@ -103,11 +89,6 @@ def is_passing(error: BaseException, method: str = "GET") -> bool:
     if isinstance(error, ClientException):
         # who writes at the same time, or whose clock is ahead, may have written after the deletion
         return status in _TRY_LATER or status == _DAMAGED or (status == 409 and method == "DELETE")
-    if type(error).__module__.startswith("keystoneauth1."):
-        from keystoneauth1 import exceptions as keystone
-
-        passing = (keystone.ConnectionError, keystone.HttpServerError)
-        return isinstance(error, passing) and not isinstance(error, keystone.ConnectTimeout)
     return isinstance(error, (http.RequestException, HTTPError, OSError)) and not is_silence(error)
 
 
