@@ -13,8 +13,6 @@ from .state import registry_of
 from .storage import Storage
 from .web.urls import ENDPOINT
 
-__all__ = ["by_name", "init_app"]
-
 
 def init_app(app: Flask, *storages: Storage) -> None:
     """Configure storages on an app and register the route that serves them.

@@ -16,8 +16,6 @@ from .web.access import is_allowed
 from .web.delivery import claims_of
 from .web.signing import SIGNATURE
 
-__all__ = ["make_blueprint"]
-
 # how many bytes a form may have beside the file in it
 _FORM = 64 * 1024
 

@@ -12,8 +12,6 @@ from typing import Any, BinaryIO, cast
 
 from werkzeug.datastructures import FileStorage
 
-__all__ = ["FileView", "copied", "rewindable"]
-
 # every system accepts offsets below this
 _OFFSET_LIMIT = 2**62
 

@@ -14,8 +14,6 @@ from .errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Named", "Registry", "State", "find", "registry_of"]
-
 
 class Named(Protocol):
     """A storage, as far as the modules below it need to know."""

@@ -23,8 +23,6 @@ from ..options import Option
 from .contract import WHOLE, NotModified, NotSatisfiable, Response, UploadTerms, UploadURL, Wanted
 from .handles import Chunks, Source, StorageFile
 
-__all__ = ["BaseBackend"]
-
 log = logging.getLogger(__name__)
 
 

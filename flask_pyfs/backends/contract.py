@@ -12,8 +12,6 @@ from fs.base import FS
 
 from ..filesystems.store import DAY, Facts
 
-__all__ = ["WHOLE", "NotModified", "NotSatisfiable", "Operations", "UploadTerms", "UploadURL", "Wanted"]
-
 Response = TypeVar("Response")
 
 

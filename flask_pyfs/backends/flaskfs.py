@@ -16,8 +16,6 @@ from .base import BaseBackend
 from .contract import WHOLE, Response, Wanted
 from .handles import Chunks
 
-__all__ = ["FlaskFSBackend"]
-
 
 class FlaskFSBackend:
     """Gives a backend of Flask-FS the operations that a storage calls.

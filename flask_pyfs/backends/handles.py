@@ -10,8 +10,6 @@ from typing import Any, BinaryIO
 from ..filesystems.base import Readable
 from ..filesystems.streams import Discardable, Result, WrappedFile
 
-__all__ = ["Chunks", "Source", "StorageFile"]
-
 
 class Source:
     """What is to be stored, as a stream: text (UTF-8), anything like bytes, or a file, which is left open.

@@ -13,8 +13,6 @@ from .base import BaseBackend
 from .contract import Operations
 from .flaskfs import FlaskFSBackend
 
-__all__ = ["GROUP", "all_options", "build", "installed", "load", "options_of"]
-
 #: The group of entry points that name backends.
 GROUP = "fs.backend"
 

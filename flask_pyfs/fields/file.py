@@ -16,8 +16,6 @@ from ..seekable import rewindable
 from ..storage import Storage
 from ..uploads import client_name
 
-__all__ = ["DetachedHolder", "FileReference", "FileSettings", "Holder", "Namer", "NewFile", "remove", "storing"]
-
 log = logging.getLogger(__name__)
 
 #: A str, or a callable that takes the document or row and returns one.

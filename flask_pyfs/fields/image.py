@@ -16,8 +16,6 @@ from ..state import find
 from .file import FileReference, FileSettings, NewFile, storing
 from .renditions import Renditions, render
 
-__all__ = ["ImageReference", "ImageSettings"]
-
 _OPTIMIZE = Option("IMAGES_OPTIMIZE", "bool", default=False)
 _MAX_PIXELS = Option("IMAGES_MAX_PIXELS", "int")
 

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-__all__ = ["Renditions", "render"]
-
 _READ_SIZE = 1024 * 1024
 
 

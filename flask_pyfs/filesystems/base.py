@@ -9,8 +9,6 @@ from typing import IO, Any, BinaryIO, Protocol
 from fs import errors
 from fs.base import FS
 
-__all__ = ["CHUNK_SIZE", "CarefulFS", "Readable", "Writable", "copy_stream"]
-
 #: How many bytes are moved at a time.
 CHUNK_SIZE = 1024 * 1024
 

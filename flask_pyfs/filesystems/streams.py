@@ -10,8 +10,6 @@ from typing import Any, BinaryIO, TypeVar, cast
 
 from fs.errors import RemoteConnectionError
 
-__all__ = ["Discardable", "PendingFile", "PendingText", "WholeFile", "WrappedFile"]
-
 Result = TypeVar("Result")
 
 

@@ -16,17 +16,6 @@ from ..errors import FSError, UnauthorizedFileType
 from ..seekable import FileView
 from .limits import frame_count, is_affordable, require_affordable
 
-__all__ = [
-    "EXTENSIONS",
-    "FORMATS",
-    "Picture",
-    "decode",
-    "encode",
-    "is_readable",
-    "open_image",
-    "oriented",
-]
-
 #: Pillow's names of the formats that are read, without those that contain other files or need another program.
 FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF")
 

@@ -12,8 +12,6 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from ..errors import UnauthorizedFileType
 
-__all__ = ["MAX_MEMORY", "frame_count", "is_affordable", "require_affordable", "require_pixels"]
-
 #: The memory that an image may take if no number of pixels is given, in bytes.
 MAX_MEMORY = 200 * 1024 * 1024
 

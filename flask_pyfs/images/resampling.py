@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-__all__ = ["bbox_before_orientation", "bbox_in_draft", "centered", "eight_bit", "resamplable", "resampled"]
-
 _LANCZOS = Image.Resampling.LANCZOS
 
 # the number of pixels that are resampled at a time

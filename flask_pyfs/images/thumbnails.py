@@ -24,8 +24,6 @@ from .codec import Picture, decode, encode, open_image, oriented
 from .limits import frame_count, is_affordable, require_pixels
 from .resampling import bbox_before_orientation, bbox_in_draft, centered, eight_bit, resampled
 
-__all__ = ["center_thumbnail", "crop_thumbnail", "make_thumbnail", "optimize", "resize"]
-
 BBox = Sequence[float]
 
 # larger copies of unchanged input are temporary files

@@ -13,8 +13,6 @@ from sqlalchemy.orm.attributes import flag_modified
 from ..fields.file import DetachedHolder, FileReference, FileSettings, Holder, NewFile, remove
 from ..storage import Storage
 
-__all__ = ["Cell", "Changes", "RowHolder", "RowState", "changes_of", "current_changes", "file_keys", "pop_changes"]
-
 _CHANGES = "flask_pyfs.changes"
 
 RowState = InstanceState[Any]

@@ -12,8 +12,6 @@ from sqlalchemy.orm.attributes import instance_state
 from ..fields.file import FileReference
 from .changes import Cell, Changes, RowHolder, RowState, changes_of, current_changes, file_keys, pop_changes
 
-__all__ = ["listen"]
-
 log = logging.getLogger(__name__)
 
 _CELLS = "flask_pyfs.cells"

@@ -26,8 +26,6 @@ from ..fields.image import ImageReference, ImageSettings
 from ..storage import Storage
 from .events import listen
 
-__all__ = ["FileReference", "FileType", "ImageReference", "ImageType"]
-
 
 class FileType(TypeDecorator[FileReference]):
     """The type of a column that refers to a file of a storage. It is JSON, and JSONB in PostgreSQL.

@@ -9,8 +9,6 @@ from typing import BinaryIO
 from .. import files
 from ..errors import UnauthorizedFileType
 
-__all__ = ["has_pillow", "verify"]
-
 # plain text formats have no signature
 _TEXT = {*files.TEXT, *files.DATA, *files.SCRIPTS, "css", "htm", "html", "log", "md", "rst", "toml", "tsv"}
 _HEAD_SIZE = 8192

@@ -9,8 +9,6 @@ from werkzeug.utils import secure_filename
 
 from ..files import lower_extension
 
-__all__ = ["client_name"]
-
 # file systems allow 255 bytes, and save() may add a random part
 MAX_BYTES = 200
 

@@ -13,8 +13,6 @@ from ..files import extension
 from ..seekable import FileView, rewindable
 from .content import verify
 
-__all__ = ["prepared"]
-
 
 @contextmanager
 def prepared(file: Any, filename: str, config: Config, storage: str) -> Iterator[Any]:

@@ -7,8 +7,6 @@ from typing import Any
 
 from ..state import Named, State
 
-__all__ = ["Access", "is_allowed"]
-
 
 @dataclass(frozen=True)
 class Access:

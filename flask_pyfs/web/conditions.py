@@ -14,9 +14,6 @@ from werkzeug.http import parse_date
 
 from ..filesystems.store import Facts
 
-__all__ = ["CONDITIONS", "range_applies", "status_of", "version_known"]
-
-
 #: The headers that make a request conditional, as a WSGI environment names them.
 CONDITIONS = frozenset(
     f"HTTP_{name}" for name in ("IF_MATCH", "IF_NONE_MATCH", "IF_MODIFIED_SINCE", "IF_UNMODIFIED_SINCE", "IF_RANGE")

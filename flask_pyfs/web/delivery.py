@@ -17,8 +17,6 @@ from . import responses
 from .access import is_allowed
 from .signing import SIGNATURE, lifetime_of, verified
 
-__all__ = ["claims_of", "serve"]
-
 # seconds for which a client that is sent to the store may read there
 _REDIRECTED = 60 * 60
 

@@ -11,8 +11,6 @@ from .responses import attachment
 from .signing import lifetime_of, signed_query
 from .urls import file_url, with_query
 
-__all__ = ["signed_upload", "signed_url"]
-
 
 def signed_url(state: State, name: str, expires: float | timedelta, *, external: bool, download: bool) -> str:
     """Return a URL with which a file may be read: one of the store if it signs URLs, else of the app's own route."""

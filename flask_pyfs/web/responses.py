@@ -22,19 +22,6 @@ from ..filesystems.base import CHUNK_SIZE
 from ..filesystems.store import Facts
 from .conditions import CONDITIONS, range_applies, status_of, version_known
 
-__all__ = [
-    "attachment",
-    "harden",
-    "is_active",
-    "is_download",
-    "is_script",
-    "not_modified",
-    "redirection",
-    "respond",
-    "respond_by_server",
-    "wanted",
-]
-
 _BINARY = "application/octet-stream"
 # those that a browser takes for JavaScript (WHATWG MIME Sniffing, section 4.6)
 _SCRIPT = re.compile(r"(application|text)/(x-)?(ecma|java)script|text/(javascript1\.[0-5]|jscript|livescript)")

@@ -16,8 +16,6 @@ from itsdangerous.encoding import base64_decode, base64_encode
 
 from ..errors import ConfigurationError
 
-__all__ = ["SIGNATURE", "lifetime_of", "signed_query", "verified"]
-
 #: The name of the signature in a query.
 SIGNATURE = "signature"
 

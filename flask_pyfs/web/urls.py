@@ -7,8 +7,6 @@ from urllib.parse import quote, urljoin
 
 from flask import Flask, has_request_context, request
 
-__all__ = ["ENDPOINT", "base_url", "file_url", "with_query"]
-
 #: The endpoint of the route that serves files.
 ENDPOINT = "fs.get_file"
 

@@ -13,8 +13,6 @@ from pymongo.errors import CursorNotFound
 from .bucket import GridBucket
 from .facts import Incomplete, Revision
 
-__all__ = ["RevisionBody"]
-
 _MIB = 1024 * 1024
 
 # how many bytes one command brings: at first, because more may not be wanted, and then

@@ -22,8 +22,6 @@ from .errors import mongo_errors
 from .facts import Incomplete, Revision, revision_of
 from .indexes import FILES_INDEX, make_indexes
 
-__all__ = ["GridBucket", "Replaced", "below", "following", "following_date"]
-
 log = logging.getLogger(__name__)
 
 Document = dict[str, Any]

@@ -13,8 +13,6 @@ from pymongo.uri_parser import parse_uri
 
 from ...errors import StoreMisconfigured
 
-__all__ = ["Client", "MongoSettings", "check_url", "close_client", "make_client"]
-
 Client = MongoClient[dict[str, Any]]
 
 _CLOSE_SECONDS = 0.5

@@ -23,8 +23,6 @@ from pymongo.errors import (
 from ...errors import StoreMisconfigured
 from ..objects.errors import StoreErrors
 
-__all__ = ["mongo_errors"]
-
 # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml: Unauthorized, AuthenticationFailed,
 # and what Atlas answers for both
 _REFUSED = {13, 18, 8000}

@@ -14,8 +14,6 @@ from fs import errors
 from ..objects.http import known_type
 from ..store import Facts
 
-__all__ = ["Incomplete", "Revision", "revision_of"]
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 

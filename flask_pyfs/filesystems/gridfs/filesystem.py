@@ -21,8 +21,6 @@ from .client import MongoSettings, close_client, make_client
 from .facts import Incomplete, Revision
 from .upload import GridFSUpload
 
-__all__ = ["GridFS"]
-
 Result = TypeVar("Result")
 
 _MIB = 1024 * 1024

@@ -8,8 +8,6 @@ import pymongo
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
-__all__ = ["FILES_INDEX", "make_indexes"]
-
 Documents = Collection[dict[str, Any]]
 
 FILES_INDEX = [("filename", 1), ("uploadDate", 1)]

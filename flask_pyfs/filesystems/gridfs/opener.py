@@ -11,8 +11,6 @@ from fs.opener.parse import ParseResult
 from .client import check_url
 from .filesystem import GridFS
 
-__all__ = ["GridFSOpener"]
-
 
 class GridFSOpener(Opener):
     """Opens ``gridfs://user:password@host:port/database/bucket?replicaSet=…`` as a :class:`GridFS`.

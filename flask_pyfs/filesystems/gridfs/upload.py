@@ -17,8 +17,6 @@ from ..objects.writer import Upload
 from .bucket import GridBucket
 from .facts import Revision
 
-__all__ = ["GridFSUpload"]
-
 log = logging.getLogger(__name__)
 
 # how long a server that has not answered in time is waited for once more

@@ -27,8 +27,6 @@ from ..streams import PendingFile
 from .osfiles import are_links, delete, facts_of, open_nameless, require_file, stat_dict, write_all
 from .staging import Staging
 
-__all__ = ["LocalFS"]
-
 # larger pieces cost more to allocate than they save
 _PIECE = 256 * 1024
 

@@ -9,8 +9,6 @@ from fs.opener.parse import ParseResult
 
 from .filesystem import LocalFS
 
-__all__ = ["LocalOpener"]
-
 
 class LocalOpener(Opener):
     """Opens ``local:///a/directory`` as a :class:`LocalFS`."""

@@ -14,8 +14,6 @@ from fs import errors
 from ..base import CHUNK_SIZE
 from ..store import Facts
 
-__all__ = ["are_links", "copy_all", "delete", "facts_of", "open_nameless", "require_file", "stat_dict", "write_all"]
-
 _NO_SENDFILE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSOCK, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 

@@ -18,8 +18,6 @@ from ...names import RESERVED
 from ..streams import PendingFile
 from .osfiles import copy_all
 
-__all__ = ["Staging"]
-
 _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 
 

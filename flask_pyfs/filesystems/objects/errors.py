@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from ...errors import ErrorContext
 
-__all__ = ["StoreErrors", "literal"]
-
 
 class StoreErrors(ErrorContext):
     """Let only ``fs.errors`` out of the block. Subclasses say what the errors of a driver mean.

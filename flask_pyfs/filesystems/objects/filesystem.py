@@ -24,8 +24,6 @@ from ..store import Facts
 from ..streams import PendingFile
 from .store import ObjectStore
 
-__all__ = ["ObjectFS"]
-
 #: The media type of a marker.
 DIRECTORY_TYPE = "application/x-directory"
 

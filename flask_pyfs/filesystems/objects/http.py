@@ -4,16 +4,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Protocol
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol, cast
 
 from fs import errors
 
-__all__ = ["byte_range", "closed_on_error", "content_range", "known_type", "replaced", "require_start", "strong_tag"]
+from .reader import drain
 
 
 class Closable(Protocol):
     def close(self) -> object: ...
+
+
+class HTTPBody:
+    """The content of an object, as an answer brings it.
+
+    :param stream: what is read.
+    :param answer: what is closed.
+    :param guard: the context that translates errors.
+    """
+
+    def __init__(self, stream: Any, answer: Closable, guard: AbstractContextManager[Any]) -> None:
+        self._stream = stream
+        self._answer = answer
+        self._guard = guard
+
+    def read(self, size: int) -> bytes:
+        with self._guard:
+            return cast(bytes, self._stream.read(size))
+
+    def close(self, left: int = 0) -> None:
+        drain(self, left)
+        self._answer.close()
 
 
 def byte_range(start: int, stop: int | None) -> str | None:

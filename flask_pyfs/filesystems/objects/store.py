@@ -15,8 +15,6 @@ from ..streams import PendingFile
 from .reader import Body, ObjectReader
 from .writer import PartBuffer, Upload
 
-__all__ = ["Content", "ObjectStore", "beginning_of"]
-
 
 class Content(NamedTuple):
     """What a store sends of an object.

@@ -14,8 +14,6 @@ from fs.errors import RemoteConnectionError
 
 from .deferred import outside_collection, sending_a_part
 
-__all__ = ["PartBuffer", "Upload", "in_parts"]
-
 # how many parts are sent at the same time
 _AT_ONCE = 2
 

@@ -16,8 +16,6 @@ from ..objects.clients import PerProcess
 from .errors import BucketMissing, S3Refused, not_deleted, s3_errors
 from .facts import member
 
-__all__ = ["S3Bucket"]
-
 log = logging.getLogger(__name__)
 
 # seconds for which an answer proves that the bucket exists

@@ -16,8 +16,6 @@ from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 from ..objects.clients import giving_up_on
 
-__all__ = ["S3Settings", "make_client", "make_session"]
-
 
 @dataclass(frozen=True, repr=False, kw_only=True)
 class S3Settings:

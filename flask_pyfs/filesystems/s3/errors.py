@@ -21,8 +21,6 @@ from urllib3.exceptions import HTTPError
 from ...errors import StoreMisconfigured
 from ..objects.errors import StoreErrors, literal
 
-__all__ = ["BucketMissing", "S3Refused", "not_deleted", "s3_errors"]
-
 _REFUSED = {
     "AccessDenied",
     "AllAccessDisabled",

@@ -11,8 +11,6 @@ from fs import errors
 from ..objects.http import content_range, known_type, strong_tag
 from ..store import Facts
 
-__all__ = ["facts_of", "listed_facts", "member", "range_of"]
-
 
 def member(answer: Any, name: str) -> Any:
     """Return a member of an answer that must be there.

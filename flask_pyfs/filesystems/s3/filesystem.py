@@ -16,8 +16,8 @@ from fs.time import datetime_to_epoch
 from ... import files
 from ..objects.clients import PerProcess, shared_client
 from ..objects.filesystem import ObjectFS
-from ..objects.http import byte_range, closed_on_error, replaced, require_start
-from ..objects.reader import Body, drain
+from ..objects.http import HTTPBody, byte_range, closed_on_error, replaced, require_start
+from ..objects.reader import Body
 from ..objects.store import Content
 from ..objects.writer import in_parts
 from ..store import DAY, Facts, RangeNotSatisfiable, Unchanged
@@ -27,8 +27,6 @@ from .errors import S3Refused, s3_errors
 from .facts import facts_of, listed_facts, range_of
 from .signing import LONGEST, Signer
 from .upload import S3Upload
-
-__all__ = ["S3FS"]
 
 # what a copy takes over from its source
 _DESCRIPTION = {"CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires"}
@@ -130,7 +128,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
             if told.isdigit() and int(told):
                 raise RangeNotSatisfiable(key, int(told), error) from error
             return Content(self.head_object(key))
-        body = _Body(answer["Body"], self._bucket.name, key)
+        body = HTTPBody(answer["Body"], answer["Body"], s3_errors(self._bucket.name, key))
         with closed_on_error(body):
             first, last, size = range_of(answer)
             return Content(facts_of(answer, size), body, first, last)
@@ -145,7 +143,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
             if error.code not in ("PreconditionFailed", "412"):
                 raise
             raise replaced(key, error) from error
-        body = _Body(answer["Body"], self._bucket.name, key)
+        body = HTTPBody(answer["Body"], answer["Body"], s3_errors(self._bucket.name, key))
         with closed_on_error(body):
             require_start(key, range_of(answer)[0], start)
         return body
@@ -276,19 +274,3 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
 def _require_short(lifetime: int) -> None:
     if lifetime > LONGEST:
         raise ValueError(f"a signed URL of S3 is valid for {LONGEST} seconds (7 days) at most, not for {lifetime}")
-
-
-class _Body:
-    def __init__(self, stream: Any, bucket: str, path: str) -> None:
-        self._stream = stream
-        self._bucket = bucket
-        self._path = path
-
-    def read(self, size: int) -> bytes:
-        with s3_errors(self._bucket, self._path):
-            data: bytes = self._stream.read(size)
-        return data
-
-    def close(self, left: int = 0) -> None:
-        drain(self, left)
-        self._stream.close()

@@ -13,8 +13,6 @@ from botocore.exceptions import NoCredentialsError
 
 from .client import S3Settings, make_session
 
-__all__ = ["LONGEST", "Signer"]
-
 #: How long a signature of version 4 is valid at most, in seconds.
 LONGEST = 7 * 24 * 60 * 60
 

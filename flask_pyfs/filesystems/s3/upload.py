@@ -14,8 +14,6 @@ from .bucket import S3Bucket
 from .errors import S3Refused
 from .facts import member
 
-__all__ = ["S3Upload"]
-
 log = logging.getLogger(__name__)
 
 # the most parts that an object may have

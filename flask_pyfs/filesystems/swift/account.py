@@ -22,8 +22,6 @@ from urllib3.exceptions import HTTPError
 from .auth import AccountAccess, Credentials, authenticator
 from .errors import is_passing
 
-__all__ = ["Account", "AccountSettings", "Repeatable", "make_account"]
-
 _FIRST_PAUSE = 0.1
 
 # what libraries make of these on the way

@@ -21,8 +21,6 @@ from swiftclient.client import ClientException
 from ...errors import StoreMisconfigured
 from .errors import is_passing
 
-__all__ = ["VERSIONS", "AccountAccess", "Credentials", "authenticator"]
-
 VERSIONS = ("1", "2", "3")
 
 # what OS_OPTIONS takes

@@ -5,37 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 from fs import errors
-from requests import Response
 
 from ..base import CHUNK_SIZE, Readable
-from ..objects.reader import drain
-from .errors import swift_errors
-
-__all__ = ["KnownFile", "ReceivedBody", "StreamedBody", "known_file"]
-
-
-class ReceivedBody:
-    """The content of an object, as it comes.
-
-    :param response: the answer that holds it.
-    :param container: the container, for errors, like the path.
-    """
-
-    def __init__(self, response: Response, container: str, path: str) -> None:
-        self._response = response
-        self._container = container
-        self._path = path
-
-    def read(self, size: int) -> bytes:
-        with swift_errors(self._container, self._path):
-            return cast(bytes, self._response.raw.read(size))
-
-    def close(self, left: int = 0) -> None:
-        drain(self, left)
-        self._response.close()
 
 
 class KnownFile:

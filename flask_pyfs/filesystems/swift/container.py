@@ -22,8 +22,6 @@ from ..objects.errors import literal
 from .account import Account, Repeatable
 from .errors import SwiftRefused, swift_errors
 
-__all__ = ["ContainerMissing", "Entry", "SwiftContainer", "md5"]
-
 # seconds for which an answer proves that the container exists, or that it does not
 _PROOF = 10.0
 _NEVER = float("-inf")

@@ -14,8 +14,6 @@ from urllib3.exceptions import TimeoutError as HTTPTimeoutError
 from ...errors import StoreMisconfigured
 from ..objects.errors import StoreErrors
 
-__all__ = ["SwiftRefused", "is_passing", "swift_errors"]
-
 _TRY_LATER = {408, 429, 498, 499, 500, 502, 503, 504}
 # a body that did not arrive as it was sent
 _DAMAGED = 422

@@ -13,8 +13,6 @@ from fs import errors
 from ..objects.http import content_range, known_type, strong_tag
 from ..store import Facts
 
-__all__ = ["facts_of", "is_marker", "is_segmented", "listed_facts", "range_of", "size_beyond"]
-
 Headers = Mapping[str, str]
 
 

@@ -9,26 +9,25 @@ from itertools import chain
 from urllib.parse import quote, urlsplit
 
 from fs import errors
+from requests import Response
 from swiftclient.utils import generate_temp_url
 
 from ... import files
 from ..base import Readable, copy_stream
 from ..objects.clients import shared_client
 from ..objects.filesystem import ObjectFS
-from ..objects.http import byte_range, closed_on_error, replaced, require_start
+from ..objects.http import HTTPBody, byte_range, closed_on_error, replaced, require_start
 from ..objects.reader import Body
 from ..objects.store import Content, beginning_of
 from ..objects.writer import in_parts
 from ..store import DAY, Facts, Unchanged
 from .account import AccountSettings, make_account
 from .auth import Credentials
-from .body import KnownFile, ReceivedBody, StreamedBody, known_file
+from .body import KnownFile, StreamedBody, known_file
 from .container import SwiftContainer
 from .errors import SwiftRefused, swift_errors
 from .facts import facts_of, is_marker, listed_facts, range_of, size_beyond
 from .upload import SEGMENT_NAME, SwiftUpload, remove_segments, segments_of, whole_segments
-
-__all__ = ["SwiftFS"]
 
 _MIB = 1024 * 1024
 
@@ -121,7 +120,7 @@ class SwiftFS(ObjectFS):
         with closed_on_error(response):
             first, last, size = range_of(response.headers)
             facts = self._facts(key, response.headers, size)
-            return Content(facts, ReceivedBody(response, self._container.name, key), first, last)
+            return Content(facts, self._body(response, key), first, last)
 
     def get_object_again(self, key: str, facts: Facts, start: int, stop: int | None) -> Body:
         headers = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"}
@@ -135,7 +134,10 @@ class SwiftFS(ObjectFS):
             raise replaced(key, error) from error
         with closed_on_error(response):
             require_start(key, range_of(response.headers)[0], start)
-        return ReceivedBody(response, self._container.name, key)
+        return self._body(response, key)
+
+    def _body(self, response: Response, key: str) -> Body:
+        return HTTPBody(response.raw, response, swift_errors(self._container.name, key))
 
     def new_object(self, key: str, *, overwrite: bool, content_type: str | None) -> SwiftUpload:
         headers = {"Content-Type": content_type or files.mime(key, "application/octet-stream")}

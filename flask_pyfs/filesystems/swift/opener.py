@@ -11,8 +11,6 @@ from fs.opener.parse import ParseResult
 from .auth import VERSIONS
 from .filesystem import SwiftFS
 
-__all__ = ["SwiftOpener"]
-
 
 class SwiftOpener(Opener):
     """Opens ``swift://user:key@host/container?auth_version=…`` as a :class:`SwiftFS`.

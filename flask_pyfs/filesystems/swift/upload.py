@@ -17,8 +17,6 @@ from .body import StreamedBody
 from .container import SwiftContainer, md5
 from .errors import SwiftRefused, swift_errors
 
-__all__ = ["SEGMENT_NAME", "SwiftUpload", "remove_segments", "segments_of", "whole_segments"]
-
 log = logging.getLogger(__name__)
 
 # the segments of an upload: the object's key, what tells the upload from others, when it began, the number
