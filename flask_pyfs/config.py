@@ -1,7 +1,7 @@
-"""The layers of configuration: a mapping, a storage, a backend and its options become settings.
+"""Layered configuration: the settings of a storage are found in the configuration of an app.
 
-For storage NAME on backend BACKEND the value of KEY is the first that is set (is there and not None) of
-``{NAME}_FS_{KEY}``, ``FS_{BACKEND}_{KEY}``, ``FS_{KEY}`` and the default of the option.
+For storage NAME on backend BACKEND the value of KEY is the first of ``{NAME}_FS_{KEY}``, ``FS_{BACKEND}_{KEY}`` and
+``FS_{KEY}`` that is present and not None, or the default of the option.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SECRET_KEY = re.compile(r"secret|password|passwd|token|credential|(^|_)key$", r
 _ROUTE_PREFIX = Option("PREFIX", levels=(3,))
 _SERVE = Option("SERVE", "bool", levels=(1, 2))
 
-#: What every storage may set, whatever its backend.
+#: The options of every storage, with any backend.
 COMMON: tuple[Option, ...] = (
     Option("BACKEND", default=DEFAULT_BACKEND, levels=(1, 3)),
     Option("URL", named=True),
@@ -56,9 +56,17 @@ COMMON: tuple[Option, ...] = (
 
 
 class Config(dict[str, Any]):
-    """The settings of one storage: a dictionary with keys in lower case that are attributes too.
+    """The settings of a storage: a dict with keys in lower case, which are also attributes.
 
-    Secrets are left out of its ``repr``.
+    Its ``repr`` hides secrets.
+
+    >>> config = Config(region="eu-west-2", secret_key="t0ps3cret")
+    >>> config.region
+    'eu-west-2'
+    >>> config
+    Config({'region': 'eu-west-2', 'secret_key': '***'})
+
+    :param secrets: the keys whose values are hidden, besides those that look like secrets, such as ``secret_key``.
     """
 
     _secrets: frozenset[str] = frozenset()
@@ -71,7 +79,7 @@ class Config(dict[str, Any]):
         try:
             return self[name]
         except KeyError:
-            raise AttributeError(f"there is no setting {name!r}") from None
+            raise AttributeError(f"this storage has no setting {name!r}") from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         self[name] = value
@@ -80,7 +88,7 @@ class Config(dict[str, Any]):
         try:
             del self[name]
         except KeyError:
-            raise AttributeError(f"there is no setting {name!r}") from None
+            raise AttributeError(f"this storage has no setting {name!r}") from None
 
     def __repr__(self) -> str:
         shown = {
@@ -93,7 +101,7 @@ class Config(dict[str, Any]):
 
 
 def storage_key(storage: str, key: str) -> str:
-    """Return the name of a setting at the storage's own level, as the environment can hold it."""
+    """Return the name of a setting at the storage's own level, valid as the name of an environment variable."""
     return f"{re.sub('[-.]', '_', storage.upper())}_FS_{key}"
 
 
@@ -102,9 +110,9 @@ def _storage_prefixes(storage: str) -> tuple[str, ...]:
 
 
 def route_prefix(settings: Mapping[str, Any]) -> str | None:
-    """Return an app's ``FS_PREFIX``, the URL prefix of its route, with its leading slash; None without one.
+    """Return the app's ``FS_PREFIX``, the URL prefix of the route, with a leading slash; None if it is not set.
 
-    :raises ConfigurationError: where it is no text.
+    :raises ConfigurationError: if it is not a str.
     """
     value = settings.get("FS_PREFIX")
     prefix = "" if value is None else _convert(_ROUTE_PREFIX, "FS_PREFIX", value, None).strip("/")
@@ -112,28 +120,28 @@ def route_prefix(settings: Mapping[str, Any]) -> str | None:
 
 
 def serves(settings: Mapping[str, Any]) -> bool:
-    """Whether an app's ``FS_SERVE`` is on.
+    """Return whether the app's ``FS_SERVE`` is on.
 
-    :raises ConfigurationError: where it is neither true nor false.
+    :raises ConfigurationError: if it is neither true nor false.
     """
     value = settings.get("FS_SERVE")
     return False if value is None else bool(_convert(_SERVE, "FS_SERVE", value, None))
 
 
 def wrong_setting(storage: str, backend: str, key: str, rule: str) -> ConfigurationError:
-    """Return the error for a setting that cannot be right.
+    """Return the error for an invalid setting.
 
-    :param key: the key without what stands before it.
-    :param rule: what it must be, as a verb and its object.
+    :param key: the KEY, without a prefix.
+    :param rule: the rest of the message, such as ``must be more than 0 seconds``.
     """
     message = f"storage {storage!r}: {storage_key(storage, key)} or FS_{backend.upper()}_{key} {rule}"
     return ConfigurationError(message, storage=storage)
 
 
 def backend_name(settings: Mapping[str, Any], storage: str) -> str:
-    """Return the name of the backend that the settings give a storage.
+    """Return the name of the backend of a storage.
 
-    :raises ConfigurationError: where it is not a text.
+    :raises ConfigurationError: if it is not a str.
     """
     for key in (*(prefix + "BACKEND" for prefix in _storage_prefixes(storage)), "FS_BACKEND"):
         value = settings.get(key)
@@ -151,25 +159,32 @@ def resolve(
     options: Sequence[Option] | None,
     known: Callable[[], Mapping[str, Iterable[Option]]] = dict,
 ) -> Config:
-    """Resolve the settings of one storage.
+    """Return the settings of a storage.
+
+    >>> settings = {"FS_REGION": "eu-west-2", "FS_S3_PART_SIZE": "8000000", "AVATARS_FS_REGION": "us-east-1"}
+    >>> config = resolve(settings, "avatars", "s3", [Option("REGION"), Option("PART_SIZE", "int")])
+    >>> config.region, config.part_size
+    ('us-east-1', 8000000)
 
     :param settings: the configuration of an app.
-    :param storage: the storage's name.
-    :param backend: the backend's name.
-    :param options: what the backend declares beside :data:`COMMON`; None for a backend that takes any key.
-    :param known: returns what each installed backend declares; asked only when a key is not in ``options``.
-    :raises ConfigurationError: for a required key that is missing, a value of the wrong type, and a key of the
-        storage's or the backend's level that no backend knows. The message names the keys.
+    :param storage: the name of the storage.
+    :param backend: the name of the backend.
+    :param options: the options that the backend declares, besides :data:`COMMON`; None for a backend that takes any
+        key.
+    :param known: a callable that returns the options of each installed backend by its name. It is only called if a key
+        is not in ``options``.
+    :raises ConfigurationError: if a required key is missing, a value has the wrong type, or no backend declares a
+        key of level 1 or 2. The message names the keys.
     """
     prefixes = _prefixes(storage, backend)
     declared = {option.name: option for option in (*COMMON, *(options or ()))}
     names = {alias for option in declared.values() for alias in (option.name, *option.aliases)}
-    free = _free_keys(settings, prefixes, names)
+    undeclared = _undeclared_keys(settings, prefixes, names)
     if options is not None:
-        _refuse_unknown(free, names, known, storage, backend)
-        free = {}
+        _require_known(undeclared, names, known, storage, backend)
+        undeclared = {}
     config = Config(
-        {name.lower(): settings[key] for name, key in free.items()},
+        {name.lower(): settings[key] for name, key in undeclared.items()},
         secrets=[option.name.lower() for option in declared.values() if option.secret],
     )
     for option in declared.values():
@@ -178,12 +193,12 @@ def resolve(
 
 
 def lookup(settings: Mapping[str, Any], option: Option, storage: str, backend: str) -> Any:
-    """Return the value that one option of a storage has now, also where the app changed it since ``init_app``.
+    """Return the current value of one option of a storage, which the app may have changed since ``init_app``.
 
     :param settings: the configuration of an app.
-    :param storage: the storage's name.
-    :param backend: the backend's name.
-    :raises ConfigurationError: as :func:`resolve` does.
+    :param storage: the name of the storage.
+    :param backend: the name of the backend.
+    :raises ConfigurationError: see :func:`resolve`.
     """
     return _value(settings, option, _prefixes(storage, backend), storage)
 
@@ -233,14 +248,14 @@ def _convert(option: Option, key: str, value: Any, storage: str | None) -> Any:
     try:
         return option.convert(value)
     except (ValueError, TypeError) as error:
-        shown = "the value that it has" if option.secret or _SECRET_KEY.search(key) else repr(value)
+        shown = "the value it has" if option.secret or _SECRET_KEY.search(key) else repr(value)
         raise ConfigurationError(f"{key} must be {error}, not {shown}", storage=storage) from None
 
 
-def _free_keys(
+def _undeclared_keys(
     settings: Mapping[str, Any], prefixes: Iterable[tuple[int, str]], names: Container[str]
 ) -> dict[str, str]:
-    """Find the keys of levels 1 and 2 that are not in the names: KEY -> the whole key, the storage's level first."""
+    """Return the keys of the levels 1 and 2 without an option, by their KEY. A key of level 1 takes precedence."""
     found: dict[str, str] = {}
     for level, prefix in prefixes:
         for key in settings:
@@ -251,23 +266,23 @@ def _free_keys(
     return found
 
 
-def _refuse_unknown(
-    free: Mapping[str, str],
+def _require_known(
+    undeclared: Mapping[str, str],
     names: Iterable[str],
     known: Callable[[], Mapping[str, Iterable[Option]]],
     storage: str,
     backend: str,
 ) -> None:
-    if not free:
+    if not undeclared:
         return
     installed = known()
     everything = {
         name for options in installed.values() for option in options for name in (option.name, *option.aliases)
     }
     everything.update(names)
-    # FS_LOCAL_CACHE_SIZE is no key of the backend local where there is a backend local_cache
+    # if there is a backend local_cache, FS_LOCAL_CACHE_SIZE is a key of that one, not of the backend local
     longer = tuple(f"FS_{name.upper()}_" for name in installed if name.upper().startswith(f"{backend.upper()}_"))
-    for name, key in free.items():
+    for name, key in undeclared.items():
         if name not in everything and not key.startswith(longer):
             close = difflib.get_close_matches(name, sorted(everything), n=1, cutoff=0)[0]
             raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""The errors an app sees, and the one table that turns the errors of filesystems into them."""
+"""The errors that an app sees, and the table that translates errors of filesystems to them."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ __all__ = [
 
 
 class FSError(Exception):
-    """The base of every error of this package.
+    """The base of all errors of this package.
 
-    :ivar path: the name of the file that the operation was asked for, or None.
+    If a driver or a filesystem failed, ``__cause__`` is its exception.
+
+    :ivar path: the name of the file, or None.
     :ivar storage: the name of the storage, or None.
-
-    When a driver or a filesystem failed, ``__cause__`` holds its own exception.
     """
 
     path: str | None = None
@@ -46,31 +46,31 @@ class FSError(Exception):
 
 
 class FileExists(FSError, FileExistsError):
-    """The name is taken and overwriting was not asked for."""
+    """The name is taken, and ``overwrite`` is false."""
 
 
 class FileNotFound(FSError, FileNotFoundError):
-    """There is no file of that name."""
+    """There is no file of this name."""
 
 
 class UnauthorizedFileType(FSError):
-    """The storage does not take files of this type."""
+    """The storage does not accept files of this type, or the content does not match the extension."""
 
 
 class UploadNotAllowed(FSError):
-    """The storage takes no uploads at all."""
+    """The storage accepts no uploads."""
 
 
 class OperationNotSupported(FSError, NotImplementedError):
-    """The backend cannot do this."""
+    """The backend does not support the operation."""
 
 
 class InvalidPath(FSError, ValueError):
-    """The name is not one that a storage accepts."""
+    """The name is not valid."""
 
 
 class ConfigurationError(FSError, ValueError):
-    """A setting is missing, misspelt or wrong; the message names the keys that could set it."""
+    """A setting is missing, misspelt or invalid. The message names the keys that set it."""
 
 
 class PermissionDenied(FSError, PermissionError):
@@ -78,16 +78,16 @@ class PermissionDenied(FSError, PermissionError):
 
 
 class BackendError(FSError, ConnectionError):
-    """The store could not be reached, did not answer in time, or failed."""
+    """The store is unreachable, does not answer in time, or fails."""
 
 
 class StoreMisconfigured(fs_errors.CreateFailed):
-    """What a filesystem raises where its store cannot be used as it is set up: the bucket is missing, or credentials,
-    or a setting cannot be right.
+    """A filesystem raises this if its store cannot be used as configured: the bucket or the credentials are missing, or
+    a setting is invalid.
     """
 
 
-# The first row whose types match decides.
+# the first row whose types match applies
 _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[FSError], str], ...] = (
     (
         (fs_errors.ResourceNotFound, fs_errors.FileExpected, FileNotFoundError, IsADirectoryError),
@@ -144,9 +144,9 @@ _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[FSError], str], ...
 
 
 def translate(error: Exception, storage: str | None = None, path: str | None = None) -> FSError | None:
-    """Return the public error for an error of a filesystem, or None where it is not one.
+    """Return the public error for an error of a filesystem, or None if it is another exception.
 
-    :param error: what a filesystem or its driver raised.
+    :param error: the exception of a filesystem or its driver.
     :param storage: the name of the storage.
     :param path: the name of the file.
     """

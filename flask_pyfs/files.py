@@ -1,4 +1,4 @@
-"""Sets of file extensions, and what a file's name says about its type."""
+"""Sets of file extensions, and the media types of file names."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ __all__ = [
 #: Plain text.
 TEXT = ["txt"]
 
-#: Documents of office programs, without the formats that carry macros.
+#: Office documents, without the formats that can contain macros.
 DOCUMENTS = ["rtf", "odf", "ods", "gnumeric", "abw", "doc", "docx", "xls", "xlsx"]
 
-#: Images that browsers show.
+#: Images that browsers display.
 IMAGES = ["jpg", "jpe", "jpeg", "png", "gif", "svg", "bmp"]
 
 #: Sound.
@@ -41,7 +41,7 @@ AUDIO = ["wav", "mp3", "aac", "ogg", "oga", "flac"]
 #: Structured data.
 DATA = ["csv", "ini", "json", "plist", "xml", "yaml", "yml"]
 
-#: Scripts. A web server that runs one of these languages should never find such a file below its root.
+#: Scripts. A web server that runs one of these languages must not have such files below its document root.
 SCRIPTS = ["js", "php", "pl", "py", "rb", "sh", "bat"]
 
 #: Archives and compressed files.
@@ -50,28 +50,40 @@ ARCHIVES = ["gz", "bz2", "zip", "tar", "tgz", "txz", "7z"]
 #: Programs and shared libraries; meant for :class:`AllExcept`.
 EXECUTABLES = ["so", "exe", "dll"]
 
-#: What a storage takes unless told otherwise: text, documents, images and data.
+#: The default of a storage: text, documents, images and data.
 DEFAULTS = TEXT + DOCUMENTS + IMAGES + DATA
 
 
 class All:
-    """A set of all extensions; :data:`ALL` is one."""
+    """The set of all extensions. :data:`ALL` is an instance.
+
+    >>> "exe" in All()
+    True
+    """
 
     def __contains__(self, item: object) -> bool:
         return True
 
 
 class DisallowAll:
-    """A set of no extensions; :data:`NONE` is one."""
+    """The empty set of extensions. :data:`NONE` is an instance.
+
+    >>> "txt" in DisallowAll()
+    False
+    """
 
     def __contains__(self, item: object) -> bool:
         return False
 
 
 class AllExcept:
-    """A set of all extensions but some.
+    """The set of all extensions except some.
 
-    :param items: the extensions that are left out, in any case.
+    >>> safe = AllExcept(SCRIPTS + EXECUTABLES)
+    >>> "pdf" in safe, "php" in safe, "PHP" in safe
+    (True, False, False)
+
+    :param items: the excluded extensions; case does not matter.
     """
 
     def __init__(self, items: Container[str]) -> None:
@@ -84,14 +96,17 @@ class AllExcept:
 #: Every extension.
 ALL = All()
 
-#: No extension; such a storage takes only what its ALLOW setting names.
+#: No extension. A storage with it only takes the extensions of its ALLOW setting.
 NONE = DisallowAll()
 
 
 def has_extension(extensions: Container[str], ext: str) -> bool:
-    """Whether a set of extensions holds one of them; case does not matter.
+    """Return whether a set of extensions contains an extension; case does not matter.
 
-    :param extensions: a list, a set, any container, or one string with the extensions separated by spaces.
+    >>> has_extension(["jpg", ".PNG"], "png")
+    True
+
+    :param extensions: a list, a set, another container, or a str with extensions separated by spaces.
     :param ext: the extension, without its dot.
     """
     if isinstance(extensions, str):
@@ -103,7 +118,7 @@ def has_extension(extensions: Container[str], ext: str) -> bool:
 
 
 def is_empty(extensions: Container[str]) -> bool:
-    """Whether a set of extensions certainly holds none."""
+    """Return whether a set of extensions is known to be empty."""
     return isinstance(extensions, DisallowAll) or (isinstance(extensions, Collection) and not extensions)
 
 
@@ -125,10 +140,10 @@ def _is_image(ext: str) -> bool:
 
 
 def denied_part(basename: str, denied: Container[str]) -> str | None:
-    """Return the dotted part of a name that a set of refused extensions holds, or None.
+    """Return the first dotted part of a name that is in a set of denied extensions, or None.
 
-    Web servers may act on any part (Apache's AddHandler runs ``x.php.jpg``), may strip blanks, and may cut a part at
-    a character that they do not expect, so each part counts whole, stripped, and up to such a character.
+    Web servers may act on any part (Apache's AddHandler runs ``x.php.jpg``), strip white space, or end a part at an
+    unexpected character. So each part is compared whole, stripped, and up to its first such character.
     """
     if not denied:
         return None
@@ -141,17 +156,25 @@ def denied_part(basename: str, denied: Container[str]) -> str | None:
 
 
 def extension(filename: str) -> str:
-    """Return the extension of a name in lower case, without its dot; ``''`` where it has none."""
+    """Return the extension of a name in lower case, without its dot; ``''`` if there is none.
+
+    >>> extension("My Photo.JPG"), extension("backup.tar.gz"), extension("README")
+    ('jpg', 'gz', '')
+    """
     return os.path.splitext(filename)[1][1:].lower()
 
 
 def lower_extension(filename: str) -> str:
-    """Return the name with its extension in lower case."""
+    """Return a name with its extension in lower case.
+
+    >>> lower_extension("My Photo.JPG")
+    'My Photo.jpg'
+    """
     main, ext = os.path.splitext(filename)
     return main + ext.lower()
 
 
-# Types that the mimetypes module of a supported Python may not know.
+# the mimetypes module of some supported Python lacks these
 _MORE_TYPES = {
     ".7z": "application/x-7z-compressed",
     ".avif": "image/avif",
@@ -183,12 +206,17 @@ def mime(filename: str, default: None = None) -> str | None: ...
 
 
 def mime(filename: str, default: str | None = None) -> str | None:
-    """Guess the media type of a file from its name, or return the default.
+    """Return the media type of a file name, or the default if the type is unknown.
 
-    A compressed file has the type of its compression: ``backup.tar.gz`` is ``application/gzip``.
+    A compressed file has the type of its compression.
+
+    >>> mime("photos/ann.png"), mime("backup.tar.gz")
+    ('image/png', 'application/gzip')
+    >>> mime("README", "application/octet-stream")
+    'application/octet-stream'
     """
     basename = filename.rpartition("/")[2]
-    # without the characters that would make mimetypes read it as a URL
+    # mimetypes takes names with these characters for URLs
     guessed, encoding = mimetypes.guess_type(re.sub(r"[:?#;,]", "_", basename))
     if encoding is not None:
         return _COMPRESSED_TYPES.get(encoding, "application/octet-stream")

@@ -1,7 +1,6 @@
-"""The one rule for the names of files.
+"""The rule for the names of files.
 
-A name is a relative POSIX path. Every name that an app or a client gives passes through :func:`normalize` before
-anything is touched.
+A name is a relative POSIX path. Every name from an app or a client passes through :func:`normalize` before it is used.
 """
 
 from __future__ import annotations
@@ -13,22 +12,28 @@ from .errors import InvalidPath
 
 __all__ = ["MAX_BYTES", "RESERVED", "is_normal", "join", "normalize", "normalize_prefix"]
 
-#: The longest name, in bytes of UTF-8: the limit of S3 keys and of Swift objects.
+#: The maximum length of a name, in bytes of UTF-8, which is the limit of S3 and Swift.
 MAX_BYTES = 1024
 
-#: Path components that start with this belong to unfinished uploads.
+#: The prefix of path components that belong to unfinished uploads.
 RESERVED = ".flask_pyfs"
 
 _PLAIN = re.compile(r"(?!\.)[A-Za-z0-9_.\-]+(?:/(?!\.)[A-Za-z0-9_.\-]+)*")
 
 
 def normalize(name: str) -> str:
-    """Return the name as it is stored: no leading slash, no empty or ``.`` components, NFC.
+    """Return the normal form of a name: in NFC, without a leading slash and without empty or ``.`` components.
 
-    :param name: a path relative to the root of a storage; a leading ``/`` means that root.
-    :raises InvalidPath: for an empty name, ``.``, a ``..`` component, NUL and other control characters,
-        backslashes, text that is not Unicode, the names of unfinished uploads, and more than
-        :data:`MAX_BYTES` bytes.
+    >>> normalize("/photos//./ann.jpg")
+    'photos/ann.jpg'
+    >>> normalize("../secret")
+    Traceback (most recent call last):
+    ...
+    flask_pyfs.errors.InvalidPath: '../secret' is not a valid file name: it has a '..' component
+
+    :param name: a path relative to the root of a storage; a leading ``/`` stands for the root.
+    :raises InvalidPath: if the name is empty or ``.``, has a ``..`` component, a control character, a backslash or a
+        surrogate, is reserved for unfinished uploads, or has more than :data:`MAX_BYTES` bytes.
     """
     if not isinstance(name, str):
         raise InvalidPath(f"a file name must be a str, not {type(name).__name__}")
@@ -38,23 +43,23 @@ def normalize(name: str) -> str:
 
 
 def is_plain(name: str) -> bool:
-    """Whether a name is certainly normal, of plain ASCII characters, and without a part that starts with a dot."""
+    """Return whether a name is normal and only has ASCII letters, digits and ``_.-/``, without dot files."""
     return len(name) <= MAX_BYTES and _PLAIN.fullmatch(name) is not None
 
 
 def _normalize(name: str) -> str:
     composed = unicodedata.normalize("NFC", name)
     for character in composed:
-        # Cc: control characters; Cs: surrogates, which cannot be encoded
+        # Cc: control characters; Cs: surrogates, which UTF-8 cannot encode
         if character == "\\" or unicodedata.category(character) in ("Cc", "Cs"):
             raise _invalid(name, f"it contains the character {character!r}")
     parts = [part for part in composed.split("/") if part not in ("", ".")]
     if not parts:
-        raise _invalid(name, "it names no file")
+        raise _invalid(name, "it has no component")
     if ".." in parts:
         raise _invalid(name, "it has a '..' component")
     if any(part.startswith(RESERVED) for part in parts):
-        raise _invalid(name, f"names that start with {RESERVED!r} are kept for unfinished uploads")
+        raise _invalid(name, f"components that start with {RESERVED!r} are reserved for unfinished uploads")
     normal = "/".join(parts)
     if len(normal.encode()) > MAX_BYTES:
         raise _invalid(name, f"it is longer than {MAX_BYTES} bytes")
@@ -67,9 +72,12 @@ def _invalid(name: str, reason: str) -> InvalidPath:
 
 
 def normalize_prefix(prefix: str | None) -> str:
-    """Return the prefix of names that a listing asks for; a trailing slash is kept, None and ``/`` mean all.
+    """Return the normal form of the prefix of a listing. A trailing slash is kept; None and ``/`` give ``''``.
 
-    :raises InvalidPath: as :func:`normalize` does.
+    >>> normalize_prefix("/photos/"), normalize_prefix(None)
+    ('photos/', '')
+
+    :raises InvalidPath: see :func:`normalize`.
     """
     if prefix is None or not prefix.strip("/"):
         return ""
@@ -77,7 +85,7 @@ def normalize_prefix(prefix: str | None) -> str:
 
 
 def is_normal(name: str) -> bool:
-    """Whether :func:`normalize` accepts the name and leaves it as it is."""
+    """Return whether a name is in the form that :func:`normalize` returns."""
     try:
         return normalize(name) == name
     except InvalidPath:
@@ -85,5 +93,5 @@ def is_normal(name: str) -> bool:
 
 
 def join(*parts: str) -> str:
-    """Put directories in front of a name; empty ones are left out."""
+    """Join directories and a name with slashes, without empty parts."""
     return "/".join(stripped for part in parts if (stripped := part.strip("/")))

@@ -1,4 +1,4 @@
-"""The settings that a backend declares, and how their values are converted."""
+"""Options: the settings that a backend declares, and how their values are converted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _to_str(value: Any) -> str:
         return os.fspath(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
-    raise ValueError("text")
+    raise ValueError("a str")
 
 
 def _to_bool(value: Any) -> bool:
@@ -63,7 +63,7 @@ def _to_seconds(value: Any) -> float:
     seconds = value.total_seconds() if isinstance(value, timedelta) else _to_float(value)
     if 0 <= seconds < math.inf:
         return seconds
-    raise ValueError("a number of seconds")
+    raise ValueError("a number of seconds, 0 or more")
 
 
 def is_duration(seconds: float) -> bool:
@@ -108,7 +108,7 @@ def _to_list(value: Any) -> list[str]:
         items = list(value)
         if all(isinstance(item, str) for item in items):
             return items
-    raise ValueError("a list of texts")
+    raise ValueError("a list of str, or a str with commas or spaces")
 
 
 def _to_extensions(value: Any) -> Container[str]:
@@ -121,7 +121,7 @@ def _to_prefix(value: Any) -> str:
     try:
         return normalize_prefix(_to_str(value)).rstrip("/")
     except InvalidPath:
-        raise ValueError("a directory such as 'some/where'") from None
+        raise ValueError("a directory such as 'some/where', without '..'") from None
 
 
 def _to_dict(value: Any) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def _to_dict(value: Any) -> dict[str, Any]:
             value = json.loads(value)
     if isinstance(value, Mapping):
         return dict(value)
-    raise ValueError("a mapping")
+    raise ValueError("a dict, or a str with a JSON object")
 
 
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
@@ -153,22 +153,35 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
 class Option:
     """A setting that a backend declares.
 
+    >>> part_size = Option("PART_SIZE", "int", default=8 * 1024 * 1024)
+    >>> part_size.convert("1048576")
+    1048576
+    >>> Option("MODE", "mode").convert("0640") == 0o640
+    True
+    >>> Option("DENY", "extensions").convert("php, .EXE")
+    ['php', 'exe']
+    >>> part_size.convert("many")
+    Traceback (most recent call last):
+    ...
+    ValueError: a whole number
+
     :param name: the KEY, in upper case.
-    :param type: ``str``, ``bool``, ``int``, ``float``, ``mode`` (file permissions), ``list`` (of texts),
-        ``extensions``, ``prefix`` (a directory), ``dict``, ``seconds`` (a number or a ``timedelta``), ``version`` (its
-        major number: ``'v2.0'`` is ``'2'``) or ``callable`` (or ``'module:name'`` of one). Texts, as the environment
-        gives them, are converted.
-    :param default: the value where nothing is set.
-    :param required: refuse a configuration without it.
-    :param secret: never show the value.
-    :param aliases: other KEYs that set it at the same level; its own name wins.
-    :param named: a value above the storage's own level gets the storage's name appended, as a directory.
+    :param type: ``str``, ``bool``, ``int``, ``float``, ``mode`` (file permissions), ``list`` (of str), ``extensions``,
+        ``prefix`` (a directory), ``dict``, ``seconds`` (a number or a ``timedelta``), ``version`` (its major number:
+        ``'v2.0'`` is ``'2'``) or ``callable`` (or its name, as ``'module:name'``). A str, as the environment gives it,
+        is converted to the type.
+    :param default: the value if the setting is not set.
+    :param required: whether a configuration without the setting is rejected.
+    :param secret: whether the value is hidden in ``repr``, logs and error messages.
+    :param aliases: other KEYs that set it at the same level; the option's own name takes precedence.
+    :param named: whether the name of the storage is appended, as a directory, to values of the levels 2 and 3.
     :param levels: the levels that may set it: 1 the storage's, 2 the backend's, 3 the app's.
-    :param choices: the values that it may have, where these are few.
+    :param choices: the allowed values; any value of the type if empty.
     :param check: whether a converted value is possible.
     :param rule: what ``check`` asks for, to be read after "must be".
     :param argument: the keyword argument of the backend's filesystem that gets the value; see
         :meth:`flask_pyfs.backends.BaseBackend.arguments`.
+    :raises ValueError: if the type is unknown.
     """
 
     name: str
@@ -186,12 +199,13 @@ class Option:
 
     def __post_init__(self) -> None:
         if self.type not in _CONVERTERS:
-            raise ValueError(f"{self.name}: an option's type is one of {', '.join(_CONVERTERS)}, not {self.type!r}")
+            raise ValueError(f"option {self.name}: type must be one of {', '.join(_CONVERTERS)}, not {self.type!r}")
 
     def convert(self, value: Any) -> Any:
-        """Return a value as the type of the option asks for.
+        """Convert a value to the type of the option.
 
-        :raises ValueError: for what it cannot be made of; the message says what it must be.
+        :raises ValueError: if the value cannot be converted or is not one of the choices. The message says what it must
+            be.
         """
         converted = _CONVERTERS[self.type](value)
         if self.choices and converted not in self.choices:

@@ -1,6 +1,6 @@
-"""What a storage tells its listeners (blinker signals).
+"""The blinker signals of storages.
 
-Each is sent with the :class:`~flask_pyfs.Storage` as its sender and the name of the file as ``filename``.
+The sender of each is the :class:`~flask_pyfs.Storage`; the argument ``filename`` is the name of the file.
 """
 
 from blinker import Namespace
@@ -9,11 +9,11 @@ __all__ = ["before_display", "file_deleted", "file_uploaded", "ns"]
 
 ns = Namespace()
 
-#: A file was stored by ``save`` or ``write``.
+#: Sent after ``save`` or ``write`` stored a file.
 file_uploaded = ns.signal("file-uploaded")
 
-#: A file, or everything below a directory, was deleted.
+#: Sent after ``delete`` deleted a file, or everything below a directory.
 file_deleted = ns.signal("file-deleted")
 
-#: A file is about to be served over HTTP.
+#: Sent before a file is served over HTTP.
 before_display = ns.signal("before-display")

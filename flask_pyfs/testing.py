@@ -1,4 +1,4 @@
-"""Tests for the authors of backends, and memory in place of stores for the tests of apps.
+"""Tests for authors of backends, and storages in memory for the tests of apps.
 
 :class:`StorageConformance` needs pytest; :func:`memory_storages` does not.
 """
@@ -32,12 +32,22 @@ __all__ = ["StorageConformance", "memory_storages"]
 
 @contextmanager
 def memory_storages(app: Flask, *storages: Storage) -> Iterator[None]:
-    """Keep the files of an app's storages in memory inside the block, empty at its start.
+    """Keep the files of an app's storages in memory for the block. The storages are empty at its start.
 
-    Extensions, URLs and all other settings stay as they are.
+    Extensions, URLs and all other settings are unchanged.
+
+    >>> import flask_pyfs as fs
+    >>> avatars = fs.Storage("avatars", fs.IMAGES)
+    >>> app = Flask("app")
+    >>> fs.init_app(app, avatars)
+    >>> with memory_storages(app), app.app_context():
+    ...     avatars.write("ann.png", b"content")
+    ...     list(avatars.list_files())
+    'ann.png'
+    ['ann.png']
 
     :param app: the app.
-    :param storages: only these; all that are configured on the app if none are given.
+    :param storages: the storages to keep in memory; without any, all that are configured on the app.
     """
     registry = registry_of(app)
     before = [registry.states[storage] for storage in storages or tuple(registry.values())]
@@ -51,7 +61,7 @@ def memory_storages(app: Flask, *storages: Storage) -> Iterator[None]:
 
 
 class Broken(io.RawIOBase):
-    """A source that fails after so many bytes."""
+    """A source that fails after a number of bytes."""
 
     def __init__(self, good: int) -> None:
         super().__init__()
@@ -69,7 +79,7 @@ class Broken(io.RawIOBase):
 
 
 class Short(io.RawIOBase):
-    """A source whose reads give less than was asked for."""
+    """A source whose reads return less than requested."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__()
@@ -93,28 +103,42 @@ BAD_NAMES = ("", ".", "/", "..", "../x", "a/../../x", "a/..", "..\\x", "a\0b", "
 
 
 class StorageConformance:
-    """What every backend promises. Subclass it and define a pytest fixture ``storage``.
+    """Tests of what every backend must do. Subclass it and define a pytest fixture ``storage``.
 
-    The fixture gives an empty :class:`~flask_pyfs.Storage` that takes all extensions (``fs.ALL``), configured on an app
-    whose context is active. Set the attributes below where a backend keeps less.
+    The fixture returns an empty :class:`~flask_pyfs.Storage` that accepts all extensions (``fs.ALL``), configured on an
+    app whose context is active. Set the attributes below if a backend guarantees less.
+
+    .. code-block:: text
+
+       class TestTape(StorageConformance):
+           exclusive_create = False
+
+           @pytest.fixture
+           def storage(self, tmp_path):
+               app = flask.Flask("tests", instance_path=str(tmp_path))
+               app.config.update(FILES_FS_BACKEND="tape", FS_SERVE=True)
+               files = fs.Storage("files", fs.ALL)
+               fs.init_app(app, files)
+               with app.app_context():
+                   yield files
     """
 
-    #: Whether one of several simultaneous first writers wins, and only one.
+    #: Whether exactly one of several simultaneous writers creates a file.
     exclusive_create = True
 
-    #: Whether a name below a file, or a file in the place of a directory, is refused.
+    #: Whether a file cannot be stored below another file or in place of a directory.
     has_directories = True
 
-    #: Whether the files outlive the filesystem that holds them: not where it keeps them in memory of its own.
+    #: Whether the files remain after their filesystem is closed. False for filesystems that keep them in memory.
     outlives_close = True
 
-    #: What the checksum of ``b"content"`` may be.
+    #: The accepted checksums of ``b"content"``.
     checksums: tuple[str | None, ...] = (
         "sha1:040f06fd774092478d450774f5ba30c5da78acc8",
         "md5:9a0364b9e99bb480dd25e1f0284c8555",
     )
 
-    #: Names that are all acceptable.
+    #: Unusual names that the backend must accept.
     odd_names: frozenset[str] = frozenset(
         {"with space.txt", "per%20cent", "q?u=e&r#y", "ünï/çödé.txt", "日本.txt", "a+b", "a;b", ".hidden"}
     )
@@ -348,7 +372,7 @@ class StorageConformance:
     def test_one_writer_wins(self, storage: Storage) -> None:
         results: list[int | FSError] = []
         barrier = threading.Barrier(8)
-        # opened first, so that threads do not wait for each other there
+        # open the store first, which only one thread can do
         storage.exists("a")
 
         app = find(storage).app

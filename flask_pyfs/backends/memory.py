@@ -10,7 +10,7 @@ __all__ = ["MemoryBackend"]
 
 
 class MemoryBackend(BaseBackend):
-    """Keeps files in memory, apart for each app and storage. Meant for tests."""
+    """Keeps files in the memory of the process, separately for each app and storage. It is meant for tests."""
 
     options = ()
 
@@ -19,6 +19,6 @@ class MemoryBackend(BaseBackend):
         self._files = MemoryFS()
 
     def open_fs(self) -> MemoryFS:
-        # the handle that an app closes must not take the files with it
+        # an app may close a handle, and the files must remain
         self._files = MemoryFS(self._files)
         return self._files

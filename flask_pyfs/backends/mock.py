@@ -1,4 +1,4 @@
-"""A backend to be replaced by a mock."""
+"""A backend for tests that mock it."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ __all__ = ["MockBackend"]
 
 
 class MockBackend(BaseBackend):
-    """Does nothing. A test patches this class, or its methods, and sees the calls that a Flask-FS backend would."""
+    """A backend without a store. A test patches this class or its methods, and inspects the calls, as in Flask-FS."""

@@ -1,4 +1,4 @@
-"""Files in any filesystem that a PyFilesystem URL names."""
+"""Files in any filesystem that has a PyFilesystem URL."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["PyFilesystemBackend"]
 
 
 class PyFilesystemBackend(BaseBackend):
-    """Keeps files where a PyFilesystem URL points: ``ftp://``, ``zip://``, ``temp://``, ``mem://``, ``ssh://``…
+    """Keeps files in the filesystem of a PyFilesystem URL: ``ftp://``, ``zip://``, ``temp://``, ``mem://``, ``ssh://``…
 
-    The URL is opened when it is first needed, and never shown: it may hold a password.
+    The filesystem is opened on first use. The URL is secret, because it may contain a password.
     """
 
     options = (
@@ -31,7 +31,7 @@ class PyFilesystemBackend(BaseBackend):
     )
 
     def open_fs(self) -> FS:
-        # zip:// and tar:// replace an archive when asked to create one, so ask only where nothing can be opened
+        # create=True replaces the archives of zip:// and tar://, so first try without
         try:
             return self._open(create=False)
         except (CreateFailed, ResourceNotFound, FileNotFoundError):
@@ -42,5 +42,5 @@ class PyFilesystemBackend(BaseBackend):
             return open_fs(self.config["open_url"], create=create)
         except OpenerError as error:
             problem = type(error).__name__
-        # without its cause, whose message holds the URL
-        raise ConfigurationError(f"storage {self.name!r}: OPEN_URL cannot be opened ({problem})", storage=self.name)
+        # without the cause, whose message contains the URL
+        raise ConfigurationError(f"storage {self.name!r}: cannot open OPEN_URL ({problem})", storage=self.name)
