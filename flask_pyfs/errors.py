@@ -82,8 +82,9 @@ class BackendError(FSError, ConnectionError):
 
 
 class StoreMisconfigured(fs_errors.CreateFailed):
-    """A filesystem raises this if its store cannot be used as configured: the bucket or the credentials are missing, or
-    a setting is invalid.
+    """The store cannot be used as configured: its bucket or the credentials are missing, or a setting is invalid.
+
+    Filesystems raise this; storages raise :exc:`ConfigurationError` instead.
     """
 
 
@@ -123,7 +124,7 @@ _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[FSError], str], ...
     (
         (fs_errors.PermissionDenied, fs_errors.ResourceReadOnly, PermissionError),
         PermissionDenied,
-        "the store refused",
+        "the store refused the operation",
     ),
     ((StoreMisconfigured,), ConfigurationError, "the store cannot be used as it is configured"),
     (

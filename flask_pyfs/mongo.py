@@ -52,8 +52,9 @@ class _DocumentHolder(Holder):
         return self.field.settings.remove_files
 
     def reloaded(self) -> None:
-        """Forget the changes in memory: the document has the values of the database again. Files that were stored for
-        those changes are deleted with the next save.
+        """Note that the document has the values of the database again.
+
+        The next save deletes the files that were stored meanwhile.
         """
         for file in self.new:
             if file.moved_from is not None:

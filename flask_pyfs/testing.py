@@ -372,7 +372,7 @@ class StorageConformance:
     def test_one_writer_wins(self, storage: Storage) -> None:
         results: list[int | FSError] = []
         barrier = threading.Barrier(8)
-        # open the store first, which only one thread can do
+        # opens the store, so that the threads do not wait for each other there
         storage.exists("a")
 
         app = find(storage).app
@@ -530,7 +530,7 @@ class StorageConformance:
         assert storage.read("a/\xe9.txt") == b"x"
         assert storage.exists("a/e\u0301.txt")
 
-    # What is known of a file
+    # Metadata and signals
 
     def test_metadata(self, storage: Storage) -> None:
         before = datetime.now(timezone.utc) - timedelta(minutes=5)

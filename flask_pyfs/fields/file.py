@@ -234,7 +234,7 @@ class FileReference:
 
     @property
     def url(self) -> str | None:
-        """The URL of the file, or None if there is no file."""
+        """The URL of the file, or None if there is no file. No request is made to the store."""
         return self.fs.url(self._filename) if self._filename else None
 
     def save(self, file: Any, filename: str | None = None, *, overwrite: bool | None = None) -> str:

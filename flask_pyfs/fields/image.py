@@ -101,7 +101,7 @@ class ImageReference(FileReference):
         return found
 
     def full(self, external: bool = False) -> str | None:
-        """Return the URL of the displayed image, or None if there is no image.
+        """Return the URL of the displayed image, or None if there is no image. No request is made to the store.
 
         :param external: whether the URL is absolute.
         """
@@ -155,11 +155,11 @@ class ImageReference(FileReference):
         bbox: Sequence[float] | None = None,
         overwrite: bool | None = None,
     ) -> str:
-        """Store an upload and its thumbnails, and refer to them. If this fails, the reference is unchanged and no new
-        file remains.
+        """Store an upload and its thumbnails, and refer to them.
 
-        The displayed image is stored as ``base.ext``, thumbnails as ``base-100.ext``, and the upload as
-        ``base-original.ext`` if it differs from the displayed image or the field optimizes.
+        If this fails, the reference is unchanged and no new file remains. The displayed image is stored as
+        ``base.ext``, thumbnails as ``base-100.ext``, and the upload as ``base-original.ext`` if it differs from the
+        displayed image or the field optimizes.
 
         :param file: a ``FileStorage`` or a binary file, which is read from its first byte and left open.
         :param filename: see :meth:`FileReference.save`.

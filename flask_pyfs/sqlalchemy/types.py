@@ -88,10 +88,10 @@ class FileType(TypeDecorator[FileReference]):
 
 
 class ImageType(FileType):
-    """The type of a column that refers to an image of a storage, with its original and its thumbnails. It is JSON, and
-    JSONB in PostgreSQL.
+    """The type of a column that refers to an image of a storage. It is JSON, and JSONB in PostgreSQL.
 
-    The attribute of a row is always an :class:`~flask_pyfs.fields.image.ImageReference`.
+    The attribute of a row is always an :class:`~flask_pyfs.fields.image.ImageReference`, which has the image, its
+    original and its thumbnails.
 
     >>> import flask_pyfs as fs
     >>> from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
