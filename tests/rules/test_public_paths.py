@@ -41,3 +41,10 @@ def test_a_path_of_a_module(path):
     found = getattr(import_module(f"flask_pyfs.{module}"), name)
     # a value has no name of its own
     assert found is getattr(files, name, None) or getattr(found, "__name__", name) == name
+
+
+@pytest.mark.parametrize("name", ["Access", "UploadTerms", "UploadURL"])
+def test_what_settings_and_backends_need_is_at_the_top(name):
+    package = import_module("flask_pyfs")
+    assert getattr(package, name).__name__ == name
+    assert name in package.__all__
