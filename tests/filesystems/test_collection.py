@@ -1,6 +1,7 @@
 """What a file or a client leaves to be done when the garbage collector finds it."""
 
 import gc
+import io
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 
 from flask_pyfs.filesystems.objects.clients import PerProcess
 from flask_pyfs.filesystems.objects.deferred import catch_up, outside_collection, sending_a_part
+from flask_pyfs.filesystems.objects.reader import ObjectReader
 
 
 class Found:
@@ -44,6 +46,45 @@ def test_later_in_a_collection():
     catch_up()
     catch_up()
     assert called == [1]
+
+
+def in_a_generator(file):
+    def lines():
+        with file:
+            yield file.raw.read(1)
+            yield b""
+
+    generator = lines()
+    next(generator)
+    return generator
+
+
+def in_a_file_of_others(file):
+    file.raw.read(1)
+    return io.TextIOWrapper(file)
+
+
+@pytest.mark.parametrize("held", [in_a_generator, in_a_file_of_others])
+def test_what_closes_a_file_in_a_collection_leaves_it_for_later(held):
+    closed = []
+
+    class Received:
+        def read(self, size):
+            return bytes(size)
+
+        def close(self, left=0):
+            closed.append(left)
+
+    reader = ObjectReader(1000, lambda start, stop: Received())
+    # its owner alone is young enough to be found
+    gc.collect()
+    circle = [held(reader)]
+    circle.append(circle)
+    del reader, circle
+    gc.collect(0)
+    assert closed == []
+    catch_up()
+    assert closed == [999]
 
 
 def test_a_client_that_is_used_catches_up():
