@@ -442,7 +442,7 @@ class Storage:
 
         >>> found = files.metadata("reports/2026.txt")
         >>> found["size"], found["mime"], found["checksum"]
-        (12, 'text/plain', 'sha1:46ea2cd71b7ddf1b5ba4ba2a7e5b11e5f4ec5b80')
+        (12, 'text/plain', 'sha1:95eb9081e26fdedc99cf75232ab60ef87015c47e')
 
         :raises FileNotFound: if there is no such file.
         """

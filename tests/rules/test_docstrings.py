@@ -2,12 +2,15 @@
 
 import doctest
 import importlib
+import io
 import os
 import pkgutil
 
 import pytest
 
 import flask_pyfs
+import flask_pyfs as fs
+from flask_pyfs.testing import memory_storages
 
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -36,21 +39,46 @@ def test_the_public_names_have_examples():
         "ImageReference",
         "ImageType",
         "Option",
+        "Storage",
         "center_thumbnail",
         "client_name",
+        "copy",
         "crop_thumbnail",
+        "delete",
+        "exists",
         "extension",
+        "init_app",
+        "list_files",
         "lower_extension",
         "make_thumbnail",
         "memory_storages",
+        "metadata",
         "mime",
+        "open",
         "optimize",
+        "read",
+        "read_chunks",
         "resize",
+        "save",
+        "url",
+        "write",
     }
 
 
+@pytest.fixture
+def files(app):
+    """The storage that the examples of its methods use."""
+    files = fs.Storage("files")
+    fs.init_app(app, files)
+    with memory_storages(app), app.test_request_context():
+        files.write("reports/2026.txt", "All is well.")
+        yield files
+
+
 @pytest.mark.parametrize("example", examples(), ids=lambda example: example.name)
-def test_an_example(example, tmp_path, monkeypatch):
+def test_an_example(example, request, tmp_path, monkeypatch):
+    if example.name.startswith("flask_pyfs.storage.Storage."):
+        example.globs.update(files=request.getfixturevalue("files"), io=io)
     monkeypatch.setattr(os, "environ", os.environ.copy())
     # an app of an unknown module has its instance directory below the current one
     monkeypatch.chdir(tmp_path)
