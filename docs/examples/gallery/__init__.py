@@ -1,8 +1,8 @@
 """A gallery of images: upload several at once, look at them, delete them.
 
 Run it with ``flask --app docs/examples/gallery run``. Without any configuration the images and their thumbnails are
-files below the app's instance directory. The environment may say otherwise, for example ``FLASK_FS_BACKEND=memory``,
-or ``FLASK_PHOTOS_FS_BACKEND=memory`` for the images alone.
+files below the app's instance directory. To change that, set environment variables: ``FLASK_FS_BACKEND=memory``, or
+``FLASK_PHOTOS_FS_BACKEND=memory`` for the images alone.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def create_app(instance_path: str | None = None) -> Flask:
     app.config.from_mapping(
         FS_SERVE=True,
         MAX_CONTENT_LENGTH=64 * 1024 * 1024,
-        # several processes, or forms that outlive a restart, need one that stays: FLASK_SECRET_KEY
+        # several processes, or forms that outlive a restart, need a fixed key: FLASK_SECRET_KEY
         SECRET_KEY=secrets.token_hex(),
         SESSION_COOKIE_NAME="gallery",
         SESSION_COOKIE_SAMESITE="Lax",
@@ -98,7 +98,7 @@ def upload() -> Any:
 
 
 def upload_url() -> Any:
-    """Tell the page's script where it may send a file: to the store itself, where that takes uploads."""
+    """Tell the page's script where to send a file: to the store itself, if it accepts uploads."""
     try:
         target = photos.upload_url(
             client_name(request.form.get("name", "")),
@@ -106,7 +106,7 @@ def upload_url() -> Any:
             max_size=current_app.config["MAX_CONTENT_LENGTH"],
         )
     except (fs.UnauthorizedFileType, fs.InvalidPath):
-        # the script sends it to the app, which says why
+        # the script then sends it to the app, which says why
         abort(400, "This file is not taken.")
     return jsonify(dataclasses.asdict(target))
 
@@ -121,14 +121,14 @@ def store(file: FileStorage) -> str:
 
 @file_uploaded.connect_via(photos)
 def make_thumbnail(storage: fs.Storage, filename: str) -> None:
-    """Make a smaller image of a new photo, whichever way it came."""
+    """Make a smaller image of a new photo that came through the app."""
     if images is None:
         return
     try:
         with photos.open(filename, "rb") as photo:
             thumbnails.write(filename, images.resize(photo, THUMBNAIL_PIXELS), overwrite=True)
     except fs.UnauthorizedFileType:
-        pass  # SVG, for one, which browsers scale by themselves
+        pass  # such as SVG, which browsers scale themselves
     except fs.FSError:
         current_app.logger.exception("%r has no thumbnail", filename)
 
@@ -149,7 +149,7 @@ def delete() -> Any:
 
 
 def list_photos(after: str) -> tuple[list[dict[str, Any]], bool]:
-    """Describe the photos of one page, by name, and say whether there are more. No more names than that are kept."""
+    """Describe the photos of one page, sorted by name, and say whether there are more. Only these names are kept."""
     names = heapq.nsmallest(PHOTOS_PER_PAGE + 1, (name for name in photos.list_files() if name > after))
     wanted = names[:PHOTOS_PER_PAGE]
     small = set(thumbnails.list_files()).intersection(wanted)
@@ -177,8 +177,8 @@ def render_page(error: str | None = None) -> str:
 
 
 def require_token() -> None:
-    """Refuse forms of other sites: they do not know the token that the session holds."""
-    # what was signed needs no token
+    """Reject forms of other sites: they do not know the token in the session."""
+    # a signed upload needs no token
     if request.method == "POST" and request.endpoint != "fs.put_file":
         known, sent = session.get("token", ""), request.form.get("token", "")
         if not known or not secrets.compare_digest(known.encode(), sent.encode()):

@@ -1,7 +1,7 @@
 "use strict";
 
-// Without this script the form still uploads. With it, each file goes in a request of its own, so that the limit is
-// one for each file, and there is a progress bar; and it goes straight to the store, where that takes uploads.
+// The form works without this script. With it, each file has its own request, so the size limit applies to each file and
+// a progress bar is shown; and files go straight to the store, if it accepts uploads.
 
 const form = document.getElementById("upload");
 const input = document.getElementById("files");
@@ -65,7 +65,7 @@ async function store(file, onProgress) {
   if (await sendToStore(file, onProgress).catch(() => false)) {
     show("success", `“${file.name}” was stored.`);
   } else {
-    // a store that this page may not reach, for one, or a file that the app refuses and says why
+    // the page may not reach the store, or the app rejects the file and says why
     await sendToApp(file, onProgress);
   }
 }
@@ -115,7 +115,7 @@ form.addEventListener("submit", (event) => {
   upload([...input.files]);
 });
 
-// a file that is dropped beside the form must not replace the page
+// a file that is dropped outside the form must not replace the page
 for (const type of ["dragover", "drop"]) {
   document.addEventListener(type, (event) => event.preventDefault());
 }
