@@ -123,15 +123,15 @@ def is_empty(extensions: Container[str]) -> bool:
 
 
 def only_images(extensions: Container[str], allowed: Container[str] = ()) -> bool:
-    """Whether a set of extensions holds some, and all of them are of images.
+    """Return whether a set of extensions holds some, and only those of images.
 
-    :param extensions: a list, a set, or one string with the extensions separated by spaces. If it holds none, or does
-        not say which ones it holds, the other set decides.
-    :param allowed: the other set.
+    :param extensions: a list, a set, or one str with the extensions separated by spaces. A set that cannot list its
+        extensions, such as :data:`ALL`, holds others.
+    :param allowed: decides instead if the first set holds none.
     """
-    known = extensions.split() if isinstance(extensions, str) else extensions
-    if not isinstance(known, Collection) or not known:
-        known = allowed
+    known = allowed if is_empty(extensions) else extensions
+    if isinstance(known, str):
+        known = known.split()
     return isinstance(known, Collection) and bool(known) and all(map(_is_image, known))
 
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from flask_pyfs.filesystems.objects.clients import PerProcess
-from flask_pyfs.filesystems.objects.deferred import catch_up, outside_collection, sending_a_part
+from flask_pyfs.filesystems.objects.deferred import call_or_defer, holding_deferred, run_deferred
 from flask_pyfs.filesystems.objects.reader import ObjectReader
 
 
@@ -21,18 +21,18 @@ class Found:
         self._circle = self if circle else None
 
     def __del__(self):
-        outside_collection(self._function)
+        call_or_defer(self._function)
 
 
 @pytest.fixture(autouse=True)
 def nothing_before():
     gc.collect()
-    catch_up()
+    run_deferred()
 
 
 def test_at_once_outside_a_collection():
     called = []
-    outside_collection(lambda: called.append(1))
+    call_or_defer(lambda: called.append(1))
     found = Found(lambda: called.append(2), circle=False)
     del found
     assert called == [1, 2]
@@ -43,8 +43,8 @@ def test_later_in_a_collection():
     Found(lambda: called.append(1), circle=True)
     gc.collect()
     assert called == []
-    catch_up()
-    catch_up()
+    run_deferred()
+    run_deferred()
     assert called == [1]
 
 
@@ -83,7 +83,7 @@ def test_what_closes_a_file_in_a_collection_leaves_it_for_later(held):
     del reader, circle
     gc.collect(0)
     assert closed == []
-    catch_up()
+    run_deferred()
     assert closed == [999]
 
 
@@ -108,7 +108,7 @@ def test_a_client_is_closed_outside_a_collection():
     del clients
     gc.collect()
     assert closed == []
-    catch_up()
+    run_deferred()
     assert closed == [Client]
 
 
@@ -116,7 +116,7 @@ def test_a_thread_that_sends_a_part_does_not_catch_up():
     called = []
     Found(lambda: called.append(1), circle=True)
     gc.collect()
-    with sending_a_part():
+    with holding_deferred():
         PerProcess(object)()
         assert called == []
     PerProcess(object)()
@@ -140,21 +140,21 @@ def test_an_error_is_logged_and_stops_nothing(caplog):
     with_error.following = following
     del with_error, following
     gc.collect()
-    catch_up()
+    run_deferred()
     assert called == [1]
     assert [record.exc_info[0] for record in caplog.records] == [ZeroDivisionError]
 
 
 AT_THE_END = """
 import gc, os
-from flask_pyfs.filesystems.objects.deferred import catch_up, outside_collection
+from flask_pyfs.filesystems.objects.deferred import run_deferred, call_or_defer
 
 class Found:
     def __init__(self):
         self.circle = self
 
     def __del__(self):
-        outside_collection(lambda: print("called in", "the child" if os.getpid() != parent else "the parent"))
+        call_or_defer(lambda: print("called in", "the child" if os.getpid() != parent else "the parent"))
 
 parent = os.getpid()
 Found()
@@ -163,7 +163,7 @@ gc.collect()
 """
 
 
-@pytest.mark.parametrize("fork", ["", "if os.fork() == 0: catch_up()\nelse: os.wait()"])
+@pytest.mark.parametrize("fork", ["", "if os.fork() == 0: run_deferred()\nelse: os.wait()"])
 def test_at_the_end_of_the_process_that_found_it(fork):
     program = AT_THE_END.format(fork=fork)
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, timeout=60, text=True)

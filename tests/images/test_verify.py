@@ -113,6 +113,8 @@ def test_other_names_of_a_format(storage, ext):
         (fs.NONE, {"ALLOW": ["png"]}, True),
         (fs.NONE, {"ALLOW": ["txt"]}, False),
         (fs.NONE, {}, False),
+        (fs.ALL, {"ALLOW": ["png"]}, False),
+        (fs.AllExcept(["exe"]), {"ALLOW": ["png"]}, False),
         (fs.DEFAULTS, {}, False),
         (fs.ALL, {}, False),
         (fs.AllExcept(["exe"]), {}, False),

@@ -9,9 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from .deferred import catch_up, outside_collection
-
-__all__ = ["PerProcess", "giving_up_on", "shared_client"]
+from .deferred import call_or_defer, deferred, run_deferred
 
 Client = TypeVar("Client")
 Settings = TypeVar("Settings")
@@ -49,7 +47,8 @@ class PerProcess(Generic[Client]):
 
     def __call__(self) -> Client:
         """Return the client of this process."""
-        catch_up()
+        if deferred:
+            run_deferred()
         client = self._client
         if client is None:
             with self._lock:
@@ -57,7 +56,7 @@ class PerProcess(Generic[Client]):
                 if client is None:
                     client = self._client = self._make()
                     if self._close is not None:
-                        self._closing = weakref.finalize(self, outside_collection, partial(self._close, client))
+                        self._closing = weakref.finalize(self, call_or_defer, partial(self._close, client))
         return client
 
 

@@ -11,9 +11,7 @@ from typing import Any, Protocol
 
 from fs.errors import FSError, RemoteConnectionError
 
-from .deferred import outside_collection
-
-__all__ = ["Body", "ObjectReader", "drain"]
+from .deferred import call_or_defer
 
 # less than this is read, rather than a connection cut off or a request sent
 _DRAIN = 64 * 1024
@@ -170,11 +168,10 @@ class _Ranges(io.RawIOBase):
         block, self._block = max(wanted, self._block), self._block * 2
         return min(self._size, self._position + block)
 
-    def _drop_body(self) -> None:
+    def _drop_body(self, call: Callable[[Callable[[], object]], object] = lambda close: close()) -> None:
         body, self._body = self._body, None
-        if body is None or self._owner != os.getpid():
-            return
-        outside_collection(partial(body.close, self._body_stop - self._body_at))
+        if body is not None and self._owner == os.getpid():
+            call(partial(body.close, self._body_stop - self._body_at))
 
     def _require_open(self) -> None:
         if self.closed:
@@ -183,6 +180,7 @@ class _Ranges(io.RawIOBase):
     def close(self) -> None:
         if not self.closed:
             try:
-                self._drop_body()
+                # a collection may close it
+                self._drop_body(call_or_defer)
             finally:
                 super().close()

@@ -12,7 +12,7 @@ from typing import Any
 
 from fs.errors import RemoteConnectionError
 
-from .deferred import outside_collection, sending_a_part
+from .deferred import call_or_defer, holding_deferred
 
 # how many parts are sent at the same time
 _AT_ONCE = 2
@@ -139,7 +139,7 @@ class PartBuffer(io.BufferedIOBase):
             # whoever waits is told of the one that failed first, and need not wait for these
             raise RemoteConnectionError(msg="an earlier part could not be sent")
         try:
-            with sending_a_part():
+            with holding_deferred():
                 self._upload.send_part(number, part)
         except BaseException:
             self._failed = True
@@ -166,7 +166,7 @@ class PartBuffer(io.BufferedIOBase):
 
     def abort(self) -> None:
         """Forget what was sent."""
-        outside_collection(self._abort)
+        call_or_defer(self._abort)
 
     def _abort(self) -> None:
         # a part that arrived later would be kept
