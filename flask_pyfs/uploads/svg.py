@@ -210,7 +210,7 @@ def _judge_style(text: str) -> None:
     if found:
         raise _refused(f"{found.group()!r} in a style")
     # a browser drops blanks wherever they are in a URL
-    for reference in _URL.findall(_BLANK.sub("", text)):
+    for reference in dict.fromkeys(_URL.findall(_BLANK.sub("", text))):
         _judge_reference(reference)
 
 
