@@ -88,7 +88,7 @@ def members_of(owner, shown):
 
 
 def suffix_of(member):
-    if isinstance(member, property):
+    if isinstance(member, property) and member.fget:
         return f": {inspect.signature(member.fget).return_annotation}"
     if isinstance(member, (classmethod, staticmethod)):
         return f"{signature_of(member.__func__)} [{type(member).__name__}]"

@@ -197,10 +197,8 @@ def test_fs_osfs_finds_files_by_two_methods_alone(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     filesystem = Elsewhere(str(tmp_path))
     filesystem.makedir("directory")
-    with filesystem.openbin("file", "w") as file:
-        file.write(b"content")
-    with filesystem.open("text", "w") as file:
-        file.write("content")
+    filesystem.openbin("file", "w").close()
+    filesystem.open("text", "w").close()
     filesystem.setinfo("file", {"details": {"modified": 1}})
     assert filesystem.getinfo("file", ["details"]).raw["details"]["modified"] == 1
     assert filesystem.gettype("/directory").name == "directory"
@@ -264,17 +262,21 @@ def test_fs_errors_format_their_messages():
 def test_fs_copy_hands_over_the_open_file_of_the_other_filesystem():
     """filesystems.objects.filesystem takes the media type of a copy from it."""
 
+    class Source(MemoryFS):
+        def openbin(self, *arguments, **options):
+            handles.append(super().openbin(*arguments, **options))
+            return handles[-1]
+
     class Target(MemoryFS):
         def upload(self, path, file, chunk_size=None, **options):
             given.append(file)
 
-    given, source, opened = [], MemoryFS(), []
-    source.writebytes("a", b"")
-    openbin = source.openbin
-    source.openbin = lambda *arguments, **options: opened.append(openbin(*arguments, **options)) or opened[-1]
+    given, handles, source = [], [], Source()
+    source.create("a")
+    handles.clear()
     copy_file(source, "a", Target(), "b")
     assert len(given) == 1
-    assert given == opened
+    assert given == handles
 
 
 # puremagic
@@ -304,8 +306,8 @@ class Answering(HTTPAdapter):
         self.status = status
         self.sent = []
 
-    def send(self, request, **options):
-        self.sent.append((request, options))
+    def send(self, request, stream=False, timeout=None, *arguments, **options):
+        self.sent.append((request, stream, timeout))
         raw = HTTPResponse(
             io.BytesIO(b"content"), status=self.status, preload_content=False, headers={"Location": "/b"}
         )
@@ -323,10 +325,10 @@ def test_swiftclient_sends_as_the_attributes_of_its_connection_say(status):
     connection.parsed_url = parsed._replace(netloc="other.example.org")
     with connection.request("PUT", "/v1/a?b", b"body", {"X-Auth-Token": "token"}) as response:
         assert response.status_code == status
-    [(request, options)] = adapter.sent
+    [(request, streams, timeout)] = adapter.sent
     assert (request.method, request.url, request.body) == ("PUT", "http://other.example.org/v1/a?b", b"body")
     assert request.headers["X-Auth-Token"] in ("token", b"token")
-    assert (options["timeout"], options["stream"]) == (5, True)
+    assert (timeout, streams) == (5, True)
 
 
 def test_swiftclient_leaves_an_answer_to_be_read():
@@ -427,8 +429,9 @@ def test_mongoengine_deletes_documents_by_itself_where_somebody_listens():
 
 def test_pymongo_has_the_timeout_of_a_client_in_seconds():
     """filesystems.gridfs.bucket takes the time of an operation from there."""
-    options = {"timeoutMS": 1500, "serverMonitoringMode": "poll"}
-    with pymongo.MongoClient("mongodb://localhost", connect=False, **options) as client:
+    with pymongo.MongoClient(
+        "mongodb://localhost", connect=False, timeoutMS=1500, serverMonitoringMode="poll"
+    ) as client:
         assert client.options.timeout == 1.5
 
 
@@ -529,7 +532,7 @@ class Limited(TypeDecorator):
 def test_sqlalchemy_has_the_state_of_a_row_in_an_attribute():
     """sqlalchemy.events reads it where a row comes to a session, and keeps its cells in info."""
     row = Pickled(id=1, name="a")
-    state = row._sa_instance_state
+    state = getattr(row, "_sa_instance_state")  # noqa: B009  (no type has it)
     assert state is instance_state(row)
     assert (state.obj(), state.dict["name"], state.info) == (row, "a", {})
     assert (state.session, state.key, state.was_deleted) == (None, None, False)
@@ -576,7 +579,7 @@ def test_werkzeug_seeks_to_the_start_of_a_range():
     places = []
     response = Response(FileWrapper(File(bytes(range(100))), 10), direct_passthrough=True)
     response.make_conditional(create_environ(headers={"Range": "bytes=50-52"}), True, 100)
-    assert b"".join(response.response) == bytes((50, 51, 52))
+    assert list(response.response) == [bytes((50, 51, 52))]
     assert places[0] == 50
     assert response.status_code == 206
 
@@ -598,4 +601,4 @@ def test_flask_gives_the_app_behind_current_app():
     """state finds what an app configured by the app itself."""
     app = Flask("tests")
     with app.app_context():
-        assert current_app._get_current_object() is app
+        assert getattr(current_app, "_get_current_object")() is app  # noqa: B009  (no type has it)
