@@ -18,6 +18,7 @@ import threading
 import time
 import warnings
 import zlib
+from typing import Any
 
 import flask
 
@@ -37,7 +38,7 @@ def run_child(scenario, settings, number, timeout=120, script=__file__):
     """Run a scenario in a process of its own, which must succeed, and return what it prints."""
     command = [sys.executable, script, scenario, json.dumps(settings), str(number)]
     env = os.environ | {"PYTHONPATH": os.path.dirname(__file__)}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=env, start_new_session=True, **pipes) as child:
         try:
             output, errors = child.communicate(timeout=timeout)

@@ -47,6 +47,8 @@ class Handler(BaseHTTPRequestHandler):
 class Echo(socketserver.BaseRequestHandler):
     """Notes what it is sent, and sends it back when all of it has come."""
 
+    server: "EchoServer"
+
     def handle(self):
         content = b""
         try:

@@ -42,7 +42,9 @@ class Page(HTMLParser):
             self.fields.setdefault(values["name"], []).append(values.get("value"))
         elif tag == "a":
             self.links.append(values["href"])
-        self._shown = {"name": self.names, "error": self.messages, "success": self.messages}.get(values.get("class"))
+        self._shown = {"name": self.names, "error": self.messages, "success": self.messages}.get(
+            values.get("class", "")
+        )
 
     def handle_data(self, data):
         if self._shown is not None:
@@ -80,6 +82,7 @@ def gallery():
     spec = importlib.util.spec_from_file_location(
         "gallery_example", GALLERY / "__init__.py", submodule_search_locations=[str(GALLERY)]
     )
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
@@ -372,7 +375,7 @@ def test_pages(gallery, visitor, photos, monkeypatch):
         page = Page(visitor.client.get(url))
         assert len(page.names) <= 2
         seen.append(page.names)
-        url = next((link for link in page.links if link.startswith("/?after=")), None)
+        url = next((link for link in page.links if link.startswith("/?after=")), "")
     assert seen == [["a&b.png", "c.png"], ["d.png", "e.png"], ["f.png"]]
     assert visitor.page(after="f.png").names == []
 

@@ -8,6 +8,7 @@ from mongoengine.errors import NotUniqueError, ValidationError
 from PIL import Image
 
 import flask_pyfs as fs
+from flask_pyfs.fields.image import ImageSettings
 from flask_pyfs.mongo import FileField, ImageField, undoing
 
 files = fs.Storage("files", fs.ALL)
@@ -72,6 +73,7 @@ def test_positional_arguments_are_those_of_flask_fs():
     assert (field.settings.upload_to, field.settings.basename, field.db_field) == ("up", "base", "db_name")
     assert not field.settings.remove_files
     image = ImageField(100, [50], True, files, "up")
+    assert isinstance(image.settings, ImageSettings)
     assert (image.settings.max_size, image.settings.thumbnails, image.settings.optimize) == (100, (50,), True)
     assert (image.settings.fs, image.settings.upload_to) == (files, "up")
 

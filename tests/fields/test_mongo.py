@@ -2,6 +2,7 @@
 
 import io
 import pickle
+from typing import Any
 
 import mongoengine
 import pytest
@@ -40,7 +41,7 @@ class Strict(mongoengine.Document):
     default = FileField(fs=files, default="default.png")
 
 
-DOCUMENTS = [User, Whole, Strict]
+DOCUMENTS: list[Any] = [User, Whole, Strict]
 OLD = ["old-50.png", "old.png"]
 NEW = ["new-50.png", "new.png"]
 

@@ -176,7 +176,7 @@ def test_a_row_that_is_deleted_with_a_file_that_was_never_written(session):
     paper = Paper(id=1)
     session.add(paper)
     paper.file.save(file(), "a.txt")
-    paper.file = None
+    paper.file = None  # type: ignore[assignment]
     session.flush()
     session.delete(paper)
     session.commit()
@@ -355,7 +355,7 @@ def test_files_that_are_kept_go_when_the_app_deletes_them(session):
     kept.file.save(file(), "a.txt")
     session.add(kept)
     session.commit()
-    kept.file = "b.txt"
+    kept.file = "b.txt"  # type: ignore[assignment]
     session.commit()
     kept.file.delete()
     session.rollback()
@@ -435,7 +435,7 @@ def test_who_listens_to_deletions_may_fail(session, paper, caplog):
     session.commit()
     with file_deleted.connected_to(fail):
         session.execute(delete(Kept))
-        paper.file = second.file = None
+        paper.file = second.file = None  # type: ignore[assignment]
         session.commit()
     assert stored() == []
     assert caplog.text.count("the listener's") >= 2

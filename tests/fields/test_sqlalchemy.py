@@ -142,7 +142,7 @@ def test_values_that_can_be_set(session):
     session.commit()
     assert bob.avatar is not ann.avatar
     assert (ann.cv.filename, bob.avatar.filename) == ("a.txt", "a.png")
-    bob.avatar = None
+    bob.avatar = None  # type: ignore[assignment]
     session.commit()
     assert not bob.avatar
     bob.avatar.filename = "b.png"
@@ -279,7 +279,7 @@ def test_rows_that_a_commit_does_not_expire(engine, change, end):
         if change == "save":
             save(user.avatar, "new.png")
         elif change == "set":
-            user.avatar = "other.png"
+            user.avatar = "other.png"  # type: ignore[assignment]
         elif change == "name":
             user.avatar.filename = "other.png"
         else:
@@ -397,7 +397,7 @@ def test_flask_sqlalchemy(app, tmp_path):
     db = flask_sqlalchemy.SQLAlchemy(model_class=type("FlaskBase", (DeclarativeBase,), {}))
     db.init_app(app)
 
-    class Person(db.Model):
+    class Person(db.Model):  # type: ignore[name-defined]
         id: Mapped[int] = mapped_column(primary_key=True)
         avatar: Mapped[ImageReference] = mapped_column(ImageType(files, thumbnails=[50]), nullable=True)
 
@@ -432,6 +432,7 @@ def test_migrations_of_alembic(engine):
     with engine.begin() as connection:
         migrations = MigrationContext.configure(connection, opts={"compare_type": True})
         operations = produce_migrations(migrations, Base.metadata).upgrade_ops
+        assert operations is not None
         code = render_python_code(operations, render_item=render_item)
         namespace = {"sa": sqlalchemy, "op": Operations(migrations), "postgresql": sqlalchemy.dialects.postgresql}
         exec(inspect.cleandoc(code), namespace)

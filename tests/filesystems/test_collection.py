@@ -103,7 +103,7 @@ def test_a_client_is_closed_outside_a_collection():
         pass
 
     clients = PerProcess(Client, lambda client: closed.append(type(client)))
-    clients.circle = clients
+    vars(clients).update(circle=clients)
     clients()
     del clients
     gc.collect()
@@ -137,7 +137,7 @@ def test_an_error_is_logged_and_stops_nothing(caplog):
     called = []
     with_error = Found(lambda: 1 / 0, circle=True)
     following = Found(lambda: called.append(1), circle=True)
-    with_error.following = following
+    vars(with_error).update(following=following)
     del with_error, following
     gc.collect()
     run_deferred()

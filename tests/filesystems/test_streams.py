@@ -4,6 +4,7 @@ import gc
 import io
 import os
 from contextlib import nullcontext
+from typing import Any
 
 import fs.errors
 import pytest
@@ -96,7 +97,7 @@ def test_dropping_a_cycle():
     file = record.open()
     file.itself = file
     text = PendingText(record.open(), "utf-8")
-    text.itself = text
+    vars(text).update(itself=text)
     text.write("x")
     del file, text
     gc.collect()
@@ -364,7 +365,7 @@ def test_a_child_leaves_the_file_of_its_parent_alone(app, mode, size, end):
     storage = flask_pyfs.Storage("files", flask_pyfs.ALL)
     flask_pyfs.init_app(app, storage)
     with app.app_context():
-        files = [storage.open("a", mode), storage.fs.open("b", mode)]
+        files: list[Any] = [storage.open("a", mode), storage.fs.open("b", mode)]
         part = b"x" * size if "b" in mode else "x" * size
         for file in files:
             file.write(part)

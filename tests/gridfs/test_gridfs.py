@@ -6,7 +6,7 @@ from contextlib import closing
 import pymongo
 import pytest
 from fs.test import FSTestCases
-from servers.mongo import empty_database
+from servers.mongo import Mongo, empty_database
 
 from flask_pyfs.filesystems.gridfs import GridFS
 from flask_pyfs.testing import StorageConformance
@@ -27,6 +27,8 @@ class TestStorageWithPrefix(TestStorage):
 class StandardTests(FSTestCases):
     # fs.test calls the name that Python 3.12 removed
     assertRaisesRegexp = unittest.TestCase.assertRaisesRegex  # noqa: N815
+
+    mongo: Mongo
 
     def make_fs(self):
         with closing(pymongo.MongoClient(self.mongo.url)) as client:

@@ -3,6 +3,7 @@
 import io
 from collections import Counter
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import fs
 import fs.copy
@@ -268,7 +269,7 @@ def test_drivers_read_ours(app, make_storage, bare, plain, bucket, how, size, ch
     with app.app_context():
         make(storage, content, how)
     types = {"length": ["int", "long"], "chunkSize": ["int"], "uploadDate": ["date"], "filename": ["string"]}
-    typed = {name: {"$type": kinds} for name, kinds in types.items()}
+    typed: dict[str, Any] = {name: {"$type": kinds} for name, kinds in types.items()}
     (document,) = bare["files.files"].find({"$and": [typed, {"filename": "dir/a.png"}]})
     assert (document["length"], document["chunkSize"], document["contentType"]) == (size, chunk_size, "image/png")
     assert before <= document["uploadDate"] <= datetime.now(timezone.utc)

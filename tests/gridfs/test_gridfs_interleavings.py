@@ -77,6 +77,7 @@ FAULTS = [
 def test_a_failure_to_clean_up_loses_nothing(failing_mongo, fault, collection, change):
     old, new = b"old", b"new" * (MIB if change == "large put" else 1)
     with closing(pymongo.MongoClient(failing_mongo.url)) as client, GridFS(failing_mongo.url, "failing") as store:
+        assert isinstance(store, GridFS)
         client.drop_database("failing")
         store.writebytes("a", old)
         store.writebytes("s", new)

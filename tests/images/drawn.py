@@ -1,13 +1,14 @@
 """Images that the tests draw: each corner has a colour of its own, and one may be transparent."""
 
 import io
+from typing import Any
 
 from PIL import Image, ImageCms
 
 #: top left, top right, bottom left, bottom right, of an image that is seen upright
-COLOURS = [(220, 30, 30), (30, 200, 30), (30, 30, 220), (230, 220, 40)]
-GRAYS = [20, 90, 160, 235]
-BITS = [0, 255, 255, 0]
+COLOURS: list[Any] = [(220, 30, 30), (30, 200, 30), (30, 30, 220), (230, 220, 40)]
+GRAYS: list[Any] = [20, 90, 160, 235]
+BITS: list[Any] = [0, 255, 255, 0]
 WIDTH, HEIGHT = 96, 64
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

@@ -5,6 +5,7 @@ import random
 import struct
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from drawn import COLOURS, SRGB, close, corners, drawn
@@ -45,11 +46,11 @@ def test_colour_profile_is_kept_and_nothing_else(name, operation):
     exif = Image.Exif()
     exif[0x010F] = "a camera"
     exif[0x0112] = 3
-    options = {"exif": exif.tobytes(), "xmp": b"<x/>"} if name != "TIFF" else {"exif": exif}
+    options: dict[str, Any] = {"exif": exif.tobytes(), "xmp": b"<x/>"} if name != "TIFF" else {"exif": exif}
     if name == "JPEG":
         options["comment"] = b"a secret"
     content = saved(noise((300, 200)), name, icc_profile=SRGB, **options)
-    made = EVERY[operation](io.BytesIO(content))
+    made: Any = EVERY[operation](io.BytesIO(content))
     if operation == "optimize" and made.getvalue() == content:
         return
     image = reopened(made)
@@ -116,7 +117,7 @@ def test_what_is_no_size(size):
 def test_thumbnails_are_enlarged_and_images_are_not():
     content = drawn("PNG", "RGB")
     assert reopened(images.make_thumbnail(io.BytesIO(content), 300)).size == (300, 300)
-    assert images.resize(io.BytesIO(content), 96).getvalue() == content
+    assert images.resize(io.BytesIO(content), 96).read() == content
     assert reopened(images.resize(io.BytesIO(drawn("PNG", "RGB", 6)), 500)).size == (96, 64)
 
 
@@ -132,7 +133,7 @@ def test_images_of_pillow_are_taken_and_returned():
     assert (centered.size, centered.mode) == ((40, 40), "RGB")
     cropped = images.crop_thumbnail(image, 40, (50, 0, 90, 30))
     assert close([cropped.getpixel((20, 20))], [COLOURS[1]], 30)
-    assert images.center_thumbnail(Image.new("RGB", (20, 10)), 20).getpixel((0, 0))[3] == 0
+    assert images.center_thumbnail(Image.new("RGB", (20, 10)), 20).getchannel("A").getpixel((0, 0)) == 0
 
 
 def test_jpegs_are_decoded_at_a_smaller_size(monkeypatch):
@@ -185,7 +186,7 @@ def test_scientific_images(mode):
 def test_optimized_jpeg_keeps_its_quality():
     content = saved(noise((400, 300)), "JPEG", quality=71, subsampling=2)
     made = images.optimize(io.BytesIO(content))
-    assert len(made.getvalue()) < len(content)
+    assert len(made.read()) < len(content)
     assert reopened(made).quantization == reopened(io.BytesIO(content)).quantization
 
 
@@ -202,7 +203,7 @@ def test_optimized_without_a_loss(name, options):
 def test_what_optimizing_would_harm_is_kept():
     page = noise((60, 40))
     pages = saved(page, "TIFF", save_all=True, append_images=[page, page], compression="raw")
-    assert images.optimize(io.BytesIO(pages)).getvalue() == pages
+    assert images.optimize(io.BytesIO(pages)).read() == pages
 
     # two bytes for each colour
     def chunk(kind, data):
@@ -212,7 +213,7 @@ def test_what_optimizing_would_harm_is_kept():
     rows = (b"\0" + bytes(range(180))) * 30
     data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows, 0)) + chunk(b"IEND", b"")
     deep = b"\x89PNG\r\n\x1a\n" + data
-    assert images.optimize(io.BytesIO(deep)).getvalue() == deep
+    assert images.optimize(io.BytesIO(deep)).read() == deep
 
 
 def test_pictures_of_several_views_are_jpegs():

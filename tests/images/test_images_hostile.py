@@ -9,6 +9,7 @@ import time
 import zlib
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from drawn import MODES, drawn
@@ -63,10 +64,10 @@ def test_what_would_take_too_much_is_not_optimized():
 def test_the_pixels_of_all_frames_count(name, operation):
     content = drawn(name, "animated")
     images.make_thumbnail(io.BytesIO(content), 16, max_pixels=3 * 96 * 64)
-    function = {"center": images.center_thumbnail, "optimize": images.optimize}.get(operation)
+    functions: dict[str, Any] = {"center": images.center_thumbnail, "optimize": images.optimize}
     arguments = {"center": (16,), "optimize": ()}.get(operation, (16,))
     with pytest.raises(UnauthorizedFileType, match="FS_IMAGES_MAX_PIXELS"):
-        (function or images.resize)(io.BytesIO(content), *arguments, max_pixels=3 * 96 * 64 - 1)
+        functions.get(operation, images.resize)(io.BytesIO(content), *arguments, max_pixels=3 * 96 * 64 - 1)
 
 
 def test_a_frame_that_is_larger_than_the_canvas_counts():
@@ -130,7 +131,7 @@ print(peak() - before)
 """
 
 # the largest that are taken
-BOMBS = {
+BOMBS: dict[str, Any] = {
     "PNG": ("PNG", "RGB", (7200, 7200), {"compress_level": 1}),
     "PNG with alpha": ("PNG", "RGBA", (7200, 7200), {"compress_level": 1}),
     "PNG, gray": ("PNG", "L", (9_400, 9_400), {"compress_level": 1}),
@@ -315,7 +316,7 @@ def test_no_more_is_asked_of_a_file_than_it_has():
     assert view.read(10**12) == b""
     for wrong in (1.5, None, "1"):
         with pytest.raises(TypeError):
-            view.seek(wrong)
+            view.seek(wrong)  # type: ignore[arg-type]
     for outside in ((-1, 0), (-1_500_000, 1), (-2_000_001, 2), (2**63, 0)):
         view.seek(1_400_000)
         with pytest.raises(ValueError, match="cannot seek"):

@@ -1,6 +1,7 @@
 """Every format, mode, orientation and operation: size, format, corners, transparency and frames of what comes out."""
 
 import io
+from typing import Any
 
 import pytest
 from drawn import FRAMES, HEIGHT, MODES, WIDTH, as_gray8, close, corners, drawn, expected_corners, has_hole
@@ -47,7 +48,7 @@ def test_case(name, mode, orientation, operation):
     content = drawn(name, mode, orientation)
     file = io.BytesIO(content)
     file.seek(7)
-    made = OPERATIONS[operation](file)
+    made: Any = OPERATIONS[operation](file)
     assert not file.closed
     assert file.tell() == 7
     assert made.tell() == 0

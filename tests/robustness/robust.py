@@ -29,7 +29,7 @@ def stored(storage):
 
 def tree(directory):
     """Return all that lies below a directory, unfinished files too: path -> content, 'directory' or the link."""
-    found = {}
+    found: dict[str, str | bytes] = {}
     for above, directories, files in os.walk(directory):
         for name in directories + files:
             path = Path(above, name)

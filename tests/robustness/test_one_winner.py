@@ -45,7 +45,7 @@ def storage(request, tmp_path, monkeypatch):
 
 
 def contend(storage, name, contender):
-    results = {}
+    results: dict[int, BaseException | None] = {}
     barrier = threading.Barrier(THREADS)
 
     def run(number):

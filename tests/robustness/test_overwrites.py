@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -65,7 +66,7 @@ class ByHttp:
 def read_while(writing, storage, app, soak):
     end = time.monotonic() + (30 if soak else 2)
     seen = [set() for _ in range(READERS)]
-    reads = [by_read, by_chunks, by_open, by_handle, by_ranges, ByHttp()]
+    reads: list[Callable[..., bytes]] = [by_read, by_chunks, by_open, by_handle, by_ranges, ByHttp()]
 
     def work(index):
         client = app.test_client()

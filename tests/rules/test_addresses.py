@@ -183,7 +183,7 @@ def test_the_host_of_the_app_does_not_change_a_configured_url(place, server):
 def test_the_url_of_the_storage_wins_over_those_of_the_backend_and_the_app():
     urls = {"FILES_FS_URL": "http://1.org/", "FS_UNREACHABLE_URL": "http://2.org/", "FS_URL": "http://3.org/"}
     found = []
-    for key in [*urls, None]:
+    for key in [*urls, ""]:
         _, storage = make(**urls)
         found.append((storage.url("a.txt"), storage.has_url))
         urls.pop(key, None)

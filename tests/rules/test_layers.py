@@ -5,6 +5,7 @@ import os
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import flask
 import pytest
@@ -14,14 +15,15 @@ from hypothesis import strategies as st
 import flask_pyfs as fs
 from flask_pyfs.backends import BaseBackend, registry
 from flask_pyfs.backends.local import LocalBackend
-from flask_pyfs.config import Config, Option, backend_name, resolve
+from flask_pyfs.config import Config, backend_name, resolve
+from flask_pyfs.options import Option
 from flask_pyfs.testing import memory_storages
 
 
 class StandInS3(BaseBackend):
     """Has the settings of an S3 backend, and no store that could be reached."""
 
-    options = (
+    options: ClassVar[tuple[Option, ...] | None] = (
         Option("ENDPOINT"),
         Option("REGION"),
         Option("ACCESS_KEY"),
@@ -190,7 +192,7 @@ def test_a_shared_root_gets_the_name_of_the_storage(app, tmp_path, key, expected
 def test_url_and_root_follow_the_levels(key):
     settings = {f"FILES_FS_{key}": "/one", f"FS_LOCAL_{key}": "/two/", f"FS_{key}": "/three"}
     found = []
-    for name in [*settings, None]:
+    for name in [*settings, ""]:
         config = resolve(settings, "files", "local", [Option("ROOT", named=True)])
         found.append(config[key.lower()])
         settings.pop(name, None)
@@ -550,7 +552,7 @@ def test_secrets_stay_hidden_while_a_test_keeps_files_in_memory(app):
 
 def test_settings_are_a_dictionary_and_attributes():
     config = s3({"FS_S3_REGION": "north"})
-    assert isinstance(config, dict)
+    assert issubclass(type(config), dict)
     assert config["region"] == config.region == config.get("region") == "north"
     config.region = "south"
     assert config["region"] == "south"

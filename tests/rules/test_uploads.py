@@ -4,6 +4,7 @@ import io
 import itertools
 import os
 import unicodedata
+from typing import Any
 
 import pytest
 from werkzeug.datastructures import FileStorage
@@ -51,7 +52,7 @@ class Short:
         return len(ext) == 3
 
 
-EXTENSIONS = {
+EXTENSIONS: dict[str, Any] = {
     "NONE": fs.NONE,
     "ALL": fs.ALL,
     "IMAGES": fs.IMAGES,
@@ -106,10 +107,10 @@ def test_nothing_forbidden_is_stored(app, extensions, level):
         app.config.update({"FS_BACKEND": "memory", "FS_VERIFY": False, f"{level}ALLOW": allow, f"{level}DENY": deny})
         fs.init_app(app, storage)
         for name in NAMES:
-            explicit = (io.BytesIO(b"x"), name)
+            explicit: tuple[Any, ...] = (io.BytesIO(b"x"), name)
             for arguments in (explicit, (FileStorage(io.BytesIO(b"x"), filename=name),)):
                 try:
-                    stored = storage.save(*arguments, overwrite=True)
+                    stored = storage.save(*arguments, overwrite=True)  # type: ignore[misc]
                 except fs.FSError:
                     stored = None
                 if stored is not None:

@@ -2,10 +2,12 @@
 
 import io
 import unittest
+from typing import Any
 
 import pytest
 from buckets import new_bucket, open_bucket
 from fs.test import FSTestCases
+from servers.s3 import S3Endpoint
 
 from flask_pyfs.testing import StorageConformance
 
@@ -31,6 +33,8 @@ class StandardTests(FSTestCases):
     assertRaisesRegexp = unittest.TestCase.assertRaisesRegex  # noqa: N815
 
     directory = "/"
+    endpoint: S3Endpoint
+    addCleanup: Any  # noqa: N815
 
     def make_fs(self):
         bucket = new_bucket(self.endpoint)

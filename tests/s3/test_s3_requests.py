@@ -71,7 +71,7 @@ class Failing(BaseHTTPRequestHandler):
     """Notes each request and answers that it failed."""
 
     def do_HEAD(self):
-        self.server.received.append(self.command)
+        self.server.received.append(self.command)  # type: ignore[attr-defined]
         self.send_response(503)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -83,7 +83,7 @@ class Failing(BaseHTTPRequestHandler):
 @pytest.fixture
 def failing_server():
     with HTTPServer(("127.0.0.1", 0), Failing) as server:
-        server.received = []
+        server.received = []  # type: ignore[attr-defined]
         thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:

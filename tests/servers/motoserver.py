@@ -22,7 +22,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY, environ_key_for_header
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from postpolicy import broken_rule, is_form
+from postpolicy import broken_rule, is_form  # type: ignore[import-not-found]
 
 App = Callable[[dict[str, Any], Any], Iterable[bytes]]
 

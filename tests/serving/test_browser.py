@@ -401,6 +401,7 @@ def make_gallery(monkeypatch, tmp_path):
         spec = importlib.util.spec_from_file_location(
             "gallery_in_browser", GALLERY / "__init__.py", submodule_search_locations=[str(GALLERY)]
         )
+        assert spec is not None
         module = importlib.util.module_from_spec(spec)
         monkeypatch.setitem(sys.modules, spec.name, module)
         spec.loader.exec_module(module)

@@ -83,7 +83,7 @@ def not_modified_after(value, modified):
 def conditions(fields, file):
     """The statuses that the conditions may lead to, None where the file is to be sent (13.2.2)."""
     found = any_matches(fields["If-Match"], file.etag, strong=True) if "If-Match" in fields else {None}
-    allowed = set()
+    allowed: set[int | None] = set()
     if None in found and "If-Unmodified-Since" in fields:
         found = found - {None} | not_modified_after(fields["If-Unmodified-Since"], file.modified)
     if False in found:
@@ -297,6 +297,7 @@ def answer_of(response, body, method, file):
         start, stop = 0, size
         if status == 206:
             found = re.fullmatch(rf"bytes ([0-9]+)-([0-9]+)/{size}", headers["Content-Range"])
+            assert found is not None
             start, stop = int(found[1]), int(found[2]) + 1
         assert status == 206 or "Content-Range" not in headers
         assert body == (file.content[start:stop] if method == "GET" else b"")

@@ -4,6 +4,7 @@ The references are to RFC 9110.
 """
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from werkzeug.http import http_date, parse_date
@@ -97,7 +98,7 @@ CONDITIONS = {
 CASES = {"plain": {}, **{f"range: {name}": {"Range": asked} for name, asked in RANGES.items()}, **CONDITIONS}
 
 # where Flask answers otherwise: the section, and the changes that make Flask's answer the right one
-DIFFERENCES = {
+DIFFERENCES: dict[str, Any] = {
     # 14.2: what is no valid Range, of a unit that is not known, or more than is worth its cost, is ignored
     "range: several ranges": ("14.2", NO_RANGE),
     "range: several ranges, one beyond the end": ("14.2", NO_RANGE),
@@ -143,6 +144,7 @@ def ask(client, url, method, headers):
 def filled_in(headers, size, known):
     """Put what a client knows of a file into the headers."""
     modified = parse_date(known["Last-Modified"])
+    assert modified is not None
     values = {
         "size": size,
         "middle": size // 2,

@@ -262,6 +262,7 @@ def test_the_opener(swift_place, container):
         assert isinstance(filesystem, SwiftFS)
         filesystem.makedirs("some/where").writetext("a.txt", "content")
     with fs.open_fs(url) as filesystem:
+        assert isinstance(filesystem, SwiftFS)
         assert filesystem.readtext("some/where/a.txt") == "content"
         assert filesystem.segment_size == 2_000_000
         assert swift_place.key not in repr(filesystem)

@@ -154,10 +154,12 @@ def test_what_cannot_be_sent_again_is_not_stored(make, proxy, segment_size, kind
 def test_what_cannot_be_sent_again_does_not_arrive_whole():
     source = Rolling(io.BytesIO(LARGE))
     beginning, _ = beginning_of(source, MIB)
-    body = StreamedBody(known_file(source, beginning), 0, len(LARGE))
+    known = known_file(source, beginning)
+    assert known is not None
+    body = StreamedBody(known, 0, len(LARGE))
     assert sum(map(len, body)) == len(LARGE)
     # a server that has all of it stores it
-    sent = []
+    sent: list[bytes] = []
     with pytest.raises(OperationFailed, match="cannot be read again"):
         sent.extend(body)
     assert 0 < sum(map(len, sent)) < len(LARGE)
