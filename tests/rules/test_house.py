@@ -109,12 +109,12 @@ def test_only_a_store_s_folder_imports_its_driver():
 
 def test_the_page_names_every_module():
     drawn = re.search(r"The house\n-+\n\n.*?text\n\n(.*?)\n\n\S", PAGE, re.DOTALL).group(1)
-    named, folders = set(), []
+    named, folders = set(), list[str]()
     for line in drawn.splitlines():
         depth = (len(line) - len(line.lstrip())) // 2 - 1
         name = line.split()[0]
         folders[depth:] = [name.rstrip("/")]
         if not name.endswith("/"):
             named.add(".".join(part for part in folders if part != "__init__"))
-    folders = {name for name, path in FILES.items() if path.name == "__init__.py"} - {"flask_pyfs"}
-    assert named == set(FILES) - folders
+    faces = {name for name, path in FILES.items() if path.name == "__init__.py"} - {"flask_pyfs"}
+    assert named == set(FILES) - faces
