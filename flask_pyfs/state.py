@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from flask import Flask, current_app, has_app_context
 
@@ -34,8 +33,7 @@ class Registry(dict[str, Any]):
         self.states: dict[Any, State] = {}
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """What one app configured for one storage.
 
     :param app: the app.
@@ -66,7 +64,7 @@ class State:
 
     def on(self, backend_name: str, backend: Any) -> State:
         """Return the same state on another backend."""
-        return replace(self, backend_name=backend_name, backend=backend, operations=backend)
+        return self._replace(backend_name=backend_name, backend=backend, operations=backend)
 
 
 def registry_of(app: Flask) -> Registry:

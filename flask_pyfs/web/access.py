@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..state import Named, State
 
 
-@dataclass(frozen=True)
-class Access:
+class Access(NamedTuple):
     """What somebody is about to get.
 
     :param storage: the storage.
