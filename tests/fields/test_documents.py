@@ -213,6 +213,11 @@ def test_lists_and_maps_take_names_and_whole_references():
     assert stored() == []
 
 
+def test_what_is_no_file_is_refused_in_a_list():
+    with pytest.raises(ValidationError, match="listed"):
+        Listed(listed=[5]).validate()
+
+
 @pytest.mark.parametrize(
     "thumbnails", [{"big": "big.png", "10": "me-10.png"}, {"10": "me-10.png", "20": None}, {10: "me-10.png"}, None]
 )

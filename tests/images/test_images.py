@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from drawn import COLOURS, SRGB, close, corners, drawn
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms
 from PIL.JpegImagePlugin import JpegImageFile
 from werkzeug.datastructures import FileStorage
 
@@ -352,3 +352,28 @@ def test_a_gif_of_many_colours_keeps_the_pixels_that_are_clear():
     small = reopened(images.resize(io.BytesIO(saved(image, "GIF")), 40)).convert("RGBA")
     assert small.getpixel((17, 17))[3] == 0
     assert small.getpixel((5, 5))[3] == 255
+
+
+def test_a_large_image_is_resampled_in_bands_that_do_not_show():
+    image = noise((3000, 1600), "L")
+    made = reopened(images.resize(io.BytesIO(saved(image, "PNG", compress_level=1)), 1500))
+    whole = image.resize((1500, 800), Image.Resampling.LANCZOS)
+    assert max(ImageChops.difference(made, whole).tobytes()) <= 2
+
+
+def test_the_colour_profile_of_cmyk_is_kept():
+    content = saved(noise((60, 40)).convert("CMYK"), "JPEG", icc_profile=b"for CMYK")
+    made = reopened(images.resize(io.BytesIO(content), 30))
+    assert (made.mode, made.info["icc_profile"]) == ("CMYK", b"for CMYK")
+
+
+def test_the_image_that_stands_for_an_apng_stays_out_of_its_animation():
+    still, *frames = (Image.new("RGB", (20, 20), colour) for colour in ("red", "green", "blue"))
+    content = saved(still, "PNG", save_all=True, append_images=frames, default_image=True, duration=[300, 400])
+    with Image.open(images.resize(io.BytesIO(content), 10)) as made:
+        assert (made.info["default_image"], made.n_frames) == (True, 3)
+        durations = []
+        for number in (1, 2):
+            made.seek(number)
+            durations.append(made.info["duration"])
+    assert durations == [300, 400]

@@ -197,6 +197,15 @@ def test_extensions_may_be_given_with_their_dots_and_in_any_case(app):
             storage.save(io.BytesIO(b""), name)
 
 
+def test_extensions_may_be_what_only_answers_whether_it_has_one(app):
+    class Drafts:
+        def __contains__(self, ext):
+            return ext.startswith("draft")
+
+    storage = configured(app, fs.IMAGES, ALLOW=Drafts())
+    assert [storage.extension_allowed(ext) for ext in ("png", "draft2", "txt")] == [True, True, False]
+
+
 def test_a_storage_may_judge_files_itself(app):
     class Small(fs.Storage):
         def file_allowed(self, file, basename):
