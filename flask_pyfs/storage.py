@@ -35,7 +35,6 @@ from .filesystems.base import CHUNK_SIZE
 from .signals import file_deleted, file_uploaded
 from .state import State, find
 from .uploads import client_name
-from .uploads.prepare import prepared
 from .web import delivery, links, urls
 from .web.access import is_allowed
 from .web.signing import lifetime_of
@@ -365,6 +364,8 @@ class Storage:
         """
         if not self.verifies:
             return nullcontext(file_or_wfs)
+        from .uploads.prepare import prepared
+
         return prepared(file_or_wfs, filename, self.config, self.name)
 
     def _require_allowed(self, file: Any, name: str) -> None:

@@ -16,7 +16,6 @@ from .. import files, names
 from ..config import Config, with_defaults
 from ..errors import FileExists, OperationNotSupported, translated
 from ..filesystems.base import CHUNK_SIZE, copy_stream
-from ..filesystems.generic import as_store
 from ..filesystems.store import DAY, Facts, RangeNotSatisfiable, StoreFS, Unchanged
 from ..filesystems.streams import PendingText
 from ..options import Option
@@ -85,7 +84,7 @@ class BaseBackend:
             with self._lock:
                 store = self._store
                 if store is None or store.isclosed():
-                    store = self._store = as_store(self.open_fs())
+                    store = self._store = _as_store(self.open_fs())
         return store
 
     @property
@@ -314,3 +313,12 @@ class BaseBackend:
 
     def _translated(self, filename: str | None = None) -> translated:
         return translated(self.name, filename)
+
+
+def _as_store(filesystem: FS) -> StoreFS:
+    if isinstance(filesystem, StoreFS):
+        return filesystem
+    # most stores need no wrapper
+    from ..filesystems.generic import as_store
+
+    return as_store(filesystem)

@@ -56,7 +56,7 @@ class NotSatisfiable(Exception):
         self.size = size
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class UploadTerms:
     """What holds for an upload by a signed URL.
 
