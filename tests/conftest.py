@@ -1,8 +1,11 @@
 import gc
+import os
 import socket
+from pathlib import Path
 
 import flask
 import pytest
+from servers import process
 from servers.chromium import chromium
 from servers.mongo import mongo_from_environment, mongod, new_database
 from servers.openstack import openstack_swift, swift_from_environment
@@ -13,14 +16,52 @@ import flask_pyfs as fs
 pytest.register_assert_rewrite("flask_pyfs.testing", "failures", "load", "underfaults", "underload")
 
 
-def pytest_addoption(parser):
+# who uses one of these fixtures uses what they start, or takes long where it is asked to
+MARKS = {
+    "server": {"swift_server", "moto_endpoint", "mongo_replica", "mongo_standalone"}
+    | {"swift_place", "s3_endpoint", "mongo", "mongo_url", "ftp_server", "place_on"},
+    "browser": {"browser"},
+    "slow": {"soak"},
+}
+MOST_WORKERS = 8
+
+
+def pytest_addoption(parser, pluginmanager):
     parser.addoption("--soak", action="store_true", help="run the long tests at their full size")
+    if not pluginmanager.hasplugin("xdist"):
+        # setup.cfg gives them, and without pytest-xdist they have no meaning
+        for option in ("--numprocesses", "--dist"):
+            parser.addoption(option, help="ignored without pytest-xdist")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+    """Return one worker more than there are processors, as many tests wait; for single files no more than files."""
+    paths = {Path(argument.partition("::")[0]) for argument in config.args}
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    most = min(processors + 1, MOST_WORKERS)
+    if any(map(Path.is_dir, paths)):
+        return most
+    return min(most, len(paths)) if len(paths) > 1 else 0
+
+
+def pytest_itemcollected(item):
+    for mark, fixtures in MARKS.items():
+        if not fixtures.isdisjoint(item.fixturenames):
+            item.add_marker(mark)
 
 
 def pytest_collection_finish():
     # the modules and the tests are here to stay: no collection needs to look through them
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    marked = any(map(item.get_closest_marker, ("server", "browser")))
+    process.unmarked = None if marked else item.nodeid
+    return (yield)
 
 
 @pytest.fixture

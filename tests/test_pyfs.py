@@ -1,12 +1,10 @@
 """The pyfs backend: a real FTP server, archives, and what goes wrong."""
 
 import gc
-import subprocess
-import sys
 import uuid
-from pathlib import Path
 
 import pytest
+from servers.ftp import pyftpd
 
 import flask_pyfs as fs
 from flask_pyfs.testing import StorageConformance
@@ -34,18 +32,8 @@ def configured(app, url):
 @pytest.fixture(scope="session")
 def ftp_server(tmp_path_factory):
     """A running FTP server: its address with user and password."""
-    root = tmp_path_factory.mktemp("ftp")
-    script = Path(__file__).parent / "servers" / "ftp.py"
-    command = [sys.executable, "-W", "ignore", str(script), str(root)]
-    log = root.with_suffix(".log")
-    with (
-        log.open("wb") as stderr,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True) as server,
-    ):
-        port = server.stdout.readline().strip()
-        assert port, f"the FTP server did not start: {log.read_text()}"
-        yield f"user:s3cret@127.0.0.1:{port}"
-        server.terminate()
+    with pyftpd(tmp_path_factory.mktemp("ftp")) as address:
+        yield address
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ from servers.process import (
 )
 from servers.s3 import S3Endpoint, clear_bucket, client, moto_server, s3_from_environment, swift_s3
 
+pytestmark = pytest.mark.server
+
 SERVE = """
 import signal, socket, sys
 server = socket.create_server(("127.0.0.1", int(sys.argv[1])))

@@ -1,10 +1,11 @@
 import io
+from contextlib import ExitStack
 
 import mongoengine
 import pytest
 from PIL import Image
 from servers.mongo import mongo_from_environment, new_database
-from servers.postgres import postgres, postgres_from_environment
+from servers.postgres import new_schema, postgres, postgres_from_environment
 
 import flask_pyfs as fs
 
@@ -59,12 +60,10 @@ def fail(monkeypatch):
 
 @pytest.fixture(scope="session")
 def postgres_url():
-    """The URL of a database of PostgreSQL: the one that the environment names, or that of the tests."""
-    if url := postgres_from_environment():
-        yield url
-        return
-    with postgres() as url:
-        yield url
+    """The URL of an empty schema of PostgreSQL, on the server that the environment names or that of the tests."""
+    with ExitStack() as stack:
+        url = postgres_from_environment() or stack.enter_context(postgres())
+        yield stack.enter_context(new_schema(url))
 
 
 @pytest.fixture(scope="session")

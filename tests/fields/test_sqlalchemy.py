@@ -59,7 +59,7 @@ def storage(app):
     return files
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
 def engine(request, tmp_path):
     if request.param == "sqlite":
         engine = sqlite(f"sqlite:///{tmp_path}/database")

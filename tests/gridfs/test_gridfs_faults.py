@@ -23,6 +23,8 @@ from servers.mongo import REPLICA_SET, empty_database, mongod
 import flask_pyfs as fs
 from flask_pyfs.errors import BackendError, FileExists, FSError, PermissionDenied
 
+pytestmark = pytest.mark.server
+
 MIB = 1024 * 1024
 SMALL = b"0123456789" * 50
 LARGE = bytes(range(256)) * (9 * 4096) + b"end"

@@ -118,6 +118,7 @@ def guarded(tmp_path_factory):
         yield urlsplit(mongo.url).netloc
 
 
+@pytest.mark.server
 def test_opener_with_a_password(guarded):
     url = f"gridfs://{quote(USER, safe='')}:{quote(PASSWORD, safe='')}@{guarded}/media/files?authSource=admin"
     with fs.open_fs(url) as filesystem:
@@ -128,6 +129,7 @@ def test_opener_with_a_password(guarded):
         assert filesystem.listdir("/") == ["a.txt"]
 
 
+@pytest.mark.server
 def test_opener_with_a_wrong_password(guarded):
     with fs.open_fs(f"gridfs://{quote(USER, safe='')}:wrong-secret@{guarded}/media?authSource=admin") as filesystem:
         with pytest.raises(errors.PermissionDenied) as raised:

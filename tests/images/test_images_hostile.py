@@ -275,13 +275,13 @@ def test_mutated_images(name, soak):
         operation = list(OPERATIONS.values())[number % len(OPERATIONS)]
         for attempt in (lambda file: verify.verify(file, EXTENSIONS[name]), operation):
             file = io.BytesIO(content)
-            start = time.monotonic()
+            start = time.process_time()
             try:
                 attempt(file)
                 outcomes["made"] += 1
             except FSError:
                 outcomes["refused"] += 1
-            assert time.monotonic() - start < 10
+            assert time.process_time() - start < 10
             assert not file.closed
     assert min(outcomes.values()) > 10, outcomes
 

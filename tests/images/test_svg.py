@@ -167,7 +167,7 @@ def test_large_is_refused():
 @pytest.mark.parametrize("body", ["<rect/>", "url(", "\\", "@", "behavior ", '<g a="" b="" c=""/>'])
 def test_the_worst_of_one_megabyte_takes_seconds_at_most(body):
     content = as_file(f"<svg {NS}><style>{body * (1024 * 1024 // len(body))}</style></svg>")
-    start = time.monotonic()
+    start = time.process_time()
     with suppress(UnauthorizedFileType):
         svg.check(content)
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from servers.nginx import program
 from servers.process import Process, started
+from servers.programs import program
 
 SECONDS = 20
 LOG_TAIL = 4000

@@ -1,17 +1,27 @@
-"""An FTP server for the tests: ``python ftp.py DIRECTORY`` prints its port and runs until it is stopped."""
+"""An FTP server for the tests."""
+
+from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
-from pyftpdlib.authorizers import DummyAuthorizer
-from pyftpdlib.handlers import FTPHandler
-from pyftpdlib.servers import FTPServer
+from servers.process import HOST, on_free_ports, running
 
 USER, PASSWORD = "user", "s3cret"
 
-if __name__ == "__main__":
-    FTPHandler.auth_failed_timeout = 0.1
-    FTPHandler.authorizer = DummyAuthorizer()
-    FTPHandler.authorizer.add_user(USER, PASSWORD, sys.argv[1], perm="elradfmwMT")
-    server = FTPServer(("127.0.0.1", 0), FTPHandler)
-    print(server.address[1], flush=True)
-    server.serve_forever()
+
+def pyftpd(directory: Path) -> AbstractContextManager[str]:
+    """Run a server with its files and its log in ``directory``, and give its address with user and password."""
+    return on_free_ports(1, lambda ports: _pyftpd(directory, ports[0]))
+
+
+@contextmanager
+def _pyftpd(directory: Path, port: int) -> Iterator[str]:
+    root = directory / "root"
+    root.mkdir(exist_ok=True)
+    script = Path(__file__).with_name("ftpserver.py")
+    argv = [sys.executable, "-W", "ignore", str(script), str(root), str(port), USER, PASSWORD]
+    with running(argv, port, directory / "ftp.log"):
+        yield f"{USER}:{PASSWORD}@{HOST}:{port}"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 from servers.process import HOST, Process, on_free_ports, running
+from servers.programs import program
 
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
@@ -82,21 +81,6 @@ def _nginx(directory: Path, port: int, upstream: int, options: str, locations: s
             locations=locations,
         )
     )
-    argv = [program("nginx", "nginx"), "-p", str(directory), "-c", str(conf)]
+    argv = [program("nginx", "nginx-light"), "-p", str(directory), "-c", str(conf)]
     with running(argv, port, directory / "nginx.log") as process:
         yield Nginx(process)
-
-
-def program(name: str, package: str, environ: Mapping[str, str] = os.environ) -> str:
-    """Return where a program is; without it the test is skipped, but fails where ``CI`` is set.
-
-    :param package: the package of Debian that has it.
-    """
-    # a user's PATH may leave out the directory of Debian's servers
-    found = shutil.which(name, path=f"{environ.get('PATH', os.defpath)}:/usr/sbin")
-    if found is None:
-        reason = f"{name} is not installed; Debian's package {package!r} has it"
-        if environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found

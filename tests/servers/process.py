@@ -25,6 +25,9 @@ PORT_ATTEMPTS = 5
 # waits until the pipe from its parent closes, also when the parent is killed, and then kills the server's process group
 GUARD = 'read -r _; kill -s KILL -- "-$0"'
 
+# the test that is running, if it is not marked as one that starts servers
+unmarked: str | None = None
+
 T = TypeVar("T")
 
 
@@ -67,6 +70,8 @@ class Process:
 @contextmanager
 def started(argv: Sequence[str], port: int, log: Path, env: Mapping[str, str] | None = None) -> Iterator[Process]:
     """Start a server and kill it, with all its children, at the end; it may not answer yet."""
+    if unmarked:
+        raise ServerError(f"{unmarked} starts a server: mark it with pytest.mark.server")
     owner = os.getpid()
     with log.open("ab") as output:
         server = subprocess.Popen(

@@ -25,7 +25,11 @@ from counting_commands import commands
 
 S3 = ["s3-other"] if s3_from_environment() else ["s3-swift", "s3-moto"]
 STORES = [*S3, "gridfs", "swift"]
-BACKENDS = ["local", "memory", "pyfs", *STORES]
+
+
+def on_servers(kinds):
+    return [pytest.param(kind, marks=pytest.mark.server) for kind in kinds]
+
 
 MIB = 1024 * 1024
 FILES = {
@@ -154,14 +158,14 @@ def serving(kind, request, directory):
                 storage.backend.store.standard.close()
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
+@pytest.fixture(scope="module", params=["local", "memory", "pyfs", *on_servers(STORES)])
 def served(request, tmp_path_factory):
     """The files on each backend in turn."""
     with serving(request.param, request, tmp_path_factory.mktemp("served")) as (_, served):
         yield served
 
 
-@pytest.fixture(scope="module", params=STORES)
+@pytest.fixture(scope="module", params=on_servers(STORES))
 def counted(request, tmp_path_factory):
     """The files in each store that is reached over a network, whose requests are counted."""
     directory = tmp_path_factory.mktemp("counted")

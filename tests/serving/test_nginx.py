@@ -16,6 +16,8 @@ from servers.waitressapp import Served, serving
 
 import flask_pyfs as fs
 
+pytestmark = pytest.mark.server
+
 SECONDS = 20
 CONTENT = bytes(range(256)) * 1000
 SANDBOX = "sandbox; default-src 'none'"

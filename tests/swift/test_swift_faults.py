@@ -420,6 +420,8 @@ def halted(pids):
             os.kill(pid, signal.SIGCONT)
 
 
+@pytest.mark.server
+@pytest.mark.slow
 def test_processes_that_are_stopped(app, configure_storage, tmp_path):
     with openstack_swift(tmp_path) as swift:
         settings = {"AUTHURL": swift.auth_url, "USER": swift.user, "KEY": swift.key, "AUTH_VERSION": "1", "TIMEOUT": 1}
