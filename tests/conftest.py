@@ -64,7 +64,7 @@ def pytest_runtest_protocol(item):
     return (yield)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def soak(request):
     """Whether the long tests run at their full size."""
     return request.config.getoption("--soak")

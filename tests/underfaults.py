@@ -129,6 +129,7 @@ class HTTPStoreUnderFaults:
         assert frail.exists("taken")
 
     @pytest.mark.usefixtures("taken")
+    @pytest.mark.slow
     def test_a_silent_server(self, make_frail, proxy, place):
         storage = make_frail(TIMEOUT=0.3, RETRIES=5)
         storage.exists("warm")

@@ -151,12 +151,6 @@ def read_rest(read):
         return None
 
 
-# Forks and clients
-
-
-# What is left open, and memory
-
-
 def dropped_chunks(storage, client):
     return storage.read_chunks("file")
 
@@ -190,10 +184,11 @@ def unread_response(storage, client):
 DROPS = [dropped_chunks, dropped_chunks_in_the_middle, dropped_file, client_that_goes_away, unread_response]
 
 
-class StoreUnderLoad:
-    """Tests that a store passes. ``storage`` is empty, ``settings`` are its own for another process, ``make_storage``
-    configures another one with some settings changed, and ``one_winner`` tells whether of several who write a new name
-    at the same time one alone succeeds.
+class ManyAtOnce:
+    """What a server makes of many who use the same names at the same time.
+
+    ``storage`` is empty, ``settings`` are its own for another process, and ``one_winner`` tells whether of several who
+    write a new name at the same time one alone succeeds.
     """
 
     #: Whether whoever has begun to read a file in one go reads it to its end when it is replaced.
@@ -294,6 +289,13 @@ class StoreUnderLoad:
         assert set(results.values()) == {True}, results
         assert check(storage.read("file"), "file")[0] != "before"
 
+
+class ForksAndLeftovers:
+    """What a client keeps open, takes of the memory and shares with a fork, whichever server it talks to.
+
+    ``make_storage`` configures another storage with some settings changed.
+    """
+
     def test_fork_after_use(self, storage, settings, soak):
         run_child("fork", settings, -20 if soak else 2)
         assert storage.read("late") == content_of("late", "parent", 0, PART_SIZE + 100_000)
@@ -329,3 +331,7 @@ class StoreUnderLoad:
         taken = json.loads(run_child("memory", settings, 256 if soak else 64, timeout=600))
         assert len(taken) == 6
         assert {name: size for name, size in taken.items() if size > 32 * MIB} == {}
+
+
+class StoreUnderLoad(ManyAtOnce, ForksAndLeftovers):
+    """All of these tests."""

@@ -32,6 +32,7 @@ FOREIGN = {
 
 # for tests that are the same on every server
 one_server = pytest.mark.parametrize("mongo", ["replica"], indirect=True)
+on_standalone = pytest.mark.parametrize("mongo", ["standalone"], indirect=True)
 
 
 def put_by_gridfs(database, filename, content, *, content_type=None, chunk_size=CHUNK, **described):

@@ -5,6 +5,7 @@ from contextlib import closing
 
 import pymongo
 import pytest
+from drivers import on_standalone, one_server
 from fs.test import FSTestCases
 from servers.mongo import Mongo, empty_database
 
@@ -12,11 +13,20 @@ from flask_pyfs.filesystems.gridfs import GridFS
 from flask_pyfs.testing import StorageConformance
 
 
-class TestStorage(StorageConformance):
+class Conformance(StorageConformance):
     has_directories = False
 
 
-class TestStorageWithPrefix(TestStorage):
+# each server, and each with and without a prefix, in as few pairs as that takes
+
+
+@one_server
+class TestStorage(Conformance):
+    pass
+
+
+@on_standalone
+class TestStorageWithPrefix(Conformance):
     @pytest.fixture
     def storage(self, app, make_storage):
         storage = make_storage(PREFIX="some/where", CHUNK_SIZE=1024)

@@ -3,7 +3,8 @@
 import gc
 
 import pytest
-from underload import StoreUnderLoad
+from drivers import one_server
+from underload import ForksAndLeftovers, ManyAtOnce
 
 
 @pytest.fixture
@@ -17,15 +18,21 @@ def one_winner():
     return True
 
 
-class TestGridFSUnderLoad(StoreUnderLoad):
+@pytest.fixture(autouse=True)
+def nothing_left(bare, storage):
+    yield
+    gc.collect()
+    files = bare["files.files"].distinct("_id")
+    assert set(bare["files.chunks"].distinct("files_id")) <= set(files)
+    names = [found["filename"] for found in bare["files.files"].find()]
+    assert len(names) == len(set(names))
+
+
+class TestGridFSUnderLoad(ManyAtOnce):
     # the chunks of an old revision are deleted
     outlived = False
 
-    @pytest.fixture(autouse=True)
-    def nothing_left(self, bare, storage):
-        yield
-        gc.collect()
-        files = bare["files.files"].distinct("_id")
-        assert set(bare["files.chunks"].distinct("files_id")) <= set(files)
-        names = [found["filename"] for found in bare["files.files"].find()]
-        assert len(names) == len(set(names))
+
+@one_server
+class TestGridFSClient(ForksAndLeftovers):
+    pass

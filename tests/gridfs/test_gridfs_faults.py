@@ -132,6 +132,7 @@ def test_a_connection_that_is_cut_once_does_no_harm(frail, storage, proxy, left,
             assert left() == [], position
 
 
+@pytest.mark.slow
 def test_a_connection_that_is_cut_again_and_again_stores_nothing_in_part(make, frail, storage, proxy, files):
     storage.write("old", b"old")
     brief = make("brief", MONGO_URL=f"mongodb://127.0.0.1:{proxy.port}/?directConnection=true", TIMEOUT=0.6)
@@ -152,6 +153,7 @@ def test_a_connection_that_is_cut_again_and_again_stores_nothing_in_part(make, f
     assert storage.read("old") == b"old"
 
 
+@pytest.mark.slow
 def test_a_large_upload_that_is_cut_is_whole_or_leaves_no_chunks(frail, storage, proxy, left):
     for position in (1000, 3 * MIB, 8 * MIB):
         for write in (
@@ -272,6 +274,7 @@ def test_a_process_that_is_killed_in_an_upload(own_mongo, storage, client, left)
 # Downloads
 
 
+@pytest.mark.slow
 def test_a_connection_that_is_cut_in_a_download_is_an_error(make, storage, proxy):
     storage.write("a", SMALL)
     frail = make("frail", MONGO_URL=f"mongodb://127.0.0.1:{proxy.port}/?directConnection=true", TIMEOUT=0.4)
@@ -284,6 +287,7 @@ def test_a_connection_that_is_cut_in_a_download_is_an_error(make, storage, proxy
             proxy.restore()
 
 
+@pytest.mark.slow
 def test_a_large_download_that_is_cut_is_whole_or_an_error(frail, storage, proxy):
     storage.write("large", LARGE)
     for cut in (proxy.cut_received, proxy.close_received):
@@ -349,6 +353,7 @@ def halted(mongo):
 
 
 @pytest.mark.usefixtures("taken")
+@pytest.mark.slow
 def test_a_silent_server(make, own_mongo):
     storage = make(TIMEOUT=0.4)
     assert storage.read("taken") == b"old"
@@ -383,6 +388,7 @@ def wait_for(storage, ready, seconds=20):
 
 
 @pytest.mark.usefixtures("taken")
+@pytest.mark.slow
 def test_a_server_that_refuses_connections(make, proxy, storage):
     frail = make(MONGO_URL=f"mongodb://127.0.0.1:{proxy.port}/?directConnection=true", TIMEOUT=0.2)
     assert frail.read("taken") == b"old"
@@ -400,6 +406,7 @@ def test_a_host_that_does_not_exist(make):
         assert "pass-word" not in str(raised.value)
 
 
+@pytest.mark.slow
 def test_a_server_that_is_started_again(app, configure_storage, tmp_path):
     with mongod(tmp_path) as mongo:
         # a file that was saved is in the journal of a server that is killed
@@ -441,6 +448,7 @@ def guarded_mongo(tmp_path_factory):
 
 
 @pytest.mark.parametrize("user", ["root:wrong-word@", ""])
+@pytest.mark.slow
 def test_wrong_credentials(make, guarded_mongo, user):
     storage = make(MONGO_URL=f"mongodb://{user}{guarded_mongo}/?authSource=admin", TIMEOUT=5)
     all_fail(storage, PermissionDenied, BUCKET)

@@ -120,30 +120,30 @@ def test_a_source_that_fails(storage, way, percent, tmp_path):
         assert everything(storage, tmp_path) == before
 
 
+ERRORS = [
+    OSError,
+    FileNotFoundError,
+    FileExistsError,
+    ConnectionResetError,
+    TimeoutError,
+    EOFError,
+    KeyboardInterrupt,
+    FSError,
+    fs_errors.ResourceNotFound,
+    fs_errors.FileExists,
+    fs_errors.OperationFailed,
+]
+
+
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(
-    "kind",
-    [
-        OSError,
-        FileNotFoundError,
-        FileExistsError,
-        ConnectionResetError,
-        TimeoutError,
-        EOFError,
-        KeyboardInterrupt,
-        FSError,
-        fs_errors.ResourceNotFound,
-        fs_errors.FileExists,
-        fs_errors.OperationFailed,
-    ],
-)
-def test_the_error_of_a_source_comes_out_as_it_is(storage, way, kind, tmp_path):
+def test_the_error_of_a_source_comes_out_as_it_is(storage, way, tmp_path):
     before = everything(storage, tmp_path)
-    error = kind("own")
-    with pytest.raises(kind) as raised:
-        way(storage, "not/there/yet.bin", Failing(100_001, error), False)
-    assert raised.value is error
-    assert everything(storage, tmp_path) == before
+    for kind in ERRORS:
+        error = kind("own")
+        with pytest.raises(kind) as raised:
+            way(storage, "not/there/yet.bin", Failing(100_001, error), False)
+        assert raised.value is error
+        assert everything(storage, tmp_path) == before, kind
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -4,11 +4,16 @@ import uuid
 from contextlib import contextmanager
 from functools import cache
 
+import pytest
 from servers.s3 import clear_bucket, client
 
 from flask_pyfs.filesystems.s3 import S3FS
 
 bare_client = cache(client)
+
+# for tests that need no more than one of the servers
+on_moto = pytest.mark.parametrize("s3_endpoint", ["moto"], indirect=True)
+on_swift = pytest.mark.parametrize("s3_endpoint", ["swift"], indirect=True)
 
 
 @contextmanager

@@ -5,14 +5,14 @@ import unittest
 from typing import Any
 
 import pytest
-from buckets import new_bucket, open_bucket
+from buckets import new_bucket, on_moto, on_swift, open_bucket
 from fs.test import FSTestCases
 from servers.s3 import S3Endpoint
 
 from flask_pyfs.testing import StorageConformance
 
 
-class TestStorage(StorageConformance):
+class Conformance(StorageConformance):
     has_directories = False
 
     @pytest.fixture(autouse=True)
@@ -20,7 +20,16 @@ class TestStorage(StorageConformance):
         self.exclusive_create = s3_endpoint.conditional
 
 
-class TestStorageWithPrefix(TestStorage):
+# each server, and each with and without a prefix or a directory, in as few pairs as that takes
+
+
+@on_moto
+class TestStorage(Conformance):
+    pass
+
+
+@on_swift
+class TestStorageWithPrefix(Conformance):
     @pytest.fixture
     def storage(self, app, make_storage):
         storage = make_storage(PREFIX="some/where")
@@ -42,21 +51,15 @@ class StandardTests(FSTestCases):
         return open_bucket(self.endpoint, bucket.__enter__(), self.directory)
 
 
-class TestFilesystemOnSwift(StandardTests, unittest.TestCase):
+class TestFilesystemBelowADirectoryOnSwift(StandardTests, unittest.TestCase):
+    directory = "some/where"
+
     @pytest.fixture(autouse=True)
     def server(self, swift_endpoint):
         self.endpoint = swift_endpoint
 
 
 class TestFilesystemOnMoto(StandardTests, unittest.TestCase):
-    @pytest.fixture(autouse=True)
-    def server(self, moto_endpoint):
-        self.endpoint = moto_endpoint
-
-
-class TestFilesystemBelowADirectory(StandardTests, unittest.TestCase):
-    directory = "some/where"
-
     @pytest.fixture(autouse=True)
     def server(self, moto_endpoint):
         self.endpoint = moto_endpoint

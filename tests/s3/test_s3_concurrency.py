@@ -4,8 +4,9 @@ import gc
 
 import child_s3
 import pytest
+from buckets import on_moto
 from load import PART_SIZE, run_child
-from underload import StoreUnderLoad
+from underload import ForksAndLeftovers, ManyAtOnce
 
 
 @pytest.fixture
@@ -37,16 +38,17 @@ def nothing_unfinished(s3_client, bucket):
     assert s3_client.list_multipart_uploads(Bucket=bucket).get("Uploads", []) == []
 
 
-# where the server does not matter, and one is enough
-one_server = pytest.mark.parametrize("s3_endpoint", ["moto"], indirect=True)
-
-
 @pytest.fixture
 def one_winner(s3_endpoint):
     return s3_endpoint.conditional
 
 
-class TestS3UnderLoad(StoreUnderLoad):
+class TestS3UnderLoad(ManyAtOnce):
+    pass
+
+
+@on_moto
+class TestS3Client(ForksAndLeftovers):
     pass
 
 
@@ -55,6 +57,6 @@ def test_fork_while_the_client_is_made(storage, settings, soak):
     run_child("fork while making", settings, 5 if soak else 1, script=child_s3.__file__)
 
 
-@one_server
+@on_moto
 def test_one_client_in_each_process(settings):
     run_child("clients", settings, 32, script=child_s3.__file__)

@@ -6,7 +6,7 @@ import socket
 from datetime import datetime, timezone
 
 import pytest
-from buckets import bare_client, new_bucket
+from buckets import bare_client, new_bucket, on_moto
 from failures import LARGE, MIB, all_fail, write_pieces
 from servers.faults import FaultProxy
 from underfaults import HTTPStoreUnderFaults
@@ -63,6 +63,8 @@ def place(bucket):
     return bucket
 
 
+# what the client makes of a fault does not depend on the server behind it
+@on_moto
 class TestS3UnderFaults(HTTPStoreUnderFaults):
     pass
 

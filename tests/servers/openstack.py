@@ -19,6 +19,8 @@ ENVIRONMENT = "FLASK_PYFS_SWIFT_"
 USER, KEY, REGION = "test:tester", "testing", "us-east-1"
 # who is no owner of the account, and needs rights on a container
 GUEST = "test:guest"
+# how many objects its S3 interface lists at once
+S3_PAGE = 100
 
 START_SERVER = "import sys; from swift.{module}.server import main; sys.exit(main())"
 
@@ -91,7 +93,8 @@ PROXY_FILTERS: dict[str, dict[str, str]] = {
     "bulk": {},
     "tempurl": {},
     "formpost": {},
-    "s3api": {"location": REGION},
+    # few, so that few objects fill a page
+    "s3api": {"location": REGION, "max_bucket_listing": f"{S3_PAGE}"},
     "tempauth": {f"user_{USER.replace(':', '_')}": f"{KEY} .admin", f"user_{GUEST.replace(':', '_')}": KEY},
     "copy": {},
     "slo": {},

@@ -193,6 +193,7 @@ def test_an_upload_that_is_given_up_leaves_no_segments(segmenting, left):
     assert left() == ([], [])
 
 
+@pytest.mark.slow
 def test_segments_go_with_their_object(segmenting, left):
     for write in (
         lambda: segmenting.write("a", io.BytesIO(LARGE[1:]), overwrite=True),
