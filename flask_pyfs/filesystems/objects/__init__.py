@@ -1,4 +1,4 @@
-"""Filesystems over flat stores of objects, and all that a new one needs."""
+"""The base classes and helpers for filesystems over object stores."""
 
 from ..store import Facts, RangeNotSatisfiable, Unchanged
 from .clients import PerProcess

@@ -1,4 +1,4 @@
-"""What the contexts that translate the errors of drivers have in common."""
+"""The base class of the contexts that translate the errors of drivers."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from ...errors import ErrorContext
 
 
 class StoreErrors(ErrorContext):
-    """Let only ``fs.errors`` out of the block. Subclasses say what the errors of a driver mean.
+    """Translate the errors of a driver inside the block into ``fs.errors``. Subclasses define the translation.
 
-    The parameters are those of :class:`~flask_pyfs.errors.ErrorContext`; ``place`` is the bucket or the container.
+    The parameters are those of :class:`~flask_pyfs.errors.ErrorContext`; ``place`` is the name of the bucket or
+    container.
     """
 
-    #: What the store calls the place of its objects.
+    #: The store's word for ``place``, used in messages.
     kind = "bucket"
 
     def message(self, error: Exception) -> str:
-        """Return the message for an error of the driver, with the place."""
+        """Return the message for an error of the driver, with the name of the bucket or container."""
         return literal(f"{self.kind} {self.place!r}: {error}")
 
 
 def literal(message: str) -> str:
-    """Return a message for an error of ``fs``, which formats it."""
+    """Escape the braces of a message, because ``fs.errors`` passes it to ``str.format``."""
     return message.replace("{", "{{").replace("}", "}}")

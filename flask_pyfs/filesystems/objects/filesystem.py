@@ -1,4 +1,4 @@
-"""Directories and files over a flat store of objects."""
+"""A PyFilesystem over an object store."""
 
 from __future__ import annotations
 
@@ -29,13 +29,14 @@ DIRECTORY_TYPE = "application/x-directory"
 
 
 class ObjectFS(ObjectStore):
-    """A filesystem over a flat map from keys to objects: the standard methods.
+    """The standard methods of PyFilesystem over a flat map from keys to objects.
 
-    - A directory exists where its marker, the key ``dir/``, exists, or any key that starts with ``dir/``. Data that
-      others wrote without markers is complete.
+    - A directory exists if its marker, the key ``dir/``, or any other key that starts with ``dir/`` exists. Data that
+      other tools wrote without markers needs no conversion.
     - The rules of PyFilesystem hold: the parent of a new file must exist, unless :attr:`strict` is off, and a directory
-      outlives its last file, for which its marker is written.
-    - A key that has objects below it may itself be an object. It is a file then, and the directory is found by listing.
+      remains when its last file is deleted; its marker is written for that.
+    - A key with objects below it may be an object itself. ``getinfo`` then reports a file, and the directory is found
+      by listing.
     """
 
     _meta = {
@@ -48,10 +49,10 @@ class ObjectFS(ObjectStore):
         "virtual": False,
     }
 
-    #: Whether a file is refused that has no parent.
+    #: Whether writing a file fails if its parent directory does not exist.
     strict = True
 
-    # Standard methods: what there is
+    # Standard methods: queries
 
     def getinfo(self, path: str, namespaces: Collection[str] | None = None) -> Info:
         key = self._key(path)
@@ -102,7 +103,7 @@ class ObjectFS(ObjectStore):
         for below, facts in self.list_objects(key, deep=False):
             found = True
             name = below[len(key) :].rstrip("/")
-            # an empty name is the marker's; the others would lead a walk out of here
+            # the empty name is the marker's; a walk that follows the others leaves this directory
             if name in ("", ".", ".."):
                 continue
             if facts is None:
@@ -144,7 +145,7 @@ class ObjectFS(ObjectStore):
         return Info(raw)
 
     def setinfo(self, path: str, info: Any) -> None:
-        # no store lets its facts be changed
+        # no store can change the facts of an object
         self.getinfo(path)
 
     # Standard methods: directories
@@ -220,12 +221,12 @@ class ObjectFS(ObjectStore):
             raise self._no_file(path) from None
 
     def _open_update(self, path: str, key: str, mode: Mode, content_type: str | None) -> BinaryIO:
-        # objects cannot be changed, so the file is changed here and sent when it closes
+        # objects are immutable: a local copy is edited, and sent when the file is closed
         with tempfile.TemporaryFile(buffering=0) as temporary:
             if not mode.truncate and not mode.exclusive:
                 content_type = self._download_to(temporary, path, key, mode) or content_type
-            file = _opened_again(temporary, mode.to_platform_bin().replace("x", "w"))
-            content = _opened_again(temporary, "rb")
+            file = _reopened(temporary, mode.to_platform_bin().replace("x", "w"))
+            content = _reopened(temporary, "rb")
 
         def publish() -> None:
             with content:
@@ -258,7 +259,7 @@ class ObjectFS(ObjectStore):
             file.write(contents)
 
     def upload(self, path: str, file: BinaryIO, chunk_size: int | None = None, **options: Any) -> None:
-        # fs.copy hands over the open file of another filesystem
+        # fs.copy passes the open file of another filesystem, which may know its type
         options.setdefault("content_type", getattr(file, "content_type", None))
         super().upload(path, file, chunk_size, **options)
 
@@ -295,9 +296,9 @@ class ObjectFS(ObjectStore):
         return f"{key}/" if key else ""
 
 
-def _opened_again(file: Any, mode: str) -> BinaryIO:
+def _reopened(file: Any, mode: str) -> BinaryIO:
     descriptor = os.dup(file.fileno())
     if "a" in mode:
-        # else only the first write would go to the end
+        # without this flag, only the first write appends
         fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_APPEND)
     return cast(BinaryIO, os.fdopen(descriptor, mode))

@@ -1,4 +1,4 @@
-"""What stores that speak HTTP have in common: ranges, entity tags and media types."""
+"""Helpers for stores that speak HTTP: ranges, entity tags and media types."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Closable(Protocol):
 
 
 class HTTPBody:
-    """The content of an object, as an answer brings it.
+    """The content of an object, read from the body of a response.
 
-    :param stream: what is read.
-    :param answer: what is closed.
-    :param guard: the context that translates errors.
+    :param stream: the stream to read.
+    :param answer: the response to close.
+    :param guard: a reusable context that translates the errors of the driver.
     """
 
     def __init__(self, stream: Any, answer: Closable, guard: AbstractContextManager[Any]) -> None:
@@ -39,10 +39,10 @@ class HTTPBody:
 
 
 def byte_range(start: int, stop: int | None) -> str | None:
-    """Return the Range header (RFC 9110, section 14.2) for the bytes from ``start`` to before ``stop``.
+    """Return the Range header (RFC 9110, section 14.2) for the bytes from ``start`` up to, but not including, ``stop``.
 
-    :param start: the first byte; a negative number counts from the end.
-    :param stop: None for the end.
+    :param start: the offset of the first byte; a negative number counts from the end.
+    :param stop: the offset to stop before, or None for the end.
     :returns: None for the whole object.
     """
     if start < 0:
@@ -53,10 +53,10 @@ def byte_range(start: int, stop: int | None) -> str | None:
 
 
 def content_range(header: str | None, length: int) -> tuple[int, int, int]:
-    """Return the first byte, the byte after the last one, and the size of the object.
+    """Return the offset of the first byte, the offset after the last byte, and the size of the object, all in bytes.
 
-    :param header: the Content-Range of an answer (RFC 9110, section 14.4), or None if it has none.
-    :param length: the Content-Length of the answer.
+    :param header: the Content-Range of a response (RFC 9110, section 14.4), or None if it has none.
+    :param length: the Content-Length of the response, in bytes.
     """
     match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", header or "")
     if match is None:
@@ -66,17 +66,19 @@ def content_range(header: str | None, length: int) -> tuple[int, int, int]:
 
 
 def require_start(key: str, first: int, start: int) -> None:
-    """Refuse an answer that does not begin with the byte that was asked for.
+    """Check that a response begins at the requested byte.
 
-    :raises fs.errors.OperationFailed: if the server ignores ranges.
+    :param first: the offset of the first byte of the response.
+    :param start: the requested offset.
+    :raises fs.errors.OperationFailed: if they differ, because the server ignores the Range header.
     """
     if first != start:
-        raise errors.OperationFailed(key, msg="the server does not answer requests for a range of '{path}'")
+        raise errors.OperationFailed(key, msg="the server ignores the Range header of requests for '{path}'")
 
 
 @contextmanager
 def closed_on_error(answer: Closable) -> Iterator[None]:
-    """Close an answer if the block fails, so that its connection is not held."""
+    """Close a response if the block fails, to release its connection."""
     try:
         yield
     except BaseException:
@@ -85,16 +87,19 @@ def closed_on_error(answer: Closable) -> Iterator[None]:
 
 
 def replaced(key: str, error: Exception) -> errors.OperationFailed:
-    """Return the error for an object that was replaced while it was read."""
+    """Return the error to raise if an object was replaced while it was read."""
     return errors.OperationFailed(key, exc=error, msg="path '{path}' was replaced while it was read")
 
 
 def known_type(content_type: str | None) -> str | None:
-    """Return a media type that a store gives for a file, or None for those that it gives where it was told none."""
+    """Return the media type of an object, or None if it is one of the defaults that a store gives untyped objects."""
     return None if content_type in ("binary/octet-stream", "application/octet-stream", "") else content_type
 
 
 def strong_tag(etag: str | None) -> str | None:
-    """Return an entity tag without its quotes; None for a weak one, which proxies make, and for what is none."""
+    """Return an entity tag (RFC 9110, section 8.8.3) without its quotes, or None if it is weak or invalid.
+
+    Proxies that compress a response make its entity tag weak.
+    """
     match = re.fullmatch(r'"?([!#-\x7e]+)"?', etag or "")
     return match[1] if match else None

@@ -1,4 +1,4 @@
-"""The verbs of uploads over a flat store of objects, made of seven primitives."""
+"""The methods of :class:`StoreFS` over an object store, built on seven primitives."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .writer import PartBuffer, Upload
 
 
 class Content(NamedTuple):
-    """What a store sends of an object.
+    """The response of a store to a request for an object.
 
     :param facts: the facts of the object, without its checksum.
-    :param body: its content from ``start`` to before ``stop``; None if that is empty.
-    :param start: the first byte of the body.
-    :param stop: the byte after the last one of the body.
+    :param body: the content from ``start`` up to, but not including, ``stop``; None if that range is empty.
+    :param start: the offset of the first byte of the body.
+    :param stop: the offset after the last byte of the body.
     """
 
     facts: Facts
@@ -32,84 +32,86 @@ class Content(NamedTuple):
 
 
 class ObjectStore(StoreFS):
-    """The verbs of uploads over a flat map from keys to objects. A key is the path without its leading slash.
+    """The methods of :class:`StoreFS` over a flat map from keys to objects. A key is a path without its leading slash.
 
-    A subclass gives the primitives, from ``head_object`` to ``list_objects``, which any thread may call at any time.
-    The verbs ask for no parent and write no marker: a save of a small file is one request and leaves only the object.
+    A subclass implements the primitives, from ``head_object`` to ``list_objects``; any thread may call them at any
+    time. The methods of ``StoreFS`` check no parent and write no marker: saving a small file takes one request and
+    stores one object.
 
-    All errors are those of ``fs.errors``. A bucket that is missing is no missing object: if the store was told to make
-    it, reading finds no objects, and the first write makes it; else every primitive raises
+    The primitives raise only ``fs.errors``. A missing bucket differs from a missing object: if the store is configured
+    to create it, reading finds no objects and the first write creates it. Otherwise every primitive raises
     :exc:`~flask_pyfs.errors.StoreMisconfigured`.
     """
 
-    #: The length in bytes of the parts in which larger objects are sent.
+    #: The size of a part in bytes; larger objects are sent in parts of this size.
     part_size = 8 * 1024 * 1024
 
-    # The primitives
+    # Primitives
 
     @abstractmethod
     def head_object(self, key: str, *, checksum: bool = False) -> Facts:
         """Return the facts of an object. One request.
 
-        :param checksum: with its checksum, if the store has one.
+        :param checksum: include the checksum of the object, if the store has one.
         :raises fs.errors.ResourceNotFound: if there is no such object.
         """
 
     @abstractmethod
     def get_object(self, key: str, start: int, stop: int | None, unless: str | None) -> Content:
-        """Ask for an object, or for some of its bytes. One request.
+        """Request an object, or a range of its bytes. One request.
 
-        :param start: the first byte; a negative number counts from the end. A store may send bytes before it.
-        :param stop: the byte to stop before, None for the end. A store may send bytes after it.
-        :param unless: an entity tag that the caller has, or None.
-        :raises Unchanged: if the object has that entity tag. A store that cannot tell sends the content.
-        :raises RangeNotSatisfiable: if the object has no such bytes and the store says nothing but its size. A store
-            that knows the facts returns them without a body.
+        :param start: the offset of the first byte; a negative number counts from the end. A store may send earlier
+            bytes too.
+        :param stop: the offset to stop before, or None for the end. A store may send later bytes too.
+        :param unless: the entity tag of the version that the caller has, or None.
+        :raises Unchanged: if the object has that entity tag. A store without conditional requests sends the content.
+        :raises RangeNotSatisfiable: if the range is outside the object and the store reports only the size. A store
+            that reports the other facts too returns them without a body.
         :raises fs.errors.ResourceNotFound: if there is no such object.
         """
 
     @abstractmethod
     def get_object_again(self, key: str, facts: Facts, start: int, stop: int | None) -> Body:
-        """Ask for more bytes of the version of an object that has these facts. One request.
+        """Request a range of the version of an object that has these facts. One request.
 
-        :param start: the first byte, 0 or more.
-        :param stop: the byte to stop before, None for the end. A store may send bytes after it.
-        :raises fs.errors.OperationFailed: if the object was replaced.
+        :param start: the offset of the first byte, 0 or more.
+        :param stop: the offset to stop before, or None for the end. A store may send later bytes too.
+        :raises fs.errors.OperationFailed: if the object has been replaced since.
         """
 
     @abstractmethod
     def new_object(self, key: str, *, overwrite: bool, content_type: str | None) -> Upload:
-        """Return an upload. No request.
+        """Return an upload for a new object. No request.
 
-        :param overwrite: replace an object of that key. Without it, the store decides in the write itself that the key
-            is free, and the upload raises :exc:`fs.errors.FileExists` if it is not.
-        :param content_type: the media type; None means that the store guesses it from the key.
+        :param overwrite: replace an existing object. Otherwise the store checks atomically, as part of the write, that
+            the key is free, and the upload raises :exc:`fs.errors.FileExists` if it is not.
+        :param content_type: the media type, or None to guess it from the key.
         """
 
     @abstractmethod
     def delete_objects(self, keys: Iterable[str]) -> None:
-        """Delete objects, many in a request if the store can. A key without an object is no error."""
+        """Delete objects, many in one request if the store can. Missing objects are ignored."""
 
     @abstractmethod
     def copy_object(self, key: str, target: str, *, overwrite: bool) -> None:
-        """Copy an object inside the store, with its media type; the two keys differ.
+        """Copy an object and its media type inside the store. The caller ensures that the keys differ.
 
         :raises fs.errors.ResourceNotFound: if there is no such object.
-        :raises fs.errors.FileExists: without ``overwrite``, if the target is taken.
+        :raises fs.errors.FileExists: if the target exists and ``overwrite`` is false.
         """
 
     @abstractmethod
     def list_objects(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
-        """Iterate over the keys that start with a prefix, with the facts of their objects, page by page.
+        """Iterate over the keys that start with a prefix, with the facts of their objects. One request per page.
 
-        A missing bucket that is still to be made has no keys.
+        A bucket that the first write will create has no keys.
 
-        :param deep: all keys, those of markers (``directory/``) too. Otherwise keys that have a further ``/`` come
-            once, as the key up to and with that slash, and None.
-        :param limit: the most keys that the caller wants; a store may use it to ask for fewer.
+        :param deep: yield all keys, including those of markers (``directory/``). Otherwise keys with a ``/`` after the
+            prefix are grouped: each group yields once its part up to and including that slash, with None.
+        :param limit: the maximum number of keys that the caller needs; a store may request smaller pages with it.
         """
 
-    # The verbs of uploads
+    # The methods of StoreFS
 
     def put(self, path: str, file: Readable, *, overwrite: bool = True, content_type: str | None = None) -> None:
         upload = self.new_object(self._file_key(path), overwrite=overwrite, content_type=content_type)
@@ -158,7 +160,7 @@ class ObjectStore(StoreFS):
         self.delete_objects_below(f"{key}/", key)
 
     def delete_objects_below(self, prefix: str, *others: str) -> None:
-        """Delete all objects whose keys start with a prefix, and some others. What is not there is no error."""
+        """Delete all objects whose keys start with a prefix, and the objects with the other keys, if they exist."""
 
         def keys() -> Iterator[str]:
             yield from others
@@ -192,9 +194,9 @@ class ObjectStore(StoreFS):
 
 
 def beginning_of(file: Readable, size: int) -> tuple[bytearray, bool]:
-    """Read a stream up to some length, and return what it held and whether that was bytes, not text.
+    """Read the beginning of a stream. Return its bytes, and whether the stream is binary; text is encoded as UTF-8.
 
-    :param size: the most bytes to read. Text, whose length in bytes is not known, may give a few more.
+    :param size: the maximum number of bytes to read. A text stream may give a few more, because it counts characters.
     """
     content, binary = bytearray(), True
     while len(content) < size and (piece := cast(Any, file).read(min(CHUNK_SIZE, size - len(content)))):

@@ -1,4 +1,4 @@
-"""An object being written: put whole if it is small, else sent in parts."""
+"""Writing an object: a small one in one request, a larger one in parts."""
 
 from __future__ import annotations
 
@@ -14,62 +14,63 @@ from fs.errors import RemoteConnectionError
 
 from .deferred import call_or_defer, holding_deferred
 
-# how many parts are sent at the same time
+# how many parts are sent in parallel
 _AT_ONCE = 2
 
 
 class Upload(ABC):
-    """One new object. Either ``put`` is called, once; or ``begin``, ``send_part`` for each part, and ``complete``.
+    """The upload of one object: either one ``put``, or ``begin``, ``send_part`` for each part, and ``complete``.
 
-    Nothing of the object is seen before ``put`` or ``complete`` has it whole. If one of them fails, the key is as it
-    was.
+    ``put`` and ``complete`` are atomic: readers see the whole new object or the previous state. A failure leaves the
+    key unchanged.
     """
 
     @abstractmethod
     def put(self, content: bytearray) -> None:
-        """Store all content.
+        """Store the whole content.
 
-        :raises fs.errors.FileExists: if the key is taken and the upload may not replace an object.
+        :raises fs.errors.FileExists: if the key is taken and the upload may not overwrite.
         """
 
     @abstractmethod
     def begin(self) -> None:
-        """Prepare for parts. A key that is taken may be refused here already, before much is sent.
+        """Begin an upload in parts. It may check here already, before any part is sent, that the key is free.
 
         :raises fs.errors.FileExists: as :meth:`put` does.
         """
 
     def digest_part(self, content: bytearray) -> None:  # noqa: B027
-        """Add a part to a checksum before it is sent. One thread calls it, in the order of the parts."""
+        """Add a part to the checksum before it is sent. Called by one thread, in the order of the parts."""
 
     @abstractmethod
     def send_part(self, number: int, content: bytearray) -> None:
         """Send a part.
 
-        Several threads call it at once, in no order. It must not keep the content, which is used again.
+        Several threads call this method in parallel and in any order. It must not keep the content: the caller reuses
+        the buffer.
 
-        :param number: the number of the part, from 1.
-        :param content: all parts but the last have the same length.
+        :param number: the number of the part, starting at 1.
+        :param content: the bytes of the part; all parts except the last have the same length.
         """
 
     @abstractmethod
     def complete(self) -> None:
-        """Make the object of the parts, all of which were sent.
+        """Create the object from the parts, after all of them were sent.
 
         :raises fs.errors.FileExists: as :meth:`put` does.
         """
 
     @abstractmethod
     def abort(self) -> None:
-        """Remove what was sent; called in place of ``complete`` or after it failed, also if nothing was sent.
+        """Remove the parts that were sent. Called instead of ``complete`` or after it failed, even if no part was sent.
 
-        Nobody waits for the outcome, so it logs a failure of the store and raises nothing.
+        It logs a failure of the store instead of raising it, because the caller already handles another error.
         """
 
 
 @contextmanager
 def in_parts(upload: Upload) -> Iterator[None]:
-    """Begin an upload in parts, complete it after the block, and abort it if any of this fails."""
+    """Begin an upload in parts and complete it after the block; abort it if any step fails."""
     try:
         upload.begin()
         yield
@@ -80,19 +81,20 @@ def in_parts(upload: Upload) -> Iterator[None]:
 
 
 class PartBuffer(io.BufferedIOBase):
-    """An object being written. A part is sent when it is full and more comes, so a small object takes one request.
+    """A binary file that uploads what is written to it.
 
-    Two parts are under way while the next one is filled.
+    It sends a part only when the part is full and more data follows, so a small object takes one request. Two parts
+    are sent in parallel while the next one is filled.
 
-    :param upload: the new object.
-    :param part_size: the length of a part in bytes.
+    :param upload: the upload of the object.
+    :param part_size: the size of a part in bytes.
     """
 
     def __init__(self, upload: Upload, part_size: int) -> None:
         super().__init__()
         self._upload = upload
         self._part_size = part_size
-        # the first one grows, because most files are smaller
+        # the first buffer grows on demand, because most files are smaller than a part
         self._part = bytearray()
         self._filled = 0
         self._sent = 0
@@ -129,14 +131,14 @@ class PartBuffer(io.BufferedIOBase):
         try:
             self._under_way.append(self._senders.submit(self._send_part, self._sent, part))
         except RuntimeError:
-            # the interpreter is ending, and takes no more work for threads
+            # the interpreter is shutting down and starts no threads: send here
             done: Future[bytearray] = Future()
             done.set_result(self._send_part(self._sent, part))
             self._under_way.append(done)
 
     def _send_part(self, number: int, part: bytearray) -> bytearray:
         if self._failed:
-            # whoever waits is told of the one that failed first, and need not wait for these
+            # the caller gets the error of the part that failed, and need not wait for the later ones
             raise RemoteConnectionError(msg="an earlier part could not be sent")
         try:
             with holding_deferred():
@@ -147,13 +149,13 @@ class PartBuffer(io.BufferedIOBase):
         return part
 
     def _free_part(self) -> bytearray:
-        # memory that was used is not zeroed again, nor is more of it taken
+        # a reused buffer saves allocating and zeroing a new one
         if len(self._under_way) > _AT_ONCE:
             return self._under_way.popleft().result()
         return bytearray(self._part_size)
 
     def finish(self) -> None:
-        """Make the object visible."""
+        """Send the remaining data and create the object."""
         del self._part[self._filled :]
         if not self._sent:
             self._upload.put(self._part)
@@ -165,16 +167,16 @@ class PartBuffer(io.BufferedIOBase):
         self._upload.complete()
 
     def abort(self) -> None:
-        """Forget what was sent."""
+        """Discard the object and remove the parts that were sent."""
         call_or_defer(self._abort)
 
     def _abort(self) -> None:
-        # a part that arrived later would be kept
+        # a part that arrives after the abort is never removed
         self._stop()
         self._upload.abort()
 
     def _stop(self) -> None:
         if self._senders is not None:
-            # a sender that drops the file itself cannot wait for itself
+            # the last reference may be dropped in a sender thread, which cannot join itself
             with suppress(RuntimeError):
                 self._senders.shutdown(cancel_futures=True)
