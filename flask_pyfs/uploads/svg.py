@@ -1,13 +1,14 @@
-"""SVG from strangers: what could run or reach out is refused, or stripped.
+"""Untrusted SVG: refuse or strip scripts and references to other hosts.
 
-A file is read as XML by defusedxml, which refuses the declaration of entities, and each element and attribute is
-looked at. Stripping is left to py-svg-hush (Cloudflare's svg-hush), which keeps what it knows to be harmless; what it
-returns is looked at in the same way.
+defusedxml parses the file as XML and refuses entity declarations; a handler then checks each element and attribute.
+py-svg-hush (Cloudflare's svg-hush) does the stripping: it keeps only what it knows to be harmless. Its output passes
+the same check.
 
-This judge buys a yes or no that is right for healthy files: of 6,400 of icon sets it refuses none. Stripping and then
-comparing refuses one in twenty, and takes style sheets of others; nh3 reads HTML, and takes references in styles.
+A check of our own gives the right answer for harmless files: it refuses none of 6,400 files of icon sets. Stripping a
+file and comparing the result refuses one in twenty of them and accepts external style sheets; nh3 parses HTML and
+accepts references in styles.
 
-A browser runs scripts of an SVG only where it is opened by itself, not in an ``<img>``; see
+A browser runs the scripts of an SVG only if the SVG is opened as a document, not in an ``<img>``; see
 https://www.w3.org/TR/svg-integration/.
 """
 
@@ -32,38 +33,39 @@ _REFERENCES = {"href", "src", "action", "formaction", "ping"}
 _INLINE = re.compile(r"data:(image/(png|jpe?g|gif|webp|avif|bmp)|font/[a-z0-9]+|application/(x-)?font-[a-z0-9-]+)[;,]")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:")
 _BLANK = re.compile(r"[\x00-\x20]+")
-# each that begins, also inside of what may be a comment or another one: only a browser knows which of them it is
+# match at every "url(", also inside a possible comment or another URL: only a browser knows which of them counts
 _URL = re.compile(r"url\((?=[\"']?([^\"')]{0,200}))", re.IGNORECASE)
-_REACHING = re.compile(r"@import|image-set\(|\bsrc\(|expression\(|-moz-binding|behavior\s*:", re.IGNORECASE)
+_EXTERNAL = re.compile(r"@import|image-set\(|\bsrc\(|expression\(|-moz-binding|behavior\s*:", re.IGNORECASE)
 _ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})(?:\r\n|[ \t\r\n])?|(.))", re.DOTALL)
 
-# for the public identifiers of XHTML, browsers know entities that no parser is told of, also in attributes
+# for the public identifiers of XHTML, browsers define entities of their own, which a parser does not see
 _DOCTYPE = "-//W3C//DTD SVG "
 
 _PIECE = 64 * 1024
 
-# bytes that are read within seconds, however they are filled with elements
+# in bytes; checking this many takes seconds at most, whatever the elements
 _MAX_CHECKED = 8 * 1024 * 1024
 
-# what stripping takes at most, and what indenting may add: svg-hush holds all of it, several times
+# the largest input in bytes, and the most that indenting may add: svg-hush keeps several copies of it in memory
 _MAX_STRIPPED = 4 * 1024 * 1024
 _MAX_INDENTED = 32 * 1024 * 1024
 
 
 def check(file: BinaryIO) -> None:
-    """Read an SVG from where the file stands, in constant memory.
+    """Check an SVG, from the current position of the file to its end, in constant memory.
 
-    :raises UnauthorizedFileType: for what is not SVG or not well formed, scripts, event handlers, foreign objects,
-        references to other hosts, style sheets of others, declarations of entities, and more than 8 MiB.
+    :raises UnauthorizedFileType: if the file is not SVG, is not well formed, is larger than 8 MiB, or has scripts,
+        event handlers, foreign objects, references to other hosts, external style sheets or entity declarations.
     """
-    _parse(file.read, _Judge())
+    _parse(file.read, _ContentCheck())
 
 
 def strip(file: BinaryIO) -> bytes:
-    """Read an SVG from where the file stands and return it without what :func:`check` refuses.
+    """Read an SVG, from the current position of the file, and return it without the parts that :func:`check` refuses.
 
-    :raises UnauthorizedFileType: for what is not SVG, not well formed, declares entities, or has more than 4 MiB.
-    :raises ConfigurationError: where py-svg-hush is not installed.
+    :raises UnauthorizedFileType: if the file is not SVG, is not well formed, declares entities, or is larger than
+        4 MiB.
+    :raises ConfigurationError: if py-svg-hush is not installed.
     """
     try:
         from py_svg_hush import filter_svg
@@ -71,13 +73,13 @@ def strip(file: BinaryIO) -> bytes:
         raise ConfigurationError("stripping SVG needs py-svg-hush: pip install flask_pyfs[images]") from None
     content = file.read(_MAX_STRIPPED + 1)
     if len(content) > _MAX_STRIPPED:
-        raise UnauthorizedFileType(f"this SVG is larger than the {_MAX_STRIPPED} bytes that can be stripped")
-    _parse(_pieces(content), _Measure())
+        raise UnauthorizedFileType(f"this SVG is larger than {_MAX_STRIPPED} bytes, the limit for stripping")
+    _parse(_pieces(content), _DepthCheck())
     try:
         safe = filter_svg(content, {"image": ["png", "jpeg", "gif", "webp", "avif"]})
     except ValueError as error:
-        raise UnauthorizedFileType(f"this is not SVG that can be read ({error})") from error
-    _parse(_pieces(safe), _Judge())
+        raise UnauthorizedFileType(f"this SVG cannot be parsed ({error})") from error
+    _parse(_pieces(safe), _ContentCheck())
     return safe
 
 
@@ -91,41 +93,41 @@ def _parse(read: Callable[[int], bytes], handler: ContentHandler) -> None:
 
     parser: Any = defusedxml.sax.make_parser()
     parser.setFeature(feature_namespaces, True)
-    # the usual DOCTYPE names a DTD, which expat passes by and never fetches
+    # the usual DOCTYPE names a DTD, which expat never fetches
     parser.forbid_external = False
     parser.setContentHandler(handler)
-    parser.setProperty(property_lexical_handler, _Doctype())
+    parser.setProperty(property_lexical_handler, _DoctypeCheck())
     length = 0
     while piece := read(_PIECE):
         length += len(piece)
         if length > _MAX_CHECKED:
             raise UnauthorizedFileType(f"this SVG is larger than {_MAX_CHECKED} bytes")
-        _fed(parser.feed, piece)
+        _run(parser.feed, piece)
     if not length:
-        raise UnauthorizedFileType("it is empty")
-    _fed(parser.close)
+        raise UnauthorizedFileType("this SVG is empty")
+    _run(parser.close)
 
 
-def _fed(operation: Callable[..., None], *arguments: bytes) -> None:
+def _run(operation: Callable[..., None], *arguments: bytes) -> None:
     try:
         operation(*arguments)
     except FSError:
         raise
     except Exception as error:
-        # expat's, defusedxml's, and those of codecs that the file names
-        raise UnauthorizedFileType(f"this is not SVG that can be read ({error})") from error
+        # of expat, of defusedxml, or of the codec that the XML declaration names
+        raise UnauthorizedFileType(f"this SVG cannot be parsed ({error})") from error
 
 
-class _Doctype(LexicalHandler):
-    """Refuses what says that it is another kind of document."""
+class _DoctypeCheck(LexicalHandler):
+    """Refuses a document type other than SVG."""
 
     def startDTD(self, name: str, public_id: str | None, system_id: str | None) -> None:  # noqa: N802
         if public_id is not None and not public_id.startswith(_DOCTYPE):
             raise _refused(f"the document type {public_id!r}")
 
 
-class _Measure(ContentHandler):
-    """Refuses what becomes too large where each element stands on a line of its own."""
+class _DepthCheck(ContentHandler):
+    """Refuses a file that becomes too large when each element is indented on its own line, as svg-hush does."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -142,8 +144,8 @@ class _Measure(ContentHandler):
         self._depth -= 1
 
 
-class _Judge(ContentHandler):
-    """Refuses what can run, or lets a browser ask another host."""
+class _ContentCheck(ContentHandler):
+    """Refuses content that runs scripts, or makes a browser send requests to other hosts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -156,14 +158,14 @@ class _Judge(ContentHandler):
             raise UnauthorizedFileType("this is XML, but not SVG")
         self._is_root = False
         if self._styles is not None:
-            # a browser would read the style without what is inside of it
-            raise _refused(f"an element <{local}> in a style")
+            # a browser reads the text around this element as one style
+            raise _refused(f"an element <{local}> inside a style")
         if namespace == _XHTML or local.lower() in _ACTIVE:
             raise _refused(f"an element <{local}>")
         if local.lower() == "style":
             self._styles = []
         for (space, attribute), value in attributes.items():
-            _judge_attribute(space, attribute.lower(), value)
+            _check_attribute(space, attribute.lower(), value)
 
     def characters(self, content: str) -> None:
         if self._styles is not None:
@@ -171,51 +173,51 @@ class _Judge(ContentHandler):
 
     def endElementNS(self, name: Any, qname: Any) -> None:  # noqa: N802
         if self._styles is not None:
-            _judge_style("".join(self._styles))
+            _check_style("".join(self._styles))
             self._styles = None
 
     def skippedEntity(self, name: str) -> None:  # noqa: N802
-        raise _refused(f"an entity that it does not declare (&{name};)")
+        raise _refused(f"an undeclared entity (&{name};)")
 
     def processingInstruction(self, target: str, data: str) -> None:  # noqa: N802
         if target.lower().startswith("xml-"):
-            raise _refused(f"an instruction <?{target}?>")
+            raise _refused(f"a processing instruction <?{target}?>")
 
 
-def _judge_attribute(namespace: str | None, name: str, value: str) -> None:
+def _check_attribute(namespace: str | None, name: str, value: str) -> None:
     if namespace is None and name.startswith("on"):
         raise _refused(f"an event handler ({name})")
     if (namespace, name) == (_XML, "base"):
-        raise _refused("another base for its references (xml:base)")
+        raise _refused("an attribute xml:base, which redirects its references")
     if namespace in (None, _XLINK) and name in _REFERENCES:
-        _judge_reference(value)
+        _check_reference(value)
     if name == "attributename":
         animated = value.strip().lower().rpartition(":")[2]
         if animated.startswith("on") or animated in _REFERENCES or animated == "base":
-            raise _refused(f"an animation of {animated}")
+            raise _refused(f"an animation of the attribute {animated}")
     if "(" in value or "\\" in value:
-        _judge_style(value)
+        _check_style(value)
 
 
-def _judge_reference(value: str) -> None:
+def _check_reference(value: str) -> None:
     plain = _BLANK.sub("", value).replace("\\", "/").lower()
     if plain.startswith("//") or (_SCHEME.match(plain) and not _INLINE.match(plain)):
         raise _refused(f"a reference to {value.strip()[:60]!r}")
 
 
-def _judge_style(text: str) -> None:
+def _check_style(text: str) -> None:
     if "\\" in text:
         text = _ESCAPE.sub(_unescaped, text)
-    found = _REACHING.search(text)
+    found = _EXTERNAL.search(text)
     if found:
         raise _refused(f"{found.group()!r} in a style")
-    # a browser drops blanks wherever they are in a URL
+    # a browser drops line breaks and tabs anywhere in a URL
     for reference in dict.fromkeys(_URL.findall(_BLANK.sub("", text))):
-        _judge_reference(reference)
+        _check_reference(reference)
 
 
 def _unescaped(match: re.Match[str]) -> str:
-    # CSS Syntax 3, 4.3.7
+    # CSS Syntax Level 3, section 4.3.7
     if match.group(1) is None:
         return match.group(2) or ""
     number = int(match.group(1), 16)
