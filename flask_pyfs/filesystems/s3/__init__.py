@@ -1,4 +1,4 @@
-"""A bucket of S3 as a filesystem."""
+"""An S3 bucket as a filesystem."""
 
 from .filesystem import S3FS
 

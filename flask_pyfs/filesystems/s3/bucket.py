@@ -1,4 +1,4 @@
-"""The requests that are made of a bucket."""
+"""Requests to a bucket."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from .facts import member
 
 log = logging.getLogger(__name__)
 
-# seconds for which an answer proves that the bucket exists
+# seconds for which a response of the bucket proves that it exists
 _PROOF = 10.0
 
-# the most keys of a request
+# the most keys in one DeleteObjects request (a limit of S3)
 _BATCH = 1000
 
-# characters of keys that XML does not have, or that its parsers change
+# characters that XML cannot contain, or that XML parsers change
 _NOT_IN_XML = re.compile("[\x00-\x1f\x7f\ufffe\uffff]")
 
 
 class S3Bucket:
-    """A bucket, and the requests that are made of it. Keys are whole here.
+    """Sends requests to a bucket. Keys are full keys here, with the prefix of the filesystem.
 
-    :param name: its name.
-    :param clients: returns the client of the process.
-    :param create: make the bucket when something is first written to it.
+    :param name: the name of the bucket.
+    :param clients: returns the client of the current process.
+    :param create: create the bucket on the first write.
     """
 
     def __init__(self, name: str, clients: PerProcess[Any], *, create: bool) -> None:
@@ -45,12 +45,12 @@ class S3Bucket:
         self._answered = float("-inf")
 
     def request(self, operation: str, path: str = "", **parameters: Any) -> Any:
-        """Send a request and return its answer.
+        """Send a request and return its response.
 
         :param operation: the name of a method of the client.
-        :param path: the path of the file, for errors.
-        :raises S3Refused: where the server refuses a condition, or something else that the caller may know.
-        :raises fs.errors.FSError: where it refuses otherwise, or fails.
+        :param path: the path of the file, for error messages.
+        :raises S3Refused: if a condition does not hold, or for another reason that the caller may handle.
+        :raises fs.errors.FSError: if the request fails otherwise.
         """
         with s3_errors(self.name, path):
             answer = getattr(self._clients(), operation)(Bucket=self.name, **parameters)
@@ -62,7 +62,7 @@ class S3Bucket:
             return self._clients()
 
     def read(self, operation: str, path: str = "", **parameters: Any) -> Any:
-        """Send a request that reads. In a bucket that is still to be made there is nothing."""
+        """Send a request that reads. A bucket that the first write will create counts as empty."""
         try:
             return self.request(operation, path, **parameters)
         except BucketMissing:
@@ -71,11 +71,11 @@ class S3Bucket:
             raise errors.ResourceNotFound(path) from None
 
     def head(self, path: str, **parameters: Any) -> Any:
-        """Ask for the facts of an object."""
+        """Send a HeadObject request. If the bucket may be missing, one more request checks it."""
         try:
             return self.read("head_object", path, **parameters)
         except errors.ResourceNotFound:
-            # an answer to HEAD has no body that would say what is not there
+            # a response to HEAD has no body, so a missing bucket looks like a missing object
             if not self.create and time.monotonic() - self._answered > _PROOF:
                 self._require()
             raise
@@ -87,7 +87,7 @@ class S3Bucket:
             raise BucketMissing.named(self.name) from error
 
     def write(self, operation: str, path: str, **parameters: Any) -> Any:
-        """Send a request that writes. A bucket that is still to be made is made now."""
+        """Send a request that writes. Create the bucket if it is missing and ``create`` is set."""
         try:
             return self.request(operation, path, **parameters)
         except BucketMissing:
@@ -98,32 +98,32 @@ class S3Bucket:
 
     def _make(self) -> None:
         region = self._client().meta.region_name
-        # Amazon takes every region's name but this one's
+        # Amazon rejects a LocationConstraint for us-east-1 (CreateBucket in the S3 API)
         parameters: dict[str, Any] = {}
         if region not in (None, "us-east-1", "aws-global"):
             parameters["CreateBucketConfiguration"] = {"LocationConstraint": region}
         try:
             self.request("create_bucket", **parameters)
         except S3Refused as error:
-            # another one has just made it; where it is not ours, the write will say so
+            # another process has just created it; if it belongs to another account, the write fails
             if error.code not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists", "OperationAborted"):
                 raise
 
     def prepare(self) -> None:
-        """Make the bucket, where it is to be made and is not there. One request at first."""
+        """Create the bucket if it is missing and ``create`` is set. One request, or two, on the first call."""
         if self.create and self._answered == float("-inf"):
             try:
                 self.request("head_bucket")
             except errors.ResourceNotFound:
                 self._make()
             except errors.PermissionDenied:
-                # who may write need not be allowed to ask
+                # the right to write does not include s3:ListBucket, which HeadBucket needs
                 pass
 
     def known(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Return those of the arguments that an operation takes.
+        """Return only the arguments that an operation accepts.
 
-        :param operation: its name in the S3 API.
+        :param operation: the name of the operation in the S3 API.
         """
         if not arguments:
             return {}
@@ -131,7 +131,7 @@ class S3Bucket:
         return {name: value for name, value in arguments.items() if name in members}
 
     def as_fields(self, arguments: dict[str, Any]) -> dict[str, str]:
-        """Return arguments of PutObject as the fields of a form have them."""
+        """Convert arguments of PutObject to the fields of a POST form."""
         members = self._client().meta.service_model.operation_model("PutObject").input_shape.members
         return {
             "acl" if name == "ACL" else members[name].serialization["name"]: str(value)
@@ -140,7 +140,7 @@ class S3Bucket:
         }
 
     def is_taken(self, path: str, key: str) -> bool:
-        """Whether there is an object of that key."""
+        """Return whether an object with this key exists."""
         try:
             self.head(path, Key=key)
         except errors.ResourceNotFound:
@@ -148,13 +148,13 @@ class S3Bucket:
         return True
 
     def write_new(self, operation: str, path: str, key: str, etag: Callable[[], str], **parameters: Any) -> None:
-        """Send a request that makes an object visible, under the condition that there is none of that key.
+        """Send a request that creates an object, on the condition that the key is free (``If-None-Match: *``).
 
-        Several at once are decided by the server. One that does not know the condition is asked before, and a warning
-        is logged, once.
+        The server decides between concurrent writers. If it does not support the condition, a HeadObject request
+        checks the key before each write, and one warning is logged.
 
-        :param etag: returns the entity tag that the object will have.
-        :raises fs.errors.FileExists: where there is one.
+        :param etag: returns the entity tag that the new object will have.
+        :raises fs.errors.FileExists: if the key is taken.
         """
         for _ in range(3):
             if not self.knows_conditions:
@@ -169,34 +169,34 @@ class S3Bucket:
                 if error.code == "NotImplemented":
                     self.knows_conditions = False
                     log.warning(
-                        "bucket %r: the server does not know If-None-Match, so of several who write a new name at the "
-                        "same time the last one wins",
+                        "bucket %r: the server does not support If-None-Match, so if several processes write the same "
+                        "new name at the same time, the last one wins",
                         self.name,
                     )
                 elif error.code in ("PreconditionFailed", "412"):
                     if error.repeated and self.holds(path, key, etag()):
-                        # the first answer was lost
+                        # the first attempt succeeded, but its response was lost
                         return
                     raise errors.FileExists(path, exc=error) from error
                 elif error.code != "ConditionalRequestConflict":
                     raise
-        # three times, another one was writing it
+        # another process was writing this key during all three attempts
         raise errors.FileExists(path)
 
     def copy(self, path: str, target: str, *, overwrite: bool, **parameters: Any) -> None:
         """Copy an object.
 
-        :param path: the path of its file, for errors, like ``target``.
-        :raises fs.errors.FileExists: without ``overwrite``, where the target is taken.
+        :param path: the path of the file, for error messages, like ``target``.
+        :raises fs.errors.FileExists: if the target exists and ``overwrite`` is false.
         """
         key, conditions = parameters["Key"], {}
         if not overwrite:
-            # a server that does not know the condition ignores it here, so its answer is not enough
+            # servers without support for the condition ignore it in a copy, so the key is checked first
             if self.is_taken(target, key):
-                # what is not there cannot be in the way
+                # a missing source is reported before a taken target
                 self.head(path, Key=parameters["CopySource"]["Key"])
                 raise errors.FileExists(target)
-            # boto3 knows it since 1.41
+            # boto3 has this parameter since 1.41
             if self.knows_conditions_of_copies:
                 conditions = self.known("CopyObject", {"IfNoneMatch": "*"})
         try:
@@ -206,12 +206,12 @@ class S3Bucket:
                 raise
             if self.is_taken(target, key):
                 raise errors.FileExists(target, exc=error) from error
-            # OpenStack Swift takes the condition for one of the source
+            # OpenStack Swift applies the condition to the source
             self.knows_conditions_of_copies = False
             self.read("copy_object", path, **parameters)
 
     def holds(self, path: str, key: str, etag: str) -> bool:
-        """Whether there is an object of that key with that entity tag."""
+        """Return whether an object with this key and entity tag exists."""
         try:
             found = self.head(path, Key=key)["ETag"]
         except errors.ResourceNotFound:
@@ -219,7 +219,7 @@ class S3Bucket:
         return bool(found.strip('"') == etag)
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects, a thousand in a request. What is not there is no error."""
+        """Delete objects, 1,000 per request. Missing objects are ignored."""
         remaining = iter(keys)
         while batch := list(islice(remaining, _BATCH)):
             many = [key for key in batch if not _NOT_IN_XML.search(key)]
@@ -232,14 +232,14 @@ class S3Bucket:
 
     def _delete_each(self, keys: list[str]) -> None:
         for key in keys:
-            # some servers answer 404 for what is not there
+            # some servers answer 404 for a missing object
             with suppress(errors.ResourceNotFound):
                 self.read("delete_object", key, Key=key)
 
     def _delete_many(self, keys: list[str]) -> None:
         listed = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
         try:
-            refused = self.read("delete_objects", Delete=listed).get("Errors", ())
+            failures = self.read("delete_objects", Delete=listed).get("Errors", ())
         except errors.ResourceNotFound:
             return
         except S3Refused as error:
@@ -247,16 +247,16 @@ class S3Bucket:
                 raise
             self._delete_each(keys)
             return
-        for refusal in refused:
-            if refusal.get("Code") != "NoSuchKey":
-                raise not_deleted(self.name, refusal, len(refused))
+        for failure in failures:
+            if failure.get("Code") != "NoSuchKey":
+                raise not_deleted(self.name, failure, len(failures))
 
     def list(self, prefix: str, delimiter: str | None, limit: int | None) -> Iterator[tuple[str, Any]]:
-        """Iterate over the keys that start with a prefix, with what the listing says of their objects, a thousand in a
-        request.
+        """Iterate over the keys that start with a prefix, with their entries of the listing. 1,000 keys per request.
 
-        :param delimiter: where it is given, those below the next one come once, as the key to there with None.
-        :param limit: the most keys that are wanted.
+        :param delimiter: group the keys that contain it after the prefix: each group yields once its common part, up
+            to and including the delimiter, with None.
+        :param limit: the maximum number of keys.
         """
         parameters: dict[str, Any] = {"Prefix": prefix}
         if delimiter is not None:
@@ -273,7 +273,7 @@ class S3Bucket:
                 yield entry["Key"], entry
 
     def unfinished(self, prefix: str) -> Iterator[Any]:
-        """Iterate over the unfinished uploads of keys that start with a prefix, a thousand in a request."""
+        """Iterate over the unfinished multipart uploads of keys that start with a prefix. 1,000 per request."""
         markers = {"KeyMarker": "NextKeyMarker", "UploadIdMarker": "NextUploadIdMarker"}
         for page in self._pages("list_multipart_uploads", markers, {"Prefix": prefix}):
             yield from page.get("Uploads", ())
@@ -290,7 +290,7 @@ class S3Bucket:
             parameters.update({name: member(page, following) for name, following in markers.items()})
 
     def abort(self, key: str, upload: str) -> bool:
-        """Abort an unfinished upload, and return False where there is no such upload any more."""
+        """Abort an unfinished upload. Return False if it no longer exists. One request."""
         try:
             self.request("abort_multipart_upload", key, Key=key, UploadId=upload)
         except S3Refused as error:

@@ -1,4 +1,4 @@
-"""The client of S3: how it is made."""
+"""The settings and the creation of the S3 client."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 
-# the first client imports it otherwise, and a fork meanwhile would leave it locked in the child
+# otherwise the first client imports it, and a fork during the import leaves the import lock held in the child
 import boto3.s3.inject
 from botocore.config import Config
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
@@ -19,12 +19,12 @@ from ..objects.clients import giving_up_on
 
 @dataclass(frozen=True, repr=False, kw_only=True)
 class S3Settings:
-    """What makes a client.
+    """The settings of a client.
 
-    :param addressing_style: ``path``, ``virtual`` or ``auto``, which is ``path`` for an endpoint of one's own.
-    :param timeout: how many seconds to wait for a connection, and for each answer.
-    :param retries: how often to ask again after a failure. A server that did not answer in time is not asked again.
-    :param public_endpoint_url: the endpoint for those who get signed URLs, if it is another one.
+    :param addressing_style: ``path``, ``virtual`` or ``auto``, which means ``path`` for a custom endpoint.
+    :param timeout: the seconds to wait for a connection, and for each response.
+    :param retries: the number of retries after a failure other than a timeout.
+    :param public_endpoint_url: the endpoint in signed URLs, if clients use another one than the app.
     """
 
     endpoint_url: str | None
@@ -39,7 +39,7 @@ class S3Settings:
 
 
 def make_session(settings: S3Settings) -> boto3.session.Session:
-    """Return a session of its own: boto3's default session is not made for threads."""
+    """Create a boto3 session; the default session of boto3 is not thread-safe."""
     return boto3.session.Session(
         aws_access_key_id=settings.access_key,
         aws_secret_access_key=settings.secret_key,
@@ -49,16 +49,16 @@ def make_session(settings: S3Settings) -> boto3.session.Session:
 
 
 def make_client(settings: S3Settings) -> Any:
-    """Return a client."""
+    """Create a client. No request."""
     config = Config(
         signature_version="s3v4",
         s3={"addressing_style": settings.addressing_style or "auto"},
         connect_timeout=settings.timeout,
         read_timeout=settings.timeout,
         retries={"mode": "standard", "total_max_attempts": settings.retries + 1},
-        # connections beyond these would be made anew for each request
+        # connections beyond this number are not reused
         max_pool_connections=100,
-        # many servers refuse the checksums that botocore has sent since 1.36; the signature holds one already
+        # many servers reject the checksums that botocore sends since 1.36; the signature contains one already
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
@@ -69,6 +69,6 @@ def make_client(settings: S3Settings) -> Any:
 
 
 def _add_md5(params: dict[str, Any], **others: Any) -> None:
-    # Amazon takes any checksum here, servers that are older than these only this one
+    # Amazon accepts any checksum here, but older servers accept only Content-MD5
     digest = hashlib.md5(params["body"], usedforsecurity=False).digest()
     params["headers"]["Content-MD5"] = base64.b64encode(digest).decode()

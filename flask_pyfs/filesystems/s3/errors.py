@@ -1,4 +1,4 @@
-"""What the errors of S3 mean."""
+"""The translation of S3 errors into ``fs.errors``."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ _WRONG_PLACE = {"PermanentRedirect", "AuthorizationHeaderMalformed", "InvalidBuc
 
 
 class BucketMissing(StoreMisconfigured):
-    """There is no such bucket."""
+    """The bucket does not exist."""
 
     @classmethod
     def named(cls, bucket: str, error: Exception | None = None) -> BucketMissing:
-        return cls(literal(f"there is no bucket {bucket!r}: make it, or set CREATE_BUCKET"), exc=error)
+        return cls(literal(f"bucket {bucket!r} does not exist: create it, or set CREATE_BUCKET"), exc=error)
 
 
 class S3Refused(errors.OperationFailed):
-    """The server refused a request for a reason that the caller may know what to do about.
+    """The server refused a request for a reason that the caller may handle.
 
-    :ivar code: the code that S3 has for it.
-    :ivar details: what else its answer says.
-    :ivar repeated: whether the request had been sent before, so that its refusal may be the work of its first sending.
+    :ivar code: the error code of S3; the HTTP status if the response has no body.
+    :ivar details: all members of the error in the response.
+    :ivar repeated: whether this was a retry. An earlier attempt may then have succeeded and caused the refusal.
     """
 
     def __init__(self, path: str, exc: ClientError, msg: str) -> None:
@@ -67,7 +67,10 @@ class S3Refused(errors.OperationFailed):
 
 
 class s3_errors(StoreErrors):  # noqa: N801
-    """Let only ``fs.errors`` out of the block. Only a 404 of the object is taken for its absence."""
+    """Translate errors of boto3 inside the block into ``fs.errors``.
+
+    A 404 becomes ``ResourceNotFound`` only if the server says, or a HEAD implies, that the object is missing.
+    """
 
     def meaning(self, error: Exception) -> errors.FSError | None:
         if isinstance(error, ClientError):
@@ -88,11 +91,11 @@ class s3_errors(StoreErrors):  # noqa: N801
         if code in _TRY_LATER or status == 429 or (status >= 500 and status != 501):
             kind = errors.InsufficientStorage if status == 507 else errors.RemoteConnectionError
             return kind(self.path, exc=error, msg=message)
-        # an answer to HEAD has no code
+        # a response to HEAD has no error code
         if code in ("NoSuchKey", "NoSuchVersion") or (status == 404 and error.operation_name.startswith("Head")):
             return errors.ResourceNotFound(self.path, exc=error)
         if status == 404 and code != "NoSuchUpload":
-            # whoever answers does not speak S3 at this address
+            # the server at this address does not speak S3
             return StoreMisconfigured(message, exc=error)
         if code == "KeyTooLongError":
             return errors.InvalidPath(self.path, message, exc=error)
@@ -104,20 +107,18 @@ class s3_errors(StoreErrors):  # noqa: N801
             return errors.OperationTimeout(self.path, exc=error, msg=message)
         if isinstance(error, _CONNECTION):
             return errors.RemoteConnectionError(self.path, exc=error, msg=message)
-        # no credentials, no region, a name or an address that cannot be one
+        # missing credentials or region, or an invalid name or address
         return StoreMisconfigured(message, exc=error)
 
 
 def not_deleted(bucket: str, refusal: Any, count: int) -> errors.FSError:
-    """Return the error for objects that a request for many of them did not delete.
+    """Return the error to raise if a DeleteObjects request did not delete all its objects.
 
-    :param refusal: what the answer says of one of them.
-    :param count: how many those were.
+    :param refusal: one of the entries under ``Errors`` in the response.
+    :param count: the number of objects that were not deleted.
     """
     key, code = refusal.get("Key", ""), refusal.get("Code", "")
-    message = (
-        f"bucket {bucket!r}: {count} objects could not be deleted, {key!r} for one: {refusal.get('Message', code)}"
-    )
+    message = f"bucket {bucket!r}: could not delete {count} objects, among them {key!r}: {refusal.get('Message', code)}"
     kind = errors.RemoteConnectionError if code in _TRY_LATER else errors.OperationFailed
     if code in _REFUSED:
         kind = errors.PermissionDenied
@@ -125,5 +126,5 @@ def not_deleted(bucket: str, refusal: Any, count: int) -> errors.FSError:
 
 
 def _code(error: ClientError) -> str:
-    # an answer without a body has its status for a code
+    # botocore uses the HTTP status as the code if the response has no body
     return str(error.response.get("Error", {}).get("Code", ""))

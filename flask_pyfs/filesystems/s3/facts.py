@@ -1,4 +1,4 @@
-"""What the answers of S3 say of an object."""
+"""The facts of an object, from the responses of S3."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from ..store import Facts
 
 
 def member(answer: Any, name: str) -> Any:
-    """Return a member of an answer that must be there.
+    """Return a required member of a response.
 
-    :raises fs.errors.RemoteConnectionError: where it is not.
+    :raises fs.errors.RemoteConnectionError: if the response does not have it.
     """
     if name not in answer:
-        raise errors.RemoteConnectionError(msg=f"the answer of the server is not complete: it has no {name}")
+        raise errors.RemoteConnectionError(msg=f"the response of the server is incomplete: {name} is missing")
     return answer[name]
 
 
 def range_of(answer: Any) -> tuple[int, int, int]:
-    """Return the first byte, the byte after the last one, and the size of the object."""
+    """Return the offset of the first byte, the offset after the last byte, and the size of the object, all in bytes."""
     return content_range(answer.get("ContentRange"), _length(answer))
 
 
 def facts_of(answer: Any, size: int | None = None) -> Facts:
-    """Return what an answer to GET or HEAD says of its object.
+    """Return the facts of an object, from a response to GET or HEAD.
 
-    :param size: the length of the object, where the answer holds a part of it.
+    :param size: the size of the object in bytes, if the response contains only a range of it.
     """
     return Facts(
         size=_length(answer) if size is None else size,
@@ -42,13 +42,13 @@ def facts_of(answer: Any, size: int | None = None) -> Facts:
 
 
 def listed_facts(entry: Any) -> Facts:
-    """Return what a listing says of an object."""
-    # HEAD knows no fractions of a second
+    """Return the facts of an object, from an entry of a listing."""
+    # HEAD reports whole seconds
     return Facts(size=entry["Size"], modified=entry["LastModified"].replace(microsecond=0), etag=_etag(entry))
 
 
 def _length(answer: Any) -> int:
-    # a connection that is closed within the headers looks like their end
+    # http.client takes a connection that closes within the headers for their end
     return int(member(answer, "ContentLength"))
 
 
@@ -64,7 +64,7 @@ def _checksum(answer: Any) -> str | None:
     if answer.get("ChecksumType") != "COMPOSITE":
         for algorithm in ("SHA256", "SHA1", "MD5", "CRC64NVME", "CRC32C", "CRC32"):
             value = answer.get(f"Checksum{algorithm}", "")
-            # older servers mark one that is made of the parts' by a suffix alone
+            # older servers mark a checksum over the checksums of the parts by a suffix only ("-2")
             if re.fullmatch(r"[A-Za-z0-9+/]+={0,2}", value):
                 return f"{algorithm.lower()}:{base64.b64decode(value).hex()}"
     return None

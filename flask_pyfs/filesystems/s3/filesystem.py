@@ -1,4 +1,4 @@
-"""A bucket of S3, or of a server that speaks its protocol."""
+"""A bucket of S3, or of a server with an S3 interface, as a filesystem."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ from .facts import facts_of, listed_facts, range_of
 from .signing import LONGEST, Signer
 from .upload import S3Upload
 
-# what a copy takes over from its source
+# the parameters that a copy takes over from its source
 _DESCRIPTION = {"CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires"}
 
-# the options that make a client, beside those of fs_s3fs
+# the options of a client that fs_s3fs does not have
 _CLIENT_OPTIONS = {each.name for each in fields(S3Settings) if each.default is not MISSING}
 
 
 class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
-    """A bucket as a filesystem: an ``fs_s3fs.S3FS`` that streams, and needs no markers of directories.
+    """A bucket as a filesystem: an ``fs_s3fs.S3FS`` that streams, and needs no directory markers.
 
-    :param bucket_name: the bucket.
-    :param arguments: further arguments of ``fs_s3fs.S3FS``, whose documentation explains them, also by their names.
+    :param bucket_name: the name of the bucket.
+    :param arguments: further positional arguments of ``fs_s3fs.S3FS``; see its documentation.
     :param storage_class: the storage class of new objects.
-    :param create_bucket: make the bucket when something is first written to it; until then it is empty. Otherwise a
-        missing bucket is an error.
-    :param part_size: the length of the parts in which larger objects are sent, in bytes; S3 takes 5 MiB to 5 GiB, and
-        10,000 of them.
-    :param options: arguments of ``fs_s3fs.S3FS``, and those of
+    :param create_bucket: create the bucket on the first write; until then it counts as empty. Otherwise a missing
+        bucket is an error.
+    :param part_size: the size of a part in bytes; larger objects are sent in parts of this size. S3 allows 5 MiB to
+        5 GiB, and 10,000 parts per object.
+    :param options: keyword arguments of ``fs_s3fs.S3FS``, and those of
         :class:`~flask_pyfs.filesystems.s3.client.S3Settings`: ``addressing_style``, ``timeout``, ``retries`` and
         ``public_endpoint_url``.
     """
 
-    #: The length of the parts in which objects too large for one copy are copied, in bytes.
+    #: The size of a part in bytes when an object too large for one CopyObject request is copied in parts.
     copy_part_size = 512 * 1024 * 1024
 
     def __init__(
@@ -63,7 +63,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
         **options: Any,
     ) -> None:
         own = {name: options.pop(name) for name in _CLIENT_OPTIONS & set(options)}
-        # the base would write into upload_args, which are the caller's
+        # the base class changes upload_args, which belong to the caller
         super().__init__(bucket_name, *map(copy, arguments), **{name: copy(value) for name, value in options.items()})  # type: ignore[call-arg]
         self.upload_args: dict[str, Any] = self.upload_args or {}
         self.download_args: dict[str, Any] = self.download_args or {}
@@ -85,12 +85,12 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
 
     @property
     def client(self) -> Any:
-        """The boto3 client of this process, which filesystems with the same settings share."""
+        """The boto3 client of the current process, shared by filesystems with the same settings."""
         return self._clients()
 
     @property
     def s3(self) -> Any:
-        """A boto3 resource of this process, for code that was written for ``fs_s3fs``."""
+        """A boto3 resource of the current process, for code written for ``fs_s3fs``."""
         return self._resources()
 
     def _make_resource(self) -> Any:
@@ -100,7 +100,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
     # Primitives
 
     def _full_key(self, key: str) -> str:
-        # keys of others are no paths: "a//b" is not "a/b"
+        # no path functions here: other tools write keys such as "a//b", which differs from "a/b"
         return (f"{self._prefix}/{key}" if self._prefix else key).replace("/", str(self.delimiter))
 
     def head_object(self, key: str, *, checksum: bool = False) -> Facts:
@@ -123,10 +123,10 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
                 raise Unchanged(key, unless, error) from error
             if error.code != "InvalidRange":
                 raise
-            # not every server says the size, and an empty file has no range that could be refused
-            told = error.details.get("ActualObjectSize", "")
-            if told.isdigit() and int(told):
-                raise RangeNotSatisfiable(key, int(told), error) from error
+            # not every server reports the size, and S3 refuses every range of an empty object
+            size = error.details.get("ActualObjectSize", "")
+            if size.isdigit() and int(size):
+                raise RangeNotSatisfiable(key, int(size), error) from error
             return Content(self.head_object(key))
         body = HTTPBody(answer["Body"], answer["Body"], s3_errors(self._bucket.name, key))
         with closed_on_error(body):
@@ -191,18 +191,18 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
         delimiter = None if deep else str(self.delimiter)
         for full, entry in self._bucket.list(self._full_key(prefix), delimiter, limit):
             key = full[above:].replace(self.delimiter, "/")
-            # the root of a filesystem below the bucket's may have a marker
+            # the root directory may have a marker if it is below the root of the bucket
             if key:
                 yield key, None if entry is None else listed_facts(entry)
 
     def remove_leftovers(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
-        """Abort the unfinished uploads that killed processes left behind, and return how many those were.
+        """Abort the unfinished multipart uploads of killed processes, and return their number.
 
-        One request for each 1,000 unfinished uploads, and one for each that is aborted.
+        One request per 1,000 unfinished uploads, and one per aborted upload.
 
-        :param older_than: leave those alone that were begun in the last so many seconds; they may go on.
-        :param prefix: the start of their paths.
-        :param dry_run: only count.
+        :param older_than: the minimum age in seconds; younger uploads may still be in progress.
+        :param prefix: only uploads whose paths start with this prefix.
+        :param dry_run: count the uploads without aborting them.
         """
         begun_before = datetime.now(timezone.utc) - timedelta(seconds=older_than)
         found = 0
@@ -214,14 +214,15 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
     # Signed URLs
 
     def signed_url(self, path: str, expires: int, lifetime: int, disposition: str | None = None) -> str:
-        """Return a URL with which anybody may read a file for a while. No request.
+        """Return a signed URL with which anybody may read a file until it expires. No request.
 
-        :param expires: when it expires, in seconds since 1970.
-        :param lifetime: how many seconds before that its signature was made; seven days at most.
-        :param disposition: the Content-Disposition of the answer.
-        :raises ValueError: for a longer time.
+        :param expires: the time of expiry, in seconds since 1970.
+        :param lifetime: the validity in seconds, at most seven days (AWS Signature Version 4); the signature is dated
+            to ``expires - lifetime``.
+        :param disposition: the Content-Disposition header of the response.
+        :raises ValueError: if ``lifetime`` is longer than seven days.
         """
-        _require_short(lifetime)
+        _check_lifetime(lifetime)
         key = self._file_key(path)
         shown = {} if disposition is None else {"ResponseContentDisposition": disposition}
         with s3_errors(self._bucket.name, key):
@@ -231,15 +232,16 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
     def signed_post(
         self, path: str, lifetime: int, content_type: str | None = None, max_size: int | None = None
     ) -> tuple[str, dict[str, str]]:
-        """Return the URL and the fields of a form with which anybody may store a file for a while, and replace it. No
-        request, but one for the bucket at first.
+        """Return the URL and the fields of a form with which anybody may store or replace a file for a while.
 
-        :param lifetime: how long that is, in seconds; seven days at most.
-        :param content_type: the media type that the file gets, guessed from its name without it.
-        :param max_size: how many bytes it may have at most.
-        :raises ValueError: for a longer time.
+        No request, unless ``create_bucket`` is set: the first call then checks that the bucket exists.
+
+        :param lifetime: the validity in seconds, at most seven days (AWS Signature Version 4).
+        :param content_type: the media type of the file; None to guess it from the name.
+        :param max_size: the maximum size of the file in bytes.
+        :raises ValueError: if ``lifetime`` is longer than seven days.
         """
-        _require_short(lifetime)
+        _check_lifetime(lifetime)
         key = self._file_key(path)
         self._bucket.prepare()
         arguments = self._get_upload_args(key)
@@ -252,7 +254,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
             )
         return form["url"], form["fields"]
 
-    # What fs_s3fs has beyond the standard
+    # Namespaces of fs_s3fs
 
     def _file_info(self, key: str, facts: Facts, namespaces: Collection[str]) -> Info:
         raw = dict(super()._file_info(key, facts, namespaces).raw)
@@ -271,6 +273,6 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
         }
 
 
-def _require_short(lifetime: int) -> None:
+def _check_lifetime(lifetime: int) -> None:
     if lifetime > LONGEST:
-        raise ValueError(f"a signed URL of S3 is valid for {LONGEST} seconds (7 days) at most, not for {lifetime}")
+        raise ValueError(f"a signed URL of S3 is valid for at most {LONGEST} seconds (7 days), not {lifetime} seconds")

@@ -1,4 +1,4 @@
-"""URLs of S3 that are valid for a while."""
+"""Signed URLs and forms of S3."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from botocore.exceptions import NoCredentialsError
 
 from .client import S3Settings, make_session
 
-#: How long a signature of version 4 is valid at most, in seconds.
+#: The maximum validity of a signature in seconds (AWS Signature Version 4).
 LONGEST = 7 * 24 * 60 * 60
 
 
 class Signer:
-    """Signs what others may ask of S3.
+    """Signs URLs and forms with which others send requests to S3.
 
-    :param settings: what makes its clients.
+    :param settings: the settings of its clients.
     """
 
     def __init__(self, settings: S3Settings) -> None:
@@ -33,10 +33,10 @@ class Signer:
         )
 
     def url(self, expires: int, lifetime: int, **parameters: Any) -> str:
-        """Return a URL of GetObject. No request.
+        """Return a signed URL of GetObject. No request.
 
-        :param expires: when it expires, in seconds since 1970.
-        :param lifetime: how many seconds before that its signature was made.
+        :param expires: the time of expiry, in seconds since 1970.
+        :param lifetime: the validity in seconds; the signature is dated to ``expires - lifetime``.
         """
         request = AWSRequest("GET", self._unsigned.generate_presigned_url("get_object", Params=parameters))
         credentials = self._session.get_credentials()
@@ -44,23 +44,24 @@ class Signer:
             raise NoCredentialsError
         moment = datetime.fromtimestamp(expires - lifetime, timezone.utc)
         region = self._unsigned.meta.region_name or "us-east-1"
-        _SignedThen(credentials.get_frozen_credentials(), "s3", region, lifetime, moment).add_auth(request)
+        _DatedAuth(credentials.get_frozen_credentials(), "s3", region, lifetime, moment).add_auth(request)
         return str(request.url)
 
     def post(self, lifetime: int, bucket: str, key: str, fields: dict[str, str], conditions: list[Any]) -> Any:
-        """Return the ``url`` and the ``fields`` of a form that stores an object. No request.
+        """Return the ``url`` and the ``fields`` of a POST form that stores an object. No request.
 
-        :param fields: fields that it must have as they are here.
-        :param conditions: what else must hold, as the policy of a form says it.
+        :param lifetime: the validity in seconds.
+        :param fields: fields that the form must contain with exactly these values.
+        :param conditions: further conditions of the POST policy of S3.
         """
-        must = [{name: value} for name, value in fields.items()]
+        exact = [{name: value} for name, value in fields.items()]
         return self._signed.generate_presigned_post(
-            bucket, key, Fields=dict(fields), Conditions=[*must, *conditions], ExpiresIn=lifetime
+            bucket, key, Fields=dict(fields), Conditions=[*exact, *conditions], ExpiresIn=lifetime
         )
 
 
-class _SignedThen(S3SigV4QueryAuth):  # type: ignore[misc]
-    # botocore signs as of now, so no two of its URLs would be the same
+class _DatedAuth(S3SigV4QueryAuth):  # type: ignore[misc]
+    # botocore dates a signature to the current time, so each of its URLs differs; caches need equal URLs
     def __init__(self, credentials: Any, service: str, region: str, expires: int, moment: datetime) -> None:
         super().__init__(credentials, service, region, expires)
         self._moment = moment

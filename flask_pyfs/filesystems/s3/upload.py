@@ -1,4 +1,4 @@
-"""A new object in a bucket: put whole, or uploaded in parts."""
+"""Uploading an object to a bucket: in one request or in parts."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from .facts import member
 
 log = logging.getLogger(__name__)
 
-# the most parts that an object may have
+# the most parts of an object (a limit of S3)
 _PARTS = 10_000
 
 
 class S3Upload(Upload):
-    """A new object.
+    """The upload of an object.
 
-    Its content is verified by the server: the signature of each request holds the SHA-256 of its body (AWS Signature
+    The server verifies the content: the signature of each request contains the SHA-256 of its body (AWS Signature
     Version 4).
 
-    :param bucket: where it goes.
-    :param path: the path of the file, for errors.
-    :param key: its key.
-    :param overwrite: replace an object of that key.
-    :param arguments: further parameters of the S3 API: type, ACL, storage class…
+    :param bucket: the bucket.
+    :param path: the path of the file, for error messages.
+    :param key: the key of the object.
+    :param overwrite: replace an existing object.
+    :param arguments: further parameters of the S3 API, such as ContentType, ACL or StorageClass.
     """
 
     def __init__(self, bucket: S3Bucket, path: str, key: str, *, overwrite: bool, arguments: dict[str, Any]) -> None:
@@ -43,7 +43,7 @@ class S3Upload(Upload):
         self._tags: dict[int, str] = {}
 
     def put(self, content: bytearray) -> None:
-        """Store all content. One request."""
+        """Store the whole content. One request."""
         parameters = self._bucket.known("PutObject", self._arguments)
         if self._overwrite:
             self._bucket.write("put_object", self._path, Key=self._key, Body=content, **parameters)
@@ -55,7 +55,7 @@ class S3Upload(Upload):
             self._bucket.write_new("put_object", self._path, self._key, etag, Body=content, **parameters)
 
     def begin(self) -> None:
-        """Announce that the content comes in parts. One request."""
+        """Begin a multipart upload. One request."""
         parameters = self._bucket.known("CreateMultipartUpload", self._arguments)
         answer = self._bucket.write("create_multipart_upload", self._path, Key=self._key, **parameters)
         self._id = str(member(answer, "UploadId"))
@@ -66,7 +66,12 @@ class S3Upload(Upload):
         self._tags[number] = member(answer, "ETag")
 
     def copy_part(self, number: int, source: dict[str, str], start: int, stop: int, etag: str) -> None:
-        """Make a part of another object's bytes from ``start`` to before ``stop``. One request."""
+        """Create a part from a range of another object, up to, but not including, ``stop``. One request.
+
+        :param source: the bucket and the key of the other object.
+        :param start: the offset of the first byte.
+        :param etag: the entity tag that the other object must have.
+        """
         answer = self._send(
             "upload_part_copy",
             "UploadPartCopy",
@@ -80,7 +85,7 @@ class S3Upload(Upload):
     def _send(self, operation: str, name: str, number: int, **parameters: Any) -> Any:
         if number > _PARTS:
             raise errors.OperationFailed(
-                self._path, msg=f"a file has {_PARTS} parts at most: a larger PART_SIZE allows larger files"
+                self._path, msg=f"'{{path}}' needs more than {_PARTS} parts: set a larger PART_SIZE"
             )
         parameters.update(self._bucket.known(name, self._arguments))
         return self._bucket.request(
@@ -88,7 +93,7 @@ class S3Upload(Upload):
         )
 
     def complete(self) -> None:
-        """Make the object of the parts. One request."""
+        """Create the object from the parts. One request."""
         parts = [{"PartNumber": number, "ETag": tag} for number, tag in sorted(self._tags.items())]
         parameters = {"UploadId": self._id, "MultipartUpload": {"Parts": parts}}
         parameters.update(self._bucket.known("CompleteMultipartUpload", self._arguments))
@@ -98,21 +103,21 @@ class S3Upload(Upload):
             else:
                 self._bucket.write_new("complete_multipart_upload", self._path, self._key, self._etag, **parameters)
         except S3Refused as error:
-            # the answer to its first sending was lost
+            # the first attempt may have succeeded, but its response was lost
             if not (error.code == "NoSuchUpload" and error.repeated):
                 raise
             if not self._bucket.holds(self._path, self._key, self._etag()):
                 raise
 
     def _etag(self) -> str:
-        # what Amazon makes of the tags of the parts, where those are digests
+        # Amazon derives the entity tag from those of the parts, if they are MD5 digests
         with suppress(ValueError):
             digests = b"".join(bytes.fromhex(tag.strip('"')) for _, tag in sorted(self._tags.items()))
             return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(self._tags)}"
         return ""
 
     def abort(self) -> None:
-        """Forget what was sent. One request, where a part was."""
+        """Abort the multipart upload. One request, or none if it did not begin."""
         if self._id is None:
             return
         upload, self._id = self._id, None
@@ -120,7 +125,8 @@ class S3Upload(Upload):
             self._bucket.abort(self._key, upload)
         except errors.FSError as error:
             log.warning(
-                "bucket %r: the unfinished upload %s of %r could not be aborted and takes space until it is: %s",
+                "bucket %r: could not abort the unfinished upload %s of %r. It takes space until remove_leftovers() "
+                "aborts it: %s",
                 self._bucket.name,
                 upload,
                 self._key,
