@@ -1,4 +1,4 @@
-"""A bucket of GridFS as a filesystem."""
+"""A GridFS bucket as a filesystem."""
 
 from .filesystem import GridFS
 

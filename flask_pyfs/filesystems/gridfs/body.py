@@ -1,4 +1,4 @@
-"""A file of GridFS being read."""
+"""Reading the content of a GridFS file."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from .facts import Incomplete, Revision
 
 _MIB = 1024 * 1024
 
-# how many bytes one command brings: at first, because more may not be wanted, and then
+# bytes per command: few at first, because the reader may not need more
 _FIRST = 1 * _MIB
 _MORE = 4 * _MIB
 
 
 class RevisionBody:
-    """The content of a revision from some byte on.
+    """A range of the content of a revision.
 
-    :param bucket: where it is.
+    :param bucket: the bucket.
     :param revision: the revision.
-    :param start: the first byte.
-    :param stop: the byte before which it ends.
+    :param start: the offset of the first byte.
+    :param stop: the offset to stop before.
     """
 
     def __init__(self, bucket: GridBucket, revision: Revision, start: int, stop: int) -> None:
         self._bucket = bucket
         self._revision = revision
         self._stop = stop
-        # what has been brought ends here
+        # the offset after the last byte that was loaded
         self._position = start
         self._pieces: deque[memoryview] = deque()
         self._cursor: Cursor[dict[str, Any]] | None = None
         self._begun = False
 
     def load(self) -> None:
-        """Bring the next chunks. One command.
+        """Load the next chunks. One command.
 
-        :raises Incomplete: where they are not there.
+        :raises Incomplete: if chunks are missing or have the wrong size.
         """
         size, start = self._revision.chunk_size, self._position
         first, end = start // size, -(-self._stop // size)
@@ -70,7 +70,7 @@ class RevisionBody:
             try:
                 return list(islice(self._cursor, last - first))
             except CursorNotFound:
-                # the server forgets one that is not used for ten minutes
+                # the server closes a cursor that is idle for ten minutes
                 self._cursor = None
         raise Incomplete(self._revision.filename)
 
@@ -89,5 +89,5 @@ class RevisionBody:
 
     def close(self, left: int = 0) -> None:
         self._pieces.clear()
-        # the driver tells the server when it has the time: this may be the garbage collector
+        # dropped, not closed: the driver closes it on the server later, and the garbage collector may run this
         self._cursor = None

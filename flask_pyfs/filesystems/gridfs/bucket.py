@@ -1,4 +1,4 @@
-"""The commands that are sent to a bucket of GridFS."""
+"""Commands to a GridFS bucket."""
 
 from __future__ import annotations
 
@@ -26,39 +26,40 @@ log = logging.getLogger(__name__)
 
 Document = dict[str, Any]
 
-# how many files are listed by the first command, because more may not be wanted
+# how many files the first command lists, because the caller may not need more
 _FIRST = 100
 
-# how many files are deleted by one command
+# how many files one command deletes
 _DELETED = 100_000
 
-# how many bytes the server copies in one command, which has the time of one operation
+# how many bytes the server copies in one command, which must end within the timeout
 _COPIED = 32 * 1024 * 1024
 
-# how many of these commands the server has at the same time
+# how many of these commands run in parallel
 _COPIES = 2
 
-# how often a newer revision is passed
+# how often a revision is given a later date than a newer one
 _ATTEMPTS = 100
 
 _NEWEST_FIRST = [("uploadDate", -1), ("_id", -1)]
 
-# the server's code for a value that a unique index has already
+# DuplicateKey
 _DUPLICATE = 11000
 
-# of years that Python does not know, too
+# DATETIME_AUTO also reads dates outside the range of Python's datetime
 _CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 
 
 class GridBucket:
-    """A bucket, and the commands that are sent to it.
+    """Sends commands to a bucket.
 
-    A file has a document in ``files`` for each of its revisions, and its content in ``chunks``. Revisions are ordered
-    by their ``uploadDate``, those of one date by their ``_id``; the newest is the file.
+    Each revision of a file has a document in ``files`` and its content in ``chunks`` (the GridFS specification of
+    MongoDB). Revisions are ordered by ``uploadDate``, and those with the same date by ``_id``; the newest one is the
+    file.
 
-    :param clients: returns the client of the process.
-    :param database: the database.
-    :param name: the bucket.
+    :param clients: returns the client of the current process.
+    :param database: the name of the database.
+    :param name: the name of the bucket.
     """
 
     def __init__(self, clients: PerProcess[Client], database: str, name: str) -> None:
@@ -69,27 +70,27 @@ class GridBucket:
         self._has_indexes = False
 
     def errors(self, path: str = "") -> mongo_errors:
-        """Return a context out of which only ``fs.errors`` come."""
+        """Return a context that translates the errors of the driver into ``fs.errors``."""
         return mongo_errors(self.name, path)
 
     @property
     def timeout(self) -> float:
-        """How many seconds an operation may take."""
+        """The time limit of an operation, in seconds; 0 if there is none."""
         return self._clients().options.timeout or 0
 
     @property
     def chunks(self) -> Collection[Document]:
-        """The collection of the content."""
+        """The collection of the chunks."""
         return self._collection("chunks")
 
     @property
     def files(self) -> Collection[Document]:
-        """The collection of the files."""
+        """The collection of the file documents."""
         return self._collection("files")
 
     @property
     def _primary(self) -> Collection[Document]:
-        # what is decided on must not be old
+        # decisions need current data, which a secondary may lack
         return self.files.with_options(read_preference=ReadPreference.PRIMARY)
 
     def _collection(self, which: str) -> Collection[Document]:
@@ -100,7 +101,7 @@ class GridBucket:
     def newest(self, filename: str) -> Revision:
         """Return the newest revision of a file. One command.
 
-        :raises fs.errors.ResourceNotFound: where there is none.
+        :raises fs.errors.ResourceNotFound: if there is none.
         """
         with self.errors(filename):
             document = self.files.find_one({"filename": filename}, sort=_NEWEST_FIRST)
@@ -116,19 +117,19 @@ class GridBucket:
         return [revision_of(document) for document in found]
 
     def names(self, prefix: str, page: int) -> Iterator[str]:
-        """Iterate over the names of all files that start with a prefix, in their order.
+        """Iterate over the names of all files that start with a prefix, in ascending order.
 
-        :param page: how many are asked for by one command.
+        :param page: the number of documents per command.
         """
-        # the index holds these
+        # the index alone answers this query
         for document in self._pages(below(prefix), page, {"_id": False, "filename": True}):
             yield document["filename"]
 
     def newest_below(self, prefix: str, page: int, start: str = "") -> Iterator[Revision]:
-        """Iterate over the newest revisions of all files whose names start with a prefix, in the order of the names.
+        """Iterate over the newest revisions of all files whose names start with a prefix, in ascending order of names.
 
-        :param page: how many are asked for by one command.
-        :param start: leave out the names that come before this one.
+        :param page: the number of documents per command.
+        :param start: the first name; names before it are skipped.
         """
         for document in self._pages({**below(prefix), "$gte": start or prefix}, page):
             try:
@@ -138,7 +139,7 @@ class GridBucket:
 
     def _pages(self, query: Document, size: int, projection: Any = None) -> Iterator[Document]:
         wanted = min(size, _FIRST)
-        # not one cursor, which the server forgets while somebody works on what it listed
+        # one query per page, because the server closes a cursor while a slow caller handles a page
         while True:
             with self.errors():
                 page = list(
@@ -149,7 +150,7 @@ class GridBucket:
             whole = not more or len(names) > 1
             wanted = size
             if more and whole:
-                # there may be newer ones of the last
+                # the next page may have newer revisions of the last name
                 names.pop()
             for name, revisions in names:
                 yield self._latest(name, revisions, whole=whole, projection=projection)
@@ -162,24 +163,24 @@ class GridBucket:
         tied = len(revisions) > 1 and revisions[-2].get("uploadDate") == last.get("uploadDate")
         if projection is not None or (whole and not tied):
             return last
-        # the index does not tell which of one date is the newest
+        # the index does not order revisions with the same date
         with self.errors(name):
             return self.files.find_one({"filename": name}, sort=_NEWEST_FIRST) or last
 
     # Revisions
 
     def publish(self, document: Document, *, overwrite: bool) -> Replaced | None:
-        """Make a new revision visible, whose chunks are there. One command, and two where it replaces others.
+        """Insert the document of a new revision, after its chunks. One command, and two if it replaces revisions.
 
-        :returns: what it replaces, which is to be removed.
-        :raises fs.errors.FileExists: without ``overwrite``, where the name is taken.
+        :returns: the revisions that it replaces, for the caller to remove.
+        :raises fs.errors.FileExists: if the name is taken and ``overwrite`` is false.
         """
         filename = document["filename"]
         with self.errors(filename):
             if overwrite:
                 return self._publish(document)
             try:
-                # a document that has no name of its own takes that of the query
+                # an upsert takes the filename from the query
                 values = {key: value for key, value in document.items() if key != "filename"}
                 result = self.files.update_one(
                     {"filename": filename}, {"$setOnInsert": {**values, "exclusive": True}}, upsert=True
@@ -193,7 +194,7 @@ class GridBucket:
     def _publish(self, document: Document) -> Replaced | None:
         new, filename = document["_id"], document["filename"]
         values = {key: value for key, value in document.items() if key != "_id"}
-        # the second one changes nothing, but says whether there are others
+        # the second update changes nothing; it tells whether other revisions exist
         result = self.files.bulk_write(
             [UpdateOne({"_id": new}, {"$setOnInsert": values}, upsert=True), _others(filename, new)]
         )
@@ -204,29 +205,31 @@ class GridBucket:
             found = self.revisions(filename)
             own = next((revision for revision in found if revision.id == new), None)
             if own is None:
-                # another one came later
+                # a later revision has already replaced this one
                 return None
             if found[0] is own or exclusive:
-                # who did not come to replace anything is replaced by what came later
+                # an exclusive write does not overtake a newer revision, which replaces it
                 return Replaced(filename, found[0], [revision.id for revision in found[1:]])
-            # a clock is behind, or another one writes the same name, and whoever comes last wins
+            # a clock is behind, or another process writes the same name: the last writer wins
             self._redate(own, following_date(found[0]))
-        raise errors.OperationFailed(filename, msg="there is always a newer revision of '{path}'")
+        raise errors.OperationFailed(
+            filename, msg="other processes keep writing newer revisions of '{path}': try again later"
+        )
 
     def _redate(self, revision: Revision, date: datetime) -> None:
         with self.errors(revision.filename):
             self.files.update_one({"_id": revision.id}, {"$set": {"uploadDate": date}})
 
     def remove_replaced(self, replaced: Replaced) -> None:
-        """Delete what a new revision replaces. Two commands.
+        """Delete the revisions that a new one replaces. Two commands.
 
-        The file is there, whatever happens here, so a failure is logged.
+        The new revision is already stored, so a failure is logged, not raised.
         """
         try:
             self.remove_older(replaced)
         except errors.FSError as error:
             log.warning(
-                "bucket %r: %d older revisions of %r could not be deleted and take space until it is written again: %s",
+                "bucket %r: could not delete %d older revisions of %r. They take space until it is written again: %s",
                 self.name,
                 len(replaced.ids),
                 replaced.filename,
@@ -234,21 +237,21 @@ class GridBucket:
             )
 
     def remove_older(self, replaced: Replaced) -> None:
-        """Delete those of some documents that are still older revisions of a name than another one. Two commands.
+        """Delete the replaced revisions that are still older than the newest one. Two commands.
 
-        Two who replace each other's revision cannot both lose theirs.
+        Because of this condition, two concurrent writers cannot delete both new revisions.
         """
         filename, revision, ids = replaced.filename, replaced.newest, replaced.ids
         if not ids:
             return
         own, date = {"$literal": revision.id}, {"$literal": revision.date}
-        # unlike those of queries, these operators compare values of different types, as sorting does
+        # unlike query operators, aggregation operators compare values of different types in sort order
         older: Document = {"$lt": ["$uploadDate", date]}
-        as_old: Document = {"$and": [{"$eq": ["$uploadDate", date]}, {"$lt": ["$_id", own]}]}
-        self._remove(ids, {"filename": filename, "$expr": {"$or": [older, as_old]}})
+        same_date: Document = {"$and": [{"$eq": ["$uploadDate", date]}, {"$lt": ["$_id", own]}]}
+        self._remove(ids, {"filename": filename, "$expr": {"$or": [older, same_date]}})
 
     def remove(self, query: Document) -> None:
-        """Delete all revisions of files. One command, and two for each 100,000 of them."""
+        """Delete all revisions that match a query. One command, and two per 100,000 revisions."""
         while True:
             with self.errors():
                 found = self._primary.find(query, {"_id": True}, limit=_DELETED, batch_size=_DELETED)
@@ -259,7 +262,7 @@ class GridBucket:
                 return
 
     def _remove(self, ids: list[Any], condition: Document) -> None:
-        # the files first: chunks without a file take space, but a file without chunks cannot be read
+        # files before chunks: chunks without a file only take space, but a file without chunks is unreadable
         with self.errors():
             deleted = self.files.delete_many({"$and": [{"_id": {"$in": ids}}, condition]}).deleted_count
             if deleted < len(ids):
@@ -268,17 +271,17 @@ class GridBucket:
             self.remove_chunks(*ids)
 
     def remove_chunks(self, *ids: Any) -> None:
-        """Delete the content of files that are not there. One command."""
+        """Delete the chunks of files whose documents do not exist. One command."""
         with self.errors():
             self.chunks.delete_many({"files_id": {"$in": ids}})
 
     def rename(
         self, revision: Revision, target: str, date: datetime, *, exclusive: bool
     ) -> tuple[bool, Replaced | None]:
-        """Give a revision another name and a date. One command, and one where it replaces others.
+        """Change the name and the date of a revision. One command, and one more if it replaces revisions.
 
-        :returns: whether it still had its name, and what it replaces under the other one.
-        :raises fs.errors.FileExists: where several do this, or write, exclusively at the same time.
+        :returns: whether the revision still had its old name, and the revisions that it replaces under the new one.
+        :raises fs.errors.FileExists: if several processes move or write exclusively to this name at the same time.
         """
         changes: Document = {"$set": {"filename": target, "uploadDate": date}}
         if exclusive:
@@ -298,7 +301,7 @@ class GridBucket:
                 if any(each.get("code") == _DUPLICATE for each in error.details.get("writeErrors", ())):
                     raise errors.FileExists(target, exc=error) from error
                 raise
-        # the second one changes nothing
+        # the second update changes nothing, so the modified document is the renamed one
         renamed, others = result.modified_count == 1, result.matched_count > result.modified_count
         if not renamed or not others:
             return renamed, None
@@ -307,9 +310,9 @@ class GridBucket:
     # Chunks
 
     def copy_chunks(self, revision: Revision, target: ObjectId) -> None:
-        """Copy the content of a revision, by the server. One command for each 32 MiB, and one that counts.
+        """Copy the chunks of a revision inside the server. One command per 32 MiB, and one to count the copies.
 
-        :raises Incomplete: where it was deleted meanwhile.
+        :raises Incomplete: if the revision was deleted in the meantime.
         """
         wanted, step = revision.chunk_count, max(1, _COPIED // revision.chunk_size)
         with self.errors(revision.filename):
@@ -320,27 +323,27 @@ class GridBucket:
                     [
                         # some drivers add an empty chunk
                         {"$match": {"files_id": revision.id, "n": {"$gte": start, "$lt": min(wanted, start + step)}}},
-                        # the server makes a new _id where there is none
+                        # the server creates a new _id if a document has none
                         {"$project": {"_id": False, "files_id": {"$literal": target}, "n": True, "data": True}},
                         {"$merge": {"into": chunks.name, "whenMatched": "fail"}},
                     ]
                 )
 
             with ThreadPoolExecutor(_COPIES, "copy") as copies:
-                # all of them end before the error of one is raised
+                # the executor waits for all copies before an error leaves the block
                 list(copies.map(copy, range(0, wanted, step)))
             if wanted and chunks.count_documents({"files_id": target}) != wanted:
                 raise Incomplete(revision.filename)
 
     def orphans(self) -> Iterator[tuple[Any, datetime]]:
-        """Iterate over the ids that chunks have and no file, each with the time at which its last chunk was written.
+        """Iterate over the ids of files that have chunks but no document, with the time of their last chunk.
 
-        One command, and one for each of them.
+        One command, and one per id. The time comes from the ObjectId of the chunk.
         """
         with self.errors():
             found = self.chunks.aggregate(
                 [
-                    # both by the index alone
+                    # the index alone answers both stages
                     {"$sort": {"files_id": 1}},
                     {"$group": {"_id": "$files_id"}},
                     {"$lookup": {"from": self.files.name, "localField": "_id", "foreignField": "_id", "as": "file"}},
@@ -355,7 +358,7 @@ class GridBucket:
     # Indexes
 
     def prepare(self) -> None:
-        """Make the indexes that are missing, when the process first writes. One command, and some to make them."""
+        """Create missing indexes before the first write of the process. Two commands, and more to create them."""
         if self._has_indexes:
             return
         with self.errors():
@@ -367,9 +370,9 @@ class GridBucket:
 class Replaced:
     """Revisions that a newer one replaces.
 
-    :param filename: their name.
-    :param newest: the revision that is the file.
-    :param ids: those of the others.
+    :param filename: the name of the file.
+    :param newest: the newest revision, which remains.
+    :param ids: the ids of the older revisions.
     """
 
     filename: str
@@ -378,34 +381,34 @@ class Replaced:
 
 
 def following_date(revision: Revision) -> datetime:
-    """Return a date that makes another revision newer than this one.
+    """Return a date one millisecond after that of a revision.
 
-    :raises fs.errors.OperationFailed: where there is none.
+    :raises fs.errors.OperationFailed: if its date is the last one that Python can represent.
     """
     try:
         return revision.date + timedelta(milliseconds=1)
     except OverflowError as error:
-        message = "nothing can be newer than '{path}', whose uploadDate is the last one there is"
+        message = "'{path}' cannot be replaced, because its uploadDate is the latest possible date: delete it first"
         raise errors.OperationFailed(revision.filename, exc=error, msg=message) from error
 
 
 def _others(filename: str, own: Any) -> UpdateOne:
-    # it changes nothing, but says whether there are others
+    # this changes nothing; its matched_count tells whether other revisions exist
     return UpdateOne({"filename": filename, "_id": {"$ne": own}}, {"$set": {"filename": filename}})
 
 
 def below(prefix: str) -> Document:
-    """Return the condition for names that start with a prefix."""
+    """Return the query condition for names that start with a prefix."""
     end = following(prefix)
     return {"$gte": prefix, "$lt": end} if end else {"$gte": prefix}
 
 
 def following(prefix: str) -> str:
-    """Return the first text that comes after all those that start with a prefix, or nothing where there is none."""
-    # nothing comes after the last code point
+    """Return the first string that sorts after all strings with a prefix, or an empty string if there is none."""
+    # the last code point has no successor
     stem = prefix.rstrip("\U0010ffff")
     if not stem:
         return ""
     last = ord(stem[-1]) + 1
-    # these are no characters
+    # surrogates are no characters, and UTF-8 cannot encode them
     return stem[:-1] + chr(0xE000 if last == 0xD800 else last)

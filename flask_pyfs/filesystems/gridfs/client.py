@@ -1,4 +1,4 @@
-"""The client of MongoDB: how it is made."""
+"""The settings and the creation of the MongoDB client."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _CLOSE_SECONDS = 0.5
 
 @dataclass(frozen=True, repr=False)
 class MongoSettings:
-    """What makes a client.
+    """The settings of a client.
 
     :param url: the connection string, with its options.
-    :param timeout: how many seconds an operation may take, with all that the driver does to repeat it.
+    :param timeout: the time limit of an operation in seconds, including the retries of the driver.
     """
 
     url: str
@@ -31,9 +31,9 @@ class MongoSettings:
 
 
 def make_client(settings: MongoSettings) -> Client:
-    """Return a client. It connects when it is first used.
+    """Create a client. It connects on first use.
 
-    :raises flask_pyfs.errors.StoreMisconfigured: where the connection string cannot be one.
+    :raises flask_pyfs.errors.StoreMisconfigured: if the connection string is invalid or has ``w=0``.
     """
     timeout = int(settings.timeout * 1000)
     try:
@@ -44,7 +44,7 @@ def make_client(settings: MongoSettings) -> Client:
             timeoutMS=timeout,
             serverSelectionTimeoutMS=timeout,
             connectTimeoutMS=timeout,
-            # one that streams would leave a server out for ten seconds after it refused a password
+            # in streaming mode, the driver ignores a server for ten seconds after it refused a password
             serverMonitoringMode="poll",
         )
     except (PyMongoError, ValueError, TypeError) as error:
@@ -53,24 +53,24 @@ def make_client(settings: MongoSettings) -> Client:
         if client.write_concern.acknowledged:
             return client
         client.close()
-        raise StoreMisconfigured("MONGO_URL has w=0, with which nobody knows whether a file was written")
-    # without its cause, whose message may hold the password
-    raise StoreMisconfigured(f"MONGO_URL is no connection string that the driver understands ({problem})")
+        raise StoreMisconfigured("MONGO_URL has w=0, which hides failed writes: remove it, or use w=1 or w=majority")
+    # without the cause, whose message may contain the password
+    raise StoreMisconfigured(f"MONGO_URL is not a valid connection string ({problem})")
 
 
 def check_url(url: str, database: str) -> str | None:
-    """Return what is wrong with a connection string or the name of a database, or None. Nothing is reached."""
+    """Return the problem with a connection string or a database name, or None. No command."""
     try:
         parse_uri(url)
     except (PyMongoError, ValueError) as error:
-        return f"the driver does not understand it ({type(error).__name__})"
+        return f"not a valid connection string ({type(error).__name__})"
     if re.search(r"[\s./\\\"$*<>:|?\0]", database):
-        return "the name of the database has characters that MongoDB does not take"
+        return "the name of the database has characters that MongoDB does not allow"
     return None
 
 
 def close_client(client: Client) -> None:
     """Close a client and its connections."""
-    # it tells the server, which may be the one that went away
+    # closing sends a command, and the server may be unreachable
     with pymongo.timeout(_CLOSE_SECONDS):
         client.close()

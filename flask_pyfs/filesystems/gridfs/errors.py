@@ -1,4 +1,4 @@
-"""What the errors of MongoDB mean."""
+"""The translation of MongoDB errors into ``fs.errors``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ...errors import StoreMisconfigured
 from ..objects.errors import StoreErrors
 
 # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml: Unauthorized, AuthenticationFailed,
-# and what Atlas answers for both
+# and the code that Atlas uses for both
 _REFUSED = {13, 18, 8000}
 # OutOfDiskSpace, ExceededMemoryLimit
 _FULL = {14031, 146}
@@ -33,7 +33,7 @@ _MISCONFIGURED = {73, 67, 85, 86}
 
 
 class mongo_errors(StoreErrors):  # noqa: N801
-    """Let only ``fs.errors`` out of the block. ``place`` is the database and the bucket."""
+    """Translate errors of PyMongo inside the block into ``fs.errors``. ``place`` is ``database.bucket``."""
 
     def meaning(self, error: Exception) -> errors.FSError | None:
         if not isinstance(error, (PyMongoError, BSONError, UnicodeError)):
@@ -42,9 +42,9 @@ class mongo_errors(StoreErrors):  # noqa: N801
         code = error.code if isinstance(error, OperationFailure) else None
         if isinstance(error, BulkWriteError):
             code = next((each.get("code") for each in error.details.get("writeErrors", ())), None)
-        if isinstance(error, ServerSelectionTimeoutError) and (told := re.search(r"'code': (\d+)", str(error))):
-            # a server that refused to let the client in is not selected again, and says why in words alone
-            code = int(told[1])
+        if isinstance(error, ServerSelectionTimeoutError) and (match := re.search(r"'code': (\d+)", str(error))):
+            # after a failed login, only the text of this error contains the code
+            code = int(match[1])
         if code in _REFUSED:
             return errors.PermissionDenied(self.path, exc=error, msg=message)
         if code in _FULL:

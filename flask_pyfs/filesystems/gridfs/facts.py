@@ -1,4 +1,4 @@
-"""What the documents of GridFS say of a file."""
+"""The facts of a file, from its GridFS document."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class Incomplete(errors.OperationFailed):
-    """The chunks of a file are not there, or not all of them."""
+    """Chunks of a file are missing."""
 
-    default_message = "'{path}' was replaced or deleted while it was read, or its chunks are not complete"
+    default_message = "'{path}' was replaced or deleted while it was read, or some of its chunks are missing"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Revision(Facts):
     """One version of a file.
 
-    :param id: its ``_id``, of any type that BSON has.
+    :param id: the ``_id``, of any BSON type.
     :param filename: the name of the file.
-    :param date: its ``uploadDate``.
-    :param chunk_size: the length of its chunks in bytes.
-    :param document: all that is said of it.
+    :param date: the ``uploadDate``; the epoch if the document has none.
+    :param chunk_size: the size of a chunk in bytes.
+    :param document: the whole document.
     """
 
     id: Any
@@ -42,14 +42,14 @@ class Revision(Facts):
 
     @property
     def chunk_count(self) -> int:
-        """How many chunks it has."""
+        """The number of chunks."""
         return -(-self.size // self.chunk_size)
 
 
 def revision_of(document: dict[str, Any]) -> Revision:
-    """Return what a document says of its file.
+    """Return the revision that a document describes.
 
-    :raises fs.errors.OperationFailed: where it is not one of GridFS.
+    :raises fs.errors.OperationFailed: if the document lacks a valid length or chunk size.
     """
     metadata = document.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
@@ -75,9 +75,9 @@ def revision_of(document: dict[str, Any]) -> Revision:
 def _etag(document: dict[str, Any]) -> str:
     if isinstance(document["_id"], ObjectId):
         return str(document["_id"])
-    # another id may be used again
-    told = repr((document["_id"], document.get("uploadDate"), document.get("length")))
-    return hashlib.md5(told.encode(errors="replace"), usedforsecurity=False).hexdigest()
+    # unlike an ObjectId, another id may be reused
+    identity = repr((document["_id"], document.get("uploadDate"), document.get("length")))
+    return hashlib.md5(identity.encode(errors="replace"), usedforsecurity=False).hexdigest()
 
 
 def _checksum(md5: Any) -> str | None:

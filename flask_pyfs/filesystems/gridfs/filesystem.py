@@ -1,4 +1,4 @@
-"""Files in MongoDB, in the layout of GridFS."""
+"""Files in MongoDB, stored in GridFS."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ Result = TypeVar("Result")
 
 _MIB = 1024 * 1024
 
-# how many bytes of chunks one command sends
+# how many bytes one command writes
 _PART = 2 * _MIB
 
-# what is shorter is read as soon as it is opened, and is whole then whatever becomes of it
+# files up to this size are read when they are opened, so that replacing them cannot interrupt the reader
 _SHORT = 1 * _MIB
 
-# how many files, and how many mere names, are listed by one command
+# how many files, or names without facts, one command lists
 _PAGE = 1000
 _NAMES = 10_000
 
-# how often a file may be replaced between its document and its chunks
+# how often a file may be replaced between reading its document and reading its chunks
 _ATTEMPTS = 100
 
 
 class GridFS(ObjectFS):
-    """A bucket of GridFS as a filesystem, as all drivers write it: ``filename`` is the path, and of several revisions
-    of one name the newest is the file.
+    """A GridFS bucket as a filesystem, compatible with all drivers: ``filename`` is the path, and the newest revision
+    with that name is the file.
 
-    A directory that was made is an empty file whose name ends with ``/``.
+    The marker of a directory is an empty file whose name ends with ``/``.
 
     :param url: the connection string of MongoDB, with its options.
-    :param database: the database.
-    :param bucket: the bucket, the start of the names of its two collections.
-    :param strict: ask whether the parent of a new file exists.
-    :param chunk_size: the length of the chunks of new files in bytes; a document has 16 MiB at most.
-    :param timeout: how many seconds an operation may take.
+    :param database: the name of the database.
+    :param bucket: the name of the bucket, which is the prefix of its two collections.
+    :param strict: check that the parent directory of a new file exists.
+    :param chunk_size: the size of the chunks of new files in bytes; MongoDB limits a document to 16 MiB.
+    :param timeout: the time limit of an operation in seconds.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class GridFS(ObjectFS):
                 return use(revision)
             except Incomplete as error:
                 incomplete = error
-            # it was replaced in between, or is broken
+            # either the file was replaced in the meantime, or it is broken
             if self._bucket.newest(key).id == revision.id:
                 break
         raise incomplete
@@ -107,7 +107,7 @@ class GridFS(ObjectFS):
         key = self._file_key(path)
         revision = self._bucket.newest(key)
         body = None
-        # of a longer one, it is not known yet where reading begins
+        # a larger file is not loaded yet, because the reader may seek first
         if 0 < revision.size <= _SHORT:
             body = RevisionBody(self._bucket, revision, 0, revision.size)
             try:
@@ -153,7 +153,7 @@ class GridFS(ObjectFS):
             self.head_object(key)
             return
         while not self._rename(key, target_key, overwrite=overwrite):
-            # another one moved or replaced it
+            # another process moved or replaced the file: try again
             pass
 
     def _rename(self, key: str, target: str, *, overwrite: bool) -> bool:
@@ -164,7 +164,7 @@ class GridFS(ObjectFS):
         source, taken = own[0], len(own) < len(found)
         if taken and not overwrite:
             raise errors.FileExists(target)
-        # these would be the file when the newest one has gone
+        # otherwise an older revision becomes the file after the newest one is renamed
         self._bucket.remove_older(Replaced(key, source, [revision.id for revision in own[1:]]))
         date = following_date(found[0]) if taken and found[0] is not source else source.date
         renamed, replaced = self._bucket.rename(source, target, date, exclusive=not overwrite)
@@ -176,7 +176,7 @@ class GridFS(ObjectFS):
         return (name for name in self._bucket.names(prefix, _NAMES) if not name.endswith("/"))
 
     def list_objects(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
-        # one more tells whether there are newer revisions of the last
+        # one document more shows whether newer revisions of the last name follow
         page = _PAGE if limit is None else limit + 1
         if deep:
             found = ((revision.filename, revision) for revision in self._bucket.newest_below(prefix, page))
@@ -202,16 +202,17 @@ class GridFS(ObjectFS):
                     yield name, revision
             else:
                 return
-            # the rest of a large directory need not be read
+            # skip the rest of a large directory
             start = following(directory)
 
     def remove_leftovers(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
-        """Delete the chunks that killed processes left behind, and return of how many files those are.
+        """Delete the chunks of unfinished uploads of killed processes, and return the number of these uploads.
 
-        One command that looks at all chunks, one for each unfinished file, and one for each that is deleted.
+        One command that reads the index of all chunks, one per unfinished upload, and one to delete their chunks.
 
-        :param older_than: leave those alone whose last chunk was written in the last so many seconds; they may go on.
-        :param dry_run: delete nothing.
+        :param older_than: the minimum age of the last chunk in seconds; younger uploads may still be in progress.
+        :param prefix: ignored, because chunks do not contain the name of the file.
+        :param dry_run: count the uploads without deleting anything.
         """
         written_before = datetime.now(timezone.utc) - timedelta(seconds=older_than)
         found = [each for each, last in self._bucket.orphans() if last < written_before]

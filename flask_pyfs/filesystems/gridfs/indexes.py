@@ -1,4 +1,4 @@
-"""The indexes of a bucket of GridFS."""
+"""The indexes of a GridFS bucket."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ Documents = Collection[dict[str, Any]]
 
 FILES_INDEX = [("filename", 1), ("uploadDate", 1)]
 _CHUNKS_INDEX = [("files_id", 1), ("n", 1)]
-# another one than an index of the names alone, which may be there
+# two fields, because an index on the filename alone may exist already
 _EXCLUSIVE_INDEX = [("filename", 1), ("exclusive", 1)]
 
 _EXCLUSIVE: dict[str, Any] = {"unique": True, "partialFilterExpression": {"exclusive": True}}
 
-# IndexOptionsConflict, IndexKeySpecsConflict: there is one of another name
+# IndexOptionsConflict, IndexKeySpecsConflict: the index exists under another name
 _OTHER_OPTIONS = {85, 86}
 
-# from so many files on, an index may take the server longer than an operation
+# with more files than this, building an index may take longer than the timeout
 _LARGE = 10_000
 _LONG_SECONDS = 60 * 60
 
 
 def make_indexes(files: Documents, chunks: Documents) -> None:
-    """Make the indexes that are missing. Two commands, and more to make them.
+    """Create the missing indexes. Two commands, and more to create them.
 
-    :param files: the collection of the files, like ``chunks``.
+    :param files: the collection of the file documents.
+    :param chunks: the collection of the chunks.
     """
     if _has(files, _EXCLUSIVE_INDEX):
         _wait_for_exclusive(files)
@@ -42,7 +43,7 @@ def make_indexes(files: Documents, chunks: Documents) -> None:
 
 
 def _wait_for_exclusive(files: Documents) -> None:
-    # one that another process is making is listed before it holds
+    # the server lists an index before another process has finished building it
     try:
         files.create_index(_EXCLUSIVE_INDEX, **_EXCLUSIVE)
     except OperationFailure as error:
@@ -59,5 +60,5 @@ def _make(collection: Documents, keys: list[tuple[str, int]], large: bool, **opt
 
 
 def _has(collection: Documents, keys: list[tuple[str, int]]) -> bool:
-    # under whatever name
+    # compares the fields, because the name may differ
     return any(list(index["key"].items()) == keys for index in collection.list_indexes())

@@ -1,4 +1,4 @@
-"""A new revision of a file in GridFS."""
+"""Uploading a new revision of a file to GridFS."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from .facts import Revision
 
 log = logging.getLogger(__name__)
 
-# how long a server that has not answered in time is waited for once more
+# the time limit for deleting chunks after a timeout or a lost connection
 _ABORT_SECONDS = 2.0
 
 
 class GridFSUpload(Upload):
-    """A new revision: its chunks are written first, and its document makes them a file.
+    """The upload of a revision: first its chunks, then the document that makes them a file.
 
-    :param bucket: where it goes.
-    :param filename: its name.
-    :param overwrite: replace a file of that name.
-    :param chunk_size: the length of a chunk in bytes.
-    :param part_size: the length of a part in bytes, a multiple of it.
-    :param content_type: its media type.
+    :param bucket: the bucket.
+    :param filename: the name of the file.
+    :param overwrite: replace an existing file.
+    :param chunk_size: the size of a chunk in bytes.
+    :param part_size: the size of a part in bytes, a multiple of ``chunk_size``.
+    :param content_type: the media type.
     """
 
     def __init__(
         self, bucket: GridBucket, filename: str, *, overwrite: bool, chunk_size: int, part_size: int, content_type: str
     ) -> None:
         with bucket.errors(filename):
-            # before anything is sent for a name that cannot be one
+            # reject a name that UTF-8 cannot encode before sending anything
             filename.encode()
         self._bucket = bucket
         self._filename = filename
@@ -54,7 +54,7 @@ class GridFSUpload(Upload):
         self._in_doubt = False
 
     def put(self, content: bytearray) -> None:
-        """Store all content. Two commands, and four more where it replaces a file."""
+        """Store the whole content. Two commands, and four more if it replaces a file."""
         self._bucket.prepare()
         self.digest_part(content)
         try:
@@ -65,7 +65,7 @@ class GridFSUpload(Upload):
             raise
 
     def begin(self) -> None:
-        """Find out whether the name is taken before much is sent. One command without ``overwrite``, else none."""
+        """Check early that the name is free. One command; none with ``overwrite``."""
         self._bucket.prepare()
         if not self._overwrite and self._bucket.revisions(self._filename):
             raise errors.FileExists(self._filename)
@@ -76,9 +76,9 @@ class GridFSUpload(Upload):
         self._length += len(content)
 
     def send_part(self, number: int, content: bytearray) -> None:
-        """Store chunks. One command."""
+        """Store the chunks of a part. One command."""
         first, size = (number - 1) * self._chunks_of_part, self._chunk_size
-        # the driver keeps the tracebacks of its failures, and with them what is held here
+        # the driver keeps the tracebacks of its errors, and a view in their frames would block resizing the buffer
         with memoryview(content) as view:
             chunks: list[dict[str, Any]] = [
                 {"_id": ObjectId(), "files_id": self._id, "n": first + n, "data": bytes(view[start : start + size])}
@@ -90,7 +90,7 @@ class GridFSUpload(Upload):
                 self._bucket.chunks.insert_many(chunks)
 
     def complete(self) -> None:
-        """Make the file of the chunks. One command, and four more where it replaces a file."""
+        """Insert the document of the file. One command, and four more if it replaces a file."""
         self._publish(
             {
                 "_id": self._id,
@@ -103,7 +103,7 @@ class GridFSUpload(Upload):
         )
 
     def copy_from(self, revision: Revision) -> None:
-        """Make the file of another one's content and description."""
+        """Store a copy of another revision: its chunks, and its document with the new id, name and date."""
         self._bucket.prepare()
         self._sent = True
         try:
@@ -116,7 +116,7 @@ class GridFSUpload(Upload):
             raise
 
     def _publish(self, document: dict[str, Any]) -> None:
-        # of milliseconds, as BSON has them
+        # BSON dates have milliseconds
         now = datetime.now(timezone.utc)
         now = now.replace(microsecond=now.microsecond // 1000 * 1000)
         self._published = True
@@ -126,7 +126,7 @@ class GridFSUpload(Upload):
         except errors.FileExists:
             self._published = False
             raise
-        # from here on it is the file, and perhaps the only one
+        # the revision is stored: from here on, abort() must not delete it
         self._published = self._sent = False
         if replaced:
             self._bucket.remove_replaced(replaced)
@@ -140,30 +140,31 @@ class GridFSUpload(Upload):
             raise
 
     def abort(self) -> None:
-        """Forget what was sent. One command, where something was."""
+        """Delete the chunks that were sent. One command, or none if nothing was sent."""
         try:
             with pymongo.timeout(min(_ABORT_SECONDS, self._bucket.timeout)) if self._in_doubt else nullcontext():
                 self._abort()
         except errors.FSError as error:
-            self._warn(f"could not be deleted: {error}")
+            self._warn(f"deleting them failed: {error}")
 
     def _abort(self) -> None:
         sent, self._sent = self._sent, False
         published, self._published = self._published, False
         if published:
             with self._bucket.errors(self._filename):
-                # somebody may have moved it
+                # another process may have moved the file already
                 self._bucket.files.delete_one({"_id": self._id, "filename": self._filename})
             if self._in_doubt:
-                # a document that comes late would be one without chunks
-                self._warn("are left, because nobody knows whether the server made a file of them")
+                # the server may still insert the document, which needs its chunks
+                self._warn("the server may still complete the upload")
                 return
         if sent:
             self._bucket.remove_chunks(self._id)
 
     def _warn(self, problem: str) -> None:
         log.warning(
-            "bucket %r: the chunks %s of an unfinished %r take space until they are removed, for they %s",
+            "bucket %r: the chunks with files_id %s of the unfinished upload of %r remain and take space until "
+            "remove_leftovers() deletes them: %s",
             self._bucket.name,
             self._id,
             self._filename,
