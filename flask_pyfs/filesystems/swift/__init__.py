@@ -1,4 +1,4 @@
-"""A container of OpenStack Swift as a filesystem."""
+"""An OpenStack Swift container as a filesystem."""
 
 from .filesystem import SwiftFS
 

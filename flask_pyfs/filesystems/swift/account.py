@@ -1,4 +1,4 @@
-"""An account of OpenStack Swift, and the requests that are made of it."""
+"""An OpenStack Swift account: its login, its connections and its requests."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from swiftclient.client import ClientException, http_connection
 from urllib3.exceptions import HTTPError
 
 from .auth import AccountAccess, Credentials, authenticator
-from .errors import is_passing
+from .errors import is_transient
 
 _FIRST_PAUSE = 0.1
 
-# what libraries make of these on the way
+# path segments that HTTP libraries collapse before they send a request
 _COLLAPSED = re.compile(r"(^|/)\.{1,2}(/|$)")
 
 
@@ -32,9 +32,9 @@ Answer = TypeVar("Answer")
 
 
 class Repeatable(Protocol):
-    """A body that is read piece by piece while it is sent.
+    """A request body that is read while it is sent, and can be sent again.
 
-    :ivar error: what its source raised.
+    :ivar error: the exception that reading its source raised, or None.
     """
 
     error: BaseException | None
@@ -46,11 +46,12 @@ class Repeatable(Protocol):
 
 @dataclass(frozen=True, repr=False)
 class AccountSettings:
-    """What makes an account.
+    """The settings of an account.
 
-    :param timeout: how many seconds to wait for a connection, and for each answer.
-    :param retries: how often to ask again after a failure. A server that did not answer in time is not asked again.
-    :param pool_size: how many connections are kept.
+    :param credentials: the user, and the address of the authentication service.
+    :param timeout: the seconds to wait for a connection, and for each response.
+    :param retries: the number of retries after a failure other than a timeout.
+    :param pool_size: the maximum number of idle connections to keep.
     """
 
     credentials: Credentials
@@ -60,9 +61,9 @@ class AccountSettings:
 
 
 class Account:
-    """An account. The connections are those of a pool, which all threads share.
+    """Sends requests to an account, over a connection pool that all threads share.
 
-    :param settings: what makes it.
+    :param settings: the settings of the account.
     """
 
     def __init__(self, settings: AccountSettings) -> None:
@@ -76,17 +77,17 @@ class Account:
         adapter = HTTPAdapter(pool_maxsize=settings.pool_size)
         self._connection.request_session.mount("http://", adapter)
         self._connection.request_session.mount("https://", adapter)
-        # a PUT that is sent elsewhere becomes a GET, and would seem to have succeeded
+        # requests turns a redirected PUT into a GET, whose success would look like that of the PUT
         self._connection.requests_args["allow_redirects"] = False
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the idle connections."""
         self._connection.close()
 
     def access(self, stale: AccountAccess | None = None) -> AccountAccess:
-        """Return the address and a token. One request to the service that lets in, when nobody has asked before.
+        """Return the address of the account and a token. The first call sends a request to the authentication service.
 
-        :param stale: one that is of no use any longer.
+        :param stale: an expired access, to log in again unless another thread already has.
         """
         access, refused = self._access, self._refused
         if access is None or access is stale:
@@ -94,33 +95,33 @@ class Account:
                 access = self._access
                 if access is None or access is stale:
                     if refused:
-                        # who has waited for an answer need not wait for another one
+                        # the threads that waited for this login share its error
                         raise refused[0]
-                    access = self._access = self._let_in()
+                    access = self._access = self._log_in()
         return access
 
-    def _let_in(self) -> AccountAccess:
+    def _log_in(self) -> AccountAccess:
         try:
-            return self._repeated(self._authenticate)
+            return self._with_retries(self._authenticate)
         except Exception as error:
             self._refused.append(error)
-            # only who waits keeps it: it holds what the caller sends
+            # only the waiting threads keep the error, because its traceback holds the data that the caller sends
             self._refused = []
             raise
 
     def pauses(self) -> Iterator[float]:
-        """Iterate over the seconds to wait before each time that something is asked again."""
+        """Iterate over the seconds to wait before each retry."""
         return (_FIRST_PAUSE * 2**attempt for attempt in range(self._settings.retries))
 
-    def _repeated(self, ask: Callable[[], Answer]) -> Answer:
+    def _with_retries(self, send: Callable[[], Answer]) -> Answer:
         for pause in self.pauses():
             try:
-                return ask()
+                return send()
             except Exception as error:
-                if not is_passing(error):
+                if not is_transient(error):
                     raise
             time.sleep(pause)
-        return ask()
+        return send()
 
     def request(
         self,
@@ -132,13 +133,12 @@ class Account:
         body: bytes | bytearray | Repeatable | None = None,
         timeout: float | None = None,
     ) -> tuple[Response, bool]:
-        """Send a request, and return the answer and whether it was sent before.
+        """Send a request. Return the response, whose body is unread, and whether the request was sent more than once.
 
-        The answer has not been read.
-
-        :param path: the path below the account's, not quoted.
-        :param query: the query, quoted.
-        :raises ClientException: for an answer that is no success.
+        :param path: the path below that of the account, not percent-encoded.
+        :param query: the query string, percent-encoded.
+        :param timeout: the seconds to wait for the response, if other than those of the account.
+        :raises ClientException: if the status is neither 2xx nor 304.
         """
         if _COLLAPSED.search(path):
             raise errors.InvalidPath(path)
@@ -157,7 +157,7 @@ class Account:
                 self.access(stale=access)
                 continue
             pause = next(pauses, None)
-            if pause is None or failure is getattr(body, "error", None) or not is_passing(failure, method):
+            if pause is None or failure is getattr(body, "error", None) or not is_transient(failure, method):
                 failure.repeated = repeated
                 raise failure
             time.sleep(pause)
@@ -184,7 +184,7 @@ class Account:
         return sent
 
     def _connected(self, access: AccountAccess, timeout: float | None) -> tuple[Any, SplitResult]:
-        # of one's own, because it keeps the last answer; the connections are in its session
+        # a copy per request, because the object stores the last response; the copies share the session and its pool
         connection, place = copy.copy(self._connection), urlsplit(access.url)
         if timeout is not None:
             connection.requests_args = {**connection.requests_args, "timeout": timeout}
@@ -203,10 +203,13 @@ class Account:
         )
 
     def capabilities(self, timeout: float | None = None) -> dict[str, Any]:
-        """Return what ``/info`` says that the cluster can do. One request, once; nothing where it says nothing."""
+        """Return the capabilities that the cluster lists at ``/info``, else an empty dict. One request, at first.
+
+        :param timeout: the seconds to wait for the response, if other than those of the account.
+        """
         if self._capabilities is None:
             access = self.access()
-            self._capabilities = self._repeated(lambda: self._ask_capabilities(access, timeout))
+            self._capabilities = self._with_retries(lambda: self._ask_capabilities(access, timeout))
         return self._capabilities
 
     def _ask_capabilities(self, access: AccountAccess, timeout: float | None) -> dict[str, Any]:
@@ -214,13 +217,13 @@ class Account:
         response = connection.request("GET", "/info", None, {})
         if response.status_code >= 500:
             raise self._failure(response, "GET")
-        said: Any = {}
-        # some have no such page, and answer with another one
+        info: Any = {}
+        # some clusters do not serve /info, and answer with another page
         with response, suppress(ValueError):
-            said = response.json() if response.ok else {}
-        return said if isinstance(said, dict) else {}
+            info = response.json() if response.ok else {}
+        return info if isinstance(info, dict) else {}
 
 
 def make_account(settings: AccountSettings) -> Account:
-    """Return an account. Nothing is reached."""
+    """Create an account. No request."""
     return Account(settings)

@@ -1,7 +1,7 @@
-"""The login of a user of OpenStack Swift: at Swift itself (version 1), or at Keystone (versions 2 and 3).
+"""The login to OpenStack Swift: at Swift itself (version 1), or at Keystone (versions 2 and 3).
 
-keystoneauth1 sends the requests. This module buys what swiftclient's ``get_auth`` lacks: no redirection takes a secret
-elsewhere, no key is logged, no python-keystoneclient is needed, and the errors are those of the other requests.
+keystoneauth1 sends the requests. Compared with ``get_auth`` of swiftclient, this module follows no redirect with a
+secret, logs no key, does not need python-keystoneclient, and raises the same errors as the other requests.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from swiftclient.authv1 import PasswordPlugin
 from swiftclient.client import ClientException
 
 from ...errors import StoreMisconfigured
-from .errors import is_passing
+from .errors import is_transient
 
 VERSIONS = ("1", "2", "3")
 
-# what OS_OPTIONS takes
+# the names that OS_OPTIONS accepts
 _USER = ("user_id", "user_domain_id", "user_domain_name")
 _PROJECT = ("tenant_id", "tenant_name", "project_id", "project_name", "project_domain_id", "project_domain_name")
 _APPLICATION = ("application_credential_id", "application_credential_name", "application_credential_secret")
@@ -33,10 +33,10 @@ KNOWN = frozenset((*_USER, *_PROJECT, *_APPLICATION, *_PLACE, "auth_type"))
 
 @dataclass(frozen=True)
 class AccountAccess:
-    """Where an account is, and what lets in there.
+    """The access to an account.
 
     :param url: the address of the account.
-    :param token: the token.
+    :param token: the token for its requests.
     """
 
     url: str
@@ -45,11 +45,13 @@ class AccountAccess:
 
 @dataclass(frozen=True, repr=False)
 class Credentials:
-    """Who asks to be let in.
+    """The credentials of a user.
 
-    :param auth_url: the address of the service that lets in.
-    :param version: its version: ``'1'``, ``'2'`` or ``'3'``.
-    :param options: pairs of names and values, named as the ``os_options`` of swiftclient.
+    :param auth_url: the address of the authentication service.
+    :param user: the name of the user.
+    :param key: the key or password of the user.
+    :param version: the version of the authentication service: ``'1'``, ``'2'`` or ``'3'``.
+    :param options: pairs of names and values; the names are those of ``os_options`` in swiftclient.
     """
 
     auth_url: str
@@ -60,14 +62,16 @@ class Credentials:
 
 
 def authenticator(credentials: Credentials, timeout: float) -> Callable[[], AccountAccess]:
-    """Return what asks for access.
+    """Return a function that logs in and returns the access. No request before it is called.
 
-    :param timeout: how many seconds to wait for each answer.
-    :raises flask_pyfs.errors.StoreMisconfigured: for options that nobody knows.
+    :param timeout: the seconds to wait for each response.
+    :raises flask_pyfs.errors.StoreMisconfigured: if an option has an unknown name, or the credentials are invalid.
     """
     options = dict(credentials.options)
     if unknown := sorted(set(options) - KNOWN):
-        raise StoreMisconfigured(f"OS_OPTIONS has {unknown[0]!r}, which is none of {', '.join(sorted(KNOWN))}")
+        raise StoreMisconfigured(
+            f"OS_OPTIONS has an unknown name {unknown[0]!r}: use one of {', '.join(sorted(KNOWN))}"
+        )
     plugin = _plugin(credentials, options)
     return lambda: _access(plugin, options, timeout)
 
@@ -91,7 +95,7 @@ def _plugin(credentials: Credentials, options: Mapping[str, str]) -> Any:
             given.setdefault("user_domain_id", "default")
     application: dict[str, Any] = {name: options[name] for name in _APPLICATION if name in options}
     if application:
-        # without an id, its name is that of one of a user's
+        # the name of an application credential is unique per user only, so it needs the user
         user = (
             {} if "application_credential_id" in application else {k: v for k, v in given.items() if "project" not in k}
         )
@@ -104,18 +108,18 @@ def _plugin(credentials: Credentials, options: Mapping[str, str]) -> Any:
 def _header(secret: str | None) -> str:
     value = secret or ""
     if not value.isprintable() or max(value, default="") > "\xff" or value != value.strip():
-        # an error of the driver would show it
+        # checked here, because the error of the driver would show the secret
         raise StoreMisconfigured(
-            "USER or KEY begins or ends with white space, or has characters that no header may have"
+            "USER or KEY begins or ends with white space, or contains characters that an HTTP header cannot have"
         )
-    # in UTF-8, through a library that writes Latin-1
+    # the library encodes headers as Latin-1, but Swift expects UTF-8
     return value.encode().decode("latin-1")
 
 
 def _access(plugin: Any, options: Mapping[str, str], timeout: float) -> AccountAccess:
-    # who is redirected would tell the secrets elsewhere
+    # no redirects: they would send the secrets to another server
     session = Session(plugin, timeout=timeout, redirect=False)
-    # one that was asked for before is known to be of no more use
+    # do not reuse the plugin's last token: it has expired
     session.invalidate()
     try:
         token = session.get_token()
@@ -125,24 +129,24 @@ def _access(plugin: Any, options: Mapping[str, str], timeout: float) -> AccountA
             region_name=options.get("region_name"),
         )
     except keystone.ConnectionError as error:
-        # what requests raised says whether it was silence
+        # the exception of requests tells a timeout from other failures
         raise error.__context__ or http.ConnectionError(str(error)) from None
     except keystone.HttpError as error:
         raise _refused(error) from error
     except (keystone.InvalidResponse, AttributeError, LookupError, TypeError) as error:
-        # plugins take answers apart as they come
-        message = f"what answers at AUTHURL is no login of that AUTH_VERSION, or only redirects to one ({error})"
+        # the plugins do not validate a response before they parse it
+        message = f"AUTHURL is not an authentication service of this AUTH_VERSION, or redirects to one ({error})"
         raise StoreMisconfigured(message, exc=error) from error
     except keystone.ClientException as error:
         raise StoreMisconfigured(f"the login failed: {error}", exc=error) from error
     if not url:
-        raise StoreMisconfigured("Keystone knows no object store of that region and endpoint type: see REGION_NAME")
+        raise StoreMisconfigured("Keystone has no object store for this region and endpoint type: check REGION_NAME")
     return AccountAccess(url.rstrip("/"), str(token))
 
 
 def _refused(error: Any) -> Exception:
     failure: Exception = ClientException("the login failed", http_status=error.http_status, http_reason=error.message)
-    # a page that is not there is no file that is not there
-    if error.http_status in (401, 403) or error.http_status >= 500 or is_passing(failure):
+    # a 404 of the authentication service must not look like a missing file
+    if error.http_status in (401, 403) or error.http_status >= 500 or is_transient(failure):
         return failure
-    return StoreMisconfigured(f"{failure}: see AUTHURL and AUTH_VERSION", exc=error)
+    return StoreMisconfigured(f"{failure}: check AUTHURL and AUTH_VERSION", exc=error)

@@ -1,4 +1,4 @@
-"""The content of objects in Swift, on its way there and from there."""
+"""Request bodies that stream a file to Swift."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ..base import CHUNK_SIZE, Readable
 
 
 class KnownFile:
-    """A binary file whose length is known, and which can be set back.
+    """A seekable binary file of known size.
 
     :param file: the file.
-    :param start: where in the file its content began.
-    :param size: how long that is, in bytes.
-    :param beginning: what has been read of it; the file stands behind that.
+    :param start: the position in the file at which the content begins.
+    :param size: the size of the content in bytes.
+    :param beginning: the bytes already read; the position of the file is after them.
     """
 
     def __init__(self, file: Any, start: int, size: int, beginning: bytearray) -> None:
@@ -26,26 +26,26 @@ class KnownFile:
         self._file = file
         self._start = start
         self._beginning = beginning
-        self._stands = len(beginning)
+        self._position = len(beginning)
 
     def read(self, position: int, size: int) -> Any:
-        """Read from some position on. The file is set there only where it does not stand there."""
+        """Read up to ``size`` bytes from a position in the content. Seek only if the file is elsewhere."""
         if position < len(self._beginning):
             return bytes(self._beginning[position : position + size])
-        if position != self._stands:
+        if position != self._position:
             self._file.seek(self._start + position)
         piece = self._file.read(size)
-        self._stands = position + len(piece)
+        self._position = position + len(piece)
         return piece
 
 
 class StreamedBody:
-    """So many bytes of a file, which are read while they are sent; once more where they are sent again.
+    """A range of a file, read while it is sent. A retry reads the range again.
 
     :param file: the file.
-    :param start: the position in its content at which they begin.
-    :param size: how many they are.
-    :ivar error: what the file raised.
+    :param start: the position in the content of the file at which the range begins.
+    :param size: the size of the range in bytes.
+    :ivar error: the exception that reading the file raised, or None.
     """
 
     def __init__(self, file: KnownFile, start: int, size: int) -> None:
@@ -64,10 +64,10 @@ class StreamedBody:
         self._sent, self._digest = 0, hashlib.md5(usedforsecurity=False)
         try:
             for piece in self._pieces(before):
-                # what a file gives when it is set back need not be what it gave before; a server that had the last
-                # piece would store it
+                # a retry may read other bytes than the first attempt did; stop before the last piece, because the
+                # server would store the complete body
                 if self._sent == before and self._digest.digest() != digest.digest():
-                    raise errors.OperationFailed(msg="the source cannot be read again")
+                    raise errors.OperationFailed(msg="the source cannot be read again: it returned other bytes")
                 yield piece
         except Exception as error:
             self.error = error
@@ -76,25 +76,25 @@ class StreamedBody:
     def _pieces(self, before: int) -> Iterator[bytes]:
         while self._sent < self._size:
             position = self._start + self._sent
-            # one piece ends where the former sending did
+            # a piece ends where the previous attempt ended, to compare the digests there
             wanted = min(CHUNK_SIZE, (before if self._sent < before else self._size) - self._sent)
             piece = self._file.read(position, wanted)
             if not piece:
-                raise errors.OperationFailed(msg=f"the source ended {self._size - self._sent} bytes before its end")
+                raise errors.OperationFailed(msg=f"the source ended {self._size - self._sent} bytes too early")
             ends = position + len(piece) == self._file.size
             if len(piece) > wanted or (ends and self._file.read(self._file.size, 1)):
-                raise errors.OperationFailed(msg="the source is longer than it says, or grew while it was sent")
+                raise errors.OperationFailed(msg="the source is longer than its size, or grew while it was sent")
             self._sent += len(piece)
             self._digest.update(piece)
             yield piece
 
     def md5(self) -> str:
-        """Return the MD5 of what was sent."""
+        """Return the MD5 of the bytes sent, in hexadecimal digits."""
         return self._digest.hexdigest()
 
 
 def known_file(file: Readable, beginning: bytearray) -> KnownFile | None:
-    """Return a binary file of which the beginning has been read, or None for one that cannot be set back."""
+    """Return a seekable file whose beginning has been read, or None if it cannot seek."""
     source: Any = file
     try:
         position = source.tell()
@@ -102,7 +102,7 @@ def known_file(file: Readable, beginning: bytearray) -> KnownFile | None:
         end = source.tell() if end is None else end
     except Exception:
         return None
-    # a failure here is the caller's: what is left of the file cannot be read any longer
+    # not caught: if this fails, the rest of the file cannot be read either way
     source.seek(position)
     start = position - len(beginning)
     return KnownFile(source, start, end - start, beginning) if start >= 0 and end >= position else None

@@ -1,4 +1,4 @@
-"""The requests that are made of a container."""
+"""Requests to a container."""
 
 from __future__ import annotations
 
@@ -22,38 +22,39 @@ from ..objects.errors import literal
 from .account import Account, Repeatable
 from .errors import SwiftRefused, swift_errors
 
-# seconds for which an answer proves that the container exists, or that it does not
+# seconds for which a response proves that the container exists, or that it does not
 _PROOF = 10.0
 _NEVER = float("-inf")
 
-# the most objects of a request that deletes
+# the most objects in one bulk-delete request
 _BATCH = 1000
 
-# the longest line of such a request, in characters
+# the longest line of such a request in characters (a limit of Swift)
 _LINE = 2000
 
-# how many are deleted at the same time where the cluster cannot delete many
+# how many objects are deleted in parallel if the cluster has no bulk delete
 _AT_ONCE = 8
 
 Entry = dict[str, Any]
 
 
 class ContainerMissing(StoreMisconfigured):
-    """There is no such container."""
+    """The container does not exist."""
 
     @classmethod
     def named(cls, container: str, error: Exception | None = None) -> ContainerMissing:
-        return cls(literal(f"there is no container {container!r}: make it, or set CREATE_CONTAINER"), exc=error)
+        message = f"container {container!r} does not exist: create it, or set CREATE_CONTAINER"
+        return cls(literal(message), exc=error)
 
 
 class SwiftContainer:
-    """A container, and the requests that are made of it. A key is the name of an object.
+    """Sends requests to a container. A key is the name of an object.
 
-    :param name: its name.
-    :param accounts: returns the account of the process.
-    :param create: make the container when something is first written to it.
-    :param headers: what it is made with.
-    :ivar limit: the most names that one request lists, or None for what the cluster allows.
+    :param name: the name of the container.
+    :param accounts: returns the account of the current process.
+    :param create: create the container on the first write.
+    :param headers: the headers of the request that creates the container.
+    :ivar limit: the maximum number of names that one request lists, or None for the limit of the cluster.
     """
 
     def __init__(
@@ -67,31 +68,31 @@ class SwiftContainer:
         self._seen = self._missed = _NEVER
 
     def beside(self, name: str, *, create: bool = False) -> SwiftContainer:
-        """Return another container of the account."""
+        """Return another container of the same account. No request."""
         return SwiftContainer(name, self._accounts, create=create)
 
     def place(self, path: str) -> tuple[SwiftContainer, str]:
-        """Return the container and the key of a path below the account's."""
+        """Split a path below that of the account into the container and the key."""
         name, _, key = path[1:].partition("/")
         return self.beside(name), key
 
     @property
     def account(self) -> Account:
-        """The account of this process."""
+        """The account of the current process."""
         with swift_errors(self.name, ""):
             return self._accounts()
 
     def path(self, key: str) -> str:
-        """Return the path of an object below the account's."""
+        """Return the path of an object, below that of the account."""
         return f"/{self.name}/{key}"
 
     def request(self, method: str, key: str | None, **parameters: Any) -> tuple[Response, bool]:
-        """Send a request, and return the answer, unread, and whether it was sent before.
+        """Send a request. Return the response, whose body is unread, and whether the request was sent more than once.
 
-        :param key: the object, or None for the container.
-        :param parameters: as for :meth:`Account.request`.
-        :raises SwiftRefused: where the server refuses a condition, or something else that the caller may know.
-        :raises fs.errors.FSError: where it refuses otherwise, or fails.
+        :param key: the key of the object, or None for the container.
+        :param parameters: those of :meth:`Account.request`.
+        :raises SwiftRefused: if a condition does not hold, or for another reason that the caller may handle.
+        :raises fs.errors.FSError: if the request fails otherwise.
         """
         path = f"/{self.name}" if key is None else self.path(key)
         with swift_errors(self.name, key or "", parameters.get("body")):
@@ -100,24 +101,24 @@ class SwiftContainer:
         return answered
 
     def finish(self, method: str, key: str | None, **parameters: Any) -> Response:
-        """Send a request and read the answer."""
+        """Send a request and read the whole response."""
         response, _ = self.request(method, key, **parameters)
         with swift_errors(self.name, key or ""), response:
-            # read to its end, so that the connection can be used again
+            # read to the end, so that the connection can be reused
             response.content  # noqa: B018
         return response
 
     def read(self, method: str, key: str, **parameters: Any) -> Response:
-        """Send a request for an object. In a container that is still to be made there is nothing."""
+        """Send a request that reads an object. A container that the first write will create counts as empty."""
         try:
             return self.request(method, key, **parameters)[0]
         except errors.ResourceNotFound:
-            # which of both is not there, Swift does not say
+            # Swift does not say whether the object or the container is missing
             self._require_proof()
             raise
 
     def head(self, key: str) -> Response:
-        """Ask for the facts of an object."""
+        """Send a HEAD request for an object. If the container may be missing, one more request checks it."""
         response = self.read("HEAD", key)
         with swift_errors(self.name, key), response:
             response.content  # noqa: B018
@@ -134,19 +135,22 @@ class SwiftContainer:
             self._missed = time.monotonic()
             return False
         except errors.PermissionDenied:
-            # who may not see a container has put nothing into it; whether it can, a write will say
+            # a user without access to the container has no objects in it; a write reports the error
             self._missed = time.monotonic()
             raise
         return True
 
     def exists(self) -> bool:
-        """Whether the container was ever there. One request, but none where it was, or was not a moment ago."""
+        """Return whether the container exists. One request, or none if this process already knows.
+
+        A container that existed once counts as existing; the proof that it is missing expires after 10 seconds.
+        """
         if self._seen > _NEVER:
             return True
         return time.monotonic() - self._missed > _PROOF and self._is_there()
 
     def is_taken(self, key: str) -> bool:
-        """Whether there is an object of that key."""
+        """Return whether an object with this key exists."""
         try:
             self.head(key)
         except errors.ResourceNotFound:
@@ -154,8 +158,9 @@ class SwiftContainer:
         return True
 
     def prepare(self) -> None:
-        """Make sure that the container is there, for a body that should not be sent in vain. One request at
-        first.
+        """Check that the container exists, and create it if ``create`` is set, before a large body is sent.
+
+        One request, or two, on the first call.
         """
         if not self.exists():
             if not self.create:
@@ -175,12 +180,13 @@ class SwiftContainer:
         headers: dict[str, str],
         query: str = "",
     ) -> None:
-        """Store an object. A container that is still to be made is made now. One request.
+        """Store an object. Create the container if it is missing and ``create`` is set. One request.
 
-        Of several at once, Swift may let more than one be the first.
+        Without ``overwrite``, several concurrent writers of one key may all succeed: Swift checks ``If-None-Match``
+        before the write, not atomically.
 
-        :param digest: returns the MD5 of the body, or what else the entity tag is made of, after it was sent.
-        :raises fs.errors.FileExists: without ``overwrite``, where there is one.
+        :param digest: returns the expected entity tag after the body was sent: its MD5, or that of the segments' tags.
+        :raises fs.errors.FileExists: if the key is taken and ``overwrite`` is false.
         """
         headers = headers if overwrite else {**headers, "If-None-Match": "*"}
         try:
@@ -195,14 +201,14 @@ class SwiftContainer:
             if error.status != 412:
                 raise
             if error.repeated and self.holds(key, digest()):
-                # the first answer was lost
+                # the first attempt succeeded, but its response was lost
                 return
             raise errors.FileExists(key, exc=error) from error
         tag = response.headers.get("Etag", "").strip('"')
-        # the segments of a manifest have been compared, and other servers make other tags of it
+        # Swift has compared the segments of a manifest, and other servers derive its tag differently
         if tag and not query and tag != digest():
             self.remove(key)
-            raise errors.RemoteConnectionError(key, msg="what arrived at the server is not what was sent")
+            raise errors.RemoteConnectionError(key, msg="what arrived at the server is not what was sent: try again")
 
     def _put(self, key: str, **parameters: Any) -> tuple[Response, bool]:
         response, repeated = self.request("PUT", key, **parameters)
@@ -211,7 +217,7 @@ class SwiftContainer:
         return response, repeated
 
     def holds(self, key: str, tag: str) -> bool:
-        """Whether there is an object of that key with that entity tag."""
+        """Return whether an object with this key and entity tag exists."""
         try:
             return self.head(key).headers.get("Etag", "").strip('"') == tag
         except errors.ResourceNotFound:
@@ -220,21 +226,24 @@ class SwiftContainer:
     def copy(self, key: str, target: SwiftContainer, target_key: str) -> None:
         """Copy an object. One request.
 
-        :raises fs.errors.ResourceNotFound: where there is none.
+        :raises fs.errors.ResourceNotFound: if there is no such object.
         """
         destination = quote(target.path(target_key)[1:])
         try:
             self.finish("COPY", key, headers={"Destination": destination})
         except errors.ResourceNotFound:
             self._require_proof()
-            # the container of the target may be what is not there
+            # the 404 may mean that the container of the target is missing
             if target is self or not self.is_taken(key):
                 raise
             target._make()
             self.finish("COPY", key, headers={"Destination": destination})
 
     def remove(self, key: str, timeout: float | None = None) -> None:
-        """Delete an object. What is not there is no error. One request."""
+        """Delete an object, if it exists. One request.
+
+        :param timeout: the seconds to wait for the response, if other than those of the account.
+        """
         try:
             self.finish("DELETE", key, timeout=timeout)
         except errors.ResourceNotFound:
@@ -243,9 +252,9 @@ class SwiftContainer:
             self._remove_many([key], timeout)
 
     def delete(self, keys: Iterable[str], timeout: float | None = None) -> None:
-        """Delete objects, a thousand in a request where the cluster can. What is not there is no error.
+        """Delete objects. Missing objects are ignored. 1,000 per request if the cluster has bulk delete, else one.
 
-        :param timeout: how many seconds to wait for each answer, where it is not what the account waits.
+        :param timeout: the seconds to wait for each response, if other than those of the account.
         """
         remaining = iter(keys)
         while batch := list(islice(remaining, _BATCH)):
@@ -259,11 +268,13 @@ class SwiftContainer:
             bulk = self.account.capabilities(timeout).get("bulk_delete")
         if bulk is None:
             if any(key for key in keys if _collapses(key)):
-                raise errors.OperationFailed(keys[0], msg="no request can name '{path}', for clients collapse its dots")
+                raise errors.OperationFailed(
+                    keys[0], msg="cannot delete '{path}': HTTP clients collapse its dots, and Swift has no bulk delete"
+                )
             self._remove_each(keys, timeout)
             return
         for key in keys:
-            # Swift refuses longer lines, and counts what is quoted
+            # Swift refuses longer lines, and counts the percent-encoded characters
             if len(quote(self.path(key))) > _LINE:
                 self.remove(key, timeout)
         keys = [key for key in keys if len(quote(self.path(key))) <= _LINE]
@@ -275,7 +286,7 @@ class SwiftContainer:
         unreachable = threading.Event()
 
         def remove(key: str) -> None:
-            # the others need not wait, too
+            # after the first timeout, skip the rest instead of waiting for each
             if not unreachable.is_set():
                 try:
                     self.remove(key, timeout)
@@ -284,7 +295,7 @@ class SwiftContainer:
                     raise
 
         with ThreadPoolExecutor(_AT_ONCE, "delete") as deletions:
-            # all of them end before the error of one is raised
+            # the executor waits for all deletions before an error leaves the block
             list(deletions.map(remove, keys))
 
     def _remove_by_one_request(self, keys: list[str], timeout: float | None) -> None:
@@ -298,9 +309,9 @@ class SwiftContainer:
                     "POST", "", query="bulk-delete", headers=headers, body=body, timeout=timeout
                 )
                 with response:
-                    said = json.loads(response.content)
-                # the answer has begun before the token and the objects are looked at
-                statuses = [str(said.get("Response Status", "")), *(status for _, status in said.get("Errors", ()))]
+                    result = json.loads(response.content)
+                # Swift sends 200 before it checks the token and the objects; the body has the real statuses
+                statuses = [str(result.get("Response Status", "")), *(status for _, status in result.get("Errors", ()))]
                 if not renewed and any(status.startswith("401") for status in statuses):
                     renewed = True
                     account.access(stale=account.access())
@@ -309,21 +320,19 @@ class SwiftContainer:
             if pause is None or not any(status.startswith(("409", "5")) for status in statuses):
                 break
             time.sleep(pause)
-        refused = [(path, status) for path, status in said.get("Errors", ()) if not status.startswith("404")]
-        status = str(said.get("Response Status", ""))
+        refused = [(path, status) for path, status in result.get("Errors", ()) if not status.startswith("404")]
+        status = str(result.get("Response Status", ""))
         if refused or not status.startswith("200"):
-            if not refused and status.startswith("400") and said.get("Number Not Found") == len(keys):
-                # none of them was there
+            if not refused and status.startswith("400") and result.get("Number Not Found") == len(keys):
+                # Swift answers 400 if none of the objects exists
                 return
             raise _not_deleted(self.name, refused, status)
 
     def entries(self, prefix: str, delimiter: str | None = None, limit: int | None = None) -> Iterator[Entry]:
-        """Iterate over what a listing says of the objects whose keys start with a prefix.
+        """Iterate over the entries of the listing whose keys start with a prefix. One request per page.
 
-        One request for as many as the cluster lists at once.
-
-        :param delimiter: where it is given, those below the next one come once, as ``subdir``.
-        :param limit: the most that are wanted.
+        :param delimiter: group the keys that contain it after the prefix: each group is one entry with ``subdir``.
+        :param limit: the maximum number of entries.
         """
         return islice(self._pages(prefix, delimiter, limit), limit)
 
@@ -341,8 +350,8 @@ class SwiftContainer:
         if self.limit is not None:
             return self.limit
         with swift_errors(self.name, ""):
-            said = self.account.capabilities().get("swift", {}).get("container_listing_limit")
-        return said if isinstance(said, int) else None
+            limit = self.account.capabilities().get("swift", {}).get("container_listing_limit")
+        return limit if isinstance(limit, int) else None
 
     def _listed(self, prefix: str, delimiter: str | None, marker: str, limit: int | None) -> list[Entry]:
         asked = {"format": "json", "prefix": prefix, "delimiter": delimiter, "marker": marker, "limit": limit}
@@ -354,7 +363,7 @@ class SwiftContainer:
             with swift_errors(self.name, prefix):
                 page: list[Entry] = response.json()
                 if not isinstance(page, list) or not all("subdir" in entry or "name" in entry for entry in page):
-                    raise errors.RemoteConnectionError(prefix, msg="the answer of the server is no listing")
+                    raise errors.RemoteConnectionError(prefix, msg="the response of the server is not a listing")
             return page
         if not self.create:
             raise ContainerMissing.named(self.name)
@@ -362,7 +371,7 @@ class SwiftContainer:
 
 
 def md5(content: Any) -> str:
-    """Return the MD5 of some content, in hexadecimal digits."""
+    """Return the MD5 of bytes, in hexadecimal digits."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
@@ -372,7 +381,7 @@ def _collapses(key: str) -> bool:
 
 def _not_deleted(container: str, refused: list[tuple[str, str]], status: str) -> errors.FSError:
     path, reason = refused[0] if refused else ("", status)
-    message = f"container {container!r}: {len(refused)} objects could not be deleted, {path!r} for one: {reason}"
+    message = f"container {container!r}: could not delete {len(refused)} objects, among them {path!r}: {reason}"
     kind = errors.RemoteConnectionError if reason.startswith("5") else errors.OperationFailed
     if reason.startswith(("401", "403")):
         kind = errors.PermissionDenied

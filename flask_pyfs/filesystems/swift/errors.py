@@ -1,4 +1,4 @@
-"""What the failures of Swift mean."""
+"""The translation of Swift errors into ``fs.errors``."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ...errors import StoreMisconfigured
 from ..objects.errors import StoreErrors
 
 _TRY_LATER = {408, 429, 498, 499, 500, 502, 503, 504}
-# a body that did not arrive as it was sent
+# 422: the MD5 of the body differs from its ETag header
 _DAMAGED = 422
 _FULL = {413, 507}
 
 
 class SwiftRefused(errors.OperationFailed):
-    """Swift refused a request for a reason that the caller may know what to do about.
+    """Swift refused a request for a reason that the caller may handle.
 
-    :ivar status: the status of its answer.
-    :ivar headers: the headers of its answer.
-    :ivar repeated: whether the request had been sent before, so that its refusal may be the work of its first sending.
+    :ivar status: the HTTP status of the response.
+    :ivar headers: the headers of the response.
+    :ivar repeated: whether this was a retry. An earlier attempt may then have succeeded and caused the refusal.
     """
 
     def __init__(self, path: str, exc: ClientException, msg: str, *, repeated: bool) -> None:
@@ -36,7 +36,7 @@ class SwiftRefused(errors.OperationFailed):
 
 
 class swift_errors(StoreErrors):  # noqa: N801
-    """Let only ``fs.errors`` out of the block, and what the source of a body raised."""
+    """Translate errors inside the block into ``fs.errors``, except those raised by the source of a body."""
 
     kind = "container"
 
@@ -69,7 +69,7 @@ class swift_errors(StoreErrors):  # noqa: N801
 
     def _failure(self, error: Exception) -> errors.FSError:
         message = self.message(error)
-        if is_silence(error):
+        if is_timeout(error):
             return errors.OperationTimeout(self.path, exc=error, msg=message)
         if isinstance(error, (http.InvalidURL, http.MissingSchema, http.InvalidSchema)):
             return StoreMisconfigured(message, exc=error)
@@ -78,20 +78,20 @@ class swift_errors(StoreErrors):  # noqa: N801
         return StoreMisconfigured(message, exc=error)
 
 
-def is_passing(error: BaseException, method: str = "GET") -> bool:
-    """Whether what is asked again may be answered.
+def is_transient(error: BaseException, method: str = "GET") -> bool:
+    """Return whether a retry of the request may succeed. Timeouts are not retried.
 
-    :param method: what was asked.
+    :param method: the method of the request.
     """
     status = getattr(error, "http_status", None)
     if isinstance(error, ClientException):
-        # who writes at the same time, or whose clock is ahead, may have written after the deletion
+        # 409: a concurrent write, or one by a server whose clock is ahead, has a later timestamp than the deletion
         return status in _TRY_LATER or status == _DAMAGED or (status == 409 and method == "DELETE")
-    return isinstance(error, (http.RequestException, HTTPError, OSError)) and not is_silence(error)
+    return isinstance(error, (http.RequestException, HTTPError, OSError)) and not is_timeout(error)
 
 
-def is_silence(error: BaseException) -> bool:
+def is_timeout(error: BaseException) -> bool:
     if isinstance(error, (http.Timeout, HTTPTimeoutError, TimeoutError)):
         return True
-    # libraries wrap what happens while they send
-    return any(is_silence(inner) for inner in error.args if isinstance(inner, BaseException))
+    # libraries wrap the exceptions raised while they send
+    return any(is_timeout(inner) for inner in error.args if isinstance(inner, BaseException))

@@ -1,4 +1,4 @@
-"""What the answers of Swift say of an object."""
+"""The facts of an object, from the responses of Swift."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ Headers = Mapping[str, str]
 
 
 def range_of(headers: Headers) -> tuple[int, int, int]:
-    """Return the first byte, the byte after the last one, and the size of the object."""
+    """Return the offset of the first byte, the offset after the last byte, and the size of the object, all in bytes."""
     return content_range(headers.get("Content-Range"), _length(headers))
 
 
 def size_beyond(headers: Headers) -> int | None:
-    """Return the size of an object from the refusal of a range that it does not have, which need not say it."""
+    """Return the size of an object from a 416 response (RFC 9110, section 14.4), or None if the response has none."""
     match = re.fullmatch(r"bytes \*/(\d+)", headers.get("Content-Range", ""))
     return int(match[1]) if match else None
 
 
 def facts_of(headers: Headers, size: int | None = None) -> Facts:
-    """Return what an answer to GET or HEAD says of its object.
+    """Return the facts of an object, from the headers of a response to GET or HEAD.
 
-    :param size: the length of the object, where the answer holds a part of it.
+    :param size: the size of the object in bytes, if the response contains only a range of it.
     """
     etag = strong_tag(headers.get("Etag"))
     whole = re.fullmatch(r"[0-9a-f]{32}", etag or "") and not is_segmented(headers)
@@ -44,10 +44,10 @@ def facts_of(headers: Headers, size: int | None = None) -> Facts:
 
 
 def listed_facts(entry: Mapping[str, Any]) -> Facts:
-    """Return what a listing says of an object."""
+    """Return the facts of an object, from an entry of a listing."""
     return Facts(
         size=entry["bytes"],
-        # HEAD knows no fractions of a second
+        # HEAD reports whole seconds
         modified=datetime.fromisoformat(entry["last_modified"][:19]).replace(tzinfo=timezone.utc),
         etag=strong_tag(entry.get("slo_etag") or entry["hash"]),
         content_type=known_type(entry.get("content_type")),
@@ -55,26 +55,29 @@ def listed_facts(entry: Mapping[str, Any]) -> Facts:
 
 
 def is_segmented(headers: Headers) -> bool:
-    """Whether an object is made of others (a static or a dynamic large object of Swift)."""
+    """Return whether an object consists of others (a static or a dynamic large object of Swift)."""
     return headers.get("X-Static-Large-Object", "").lower() == "true" or "X-Object-Manifest" in headers
 
 
 def is_marker(content_type: str | None, size: int) -> bool:
-    """Whether an object is a directory to the tools of OpenStack."""
+    """Return whether the tools of OpenStack treat an object as a directory.
+
+    :param size: the size of the object in bytes.
+    """
     return size == 0 and (content_type or "").partition(";")[0] == "application/directory"
 
 
 def _length(headers: Headers) -> int:
-    # a connection that is closed within the headers looks like their end
+    # http.client takes a connection that closes within the headers for their end
     if not headers.get("Content-Length", "").isdigit():
-        raise errors.RemoteConnectionError(msg="the answer of the server is not complete: it has no Content-Length")
+        raise errors.RemoteConnectionError(msg="the response of the server is incomplete: Content-Length is missing")
     return int(headers["Content-Length"])
 
 
 def _modified(headers: Headers) -> datetime | None:
-    # Last-Modified is rounded up
+    # X-Timestamp first, because Swift rounds Last-Modified up
     timestamp = headers.get("X-Timestamp", "")
     if re.fullmatch(r"\d+(\.\d+)?", timestamp):
         return datetime.fromtimestamp(int(timestamp.partition(".")[0]), timezone.utc)
-    said = headers.get("Last-Modified")
-    return parsedate_to_datetime(said) if said else None
+    date = headers.get("Last-Modified")
+    return parsedate_to_datetime(date) if date else None

@@ -1,4 +1,4 @@
-"""A container of OpenStack Swift."""
+"""An OpenStack Swift container as a filesystem."""
 
 from __future__ import annotations
 
@@ -31,33 +31,33 @@ from .upload import SEGMENT_NAME, SwiftUpload, remove_segments, segments_of, who
 
 _MIB = 1024 * 1024
 
-# the length of the parts of what is sent before its length is known
+# the size of a part if the size of the file is unknown
 _PART = 4 * _MIB
 
 
 class SwiftFS(ObjectFS):
-    """A container of OpenStack Swift as a filesystem.
+    """An OpenStack Swift container as a filesystem.
 
-    A directory that was made is an empty object whose name ends with ``/``; the empty objects of the type
-    ``application/directory`` that other tools make are directories too. Objects larger than ``segment_size``, and those
-    of unknown length that are larger than a part, are static large objects: their segments are in the container
+    The marker of a directory is an empty object whose name ends with ``/``; the empty objects of the type
+    ``application/directory`` that other tools create are directories too. Objects larger than ``segment_size``, and
+    objects of unknown size that are larger than a part, are static large objects: their segments are in the container
     ``<container>_segments``.
 
-    :param container: the container.
-    :param auth_url: the address of the service that lets in.
-    :param user: who is let in, for version 1 ``account:user``.
-    :param key: the user's key or password.
-    :param auth_version: the version of that service: ``1`` (Swift's own), ``2`` or ``3`` (Keystone).
-    :param os_options: what else Keystone has to know, named as the ``os_options`` of swiftclient.
-    :param strict: ask whether the parent of a new file exists.
-    :param create_container: make the container when something is first written to it; until then it is empty. Without
-        it, a missing container is an error.
-    :param segment_size: the length of the largest object that has no segments, and of a segment, in bytes; a cluster
-        takes 5 GiB unless it says otherwise.
-    :param temp_url_key: the key of the account, or of the container, that signs temporary URLs.
-    :param pool_size: how many connections are kept.
-    :param timeout: how many seconds to wait for a connection, and for each answer.
-    :param retries: how often to ask again after a failure other than silence.
+    :param container: the name of the container.
+    :param auth_url: the address of the authentication service.
+    :param user: the name of the user; for version 1 ``account:user``.
+    :param key: the key or password of the user.
+    :param auth_version: the version of the authentication service: ``1`` (part of Swift), ``2`` or ``3`` (Keystone).
+    :param os_options: further options for Keystone; the names are those of ``os_options`` in swiftclient.
+    :param strict: check that the parent directory of a new file exists.
+    :param create_container: create the container on the first write; until then it counts as empty. Otherwise a
+        missing container is an error.
+    :param segment_size: the maximum size in bytes of an object without segments, and of a segment; the default limit
+        of a cluster is 5 GiB.
+    :param temp_url_key: the key of the account or the container that signs temporary URLs.
+    :param pool_size: the maximum number of idle connections to keep.
+    :param timeout: the seconds to wait for a connection, and for each response.
+    :param retries: the number of retries after a failure other than a timeout.
     """
 
     def __init__(
@@ -205,14 +205,14 @@ class SwiftFS(ObjectFS):
 
     def copy_object(self, key: str, target: str, *, overwrite: bool) -> None:
         if not overwrite and self._container.is_taken(target):
-            # what is not there cannot be in the way
+            # a missing source is reported before a taken target
             self.head_object(key)
             raise errors.FileExists(target)
         segments = segments_of(self._container, self._segments, target) if overwrite else []
         try:
             self._container.copy(key, self._container, target)
         except errors.InsufficientStorage:
-            # the segments of one that is too large for one object
+            # a large object that exceeds the size limit of one object: copy its segments
             self._copy_segments(key, target, overwrite=overwrite)
             return
         remove_segments(self._segments, target, segments)
@@ -249,28 +249,31 @@ class SwiftFS(ObjectFS):
             if not entry["name"].endswith("/") and not is_marker(entry.get("content_type"), entry["bytes"]):
                 yield entry["name"]
 
-    # What only Swift has
+    # Methods of Swift only
 
     def prepare(self) -> None:
-        """Make the container, where it is to be made and is not there. One request at first."""
+        """Check that the container exists, and create it if ``create_container`` is set. One request, or two, at first.
+
+        :raises flask_pyfs.errors.StoreMisconfigured: if it is missing and ``create_container`` is not set.
+        """
         self._container.prepare()
 
     def temporary_url(self, path: str, expires: int, method: str = "GET") -> str:
-        """Return a URL that anybody may use for a while. No request but that which lets in, once.
+        """Return a temporary URL that anybody may use until it expires. No request except one login per process.
 
-        :param expires: when it expires, in seconds since 1970.
-        :param method: what it may be used for.
+        :param expires: the time of expiry, in whole seconds since 1970.
+        :param method: the HTTP method that the URL allows.
         :raises fs.errors.Unsupported: without ``temp_url_key``.
-        :raises ValueError: for what is no time.
+        :raises ValueError: if ``expires`` is negative or no integer.
         """
         key = self._file_key(path)
         if not isinstance(expires, int) or expires < 0:
-            raise ValueError(f"a time is so many whole seconds since 1970, not {expires}")
+            raise ValueError(f"expires must be whole seconds since 1970, not {expires!r}")
         if not self._temp_url_key:
-            raise errors.Unsupported(key, msg="temporary URLs need the key that the account or the container has")
+            raise errors.Unsupported(key, msg="temporary URLs need the Temp-URL key of the account or container")
         with swift_errors(self._container.name, key):
             place = urlsplit(self._container.account.access().url)
-            # one that is not quoted is what is signed
+            # Swift verifies the signature of the decoded path, so it is encoded after signing
             signed = generate_temp_url(
                 f"{place.path}{self._container.path(key)}", expires, self._temp_url_key, method, absolute=True
             )
@@ -278,14 +281,14 @@ class SwiftFS(ObjectFS):
         return f"{place.scheme}://{place.netloc}{quote(target)}?{query}"
 
     def remove_leftovers(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
-        """Delete the segments that killed processes left behind, and return of how many uploads those are.
+        """Delete the segments of unfinished uploads of killed processes, and return the number of these uploads.
 
-        One request for each page of the list of segments, one for each of their objects, and one for each thousand that
-        are deleted.
+        One request per page of the listing of segments, one or more per object to read its manifest, and one per 1,000
+        deleted segments.
 
-        :param older_than: leave those alone whose upload was begun in the last so many seconds; they may go on.
-        :param prefix: how the paths of their objects must start.
-        :param dry_run: delete nothing.
+        :param older_than: the minimum age in seconds; younger uploads may still be in progress.
+        :param prefix: only uploads of objects whose paths start with this prefix.
+        :param dry_run: count the uploads without deleting anything.
         """
         uploads: dict[str, tuple[str, list[str]]] = {}
         for entry in self._segments.entries(prefix):

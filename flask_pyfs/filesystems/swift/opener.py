@@ -1,4 +1,4 @@
-"""URLs of OpenStack Swift for ``fs.open_fs``."""
+"""``swift://`` for ``fs.open_fs``."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from .filesystem import SwiftFS
 class SwiftOpener(Opener):
     """Opens ``swift://user:key@host/container?auth_version=…`` as a :class:`SwiftFS`.
 
-    The parameters are ``auth_version``, ``auth_path`` (``/auth/v1.0`` where the version is 1, else none), ``secure``
-    (``false`` for HTTP), ``create_container``, ``segment_size``, ``timeout``, ``retries`` and the names of
-    ``os_options``. A user of version 1 is ``account:user``, with its colon as ``%3A``.
+    The parameters are ``auth_version``, ``auth_path`` (by default ``/auth/v1.0`` for version 1, else empty), ``secure``
+    (``false`` for HTTP), ``create_container``, ``segment_size`` in bytes, ``pool_size``, ``timeout`` in seconds,
+    ``retries``, and the names of ``os_options``. A user of version 1 is ``account:user``, with the colon written as
+    ``%3A``.
     """
 
     protocols = ["swift"]
@@ -26,11 +27,11 @@ class SwiftOpener(Opener):
         host, _, container = parse_result.resource.partition("/")
         container = container.strip("/")
         if not host or not container or "/" in container:
-            raise OpenerError("a URL of Swift is swift://user:key@host/container")
+            raise OpenerError("the URL must have the form swift://user:key@host/container")
         given = dict(parse_result.params)
         version = given.pop("auth_version", "1").removeprefix("v").partition(".")[0]
         if version not in VERSIONS:
-            raise OpenerError(f"auth_version is one of {', '.join(VERSIONS)}")
+            raise OpenerError(f"auth_version must be one of {', '.join(VERSIONS)}, not {version!r}")
         scheme = "http" if given.pop("secure", "true").lower() in ("0", "false", "no") else "https"
         path = given.pop("auth_path", "/auth/v1.0" if version == "1" else "")
         settings: dict[str, Any] = {"create_container": create or given.pop("create_container", "") in ("1", "true")}

@@ -1,4 +1,4 @@
-"""A new object in a container: put whole, streamed, or made of segments."""
+"""Uploading an object to a container: in one request or in segments."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from .errors import SwiftRefused, swift_errors
 
 log = logging.getLogger(__name__)
 
-# the segments of an upload: the object's key, what tells the upload from others, when it began, the number
+# the name of a segment: the key of the object, the start and the random id of the upload, the number of the segment
 SEGMENT_NAME = r"(?P<upload>(?P<key>.+)/flask-pyfs/(?P<begun>\d+)-[0-9a-f]+)/\d{8}"
 
-# how many segments a manifest has at most; of more, manifests are made
+# the most segments of a manifest; with more segments, the manifest lists other manifests
 _IN_MANIFEST = 1000
 
-# how long the name of an object may be, in bytes, and the number of a segment is
+# the maximum length of an object name in bytes, and the length of a segment number
 _LONGEST = 1024
 _NUMBER = 8
 
-# how long a server that failed is waited for once more
+# the time limit for deleting segments after a timeout or a lost connection
 _ABORT_SECONDS = 1.0
 
 
 class SwiftUpload(Upload):
-    """A new object.
+    """The upload of an object.
 
-    :param container: where it goes.
-    :param segments: where its segments go.
-    :param key: its key.
-    :param overwrite: replace an object of that key.
-    :param headers: its media type.
+    :param container: the container of the object.
+    :param segments: the container of its segments.
+    :param key: the key of the object.
+    :param overwrite: replace an existing object.
+    :param headers: the headers of the object, such as Content-Type.
     """
 
     def __init__(
@@ -58,12 +58,12 @@ class SwiftUpload(Upload):
         self._failed = False
 
     def put(self, content: bytearray) -> None:
-        """Store all content. One request, and one more where objects of the container may have segments."""
+        """Store the whole content. One request, and one more if the container of segments exists."""
         tag = md5(content)
         self._publish(content or b"", lambda: tag, {"ETag": tag})
 
     def stream(self, body: StreamedBody) -> None:
-        """Store all content. One request, and one more where objects of the container may have segments."""
+        """Store the whole content from a file. One request, and one more if the container of segments exists."""
         self._container.prepare()
         self._publish(body, body.md5, {})
 
@@ -71,13 +71,13 @@ class SwiftUpload(Upload):
         old = segments_of(self._container, self._segments, self._key) if self._overwrite else []
         headers = {**self._headers, **headers}
         self._container.put(self._key, body, digest, overwrite=self._overwrite, headers=headers, query=query)
-        # the new one is complete, and nobody begins to read the old one
+        # only now: until the new object is complete, readers need the old segments
         remove_segments(self._segments, self._key, old)
 
     def begin(self) -> None:
-        """Find out whether the name is taken before much is sent. One request without ``overwrite``, else none.
+        """Check early that the key is free. One request; none with ``overwrite``.
 
-        :raises fs.errors.InvalidPath: for a name that is too long for segments.
+        :raises fs.errors.InvalidPath: if the names of the segments would exceed the limit of Swift.
         """
         if self._too_long:
             raise errors.InvalidPath(self._key, "the names of the segments of '{path}' would be too long")
@@ -90,13 +90,13 @@ class SwiftUpload(Upload):
         self._send(number, content, len(content), lambda: tag, {"ETag": tag})
 
     def stream_part(self, number: int, body: StreamedBody) -> None:
-        """Store a segment. One request."""
+        """Store a segment from a file. One request."""
         self._segments.prepare()
         self._send(number, body, len(body), body.md5, {})
 
     def _send(self, number: int, body: Any, size: int, digest: Any, headers: dict[str, str]) -> None:
         self._put_segment(f"{self._prefix}{number:08d}", body, digest, headers)
-        self._note(number, size, digest())
+        self._add_part(number, size, digest())
 
     def _put_segment(self, key: str, body: Any, digest: Any, headers: dict[str, str], query: str = "") -> None:
         self._sent.append(key)
@@ -107,18 +107,25 @@ class SwiftUpload(Upload):
             raise
 
     def copy_part(self, number: int, container: SwiftContainer, key: str, size: int, tag: str) -> None:
-        """Make a segment of another object. One request."""
+        """Create a segment by copying another object. One request.
+
+        :param size: the size of the other object in bytes.
+        :param tag: its entity tag.
+        """
         target = f"{self._prefix}{number:08d}"
         self._sent.append(target)
         container.copy(key, self._segments, target)
-        self._note(number, size, tag)
+        self._add_part(number, size, tag)
 
-    def _note(self, number: int, size: int, tag: str) -> None:
+    def _add_part(self, number: int, size: int, tag: str) -> None:
         path = self._segments.path(f"{self._prefix}{number:08d}")
         self._parts[number] = {"path": path, "size_bytes": size, "etag": tag}
 
     def complete(self) -> None:
-        """Make the object of its segments. One request, and one for each thousand of them where they are more."""
+        """Store the manifest of the object. One request, and one more per 1,000 segments if there are more than 1,000.
+
+        After a failure that leaves its outcome unknown, the segments stay, because the object may exist.
+        """
         parts = [part for _, part in sorted(self._parts.items()) if part["size_bytes"]]
         level = 0
         while len(parts) > _IN_MANIFEST:
@@ -135,8 +142,8 @@ class SwiftUpload(Upload):
             self._sent = sent
             raise
         except BaseException:
-            # the object may be there, or still come, and needs its segments
-            self._warn("may be unfinished, so its segments stay")
+            # Swift may have stored the manifest, or may still do so, and it needs the segments
+            self._warn("it is unknown whether the upload was completed, so its segments remain")
             raise
 
     def _manifest_of(self, parts: list[dict[str, Any]], key: str) -> dict[str, Any]:
@@ -145,16 +152,16 @@ class SwiftUpload(Upload):
         return {"path": self._segments.path(key), "size_bytes": sum(part["size_bytes"] for part in parts), "etag": tag}
 
     def abort(self) -> None:
-        """Forget what was sent. One request for each thousand segments."""
+        """Delete the segments that were sent. One request per 1,000 segments."""
         sent, self._sent = self._sent, []
         try:
             self._segments.delete(sent, _ABORT_SECONDS if self._failed else None)
         except errors.FSError as error:
-            self._warn(f"is unfinished, and its segments could not be deleted: {error}")
+            self._warn(f"could not delete the segments of the unfinished upload: {error}")
 
     def _warn(self, problem: str) -> None:
         log.warning(
-            "container %r: %r %s. They are %s… in %r",
+            "container %r, object %r: %s. Names of the segments: %s… in container %r",
             self._container.name,
             self._key,
             problem,
@@ -168,20 +175,20 @@ def _manifest(parts: list[dict[str, Any]]) -> tuple[bytes, str]:
 
 
 def segments_of(container: SwiftContainer, segments: SwiftContainer, key: str) -> list[str]:
-    """Return the keys of the segments of an object, those of manifests in them too.
+    """Return the keys of the segments of an object, including nested manifests.
 
-    No request where there are no segments, one for an object without them, else one more for each manifest.
+    No request if the container of segments is missing; otherwise one request, and one more per manifest.
     """
     try:
         if not segments.exists():
             return []
     except errors.PermissionDenied:
-        # who may not see them has made none
+        # a user without access to the container has no segments in it
         return []
     try:
         head = container.head(key).headers
     except (errors.ResourceNotFound, errors.InvalidPath):
-        # of a name that no client leaves as it is, nothing can be asked
+        # InvalidPath: HTTP clients cannot request a key with dot segments
         return []
     if head.get("X-Static-Large-Object", "").lower() != "true":
         return []
@@ -190,11 +197,11 @@ def segments_of(container: SwiftContainer, segments: SwiftContainer, key: str) -
 
 
 def _names_below(container: SwiftContainer, key: str, above: str) -> Iterator[str]:
-    # a manifest that is gone names nothing
+    # another process may delete the manifest in the meantime
     with suppress(errors.ResourceNotFound):
         for part in manifest(container, key):
             name = part.get("name", "")
-            # those of other tools may be anywhere, and belong to other objects too
+            # segments in other containers belong to other tools, and maybe to other objects too
             if name.startswith(above):
                 if part.get("sub_slo"):
                     yield from _names_below(*container.place(name), above)
@@ -202,21 +209,27 @@ def _names_below(container: SwiftContainer, key: str, above: str) -> Iterator[st
 
 
 def remove_segments(segments: SwiftContainer, key: str, names: list[str]) -> None:
-    """Delete the segments of an object that is not there any longer. One request for each thousand of them.
+    """Delete the segments of an object that was replaced or deleted. One request per 1,000 segments.
 
-    What was to be done with the object is done, whatever happens here, so a failure is logged.
+    The operation on the object has already succeeded, so a failure is logged, not raised.
     """
     try:
         segments.delete(names)
     except errors.FSError as error:
-        log.warning("container %r: old segments of %r could not be deleted: %s", segments.name, key, error)
+        log.warning(
+            "container %r: could not delete old segments of %r. They take space until remove_leftovers() deletes "
+            "them: %s",
+            segments.name,
+            key,
+            error,
+        )
 
 
 def manifest(container: SwiftContainer, key: str) -> list[dict[str, Any]]:
-    """Return what the manifest of an object says of its segments. One request."""
+    """Return the entries of the manifest of an object; an empty list if it has no segments. One request."""
     response, _ = container.request("GET", key, query="multipart-manifest=get")
     with swift_errors(container.name, key), response:
-        # another one may have replaced it by an object without segments
+        # another process may have replaced it by an object without segments
         if response.headers.get("X-Static-Large-Object", "").lower() != "true":
             return []
         parts: list[dict[str, Any]] = response.json()
@@ -224,9 +237,9 @@ def manifest(container: SwiftContainer, key: str) -> list[dict[str, Any]]:
 
 
 def whole_segments(container: SwiftContainer, key: str) -> Iterator[tuple[SwiftContainer, str, dict[str, Any]]] | None:
-    """Iterate over where the segments of an object are, with what its manifest says of them.
+    """Return an iterator over the segments of an object: their container, key and manifest entry. One request.
 
-    :returns: None where it is not made of whole objects alone.
+    :returns: None if a segment is not a whole object, but inline data, a range or another manifest.
     """
     parts = manifest(container, key)
     if any("name" not in part or "range" in part or part.get("sub_slo") for part in parts):
