@@ -124,9 +124,9 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
             if error.code != "InvalidRange":
                 raise
             # not every server reports the size, and S3 refuses every range of an empty object
-            size = error.details.get("ActualObjectSize", "")
-            if size.isdigit() and int(size):
-                raise RangeNotSatisfiable(key, int(size), error) from error
+            actual = error.details.get("ActualObjectSize", "")
+            if actual.isdigit() and int(actual):
+                raise RangeNotSatisfiable(key, int(actual), error) from error
             return Content(self.head_object(key))
         body = HTTPBody(answer["Body"], answer["Body"], s3_errors(self._bucket.name, key))
         with closed_on_error(body):
