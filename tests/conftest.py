@@ -52,7 +52,7 @@ def pytest_itemcollected(item):
 
 
 def pytest_collection_finish():
-    # the modules and the tests are here to stay: no collection needs to look through them
+    # the modules and the tests stay until the end, so the garbage collector need not examine them
     gc.collect()
     gc.freeze()
 
@@ -66,7 +66,7 @@ def pytest_runtest_protocol(item):
 
 @pytest.fixture(scope="session")
 def soak(request):
-    """Whether the long tests run at their full size."""
+    """Whether the long tests run at full size."""
     return request.config.getoption("--soak")
 
 
@@ -79,7 +79,7 @@ def app(tmp_path):
 
 @pytest.fixture
 def configure_storage(app):
-    """Configure a storage that takes all files, by its name and its settings."""
+    """A function that configures a storage for all file types, from a name and settings without their prefix."""
 
     def configure_storage(name, settings):
         storage = fs.Storage(name, fs.ALL)
@@ -92,7 +92,7 @@ def configure_storage(app):
 
 @pytest.fixture
 def unused_port():
-    """A port of this machine that nothing listens on."""
+    """A port of the local host on which nothing listens."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         yield server.getsockname()[1]
@@ -107,13 +107,13 @@ def swift_server(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def swift_place(request):
-    """Where Swift is: the one that the environment names, or that of the tests."""
+    """The address and user of the Swift that the environment names, or else of the one that the tests start."""
     return swift_from_environment() or request.getfixturevalue("swift_server").place
 
 
 @pytest.fixture(scope="session")
 def moto_endpoint(tmp_path_factory):
-    """moto's S3, shared by all tests."""
+    """The S3 of moto, shared by all tests."""
     with moto_server(tmp_path_factory.mktemp("moto")) as endpoint:
         yield endpoint
 
@@ -126,13 +126,13 @@ def swift_endpoint(swift_server):
 
 @pytest.fixture(scope="session", params=["other"] if s3_from_environment() else ["swift", "moto"])
 def s3_endpoint(request):
-    """Each S3 server in turn, or only the one that the environment names."""
+    """Each S3 server in turn; only the one that the environment names, if it names one."""
     return s3_from_environment() or request.getfixturevalue(f"{request.param}_endpoint")
 
 
 @pytest.fixture(scope="session")
 def mongo_replica(tmp_path_factory):
-    """MongoDB as a replica set of one node, shared by all tests."""
+    """MongoDB as a replica set with one node, shared by all tests."""
     with mongod(tmp_path_factory.mktemp("replica"), replica=True) as mongo:
         yield mongo
 
@@ -146,7 +146,7 @@ def mongo_standalone(tmp_path_factory):
 
 @pytest.fixture(scope="session", params=["other"] if mongo_from_environment() else ["replica", "standalone"])
 def mongo(request):
-    """Each MongoDB in turn, or only the one that the environment names."""
+    """Each MongoDB in turn; only the one that the environment names, if it names one."""
     return mongo_from_environment() or request.getfixturevalue(f"mongo_{request.param}")
 
 

@@ -42,7 +42,7 @@ START = 'in=$1 out=$2; shift 2; exec "$@" 3<"$in" 4>"$out"'
 
 
 class ChromiumError(Exception):
-    """Chromium refused a command, ended, or did not do in time what was waited for."""
+    """Chromium refused a command, ended, or did not respond in time."""
 
 
 class Chromium:
@@ -59,7 +59,7 @@ class Chromium:
         self._poll.register(messages, select.POLLIN)
 
     def command(self, method: str, session: str | None = None, seconds: float = SECONDS, **params: Any) -> Any:
-        """Send a command of the protocol and return its result."""
+        """Send a command of the DevTools protocol and return its result."""
         self._number += 1
         message = {"id": self._number, "method": method, "params": params}
         if session is not None:
@@ -79,7 +79,7 @@ class Chromium:
         return answer["result"]
 
     def event(self, session: str, seconds: float, *methods: str, **params: Any) -> dict[str, Any]:
-        """Wait for an event of one of some kinds and with some parameters, and forget it."""
+        """Wait for an event with one of the methods and with these parameters, remove it, and return it."""
         deadline = time.monotonic() + seconds
         seen = 0
         while True:
@@ -97,7 +97,7 @@ class Chromium:
                 self._events.append(message)
 
     def events(self, session: str, *methods: str) -> list[dict[str, Any]]:
-        """Return the parameters of the events of some kinds that have come so far."""
+        """Return the parameters of the received events with one of the methods."""
         return [
             event["params"]
             for event in self._events
@@ -105,12 +105,12 @@ class Chromium:
         ]
 
     def forget(self, session: str) -> None:
-        """Drop the events that have come so far."""
+        """Drop the events of a session received so far."""
         self._events = [event for event in self._events if event.get("sessionId") != session]
 
     @contextmanager
     def page(self) -> Iterator[Page]:
-        """Open an empty page with a profile of its own, which is gone after the block."""
+        """Open an empty page in its own browser context, and dispose of both after the block."""
         context = self.command("Target.createBrowserContext")["browserContextId"]
         try:
             target = self.command("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
@@ -128,7 +128,7 @@ class Chromium:
         while b"\0" not in self._pending:
             left = deadline - time.monotonic()
             if left <= 0 or not self._poll.poll(left * 1000):
-                raise self._error(f"{purpose}: Chromium said nothing in time")
+                raise self._error(f"{purpose}: Chromium did not respond in time")
             data = os.read(self._messages, 1 << 20)
             if not data:
                 raise self._error(f"{purpose}: Chromium ended")
@@ -150,11 +150,11 @@ class Page:
         self._session = session
 
     def command(self, method: str, seconds: float = SECONDS, **params: Any) -> Any:
-        """Send a command of the protocol that is about this page."""
+        """Send a command of the DevTools protocol to this page."""
         return self._chromium.command(method, self._session, seconds, **params)
 
     def open(self, url: str, seconds: float = SECONDS) -> None:
-        """Go to a URL and wait until it is loaded."""
+        """Navigate to a URL and wait until it is loaded."""
         self._chromium.forget(self._session)
         went = self.command("Page.navigate", seconds, url=url)
         if went.get("errorText"):
@@ -163,7 +163,7 @@ class Page:
         self._chromium.event(self._session, seconds, "Page.lifecycleEvent", **loaded)
 
     def evaluate(self, expression: str, seconds: float = SECONDS) -> Any:
-        """Return the value of a JavaScript expression, or of the promise that it is."""
+        """Return the value of a JavaScript expression; await it if it is a promise."""
         answer = self.command(
             "Runtime.evaluate", seconds, expression=expression, awaitPromise=True, returnByValue=True, userGesture=True
         )
@@ -183,23 +183,23 @@ class Page:
         return value
 
     def choose_files(self, selector: str, *files: Path) -> None:
-        """Let the user have chosen files for a field of a form."""
+        """Set the files of a file input, as if the user had chosen them."""
         found = self.command("Runtime.evaluate", expression=f"document.querySelector({json.dumps(selector)})")
         self.command("DOM.setFileInputFiles", objectId=found["result"]["objectId"], files=[str(file) for file in files])
 
     def watch_requests(self) -> None:
-        """Remember from now on what is asked for."""
+        """Start to record the requests of the page."""
         self.command("Network.enable")
 
     def requests(self) -> list[tuple[str, str]]:
-        """Return what was asked for since the page was opened: for each the document that did, and the URL."""
-        # an answer of the protocol comes after all that happened before
+        """Return the requests since the page was opened, each as the URL of its document and the requested URL."""
+        # the result of a command arrives after all earlier events
         self.command("Runtime.getIsolateId")
         sent = self._chromium.events(self._session, "Network.requestWillBeSent")
         return [(event["documentURL"], event["request"]["url"]) for event in sent]
 
     def problems(self) -> list[str]:
-        """Return the errors that the console shows since the page was opened."""
+        """Return the errors in the console since the page was opened."""
         events = self._chromium.events
         problems = [_described(event["exceptionDetails"]) for event in events(self._session, "Runtime.exceptionThrown")]
         for event in events(self._session, "Runtime.consoleAPICalled"):
@@ -211,13 +211,13 @@ class Page:
         return problems
 
     def screenshot(self, file: Path) -> None:
-        """Write what the page looks like to a PNG file."""
+        """Write a screenshot of the page to a PNG file."""
         file.write_bytes(base64.b64decode(self.command("Page.captureScreenshot", format="png")["data"]))
 
 
 @contextmanager
 def chromium(directory: Path) -> Iterator[Chromium]:
-    """Run Chromium with its profile and its log in ``directory``."""
+    """Run Chromium with its profile and log in ``directory``."""
     binary = program("chromium", "chromium")
     commands, messages = directory / "commands", directory / "messages"
     for pipe in (commands, messages):
@@ -225,7 +225,7 @@ def chromium(directory: Path) -> Iterator[Chromium]:
     argv = ["/bin/sh", "-c", START, "chromium", str(commands), str(messages), binary]
     argv += [*OPTIONS, f"--user-data-dir={directory / 'profile'}", "about:blank"]
     env = os.environ | {"HOME": str(directory), "TMPDIR": str(directory)}
-    # opened for reading too, it does not wait for Chromium
+    # O_RDWR, because opening a FIFO only for writing blocks until Chromium opens it
     sending = os.open(commands, os.O_RDWR)
     receiving = os.open(messages, os.O_RDONLY | os.O_NONBLOCK)
     try:

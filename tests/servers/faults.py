@@ -1,4 +1,4 @@
-"""A TCP proxy that fails as it is told, for tests of what a client makes of a failing server."""
+"""A TCP proxy that fails on demand, to test how a client handles a failing server."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ SENT, RECEIVED = "sent", "received"
 HANG, REFUSE = "hang", "refuse"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-# of Linux: how many bytes of a socket have not been sent yet
+# the ioctl of Linux for the number of unsent bytes of a socket
 SIOCOUTQNSD = 0x894B
 FLUSH_SECONDS = 5.0
 
 
 @dataclass(eq=False)
 class Connection:
-    """A client's connection, and the one to the server that belongs to it."""
+    """A connection of a client, and the connection to the server that belongs to it."""
 
     client: tuple[asyncio.StreamReader, asyncio.StreamWriter]
     server: tuple[asyncio.StreamReader, asyncio.StreamWriter]
     requests: Requests = field(default_factory=Requests)
-    # the head of a request that may yet be answered in place of the server
+    # the head of a request that the proxy may still answer itself
     held: bytes = b""
     answer: bytes | None = None
 
@@ -44,7 +44,7 @@ class Connection:
 
 @dataclass
 class Cut:
-    """Ends a connection when so many bytes have gone in one direction."""
+    """Ends a connection after ``after`` bytes in one direction."""
 
     direction: str
     after: int
@@ -54,10 +54,10 @@ class Cut:
     gone: Counter[Connection | None] = field(default_factory=Counter)
 
     def allowed(self, connection: Connection, direction: str, count: int) -> int | None:
-        """How many of the bytes may go before the end; None for all of them, and no end."""
+        """Return how many of the bytes to pass before the end; None to pass all and not end the connection."""
         if direction != self.direction:
             return None
-        # one that does not last counts the bytes of all connections
+        # a limited fault counts the bytes of all connections together
         key = connection if self.always else None
         self.gone[key] += count
         over = self.gone[key] - self.after
@@ -70,7 +70,7 @@ class Cut:
 
 @dataclass
 class Answer:
-    """Answers requests in place of the server."""
+    """Answers requests instead of the server."""
 
     raw: bytes
     when: Callable[[bytes], bool]
@@ -80,13 +80,14 @@ Fault = Cut | Answer | str | None
 
 
 class FaultProxy:
-    """Passes the bytes between clients and a server on, until it is told to fail.
+    """Passes bytes between clients and a server, and fails on demand.
 
-    A fault holds until the next one, or until :meth:`restore`. ``with`` starts and stops the proxy.
+    A fault lasts until the next one, or until :meth:`restore`. ``with`` starts and stops the proxy.
 
-    :ivar sent: how many bytes have gone to the server since :meth:`reset`; ``received`` likewise from it.
-    :ivar connections: how many connections have been made since then.
-    :ivar requests: the first lines of the HTTP requests that clients have sent since then.
+    :ivar sent: the bytes sent to the server since :meth:`reset`.
+    :ivar received: the bytes received from the server since then.
+    :ivar connections: the number of connections since then.
+    :ivar requests: the request lines of the HTTP requests since then.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -118,31 +119,31 @@ class FaultProxy:
         self._loop.close()
 
     def reset(self) -> None:
-        """Count from 0 again."""
+        """Set all counters to 0."""
         self._run(self._reset_counts())
 
     def cut_sent(self, after: int, *, times: int = 1, always: bool = False) -> None:
-        """Reset a connection when so many more bytes have gone to the server.
+        """Reset a connection after ``after`` more bytes were sent to the server.
 
-        :param times: how often, counting the bytes of all connections together.
-        :param always: each connection after so many of its own bytes, as often as there are any.
+        :param times: the number of resets; the bytes of all connections count together.
+        :param always: reset every connection after ``after`` of its own bytes.
         """
         self._arm(Cut(SENT, after, times, always))
 
     def cut_received(self, after: int, *, times: int = 1, always: bool = False) -> None:
-        """Reset a connection when so many more bytes have come from the server."""
+        """Reset a connection after ``after`` more bytes were received from the server."""
         self._arm(Cut(RECEIVED, after, times, always))
 
     def close_received(self, after: int, *, times: int = 1, always: bool = False) -> None:
-        """Close a connection in good order when so many more bytes have come from the server."""
+        """Close a connection without a reset after ``after`` more bytes were received from the server."""
         self._arm(Cut(RECEIVED, after, times, always, orderly=True))
 
     def answer(self, raw: bytes, when: Callable[[bytes], bool] = lambda head: True) -> None:
-        """Answer requests whose head is such in place of the server, and close the connection."""
+        """Answer the requests whose head matches ``when`` instead of the server, and close the connection."""
         self._arm(Answer(raw, when))
 
     def hang(self) -> None:
-        """Take all bytes and answer nothing."""
+        """Read all bytes and answer nothing."""
         self._arm(HANG)
 
     def refuse(self) -> None:
@@ -150,7 +151,7 @@ class FaultProxy:
         self._arm(REFUSE)
 
     def restore(self) -> None:
-        """Fail no more. What was connected is not any longer."""
+        """End the fault, and reset all connections."""
         self._arm(None)
 
     def _arm(self, fault: Fault) -> None:
@@ -174,7 +175,7 @@ class FaultProxy:
         self._fault = fault
 
     def _bound(self) -> socket.socket:
-        # one that does not listen refuses connections, and nobody else gets its port
+        # a bound socket that does not listen refuses connections and keeps the port
         bound = socket.socket()
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(("127.0.0.1", self.port))
@@ -217,7 +218,7 @@ class FaultProxy:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        # a cancelled one ends in good order: asyncio would log an error
+        # end normally if cancelled; otherwise asyncio logs an error
         with contextlib.suppress(OSError, asyncio.CancelledError):
             async with self._closing(writer):
                 server = await asyncio.open_connection(*self._server)
@@ -242,7 +243,7 @@ class FaultProxy:
             connection.reset()
 
     def _requested(self, connection: Connection, data: bytes) -> bytes:
-        """What of a client's bytes is for the server."""
+        """Return the bytes of a client to pass to the server."""
         requests, fault = connection.requests, self._fault
         heads = requests.feed(data)
         self.requests += [head.partition(b"\r\n")[0].decode("latin-1") for head in heads]
@@ -263,7 +264,7 @@ class FaultProxy:
         if connection.requests.waits:
             client.write(CONTINUE)
         elif connection.requests.whole:
-            # the end comes in one packet with the answer: a client never takes the connection for one to use again
+            # send the answer and the FIN in one packet, so that the client never reuses the connection
             if sys.platform == "linux":
                 client.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
             client.write(raw)
@@ -296,7 +297,7 @@ class FaultProxy:
 
 
 async def _flush(writer: asyncio.StreamWriter) -> None:
-    # a reset throws away what has not been sent
+    # a reset discards unsent bytes
     deadline = time.monotonic() + FLUSH_SECONDS
     while time.monotonic() < deadline and (writer.transport.get_write_buffer_size() or _unsent(writer)):
         await asyncio.sleep(0.005)

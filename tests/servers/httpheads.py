@@ -6,7 +6,7 @@ import re
 
 
 class Requests:
-    """Finds the HTTP requests in what a client sends on one connection; other protocols have none."""
+    """Finds the HTTP requests in the bytes that a client sends on one connection. It finds none in other protocols."""
 
     def __init__(self) -> None:
         self._part = "head"
@@ -16,18 +16,18 @@ class Requests:
 
     @property
     def in_head(self) -> bool:
-        """Whether the head of a request has begun, and has not ended."""
+        """Whether the head of a request has begun but not ended."""
         return self._part == "head" and bool(self._pending)
 
     @property
     def whole(self) -> bool:
-        """Whether the last request has come with its body."""
+        """Whether the last request is complete, with its body."""
         return self._part == "head" and not self._pending and not self._skip
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The heads that end in these bytes."""
+        """Return the heads that end in these bytes."""
         if self.waits and re.match(rb"[A-Z]+ \S+ HTTP/1", data):
-            # the server did not want the body that it was asked about, so that the client did not send it
+            # after Expect: 100-continue, the server refused the body, so the client sends the next request
             self._part, self._skip = "head", 0
         self.waits = False
         self._pending += data
@@ -58,7 +58,7 @@ class Requests:
             self._part = "trailer" if text else "head"
         else:
             size = int(text.partition(b";")[0], 16)
-            # a chunk ends with an empty line of its own
+            # CRLF follows the data of each chunk
             self._part, self._skip = ("chunk", size + 2) if size else ("trailer", 0)
         return True
 

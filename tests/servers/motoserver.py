@@ -1,9 +1,8 @@
-"""moto's S3 as a real S3 behaves: ``python motoserver.py PORT ACCESS_KEY SECRET_KEY`` runs until it is stopped.
+"""The S3 of moto, closer to a real S3: ``python motoserver.py PORT ACCESS_KEY SECRET_KEY`` runs until it is killed.
 
-moto's own server closes each connection, may let two conditional writes of one key both succeed, and takes any secret.
-This one keeps connections open, does one request at a time once its body has been received (so that nothing comes
-between a condition and the write that it guards), and answers 403 to a signature that another secret made, and to a
-form that breaks its policy.
+The server of moto itself closes each connection, may let two conditional writes of one key both succeed, and accepts
+any secret. This one keeps connections open, handles one request at a time after its body was received (so that a
+condition and its write are atomic), and answers 403 to a wrong signature and to a form that breaks its policy.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ App = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class Refused(Exception):
-    """The request is not good; the arguments are the status, if it is not 403, and S3's code and message."""
+    """The request is refused. The arguments are the status, unless it is 403, and the code and message of S3."""
 
 
 class Signatures:
-    """A filter that lets only requests pass that the one known key has signed (in a header or in the URL)."""
+    """WSGI middleware that passes only requests signed with the configured key, in a header or in the URL."""
 
     def __init__(self, app: App, credentials: Credentials) -> None:
         self._app = app
@@ -42,7 +41,7 @@ class Signatures:
         _complete(env)
         try:
             if env["REQUEST_METHOD"] == "PUT" and not env.get("CONTENT_LENGTH"):
-                # eventlet takes the end of a connection for the end of the headers
+                # eventlet takes a connection that closes within the headers for their end
                 raise Refused("411 Length Required", "MissingContentLength", "The request has no length.")
             self._check_form(env) if is_form(env) else self._check(env)
         except Refused as refused:
@@ -59,7 +58,7 @@ class Signatures:
 
     def _check(self, env: dict[str, Any]) -> None:
         if env["REQUEST_METHOD"] == "OPTIONS":
-            # browsers sign no question whether they may ask
+            # browsers do not sign CORS preflight requests
             return
         query = dict(parse_qsl(env["QUERY_STRING"], keep_blank_values=True))
         if "X-Amz-Signature" in query:
@@ -78,7 +77,7 @@ class Signatures:
 
 
 def _complete(env: dict[str, Any]) -> None:
-    """Tell moto what its own server would: the path as it was sent, and the exact names of the metadata."""
+    """Add what the server of moto itself would add: the path as sent, and the exact names of the metadata."""
     query = env.setdefault("QUERY_STRING", "")
     env["RAW_URI"] = f"{env['RAW_PATH_INFO']}?{query}" if query else env["RAW_PATH_INFO"]
     received = {name.lower(): value for name, value in env["headers_raw"]}

@@ -56,8 +56,8 @@ class Nginx:
 def nginx(directory: Path, upstream: int, *, options: str = "", locations: str = "") -> AbstractContextManager[Nginx]:
     """Run nginx with its configuration, logs and temporary files in ``directory``.
 
-    :param upstream: the port of the app that it asks.
-    :param options: directives of the location ``/``, which is the app's.
+    :param upstream: the port of the app.
+    :param options: directives of the location ``/``, which passes requests to the app.
     :param locations: further ``location`` blocks.
     """
     return on_free_ports(1, lambda ports: _nginx(directory, ports[0], upstream, options, locations))
@@ -65,7 +65,7 @@ def nginx(directory: Path, upstream: int, *, options: str = "", locations: str =
 
 @contextmanager
 def _nginx(directory: Path, port: int, upstream: int, options: str, locations: str) -> Iterator[Nginx]:
-    # its workers would else belong to a user who may not enter the directories of pytest
+    # otherwise its workers run as a user without access to the directories of pytest
     user = "user root;" if os.geteuid() == 0 else ""
     temporary = "\n    ".join(f'{name}_temp_path "{directory}/{name}";' for name in TEMPORARY)
     conf = directory / "nginx.conf"

@@ -1,4 +1,4 @@
-"""OpenStack Swift for the tests: one device, four servers, its own S3 interface; no root and no memcached."""
+"""OpenStack Swift for the tests: one device, four servers and the S3 interface, without root or memcached."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ STORAGE_SERVERS = ("account", "container", "object")
 DEVICE = "device"
 ENVIRONMENT = "FLASK_PYFS_SWIFT_"
 USER, KEY, REGION = "test:tester", "testing", "us-east-1"
-# who is no owner of the account, and needs rights on a container
+# not an owner of the account, so this user needs rights on a container
 GUEST = "test:guest"
 # how many objects its S3 interface lists at once
 S3_PAGE = 100
 
 START_SERVER = "import sys; from swift.{module}.server import main; sys.exit(main())"
 
-# what swift-ring-builder finds for one device, in the process of the one server that needs the rings at its start
+# the rings that swift-ring-builder makes for one device; run in the one server that needs them at its start
 MAKE_RINGS = """
 from array import array
 from swift.common.ring import RingData
@@ -43,8 +43,8 @@ name = default
 default = yes
 """
 
-# The timeouts are long, and no server is ever shunned for its errors: the tests stop servers and load a slow machine,
-# and an object whose container was not told in time would be missing from the listings for good.
+# Long timeouts, and no error limit: the tests stop servers and run on slow machines, and an object whose container
+# update times out would never appear in a listing.
 DEFAULT_CONF = """
 [DEFAULT]
 bind_ip = {host}
@@ -106,7 +106,7 @@ PROXY_FILTERS: dict[str, dict[str, str]] = {
 
 @dataclass(frozen=True)
 class Swift:
-    """A running Swift; ``pids`` has the process of each of its servers: account, container, object, proxy."""
+    """A running Swift; ``pids`` has the process ids of its servers: account, container, object, proxy."""
 
     port: int
     pids: Mapping[str, int]
@@ -124,7 +124,7 @@ class Swift:
 
 @dataclass(frozen=True)
 class SwiftPlace:
-    """Where a Swift with authentication of version 1 is, and who may use it."""
+    """The address of a Swift with authentication version 1, and the credentials of a user."""
 
     auth_url: str
     user: str
@@ -132,7 +132,7 @@ class SwiftPlace:
 
 
 def swift_from_environment(environ: Mapping[str, str] = os.environ) -> SwiftPlace | None:
-    """The server that ``FLASK_PYFS_SWIFT_AUTHURL`` names, with ``…_USER`` and ``…_KEY``."""
+    """Return the server that ``FLASK_PYFS_SWIFT_AUTHURL``, ``…_USER`` and ``…_KEY`` name, or None if not set."""
     if not environ.get(f"{ENVIRONMENT}AUTHURL"):
         return None
     return SwiftPlace(*(environ[ENVIRONMENT + name] for name in ("AUTHURL", "USER", "KEY")))
@@ -169,7 +169,7 @@ def _server(
     user = pwd.getpwuid(os.geteuid()).pw_name
     default = DEFAULT_CONF.format(host=HOST, port=port, user=user, directory=directory, log=log)
     conf.write_text(default + conf_text)
-    # the configuration names the module localcache
+    # the configuration refers to the module localcache
     paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     env = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     start = START_SERVER.format(module="obj" if server == "object" else server)
@@ -177,7 +177,7 @@ def _server(
 
 
 def _proxy_conf() -> str:
-    # after catch_errors and healthcheck, before all that asks the cache
+    # after catch_errors and healthcheck, before the filters that use the cache
     names = list(PROXY_FILTERS)
     conf = PROXY_CONF.format(pipeline=" ".join([*names[:2], "localcache", *names[2:]]))
     for name, settings in PROXY_FILTERS.items():
@@ -193,6 +193,6 @@ def _check_attributes(directory: Path) -> None:
         if error.errno != errno.ENOTSUP:
             raise
         raise ServerError(
-            f"Swift keeps what it knows of a file in user extended attributes, and the filesystem of {directory} has "
-            "none. Run pytest with --basetemp=DIRECTORY on one that has them: ext4, xfs, btrfs, tmpfs since Linux 6.6."
+            f"Swift stores metadata in user extended attributes, which the filesystem of {directory} does not support. "
+            "Run pytest with --basetemp=DIRECTORY on one that does: ext4, xfs, btrfs, tmpfs since Linux 6.6."
         ) from error

@@ -1,4 +1,4 @@
-"""PostgreSQL for the tests: one server from the packages of Debian, in a directory of its own."""
+"""PostgreSQL for the tests: one server from the Debian packages, in its own directory."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from servers.programs import program
 ENVIRONMENT = "FLASK_PYFS_POSTGRES_URL"
 USER = "postgres"
 
-# nothing that the tests write has to outlive them
+# no durability: the data is discarded after the tests
 OPTIONS = (
     "fsync=off",
     "synchronous_commit=off",
     "full_page_writes=off",
-    # else a server that is killed leaves a segment of the system's shared memory
+    # otherwise a killed server leaves a shared memory segment behind
     "dynamic_shared_memory_type=mmap",
     f"listen_addresses={HOST}",
 )
 
 
 def postgres() -> AbstractContextManager[str]:
-    """Run a server and return its URL, as SQLAlchemy takes it."""
+    """Run a server, and return its URL for SQLAlchemy."""
     return on_free_ports(1, lambda ports: _postgres(ports[0]))
 
 

@@ -1,4 +1,4 @@
-"""The policy of a form that stores an object in S3: who may send it, until when, and what it may hold."""
+"""Checks the POST policy of a form that stores an object in S3: its signature, its expiry and its conditions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def is_form(env: dict[str, Any]) -> bool:
 
 
 def broken_rule(env: dict[str, Any], credentials: Credentials) -> str | None:
-    """Return what the form of a request breaks, or None. Its body can be read again."""
+    """Return the rule that the form of a request breaks, or None. The body can be read again afterwards."""
     body = env["wsgi.input"].read(int(env["CONTENT_LENGTH"]))
     _, form, files = parse_form_data({**env, "wsgi.input": io.BytesIO(body)})
     env["wsgi.input"] = io.BytesIO(body)

@@ -1,4 +1,4 @@
-"""Server processes of the tests: started on a free port, awaited until they answer, stopped for certain."""
+"""Server processes of the tests: start them on a free port, wait until they answer, and kill them reliably."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ HOST = "127.0.0.1"
 START_SECONDS = 60
 LOG_TAIL = 4000
 
-# below the ports that outgoing connections are given: only another server can be faster than ours
+# below the ephemeral ports, so that only another server can take a free port before ours
 PORTS = range(20000, 32000)
 PORT_ATTEMPTS = 5
 
-# waits until the pipe from its parent closes, also when the parent is killed, and then kills the server's process group
+# waits until the pipe from the parent closes, even if the parent is killed, then kills the process group of the server
 GUARD = 'read -r _; kill -s KILL -- "-$0"'
 
 # the test that is running, if it is not marked as one that starts servers
@@ -36,7 +36,7 @@ class ServerError(Exception):
 
 
 class PortTakenError(ServerError):
-    """Another process listens on the port that the server was to have."""
+    """Another process listens on the port of the server."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Process:
                 raise self._error(ServerError, f"did not answer on port {self.port} within {seconds} seconds")
             time.sleep(0.01)
         if not listens(self.pid, self.port):
-            raise self._error(PortTakenError, f"cannot have port {self.port}: another process listens on it")
+            raise self._error(PortTakenError, f"cannot use port {self.port}: another process listens on it")
 
     def _error(self, error: type[ServerError], problem: str) -> ServerError:
         tail = self.log.read_text(errors="replace")[-LOG_TAIL:]
@@ -85,10 +85,10 @@ def started(argv: Sequence[str], port: int, log: Path, env: Mapping[str, str] | 
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        with guard:  # its end kills the group too: it comes first, while the server's id cannot be another process's
+        with guard:  # the end of the guard kills the group before server.wait() frees the process id for reuse
             yield Process(server, port, log)
     finally:
-        if os.getpid() == owner:  # a forked child that leaves the block leaves the server alone
+        if os.getpid() == owner:  # a forked child that leaves the block must not kill the server
             _kill_group(server.pid)
             server.wait()
 
@@ -101,7 +101,7 @@ def running(
     env: Mapping[str, str] | None = None,
     seconds: float = START_SECONDS,
 ) -> Iterator[Process]:
-    """Run a server that answers on ``port``; what it prints goes to the file ``log``."""
+    """Run a server that answers on ``port``, with its output in the file ``log``."""
     with started(argv, port, log, env) as process:
         process.wait_until_it_answers(seconds)
         yield process
@@ -109,7 +109,7 @@ def running(
 
 @contextmanager
 def on_free_ports(count: int, start: Callable[[list[int]], AbstractContextManager[T]]) -> Iterator[T]:
-    """Enter ``start(ports)``, with other ports when another process took one after it had been found free."""
+    """Enter ``start(ports)``; try other ports if another process takes one of them first."""
     with ExitStack() as stack:
         for attempt in range(1, PORT_ATTEMPTS + 1):
             try:
@@ -128,14 +128,14 @@ def free_ports(count: int) -> list[int]:
 
 
 def answers(port: int) -> bool:
-    """Whether any process accepts connections on the port."""
+    """Return whether any process accepts connections on the port."""
     with socket.socket() as client:
         client.settimeout(1)
         return client.connect_ex((HOST, port)) == 0
 
 
 def listens(pid: int, port: int) -> bool:
-    """Whether it is this process that listens on the port; taken for granted on systems that do not show it."""
+    """Return whether this process listens on the port; always true on systems without ``/proc/net``."""
     sockets = set()
     for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
         if table.exists():
@@ -163,6 +163,6 @@ def _is_free(port: int) -> bool:
 
 
 def _kill_group(pid: int) -> None:
-    # no request to end first: what a test server has stored is thrown away, and a stopped process would not hear it
+    # not SIGTERM: the data of a test server is discarded, and a suspended process does not handle it
     with suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)

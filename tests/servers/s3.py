@@ -1,4 +1,4 @@
-"""The S3 servers that the tests use, each as an ``S3Endpoint``, and what prepares and clears buckets on them."""
+"""The S3 servers of the tests, each as an ``S3Endpoint``, and a client to prepare and clear buckets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ ENVIRONMENT = "FLASK_PYFS_S3_"
 
 @dataclass(frozen=True)
 class S3Endpoint:
-    """An S3 server and what a client of it needs; ``conditional``: two ``If-None-Match: *`` never both succeed."""
+    """An S3 server, and the settings of its clients.
+
+    :param conditional: whether the server handles ``If-None-Match: *`` atomically.
+    """
 
     name: str
     url: str
@@ -33,12 +36,12 @@ class S3Endpoint:
 
 
 def swift_s3(swift: Swift) -> S3Endpoint:
-    # Swift looks whether the name is taken before it writes, not in the write itself
+    # Swift checks whether the name is taken before the write, not atomically
     return S3Endpoint("swift", f"http://{HOST}:{swift.port}", swift.user, swift.key, conditional=False)
 
 
 def moto_server(directory: Path) -> AbstractContextManager[S3Endpoint]:
-    """Run moto with its log and its temporary files in ``directory``."""
+    """Run moto with its log and temporary files in ``directory``."""
     return on_free_ports(1, lambda ports: _moto(directory, ports[0]))
 
 
@@ -46,14 +49,14 @@ def moto_server(directory: Path) -> AbstractContextManager[S3Endpoint]:
 def _moto(directory: Path, port: int) -> Iterator[S3Endpoint]:
     script = Path(__file__).with_name("motoserver.py")
     argv = [sys.executable, "-W", "ignore", str(script), str(port), ACCESS_KEY, SECRET_KEY]
-    # a host name such as a.b would be taken for the bucket a
+    # otherwise moto takes the host a.b for the bucket a
     env = os.environ | {"TMPDIR": str(directory), "S3_IGNORE_SUBDOMAIN_BUCKETNAME": "true"}
     with running(argv, port, directory / "moto.log", env):
         yield S3Endpoint("moto", f"http://{HOST}:{port}", ACCESS_KEY, SECRET_KEY)
 
 
 def s3_from_environment(environ: Mapping[str, str] = os.environ) -> S3Endpoint | None:
-    """The server that ``FLASK_PYFS_S3_ENDPOINT`` and its companions name."""
+    """Return the server that ``FLASK_PYFS_S3_ENDPOINT`` and the related variables name, or None if not set."""
     url = environ.get(ENVIRONMENT + "ENDPOINT")
     if not url:
         return None
@@ -68,7 +71,7 @@ def s3_from_environment(environ: Mapping[str, str] = os.environ) -> S3Endpoint |
 
 
 def client(endpoint: S3Endpoint, **options: Any) -> Any:
-    """A plain boto3 client; ``options`` are more of botocore's Config."""
+    """Return a plain boto3 client; ``options`` are further arguments of ``botocore.config.Config``."""
     config = Config(
         signature_version="s3v4",
         s3={"addressing_style": endpoint.addressing_style},

@@ -1,4 +1,4 @@
-"""A WSGI app on waitress, in a thread of the tests, which keeps a record of what was asked and answered."""
+"""A WSGI app on waitress, in a thread of the tests, with a record of its requests and responses."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from waitress.server import create_server
 
 App = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
-# what waitress takes from an app before the client has read it
+# how many bytes waitress reads from an app before the client has received them
 BUFFERED = 256 * 1024
 STOP_SECONDS = 20
 
 
 @dataclass
 class Exchange:
-    """A request and the answer of the app; ``sent`` counts the bytes of the body that were taken from it so far."""
+    """A request and the response of the app; ``sent`` is the number of bytes read from its body so far."""
 
     method: str
     path: str
@@ -45,7 +45,7 @@ class Served:
         return f"http://{HOST}:{self.port}"
 
     def requests(self, path: str) -> list[Exchange]:
-        """Return what was asked of a path, as it is after decoding, since the start."""
+        """Return all exchanges for a path (percent-decoded)."""
         return [exchange for exchange in list(self.exchanges) if exchange.path == path]
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -60,7 +60,7 @@ class Served:
         wrap = environ["wsgi.file_wrapper"]
         environ["wsgi.file_wrapper"] = lambda file, *size: wrap(_CountedFile(exchange, file), *size)
         body = self._app(environ, start)
-        # waitress reads a file that was wrapped for it after the app has answered
+        # waitress reads a wrapped file itself, after the app has returned
         return body if isinstance(body, wrap) else _Counted(exchange, body)
 
 
@@ -74,7 +74,7 @@ class _CountedFile:
 
     def read(self, size: int = -1) -> bytes:
         piece: bytes = self._file.read(size)
-        # what a client did not take at once is read again
+        # waitress reads bytes again that the client did not accept at once
         self._exchange.sent = max(self._exchange.sent, self._file.tell())
         return piece
 
@@ -102,7 +102,7 @@ class _Counted:
 
 @contextmanager
 def serving(app: App, threads: int = 8) -> Iterator[Served]:
-    """Serve an app on a free port until the end of the block, which ends all answers that are under way."""
+    """Serve an app on a free port until the end of the block, which aborts unfinished responses."""
     served = Served(app)
     server = create_server(
         served,
@@ -131,10 +131,10 @@ def _run(server: Any, stopping: threading.Event) -> None:
 
 
 def _close(server: Any) -> None:
-    # first the connections, for which workers may be waiting, and last what the workers wake the server with
+    # connections first, because workers may wait for them; the trigger last, because workers use it to wake the server
     for channel in list(server.active_channels.values()):
         channel.handle_close()
     server.task_dispatcher.shutdown(timeout=STOP_SECONDS)
     server.close()
     if server.task_dispatcher.threads:
-        raise RuntimeError(f"the app still answered {STOP_SECONDS} seconds after its clients had gone")
+        raise RuntimeError(f"the app still answered {STOP_SECONDS} seconds after its clients disconnected")
