@@ -1,6 +1,6 @@
-"""File storages for Flask in which every backend is a PyFilesystem2 filesystem."""
+"""File storages for Flask. Every backend is a PyFilesystem2 filesystem."""
 
-from . import _import_fs  # noqa: F401  (before all that imports fs)
+from . import _import_fs  # noqa: F401  (before any import of fs)
 from .backends import DEFAULT_BACKEND, BaseBackend
 from .backends.contract import UploadTerms, UploadURL
 from .errors import (

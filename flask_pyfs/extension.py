@@ -1,4 +1,4 @@
-"""Storages on an app."""
+"""Sets storages up on an app, and finds them by name."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .web.urls import ENDPOINT
 
 
 def init_app(app: Flask, *storages: Storage) -> None:
-    """Configure storages on an app and register the route that serves them.
+    """Configure storages on an app, and register the route that serves them.
 
-    May be called again with more storages. It makes no request to a store and starts no thread.
+    Makes no request to a store and starts no thread. An app may call it again with more storages.
 
     >>> from flask import Flask
     >>> import flask_pyfs as fs
@@ -29,7 +29,7 @@ def init_app(app: Flask, *storages: Storage) -> None:
 
     :param app: the app.
     :param storages: the storages.
-    :raises flask_pyfs.errors.ConfigurationError: for a setting that is missing or wrong.
+    :raises flask_pyfs.errors.ConfigurationError: if a setting is missing or invalid; the message names its keys.
     """
     app.config.setdefault("FS_SERVE", app.config.get("DEBUG", False))
     app.config.setdefault("FS_ROOT", os.path.join(app.instance_path, "fs"))
@@ -48,9 +48,9 @@ def init_app(app: Flask, *storages: Storage) -> None:
 
 
 def by_name(name: str) -> Storage | None:
-    """Return the storage of that name on the current app, or None.
+    """Return the storage of that name on the current app, or None if there is none.
 
-    :raises flask_pyfs.errors.ConfigurationError: if the app has no storages yet.
+    :raises flask_pyfs.errors.ConfigurationError: if ``init_app`` was not called for the app.
     """
     registry = current_app.extensions.get("fs")
     if registry is None:

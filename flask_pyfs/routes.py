@@ -1,4 +1,4 @@
-"""The app's routes: files go out, and uploads with a signed URL come in."""
+"""The app's routes: they serve files, and accept uploads with a signed URL."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .web.access import is_allowed
 from .web.delivery import claims_of
 from .web.signing import SIGNATURE
 
-# how many bytes a form may have beside the file in it
+# the bytes that a form may have besides its file
 _FORM = 64 * 1024
 
 
@@ -71,7 +71,7 @@ def _put_file(fs: str, filename: str) -> tuple[Response, int]:
         with storage.prepared(upload, name) as content:
             state.operations.save(content, name, overwrite="overwrite" in claims, **options)
     except (FileExists, InvalidPath):
-        # or a parent of it is a file
+        # InvalidPath: a parent of the name is a file
         abort(409)
     except UnauthorizedFileType:
         abort(415)
@@ -81,7 +81,7 @@ def _put_file(fs: str, filename: str) -> tuple[Response, int]:
 
 def _uploaded(limit: int | None) -> FileStorage:
     if limit is not None and (request.content_length is None or request.content_length > limit + _FORM):
-        # before anything of it is read
+        # before any of the body is read
         abort(413)
     upload = request.files.get("file")
     if upload is None:

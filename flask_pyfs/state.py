@@ -1,4 +1,4 @@
-"""What each app configured for each storage, and which app is meant."""
+"""The state of each storage on each app, and which app applies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Named(Protocol):
-    """A storage, as far as the modules below it need to know."""
+    """The part of a storage that the modules below it use."""
 
     name: str
     last_state: State | None
@@ -26,7 +26,7 @@ class Named(Protocol):
 
 
 class Registry(dict[str, Any]):
-    """``app.extensions["fs"]``: the storages of an app by their names, and what the app configured for each."""
+    """``app.extensions["fs"]``: the storages of an app by their names, and the state of each."""
 
     def __init__(self, storages: Mapping[str, Any]) -> None:
         super().__init__(storages)
@@ -34,14 +34,15 @@ class Registry(dict[str, Any]):
 
 
 class State(NamedTuple):
-    """What one app configured for one storage.
+    """The state of one storage on one app.
 
     :param app: the app.
     :param storage: the storage.
     :param backend_name: the name of the backend.
     :param config: the settings.
-    :param backend: the backend as it was registered.
-    :param operations: what the storage calls; the backend itself unless it was written for Flask-FS.
+    :param backend: an instance of the registered class.
+    :param operations: the object that the storage calls: the backend itself, or a wrapper if it was written for
+        Flask-FS.
     """
 
     app: Flask
@@ -53,12 +54,12 @@ class State(NamedTuple):
 
     @property
     def root(self) -> str | None:
-        """The directory of the operating system that holds the files, or None."""
+        """The directory of the operating system that has the files, or None."""
         root: str | None = getattr(self.backend, "root", None)
         return root
 
     def attach(self) -> None:
-        """Make this the state of its storage on its app, and the one that is meant outside any app context."""
+        """Make this the state of its storage on its app, and the one that applies outside an app context."""
         registry_of(self.app).states[self.storage] = self
         self.storage.last_state = self
 
@@ -68,7 +69,7 @@ class State(NamedTuple):
 
 
 def registry_of(app: Flask) -> Registry:
-    """Return what an app has configured so far."""
+    """Return the registry of an app, which is made if it is missing."""
     registry = app.extensions.get("fs")
     if not isinstance(registry, Registry):
         # Flask-FS puts a plain dictionary there
@@ -77,9 +78,9 @@ def registry_of(app: Flask) -> Registry:
 
 
 def find(storage: Named) -> State:
-    """Return the state of a storage on the current app; outside an app context, on the app configured last.
+    """Return the state of a storage on the current app. Outside an app context, the app configured last applies.
 
-    :raises ConfigurationError: if the storage is not configured.
+    :raises ConfigurationError: if the storage is not configured on that app.
     """
     state = storage.last_state
     if has_app_context():

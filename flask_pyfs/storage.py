@@ -1,4 +1,4 @@
-"""The storage: what an app talks to."""
+"""The storage, which is the interface for apps."""
 
 from __future__ import annotations
 
@@ -45,22 +45,23 @@ __all__ = ["Config", "Storage"]
 class Storage:
     """A set of files under one name.
 
-    One storage may serve many apps: what each configured lives with that app and is found through ``current_app``.
-    Outside an app context, the app that was configured last counts.
+    Several apps may use one storage: each app has its own settings for it, and ``current_app`` selects them. Outside an
+    app context, the settings of the app configured last apply.
 
-    Names of files are relative POSIX paths; a leading ``/`` is the root of the storage. An invalid name raises
-    :exc:`~flask_pyfs.errors.InvalidPath` in every method, before anything is touched. Errors of a store become
+    Names of files are relative POSIX paths; a leading ``/`` is the root of the storage. Every method raises
+    :exc:`~flask_pyfs.errors.InvalidPath` for an invalid name, before it does anything. Errors of a store are raised as
     :exc:`~flask_pyfs.errors.FSError`.
 
     >>> import flask_pyfs as fs
     >>> photos = fs.Storage("photos", fs.IMAGES, upload_to="2026")
     >>> notes = fs.Storage("notes", ["md", "txt"], overwrite=True)
 
-    :param name: the name, which the keys of its settings begin with.
+    :param name: the name. The keys of the storage's settings begin with it.
     :param extensions: the extensions that may be uploaded; see :mod:`flask_pyfs.files`.
-    :param upload_to: the directory that ``save`` puts in front, or a callable that returns it.
-    :param overwrite: whether ``save`` and ``write`` may replace files by default.
-    :raises ConfigurationError: for a name that cannot be part of a URL and a directory.
+    :param upload_to: the directory that ``save`` puts files in, or a callable that returns it.
+    :param overwrite: whether ``save`` and ``write`` replace files by default.
+    :raises ConfigurationError: if the name has characters other than letters, digits, ``_``, ``-`` and ``.``, or begins
+        with ``-`` or ``.``.
     """
 
     def __init__(
@@ -71,7 +72,9 @@ class Storage:
         overwrite: bool = False,
     ) -> None:
         if not re.fullmatch(r"\w[\w.-]*", name):
-            raise ConfigurationError(f"a storage's name is made of letters, digits, '_', '-' and '.', not {name!r}")
+            raise ConfigurationError(
+                f"invalid storage name {name!r}: use letters, digits, '_', '-' and '.', but not '-' or '.' at the start"
+            )
         self.name = name
         self.extensions = extensions
         self.upload_to = upload_to
@@ -85,15 +88,15 @@ class Storage:
         return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Storage:
-        # mongoengine copies the fields of a document, and with them the storage that they name
+        # mongoengine copies the fields of a document, and with them their storages
         return self
 
     # Configuration
 
     def configure(self, app: Flask) -> None:
-        """Resolve the settings that the app has for this storage and make its backend. No store is reached.
+        """Read this storage's settings from the app and build its backend. Makes no request to the store.
 
-        :raises ConfigurationError: for a missing or wrong setting; the message names the keys that could set it.
+        :raises ConfigurationError: if a setting is missing or invalid; the message names its keys.
         """
         backend_name = configuration.backend_name(app.config, self.name)
         backend_class = registry.load(backend_name, self.name)
@@ -105,7 +108,7 @@ class Storage:
 
     @property
     def backend(self) -> Any:
-        """The backend: an instance of the class that is registered under :attr:`backend_name`."""
+        """The backend: an instance of the class registered as :attr:`backend_name`."""
         return find(self).backend
 
     @property
@@ -115,19 +118,19 @@ class Storage:
 
     @property
     def config(self) -> Config:
-        """The settings, in lower case."""
+        """The settings. Their keys are in lower case."""
         return find(self).config
 
     @property
     def root(self) -> str | None:
-        """The directory of the operating system that holds the files, or None."""
+        """The directory of the operating system that has the files, or None."""
         return find(self).root
 
     @property
     def fs(self) -> FS:
-        """The standard PyFilesystem handle, rooted at this storage. Its errors are ``fs.errors``.
+        """The PyFilesystem of this storage, with the storage as its root. It raises ``fs.errors``.
 
-        :raises OperationNotSupported: for a backend without a filesystem.
+        :raises OperationNotSupported: if the backend has no filesystem.
         """
         return find(self).operations.fs
 
@@ -135,12 +138,12 @@ class Storage:
 
     @property
     def has_url(self) -> bool:
-        """Whether a URL is configured, at any level."""
+        """Whether URL is set, at any level."""
         return bool(find(self).config["url"])
 
     @property
     def base_url(self) -> str:
-        """The URL below which the files are found, with its final slash."""
+        """The URL that the URLs of all files begin with. It ends with a slash."""
         state = find(self)
         return urls.base_url(state.app, self.name, state.config["url"])
 
@@ -152,27 +155,29 @@ class Storage:
         expires: float | timedelta | None = None,
         download: bool = False,
     ) -> str:
-        """Return the URL of a file. No request to the store: there need not be such a file.
+        """Return the URL of a file. The file need not exist.
+
+        Makes no request to the store, except that signing a URL of Swift needs one login per process.
 
         >>> files.url("reports/2026.txt")
         '/files/reports/2026.txt'
 
-        :param external: make it absolute; outside a request, without ``SERVER_NAME``, it is the path alone.
-        :param expires: sign it, so that whoever has it may read the file for that many seconds, and for three quarters
-            of them at least: calls shortly after each other return the same URL, which can be cached. It is a URL of
-            the store if that signs URLs, else of the app's own route.
-        :param download: let browsers save the file rather than show it. If a URL is configured, its server has to
-            understand ``?download=1``.
-        :raises PermissionDenied: with ``expires``, if AUTHORIZE does not allow it.
-        :raises ConfigurationError: with ``expires``, if the app would sign and has no ``SECRET_KEY``.
-        :raises ValueError: for a time that is not positive, or longer than the store takes.
+        :param external: return an absolute URL. Outside a request and without ``SERVER_NAME``, it is still only a path.
+        :param expires: sign the URL: anybody who has it may read the file for at most this time, in seconds, and for at
+            least three quarters of it. Calls that follow each other closely return the same URL, so clients can cache
+            it. It is a URL of the store if the store signs URLs, else one of the app's own route.
+        :param download: make browsers save the file instead of showing it. If URL is set, the server behind it must
+            support ``?download=1``.
+        :raises PermissionDenied: with ``expires``, if AUTHORIZE denies it.
+        :raises ConfigurationError: with ``expires``, if the app itself has to sign and has no ``SECRET_KEY``.
+        :raises ValueError: if ``expires`` is not positive, or longer than the store supports.
         """
         state, name = find(self), names.normalize(filename)
         if expires is not None:
             _require_permission(state, name, "read")
             return links.signed_url(state, name, expires, external=external, download=download)
         if state.config["url"]:
-            # whoever serves the store itself sees the PREFIX as a directory
+            # to a server that serves the store itself, PREFIX is a directory
             name = names.join(state.config["prefix"], name)
         url = urls.file_url(state.app, self.name, state.config["url"], name, external)
         return urls.with_query(url, "download=1") if download else url
@@ -189,26 +194,29 @@ class Storage:
         max_size: int | None = None,
         external: bool = False,
     ) -> UploadURL:
-        """Return where a client may send one file itself, straight to the store if possible.
+        """Return a URL to which a client uploads one file, directly to the store if possible.
 
-        The store takes it if it can hold all terms: no store holds ``unique=False`` without ``overwrite``, and Swift
-        neither ``content_type`` nor ``max_size``. No store looks at the content. So if it does not hold a term, or the
-        storage :attr:`verifies` uploads, the app's own route takes the file.
+        The upload goes to the store if the store can enforce all terms. No store can enforce ``unique=False`` without
+        ``overwrite``, and Swift enforces neither ``content_type`` nor ``max_size``. No store inspects the content. If
+        the store cannot enforce a term, or the storage :attr:`verifies` uploads, the URL is one of the app's own route.
+
+        On S3 and Swift, the first call in a process may make the bucket or the container, and log in to Swift. Further
+        calls make no request.
 
         :param filename: the name; the file is stored as ``upload_to/prefix/filename``.
-        :param expires: for how long, in seconds; for three quarters of it at least.
+        :param expires: how long the URL is valid at most, in seconds; it is valid for at least three quarters of that.
         :param prefix: a directory, or a callable that returns one.
         :param unique: put a random part in front of the extension.
-        :param overwrite: replace a file of that name; None means the storage's own ``overwrite``. With ``unique``,
-            nobody else's file can have that name, but stores let the client send its own again.
+        :param overwrite: replace a file of that name; None means the storage's own ``overwrite``. With ``unique``, no
+            other file can have the name, but a store lets the client replace its own upload.
         :param content_type: the media type that the client must send.
-        :param max_size: how many bytes the file may have at most.
-        :param external: make the URL of the app's route absolute; those of stores always are.
-        :raises UploadNotAllowed: if the storage takes no uploads.
-        :raises UnauthorizedFileType: if it takes no files with that extension.
-        :raises PermissionDenied: if AUTHORIZE does not allow it.
-        :raises ValueError: for an impossible time, type or size.
-        :raises ConfigurationError: if the app would sign and has no ``SECRET_KEY``.
+        :param max_size: the maximum size of the file in bytes.
+        :param external: make a URL of the app's route absolute; URLs of a store always are.
+        :raises UploadNotAllowed: if the storage accepts no uploads.
+        :raises UnauthorizedFileType: if the storage does not accept files with this extension.
+        :raises PermissionDenied: if AUTHORIZE denies it.
+        :raises ValueError: if the time, type or size is invalid.
+        :raises ConfigurationError: if the app itself has to sign and has no ``SECRET_KEY``.
         """
         name = self._upload_name(None, filename, prefix, unique)
         replace = self.overwrite if overwrite is None else overwrite
@@ -220,12 +228,12 @@ class Storage:
     def path(self, filename: str) -> str:
         """Return the absolute path of a file in the operating system. The file need not exist.
 
-        :raises OperationNotSupported: if the backend keeps no files there.
+        :raises OperationNotSupported: if the files are not in the operating system.
         """
         name, root = names.normalize(filename), self.root
         if not root:
             raise OperationNotSupported(
-                f"storage {self.name!r} has no direct access to files: its backend is {self.backend_name!r}",
+                f"files of storage {self.name!r} have no path: its backend is {self.backend_name!r}; use open instead",
                 path=name,
                 storage=self.name,
             )
@@ -234,12 +242,12 @@ class Storage:
     # Files
 
     def exists(self, filename: str) -> bool:
-        """Whether there is a file of that name. One request to the store.
+        """Return whether there is a file of that name; False for a directory. Makes one request to the store.
 
         >>> files.exists("reports/2026.txt"), "reports" in files
         (True, False)
 
-        :raises FSError: if the store does not answer the question.
+        :raises FSError: if the store fails or cannot be reached.
         """
         return find(self).operations.exists(names.normalize(filename))
 
@@ -257,32 +265,34 @@ class Storage:
         return find(self).operations.read(names.normalize(filename))
 
     def read_chunks(self, filename: str, chunk_size: int = CHUNK_SIZE) -> Iterator[bytes]:
-        """Return an iterator over the content of a file, which holds one piece at a time.
+        """Return an iterator over the content of a file. It keeps one piece in memory at a time.
 
         >>> list(files.read_chunks("reports/2026.txt", 8))
         [b'All is w', b'ell.']
 
-        :param chunk_size: the most bytes of a piece.
-        :raises FileNotFound: at once, if there is no such file.
+        :param chunk_size: the maximum size of a piece in bytes.
+        :raises FileNotFound: if there is no such file; the call itself raises it, not the iterator.
         """
         return find(self).operations.read_chunks(names.normalize(filename), chunk_size)
 
     def open(self, filename: str, mode: str = "r", encoding: str = "utf-8", **options: Any) -> IO[Any]:
         """Open a file.
 
-        What is written becomes visible when the file closes without an exception; an exception inside ``with`` leaves
-        everything as it was. Parent directories are made.
+        Written content becomes visible when the file closes without an exception. An exception inside ``with`` discards
+        it, and an old file stays as it was. Missing parent directories are made.
 
         >>> with files.open("reports/2027.txt", "w") as file:
         ...     print("All is better.", file=file)
         >>> files.read("reports/2027.txt")
         b'All is better.\\n'
 
-        :param mode: ``r``; ``w``, which replaces a file whatever ``overwrite`` says; ``x``, which does not; or ``a``;
-            with ``b`` for bytes.
-        :param encoding: the encoding of text; ``errors`` and ``newline`` work as for :func:`open`.
-        :raises FileNotFound: for ``r``, if there is no such file.
-        :raises FileExists: for ``x``, if the name is taken, at once or when the file closes.
+        :param mode: ``r``, ``w``, ``x`` or ``a``, with ``b`` for bytes. ``w`` replaces a file even if ``overwrite`` is
+            false.
+        :param encoding: the encoding of text.
+        :param options: ``errors`` and ``newline``, as for :func:`open`.
+        :raises FileNotFound: with ``r``, if there is no such file.
+        :raises FileExists: with ``x``, if the name is taken, at once or when the file closes.
+        :raises OperationNotSupported: for any other mode.
         """
         return find(self).operations.open(names.normalize(filename), mode, encoding, **options)
 
@@ -292,8 +302,9 @@ class Storage:
         >>> files.write("/reports//café.txt", "Open all day.")
         'reports/café.txt'
 
-        :param content: text (UTF-8), anything like bytes, a binary file or a ``FileStorage``, which is left open.
-        :param overwrite: replace a file of that name; the storage's own ``overwrite`` counts too.
+        :param content: text, which is stored as UTF-8, bytes or another buffer, or a file or ``FileStorage``, which is
+            read from its current position and left open.
+        :param overwrite: replace a file of that name. If the storage's own ``overwrite`` is true, False has no effect.
         :raises FileExists: if the name is taken.
         """
         name = names.normalize(filename)
@@ -311,22 +322,23 @@ class Storage:
     ) -> str:
         """Store an upload and return its name, ``upload_to/prefix/filename``.
 
-        If the storage :attr:`verifies` uploads, the content must be what the extension says.
+        If the storage :attr:`verifies` uploads, the content must match the extension.
 
         >>> from werkzeug.datastructures import FileStorage
         >>> upload = FileStorage(io.BytesIO(b"..."), filename="../My Report.TXT")
         >>> files.save(upload, prefix="2026")
         '2026/My_Report.txt'
 
-        :param file_or_wfs: a ``FileStorage`` or a binary file, which is left open.
-        :param filename: the name. Without it, a ``FileStorage`` has its client's name, made safe by
-            :func:`~flask_pyfs.uploads.client_name`.
+        :param file_or_wfs: a ``FileStorage`` or a binary file. It is left open.
+        :param filename: the name. Without it, the name is the one that the client sent with a ``FileStorage``, made
+            safe by :func:`~flask_pyfs.uploads.client_name`.
         :param prefix: a directory, or a callable that returns one.
         :param overwrite: replace a file of that name; None means the storage's own ``overwrite``.
         :param unique: put a random part in front of the extension.
-        :raises ValueError: without a name.
-        :raises UploadNotAllowed: if the storage takes no uploads.
-        :raises UnauthorizedFileType: if it takes no files with that extension, or not this content.
+        :raises InvalidPath: if there is no name.
+        :raises UploadNotAllowed: if the storage accepts no uploads.
+        :raises UnauthorizedFileType: if the storage does not accept files with this extension, or the content does not
+            match it.
         :raises FileExists: if the name is taken.
         """
         if not filename and isinstance(file_or_wfs, FileStorage):
@@ -339,10 +351,10 @@ class Storage:
         return name
 
     def check(self, file_or_wfs: Any, filename: str) -> None:
-        """Look at an upload as :meth:`save` does, and store nothing. The file stands afterwards where it stood.
+        """Check an upload as :meth:`save` does, but store nothing. The position of the file does not change.
 
         :param file_or_wfs: a ``FileStorage`` or a binary file that can seek.
-        :param filename: the name that it would have.
+        :param filename: the name for the file.
         :raises UploadNotAllowed: see :meth:`save`.
         :raises UnauthorizedFileType: see :meth:`save`.
         """
@@ -355,12 +367,12 @@ class Storage:
             file_or_wfs.seek(position)
 
     def prepared(self, file_or_wfs: Any, filename: str) -> AbstractContextManager[Any]:
-        """Return a context that gives what is to be stored for an upload: the upload itself, or what VERIFY and
-        VERIFY_SVG make of it.
+        """Return a context manager that yields the content to store for an upload: the upload itself, or the result of
+        VERIFY and VERIFY_SVG.
 
         :param file_or_wfs: a ``FileStorage`` or a binary file.
-        :param filename: the name that it will have.
-        :raises UnauthorizedFileType: when the context is entered, if the content is not what the extension says.
+        :param filename: the name for the file.
+        :raises UnauthorizedFileType: when the context is entered, if the content does not match the extension.
         """
         if not self.verifies:
             return nullcontext(file_or_wfs)
@@ -371,7 +383,7 @@ class Storage:
     def _require_allowed(self, file: Any, name: str) -> None:
         if is_empty(self.extensions) and is_empty(self.config["allow"]):
             raise UploadNotAllowed(
-                f"storage {self.name!r} takes no uploads; {storage_key(self.name, 'ALLOW')} would name some",
+                f"storage {self.name!r} accepts no uploads: set {storage_key(self.name, 'ALLOW')} to some extensions",
                 storage=self.name,
             )
         basename = name.rpartition("/")[2]
@@ -397,7 +409,7 @@ class Storage:
         return names.normalize(name)
 
     def delete(self, filename: str) -> None:
-        """Delete a file, or everything below a directory. What is not there is no error.
+        """Delete a file, or everything below a directory. A missing file is no error.
 
         >>> files.delete("reports/2026.txt")
         >>> files.exists("reports/2026.txt")
@@ -408,18 +420,22 @@ class Storage:
         file_deleted.send(self, filename=name)
 
     def copy(self, filename: str, target: str, overwrite: bool = False) -> None:
-        """Copy a file inside the storage; onto itself it does nothing.
+        """Copy a file inside the storage. If both names are the same, this does nothing.
 
         >>> files.copy("reports/2026.txt", "archive/2026.txt")
 
+        :param target: the name of the copy.
+        :param overwrite: replace a file of that name; the storage's own ``overwrite`` does not apply.
         :raises FileNotFound: if there is no such file.
         :raises FileExists: if the target is taken.
         """
         find(self).operations.copy(names.normalize(filename), names.normalize(target), overwrite=overwrite)
 
     def move(self, filename: str, target: str, overwrite: bool = False) -> None:
-        """Move a file inside the storage; onto itself it does nothing.
+        """Move a file inside the storage. If both names are the same, this does nothing.
 
+        :param target: the new name.
+        :param overwrite: replace a file of that name; the storage's own ``overwrite`` does not apply.
         :raises FileNotFound: if there is no such file.
         :raises FileExists: if the target is taken.
         """
@@ -431,15 +447,15 @@ class Storage:
         >>> list(files.list_files("reports/"))
         ['reports/2026.txt']
 
-        :param prefix: how the names must start: ``'a/'`` is the directory, ``'a'`` also finds ``ab.txt``.
+        :param prefix: the start of the names: ``'a/'`` lists the directory, ``'a'`` also lists ``ab.txt``.
         """
         return find(self).operations.list_files(prefix)
 
     def metadata(self, filename: str) -> dict[str, Any]:
         """Return ``filename`` (without directories), ``url`` (absolute), ``checksum`` (``'algorithm:digits'`` or None),
-        ``size`` (bytes), ``mime`` and ``modified`` (with a time zone) of a file.
+        ``size`` (bytes), ``mime`` and ``modified`` (a datetime with a time zone) of a file.
 
-        A store that keeps no checksums but reads cheaply (local, memory) reads the whole file for it.
+        The backends local, memory and pyfs keep no checksums: they read the whole file to compute one.
 
         >>> found = files.metadata("reports/2026.txt")
         >>> found["size"], found["mime"], found["checksum"]
@@ -454,10 +470,12 @@ class Storage:
         return metadata
 
     def resolve_conflict(self, target_folder: str, basename: str) -> str:
-        """Return the first of ``name_1.ext``, ``name_2.ext``… that is free.
+        """Return the first free name of ``name_1.ext``, ``name_2.ext``…, without the directory.
+
+        Makes one request for each name that it tries. Another upload may take the name before the caller uses it.
 
         :param target_folder: the directory, relative to the storage.
-        :param basename: the name that is taken.
+        :param basename: the taken name.
         """
         stem, ext = os.path.splitext(basename)
         number = 1
@@ -468,17 +486,17 @@ class Storage:
     # What may be uploaded
 
     def file_allowed(self, file: Any, basename: str) -> bool:
-        """Whether ``save`` takes a file. A subclass may override it to look further.
+        """Return whether ``save`` accepts a file. A subclass may override it with stricter rules.
 
-        :param file: what is to be saved, or None if a client is about to get a URL for it.
+        :param file: the upload, or None if the file is not known yet because :meth:`upload_url` asks.
         :param basename: its name, without directories.
         """
         return self.extension_allowed(extension(basename)) and not denied_part(basename, self.config["deny"])
 
     def extension_allowed(self, ext: str) -> bool:
-        """Whether files with an extension may be saved: it is in ``extensions`` or ALLOW, and not in DENY.
+        """Return whether files with an extension may be saved: it is in ``extensions`` or ALLOW, and not in DENY.
 
-        :param ext: the extension in any case, without its dot.
+        :param ext: the extension without its dot, in upper or lower case.
         """
         config = self.config
         if config["deny"] and has_extension(config["deny"], ext):
@@ -487,8 +505,8 @@ class Storage:
 
     @property
     def verifies(self) -> bool:
-        """Whether ``save`` and uploads to a URL of the app look at the content: VERIFY, which by default is on for
-        storages that take only images.
+        """Whether ``save`` and uploads to the app's own route check the content: the setting VERIFY. By default, it is
+        on if the storage accepts only images.
         """
         verify, allow = self.config["verify"], self.config["allow"]
         return only_images(self.extensions, allow) if verify is None else bool(verify)
@@ -496,7 +514,8 @@ class Storage:
     # Serving
 
     def serve(self, filename: str) -> Response:
-        """Answer the current request with a file as SERVE_MODE says, whether or not the app's route serves the storage.
+        """Return a response to the current request with a file, as SERVE_MODE says. The storage need not be served by
+        the app's route.
 
         .. code-block:: python
 
@@ -506,7 +525,7 @@ class Storage:
                 return invoices.serve(f"{current_user.id}/{number}.pdf")
 
         :raises NotFound: (404) if there is no such file.
-        :raises Forbidden: (403) if AUTHORIZE does not allow it.
+        :raises Forbidden: (403) if AUTHORIZE denies it.
         """
         try:
             name = names.normalize(filename)
@@ -516,11 +535,11 @@ class Storage:
 
     @property
     def is_served(self) -> bool:
-        """Whether the app's route serves the files: ``FS_SERVE``, or SERVE at a level nearer to the storage."""
+        """Whether the app's route serves the files: SERVE of the storage or of its backend, else ``FS_SERVE``."""
         state = find(self)
         served = state.config["serve"]
         if served is None:
-            # an app may change it at any time, also to a text
+            # an app may change it at any time, and may set a str
             served = state.app.config.get("FS_SERVE")
         return served if isinstance(served, bool) else configuration.serves(state.app.config)
 
@@ -533,5 +552,5 @@ def _require_permission(state: State, name: str, action: str) -> None:
     if not is_allowed(state, name, action):
         storage = state.storage.name
         raise PermissionDenied(
-            f"AUTHORIZE of storage {storage!r} does not allow to {action} {name!r}", path=name, storage=storage
+            f"AUTHORIZE of storage {storage!r} denies permission to {action} {name!r}", path=name, storage=storage
         )
