@@ -1,1 +1,1 @@
-"""A request's side: conditions, responses, signatures and URLs."""
+"""HTTP: conditions, responses, signatures and URLs."""

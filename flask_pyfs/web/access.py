@@ -1,4 +1,4 @@
-"""Who may have a file: the question that an app answers before a file is shown, signed or stored."""
+"""Authorization: AUTHORIZE decides before a file is served, signed or uploaded by a signed URL."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from ..state import Named, State
 
 
 class Access(NamedTuple):
-    """What somebody is about to get.
+    """The access that AUTHORIZE allows or denies.
 
     :param storage: the storage.
     :param filename: the name of the file.
     :param action: ``'read'``, or ``'write'`` for an upload by a signed URL.
-    :param signed: whether the request has a valid signature, so that somebody was allowed before. It is False when a
-        URL is about to be signed.
+    :param signed: whether the request has a valid signature, so AUTHORIZE allowed the access when the URL was signed.
+        It is False when a URL is about to be signed.
 
     .. code-block:: python
 
@@ -31,6 +31,6 @@ class Access(NamedTuple):
 
 
 def is_allowed(state: State, filename: str, action: str, *, signed: bool = False) -> bool:
-    """Ask what AUTHORIZE names. Without it, everything is allowed."""
+    """Return what AUTHORIZE decides. If it is not set, every access is allowed."""
     authorize: Any = state.config["authorize"]
     return authorize is None or bool(authorize(Access(state.storage, filename, action, signed)))

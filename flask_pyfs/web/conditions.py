@@ -1,7 +1,7 @@
-"""The conditions of a request (RFC 9110, section 13), for a file of which some facts are known.
+"""The conditions of a request (RFC 9110, section 13), judged by the facts of a file.
 
-Werkzeug takes ``If-Match: *`` for a tag, and a weak tag or a later date in If-Range for the file's own. It stops after
-If-Match, and leaves If-Unmodified-Since out.
+Werkzeug's own code is not used: it treats ``If-Match: *`` as a tag, accepts a weak tag or a later date in If-Range,
+judges nothing after If-Match, and ignores If-Unmodified-Since.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from werkzeug.http import parse_date
 
 from ..filesystems.store import Facts
 
-#: The headers that make a request conditional, as a WSGI environment names them.
+#: The headers that make a request conditional, by their keys in a WSGI environment.
 CONDITIONS = frozenset(
     f"HTTP_{name}" for name in ("IF_MATCH", "IF_NONE_MATCH", "IF_MODIFIED_SINCE", "IF_UNMODIFIED_SINCE", "IF_RANGE")
 )
 
 
 def status_of(facts: Facts) -> int:
-    """Return 200, 304 or 412 for a GET or HEAD of the file, in the order of section 13.2.2."""
+    """Return 200, 304 or 412 for a GET or HEAD of the file. Section 13.2.2 gives the order of the conditions."""
     if "If-Match" in request.headers:
-        # as_set has the strong ones alone
+        # as_set returns only strong tags
         if not request.if_match.star_tag and facts.etag not in request.if_match.as_set():
             return 412
     elif (limit := _date("If-Unmodified-Since")) and (facts.modified is None or _second(facts.modified) > limit):
@@ -38,7 +38,7 @@ def status_of(facts: Facts) -> int:
 
 
 def range_applies(facts: Facts) -> bool:
-    """Whether If-Range lets a Range count: it is missing, or names this very version (section 13.1.5)."""
+    """Return whether Range applies: If-Range is missing, or names exactly this version (section 13.1.5)."""
     version = request.headers.get("If-Range")
     if version is None:
         return True
@@ -48,13 +48,13 @@ def range_applies(facts: Facts) -> bool:
 
 
 def version_known() -> tuple[str | None, bool]:
-    """Return the entity tag that the client has, where that alone decides whether it gets the file, else None; and
-    whether anything else than that tag does.
+    """Return the entity tag of If-None-Match if no other condition applies, else None; and whether the response depends
+    on further conditions.
     """
     headers = request.headers
     others = any(name in headers for name in ("If-Match", "If-Unmodified-Since", "If-Range"))
     tags = [tag or "" for tag in request.if_none_match.as_set(include_weak=True)]
-    # some stores take others apart
+    # some stores misread other tags
     if len(tags) == 1 and re.fullmatch(r"[\w-]+", tags[0], re.ASCII) and not others:
         return tags[0], False
     return None, others or "If-None-Match" in headers or "If-Modified-Since" in headers

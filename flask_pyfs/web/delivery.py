@@ -1,4 +1,4 @@
-"""How the current request is answered with a file: by a stream, by the store, or by the web server in front."""
+"""Answers the current request with a file: streamed by the app, or sent by the store or by the web server in front."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from . import responses
 from .access import is_allowed
 from .signing import SIGNATURE, lifetime_of, verified
 
-# seconds for which a client that is sent to the store may read there
+# how long a URL is valid to which a client is redirected, in seconds
 _REDIRECTED = 60 * 60
 
 _CLAIMS = "flask_pyfs.claims"
@@ -26,7 +26,7 @@ _CLAIMS = "flask_pyfs.claims"
 def claims_of(state: State, name: str, action: str) -> dict[str, str] | None:
     """Return the claims of the current request's signature for a file; None if it is missing, invalid or expired.
 
-    The signature is verified once for each request.
+    The signature is verified only once per request.
     """
     if SIGNATURE not in request.args:
         return None
@@ -39,9 +39,10 @@ def claims_of(state: State, name: str, action: str) -> dict[str, str] | None:
 
 
 def serve(state: State, name: str) -> Response:
-    """Answer the current request with a file of a storage.
+    """Return a response to the current request with a file of a storage.
 
-    :raises werkzeug.exceptions.HTTPException: 403 if AUTHORIZE does not allow it, 404 if there is no such file.
+    :raises werkzeug.exceptions.HTTPException: 403 if AUTHORIZE denies it, 404 if there is no such file, 412 if a
+        condition of the request fails, 416 if the file has none of the bytes of its Range.
     """
     claims = claims_of(state, name, "read")
     if state.config["authorize"] is not None and not is_allowed(state, name, "read", signed=claims is not None):
@@ -52,7 +53,7 @@ def serve(state: State, name: str) -> Response:
         abort(404)
     responses.harden(state.config, response)
     if claims is not None and response.cache_control.max_age:
-        # no cache may keep it for longer than the signature is valid
+        # no cache may keep the response after the signature expires
         response.cache_control.max_age = min(response.cache_control.max_age, int(int(claims["expires"]) - time.time()))
     return response
 
@@ -82,7 +83,7 @@ def _answer(state: State, name: str) -> Response:
 def _url_in_store(state: State, name: str) -> str | None:
     media_type = mime(name)
     if responses.is_script(media_type):
-        # the store would not say nosniff, without which a page can load a script
+        # a store sends no nosniff, so a page could load the file as a script
         return None
     is_saved = responses.is_active(media_type) or responses.is_download()
     disposition = responses.attachment(name) if is_saved else None

@@ -1,4 +1,4 @@
-"""Signed URLs: whoever has one may read or upload a file for a while."""
+"""Signed URLs: anybody who has one may read or upload a file until it expires."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .urls import file_url, with_query
 
 
 def signed_url(state: State, name: str, expires: float | timedelta, *, external: bool, download: bool) -> str:
-    """Return a URL with which a file may be read: one of the store if it signs URLs, else of the app's own route."""
+    """Return a signed URL to read a file: one of the store if it signs URLs, else one of the app's own route."""
     until, lifetime = lifetime_of(expires)
     disposition = attachment(name) if download else None
     url = state.operations.signed_url(name, until, lifetime, disposition=disposition)
@@ -26,10 +26,11 @@ def signed_url(state: State, name: str, expires: float | timedelta, *, external:
 def signed_upload(
     state: State, name: str, terms: UploadTerms, *, external: bool, unique: bool, verifies: bool
 ) -> UploadURL:
-    """Return where a file may be sent: to the store if it holds the terms, else to the app's own route.
+    """Return a signed URL to upload a file: one of the store if it can enforce the terms, else one of the app's own
+    route.
 
-    :param unique: nobody else's file can have the name, so a store may let it be replaced.
-    :param verifies: the app has to look at the content, which a store does not do.
+    :param unique: whether the name is unique. A store may then let the client replace the file, which is its own.
+    :param verifies: whether the content must be checked, which only the app can do.
     """
     upload = None
     if not verifies:

@@ -1,4 +1,4 @@
-"""Files over HTTP: a file of a storage becomes the answer to the current request."""
+"""Responses with files: status, headers and body, for the current request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..filesystems.store import Facts
 from .conditions import CONDITIONS, range_applies, status_of, version_known
 
 _BINARY = "application/octet-stream"
-# those that a browser takes for JavaScript (WHATWG MIME Sniffing, section 4.6)
+# the JavaScript MIME types (WHATWG MIME Sniffing, section 4.6)
 _SCRIPT = re.compile(r"(application|text)/(x-)?(ecma|java)script|text/(javascript1\.[0-5]|jscript|livescript)")
 _DOCUMENTS = {"text/html", "text/xml", "text/xsl", "application/xml", "application/x-shockwave-flash", "text/mathml"}
 
@@ -31,7 +31,7 @@ _YEAR = 365 * 24 * 60 * 60
 
 
 def wanted() -> Wanted:
-    """Return what the current request wants."""
+    """Return what the current request asks for."""
     start, stop = (0, 0) if request.method == "HEAD" else _range() or (0, None)
     unless, conditional = version_known() if _is_conditional() else (None, False)
     return Wanted(start, stop, unless, conditional)
@@ -47,18 +47,18 @@ class _Pieces(FileWrapper):
         self._guard = guard
 
     def __del__(self) -> None:
-        # a test may drop an answer unread; files of stores look after themselves
+        # a test client may drop a response unread; files of stores close themselves
         if _is_real(self.file):
             self.close()
 
     def release(self) -> BinaryIO:
-        """Return the file, which is the caller's from here on."""
+        """Return the file. The caller has to close it."""
         file, self.file = cast(BinaryIO, self.file), io.BytesIO()
         return file
 
     def __next__(self) -> bytes:
         with self._guard:
-            # unlike read, it does not ask for bytes behind the range to make a full piece
+            # read would ask the store for bytes after the range, to fill the piece
             piece: bytes = self.file.read1(self.buffer_size)  # type: ignore[attr-defined]
         if not piece:
             raise StopIteration
@@ -66,21 +66,22 @@ class _Pieces(FileWrapper):
 
 
 def _is_real(file: Any) -> bool:
-    # a file of the operating system and nothing else
+    # a file of the operating system, not a wrapper
     return isinstance(getattr(file, "raw", None), io.FileIO)
 
 
 def respond(config: Config, name: str, facts: Facts, file: BinaryIO, guard: AbstractContextManager[Any]) -> Response:
-    """Answer the current request with a file, or with 304, 206 or 416 as its headers ask for.
+    """Return a response with a file: 200, or 206 or 304 as the headers of the current request demand.
 
     :param config: the settings of the storage.
     :param name: the file's name.
-    :param facts: what its store says of it.
-    :param file: its content, seekable; it is closed with the response.
-    :param guard: the context that translates what reading the file raises.
+    :param facts: the facts of the file.
+    :param file: its content, seekable. The response closes it.
+    :param guard: the context that translates the errors of reading the file.
+    :raises werkzeug.exceptions.HTTPException: 412 if a condition fails, 416 if the file has none of the bytes.
     """
     response = _described(config, name, facts.content_type)
-    # a body that can seek starts where the range does
+    # Werkzeug seeks to the start of the range
     response.response = pieces = _Pieces(file, guard)
     response.content_length = facts.size
     response.last_modified = facts.modified
@@ -89,23 +90,23 @@ def respond(config: Config, name: str, facts: Facts, file: BinaryIO, guard: Abst
     status = status_of(facts) if _is_conditional() else 200
     if status == 412:
         abort(412)
-    # a range counts where the answer would be the whole (RFC 9110, section 13.2.2)
+    # Range applies only if the response would be 200 (RFC 9110, section 13.2.2)
     response.make_conditional(_range_environ(facts, status), accept_ranges=True, complete_length=facts.size)
     if status == 304:
         response.status_code = status
     if request.method == "HEAD" or response.status_code == 304:
-        # the body is not wanted, so its connection need not wait for the client
+        # without a body, the connection to the store can be freed before the client reads
         response.close()
     elif response.status_code == 200 and "wsgi.file_wrapper" in request.environ and _is_real(file):
-        # the server may know a quicker way to send a file of the operating system
+        # the server may send a file of the operating system faster, as by sendfile
         response.response = wrap_file(request.environ, pieces.release(), CHUNK_SIZE)
     return response
 
 
 def not_modified(config: Config, name: str, etag: str) -> Response:
-    """Answer the current request with 304.
+    """Return a response with the status 304.
 
-    :param etag: the entity tag of the version that the client has, which is the current one.
+    :param etag: the entity tag of the current version, which the client has.
     """
     response = _described(config, name, None)
     response.status_code = 304
@@ -116,13 +117,13 @@ def not_modified(config: Config, name: str, etag: str) -> Response:
 
 
 def respond_by_server(config: Config, name: str, facts: Facts, root: str) -> Response:
-    """Tell the web server in front of the app to answer the current request with a file.
+    """Return a response without a body that tells the web server in front of the app to send a file.
 
-    :param root: the directory in which the file is.
+    :param root: the directory of the storage in the operating system.
     """
     response = _described(config, name, facts.content_type)
     if is_active(response.mimetype):
-        # nginx passes on only the headers that it knows, and Content-Security-Policy is none of them
+        # nginx drops Content-Security-Policy from a response with X-Accel-Redirect
         response.headers["Content-Disposition"] = attachment(name)
     if config["accel_url"]:
         below = quote("/".join(filter(None, (config["prefix"], name))))
@@ -133,7 +134,7 @@ def respond_by_server(config: Config, name: str, facts: Facts, root: str) -> Res
 
 
 def redirection(url: str) -> Response:
-    """Send the client to a URL that is valid for a while."""
+    """Return a redirect to a signed URL. No cache may reuse it without asking the app."""
     response = current_app.response_class(status=302)
     response.location = url
     response.cache_control.no_cache = True
@@ -141,10 +142,10 @@ def redirection(url: str) -> Response:
 
 
 def harden(config: Config, response: Response) -> None:
-    """Let no browser run what a file holds, and no shared cache keep what not everybody may have."""
+    """Stop browsers from running the content of a file, and shared caches from keeping a private one."""
     response.headers["X-Content-Type-Options"] = "nosniff"
     if is_script(response.mimetype):
-        # with nosniff, a page cannot load it as a script
+        # with this type and nosniff, a page cannot load the file as a script
         response.mimetype = "text/plain"
     if is_active(response.mimetype):
         response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
@@ -154,31 +155,31 @@ def harden(config: Config, response: Response) -> None:
 
 
 def is_script(media_type: str | None) -> bool:
-    """Whether a page can load a file of a type as a script."""
+    """Return whether a page can load a file of this media type as a script."""
     return media_type is not None and _SCRIPT.fullmatch(media_type.lower()) is not None
 
 
 def is_active(media_type: str | None) -> bool:
-    """Whether a browser would run what files of a type hold."""
+    """Return whether a browser may run content of this media type, such as the scripts of a page."""
     return media_type is not None and (media_type in _DOCUMENTS or media_type.endswith("+xml"))
 
 
 def is_download() -> bool:
-    """Whether the current request asks for an attachment."""
+    """Return whether the current request asks for an attachment, with ``?download=1``."""
     return request.args.get("download", "0") not in ("", "0")
 
 
 def attachment(name: str) -> str:
-    """Return the Content-Disposition with which a browser saves a file."""
-    # RFC 6266, section 4.3, with the encoding of RFC 8187
+    """Return the Content-Disposition that makes a browser save a file under its name (RFC 6266, section 4.3)."""
     basename = name.rpartition("/")[2]
     plain = unicodedata.normalize("NFKD", basename).encode("ascii", "ignore").decode()
     stem, ext = os.path.splitext(plain)
     if stem.startswith(".") and not ext and not basename.startswith("."):
-        # nothing of the name but its extension is ASCII
+        # only the extension of the name is ASCII
         stem, ext = "", stem
     parameters = {"filename": (stem or "download") + ext}
     if plain != basename:
+        # the encoding of RFC 8187
         parameters["filename*"] = f"UTF-8''{quote(basename, safe='')}"
     return dump_options_header("attachment", parameters)
 
@@ -196,7 +197,7 @@ def _described(config: Config, name: str, content_type: str | None) -> Response:
 
 def _range() -> tuple[int, int | None] | None:
     asked = request.range
-    # it is defined for GET alone; several may be answered with the whole, and what is none must be (section 14.2)
+    # RFC 9110, section 14.2: Range is defined only for GET; a server ignores an invalid one, and may ignore several
     if request.method != "GET" or asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
         return None
     start, stop = asked.ranges[0]
@@ -209,7 +210,7 @@ def _range_environ(facts: Facts, status: int) -> dict[str, Any]:
     if status != 200 or asked is None or not range_applies(facts):
         environ.pop("HTTP_RANGE", None)
     elif facts.size and asked[0] < -facts.size:
-        # a suffix that is longer than the file is the file (RFC 9110, section 14.1.2)
+        # a suffix longer than the file means the whole file (RFC 9110, section 14.1.2)
         environ["HTTP_RANGE"] = "bytes=0-"
     return environ
 
@@ -218,12 +219,12 @@ def _type_of(name: str, content_type: str | None) -> tuple[str, str]:
     """Return the media type of a file, in lower case, and its parameters."""
     known = content_type or mime(name, _BINARY)
     match = re.fullmatch(r"([\w!#$&^.+-]+/[\w!#$&^.+-]+)\s*(;[ -~]*)?", known.strip(), re.ASCII)
-    # of several, browsers take the last one
+    # if there are several types, browsers use the last one
     if match is None or "," in known:
         return _BINARY, ""
     media_type = match[1].lower()
     if media_type.startswith("multipart/"):
-        # a browser would show its parts, each as what it says it is
+        # a browser would show each part with the type that the part claims
         return _BINARY, ""
     return media_type, match[2] or ""
 

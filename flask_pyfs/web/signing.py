@@ -1,4 +1,4 @@
-"""URLs of the app's own route that are valid for a while."""
+"""Signs and verifies URLs of the app's own route."""
 
 from __future__ import annotations
 
@@ -16,39 +16,40 @@ from itsdangerous.encoding import base64_decode, base64_encode
 
 from ..errors import ConfigurationError
 
-#: The name of the signature in a query.
+#: The parameter of a query that has the signature.
 SIGNATURE = "signature"
 
-# what a signature may claim, beside the file
+# the parameters that a signature covers, besides the file
 _CLAIMS = ("download", "expires", "overwrite", "size", "type")
 
 
 def lifetime_of(expires: float | timedelta) -> tuple[int, int]:
-    """Return when a signed URL that is made now expires, in seconds since 1970, and how long it is valid, in seconds.
+    """Return when a URL signed now expires, in seconds since 1970, and for how long it is signed, in seconds.
 
-    Both are the same for a while.
+    The expiry is rounded down to a quarter of ``expires``, so calls that follow each other closely return the same.
 
-    :param expires: how many seconds it is valid at most, and three quarters of them at least.
-    :raises ValueError: for a time that is not positive.
+    :param expires: the longest time that the URL is valid, in seconds; it is valid for at least three quarters of it.
+    :raises ValueError: if the time is not positive or not finite.
     """
     seconds = expires.total_seconds() if isinstance(expires, timedelta) else expires
     if not 0 < seconds < math.inf:
-        raise ValueError(f"a signed URL is valid for some seconds, not {seconds}")
+        raise ValueError(f"expires must be a positive number of seconds, not {seconds}")
     window, end = int(seconds / 4), time.time() + seconds
     return (int(end // window * window) if window else math.ceil(end)), math.ceil(seconds)
 
 
 def signed_query(app: Flask, storage: str, action: str, filename: str, claims: Mapping[str, str]) -> str:
-    """Return a query that lets whoever has it read or write a file.
+    """Return the query of a signed URL: the claims and the signature.
 
     :param storage: the storage's name.
     :param action: ``'read'`` or ``'write'``.
-    :param claims: what else is signed, such as when the signature expires.
+    :param filename: the file's name.
+    :param claims: the other signed parameters, such as the time of expiry.
     :raises flask_pyfs.errors.ConfigurationError: if the app has no SECRET_KEY.
     """
     signer = _signer(app)
     if signer is None:
-        raise ConfigurationError("signed URLs need the app's SECRET_KEY", storage=storage)
+        raise ConfigurationError(f"storage {storage!r}: the app cannot sign URLs: set its SECRET_KEY", storage=storage)
     signature = signer.get_signature(_message(storage, action, filename, claims)).decode()
     return urlencode({**claims, SIGNATURE: signature})
 
@@ -56,13 +57,13 @@ def signed_query(app: Flask, storage: str, action: str, filename: str, claims: M
 def verified(app: Flask, storage: str, action: str, filename: str, query: Mapping[str, str]) -> dict[str, str] | None:
     """Return the claims of a query's signature; None if it is invalid or expired.
 
-    Keys in SECRET_KEY_FALLBACKS count too.
+    A signature made with a key in SECRET_KEY_FALLBACKS is valid too.
     """
     claims = {name: query[name] for name in _CLAIMS if name in query}
     signer, signature = _signer(app), query.get(SIGNATURE, "").encode()
     if signer is None or not signer.verify_signature(_message(storage, action, filename, claims), signature):
         return None
-    # several texts stand for the same bytes
+    # several base64 texts decode to the same bytes; only one is accepted
     canonical = signature == base64_encode(base64_decode(signature))
     return claims if canonical and time.time() < int(claims["expires"]) else None
 
@@ -72,9 +73,9 @@ def _signer(app: Flask) -> Signer | None:
         return None
     older = app.config.get("SECRET_KEY_FALLBACKS") or ()
     if isinstance(older, (str, bytes)):
-        # from the environment; each letter would be a key
+        # a str from the environment is one key, not one per letter
         older = [older]
-    # the last one signs
+    # Signer signs with the last key
     keys = [*filter(None, older), app.secret_key]
     return Signer(keys, salt=b"flask_pyfs", key_derivation="hmac", digest_method=hashlib.sha256)
 

@@ -1,4 +1,4 @@
-"""How the URL of a file is made."""
+"""The URLs of files."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ ENDPOINT = "fs.get_file"
 
 
 def base_url(app: Flask, storage: str, configured: str | None) -> str:
-    """Return the URL below which the files of a storage are found, with its final slash.
+    """Return the URL that the URLs of a storage's files begin with. It ends with a slash.
 
     :param app: the app that the storage is configured on.
     :param storage: the storage's name.
-    :param configured: the URL setting. A host without a scheme takes the scheme of the request, ``http`` outside
-        one; a path stays a path.
+    :param configured: the setting URL. A host without a scheme gets the scheme of the request, or ``http`` outside a
+        request; a path stays a path.
     """
     if not configured:
         return _route(app, storage, "", external=True)
@@ -29,13 +29,13 @@ def base_url(app: Flask, storage: str, configured: str | None) -> str:
 
 
 def file_url(app: Flask, storage: str, configured: str | None, name: str, external: bool) -> str:
-    """Return the URL of a file; the store is not asked.
+    """Return the URL of a file. Makes no request to the store.
 
     :param app: the app that the storage is configured on.
     :param storage: the storage's name.
-    :param configured: the URL setting.
+    :param configured: the setting URL.
     :param name: the file's name.
-    :param external: make it absolute. Outside a request, without ``SERVER_NAME``, it is the path alone.
+    :param external: return an absolute URL. Outside a request and without ``SERVER_NAME``, it is still only a path.
     """
     if not configured:
         return _route(app, storage, name, external)
@@ -44,7 +44,7 @@ def file_url(app: Flask, storage: str, configured: str | None, name: str, extern
 
 
 def with_query(url: str, query: str) -> str:
-    """Return a URL with a query, or with more of one."""
+    """Return a URL with a query added to it."""
     return f"{url}{'&' if '?' in url else '?'}{query}"
 
 
@@ -56,12 +56,12 @@ def _host_url(app: Flask) -> str:
 
 
 def _route(app: Flask, storage: str, name: str, external: bool) -> str:
-    # with the app's own routes, though another app's request may be under way
+    # the routes of this app, even during a request to another app
     adapter = app.create_url_adapter(request if has_request_context() else None)
     if adapter is None:
         external = False
         adapter = app.url_map.bind("", script_name=app.config["APPLICATION_ROOT"])
-    # Werkzeug builds no URL with an empty path converter, so the base is the URL of a file less its name.
+    # Werkzeug builds no URL with an empty path, so the base is the URL of the file "-" without its name
     values: dict[str, Any] = {"fs": storage, "filename": name or "-"}
     app.inject_url_defaults(ENDPOINT, values)
     url = adapter.build(ENDPOINT, values, force_external=external)
