@@ -1,4 +1,4 @@
-"""Backends: a name and its settings become a filesystem."""
+"""Backends: each opens a filesystem for the settings of a storage."""
 
 from ..config import DEFAULT_BACKEND, Config
 from ..options import Option

@@ -1,4 +1,4 @@
-"""BaseBackend: the operations of a storage, written once over a filesystem."""
+"""BaseBackend: the operations of a storage, implemented with any filesystem."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ log = logging.getLogger(__name__)
 class BaseBackend:
     """The base of all backends.
 
-    A subclass declares its settings in :attr:`options` and returns its filesystem from :meth:`open_fs`. All operations
-    are made here of that filesystem. File names are those of the storage: relative to it, checked again here, and
-    without the storage's PREFIX.
+    A subclass declares its settings in :attr:`options` and returns its filesystem from :meth:`open_fs`. This class
+    implements all operations with that filesystem. File names are relative to the storage, without its PREFIX; each
+    operation checks them again.
 
     :param name: the storage's name.
     :param config: the storage's settings.
-    :raises flask_pyfs.errors.ConfigurationError: if a required setting is missing.
+    :raises flask_pyfs.errors.ConfigurationError: if a setting is missing or invalid.
 
     .. code-block:: python
 
@@ -45,13 +45,13 @@ class BaseBackend:
                 return ZipFS(self.config["file"], write=True)
     """
 
-    #: The settings beside those that every storage has; None takes any key, unchecked and unconverted.
+    #: The settings of this backend, besides those of every storage. With None, any key is accepted, unconverted.
     options: ClassVar[Sequence[Option] | None] = None
 
-    #: The type of a file of which nothing better is known.
+    #: The media type of a file if neither the store nor the extension tells it.
     DEFAULT_MIME = "application/octet-stream"
 
-    #: The directory of the operating system that holds the files, or None.
+    #: The directory of the operating system that has the files, or None.
     root: str | None = None
 
     def __init__(self, name: str, config: Config) -> None:
@@ -65,20 +65,20 @@ class BaseBackend:
         return f"<{type(self).__name__} {self.name!r}>"
 
     def open_fs(self) -> FS:
-        """Open the filesystem; called once for each app, when it is first needed, and again after it was closed.
+        """Open the filesystem. It is called once per app, at the first operation, and again after a close.
 
-        Any PyFilesystem will do. A :class:`flask_pyfs.filesystems.store.StoreFS` decides itself how files are stored;
-        for others its verbs are made of the standard methods.
+        Any PyFilesystem works. A :class:`flask_pyfs.filesystems.store.StoreFS` has its own verbs for storing files; for
+        any other filesystem, they are made of the standard methods.
         """
         raise OperationNotSupported(f"{type(self).__name__} has no filesystem", storage=self.name)
 
     def arguments(self) -> dict[str, Any]:
-        """Return the settings whose options name an ``argument`` of the filesystem, as its keyword arguments."""
+        """Return the keyword arguments of the filesystem: the settings whose options have an ``argument``."""
         return {option.argument: self.config[option.name.lower()] for option in self.options or () if option.argument}
 
     @property
     def store(self) -> StoreFS:
-        """The filesystem, with the verbs of uploads. One that was closed is opened again."""
+        """The filesystem, with the verbs of uploads. It is opened at first, and again if it was closed."""
         store = self._store
         if store is None or store.isclosed():
             with self._lock:
@@ -89,7 +89,7 @@ class BaseBackend:
 
     @property
     def fs(self) -> FS:
-        """The filesystem, rooted at this storage."""
+        """The filesystem, with the storage as its root. The directory of PREFIX is made if it is missing."""
         with self._translated():
             whole = self.store.standard
             if not self.prefix:
@@ -99,20 +99,22 @@ class BaseBackend:
             return cast(FS, whole.makedirs(self.prefix))
 
     def signed_url(self, filename: str, expires: int, lifetime: int, *, disposition: str | None = None) -> str | None:
-        """Return a URL of the store that anybody may read a file with for a while; None if the store signs none.
+        """Return a URL of the store with which anybody may read a file until it expires; None if the store signs none.
 
-        :param expires: when it expires, in seconds since 1970.
-        :param lifetime: how long it is valid, in seconds: it was made so long before.
-        :param disposition: the Content-Disposition of the answer. Without it, browsers show the file.
+        :param expires: when the URL expires, in seconds since 1970.
+        :param lifetime: how long the URL is valid, in seconds: its signature is dated this long before ``expires``.
+        :param disposition: the Content-Disposition of the response. Without it, browsers show the file.
         """
         return None
 
     def signed_upload(self, filename: str, terms: UploadTerms) -> UploadURL | None:
-        """Return where anybody may send a file to the store for a while; None if the store cannot hold the terms."""
+        """Return a request with which anybody may upload a file to the store until it expires; None if the store cannot
+        enforce the terms.
+        """
         return None
 
     def exists(self, filename: str) -> bool:
-        """Whether there is a file of that name; False for a directory."""
+        """Return whether there is a file of that name; False for a directory."""
         with self._translated(filename):
             return self.store.isfile(self._path(filename))
 
@@ -127,14 +129,15 @@ class BaseBackend:
     ) -> IO[Any]:
         """Open a file.
 
-        :param mode: ``r``, ``w``, ``x`` or ``a``, with ``b`` for bytes. What is written is seen only after the file was
-            closed without an exception, so ``a`` writes the old content again.
+        :param mode: ``r``, ``w``, ``x`` or ``a``, with ``b`` for bytes. Written content becomes visible only when the
+            file closes without an exception, so ``a`` copies the old content first.
         :param encoding: the encoding of text; ``errors`` and ``newline`` are as for :func:`open`.
+        :raises flask_pyfs.errors.OperationNotSupported: for any other mode.
         """
         kind = mode.replace("b", "").replace("t", "")
         if kind not in ("r", "w", "x", "a") or ("b" in mode and "t" in mode):
             raise OperationNotSupported(
-                f"a file of a storage opens with r, w, x or a, and b or t, not {mode!r}; storage.fs.open takes more",
+                f"open does not support the mode {mode!r}: use r, w, x or a, with b or t, or storage.fs.open",
                 path=filename,
                 storage=self.name,
             )
@@ -172,15 +175,21 @@ class BaseBackend:
             return self.store.read_file(self._path(filename))
 
     def read_chunks(self, filename: str, chunk_size: int = CHUNK_SIZE) -> Iterator[bytes]:
-        """Return an iterator over the content of a file, in pieces of at most ``chunk_size`` bytes."""
+        """Return an iterator over the content of a file, in pieces of at most ``chunk_size`` bytes.
+
+        :raises ValueError: if ``chunk_size`` is not positive.
+        """
         if chunk_size <= 0:
             raise ValueError(f"chunk_size must be a positive number of bytes, not {chunk_size}")
         return Chunks(cast(BinaryIO, self.open(filename, "rb")), chunk_size)
 
     def write(self, filename: str, content: Any, overwrite: bool = True, *, content_type: str | None = None) -> None:
-        """Store text (UTF-8), bytes, or what a file holds from its current position on.
+        """Store text (as UTF-8), bytes, or a file from its current position on.
 
-        :param content_type: its media type, for stores that keep one. Without it, they guess it from the name.
+        :param content_type: the media type, for stores that keep one. Without it, they guess it from the name.
+        :raises TypeError: if the content is none of these.
+        :raises flask_pyfs.errors.FileExists: without ``overwrite``, if the name is taken. A file that can seek is back
+            at its position then.
         """
         source, path = Source(content), self._path(filename)
         try:
@@ -191,7 +200,7 @@ class BaseBackend:
             raise
 
     def save(self, file: Any, filename: str, overwrite: bool = True, *, content_type: str | None = None) -> str:
-        """Store a file and return its name."""
+        """Store a file, and return its name."""
         self.write(filename, file, overwrite, content_type=content_type)
         return filename
 
@@ -214,7 +223,7 @@ class BaseBackend:
     def list_files(self, prefix: str | None = None) -> Iterator[str]:
         """Iterate over the names of the files, lazily.
 
-        :param prefix: how the names must start. Names that no storage accepts are logged and left out.
+        :param prefix: the start of the names. Files with an invalid name are logged and left out.
         """
         above = self._above()
         return self._list_files(above + names.normalize_prefix(prefix), len(above))
@@ -226,7 +235,7 @@ class BaseBackend:
                 if names.is_normal(name):
                     yield name
                 else:
-                    log.warning("storage %r: the file %r has a name that no storage accepts", self.name, name)
+                    log.warning("storage %r: the file %r is left out, because its name is invalid", self.name, name)
 
     def metadata(self, filename: str) -> dict[str, Any]:
         """Return ``checksum``, ``size`` (bytes), ``mime`` and ``modified`` of a file."""
@@ -235,7 +244,7 @@ class BaseBackend:
         return metadata
 
     def get_metadata(self, filename: str) -> dict[str, Any]:
-        """Return what the store says of a file; ``mime`` may be missing or None."""
+        """Return ``checksum``, ``size``, ``mime`` and ``modified`` as the store has them; ``mime`` may be None."""
         path = self._path(filename)
         with self._translated(filename):
             facts = self.store.facts(path, checksum=True)
@@ -253,14 +262,14 @@ class BaseBackend:
         announce: Callable[[], object],
         wanted: Wanted = WHOLE,
     ) -> Response:
-        """Answer a request for a file. One request to the store.
+        """Return the response to a request for a file. Makes one request to the store.
 
-        :param respond: makes the response of the name, the facts, the open content, and the context that translates
-            what reading it raises.
-        :param announce: called first, when the file is known to exist.
-        :param wanted: what the request wants.
-        :raises NotModified: if the store sends nothing because the client has this version.
-        :raises NotSatisfiable: if the store says nothing but the size.
+        :param respond: a callable that returns the response. Its arguments are the name, the facts, the open content,
+            and the context that translates the errors of reading it.
+        :param announce: a callable without arguments, called before ``respond`` if the file exists.
+        :param wanted: the part of the file that the request asks for.
+        :raises NotModified: if the store sends no content, because the client has this version.
+        :raises NotSatisfiable: if the file has none of the bytes, and the store tells only its size.
         """
         guard = self._translated(filename)
         with guard:
@@ -280,28 +289,28 @@ class BaseBackend:
         except RangeNotSatisfiable as refused:
             if not wanted.conditional:
                 raise NotSatisfiable(refused.size) from refused
-            # the conditions may ask for facts that the refusal does not have
+            # the conditions need facts that the error does not have
             return self.store.fetch(path, 0, 0)
 
     def facts(self, filename: str) -> Facts:
-        """Return the facts of a file, without its checksum. One request to the store."""
+        """Return the facts of a file, without its checksum. Makes one request to the store."""
         path = self._path(filename)
         with self._translated(filename):
             return self.store.facts(path)
 
     def remove_leftovers(self, older_than: float = DAY, *, dry_run: bool = False) -> int:
-        """Remove what uploads of killed processes left behind, and return of how many uploads that was.
+        """Remove the leftovers of uploads whose process was killed, and return the number of these uploads.
 
-        Stores that know which file a leftover belongs to look only below PREFIX.
+        A store that knows the file of a leftover looks only below PREFIX.
 
-        :param older_than: leave uploads alone that wrote in the last so many seconds; they may still be under way.
+        :param older_than: the age of a leftover in seconds. Younger ones stay, because their upload may still run.
         :param dry_run: only count.
         """
         with self._translated():
             return self.store.remove_leftovers(older_than, self._above(), dry_run=dry_run)
 
     def as_binary(self, content: Any, encoding: str = "utf-8") -> Any:
-        """Return text as bytes and anything else as it is, for backends that were written for Flask-FS."""
+        """Return text as bytes, and anything else unchanged. Backends that were written for Flask-FS call it."""
         return content.encode(encoding) if isinstance(content, str) else content
 
     def _path(self, filename: str) -> str:

@@ -1,4 +1,4 @@
-"""What a storage calls, and the values that pass between a storage and its backend."""
+"""The operations that a storage calls on its backend, and the values that they exchange."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ Response = TypeVar("Response")
 
 
 class Wanted(NamedTuple):
-    """What an HTTP request wants of a file.
+    """The part of a file that an HTTP request asks for, and on which conditions.
 
     :param start: the first byte; a negative number counts from the end.
     :param stop: the byte to stop before, None for the end.
-    :param unless: the entity tag of the version that the client has, if nothing else decides whether it gets the file.
-    :param conditional: whether the answer depends on more than the range and ``unless``.
+    :param unless: the entity tag of If-None-Match, if no other condition applies. A store may then send nothing if the
+        file has it.
+    :param conditional: whether the response depends on more than the range and ``unless``.
     """
 
     start: int = 0
@@ -30,7 +31,7 @@ class Wanted(NamedTuple):
     conditional: bool = False
 
 
-#: A request for all of a file.
+#: An unconditional request for a whole file.
 WHOLE = Wanted()
 
 
@@ -46,9 +47,9 @@ class NotModified(Exception):
 
 
 class NotSatisfiable(Exception):
-    """The file has none of the bytes that the client wants.
+    """The file has none of the bytes that the client asks for.
 
-    :ivar size: its length in bytes.
+    :ivar size: the length of the file in bytes.
     """
 
     def __init__(self, size: int) -> None:
@@ -58,14 +59,14 @@ class NotSatisfiable(Exception):
 
 @dataclass(frozen=True, eq=False)
 class UploadTerms:
-    """What holds for an upload by a signed URL.
+    """The terms of an upload by a signed URL.
 
     :param expires: when the URL expires, in seconds since 1970.
     :param lifetime: how long the URL is valid, in seconds.
-    :param overwrite: replace a file of that name.
+    :param overwrite: whether the upload may replace a file of that name.
     :param content_type: the media type that the file must have, in lower case.
-    :param max_size: the most bytes that the file may have.
-    :raises ValueError: for an impossible type or size.
+    :param max_size: the maximum size of the file in bytes.
+    :raises ValueError: if the type or the size is invalid.
     """
 
     expires: int
@@ -76,21 +77,21 @@ class UploadTerms:
 
     def __post_init__(self) -> None:
         if self.max_size is not None and (not isinstance(self.max_size, int) or self.max_size < 1):
-            raise ValueError(f"max_size is a whole number of bytes, 1 or more, not {self.max_size!r}")
+            raise ValueError(f"max_size must be a whole number of bytes, 1 or more, not {self.max_size!r}")
         if self.content_type is not None and not re.fullmatch(r"[a-z0-9_.+-]+/[a-z0-9_.+-]+", self.content_type):
             raise ValueError(
-                f"content_type is a media type without parameters, such as 'image/png', not {self.content_type!r}"
+                f"content_type must be a media type without parameters, such as 'image/png', not {self.content_type!r}"
             )
 
 
 @dataclass(frozen=True)
 class UploadURL:
-    """Where and how a client may send one file itself.
+    """The request with which a client uploads one file.
 
     :param name: the name that the file will have.
-    :param url: where the client sends it.
-    :param method: ``'POST'``: as ``multipart/form-data`` with the fields and, last, the file in the field ``file``; or
-        ``'PUT'``: as the body.
+    :param url: the URL of the request.
+    :param method: ``'POST'``, with a body of ``multipart/form-data``: the fields, and last the file in the field
+        ``file``; or ``'PUT'``, with the file as the body.
     :param fields: the fields of the form.
     :param headers: the headers of the request.
     """
@@ -103,18 +104,18 @@ class UploadURL:
 
 
 class Operations(Protocol):
-    """What a storage calls. Names are normal; errors are those of :mod:`flask_pyfs.errors`.
+    """The operations that a storage calls. Names are normalized; errors are those of :mod:`flask_pyfs.errors`.
 
-    :class:`~flask_pyfs.backends.BaseBackend` has these operations over a filesystem, and
-    ``FlaskFSBackend`` over a backend that was written for Flask-FS.
+    :class:`~flask_pyfs.backends.BaseBackend` implements them with a filesystem, and ``FlaskFSBackend`` with a backend
+    that was written for Flask-FS.
     """
 
     @property
     def fs(self) -> FS:
-        """The standard PyFilesystem handle, rooted at the storage."""
+        """The PyFilesystem of the storage, with the storage as its root."""
 
     def exists(self, filename: str) -> bool:
-        """Whether there is a file of that name; False for a directory."""
+        """Return whether there is a file of that name; False for a directory."""
 
     def open(
         self,
@@ -125,16 +126,16 @@ class Operations(Protocol):
         errors: str | None = None,
         newline: str | None = None,
     ) -> IO[Any]:
-        """Open a file with ``r``, ``w``, ``x`` or ``a``, and ``b`` for bytes."""
+        """Open a file with mode ``r``, ``w``, ``x`` or ``a``, and ``b`` for bytes."""
 
     def read(self, filename: str) -> bytes:
         """Return the content of a file."""
 
     def read_chunks(self, filename: str, chunk_size: int = ...) -> Iterator[bytes]:
-        """Return an iterator over the content of a file, in pieces of at most so many bytes."""
+        """Return an iterator over the content of a file, in pieces of at most ``chunk_size`` bytes."""
 
     def write(self, filename: str, content: Any, overwrite: bool = True) -> None:
-        """Store text, bytes, or the rest of a file."""
+        """Store text, bytes, or a file from its current position on."""
 
     def save(self, file: Any, filename: str, overwrite: bool = True, *, content_type: str | None = None) -> Any:
         """Store an upload."""
@@ -149,13 +150,13 @@ class Operations(Protocol):
         """Move a file inside the storage."""
 
     def list_files(self, prefix: str | None = None) -> Iterator[str]:
-        """Iterate over the names that start with a prefix."""
+        """Iterate over the names of all files that start with a prefix."""
 
     def metadata(self, filename: str) -> dict[str, Any]:
         """Return ``checksum``, ``size`` (bytes), ``mime`` and ``modified`` of a file."""
 
     def facts(self, filename: str) -> Facts | None:
-        """Return the facts of a file, or None if the backend knows no more than ``metadata``."""
+        """Return the facts of a file, or None if the backend cannot tell them."""
 
     def serve(
         self,
@@ -164,17 +165,19 @@ class Operations(Protocol):
         announce: Callable[[], object],
         wanted: Wanted = WHOLE,
     ) -> Response:
-        """Answer a request for a file.
+        """Return the response to a request for a file.
 
-        :raises NotModified: if the store sends nothing because the client has this version.
-        :raises NotSatisfiable: if the store says nothing but the size.
+        :raises NotModified: if the store sends no content, because the client has this version.
+        :raises NotSatisfiable: if the file has none of the bytes, and the store tells only its size.
         """
 
     def signed_url(self, filename: str, expires: int, lifetime: int, *, disposition: str | None = None) -> str | None:
-        """Return a URL of the store that anybody may read for a while, or None if the store signs none."""
+        """Return a URL of the store with which anybody may read a file until it expires; None if it signs none."""
 
     def signed_upload(self, filename: str, terms: UploadTerms) -> UploadURL | None:
-        """Return where anybody may send a file to the store for a while, or None if it cannot hold the terms."""
+        """Return a request with which anybody may upload a file to the store until it expires; None if the store cannot
+        enforce the terms.
+        """
 
     def remove_leftovers(self, older_than: float = DAY, *, dry_run: bool = False) -> int:
-        """Remove what uploads of killed processes left behind, and return of how many uploads that was."""
+        """Remove the leftovers of uploads whose process was killed, and return the number of these uploads."""

@@ -1,4 +1,4 @@
-"""Drives a backend that was written for Flask-FS: one with operations of its own and no filesystem."""
+"""An adapter for backends that were written for Flask-FS, which have their own operations and no filesystem."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from .handles import Chunks
 class FlaskFSBackend:
     """Gives a backend of Flask-FS the operations that a storage calls.
 
-    ``exists`` is asked before what must not overwrite and before what must find a file, as Flask-FS did. What the
-    backend does not define is made of what it does.
+    As in Flask-FS, ``exists`` is called before an operation that must not overwrite or that needs the file. If the
+    backend has no ``read_chunks``, ``save``, ``copy``, ``move`` or ``metadata``, its other methods are used.
 
     :param backend: an object with the methods of a Flask-FS backend.
     :param name: the storage's name.
@@ -168,7 +168,7 @@ class FlaskFSBackend:
 
     def _refuse_taken(self, filename: str) -> None:
         if self.exists(filename):
-            raise FileExists(f"{filename!r} is in storage {self._name!r}", path=filename, storage=self._name)
+            raise FileExists(f"{filename!r} exists in storage {self._name!r}", path=filename, storage=self._name)
 
     def _path(self, filename: str) -> str:
         return names.join(self._prefix, names.normalize(filename))

@@ -16,9 +16,9 @@ _KIB = 1024
 class GridFsBackend(BaseBackend):
     """Keeps files in a bucket of GridFS.
 
-    The ``filename`` of a file is its name, below PREFIX. Nothing is reached before the first use.
+    The ``filename`` of a document is PREFIX and the name of its file. The first operation makes the first request.
 
-    :raises flask_pyfs.errors.ConfigurationError: for a setting that cannot be right.
+    :raises flask_pyfs.errors.ConfigurationError: if a setting is missing or invalid.
     """
 
     options = (
@@ -43,7 +43,7 @@ class GridFsBackend(BaseBackend):
     )
 
     def __init__(self, name: str, config: Config) -> None:
-        # the settings are known without the driver, which is looked for before the first use
+        # not with the module: its options must be known without the driver
         from ..filesystems.gridfs import GridFS
 
         super().__init__(name, config)

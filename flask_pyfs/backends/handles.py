@@ -1,4 +1,4 @@
-"""What a storage takes and hands out: sources to store, and files to read and write."""
+"""The streams that a storage reads from, and the files that it returns."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from ..filesystems.streams import Discardable, Result, WrappedFile
 
 
 class Source:
-    """What is to be stored, as a stream: text (UTF-8), anything like bytes, or a file, which is left open.
+    """The content to store, as a stream.
 
-    :ivar error: what the caller's own file raised while it was read, or None.
-    :raises TypeError: for anything else.
+    :param content: text, which becomes UTF-8, bytes or another buffer, or a file, which is left open.
+    :ivar error: the exception that the caller's own file raised on reading, or None.
+    :raises TypeError: if the content is none of these.
     """
 
     def __init__(self, content: Any) -> None:
@@ -30,11 +31,11 @@ class Source:
             try:
                 self._file = _BufferFile(memoryview(content).cast("B"))
             except TypeError:
-                raise TypeError(f"cannot store {type(content).__name__}: give str, bytes or a file") from None
+                raise TypeError(f"cannot store {type(content).__name__}: pass str, bytes or a file") from None
         self._start = _position(self._file)
 
     def rewind(self) -> None:
-        """Set the file to where it stood, if it can be, so that it can be stored under another name."""
+        """Return to the first position, if the file can seek, so that it can be stored under another name."""
         if self._start is not None:
             with suppress(Exception):
                 self._file.seek(self._start)  # type: ignore[attr-defined]
@@ -49,7 +50,7 @@ class Source:
         try:
             piece = self._file.read(size)
             if piece is None:
-                raise BlockingIOError("the source has nothing to read yet, and what it has later would be lost")
+                raise BlockingIOError("the file to store is non-blocking and has no data yet: pass a blocking one")
         except Exception as error:
             self.error = error
             raise
@@ -57,7 +58,7 @@ class Source:
 
 
 def _position(file: Any) -> int | None:
-    # a pipe has neither, and what stands in for a file may have anything
+    # a pipe has no position, and an object like a file may raise anything
     with suppress(Exception):
         return int(file.tell())
     return None
@@ -90,10 +91,10 @@ class _BufferFile(io.RawIOBase):
 
 
 class StorageFile(Discardable, WrappedFile):
-    """A binary file of a storage. What its filesystem raises becomes an error of this package.
+    """A binary file of a storage, which translates the errors of its filesystem.
 
-    :param file: the file of a filesystem.
-    :param guard: the context that translates errors, which is entered again for each operation.
+    :param file: the file of the filesystem.
+    :param guard: the context that translates errors. Each operation enters it.
     """
 
     def __init__(self, file: BinaryIO, guard: AbstractContextManager[Any]) -> None:
@@ -105,7 +106,7 @@ class StorageFile(Discardable, WrappedFile):
             return super()._call(operation, *arguments)
 
     def discard(self) -> None:
-        """Close the file; one that was written is forgotten."""
+        """Close the file without storing written content."""
         if self.closed:
             return
         try:
@@ -119,10 +120,10 @@ class StorageFile(Discardable, WrappedFile):
 
 
 class Chunks(Iterator[bytes]):
-    """The content of a file, piece by piece. The file is closed at its end, or by ``close``.
+    """An iterator over the content of a file. The file is closed at its end, or by ``close``.
 
     :param file: the file.
-    :param size: the most bytes of a piece.
+    :param size: the maximum size of a piece in bytes.
     """
 
     def __init__(self, file: BinaryIO, size: int) -> None:

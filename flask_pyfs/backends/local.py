@@ -14,12 +14,12 @@ __all__ = ["LocalBackend"]
 
 
 class LocalBackend(BaseBackend):
-    """Keeps files in a directory; the default backend.
+    """Keeps files in a directory. This is the default backend.
 
-    The directory is made when it is first needed. What uploads of killed processes left behind a day ago or earlier is
-    removed then, too.
+    The first operation makes the directory, and removes the leftovers of uploads whose process was killed more than a
+    day ago.
 
-    :raises flask_pyfs.errors.ConfigurationError: where the directory cannot be made or written to.
+    :raises flask_pyfs.errors.ConfigurationError: if ROOT is missing, or the directory cannot be made or written to.
     """
 
     options = (
@@ -49,7 +49,7 @@ class LocalBackend(BaseBackend):
         try:
             os.mkdir(directory)
         except FileExistsError:
-            # another process has just made it
+            # another process made it first
             return
         if self.config["dir_mode"] is not None:
             os.chmod(directory, self.config["dir_mode"])
@@ -67,6 +67,6 @@ def _require_writable(directory: str, storage: str) -> None:
         return
     raise ConfigurationError(
         f"storage {storage!r} cannot keep files in {directory!r}: {problem}. "
-        f"Set {storage_key(storage, 'ROOT')}, FS_LOCAL_ROOT or FS_ROOT to a directory that this process may write to",
+        f"Set {storage_key(storage, 'ROOT')}, FS_LOCAL_ROOT or FS_ROOT to a directory that this process can write to",
         storage=storage,
     )

@@ -19,6 +19,6 @@ class MemoryBackend(BaseBackend):
         self._files = MemoryFS()
 
     def open_fs(self) -> MemoryFS:
-        # an app may close a handle, and the files must remain
+        # the files must outlive a filesystem that an app closes
         self._files = MemoryFS(self._files)
         return self._files

@@ -1,4 +1,4 @@
-"""A backend for tests that mock it."""
+"""A backend that tests can patch."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ __all__ = ["MockBackend"]
 
 
 class MockBackend(BaseBackend):
-    """A backend without a store. A test patches this class or its methods, and inspects the calls, as in Flask-FS."""
+    """A backend without a store. A test patches this class or its methods and inspects the calls, as in Flask-FS."""

@@ -7,7 +7,7 @@ from fs.base import FS
 from fs.errors import CreateFailed, ResourceNotFound
 from fs.opener.errors import OpenerError
 
-from ..errors import ConfigurationError
+from ..config import wrong_setting
 from ..options import Option
 from .base import BaseBackend
 
@@ -17,7 +17,9 @@ __all__ = ["PyFilesystemBackend"]
 class PyFilesystemBackend(BaseBackend):
     """Keeps files in the filesystem of a PyFilesystem URL: ``ftp://``, ``zip://``, ``temp://``, ``mem://``, ``ssh://``…
 
-    The filesystem is opened on first use. The URL is secret, because it may contain a password.
+    The first operation opens the filesystem. The URL is secret, because it may contain a password.
+
+    :raises flask_pyfs.errors.ConfigurationError: if a setting is missing or invalid.
     """
 
     options = (
@@ -31,7 +33,7 @@ class PyFilesystemBackend(BaseBackend):
     )
 
     def open_fs(self) -> FS:
-        # create=True replaces the archives of zip:// and tar://, so first try without
+        # create=True replaces existing archives of zip:// and tar://, so try without it first
         try:
             return self._open(create=False)
         except (CreateFailed, ResourceNotFound, FileNotFoundError):
@@ -42,5 +44,5 @@ class PyFilesystemBackend(BaseBackend):
             return open_fs(self.config["open_url"], create=create)
         except OpenerError as error:
             problem = type(error).__name__
-        # without the cause, whose message contains the URL
-        raise ConfigurationError(f"storage {self.name!r}: cannot open OPEN_URL ({problem})", storage=self.name)
+        # outside the except, because the cause's message contains the URL
+        raise wrong_setting(self.name, "pyfs", "OPEN_URL", f"cannot be opened ({problem})")

@@ -1,4 +1,4 @@
-"""Which backends are installed, and how one is made."""
+"""Finds the installed backends by their entry points, and builds them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PACKAGE = __name__.partition(".")[0]
 
 @cache
 def installed() -> dict[str, EntryPoint]:
-    """Return the entry points of all backends by their names. This package's own cannot be taken over."""
+    """Return the entry points of all backends by their names. No other package can replace a built-in backend."""
     found = entry_points(group=GROUP)
     return {entry.name: entry for entry in sorted(found, key=_is_own)}
 
@@ -30,14 +30,14 @@ def load(name: str, storage: str) -> Any:
     """Return the class of a backend.
 
     :param name: the backend's name.
-    :param storage: the storage that asks, for the message.
-    :raises ConfigurationError: for a name that no package registers, and for one whose module does not import.
+    :param storage: the storage's name, for the message.
+    :raises ConfigurationError: if no package registers the name, or its module cannot be imported.
     """
     entry = installed().get(name)
     if entry is None:
         raise ConfigurationError(
-            f"storage {storage!r}: there is no backend {name!r}; installed are {', '.join(sorted(installed()))}. "
-            f"{storage_key(storage, 'BACKEND')} or FS_BACKEND names one",
+            f"storage {storage!r}: there is no backend {name!r}: set {storage_key(storage, 'BACKEND')} or FS_BACKEND "
+            f"to one of {', '.join(sorted(installed()))}",
             storage=storage,
         )
     try:
@@ -47,14 +47,14 @@ def load(name: str, storage: str) -> Any:
 
 
 def build(name: str, backend_class: Any, storage: str, config: Config) -> tuple[Any, Operations]:
-    """Make a backend: the object that was registered, and what a storage calls, which is the same for a backend with
-    a filesystem.
+    """Return an instance of a backend, and the object that a storage calls. They are the same for a backend with a
+    filesystem.
 
     :param name: the backend's name.
-    :param backend_class: its class.
+    :param backend_class: the backend's class.
     :param storage: the storage's name.
     :param config: the storage's settings.
-    :raises ConfigurationError: where the driver of the backend is not installed, or as the backend itself does.
+    :raises ConfigurationError: if the driver of the backend is not installed, or the backend rejects a setting.
     """
     try:
         backend = backend_class(storage, config)
@@ -66,14 +66,14 @@ def build(name: str, backend_class: Any, storage: str, config: Config) -> tuple[
 
 
 def options_of(backend_class: Any) -> tuple[Option, ...] | None:
-    """Return what a backend declares, None for one that takes any key."""
+    """Return the options that a backend declares, or None if it accepts any key."""
     if isinstance(backend_class, type) and issubclass(backend_class, BaseBackend):
         return None if backend_class.options is None else tuple(backend_class.options)
     return None
 
 
 def all_options() -> dict[str, tuple[Option, ...]]:
-    """Return what each installed backend declares; one that declares nothing, or cannot be imported, has no options."""
+    """Return the options of each installed backend. One that declares none, or cannot be imported, has no options."""
     declared: dict[str, tuple[Option, ...]] = {}
     for name, entry in installed().items():
         try:

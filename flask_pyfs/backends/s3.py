@@ -1,4 +1,4 @@
-"""Files in a bucket of S3, or of a server that speaks its protocol."""
+"""Files in a bucket of S3, or of another server with its protocol."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _MIB = 1024 * 1024
 class S3Backend(BaseBackend):
     """Keeps files in a bucket: Amazon's S3, MinIO, Ceph, OpenStack Swift, R2…
 
-    The key of a file is its name, below PREFIX. Nothing is reached before the first use.
+    The key of a file is PREFIX and its name. The first operation makes the first request.
 
-    :raises flask_pyfs.errors.ConfigurationError: for a setting that cannot be right.
+    :raises flask_pyfs.errors.ConfigurationError: if a setting is missing or invalid.
     """
 
     options = (
@@ -53,7 +53,7 @@ class S3Backend(BaseBackend):
     )
 
     def __init__(self, name: str, config: Config) -> None:
-        # the settings are known without the driver, which is looked for before the first use
+        # not with the module: its options must be known without the driver
         from ..filesystems.s3 import S3FS
 
         super().__init__(name, config)
@@ -64,22 +64,28 @@ class S3Backend(BaseBackend):
                 name,
                 "s3",
                 "ACCESS_KEY",
-                "and SECRET_KEY must be set together, or neither, for boto3 to find them itself",
+                "and SECRET_KEY must be set together, or not at all, so that boto3 finds the credentials itself",
             )
 
     def open_fs(self) -> FS:
         return self._filesystem_class(self.bucket, **self.arguments())
 
     def signed_url(self, filename: str, expires: int, lifetime: int, *, disposition: str | None = None) -> str | None:
-        """Return a presigned URL of S3. No request."""
+        """Return a presigned URL of S3. Makes no request.
+
+        :raises ValueError: if ``lifetime`` is longer than seven days.
+        """
         with self._translated(filename):
             return cast("S3FS", self.store).signed_url(self._path(filename), expires, lifetime, disposition)
 
     def signed_upload(self, filename: str, terms: UploadTerms) -> UploadURL | None:
-        """Return a presigned form of S3. No request, but one for the bucket at first.
+        """Return a presigned form of S3. In each process, the first call makes the bucket if it is missing; further
+        calls make no request.
 
-        None without ``overwrite``, for no form can refuse a name that is taken, and for a name in which S3 would put
-        that of the client's file.
+        The result is None if the terms do not allow to overwrite, because a form cannot refuse a taken name; and for a
+        name with ``${filename}``, which S3 would replace by the name of the client's file.
+
+        :raises ValueError: if the lifetime is longer than seven days.
         """
         if not terms.overwrite or "${filename}" in self._path(filename):
             return None

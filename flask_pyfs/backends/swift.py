@@ -22,16 +22,16 @@ _MIB = 1024 * 1024
 
 
 def _is_container(name: str) -> bool:
-    # the segments have a container of their own, with a longer name
+    # the container of the segments has a longer name, and Swift allows 256 bytes
     return "/" not in name and len(name.encode()) <= 256 - len("_segments")
 
 
 class SwiftBackend(BaseBackend):
     """Keeps files in a container of OpenStack Swift.
 
-    The name of an object is that of its file, below PREFIX. Nothing is reached before the first use.
+    The name of an object is PREFIX and the name of its file. The first operation makes the first request.
 
-    :raises flask_pyfs.errors.ConfigurationError: for a setting that cannot be right.
+    :raises flask_pyfs.errors.ConfigurationError: if a setting is missing or invalid.
     """
 
     options = (
@@ -66,13 +66,13 @@ class SwiftBackend(BaseBackend):
         Option("POOL_SIZE", "int", default=100, check=lambda size: size >= 1, rule="1 or more", argument="pool_size"),
         Option("TIMEOUT", "float", default=15, check=is_duration, rule="more than 0 seconds", argument="timeout"),
         Option("RETRIES", "int", default=2, check=is_count, rule="0 or more", argument="retries"),
-        # flask-fs2 has these: here nothing waits for a connection, and what does not arrive whole is never kept
+        # settings of flask-fs2 without effect: nothing waits for a connection, and a damaged upload is never kept
         Option("POOL_TIMEOUT", "float"),
         Option("ETAG_MISMATCH_POLICY"),
     )
 
     def __init__(self, name: str, config: Config) -> None:
-        # the settings are known without the driver, which is looked for before the first use
+        # not with the module: its options must be known without the driver
         from ..filesystems.swift import SwiftFS
         from ..filesystems.swift.auth import KNOWN
 
@@ -90,9 +90,9 @@ class SwiftBackend(BaseBackend):
         }
         if unknown := sorted(set(self._os_options) - KNOWN):
             known = ", ".join(sorted(KNOWN))
-            raise wrong_setting(name, "swift", "OS_OPTIONS", f"has {unknown[0]!r}, which is none of {known}")
+            raise wrong_setting(name, "swift", "OS_OPTIONS", f"has the unknown key {unknown[0]!r}: use {known}")
         if not _is_container(self.container):
-            raise wrong_setting(name, "swift", "CONTAINER", "must be set: the storage's name is too long for one")
+            raise wrong_setting(name, "swift", "CONTAINER", "must be set: the storage's name is longer than 247 bytes")
 
     def open_fs(self) -> FS:
         return self._filesystem_class(
@@ -100,9 +100,7 @@ class SwiftBackend(BaseBackend):
         )
 
     def signed_url(self, filename: str, expires: int, lifetime: int, *, disposition: str | None = None) -> str | None:
-        """Return a temporary URL of Swift; None without TEMP_URL_KEY. No request but that which lets in, once in a
-        process.
-        """
+        """Return a temporary URL of Swift; None without TEMP_URL_KEY. Makes no request except one login per process."""
         if not self.config["temp_url_key"]:
             return None
         with self._translated(filename):
@@ -111,9 +109,11 @@ class SwiftBackend(BaseBackend):
         return f"{url}&inline" if disposition is None else f"{url}&filename={quote(basename, safe='')}"
 
     def signed_upload(self, filename: str, terms: UploadTerms) -> UploadURL | None:
-        """Return a temporary URL for a PUT. Whoever has it may send it what and as often as they like, so it is None
-        where that is not asked for, and without TEMP_URL_KEY. No request but that which lets in and one for the
-        container, once in a process.
+        """Return a temporary URL for a PUT.
+
+        Such a URL takes any content, any number of times. So the result is None if the terms do not allow to overwrite,
+        or limit the type or the size; and without TEMP_URL_KEY. In each process, the first call logs in and makes the
+        container if it is missing; further calls make no request.
         """
         if not self.config["temp_url_key"] or not terms.overwrite or terms.content_type or terms.max_size:
             return None
