@@ -1,3 +1,3 @@
-"""PyFilesystem2 filesystems with what uploads need. No Flask, no app, no configuration."""
+"""PyFilesystem2 filesystems with verbs for uploads. They know no Flask, no app and no configuration."""
 
 from .. import _import_fs  # noqa: F401  (before fs, also in a thread of its own)

@@ -1,5 +1,5 @@
-"""What all filesystems here share: streams are copied in constant memory, and two faults of PyFilesystem's base class
-are mended.
+"""The base of all filesystems here: it copies streams in constant memory, and fixes two faults of PyFilesystem's base
+class.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from typing import IO, Any, BinaryIO, Protocol
 from fs import errors
 from fs.base import FS
 
-#: How many bytes are moved at a time.
+#: The size of the pieces that streams are copied in, in bytes.
 CHUNK_SIZE = 1024 * 1024
 
 
 class Readable(Protocol):
-    """Anything that gives its bytes piece by piece, an empty piece at the end. Pieces may be short."""
+    """A stream whose ``read`` returns pieces, and an empty piece at the end. A piece may be shorter than ``size``."""
 
     def read(self, size: int = -1, /) -> Any: ...
 
@@ -24,8 +24,8 @@ class Writable(Protocol):
 
 
 class CarefulFS(FS):
-    """A filesystem without two faults of the base: it holds no lock while bytes move, so one slow client stops nobody,
-    and it keeps a directory that is moved onto or into itself.
+    """A filesystem without two faults of its base. It holds no lock while it copies bytes, so a slow client does not
+    block the others. It never loses a directory that is moved onto or into itself.
     """
 
     def upload(self, path: str, file: BinaryIO, chunk_size: int | None = None, **options: Any) -> None:
@@ -60,7 +60,7 @@ class CarefulFS(FS):
     def _is_other_directory(self, path: str, target: str) -> bool:
         here, there = self._location(path), self._location(target)
         if there.startswith(f"{here.rstrip('/')}/"):
-            raise errors.OperationFailed(target, msg="a directory cannot go into itself: '{path}'")
+            raise errors.OperationFailed(target, msg="cannot copy or move a directory into itself: '{path}'")
         if here == there and not self.getinfo(path).is_dir:
             raise errors.DirectoryExpected(path)
         return here != there
@@ -70,9 +70,9 @@ class CarefulFS(FS):
 
 
 def copy_stream(source: Readable, target: Writable, size: int = CHUNK_SIZE) -> None:
-    """Write all that a stream gives until it is empty; text is encoded as UTF-8.
+    """Copy a stream from its current position to its end. Text is encoded as UTF-8.
 
-    :param size: how many bytes to ask for at a time.
+    :param size: the size of the pieces in bytes.
     """
     while piece := source.read(size):
         target.write(piece.encode() if isinstance(piece, str) else piece)

@@ -24,15 +24,15 @@ __all__ = ["GenericStore", "as_store"]
 
 
 def as_store(filesystem: FS) -> StoreFS:
-    """Return the filesystem itself where it has the verbs of uploads, else a wrapper that has them."""
+    """Return the filesystem itself if it has the verbs of uploads, else a wrapper that has them."""
     return filesystem if isinstance(filesystem, StoreFS) else GenericStore(filesystem)
 
 
 class GenericStore(WrapFS[FS], StoreFS):
     """Gives any PyFilesystem the verbs of uploads.
 
-    A file is written under a name of its own in the root and then moved, so writes are as atomic as the filesystem's
-    ``move``: wholly on memory and on whatever renames, not on one that copies and removes (FTP).
+    A file is written under a temporary name in the root and then moved, so writes are as atomic as the filesystem's
+    ``move``: fully if that renames, as in memory; not if it copies and removes, as over FTP.
 
     :param filesystem: the filesystem.
     """
@@ -46,7 +46,7 @@ class GenericStore(WrapFS[FS], StoreFS):
         return self._filesystem
 
     def isclosed(self) -> bool:
-        # whoever has the filesystem itself may close it
+        # an app may close the wrapped filesystem
         return super().isclosed() or self._filesystem.isclosed()
 
     def open_write(self, path: str, *, overwrite: bool = True, content_type: str | None = None) -> BinaryIO:
@@ -61,7 +61,7 @@ class GenericStore(WrapFS[FS], StoreFS):
                 self._filesystem.remove(temporary)
 
         file = self._filesystem.openbin(temporary, "w")
-        # FTPFS makes a file only when something is written to it
+        # FTPFS makes a file only at the first write
         file.write(b"")
         if self._filesystem.getmeta().get("network"):
             file = cast(BinaryIO, _ForwardFile(file))
@@ -76,10 +76,10 @@ class GenericStore(WrapFS[FS], StoreFS):
             before, facts = facts, self.facts(path)
             if facts == before:
                 return facts, cast(BinaryIO, WholeFile(file, facts.size))
-            # it was replaced in between
+            # the file was replaced in between
             file.close()
 
-    # the wrapper would pass these on
+    # WrapFS would pass these on to the wrapped filesystem
     isfile = StoreFS.isfile
     readbytes = StoreFS.readbytes
 
@@ -105,7 +105,7 @@ class GenericStore(WrapFS[FS], StoreFS):
             except (errors.ResourceNotFound, errors.DirectoryExpected):
                 return
             except (errors.DirectoryNotEmpty, errors.FileExpected):
-                # another one writes here
+                # another process writes here
                 continue
             return
 
@@ -113,7 +113,7 @@ class GenericStore(WrapFS[FS], StoreFS):
         try:
             info = self._filesystem.getinfo(path, ["link"])
         except errors.ResourceNotFound:
-            # it may still be a broken link
+            # it is missing, or a broken link, which remove deletes
             return False
         return info.is_dir and not _is_link(info)
 
@@ -121,12 +121,12 @@ class GenericStore(WrapFS[FS], StoreFS):
         for info in list(self._filesystem.scandir(path, ["link"])):
             below = join(path, info.name)
             with suppress(errors.ResourceNotFound):
-                # removetree would go through a link
+                # removetree would follow a link
                 if info.is_dir and not _is_link(info):
                     self._delete_directory(below)
                 else:
                     self._filesystem.remove(below)
-        # MemoryFS looks first and removes then, whatever came in between
+        # MemoryFS checks that the directory is empty and removes it later, with files that came in between
         with self._filesystem.lock():
             self._filesystem.removedir(path)
 
@@ -156,7 +156,7 @@ class GenericStore(WrapFS[FS], StoreFS):
     def _move_over(self, path: str, target: str, overwrite: bool) -> None:
         with self._filesystem.lock():
             self._filesystem.makedirs(dirname(target), recreate=True)
-            # MemoryFS would put the file in the place of a directory
+            # MemoryFS would replace a directory by the file
             if self._filesystem.isdir(target):
                 raise errors.DirectoryExists(target)
             self._filesystem.move(path, target, overwrite=overwrite)
@@ -168,7 +168,7 @@ class GenericStore(WrapFS[FS], StoreFS):
             return None
 
     def _iter_files(self, directory: str, start: str) -> Iterator[str]:
-        # one directory at a time: MemoryFS holds its lock while a listing is under way
+        # a whole directory at once, because MemoryFS holds its lock during a listing
         for info in list(self._filesystem.scandir(directory or "/", ["link"])):
             if not info.name.startswith(start) or info.name.startswith(RESERVED):
                 continue
@@ -197,12 +197,12 @@ def _is_link(info: Info) -> bool:
 
 
 class _ForwardFile(WrappedFile):
-    # what is written after a seek is lost, or takes another place, in a file of FTPFS
+    # FTPFS loses or misplaces data that is written after a seek
     def seekable(self) -> bool:
         return False
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        raise io.UnsupportedOperation("a file being written to this filesystem does not seek")
+        raise io.UnsupportedOperation("cannot seek in a file that is being written to this filesystem")
 
     def truncate(self, size: int | None = None) -> int:
-        raise io.UnsupportedOperation("a file being written to this filesystem does not truncate")
+        raise io.UnsupportedOperation("cannot truncate a file that is being written to this filesystem")

@@ -1,4 +1,4 @@
-"""Memory, without the ways in which PyFilesystem's loses files."""
+"""A filesystem in memory, which fixes the ways in which PyFilesystem's loses files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["MemoryFS"]
 class MemoryFS(CarefulFS, fs.memoryfs.MemoryFS):
     """PyFilesystem's ``MemoryFS``, in which a file survives a copy or a move onto itself.
 
-    :param other: a filesystem to share the files of, which may be closed.
+    :param other: a filesystem whose files this one shares. It may be closed.
     """
 
     def __init__(self, other: MemoryFS | None = None) -> None:
@@ -23,7 +23,7 @@ class MemoryFS(CarefulFS, fs.memoryfs.MemoryFS):
             self.root = other.root
 
     def close(self) -> None:
-        # the base forgets its files
+        # the base deletes its files
         FS.close(self)
 
     def copy(self, src_path: str, dst_path: str, overwrite: bool = False, preserve_time: bool = False) -> None:
@@ -34,14 +34,14 @@ class MemoryFS(CarefulFS, fs.memoryfs.MemoryFS):
         with self.lock():
             if self._is_same(src_path, dst_path, overwrite):
                 return
-            # it would put the file in the place of the directory and all below it
+            # the base would replace the directory and everything below it by the file
             if self.isdir(dst_path) and self.isfile(src_path):
                 raise errors.DirectoryExists(dst_path) if overwrite else errors.DestinationExists(dst_path)
-            # an entry that moves keeps its times, and MemoryFS would look for them where it was
+            # with preserve_time, the base looks for the old path; a moved entry keeps its times anyway
             super().move(src_path, dst_path, overwrite, False)  # type: ignore[no-untyped-call]
 
     def removedir(self, path: str) -> None:
-        # it looks first and removes then, whatever came in between
+        # the base checks that the directory is empty and removes it later, with files that came in between
         with self.lock():
             super().removedir(path)
 

@@ -1,4 +1,4 @@
-"""What uploads need of a filesystem beyond the standard methods of PyFilesystem."""
+"""The verbs that uploads need of a filesystem, besides the standard methods of PyFilesystem."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from .streams import PendingFile, PendingText
 __all__ = ["DAY", "Facts", "RangeNotSatisfiable", "StoreFS", "Unchanged"]
 
 
-#: A day in seconds: how long an unfinished upload is left alone.
+#: A day in seconds. Leftovers of uploads that are younger stay by default.
 DAY = 24 * 60 * 60
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a store says of a file.
+    """What a store knows of a file.
 
-    :param size: its length in bytes.
-    :param modified: when it was written, with a time zone.
+    :param size: the length in bytes.
+    :param modified: the time of the last write, with a time zone, or None.
     :param etag: a strong entity tag without its quotes (RFC 9110, section 8.8.3), or None.
-    :param content_type: its media type where the store keeps one, else None.
-    :param checksum: ``'algorithm:hexadecimal digits'`` of its content, or None.
+    :param content_type: the media type if the store keeps one, else None.
+    :param checksum: ``'algorithm:hexadecimal digits'`` of the content, or None.
     """
 
     size: int
@@ -42,9 +42,9 @@ class Facts:
 
 
 class Unchanged(errors.ResourceError):
-    """The caller knows the content of the file already.
+    """The caller already has this version of the file.
 
-    :ivar etag: the entity tag of the file, which is the caller's.
+    :ivar etag: the entity tag of the version.
     """
 
     default_message = "resource '{path}' is unchanged"
@@ -55,9 +55,9 @@ class Unchanged(errors.ResourceError):
 
 
 class RangeNotSatisfiable(errors.ResourceError):
-    """The file has none of the bytes that were asked for.
+    """The file has none of the bytes that the caller asked for.
 
-    :ivar size: its length in bytes, which may be all that the store says of it.
+    :ivar size: the length of the file in bytes, which may be the only fact that the store tells.
     """
 
     default_message = "resource '{path}' has no such bytes"
@@ -70,12 +70,12 @@ class RangeNotSatisfiable(errors.ResourceError):
 class StoreFS(CarefulFS):
     """A filesystem with the verbs that uploads need. Paths are those of any PyFilesystem; errors are ``fs.errors``.
 
-    Unlike the standard methods, these make the directories that they need, and never show an unfinished file.
+    Unlike the standard methods, the verbs make missing parent directories, and never show an unfinished file.
     """
 
     @property
     def standard(self) -> FS:
-        """The filesystem for code that asks for standard methods alone."""
+        """The filesystem for callers that use only standard methods."""
         return self
 
     def open(
@@ -94,27 +94,28 @@ class StoreFS(CarefulFS):
         file: Any = self.openbin(path, Mode(mode).to_platform_bin(), buffering if binary else -1, **options)
         if binary:
             return cast(IO[Any], file)
-        # the base would publish what was written in a "with" that an exception ended
+        # the base would publish a file even if an exception ends its "with"
         text: Any = PendingText if isinstance(file, PendingFile) else io.TextIOWrapper
         return cast(IO[Any], text(file, encoding or "utf-8", errors, newline, line_buffering))
 
     @abstractmethod
     def open_write(self, path: str, *, overwrite: bool = True, content_type: str | None = None) -> BinaryIO:
-        """Open a file for writing that appears under its name, whole, when it closes without an exception.
+        """Open a file for writing. It becomes visible, complete, when it closes without an exception.
 
         :param overwrite: replace a file of that name.
-        :param content_type: its media type, for stores that keep one; they guess it from the name without it.
-        :raises fs.errors.FileExists: at once or at closing, without ``overwrite``, where the name is taken.
+        :param content_type: the media type, for stores that keep one. Without it, they guess it from the name.
+        :raises fs.errors.FileExists: without ``overwrite``, if the name is taken, at once or when the file closes.
         """
 
     def put(self, path: str, file: Readable, *, overwrite: bool = True, content_type: str | None = None) -> None:
-        """Store all that a stream holds from its current position. The stream is left open.
+        """Store a stream from its current position to its end. The stream is left open.
 
-        :param overwrite: replace a file of that name; else the store decides, in the write itself, who is first.
-        :param content_type: its media type, for stores that keep one; they guess it from the name without it.
-        :raises fs.errors.FileExists: without ``overwrite``, where the name is taken, or where it is a directory's and
-            the store has directories.
-        :raises fs.errors.DirectoryExpected: where a parent of the path is a file, likewise.
+        :param overwrite: replace a file of that name. Without it, the write itself decides whether the name is free, so
+            only one of several writers succeeds.
+        :param content_type: the media type, for stores that keep one. Without it, they guess it from the name.
+        :raises fs.errors.FileExists: without ``overwrite``, if the name is taken; or if it is the name of a directory
+            and the store has directories.
+        :raises fs.errors.DirectoryExpected: if a parent of the path is a file and the store has directories.
         """
         with self.open_write(path, overwrite=overwrite, content_type=content_type) as target:
             copy_stream(file, target)
@@ -123,22 +124,24 @@ class StoreFS(CarefulFS):
     def fetch(
         self, path: str, start: int = 0, stop: int | None = None, *, unless: str | None = None
     ) -> tuple[Facts, BinaryIO]:
-        """Open a file for reading: its facts, without the checksum, and a seekable stream of the same version.
+        """Return the facts of a file, without the checksum, and a seekable stream of the same version.
 
-        The stream stands at the first byte. A store that answers over a network may ask at first for the bytes that
-        will be read alone.
+        The stream is at the first byte of the file. A store on a network may ask at first only for the bytes that will
+        be read.
 
         :param start: the first byte that will be read; a negative number counts from the end.
-        :param stop: the byte before which reading will stop, None for the end. If it is ``start``, nothing is read.
+        :param stop: the byte before which reading will stop, None for the end. If it equals ``start``, no byte will be
+            read.
         :param unless: the entity tag of a version that the caller has.
-        :raises Unchanged: for that version, if the store then sends no content.
-        :raises RangeNotSatisfiable: if the file has no such bytes, and the store then says nothing but its size.
-        :raises fs.errors.ResourceNotFound: if there is no file, which may be all that a store knows of a directory.
-        :raises fs.errors.FileExpected: for a directory.
+        :raises Unchanged: if the file still is that version, and the store sends no content then.
+        :raises RangeNotSatisfiable: if the file has none of the bytes, and the store tells only its size then.
+        :raises fs.errors.ResourceNotFound: if there is no file. A store without directories raises it for a directory
+            too.
+        :raises fs.errors.FileExpected: if the path is a directory.
         """
 
     def open_read(self, path: str) -> BinaryIO:
-        """Open a file for reading; nobody knows yet which of its bytes.
+        """Open a file for reading, if it is not known yet which bytes will be read.
 
         :raises fs.errors.FSError: as ``fetch`` does.
         """
@@ -148,13 +151,15 @@ class StoreFS(CarefulFS):
     def facts(self, path: str, *, checksum: bool = False) -> Facts:
         """Return the facts of a file.
 
-        :param checksum: with the checksum too, where the store has one or keeps files that can be read for it.
-        :raises fs.errors.ResourceNotFound: where there is no file, which may be all that a store knows of a directory.
-        :raises fs.errors.FileExpected: for a directory.
+        :param checksum: return the checksum too. Depending on the store, it is known, or computed from the whole file,
+            or None.
+        :raises fs.errors.ResourceNotFound: if there is no file. A store without directories raises it for a directory
+            too.
+        :raises fs.errors.FileExpected: if the path is a directory.
         """
 
     def isfile(self, path: str) -> bool:
-        # in one request
+        # getinfo may need two requests
         try:
             self.facts(path)
         except (errors.ResourceNotFound, errors.FileExpected):
@@ -176,38 +181,38 @@ class StoreFS(CarefulFS):
     def iter_files(self, prefix: str = "") -> Iterator[str]:
         """Iterate over the names of all files that start with a prefix, lazily, in no particular order.
 
-        :param prefix: the start of the paths, without a leading slash; ``'a/'`` means the directory, ``'a'`` also
+        :param prefix: the start of the paths, without a leading slash: ``'a/'`` lists the directory, ``'a'`` also lists
             ``ab.txt``.
         """
 
     @abstractmethod
     def delete_tree(self, path: str) -> None:
-        """Delete a file, or a directory with everything below it; nothing else. What is not there is no error."""
+        """Delete a file, or a directory with everything below it, and nothing else. A missing path is no error."""
 
     @abstractmethod
     def copy_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
-        """Copy a file inside the filesystem; onto itself it does nothing.
+        """Copy a file inside the filesystem. If both paths are the same file, this does nothing.
 
-        :raises fs.errors.ResourceNotFound: where there is no file.
-        :raises fs.errors.FileExists: without ``overwrite``, where the target is taken.
+        :raises fs.errors.ResourceNotFound: if there is no file.
+        :raises fs.errors.FileExists: without ``overwrite``, if the target is taken.
         """
 
     @abstractmethod
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
-        """Move a file inside the filesystem; onto itself it does nothing.
+        """Move a file inside the filesystem. If both paths are the same file, this does nothing.
 
-        :raises fs.errors.ResourceNotFound: where there is no file.
-        :raises fs.errors.FileExists: without ``overwrite``, where the target is taken.
+        :raises fs.errors.ResourceNotFound: if there is no file.
+        :raises fs.errors.FileExists: without ``overwrite``, if the target is taken.
         """
 
     def remove_leftovers(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
-        """Remove what uploads of killed processes left behind, and return of how many uploads that was.
+        """Remove the leftovers of uploads whose process was killed, and return the number of these uploads.
 
-        A store that never keeps anything of an unfinished upload has nothing to remove.
+        By default there are none.
 
-        :param older_than: leave uploads alone that wrote in the last so many seconds; they may still be under way.
-        :param prefix: the start of the paths of the files that were to be written, as for :meth:`iter_files`. A store
-            that does not know which file a leftover belongs to looks at all of them.
+        :param older_than: the age of a leftover in seconds. Younger ones stay, because their upload may still run.
+        :param prefix: the start of the paths of the intended files, as for :meth:`iter_files`. A store that does not
+            know the file of a leftover ignores it.
         :param dry_run: only count.
         """
         return 0

@@ -1,4 +1,4 @@
-"""Files that keep a promise which the file below them does not."""
+"""File wrappers: they publish on close, discard on error, and detect truncation."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Result = TypeVar("Result")
 
 
 class WrappedFile(io.BufferedIOBase):
-    """A binary file over another. Every operation on that one goes through :meth:`_call`.
+    """A wrapper of a binary file. Every operation that may fail goes through :meth:`_call`.
 
-    :param file: the file below.
+    :param file: the wrapped file.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -24,7 +24,7 @@ class WrappedFile(io.BufferedIOBase):
         self._file = file
 
     def _call(self, operation: Callable[..., Result], *arguments: Any) -> Result:
-        # a file of MemoryFS takes what is written after it was closed
+        # a closed file of MemoryFS still accepts writes
         if self.closed:
             raise ValueError("I/O operation on closed file")
         return operation(*arguments)
@@ -84,7 +84,7 @@ class WrappedFile(io.BufferedIOBase):
 
 
 class Discardable:
-    """What is opened to be written: an exception inside ``with`` discards it, anything else closes it."""
+    """A file opened for writing: ``with`` closes it, or discards it if an exception ends the block."""
 
     close: Callable[[], None]
     discard: Callable[[], None]
@@ -97,10 +97,10 @@ class Discardable:
 
 
 class WholeFile(WrappedFile):
-    """A file being read whose end is an error unless all its bytes came: FTPFS takes a lost connection for the end.
+    """A file opened for reading, which raises an error if it ends too early: FTPFS treats a lost connection as the end.
 
-    :param file: the file below.
-    :param size: how many bytes it has.
+    :param file: the wrapped file.
+    :param size: the size of the file in bytes.
     """
 
     def __init__(self, file: BinaryIO, size: int) -> None:
@@ -135,12 +135,14 @@ class WholeFile(WrappedFile):
 
 
 class PendingFile(Discardable, WrappedFile):
-    """A file being written: closing it publishes it, an exception inside ``with`` or dropping it discards it.
+    """A file opened for writing. ``close`` publishes it; an exception inside ``with``, or garbage collection, discards
+    it.
 
     :param file: the unfinished file.
-    :param mode: the mode that it was opened with.
-    :param publish: called once, after the file was closed, to give it its name.
-    :param discard: called once instead of it, or after it failed, to remove what was written.
+    :param mode: the mode that the file was opened with.
+    :param publish: a callable that gives the closed file its name. It is called at most once.
+    :param discard: a callable that removes the unfinished file. It is called instead of ``publish``, or after
+        ``publish`` failed.
     """
 
     def __init__(self, file: BinaryIO, mode: str, publish: Callable[[], None], discard: Callable[[], None]) -> None:
@@ -166,8 +168,8 @@ class PendingFile(Discardable, WrappedFile):
     def close(self) -> None:
         """Publish the file.
 
-        :raises fs.errors.FileExists: for a new file whose name was taken in the meantime.
-        :raises OSError: where a write had failed, or in a child of the process that opened the file; nothing is
+        :raises fs.errors.FileExists: if the file must be new, and its name was taken in the meantime.
+        :raises OSError: if a write failed before, or in a child of the process that opened the file. Nothing is
             published then.
         """
         if self.closed:
@@ -184,18 +186,18 @@ class PendingFile(Discardable, WrappedFile):
         super().close()
 
     def _require_owner(self) -> None:
-        # what the parent has not written yet is here too, and its connections are
+        # a fork copies the parent's unwritten buffer and shares its connections
         if os.getpid() != self._owner:
-            raise OSError("the file belongs to the process that opened it, which alone can write and store it")
+            raise OSError("the file was opened before a fork: only the process that opened it can write and store it")
 
     def discard(self) -> None:
-        """Close the file and remove what was written; its name is as it was."""
+        """Close the file and remove its content. An old file of its name stays as it was."""
         if self.closed:
             return
         forked = os.getpid() != self._owner
         try:
             if forked:
-                # what the parent's buffer held at the fork must not be written twice
+                # closing would write the copy of the parent's buffer once more
                 _disconnect(self._file)
             with suppress(OSError):
                 self._file.close()
@@ -219,9 +221,10 @@ def _disconnect(file: BinaryIO) -> None:
 
 
 class PendingText(Discardable, io.TextIOWrapper):
-    """Text over a file being written, with the same promise.
+    """A text file over a :class:`PendingFile`, which it publishes or discards likewise.
 
-    :raises LookupError: for an unknown encoding, ValueError for another wrong option; the file is discarded then.
+    :raises LookupError: if the encoding is unknown. The file is discarded then.
+    :raises ValueError: if another option is invalid. The file is discarded then.
     """
 
     def __init__(self, buffer: Any, *arguments: Any) -> None:
@@ -232,14 +235,14 @@ class PendingText(Discardable, io.TextIOWrapper):
             raise
 
     def tell(self) -> int:
-        """Return how many bytes were written, also where the file cannot seek."""
+        """Return the position: the number of bytes written, if the file cannot seek."""
         if self.seekable():
             return super().tell()
         self.flush()
         return cast(BinaryIO, self.buffer).tell()
 
     def close(self) -> None:
-        """Publish the file; where the last text cannot be written, discard it and raise."""
+        """Publish the file. If the last text cannot be written, discard the file and raise the error."""
         if not self.closed:
             try:
                 self.flush()
@@ -249,8 +252,8 @@ class PendingText(Discardable, io.TextIOWrapper):
         super().close()
 
     def discard(self) -> None:
-        """Close the file and remove what was written."""
-        # none is there after detach(), which leaves the file to its new owner
+        """Close the file and remove its content."""
+        # after detach() there is no buffer: the file belongs to its new owner
         with suppress(ValueError):
             if self.buffer is not None:
                 cast(PendingFile, self.buffer).discard()
