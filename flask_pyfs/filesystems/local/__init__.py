@@ -1,4 +1,4 @@
-"""A directory of the operating system as a filesystem."""
+"""A filesystem over a directory of the operating system."""
 
 from .filesystem import LocalFS
 

@@ -1,4 +1,4 @@
-"""A directory of the operating system, with atomic writes and no way out through symbolic links."""
+"""A filesystem over a directory of the operating system, with atomic writes. It follows no link out of its root."""
 
 from __future__ import annotations
 
@@ -32,21 +32,22 @@ _PIECE = 256 * 1024
 
 
 class LocalFS(OSFS, StoreFS):
-    """A directory of the operating system.
+    """A filesystem over a directory of the operating system.
 
-    A file opened with ``w`` or ``x``, uploaded, copied or put is written below ``.flask_pyfs`` in the root, which no
-    listing shows, and gets its name when it is complete: by ``rename``, or for an exclusive one by ``link``, so the
-    operating system decides between several. A new file that is put has no name at all before that, where the system
-    knows such files (``O_TMPFILE`` on Linux), so that even a killed process leaves nothing. ``a`` and ``r+`` change a
-    file in place, as everywhere.
+    A file opened with ``w`` or ``x``, uploaded, copied or put is written in the directory ``.flask_pyfs`` of the root,
+    which no listing shows. It gets its name when it is complete: by ``rename``, or by ``link`` if it must be new, so
+    the operating system decides which of several writers succeeds. If the system has files without a name
+    (``O_TMPFILE`` on Linux), ``put`` without ``overwrite`` writes such a file unless ``durable`` is set, so even a
+    killed process leaves nothing behind. ``a`` and ``r+`` change an existing file in place.
 
     :param root_path: the directory.
-    :param create: make it where it is missing.
-    :param mode: the permissions of new files, or None for what the umask leaves.
-    :param directory_mode: the permissions of the directories that the verbs make, likewise.
-    :param durable: wait until the disk has a file, and its name, before the write ends (fsync).
-    :param follow_symlinks: follow symbolic links out of the root; else such a path is refused.
-    :raises fs.errors.CreateFailed: where the root is not a directory.
+    :param create: make the directory if it is missing.
+    :param mode: the permissions of new files; None means those that the umask leaves.
+    :param directory_mode: the permissions of directories that the verbs make; None means those that the umask leaves.
+    :param durable: before a write ends, wait until the file and its name are on the disk (fsync).
+    :param follow_symlinks: follow symbolic links out of the root. Without it, such a path raises
+        :exc:`fs.errors.InvalidPath`.
+    :raises fs.errors.CreateFailed: if the root is not a directory.
     """
 
     def __init__(
@@ -60,16 +61,16 @@ class LocalFS(OSFS, StoreFS):
         follow_symlinks: bool = False,
     ) -> None:
         if create:
-            # OSFS fails where another process makes it at the same time
+            # OSFS fails if another process makes the directory at the same time
             with suppress(OSError):
                 os.makedirs(root_path, exist_ok=True)
         super().__init__(root_path, create=create, expand_vars=False)
-        # two names of one file must have one path
+        # one file must have one path, though links may lead to it
         self._root_path = os.path.realpath(self._root_path)
         self._bare_root = self._root_path.rstrip("/")
         self._staging = Staging(self._root_path, mode, directory_mode, durable)
         self._follow_symlinks = follow_symlinks
-        # OSFS asks a constant that is false on Linux
+        # OSFS uses a constant that is false on Linux
         self._meta["unicode_paths"] = sys.getfilesystemencoding() == "utf-8"
 
     # Paths
@@ -101,7 +102,7 @@ class LocalFS(OSFS, StoreFS):
         return self._walk(path, self._parts(path))
 
     def _place(self, path: str) -> str:
-        """Return the path of the operating system without a look at its last component, which may be a link."""
+        """Return the path in the operating system. The last component is not resolved: it may be a link."""
         return self._walk(path, self._parts(path), through_last=False)
 
     def _parts(self, path: str) -> list[str]:
@@ -110,9 +111,9 @@ class LocalFS(OSFS, StoreFS):
         return self._checked_parts(self._valid(path))
 
     def _resolve(self, path: str, *, through_last: bool = True) -> str:
-        """Return the path of the operating system, its links followed.
+        """Return the path in the operating system, with links resolved.
 
-        :param through_last: follow the last component too; else it may be a link to anywhere.
+        :param through_last: resolve the last component too. Without it, that may be a link to any place.
         """
         return self._walk(path, self._checked_parts(path), through_last=through_last)
 
@@ -131,12 +132,12 @@ class LocalFS(OSFS, StoreFS):
             try:
                 linked = stat.S_ISLNK(os.lstat(current).st_mode)
             except (OSError, ValueError):
-                # missing, or a name that the operation itself will refuse
+                # the path is missing or invalid: the operation itself will raise the error
                 return "/".join((current, *parts[index + 1 :]))
             if linked:
                 current = os.path.realpath(current)
                 if os.path.islink(current):
-                    raise errors.ResourceNotFound(path, msg="path '{path}' is a loop of symbolic links")
+                    raise errors.ResourceNotFound(path, msg="path '{path}' has a loop of symbolic links")
                 if not self._inside(current):
                     raise errors.InvalidPath(path, "path '{path}' leads out of the root through a symbolic link")
         return current or "/"
@@ -172,7 +173,7 @@ class LocalFS(OSFS, StoreFS):
             return False
         if not entry.is_symlink():
             return True
-        # OSFS fails on a broken link, and follows one that leads out of the root or to where it has been
+        # OSFS fails on a broken link, and follows a link that leaves the root or leads to a parent
         real = os.path.realpath(entry.path)
         return os.path.exists(real) and self._inside(real) and real not in map(self._target, recursepath(path))
 
@@ -199,7 +200,7 @@ class LocalFS(OSFS, StoreFS):
             return super().openbin(path, mode, buffering, **options)
         return cast(BinaryIO, self._open_pending(path, opened, buffering))
 
-    # OSFS would publish what was written in a "with" that an exception ended
+    # OSFS would publish a file even if an exception ends its "with"
     open = StoreFS.open
 
     def _makes_a_file(self, path: str, mode: Mode) -> bool:
@@ -222,7 +223,7 @@ class LocalFS(OSFS, StoreFS):
             return self._staging.pending(path, target, written, buffering, not mode.exclusive, make_parents=False)
 
     def copy(self, src_path: str, dst_path: str, overwrite: bool = False, preserve_time: bool = False) -> None:
-        # OSFS writes into the destination while others read it
+        # OSFS overwrites the destination while others read it
         source, target = self._check_copy(src_path, dst_path, overwrite)  # type: ignore[no-untyped-call]
         self._copy(source, target, overwrite=overwrite, make_parents=False)
         if preserve_time:
@@ -230,7 +231,7 @@ class LocalFS(OSFS, StoreFS):
 
     def move(self, src_path: str, dst_path: str, overwrite: bool = False, preserve_time: bool = False) -> None:
         source, target = self._check_copy(src_path, dst_path, overwrite)  # type: ignore[no-untyped-call]
-        # a file that is renamed keeps its times anyway
+        # rename keeps the times anyway
         self._move(source, target, overwrite=overwrite, make_parents=False)
 
     def remove(self, path: str) -> None:
@@ -248,7 +249,7 @@ class LocalFS(OSFS, StoreFS):
         return self._target(path)
 
     def removetree(self, dir_path: str) -> None:
-        # the base follows a link to a directory and deletes what is behind it
+        # the base follows a link to a directory and deletes its content
         if not self.getinfo(dir_path).is_dir:
             raise errors.DirectoryExpected(dir_path)
         self.delete_tree(dir_path)
@@ -279,12 +280,12 @@ class LocalFS(OSFS, StoreFS):
 
     def _link_nameless(self, descriptor: int, path: str, target: str) -> bool:
         try:
-            # only with a directory's descriptor does it follow the link in /proc
+            # without src_dir_fd, Python calls link(), which does not follow the link in /proc
             os.link(f"/proc/self/fd/{descriptor}", target, src_dir_fd=descriptor, follow_symlinks=True)
         except FileExistsError:
             raise errors.FileExists(path) from None
         except OSError:
-            # the parent was deleted, or there are no hard links or no /proc
+            # the parent was deleted, or the system has no hard links or no /proc
             return False
         return True
 
@@ -303,11 +304,11 @@ class LocalFS(OSFS, StoreFS):
 
     def _new_target(self, path: str) -> str:
         target = self._place(path)
-        # unlike lstat, it raises nothing for what is not there
+        # unlike lstat, access raises no exception for a missing file
         if os.access(target, os.F_OK, follow_symlinks=False):
             target = self._target(path)
             if os.path.lexists(target):
-                # before the caller's stream is read: it may store it under another name
+                # raised before the stream is read, so the caller can store it under another name
                 raise errors.FileExists(path)
         return target
 
@@ -331,14 +332,14 @@ class LocalFS(OSFS, StoreFS):
             raise
 
     def _open_descriptor(self, path: str) -> int:
-        # without O_NONBLOCK, opening a named pipe would wait for its writer
+        # without O_NONBLOCK, opening a named pipe would wait for a writer
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
         try:
             return os.open(self._place(path), flags | os.O_NOFOLLOW)
         except OSError as error:
             if error.errno != errno.ELOOP:
                 raise
-        # it is a link, and this says whether it may be followed
+        # the path is a link: _target checks where it leads
         return os.open(self._target(path), flags)
 
     def read_file(self, path: str) -> bytes:
@@ -349,7 +350,7 @@ class LocalFS(OSFS, StoreFS):
                 data = os.read(descriptor, size + 1) if size <= CHUNK_SIZE else b""
                 if len(data) == size:
                     return data
-                # it is big, or changes while it is read
+                # the file is large, or changes during the read
                 os.lseek(descriptor, 0, os.SEEK_SET)
                 with open(descriptor, "rb", closefd=False) as file:
                     return file.read()
@@ -414,14 +415,14 @@ class LocalFS(OSFS, StoreFS):
     def remove_leftovers(
         self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False, everywhere: bool = True
     ) -> int:
-        """Remove what uploads of killed processes left behind, and return how many files that were.
+        """Remove the leftovers of uploads whose process was killed, and return their number.
 
-        :param older_than: leave files alone that were written in the last so many seconds; their uploads may still be
-            under way.
-        :param prefix: ignored; nothing tells which file a leftover belongs to.
+        :param older_than: the time since the last write of a leftover, in seconds. Younger ones stay, because their
+            upload may still run.
+        :param prefix: ignored, because a leftover does not tell the path of its file.
         :param dry_run: only count.
-        :param everywhere: look in all directories. Otherwise only in the root, where all leftovers are unless other
-            file systems are mounted inside it.
+        :param everywhere: search all directories. Without it, only the root is searched. Others have leftovers only of
+            moves, and of writes to other file systems mounted inside the root.
         """
         with convert_os_errors("remove_leftovers", "/"):
             return self._staging.remove_leftovers(older_than, dry_run=dry_run, everywhere=everywhere)
@@ -442,11 +443,11 @@ class LocalFS(OSFS, StoreFS):
         name = self._resolve(self._valid(path), through_last=False)
         with convert_os_errors("move", path):
             if os.path.islink(name):
-                # what a link leads to stays, and a relative link would lead elsewhere
+                # the target of the link stays, and a relative link would lead elsewhere after a rename
                 self._copy(path, target_path, overwrite=overwrite, make_parents=make_parents)
                 os.unlink(name)
             elif overwrite and are_links(source, target):
-                # rename does nothing between two names of one file
+                # rename does nothing if both paths are hard links of one file
                 os.unlink(source)
             else:
                 self._staging.move(target_path, source, target, overwrite, make_parents=make_parents)

@@ -11,7 +11,7 @@ from .filesystem import LocalFS
 
 
 class LocalOpener(Opener):
-    """Opens ``local:///a/directory`` as a :class:`LocalFS`."""
+    """Opens ``local:///a/directory`` as a :class:`LocalFS`. A relative path starts at the current directory."""
 
     protocols = ["local"]
 

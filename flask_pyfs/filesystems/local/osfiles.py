@@ -1,4 +1,4 @@
-"""Plain operations on files of the operating system, with the errors of filesystems."""
+"""Operations on files of the operating system."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _NO_SENDFILE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSOCK, errno.ENOTSUP, errno
 
 
 def require_file(path: str, result: os.stat_result) -> os.stat_result:
-    """Return what the operating system says of a file.
+    """Return the result of ``os.stat`` if it is that of a regular file.
 
-    :raises fs.errors.FileExpected: for a directory.
-    :raises fs.errors.ResourceNotFound: for anything else that is no file.
+    :raises fs.errors.FileExpected: if it is a directory.
+    :raises fs.errors.ResourceNotFound: if it is anything else, such as a pipe.
     """
     if stat.S_ISREG(result.st_mode):
         return result
@@ -31,15 +31,18 @@ def require_file(path: str, result: os.stat_result) -> os.stat_result:
 
 
 def facts_of(path: str, result: os.stat_result) -> Facts:
-    """Return the facts of a file; raises as :func:`require_file` does."""
+    """Return the facts of a file.
+
+    :raises fs.errors.FSError: see :func:`require_file`.
+    """
     require_file(path, result)
-    # every write makes a new inode, so even two of one size within one tick of the clock differ
+    # every write makes a new inode, so two writes of one size within one tick of the clock have different tags
     etag = f"{result.st_mtime_ns:x}-{result.st_size:x}-{result.st_ino:x}"
     return Facts(result.st_size, datetime.fromtimestamp(result.st_mtime, timezone.utc), etag)
 
 
 def stat_dict(result: os.stat_result) -> dict[str, Any]:
-    """Return the result of ``os.stat`` as the namespaces ``stat`` and ``lstat`` hold it."""
+    """Return the result of ``os.stat`` as a dict, for the namespaces ``stat`` and ``lstat``."""
     return {key: getattr(result, key) for key in dir(result) if key.startswith("st_")}
 
 
@@ -51,7 +54,7 @@ def write_all(descriptor: int, data: Any) -> None:
 
 
 def copy_all(source: int, target: int) -> None:
-    """Copy all bytes from one descriptor to another, by the operating system where it can."""
+    """Copy all bytes from one descriptor to another, with ``sendfile`` if the system supports it."""
     offset = 0
     try:
         while sent := os.sendfile(target, source, offset, 1 << 30):
@@ -64,7 +67,7 @@ def copy_all(source: int, target: int) -> None:
 
 
 def are_links(path: str, other: str) -> bool:
-    """Whether two paths are two names (hard links) of one file."""
+    """Return whether two paths are hard links of one file."""
     try:
         here, there = os.lstat(path), os.lstat(other)
     except FileNotFoundError:
@@ -73,9 +76,9 @@ def are_links(path: str, other: str) -> bool:
 
 
 def delete(path: str) -> None:
-    """Delete a file, a link, or a directory with all below it, without going through links.
+    """Delete a file, a link, or a directory with everything below it. Links are not followed.
 
-    Others may write and delete here at the same time.
+    Other processes may write and delete there at the same time. A missing path is no error.
     """
     while True:
         try:
@@ -86,7 +89,7 @@ def delete(path: str) -> None:
         except IsADirectoryError:
             pass
         except PermissionError:
-            # what some systems answer for a directory
+            # some systems raise this for a directory
             if os.path.islink(path) or not os.path.isdir(path):
                 raise
         try:
@@ -100,9 +103,9 @@ def delete(path: str) -> None:
 
 
 def open_nameless(directory: str) -> int | None:
-    """Open a new file without a name for writing, or return None where that cannot be done."""
+    """Open a new file without a name in a directory, and return its descriptor, or None if that is impossible."""
     try:
         return os.open(directory, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o666)
     except (OSError, AttributeError):
-        # no such directory yet, or no such files on this file system or operating system
+        # the directory is missing, or the file system or the operating system does not support it
         return None

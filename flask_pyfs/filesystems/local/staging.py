@@ -1,4 +1,4 @@
-"""How a file of the operating system comes to its name: written aside first, named when it is complete."""
+"""Atomic writes: a file is written under a temporary name, and gets its own name when it is complete."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, er
 
 
 class Staging:
-    """The unfinished files of one directory tree. They lie in ``.flask_pyfs`` in its root.
+    """The unfinished files of a directory tree. They are in the directory ``.flask_pyfs`` of its root.
 
-    Paths named ``path`` are those of the filesystem, for messages; all others are those of the operating system.
+    Parameters named ``path`` are paths of the filesystem, for messages; all others are paths of the operating system.
 
     :param root: the root of the tree.
-    :param mode: the permissions of new files, or None for what the umask leaves.
-    :param directory_mode: the permissions of directories that are made for a file, likewise.
-    :param durable: wait until the disk has a file, and its name.
+    :param mode: the permissions of new files; None means those that the umask leaves.
+    :param directory_mode: the permissions of directories that are made for a file; None means those that the umask
+        leaves.
+    :param durable: wait until the file and its name are on the disk.
     """
 
     def __init__(self, root: str, mode: int | None, directory_mode: int | None, durable: bool) -> None:
@@ -40,20 +41,21 @@ class Staging:
         self.durable = durable
 
     def open(self, beside: str | None = None) -> tuple[int, str]:
-        """Open a new unfinished file: its descriptor and where it lies.
+        """Open a new unfinished file, and return its descriptor and its path.
 
-        :raises fs.errors.InvalidPath: where a symbolic link lies in the place of the directory.
+        :param beside: the directory that gets a ``.flask_pyfs`` for the file; None means the root.
+        :raises fs.errors.InvalidPath: if that ``.flask_pyfs`` is a symbolic link.
         """
         directory = f"{beside or self._root}/{RESERVED}"
         if os.path.islink(directory):
-            raise errors.InvalidPath(directory, f"'{directory}' is a link; unfinished uploads do not go there")
+            raise errors.InvalidPath(directory, f"uploads do not go through a symbolic link: remove '{directory}'")
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         while True:
             temporary = f"{directory}/{secrets.token_hex(12)}"
             try:
                 return os.open(temporary, flags, 0o666), temporary
             except FileNotFoundError:
-                # another process may remove the directory as soon as it is made
+                # another process may remove the directory right after this
                 with suppress(FileExistsError):
                     os.mkdir(directory)
                 if self._directory_mode is not None:
@@ -63,7 +65,7 @@ class Staging:
     def pending(
         self, path: str, target: str, mode: str, buffering: int, overwrite: bool, *, make_parents: bool
     ) -> PendingFile:
-        """Open a file object that gets its name when it is closed."""
+        """Return a file object that gets its name when it is closed."""
         descriptor, temporary = self.open()
         try:
             file = cast(BinaryIO, open(descriptor, mode, buffering))  # noqa: SIM115
@@ -84,7 +86,7 @@ class Staging:
         return PendingFile(file, mode, publish, lambda: self.remove(temporary))
 
     def finish(self, descriptor: int) -> None:
-        """Give a complete file its permissions and, if asked to, wait for the disk."""
+        """Set the permissions of a complete file and, if ``durable``, wait until it is on the disk."""
         if self._mode is not None:
             os.fchmod(descriptor, self._mode)
         if self.durable:
@@ -101,23 +103,26 @@ class Staging:
             raise
 
     def publish(self, path: str, temporary: str, target: str, overwrite: bool, *, make_parents: bool) -> None:
-        """Give a complete file its name; without ``overwrite``, only one of several succeeds.
+        """Give a complete file its name. Without ``overwrite``, only one of several writers of a name succeeds.
 
-        :raises fs.errors.FileExists: where the name is taken.
-        :raises fs.errors.DirectoryExists: where it is a directory's.
-        :raises fs.errors.DirectoryExpected: where a parent is a file.
+        :raises fs.errors.FileExists: without ``overwrite``, if the name is taken.
+        :raises fs.errors.DirectoryExists: if the name is that of a directory.
+        :raises fs.errors.DirectoryExpected: if a parent is a file.
         """
         self._name(path, temporary, target, self._replace if overwrite else self._link, make_parents)
 
     def move(self, path: str, source: str, target: str, overwrite: bool, *, make_parents: bool) -> None:
-        """Move a file that has a name to another; raises as :meth:`publish` does."""
+        """Move a file to another name.
+
+        :raises fs.errors.FSError: see :meth:`publish`.
+        """
         self._name(path, source, target, self._replace if overwrite else self._relink, make_parents)
 
     def _name(self, path: str, source: str, target: str, give: Callable[[str, str], None], make_parents: bool) -> None:
         made: list[str] = []
         with convert_os_errors("write", path):
             try:
-                # again when another process deletes a parent that has just been made
+                # repeated if another process deletes a parent that was just made
                 while not self._named(path, source, target, give, make_parents):
                     self._make_directory(path, os.path.dirname(target), made)
                 if self.durable:
@@ -147,7 +152,7 @@ class Staging:
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            # another file system is mounted inside the root: finish beside the target
+            # the target is on another file system, mounted inside the root: copy the file there first
             descriptor, near = self.open(os.path.dirname(target))
             try:
                 self._duplicate(source, descriptor)
@@ -189,7 +194,7 @@ class Staging:
             raise
 
     def _forget(self, source: str, target: str) -> None:
-        """Remove the old name of a file that has a new one, unless another file has it by now."""
+        """Remove the old name of a file that has a new one, unless it now belongs to another file."""
         descriptor, aside = self.open(os.path.dirname(source))
         os.close(descriptor)
         try:
@@ -198,7 +203,7 @@ class Staging:
                 with suppress(FileExistsError):
                     os.link(aside, source)
         except FileNotFoundError:
-            # another process has moved or deleted it first
+            # another process moved or deleted the file first
             with suppress(FileNotFoundError):
                 os.unlink(target)
             raise
@@ -213,10 +218,11 @@ class Staging:
             os.unlink(temporary)
 
     def remove_leftovers(self, older_than: float, *, dry_run: bool, everywhere: bool) -> int:
-        """Remove files that were not written in the last so many seconds, and return how many those were.
+        """Remove unfinished files that are no longer written, and return their number.
 
+        :param older_than: the time since the last write, in seconds. Younger files stay.
         :param dry_run: only count.
-        :param everywhere: look in all directories of the tree; otherwise only in its root.
+        :param everywhere: search all directories of the tree; without it, only the root.
         """
         limit = time.time() - older_than
         directories: Iterable[str] = (found[0] for found in os.walk(self._root)) if everywhere else [self._root]
