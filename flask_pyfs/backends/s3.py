@@ -82,7 +82,7 @@ class S3Backend(BaseBackend):
         """Return a presigned form of S3. In each process, the first call makes the bucket if it is missing; further
         calls make no request.
 
-        The result is None if the terms do not allow to overwrite, because a form cannot refuse a taken name; and for a
+        The result is None if the terms do not allow overwriting, because a form cannot refuse a taken name; and for a
         name with ``${filename}``, which S3 would replace by the name of the client's file.
 
         :raises ValueError: if the lifetime is longer than seven days.

@@ -111,7 +111,7 @@ class SwiftBackend(BaseBackend):
     def signed_upload(self, filename: str, terms: UploadTerms) -> UploadURL | None:
         """Return a temporary URL for a PUT.
 
-        Such a URL takes any content, any number of times. So the result is None if the terms do not allow to overwrite,
+        Such a URL takes any content, any number of times. So the result is None if the terms do not allow overwriting,
         or limit the type or the size; and without TEMP_URL_KEY. In each process, the first call logs in and makes the
         container if it is missing; further calls make no request.
         """
