@@ -19,6 +19,7 @@ from servers.process import (
     on_free_ports,
     running,
 )
+from servers.programs import program
 from servers.s3 import S3Endpoint, clear_bucket, client, moto_server, s3_from_environment, swift_s3
 
 pytestmark = pytest.mark.server
@@ -203,6 +204,18 @@ def test_a_forked_child_leaves_the_server_to_its_parent(tmp_path):
     tests = subprocess.run(python(textwrap.dedent(code)), stderr=subprocess.PIPE, timeout=30)
     assert tests.stderr == b""
     assert tests.returncode == 0
+
+
+def test_a_test_that_is_not_marked_starts_no_server(tmp_path, monkeypatch):
+    monkeypatch.setattr("servers.process.unmarked", "test_quick")
+    with pytest.raises(ServerError, match=r"test_quick starts a server: mark it"), running([], 1, tmp_path / "log"):
+        pytest.fail("it cannot be running")
+
+
+@pytest.mark.parametrize(("environ", "outcome"), [({}, pytest.skip.Exception), ({"CI": "1"}, pytest.fail.Exception)])
+def test_a_program_that_is_not_installed(environ, outcome):
+    with pytest.raises(outcome, match="absent is not installed; on Debian: apt install its-package"):
+        program("absent", "its-package", environ=environ)
 
 
 def test_swift_says_what_it_needs(tmp_path, monkeypatch):
