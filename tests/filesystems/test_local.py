@@ -238,6 +238,21 @@ def test_a_file_that_is_replaced_while_it_moves_is_not_lost(local, monkeypatch):
     assert b"new" in [local.readbytes(name) for name in local.iter_files()]
 
 
+def test_a_file_that_moves_while_leftovers_are_removed_is_not_lost(local, monkeypatch):
+    local.writebytes("a", b"content")
+    rename = os.rename
+
+    def renamed(source, target):
+        rename(source, target)
+        # the file is as old as it was under its name
+        LocalFS(local.getsyspath("/")).remove_leftovers(older_than=-60)
+
+    monkeypatch.setattr(os, "rename", renamed)
+    local.move_file("a", "b", overwrite=False)
+    assert local.listdir("/") == ["b"]
+    assert local.readbytes("b") == b"content"
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_two_movers_of_one_file(local, overwrite):
     """One of them has it, and the other leaves nothing where it was told that there is no such file."""

@@ -199,18 +199,25 @@ class Staging:
         os.close(descriptor)
         try:
             os.rename(source, aside)
-            if not os.path.samestat(os.lstat(aside), os.lstat(target)):
-                with suppress(FileExistsError):
-                    os.link(aside, source)
         except FileNotFoundError:
             # another process moved or deleted the file first
             with suppress(FileNotFoundError):
                 os.unlink(target)
+            self._discard_aside(aside)
             raise
+        try:
+            # what lies aside is as old as the file, so another process may remove it as a leftover
+            with suppress(FileNotFoundError):
+                if not os.path.samestat(os.lstat(aside), os.lstat(target)):
+                    with suppress(FileExistsError):
+                        os.link(aside, source)
         finally:
-            self.remove(aside)
-            with suppress(OSError):
-                os.rmdir(os.path.dirname(aside))
+            self._discard_aside(aside)
+
+    def _discard_aside(self, aside: str) -> None:
+        self.remove(aside)
+        with suppress(OSError):
+            os.rmdir(os.path.dirname(aside))
 
     def remove(self, temporary: str) -> None:
         """Remove an unfinished file."""
