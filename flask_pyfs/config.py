@@ -70,6 +70,8 @@ class Config(dict[str, Any]):
     """
 
     _secrets: frozenset[str] = frozenset()
+    # the values were looked up in the layers, and so have the types of their options
+    _is_resolved = False
 
     def __init__(self, *args: Any, secrets: Iterable[str] = (), **values: Any) -> None:
         super().__init__(*args, **values)
@@ -189,6 +191,7 @@ def resolve(
     )
     for option in declared.values():
         config[option.name.lower()] = _value(settings, option, prefixes, storage)
+    object.__setattr__(config, "_is_resolved", True)
     return config
 
 
@@ -211,12 +214,13 @@ def with_defaults(config: Mapping[str, Any], options: Iterable[Option], storage:
     complete = config if isinstance(config, Config) else Config(config)
     for option in options:
         key = option.name.lower()
-        if complete.get(key) is not None:
-            complete[key] = _convert(option, option.name, complete[key], storage)
-        elif option.required:
-            raise ConfigurationError(f"storage {storage!r} needs {option.name}", storage=storage)
-        else:
+        value = complete.get(key)
+        if value is None:
+            if option.required:
+                raise ConfigurationError(f"storage {storage!r} needs {option.name}", storage=storage)
             complete[key] = option.default
+        elif not complete._is_resolved and value is not option.default:
+            complete[key] = _convert(option, option.name, value, storage)
     return complete
 
 
@@ -248,7 +252,11 @@ def _convert(option: Option, key: str, value: Any, storage: str | None) -> Any:
     try:
         return option.convert(value)
     except (ValueError, TypeError) as error:
-        shown = "the value it has" if option.secret or _SECRET_KEY.search(key) else repr(value)
+        shown = (
+            "the value it has"
+            if option.secret or _SECRET_KEY.search(key)
+            else re.sub(r"//[^/@]*@", "//***@", repr(value))
+        )
         raise ConfigurationError(f"{key} must be {error}, not {shown}", storage=storage) from None
 
 

@@ -7,9 +7,8 @@ import os
 from flask import Flask, current_app
 
 from .config import DEFAULT_BACKEND, route_prefix, serves
-from .errors import ConfigurationError
 from .routes import make_blueprint
-from .state import registry_of
+from .state import registry_of, require_registry
 from .storage import Storage
 from .web.urls import ENDPOINT
 
@@ -52,8 +51,5 @@ def by_name(name: str) -> Storage | None:
 
     :raises flask_pyfs.errors.ConfigurationError: if ``init_app`` was not called for the app.
     """
-    registry = current_app.extensions.get("fs")
-    if registry is None:
-        raise ConfigurationError(f"the app {current_app.name!r} has no storages: call init_app")
-    storage: Storage | None = registry.get(name)
+    storage: Storage | None = require_registry(current_app).get(name)
     return storage

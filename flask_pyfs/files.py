@@ -129,9 +129,9 @@ def only_images(extensions: Container[str], allowed: Container[str] = ()) -> boo
         extensions, such as :data:`ALL`, holds others.
     :param allowed: decides instead if the first set holds none.
     """
-    known = allowed if is_empty(extensions) else extensions
-    if isinstance(known, str):
-        known = known.split()
+    known = extensions.split() if isinstance(extensions, str) else extensions
+    if is_empty(known):
+        known = allowed
     return isinstance(known, Collection) and bool(known) and all(map(_is_image, known))
 
 

@@ -149,7 +149,7 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Option:
     """A setting that a backend declares.
 

@@ -77,6 +77,17 @@ def registry_of(app: Flask) -> Registry:
     return registry
 
 
+def require_registry(app: Flask) -> Registry:
+    """Return what an app has configured.
+
+    :raises ConfigurationError: if it has configured nothing.
+    """
+    registry = app.extensions.get("fs")
+    if not isinstance(registry, Registry):
+        raise ConfigurationError(f"the app {app.name!r} has no storages: call init_app")
+    return registry
+
+
 def find(storage: Named) -> State:
     """Return the state of a storage on the current app. Outside an app context, the app configured last applies.
 

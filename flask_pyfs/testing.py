@@ -24,7 +24,7 @@ from werkzeug.datastructures import FileStorage
 from .backends.memory import MemoryBackend
 from .errors import FileExists, FileNotFound, FSError, InvalidPath, UnauthorizedFileType
 from .signals import file_deleted, file_uploaded
-from .state import find, registry_of
+from .state import find, require_registry
 from .storage import Storage
 
 __all__ = ["StorageConformance", "memory_storages"]
@@ -49,8 +49,8 @@ def memory_storages(app: Flask, *storages: Storage) -> Iterator[None]:
     :param app: the app.
     :param storages: the storages to keep in memory; without any, all that are configured on the app.
     """
-    registry = registry_of(app)
-    before = [registry.states[storage] for storage in storages or tuple(registry.values())]
+    with app.app_context():
+        before = [find(storage) for storage in storages or tuple(require_registry(app).values())]
     for state in before:
         state.on("memory", MemoryBackend(state.storage.name, state.config)).attach()
     try:

@@ -60,6 +60,10 @@ class BaseBackend:
         self.prefix = names.normalize_prefix(self.config.get("prefix")).rstrip("/")
         self._lock = threading.Lock()
         self._store: StoreFS | None = None
+        # not with the module, which every app imports; nor later, when another thread may fork meanwhile
+        from ..filesystems.generic import as_store
+
+        self._as_store = as_store
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
@@ -84,7 +88,7 @@ class BaseBackend:
             with self._lock:
                 store = self._store
                 if store is None or store.isclosed():
-                    store = self._store = _as_store(self.open_fs())
+                    store = self._store = self._as_store(self.open_fs())
         return store
 
     @property
@@ -322,12 +326,3 @@ class BaseBackend:
 
     def _translated(self, filename: str | None = None) -> translated:
         return translated(self.name, filename)
-
-
-def _as_store(filesystem: FS) -> StoreFS:
-    if isinstance(filesystem, StoreFS):
-        return filesystem
-    # most stores need no wrapper
-    from ..filesystems.generic import as_store
-
-    return as_store(filesystem)

@@ -57,7 +57,7 @@ class NotSatisfiable(Exception):
         self.size = size
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class UploadTerms:
     """The terms of an upload by a signed URL.
 

@@ -39,7 +39,7 @@ class GridFsBackend(BaseBackend):
             rule="from 1 KiB to 15 MiB, in bytes",
             argument="chunk_size",
         ),
-        Option("TIMEOUT", "float", default=30, check=is_duration, rule="more than 0 seconds", argument="timeout"),
+        Option("TIMEOUT", "float", default=30, check=is_duration, rule="at least 0.001 seconds", argument="timeout"),
     )
 
     def __init__(self, name: str, config: Config) -> None:

@@ -47,7 +47,7 @@ class S3Backend(BaseBackend):
             rule="from 5 MiB to 5 GiB, in bytes",
             argument="part_size",
         ),
-        Option("TIMEOUT", "float", default=30, check=is_duration, rule="more than 0 seconds", argument="timeout"),
+        Option("TIMEOUT", "float", default=30, check=is_duration, rule="at least 0.001 seconds", argument="timeout"),
         Option("RETRIES", "int", default=2, check=is_count, rule="0 or more", argument="retries"),
         Option("PUBLIC_ENDPOINT", argument="public_endpoint_url"),
     )

@@ -64,7 +64,7 @@ class SwiftBackend(BaseBackend):
         ),
         Option("TEMP_URL_KEY", secret=True, argument="temp_url_key"),
         Option("POOL_SIZE", "int", default=100, check=lambda size: size >= 1, rule="1 or more", argument="pool_size"),
-        Option("TIMEOUT", "float", default=15, check=is_duration, rule="more than 0 seconds", argument="timeout"),
+        Option("TIMEOUT", "float", default=15, check=is_duration, rule="at least 0.001 seconds", argument="timeout"),
         Option("RETRIES", "int", default=2, check=is_count, rule="0 or more", argument="retries"),
         # settings of flask-fs2 without effect: nothing waits for a connection, and a damaged upload is never kept
         Option("POOL_TIMEOUT", "float"),
@@ -92,7 +92,8 @@ class SwiftBackend(BaseBackend):
             known = ", ".join(sorted(KNOWN))
             raise wrong_setting(name, "swift", "OS_OPTIONS", f"has the unknown key {unknown[0]!r}: use {known}")
         if not _is_container(self.container):
-            raise wrong_setting(name, "swift", "CONTAINER", "must be set: the storage's name is longer than 247 bytes")
+            rule = "must be set, because the name of the storage cannot be that of a container"
+            raise wrong_setting(name, "swift", "CONTAINER", rule)
 
     def open_fs(self) -> FS:
         return self._filesystem_class(

@@ -91,12 +91,20 @@ class StoreFS(CarefulFS):
     ) -> IO[Any]:
         validate_open_mode(mode)
         binary = Mode(mode).binary
+        if not binary and buffering == 0:
+            raise ValueError("can't have unbuffered text I/O")
         file: Any = self.openbin(path, Mode(mode).to_platform_bin(), buffering if binary else -1, **options)
         if binary:
             return cast(IO[Any], file)
-        # the base would publish a file even if an exception ends its "with"
-        text: Any = PendingText if isinstance(file, PendingFile) else io.TextIOWrapper
-        return cast(IO[Any], text(file, encoding or "utf-8", errors, newline, line_buffering))
+        # the base class would publish a file even if its "with" block ends with an exception
+        kind: Any = PendingText if isinstance(file, PendingFile) else io.TextIOWrapper
+        try:
+            text = kind(file, encoding or "utf-8", errors, newline, line_buffering or buffering == 1)
+        except BaseException:
+            file.close()
+            raise
+        text.mode = mode
+        return cast(IO[Any], text)
 
     @abstractmethod
     def open_write(self, path: str, *, overwrite: bool = True, content_type: str | None = None) -> BinaryIO:

@@ -160,6 +160,8 @@ class PendingFile(Discardable, WrappedFile):
     def write(self, data: Any) -> int:
         self._require_owner()
         try:
+            if "a" in self._opened:
+                self.seek(0, os.SEEK_END)
             return super().write(data)
         except BaseException:
             self._failed = True

@@ -15,7 +15,7 @@ from .changes import Cell, Changes, RowHolder, RowState, changes_of, current_cha
 log = logging.getLogger(__name__)
 
 _CELLS = "flask_pyfs.cells"
-_PICKLED = "flask_pyfs.fields.file"
+_PICKLED = "flask_pyfs.references"
 
 
 class _ColumnListener:

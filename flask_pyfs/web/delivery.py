@@ -30,7 +30,8 @@ def claims_of(state: State, name: str, action: str) -> dict[str, str] | None:
     """
     if SIGNATURE not in request.args:
         return None
-    subject = (state.storage.name, action, name)
+    # another app may answer in the same request, with a key of its own
+    subject = (state.app, request.query_string, state.storage.name, action, name)
     verdicts = request.environ.setdefault(_CLAIMS, {})
     if subject not in verdicts:
         verdicts[subject] = verified(state.app, state.storage.name, action, name, request.args)

@@ -58,11 +58,20 @@ class _Pieces(FileWrapper):
 
     def __next__(self) -> bytes:
         with self._guard:
-            # read would ask the store for bytes after the range, to fill the piece
-            piece: bytes = self.file.read1(self.buffer_size)  # type: ignore[attr-defined]
+            # unlike read, it does not ask for bytes behind the range to make a full piece
+            read = getattr(self.file, "read1", self.file.read)
+            piece: bytes = read(self.buffer_size)
         if not piece:
             raise StopIteration
         return piece
+
+    def seek(self, *arguments: int) -> None:
+        with self._guard:
+            super().seek(*arguments)
+
+    def close(self) -> None:
+        with self._guard:
+            super().close()
 
 
 def _is_real(file: Any) -> bool:

@@ -452,3 +452,25 @@ def test_listing_is_lazy_and_survives_changes(local):
     rest = list(names)
     assert first not in rest
     assert len(rest) < 300
+
+
+# Text
+
+
+@pytest.mark.parametrize("mode", ["a", "r+"])
+def test_lines_are_seen_at_once_if_asked_for(local, mode):
+    local.writetext("log", "")
+    with local.open("log", mode, buffering=1) as file:
+        file.write("a line\n")
+        assert local.readtext("log") == "a line\n"
+        assert file.mode == mode
+
+
+def test_text_that_cannot_be_opened_leaves_no_file_open(local):
+    local.writetext("a", "text")
+    with pytest.raises(ValueError, match="unbuffered"):
+        local.open("a", "r", buffering=0)
+    for mode in ("r", "a", "w"):
+        with pytest.raises(LookupError):
+            local.open("a", mode, encoding="nope")
+    assert local.readtext("a") == "text"

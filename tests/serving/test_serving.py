@@ -1,5 +1,6 @@
 """Files over HTTP."""
 
+import io
 from dataclasses import replace
 
 import pytest
@@ -321,3 +322,61 @@ def test_types_that_a_store_knows(app, storage, get, monkeypatch, known, expecte
 )
 def test_strong_tags(tag, expected):
     assert strong_tag(tag) == expected
+
+
+class BrokenFile(io.RawIOBase):
+    """Has what a stream must have, and fails in one of its methods."""
+
+    def __init__(self, content, broken=None):
+        super().__init__()
+        self._file, self._broken = io.BytesIO(content), broken
+
+    def _ask(self, method, *arguments):
+        if method == self._broken:
+            raise OSError(f"{method} broke")
+        return getattr(self._file, method)(*arguments)
+
+    def seekable(self):
+        return True
+
+    def read(self, size=-1):
+        return self._ask("read", size)
+
+    def seek(self, *arguments):
+        return self._ask("seek", *arguments)
+
+    def tell(self):
+        return self._file.tell()
+
+    def close(self):
+        super().close()
+        self._ask("close")
+
+
+@pytest.mark.parametrize("broken", [None, "read", "seek", "close"])
+def test_a_stream_that_fails_while_it_is_served(app, storage_of_streams, broken):
+    storage_of_streams(lambda: BrokenFile(b"0123456789", broken))
+
+    def ask():
+        # the client closes what it has read
+        return app.test_client().get("/files/a.txt", headers={"Range": "bytes=2-4"}, buffered=True)
+
+    if broken is None:
+        assert (ask().status_code, ask().data) == (206, b"234")
+    else:
+        with pytest.raises(fs.FSError, match=f"{broken} broke"):
+            ask()
+
+
+@pytest.fixture
+def storage_of_streams(app, monkeypatch):
+    def storage_of_streams(make):
+        storage = fs.Storage("files", fs.ALL)
+        app.config["FILES_FS_BACKEND"] = "memory"
+        fs.init_app(app, storage)
+        with app.app_context():
+            storage.write("a.txt", b"0123456789")
+            store = storage.backend.store
+        monkeypatch.setattr(type(store), "fetch", lambda self, path, *wanted, **more: (store.facts(path), make()))
+
+    return storage_of_streams

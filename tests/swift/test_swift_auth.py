@@ -214,6 +214,28 @@ def test_an_address_of_something_else(make_kept, service, case, status):
 
 
 @pytest.mark.parametrize("case", [v1, v2, v3_ids, v3_credential])
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_refusal_with_braces(make_kept, service, case, status):
+    body = """{"error": {"message": "Failed validating 'type': {'type': 'string'}"}}"""
+    headers = f"Content-Length: {len(body)}\r\nContent-Type: application/json\r\nConnection: close"
+    with FaultProxy(HOST, service.port) as proxy:
+        proxy.answer(f"HTTP/1.1 {status} Bad {{request}}\r\n{headers}\r\n\r\n{body}".encode())
+        with pytest.raises(ConfigurationError, match="AUTHURL"):
+            make_kept(service, case, AUTHURL=proxy.url).exists("a")
+
+
+def test_a_token_that_soon_expires_takes_one_login(make_kept, service):
+    head = "X-Storage-Url: http://127.0.0.1:9/v1/AUTH_test\r\nX-Auth-Token: token\r\nX-Auth-Token-Expires: 60"
+    with FaultProxy(HOST, service.port) as proxy:
+        proxy.answer(f"HTTP/1.1 200 OK\r\n{head}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        # the service type is Keystone's alone
+        storage = make_kept(service, v1, AUTHURL=proxy.url, OS_OPTIONS={"service_type": "swift"})
+        access = storage.backend.store._container.account.access()
+        assert (access.url, access.token) == ("http://127.0.0.1:9/v1/AUTH_test", "token")
+        assert len(proxy.requests) == 1
+
+
+@pytest.mark.parametrize("case", [v1, v2, v3_ids, v3_credential])
 def test_a_login_that_stops_in_its_answer(make_kept, service, case):
     with FaultProxy(HOST, service.port) as proxy:
         proxy.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")

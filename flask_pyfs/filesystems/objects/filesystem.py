@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 from collections.abc import Callable, Collection, Iterator
@@ -297,8 +296,4 @@ class ObjectFS(ObjectStore):
 
 
 def _reopened(file: Any, mode: str) -> BinaryIO:
-    descriptor = os.dup(file.fileno())
-    if "a" in mode:
-        # without this flag, only the first write appends
-        fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_APPEND)
-    return cast(BinaryIO, os.fdopen(descriptor, mode))
+    return cast(BinaryIO, os.fdopen(os.dup(file.fileno()), mode))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from copy import copy
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -78,7 +78,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
             session_token=self.aws_session_token,
             **own,
         )
-        self._clients = shared_client(self._settings, make_client)
+        self._clients = shared_client(replace(self._settings, public_endpoint_url=None), make_client)
         self._signers = shared_client(self._settings, Signer)
         self._resources = PerProcess(self._make_resource)
         self._bucket = S3Bucket(bucket_name, self._clients, create=create_bucket)

@@ -19,6 +19,7 @@ from swiftclient.authv1 import PasswordPlugin
 from swiftclient.client import ClientException
 
 from ...errors import StoreMisconfigured
+from ..objects.errors import literal
 from .errors import is_transient
 
 VERSIONS = ("1", "2", "3")
@@ -69,9 +70,8 @@ def authenticator(credentials: Credentials, timeout: float) -> Callable[[], Acco
     """
     options = dict(credentials.options)
     if unknown := sorted(set(options) - KNOWN):
-        raise StoreMisconfigured(
-            f"OS_OPTIONS has an unknown name {unknown[0]!r}: use one of {', '.join(sorted(KNOWN))}"
-        )
+        names = ", ".join(sorted(KNOWN))
+        raise StoreMisconfigured(literal(f"OS_OPTIONS has an unknown name {unknown[0]!r}: use one of {names}"))
     plugin = _plugin(credentials, options)
     return lambda: _access(plugin, options, timeout)
 
@@ -122,12 +122,7 @@ def _access(plugin: Any, options: Mapping[str, str], timeout: float) -> AccountA
     # do not reuse the plugin's last token: it has expired
     session.invalidate()
     try:
-        token = session.get_token()
-        url = options.get("object_storage_url") or session.get_endpoint(
-            service_type=options.get("service_type", "object-store"),
-            interface=options.get("endpoint_type", "public").removesuffix("URL"),
-            region_name=options.get("region_name"),
-        )
+        token, url = _token_and_url(plugin, session, options)
     except keystone.ConnectionError as error:
         # the exception of requests tells a timeout from other failures
         raise error.__context__ or http.ConnectionError(str(error)) from None
@@ -136,12 +131,25 @@ def _access(plugin: Any, options: Mapping[str, str], timeout: float) -> AccountA
     except (keystone.InvalidResponse, AttributeError, LookupError, TypeError) as error:
         # the plugins do not validate a response before they parse it
         message = f"AUTHURL is not an authentication service of this AUTH_VERSION, or redirects to one ({error})"
-        raise StoreMisconfigured(message, exc=error) from error
+        raise StoreMisconfigured(literal(message), exc=error) from error
     except keystone.ClientException as error:
-        raise StoreMisconfigured(f"the login failed: {error}", exc=error) from error
+        raise StoreMisconfigured(literal(f"the login failed: {error}"), exc=error) from error
     if not url:
         raise StoreMisconfigured("Keystone has no object store for this region and endpoint type: check REGION_NAME")
     return AccountAccess(url.rstrip("/"), str(token))
+
+
+def _token_and_url(plugin: Any, session: Session, options: Mapping[str, str]) -> tuple[Any, Any]:
+    if isinstance(plugin, PasswordPlugin):
+        # the session would log in twice if the token expires soon
+        found = plugin.get_access(session)
+        return found.auth_token, options.get("object_storage_url") or found.storage_url
+    token = session.get_token()
+    return token, options.get("object_storage_url") or session.get_endpoint(
+        service_type=options.get("service_type", "object-store"),
+        interface=options.get("endpoint_type", "public").removesuffix("URL"),
+        region_name=options.get("region_name"),
+    )
 
 
 def _refused(error: Any) -> Exception:
@@ -149,4 +157,4 @@ def _refused(error: Any) -> Exception:
     # a 404 of the authentication service must not look like a missing file
     if error.http_status in (401, 403) or error.http_status >= 500 or is_transient(failure):
         return failure
-    return StoreMisconfigured(f"{failure}: check AUTHURL and AUTH_VERSION", exc=error)
+    return StoreMisconfigured(literal(f"{failure}: check AUTHURL and AUTH_VERSION"), exc=error)
