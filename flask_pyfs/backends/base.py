@@ -6,7 +6,7 @@ import io
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from typing import IO, Any, BinaryIO, ClassVar, cast
 
 from fs.base import FS
@@ -19,7 +19,7 @@ from ..filesystems.base import CHUNK_SIZE, copy_stream
 from ..filesystems.store import DAY, Facts, RangeNotSatisfiable, StoreFS, Unchanged
 from ..filesystems.streams import PendingText
 from ..options import Option
-from .contract import WHOLE, NotModified, NotSatisfiable, Response, UploadTerms, UploadURL, Wanted
+from .contract import WHOLE, NotModified, NotSatisfiable, Respond, Response, UploadTerms, UploadURL, Wanted
 from .handles import Chunks, Source, StorageFile
 
 log = logging.getLogger(__name__)
@@ -262,7 +262,7 @@ class BaseBackend:
     def serve(
         self,
         filename: str,
-        respond: Callable[[str, Facts, BinaryIO, AbstractContextManager[Any]], Response],
+        respond: Respond[Response],
         announce: Callable[[], object],
         wanted: Wanted = WHOLE,
     ) -> Response:

@@ -14,6 +14,9 @@ from ..filesystems.store import DAY, Facts
 
 Response = TypeVar("Response")
 
+#: Makes the response of the name, the facts, the open content, and the context that translates what reading it raises.
+Respond = Callable[[str, Facts, BinaryIO, AbstractContextManager[Any]], Response]
+
 
 class Wanted(NamedTuple):
     """The part of a file that an HTTP request asks for, and on which conditions.
@@ -161,7 +164,7 @@ class Operations(Protocol):
     def serve(
         self,
         filename: str,
-        respond: Callable[[str, Facts, BinaryIO, AbstractContextManager[Any]], Response],
+        respond: Respond[Response],
         announce: Callable[[], object],
         wanted: Wanted = WHOLE,
     ) -> Response:

@@ -11,9 +11,8 @@ from fs.base import FS
 from .. import files, names
 from ..errors import FileExists, FileNotFound, OperationNotSupported, translated
 from ..filesystems.base import CHUNK_SIZE
-from ..filesystems.store import Facts
 from .base import BaseBackend
-from .contract import WHOLE, Response, Wanted
+from .contract import WHOLE, Respond, Response, Wanted
 from .handles import Chunks
 
 
@@ -121,7 +120,7 @@ class FlaskFSBackend:
     def serve(
         self,
         filename: str,
-        respond: Callable[[str, Facts, BinaryIO, AbstractContextManager[Any]], Response],
+        respond: Respond[Response],
         announce: Callable[[], object],
         wanted: Wanted = WHOLE,
     ) -> Response:
