@@ -4,13 +4,15 @@ import ast
 import re
 from pathlib import Path
 
-TOP = Path(__file__).resolve().parents[2]
-PACKAGE = TOP / "flask_pyfs"
-PAGE = (TOP / "docs" / "architecture.rst").read_text(encoding="utf-8")
+import flask_pyfs
+
+# the package that is installed, which need not be the source beside the tests
+PACKAGE = Path(flask_pyfs.__file__).parent
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "architecture.rst").read_text(encoding="utf-8")
 
 
 def name_of(path):
-    parts = path.relative_to(TOP).with_suffix("").parts
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
