@@ -32,7 +32,7 @@ _PLACE = ("region_name", "endpoint_type", "service_type", "object_storage_url")
 KNOWN = frozenset((*_USER, *_PROJECT, *_APPLICATION, *_PLACE, "auth_type"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AccountAccess:
     """The access to an account.
 
