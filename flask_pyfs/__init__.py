@@ -2,7 +2,7 @@
 
 from . import _import_fs  # noqa: F401  (before any import of fs)
 from .backends import DEFAULT_BACKEND, BaseBackend
-from .backends.contract import UploadTerms, UploadURL
+from .backends.contract import StoredName, UploadTerms, UploadURL
 from .errors import (
     BackendError,
     ConfigurationError,
@@ -14,6 +14,7 @@ from .errors import (
     PermissionDenied,
     UnauthorizedFileType,
     UploadNotAllowed,
+    VersionChanged,
 )
 from .extension import by_name, init_app
 from .files import (
@@ -64,10 +65,12 @@ __all__ = [
     "OperationNotSupported",
     "PermissionDenied",
     "Storage",
+    "StoredName",
     "UnauthorizedFileType",
     "UploadNotAllowed",
     "UploadTerms",
     "UploadURL",
+    "VersionChanged",
     "__version__",
     "by_name",
     "init_app",

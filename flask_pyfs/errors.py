@@ -24,6 +24,7 @@ __all__ = [
     "PermissionDenied",
     "UnauthorizedFileType",
     "UploadNotAllowed",
+    "VersionChanged",
 ]
 
 
@@ -79,6 +80,10 @@ class PermissionDenied(FSError, PermissionError):
 
 class BackendError(FSError, ConnectionError):
     """The store is unreachable, does not answer in time, or fails."""
+
+
+class VersionChanged(FSError):
+    """The file is no longer the version that the caller knows: it was replaced or deleted."""
 
 
 class StoreMisconfigured(fs_errors.CreateFailed):

@@ -20,7 +20,7 @@ from werkzeug.datastructures import FileStorage
 from . import config as configuration
 from . import names
 from .backends import registry
-from .backends.contract import UploadTerms, UploadURL
+from .backends.contract import StoredName, UploadTerms, UploadURL
 from .config import Config, storage_key
 from .errors import (
     ConfigurationError,
@@ -296,8 +296,8 @@ class Storage:
         """
         return find(self).operations.open(names.normalize(filename), mode, encoding, **options)
 
-    def write(self, filename: str, content: Any, overwrite: bool = False) -> str:
-        """Store content under a name, whatever its extension, and return the name.
+    def write(self, filename: str, content: Any, overwrite: bool = False) -> StoredName:
+        """Store content under a name, whatever its extension, and return the name, which also knows its version.
 
         >>> files.write("/reports//café.txt", "Open all day.")
         'reports/café.txt'
@@ -308,9 +308,13 @@ class Storage:
         :raises FileExists: if the name is taken.
         """
         name = names.normalize(filename)
-        find(self).operations.write(name, content, overwrite=overwrite or self.overwrite)
+        stored = find(self).operations.write(name, content, overwrite=overwrite or self.overwrite)
+        return self._announced(name, stored)
+
+    def _announced(self, name: str, stored: Any) -> StoredName:
         file_uploaded.send(self, filename=name)
-        return name
+        # backends that were written for Flask-FS return other values
+        return StoredName(name, getattr(stored, "version", None))
 
     def save(
         self,
@@ -319,8 +323,8 @@ class Storage:
         prefix: str | Callable[[], str] | None = None,
         overwrite: bool | None = None,
         unique: bool = False,
-    ) -> str:
-        """Store an upload and return its name, ``upload_to/prefix/filename``.
+    ) -> StoredName:
+        """Store an upload and return its name, ``upload_to/prefix/filename``, which also knows its version.
 
         If the storage :attr:`verifies` uploads, the content must match the extension.
 
@@ -346,9 +350,8 @@ class Storage:
         name = self._upload_name(file_or_wfs, filename, prefix, unique)
         replace = self.overwrite if overwrite is None else overwrite
         with self.prepared(file_or_wfs, name) as content:
-            find(self).operations.save(content, name, overwrite=replace)
-        file_uploaded.send(self, filename=name)
-        return name
+            stored = find(self).operations.save(content, name, overwrite=replace)
+        return self._announced(name, stored)
 
     def check(self, file_or_wfs: Any, filename: str) -> None:
         """Check an upload as :meth:`save` does, but store nothing. The position of the file does not change.
@@ -418,6 +421,55 @@ class Storage:
         name = names.normalize(filename)
         find(self).operations.delete(name)
         file_deleted.send(self, filename=name)
+
+    # Versions
+
+    def version(self, filename: str) -> str | None:
+        """Return what tells the last write of a file from all others, or None if the backend knows no versions.
+
+        Makes one request to the store.
+
+        :raises FileNotFound: if there is no such file.
+        """
+        return find(self).operations.version(names.normalize(filename))
+
+    def delete_version(self, filename: str, version: str) -> bool:
+        """Delete a file if it still is a certain version, and return whether it was.
+
+        >>> draft = files.write("drafts/1.txt", "A beginning.")
+        >>> changed = files.write("drafts/1.txt", "An ending.", overwrite=True)
+        >>> files.delete_version("drafts/1.txt", draft.version)
+        False
+
+        Some stores look first and then delete, so what is written in between is lost: see :doc:`backends`.
+
+        :param version: as ``version()`` and the names that ``save`` and ``write`` return have it.
+        :raises OperationNotSupported: if the backend knows no versions.
+        """
+        name = names.normalize(filename)
+        is_deleted = find(self).operations.delete_version(name, version)
+        if is_deleted:
+            file_deleted.send(self, filename=name)
+        return is_deleted
+
+    def replace_version(self, filename: str, content: Any, version: str) -> StoredName:
+        """Replace a file if it still is a certain version: no change of another writer is lost.
+
+        >>> draft = files.write("drafts/2.txt", "A beginning.")
+        >>> files.replace_version("drafts/2.txt", "The end.", draft.version)
+        'drafts/2.txt'
+
+        Some stores look first and then write, so what is written in between is lost: see :doc:`backends`.
+
+        :param content: see :meth:`write`.
+        :param version: see :meth:`delete_version`.
+        :returns: the name, which knows the new version.
+        :raises VersionChanged: if the file was replaced or deleted.
+        :raises OperationNotSupported: if the backend knows no versions.
+        """
+        name = names.normalize(filename)
+        stored = find(self).operations.replace_version(name, content, version)
+        return self._announced(name, stored)
 
     def copy(self, filename: str, target: str, overwrite: bool = False) -> None:
         """Copy a file inside the storage. If both names are the same, this does nothing.

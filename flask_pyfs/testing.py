@@ -22,7 +22,7 @@ from fs.memoryfs import MemoryFS
 from werkzeug.datastructures import FileStorage
 
 from .backends.memory import MemoryBackend
-from .errors import FileExists, FileNotFound, FSError, InvalidPath, UnauthorizedFileType
+from .errors import FileExists, FileNotFound, FSError, InvalidPath, UnauthorizedFileType, VersionChanged
 from .signals import file_deleted, file_uploaded
 from .state import find, require_registry
 from .storage import Storage
@@ -131,6 +131,10 @@ class StorageConformance:
 
     #: Whether the files remain after their filesystem is closed. False for filesystems that keep them in memory.
     outlives_close = True
+
+    #: Whether two writes of the same content make different versions. False for filesystems that know only the size and
+    #: a coarse time of a file.
+    distinct_versions = True
 
     #: The accepted checksums of ``b"content"``.
     checksums: tuple[str | None, ...] = (
@@ -434,6 +438,49 @@ class StorageConformance:
             storage.copy("a", "a", overwrite=overwrite)
             storage.move("a", "/a", overwrite=overwrite)
         assert storage.read("a") == b"content"
+
+    # Versions
+
+    def test_the_version_of_each_write(self, storage: Storage) -> None:
+        written = storage.write("a/b.txt", b"content")
+        assert written.version == storage.version("a/b.txt") is not None
+        large = storage.save(io.BytesIO(bytes(9_000_000)), "large.bin")
+        assert large.version == storage.version("large.bin") is not None
+        again = storage.write("a/b.txt", b"content" if self.distinct_versions else b"more content", overwrite=True)
+        assert written.version != again.version == storage.version("a/b.txt")
+        with storage.open("a/b.txt", "w") as file:
+            file.write("other")
+        assert storage.version("a/b.txt") != again.version
+        with _raises(FileNotFound):
+            storage.version("a")
+
+    def test_only_the_version_that_is_named_is_deleted(self, storage: Storage) -> None:
+        old = storage.write("a", b"old")
+        new = storage.write("a", b"newer", overwrite=True)
+        storage.write("ab", b"other")
+        assert old.version
+        assert new.version
+        assert not storage.delete_version("a", old.version)
+        assert storage.read("a") == b"newer"
+        assert storage.delete_version("a", new.version)
+        assert not storage.delete_version("a", new.version)
+        assert list(storage.list_files()) == ["ab"]
+
+    def test_only_the_version_that_is_named_is_replaced(self, storage: Storage) -> None:
+        old = storage.write("a", b"old")
+        new = storage.write("a", b"newer", overwrite=True)
+        assert old.version
+        assert new.version
+        with _raises(VersionChanged):
+            storage.replace_version("a", b"lost", old.version)
+        assert storage.read("a") == b"newer"
+        newest = storage.replace_version("a", io.BytesIO(b"newest"), new.version)
+        assert storage.read("a") == b"newest"
+        assert newest.version == storage.version("a") != new.version
+        storage.delete("a")
+        with _raises(VersionChanged):
+            storage.replace_version("a", b"back from the dead", newest.version or "")
+        assert not storage.exists("a")
 
     def test_delete(self, storage: Storage) -> None:
         names = {"a", "ab.txt", "a.txt", "b/a", "b/ab", "b/a.d/x", "ba/x", "b.txt"}

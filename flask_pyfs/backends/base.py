@@ -14,12 +14,22 @@ from fs.errors import ResourceNotFound
 
 from .. import files, names
 from ..config import Config, with_defaults
-from ..errors import FileExists, OperationNotSupported, translated
+from ..errors import FileExists, OperationNotSupported, VersionChanged, translated
 from ..filesystems.base import CHUNK_SIZE, copy_stream
-from ..filesystems.store import DAY, Facts, RangeNotSatisfiable, StoreFS, Unchanged
+from ..filesystems.store import DAY, Facts, OtherVersion, RangeNotSatisfiable, StoreFS, Unchanged
 from ..filesystems.streams import PendingText
 from ..options import Option
-from .contract import WHOLE, NotModified, NotSatisfiable, Respond, Response, UploadTerms, UploadURL, Wanted
+from .contract import (
+    WHOLE,
+    NotModified,
+    NotSatisfiable,
+    Respond,
+    Response,
+    StoredName,
+    UploadTerms,
+    UploadURL,
+    Wanted,
+)
 from .handles import Chunks, Source, StorageFile
 
 log = logging.getLogger(__name__)
@@ -187,8 +197,10 @@ class BaseBackend:
             raise ValueError(f"chunk_size must be a positive number of bytes, not {chunk_size}")
         return Chunks(cast(BinaryIO, self.open(filename, "rb")), chunk_size)
 
-    def write(self, filename: str, content: Any, overwrite: bool = True, *, content_type: str | None = None) -> None:
-        """Store text (as UTF-8), bytes, or a file from its current position on.
+    def write(
+        self, filename: str, content: Any, overwrite: bool = True, *, content_type: str | None = None
+    ) -> StoredName:
+        """Store text (as UTF-8), bytes, or a file from its current position on. Return the name, with its version.
 
         :param content_type: the media type, for stores that keep one. Without it, they guess it from the name.
         :raises TypeError: if the content is none of these.
@@ -198,15 +210,40 @@ class BaseBackend:
         source, path = Source(content), self._path(filename)
         try:
             with translated(self.name, filename, source):
-                self.store.put(path, source, overwrite=overwrite, content_type=content_type)
+                version = self.store.put(path, source, overwrite=overwrite, content_type=content_type)
         except FileExists:
             source.rewind()
             raise
+        return StoredName(filename, version)
 
     def save(self, file: Any, filename: str, overwrite: bool = True, *, content_type: str | None = None) -> str:
-        """Store a file, and return its name."""
-        self.write(filename, file, overwrite, content_type=content_type)
-        return filename
+        """Store a file. Return the name, with its version."""
+        return self.write(filename, file, overwrite, content_type=content_type)
+
+    def version(self, filename: str) -> str | None:
+        """Return the version of a file, or None if the store knows no versions. Makes one request to the store."""
+        return self.facts(filename).version
+
+    def delete_version(self, filename: str, version: str) -> bool:
+        """Delete a file if it still is this version. Return whether it was."""
+        with self._translated(filename):
+            return self.store.delete_version(self._path(filename), version)
+
+    def replace_version(self, filename: str, content: Any, version: str) -> StoredName:
+        """Replace a file if it still is this version. Return the name, with the new version.
+
+        :param content: see :meth:`write`.
+        :raises flask_pyfs.errors.VersionChanged: if the file was replaced or deleted. A file that can seek is back at
+            its position then.
+        """
+        source, path = Source(content), self._path(filename)
+        with translated(self.name, filename, source):
+            try:
+                return StoredName(filename, self.store.replace_version(path, source, version))
+            except OtherVersion as error:
+                source.rewind()
+                message = f"{filename!r} in storage {self.name!r} was replaced or deleted: read it again"
+                raise VersionChanged(message, path=filename, storage=self.name) from error
 
     def delete(self, filename: str) -> None:
         """Delete a file, or everything below a directory."""

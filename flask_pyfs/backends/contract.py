@@ -60,6 +60,30 @@ class NotSatisfiable(Exception):
         self.size = size
 
 
+class StoredName(str):
+    """The name of a file that was just stored, which also knows the version that this write made.
+
+    >>> name = StoredName("cv/ann.pdf", "5f1c")
+    >>> name, name.version
+    ('cv/ann.pdf', '5f1c')
+
+    :ivar version: what tells this write of the file from all others, for
+        :meth:`~flask_pyfs.Storage.delete_version` and :meth:`~flask_pyfs.Storage.replace_version`; None if the store
+        knows no versions.
+    """
+
+    version: str | None
+
+    def __new__(cls, name: str, version: str | None = None) -> StoredName:
+        stored = super().__new__(cls, name)
+        stored.version = version
+        return stored
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        # a copy or a pickle is a plain name: it may outlive the version
+        return str, (str(self),)
+
+
 @dataclass(frozen=True)
 class UploadTerms:
     """The terms of an upload by a signed URL.
@@ -137,11 +161,22 @@ class Operations(Protocol):
     def read_chunks(self, filename: str, chunk_size: int = ...) -> Iterator[bytes]:
         """Return an iterator over the content of a file, in pieces of at most ``chunk_size`` bytes."""
 
-    def write(self, filename: str, content: Any, overwrite: bool = True) -> None:
-        """Store text, bytes, or a file from its current position on."""
+    def write(self, filename: str, content: Any, overwrite: bool = True) -> Any:
+        """Store text, bytes, or a file from its current position on. Return a :class:`StoredName`, or anything else if
+        the backend knows no versions.
+        """
 
     def save(self, file: Any, filename: str, overwrite: bool = True, *, content_type: str | None = None) -> Any:
-        """Store an upload."""
+        """Store an upload. Return the same as :meth:`write`."""
+
+    def version(self, filename: str) -> str | None:
+        """Return the version of a file, or None if the backend knows no versions."""
+
+    def delete_version(self, filename: str, version: str) -> bool:
+        """Delete a file if it still is this version. Return whether it was."""
+
+    def replace_version(self, filename: str, content: Any, version: str) -> Any:
+        """Replace a file if it still is this version. Return the same as :meth:`write`."""
 
     def delete(self, filename: str) -> None:
         """Delete a file, or everything below a directory."""

@@ -132,6 +132,19 @@ class FlaskFSBackend:
     def facts(self, filename: str) -> None:
         return None
 
+    def version(self, filename: str) -> None:
+        self._require(filename)
+
+    def delete_version(self, filename: str, version: str) -> bool:
+        raise self._without_versions(filename)
+
+    def replace_version(self, filename: str, content: Any, version: str) -> None:
+        raise self._without_versions(filename)
+
+    def _without_versions(self, filename: str) -> OperationNotSupported:
+        message = f"{type(self._backend).__name__} knows no versions of files"
+        return OperationNotSupported(message, path=filename, storage=self._name)
+
     def signed_url(self, *arguments: Any, **options: Any) -> None:
         return None
 

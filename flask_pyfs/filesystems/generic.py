@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, BinaryIO, cast
 
@@ -16,8 +16,8 @@ from fs.path import dirname, join
 from fs.wrapfs import WrapFS
 
 from ..names import RESERVED
-from .base import copy_stream
-from .store import Facts, StoreFS
+from .base import Readable, copy_stream
+from .store import Facts, OtherVersion, StoreFS
 from .streams import PendingFile, WholeFile, WrappedFile
 
 __all__ = ["GenericStore", "as_store"]
@@ -51,10 +51,57 @@ class GenericStore(WrapFS[FS], StoreFS):
 
     def open_write(self, path: str, *, overwrite: bool = True, content_type: str | None = None) -> BinaryIO:
         valid = self._writable(path, overwrite)
-        temporary = f"/{RESERVED}-{secrets.token_hex(12)}"
+        return self._pending(lambda temporary: self._move_over(temporary, valid, overwrite))
 
-        def publish() -> None:
-            self._move_over(temporary, valid, overwrite)
+    def put(self, path: str, file: Readable, *, overwrite: bool = True, content_type: str | None = None) -> str | None:
+        valid = self._writable(path, overwrite)
+        return self._store(file, lambda temporary: self._move_over(temporary, valid, overwrite), valid)
+
+    def replace_version(
+        self, path: str, file: Readable, version: str, *, content_type: str | None = None
+    ) -> str | None:
+        valid = self._writable(path, True)
+
+        def replace(temporary: str) -> None:
+            if not self._is_version(valid, version):
+                raise OtherVersion(path)
+            self._move_over(temporary, valid, True)
+
+        if not self._is_version(valid, version):
+            # before the stream is read
+            raise OtherVersion(path)
+        return self._store(file, replace, valid)
+
+    def delete_version(self, path: str, version: str) -> bool:
+        with self._filesystem.lock():
+            if not self._is_version(path, version):
+                return False
+            self._filesystem.remove(path)
+        return True
+
+    def _is_version(self, path: str, version: str) -> bool:
+        try:
+            return self.facts(path).version == version
+        except (errors.ResourceNotFound, errors.FileExpected):
+            return False
+
+    def _store(self, file: Readable, publish: Callable[[str], None], path: str) -> str | None:
+        made: list[str | None] = []
+
+        def publish_version(temporary: str) -> None:
+            # in memory, no other write comes in between
+            with self._filesystem.lock():
+                publish(temporary)
+                # another process may have deleted the file
+                with suppress(errors.ResourceNotFound):
+                    made.append(self.facts(path).version)
+
+        with self._pending(publish_version) as target:
+            copy_stream(file, target)
+        return made[0] if made else None
+
+    def _pending(self, publish: Callable[[str], None]) -> BinaryIO:
+        temporary = f"/{RESERVED}-{secrets.token_hex(12)}"
 
         def discard() -> None:
             with suppress(errors.ResourceNotFound):
@@ -65,7 +112,7 @@ class GenericStore(WrapFS[FS], StoreFS):
         file.write(b"")
         if self._filesystem.getmeta().get("network"):
             file = cast(BinaryIO, _ForwardFile(file))
-        return cast(BinaryIO, PendingFile(file, "wb", publish, discard))
+        return cast(BinaryIO, PendingFile(file, "wb", lambda: publish(temporary), discard))
 
     def fetch(
         self, path: str, start: int = 0, stop: int | None = None, *, unless: str | None = None

@@ -13,10 +13,10 @@ from fs import errors
 from fs.base import FS
 from fs.mode import Mode, validate_open_mode
 
-from .base import CarefulFS, Readable, copy_stream
+from .base import CarefulFS, Readable
 from .streams import PendingFile, PendingText
 
-__all__ = ["DAY", "Facts", "RangeNotSatisfiable", "StoreFS", "Unchanged"]
+__all__ = ["DAY", "Facts", "OtherVersion", "RangeNotSatisfiable", "StoreFS", "Unchanged"]
 
 
 #: A day in seconds. Leftovers of uploads that are younger stay by default.
@@ -32,6 +32,7 @@ class Facts:
     :param etag: a strong entity tag without its quotes (RFC 9110, section 8.8.3), or None.
     :param content_type: the media type if the store keeps one, else None.
     :param checksum: ``'algorithm:hexadecimal digits'`` of the content, or None.
+    :param mark: what the write itself left with the file to be told from all others, or None.
     """
 
     size: int
@@ -39,6 +40,16 @@ class Facts:
     etag: str | None = None
     content_type: str | None = None
     checksum: str | None = None
+    mark: str | None = None
+
+    @property
+    def version(self) -> str | None:
+        """What tells this write of the file from all others, or None if the store cannot.
+
+        Where an entity tag is a digest of the content, it is the same for two writes of the same content. There, the
+        version is the mark.
+        """
+        return self.mark or self.etag
 
 
 class Unchanged(errors.ResourceError):
@@ -65,6 +76,12 @@ class RangeNotSatisfiable(errors.ResourceError):
     def __init__(self, path: str, size: int, exc: Exception | None = None) -> None:
         super().__init__(path, exc)
         self.size = size
+
+
+class OtherVersion(errors.ResourceError):
+    """The file is not the version that the caller named: it was replaced or deleted."""
+
+    default_message = "resource '{path}' was replaced or deleted in the meantime"
 
 
 class StoreFS(CarefulFS):
@@ -115,18 +132,20 @@ class StoreFS(CarefulFS):
         :raises fs.errors.FileExists: without ``overwrite``, if the name is taken, at once or when the file closes.
         """
 
-    def put(self, path: str, file: Readable, *, overwrite: bool = True, content_type: str | None = None) -> None:
-        """Store a stream from its current position to its end. The stream is left open.
+    @abstractmethod
+    def put(self, path: str, file: Readable, *, overwrite: bool = True, content_type: str | None = None) -> str | None:
+        """Store a stream from its current position to its end, and return the version that this write made.
+
+        The stream is left open.
 
         :param overwrite: replace a file of that name. Without it, the write itself decides whether the name is free, so
             only one of several writers succeeds.
         :param content_type: the media type, for stores that keep one. Without it, they guess it from the name.
+        :returns: :attr:`Facts.version` of the new file, or None if the store cannot tell versions.
         :raises fs.errors.FileExists: without ``overwrite``, if the name is taken; or if it is the name of a directory
             and the store has directories.
         :raises fs.errors.DirectoryExpected: if a parent of the path is a file and the store has directories.
         """
-        with self.open_write(path, overwrite=overwrite, content_type=content_type) as target:
-            copy_stream(file, target)
 
     @abstractmethod
     def fetch(
@@ -196,6 +215,31 @@ class StoreFS(CarefulFS):
     @abstractmethod
     def delete_tree(self, path: str) -> None:
         """Delete a file, or a directory with everything below it, and nothing else. A missing path is no error."""
+
+    @abstractmethod
+    def delete_version(self, path: str, version: str) -> bool:
+        """Delete a file if it still is a certain version.
+
+        A store that has no such condition looks first and then deletes: what is written in between is lost there. The
+        page of each backend names this window.
+
+        :param version: :attr:`Facts.version`, as ``put`` and ``facts`` return it.
+        :returns: whether the file was deleted; False if it was replaced, or is missing.
+        """
+
+    @abstractmethod
+    def replace_version(
+        self, path: str, file: Readable, version: str, *, content_type: str | None = None
+    ) -> str | None:
+        """Replace a file by a stream if it still is a certain version, and return the version that this write made.
+
+        A store that has no such condition looks first and then writes: what is written in between is lost there. The
+        page of each backend names this window.
+
+        :param version: :attr:`Facts.version`, as ``put`` and ``facts`` return it.
+        :param content_type: as for :meth:`put`.
+        :raises OtherVersion: if the file was replaced, or is missing. The stream may have been read.
+        """
 
     @abstractmethod
     def copy_file(self, path: str, target: str, *, overwrite: bool = True) -> None:

@@ -109,6 +109,7 @@ def test_nothing_forbidden_is_stored(app, extensions, level):
         for name in NAMES:
             explicit: tuple[Any, ...] = (io.BytesIO(b"x"), name)
             for arguments in (explicit, (FileStorage(io.BytesIO(b"x"), filename=name),)):
+                stored: str | None
                 try:
                     stored = storage.save(*arguments, overwrite=True)  # type: ignore[misc]
                 except fs.FSError:

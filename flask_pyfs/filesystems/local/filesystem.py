@@ -22,9 +22,9 @@ from fs.path import abspath, iteratepath, normpath, recursepath
 
 from ...names import RESERVED, is_plain
 from ..base import CHUNK_SIZE, Readable
-from ..store import DAY, Facts, StoreFS
+from ..store import DAY, Facts, OtherVersion, StoreFS
 from ..streams import PendingFile
-from .osfiles import are_links, delete, facts_of, open_nameless, require_file, stat_dict, write_all
+from .osfiles import are_links, delete, facts_of, open_nameless, require_file, stat_dict, version_of, write_all
 from .staging import Staging
 
 # larger pieces cost more to allocate than they save
@@ -263,20 +263,40 @@ class LocalFS(OSFS, StoreFS):
         with convert_os_errors("open", path):
             return cast(BinaryIO, self._staging.pending(path, target, "wb", -1, overwrite, make_parents=True))
 
-    def put(self, path: str, file: Readable, *, overwrite: bool = True, content_type: str | None = None) -> None:
+    def put(self, path: str, file: Readable, *, overwrite: bool = True, content_type: str | None = None) -> str | None:
         target = self._target(path) if overwrite else self._new_target(path)
         descriptor = None if overwrite or self._staging.durable else open_nameless(target.rpartition("/")[0])
         if descriptor is None:
-            self._put_staged(path, file, target, overwrite)
-            return
+            return self._put_staged(path, file, target, overwrite)
         try:
             self._fill(descriptor, path, file)
-            if not self._link_nameless(descriptor, path, target):
-                os.lseek(descriptor, 0, os.SEEK_SET)
-                with open(descriptor, "rb", buffering=0, closefd=False) as written:
-                    self._put_staged(path, written, target, overwrite)
+            if self._link_nameless(descriptor, path, target):
+                return version_of(os.fstat(descriptor))
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            with open(descriptor, "rb", buffering=0, closefd=False) as written:
+                return self._put_staged(path, written, target, overwrite)
         finally:
             os.close(descriptor)
+
+    def delete_version(self, path: str, version: str) -> bool:
+        with convert_os_errors("delete", path):
+            if not self._is_version(path, version):
+                return False
+            os.unlink(self._target(path))
+        return True
+
+    def replace_version(
+        self, path: str, file: Readable, version: str, *, content_type: str | None = None
+    ) -> str | None:
+        if not self._is_version(path, version):
+            raise OtherVersion(path)
+        return self.put(path, file, content_type=content_type)
+
+    def _is_version(self, path: str, version: str) -> bool:
+        try:
+            return self.facts(path).version == version
+        except (errors.ResourceNotFound, errors.FileExpected):
+            return False
 
     def _link_nameless(self, descriptor: int, path: str, target: str) -> bool:
         try:
@@ -289,18 +309,20 @@ class LocalFS(OSFS, StoreFS):
             return False
         return True
 
-    def _put_staged(self, path: str, file: Readable, target: str, overwrite: bool) -> None:
+    def _put_staged(self, path: str, file: Readable, target: str, overwrite: bool) -> str:
         with convert_os_errors("write", path):
             descriptor, temporary = self._staging.open()
         try:
             try:
                 self._fill(descriptor, path, file)
+                version = version_of(os.fstat(descriptor))
             finally:
                 os.close(descriptor)
             self._staging.publish(path, temporary, target, overwrite, make_parents=True)
         except BaseException:
             self._staging.remove(temporary)
             raise
+        return version
 
     def _new_target(self, path: str) -> str:
         target = self._place(path)

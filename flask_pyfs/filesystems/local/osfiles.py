@@ -36,9 +36,13 @@ def facts_of(path: str, result: os.stat_result) -> Facts:
     :raises fs.errors.FSError: see :func:`require_file`.
     """
     require_file(path, result)
-    # every write makes a new inode, so two writes of one size within one tick of the clock have different tags
-    etag = f"{result.st_mtime_ns:x}-{result.st_size:x}-{result.st_ino:x}"
-    return Facts(result.st_size, datetime.fromtimestamp(result.st_mtime, timezone.utc), etag)
+    return Facts(result.st_size, datetime.fromtimestamp(result.st_mtime, timezone.utc), version_of(result))
+
+
+def version_of(result: os.stat_result) -> str:
+    """Return the version of a file, which is also its entity tag."""
+    # every write makes a new inode, so two writes of one size within one tick of the clock differ
+    return f"{result.st_mtime_ns:x}-{result.st_size:x}-{result.st_ino:x}"
 
 
 def stat_dict(result: os.stat_result) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from fs import errors
 from fs.path import relpath
 
 from ..base import CHUNK_SIZE, Readable, copy_stream
-from ..store import Facts, StoreFS
+from ..store import Facts, OtherVersion, StoreFS
 from ..streams import PendingFile
 from .reader import Body, ObjectReader
 from .writer import PartBuffer, Upload
@@ -113,16 +113,21 @@ class ObjectStore(StoreFS):
 
     # The methods of StoreFS
 
-    def put(self, path: str, file: Readable, *, overwrite: bool = True, content_type: str | None = None) -> None:
+    def put(self, path: str, file: Readable, *, overwrite: bool = True, content_type: str | None = None) -> str | None:
         upload = self.new_object(self._file_key(path), overwrite=overwrite, content_type=content_type)
+        return self.send(upload, file)
+
+    def send(self, upload: Upload, file: Readable) -> str | None:
+        """Store a stream with an upload, and return the version of the new object."""
         content, _ = beginning_of(file, self.part_size + 1)
         if len(content) <= self.part_size:
             upload.put(content)
-            return
+            return upload.version
         with self._pending(upload) as target:
             target.write(content)
             del content
             copy_stream(file, target)
+        return upload.version
 
     def open_write(self, path: str, *, overwrite: bool = True, content_type: str | None = None) -> BinaryIO:
         return self._pending(self.new_object(self._file_key(path), overwrite=overwrite, content_type=content_type))
@@ -158,6 +163,30 @@ class ObjectStore(StoreFS):
     def delete_tree(self, path: str) -> None:
         key = self._file_key(path)
         self.delete_objects_below(f"{key}/", key)
+
+    def delete_version(self, path: str, version: str) -> bool:
+        key = self._file_key(path)
+        try:
+            self._require_version(key, version)
+        except OtherVersion:
+            return False
+        self.delete_objects([key])
+        return True
+
+    def replace_version(
+        self, path: str, file: Readable, version: str, *, content_type: str | None = None
+    ) -> str | None:
+        self._require_version(self._file_key(path), version)
+        return self.put(path, file, content_type=content_type)
+
+    def _require_version(self, key: str, version: str) -> Facts:
+        try:
+            facts = self.head_object(key)
+        except errors.ResourceNotFound as error:
+            raise OtherVersion(key, exc=error) from error
+        if facts.version != version:
+            raise OtherVersion(key)
+        return facts
 
     def delete_objects_below(self, prefix: str, *others: str) -> None:
         """Delete all objects whose keys start with a prefix, and the objects with the other keys, if they exist."""

@@ -23,7 +23,12 @@ class Upload(ABC):
 
     ``put`` and ``complete`` are atomic: readers see the whole new object or the previous state. A failure leaves the
     key unchanged.
+
+    :ivar version: the version of the new object (``Facts.version``), after ``put`` or ``complete``; None if the store
+        cannot tell it.
     """
+
+    version: str | None = None
 
     @abstractmethod
     def put(self, content: bytearray) -> None:

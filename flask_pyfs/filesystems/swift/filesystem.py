@@ -143,20 +143,21 @@ class SwiftFS(ObjectFS):
         headers = {"Content-Type": content_type or files.mime(key, "application/octet-stream")}
         return SwiftUpload(self._container, self._segments, key, overwrite=overwrite, headers=headers)
 
-    def put(self, path: str, file: Readable, *, overwrite: bool = True, content_type: str | None = None) -> None:
+    def put(self, path: str, file: Readable, *, overwrite: bool = True, content_type: str | None = None) -> str | None:
         upload = self.new_object(self._file_key(path), overwrite=overwrite, content_type=content_type)
         content, binary = beginning_of(file, self.part_size + 1)
         if len(content) <= self.part_size:
             upload.put(content)
-            return
+            return upload.version
         known = known_file(file, content) if binary else None
-        if known is None:
-            with self.open_write(path, overwrite=overwrite, content_type=content_type) as target:
-                target.write(content)
-                del content
-                copy_stream(file, target)
-            return
-        self._stream(upload, known)
+        if known is not None:
+            self._stream(upload, known)
+            return upload.version
+        with self._pending(upload) as target:
+            target.write(content)
+            del content
+            copy_stream(file, target)
+        return upload.version
 
     def _stream(self, upload: SwiftUpload, file: KnownFile) -> None:
         if file.size <= self.segment_size:
