@@ -22,7 +22,7 @@ from mongoengine.errors import InvalidDocumentError
 
 from .fields.file import DetachedHolder, FileReference, FileSettings, Holder, Namer
 from .fields.image import ImageReference, ImageSettings
-from .fields.stored import NewFile, StoredFile, stored_file
+from .fields.stored import Known, NewFile, StoredFile, dropped_file
 from .storage import Storage
 
 __all__ = ["FileField", "FileReference", "ImageField", "ImageReference", "undoing"]
@@ -49,12 +49,16 @@ class _DocumentHolder(Holder):
     def stored(self, new: Sequence[NewFile]) -> None:
         self.new.extend(new)
 
-    def replaced(self, reference: FileReference, old: Mapping[str, str | None], is_deleted: bool) -> bool:
+    def own_version(self, name: str) -> str | None:
+        own = (file.version for file in reversed(self.new) if file.name == name and not file.is_replacement)
+        return next(own, None)
+
+    def replaced(self, reference: FileReference, old: Mapping[str, Known], is_deleted: bool) -> bool:
         if not self.field.settings.remove_files:
             return False
-        for name, version in old.items():
+        for name, known in old.items():
             # the version now: until the document is saved, another process may store another file under the name
-            if file := stored_file(self.field.fs, name, version, reference.since):
+            if file := dropped_file(self.field.fs, name, known):
                 self.dropped[name] = file
         return True
 
@@ -66,7 +70,7 @@ class _DocumentHolder(Holder):
         for file in self.new:
             if file.moved_from is not None:
                 file.undo()
-        self.dropped = {file.name: file for file in self.new if file.moved_from is None}
+        self.dropped = {file.name: file for file in self.new if file.moved_from is None and not file.is_replacement}
 
     def saved(self, is_new: bool, referenced: Collection[tuple[Storage, str]]) -> None:
         """Delete the files that the document no longer references.
@@ -75,7 +79,7 @@ class _DocumentHolder(Holder):
             were stored for the copy itself are deleted.
         :param referenced: the files that the document references, by storage and name.
         """
-        new = {file.name for file in self.new}
+        new = {file.name for file in self.new if not file.is_replacement}
         for name, file in self.dropped.items():
             is_removable = name in new or not is_new
             if is_removable and name not in self.field.default_names and (self.field.fs, name) not in referenced:
@@ -165,7 +169,7 @@ class FileField(BaseField):  # type: ignore[misc]
             if _is_reload(instance, value):
                 holder.reloaded()
             else:
-                holder.replaced(before, before.versions, False)
+                holder.replaced(before, before.files, False)
         super().__set__(instance, reference)
 
     def _reference(self, value: Any, holder: Holder) -> FileReference:
@@ -311,8 +315,8 @@ def _remove_all(sender: Any, document: Any, **more: Any) -> None:
     for reference, holder in _references(document):
         if holder.field.settings.remove_files:
             files = dict(holder.dropped)
-            for name, version in reference.versions.items():
-                if file := stored_file(reference.fs, name, version, reference.since):
+            for name, known in reference.files.items():
+                if file := dropped_file(reference.fs, name, known):
                     files[name] = file
             for name in files.keys() - holder.field.default_names:
                 files[name].remove()
