@@ -226,3 +226,25 @@ def test_two_other_writers_between_two_steps(system, name, soak, monkeypatch, tm
             # the docs name it: one replaces the file while it is to be deleted, and another stores it anew
             known = name == "delete_version" and place == "overwritea-savea"
             assert gone == [] or (known and gone == [b"overwritea"]), planned
+
+
+@pytest.mark.parametrize("name", ["move", "delete_version"])
+def test_what_cannot_be_given_back_is_kept(name, monkeypatch, tmp_path):
+    use("links", monkeypatch)
+    real = Real(tmp_path)
+    rename = os.rename
+
+    def late(source, target):
+        monkeypatch.setattr(os, "rename", rename)
+        real.overwrite("a", b"theirs")
+        rename(source, target)
+        monkeypatch.setattr(os, "link", fail)
+
+    def fail(*arguments, **options):
+        raise OSError(errno.EIO, "the disk fails")
+
+    monkeypatch.setattr(os, "rename", late)
+    with pytest.raises(fs.errors.FSError):
+        OPERATIONS[name](real)
+    left = tmp_path / ".flask_pyfs"
+    assert b"theirs" in [path.read_bytes() for path in left.iterdir()]

@@ -74,9 +74,7 @@ class Entries:
             # another process moved or deleted the file first
             self.remove_if(target, is_same(known))
             raise
-        try:
-            if holds(aside, is_same(known)):
-                return
+        if not holds(aside, is_same(known)):
             # the file was overwritten, and the new one stays under its name
             try:
                 self.add(aside, source)
@@ -84,8 +82,7 @@ class Entries:
                 # that name has a still newer file: so it was the overwritten file that moved
                 if holds(target, is_same(known)):
                     os.rename(aside, target)
-        finally:
-            self._discard(aside)
+        self._discard(aside)
 
     def remove_if(self, path: str, judge: Judge) -> bool:
         """Remove a file or a link if the judge says yes, and return whether it was removed."""
@@ -95,15 +92,14 @@ class Entries:
             aside = self._set_aside(path)
         except FileNotFoundError:
             return False
-        try:
-            # if it is missing, it was so old that another process took it for a leftover
-            if holds(aside, judge) or not os.path.lexists(aside):
-                return True
+        # if it is missing, it was so old that another process took it for a leftover
+        removed = holds(aside, judge) or not os.path.lexists(aside)
+        if not removed:
+            # after any other error, the file stays aside
             with suppress(*_OVERTAKEN):
                 self.add(aside, path)
-            return False
-        finally:
-            self._discard(aside)
+        self._discard(aside)
+        return removed
 
     def swap(self, path: str, judge: Judge, source: str, target: str) -> None:
         """Rename an unfinished file over another one if the judge says yes to that one.
