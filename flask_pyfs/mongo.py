@@ -22,7 +22,7 @@ from mongoengine.errors import InvalidDocumentError
 
 from .fields.file import DetachedHolder, FileReference, FileSettings, Holder, Namer
 from .fields.image import ImageReference, ImageSettings
-from .fields.stored import Known, NewFile, StoredFile, dropped_file
+from .fields.stored import Known, NewFile, StoredFile, dropped_file, note_saved
 from .storage import Storage
 
 __all__ = ["FileField", "FileReference", "ImageField", "ImageReference", "undoing"]
@@ -33,6 +33,7 @@ class _DocumentHolder(Holder):
 
     :ivar dropped: the files that the document in memory no longer references, by name, if the field removes files.
     :ivar new: the files that were stored for the document in memory since it was last saved.
+    :ivar is_changed: whether the app changed the field since then.
     """
 
     def __init__(self, field: FileField, instance: Any) -> None:
@@ -40,11 +41,13 @@ class _DocumentHolder(Holder):
         self.field = field
         self.dropped: dict[str, StoredFile] = {}
         self.new: list[NewFile] = []
+        self.is_changed = False
 
     def before_change(self, reference: FileReference) -> None:
         # the app may have got the reference before a reload replaced it
         self.instance._data[self.field.name] = reference
         self.instance._mark_as_changed(self.field.name)
+        self.is_changed = True
 
     def stored(self, new: Sequence[NewFile]) -> None:
         self.new.extend(new)
@@ -58,7 +61,7 @@ class _DocumentHolder(Holder):
             return False
         for name, known in old.items():
             # the version now: until the document is saved, another process may store another file under the name
-            if file := dropped_file(self.field.fs, name, known):
+            if file := dropped_file(self.field.fs, name, Known(known.version) if is_deleted else known):
                 self.dropped[name] = file
         return True
 
@@ -87,7 +90,7 @@ class _DocumentHolder(Holder):
         self.forget()
 
     def forget(self) -> None:
-        self.dropped, self.new = {}, []
+        self.dropped, self.new, self.is_changed = {}, [], False
 
 
 class FileField(BaseField):  # type: ignore[misc]
@@ -169,6 +172,7 @@ class FileField(BaseField):  # type: ignore[misc]
             if _is_reload(instance, value):
                 holder.reloaded()
             else:
+                holder.is_changed = True
                 holder.replaced(before, before.files, False)
         super().__set__(instance, reference)
 
@@ -306,8 +310,10 @@ def _references(document: Any) -> list[tuple[FileReference, _DocumentHolder]]:
 def _remove_dropped(sender: Any, document: Any, created: bool = False, **more: Any) -> None:
     references = _references(document)
     referenced = {(reference.fs, name) for reference, _ in references for name in reference.filenames}
-    for _, holder in references:
+    for reference, holder in references:
         if holder.field.settings.remove_files:
+            if created or holder.is_changed:
+                note_saved(reference.fs, reference.files)
             holder.saved(created, referenced)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -17,7 +17,6 @@ from typing import Any, BinaryIO, NamedTuple
 from ..backends.contract import StoredName
 from ..errors import FileExists, FileNotFound, FSError, VersionChanged
 from ..filesystems.store import DAY, Facts
-from ..signals import file_uploaded
 from ..state import find
 from ..storage import Storage
 
@@ -26,8 +25,8 @@ log = logging.getLogger(__name__)
 # no transaction lasts longer, so an older file under the name is no other's: the store was restored or copied
 _IN_FLIGHT = timedelta(seconds=DAY)
 
-# some stores keep whole seconds, rounded down, and the clock of a file system lags by a tick
-_SECOND, _TICK = timedelta(seconds=1), timedelta(milliseconds=20)
+# the time between the storing of a file and the saving of its document, and the difference of clocks
+_UNSAVED = timedelta(seconds=60)
 
 
 class Known(NamedTuple):
@@ -153,15 +152,14 @@ def current_file(storage: Storage, name: str, known: Known) -> StoredFile:
     """Return the version of a file that a document or row references. Makes one request to the store.
 
     :raises FileNotFound: if there is no such file.
-    :raises VersionChanged: if another has stored a file under the name: since the document was loaded, or if it knows
-        the version, within the last day.
+    :raises VersionChanged: if another may have stored a file under the name: less than a minute before the document was
+        loaded or later, or if it knows the version, within the last day. What this process stored and saved with a
+        document, it knows exactly.
     """
     facts = find(storage).operations.facts(name)
     if facts is None:
         return StoredFile(storage, name, None)
-    since = known.since if known.version is None else datetime.now(timezone.utc) - _IN_FLIGHT
-    is_known = facts.version in list(_versions_since(storage, name, known.version))
-    if not is_known and since is not None and _stored_at(storage, name, facts) > since:
+    if _is_anothers(storage, name, known, facts):
         message = f"{name!r} in storage {storage.name!r} was replaced by another file, which stays"
         raise VersionChanged(message, path=name, storage=storage.name)
     return StoredFile(storage, name, facts.version)
@@ -185,12 +183,25 @@ def dropped_file(storage: Storage, name: str, known: Known) -> StoredFile | None
     return None
 
 
-def _stored_at(storage: Storage, name: str, facts: Facts) -> datetime:
-    if facts.modified is None:
-        return datetime.min.replace(tzinfo=timezone.utc)
-    moment = _moments.get((storage.name, name, facts.version))
-    # the latest moment that the time of the store can mean
-    return moment or facts.modified + (_SECOND if facts.modified.microsecond == 0 else _TICK)
+def note_saved(storage: Storage, files: Mapping[str, Known]) -> None:
+    """Note that a document or row that references these files was just saved by this process."""
+    for name, known in files.items():
+        _remember(_saved, (storage.name, name, known.version), datetime.now(timezone.utc))
+
+
+def _is_anothers(storage: Storage, name: str, known: Known, facts: Facts) -> bool:
+    modified = facts.modified or datetime.now(timezone.utc)
+    if known.version is not None:
+        is_known = facts.version in list(_versions_since(storage, name, known.version))
+        return not is_known and modified + _IN_FLIGHT > datetime.now(timezone.utc)
+    if known.since is None:
+        return False
+    saved = _saved.get((storage.name, name, facts.version))
+    if saved is None:
+        # a name that was assigned, after the file was stored
+        saved = _saved.get((storage.name, name, None))
+        saved = saved if saved is not None and modified <= saved else modified + _UNSAVED
+    return saved > known.since
 
 
 def _versions_since(storage: Storage, name: str, version: str | None) -> Iterator[str]:
@@ -199,9 +210,9 @@ def _versions_since(storage: Storage, name: str, version: str | None) -> Iterato
         version = _successors.get((storage.name, name, version))
 
 
-# What this process knows, the newest only: when it stored a version, which it knows more exactly than the store; and
-# which version of its own replaced one when the change failed.
-_moments: dict[tuple[str, str, str | None], datetime] = {}
+# What this process knows, the newest only: which versions were saved with a document or row, and when; and which
+# version of its own replaced one when the change failed.
+_saved: dict[tuple[str, str, str | None], datetime] = {}
 _successors: dict[tuple[str, str, str | None], str | None] = {}
 _lock = threading.Lock()
 _MOST = 1000
@@ -212,9 +223,3 @@ def _remember(memory: dict[tuple[str, str, str | None], Any], key: tuple[str, st
         memory[key] = value
         while len(memory) > _MOST:
             del memory[next(iter(memory))]
-
-
-@file_uploaded.connect
-def _uploaded(storage: Storage, filename: str, **more: Any) -> None:
-    version = getattr(filename, "version", None)
-    _remember(_moments, (storage.name, str(filename), version), datetime.now(timezone.utc))

@@ -13,7 +13,7 @@ from sqlalchemy.orm import InstanceState, Session, SessionTransaction
 from sqlalchemy.orm.attributes import flag_modified
 
 from ..fields.file import DetachedHolder, FileReference, FileSettings, Holder
-from ..fields.stored import Known, NewFile, StoredFile, dropped_file
+from ..fields.stored import Known, NewFile, StoredFile, dropped_file, note_saved
 from ..storage import Storage
 from .outcomes import commits_at_once, is_aborted
 
@@ -120,6 +120,9 @@ class Changes:
         if self.is_nested or any(root.is_active for root in self.roots):
             log.info("the app may still roll back, so no file is deleted of those that rows no longer reference")
             return
+        for cell, _ in self.written:
+            for (storage, name), known in cell.written.items():
+                note_saved(storage, {name: known})
         for key, (old, cell) in self.old.items():
             if key not in referenced and not cell.row_references(key):
                 old.remove()
@@ -207,7 +210,11 @@ class Cell:
         if not self.settings.remove_files:
             dropped &= changes.deleted_by_app
         for storage, name in dropped:
-            if old := dropped_file(storage, name, before[storage, name]):
+            known = before[storage, name]
+            if (storage, name) in changes.deleted_by_app:
+                # whatever the file is now
+                known = Known(known.version)
+            if old := dropped_file(storage, name, known):
                 changes.old[storage, name] = old, self
 
     def attach(self, session: Session) -> None:
