@@ -22,7 +22,7 @@ from mongoengine.errors import InvalidDocumentError
 
 from .fields.file import DetachedHolder, FileReference, FileSettings, Holder, Namer
 from .fields.image import ImageReference, ImageSettings
-from .fields.stored import NewFile, StoredFile, stored_file
+from .fields.stored import Known, NewFile, StoredFile, dropped_file, note_saved
 from .storage import Storage
 
 __all__ = ["FileField", "FileReference", "ImageField", "ImageReference", "undoing"]
@@ -33,6 +33,7 @@ class _DocumentHolder(Holder):
 
     :ivar dropped: the files that the document in memory no longer references, by name, if the field removes files.
     :ivar new: the files that were stored for the document in memory since it was last saved.
+    :ivar is_changed: whether the app changed the field since then.
     """
 
     def __init__(self, field: FileField, instance: Any) -> None:
@@ -40,21 +41,27 @@ class _DocumentHolder(Holder):
         self.field = field
         self.dropped: dict[str, StoredFile] = {}
         self.new: list[NewFile] = []
+        self.is_changed = False
 
     def before_change(self, reference: FileReference) -> None:
         # the app may have got the reference before a reload replaced it
         self.instance._data[self.field.name] = reference
         self.instance._mark_as_changed(self.field.name)
+        self.is_changed = True
 
     def stored(self, new: Sequence[NewFile]) -> None:
         self.new.extend(new)
 
-    def replaced(self, reference: FileReference, old: Mapping[str, str | None], is_deleted: bool) -> bool:
+    def own_version(self, name: str) -> str | None:
+        own = (file.version for file in reversed(self.new) if file.name == name and not file.is_replacement)
+        return next(own, None)
+
+    def replaced(self, reference: FileReference, old: Mapping[str, Known], is_deleted: bool) -> bool:
         if not self.field.settings.remove_files:
             return False
-        for name, version in old.items():
+        for name, known in old.items():
             # the version now: until the document is saved, another process may store another file under the name
-            if file := stored_file(self.field.fs, name, version, reference.since):
+            if file := dropped_file(self.field.fs, name, Known(known.version) if is_deleted else known):
                 self.dropped[name] = file
         return True
 
@@ -66,7 +73,7 @@ class _DocumentHolder(Holder):
         for file in self.new:
             if file.moved_from is not None:
                 file.undo()
-        self.dropped = {file.name: file for file in self.new if file.moved_from is None}
+        self.dropped = {file.name: file for file in self.new if file.moved_from is None and not file.is_replacement}
 
     def saved(self, is_new: bool, referenced: Collection[tuple[Storage, str]]) -> None:
         """Delete the files that the document no longer references.
@@ -75,7 +82,7 @@ class _DocumentHolder(Holder):
             were stored for the copy itself are deleted.
         :param referenced: the files that the document references, by storage and name.
         """
-        new = {file.name for file in self.new}
+        new = {file.name for file in self.new if not file.is_replacement}
         for name, file in self.dropped.items():
             is_removable = name in new or not is_new
             if is_removable and name not in self.field.default_names and (self.field.fs, name) not in referenced:
@@ -83,7 +90,7 @@ class _DocumentHolder(Holder):
         self.forget()
 
     def forget(self) -> None:
-        self.dropped, self.new = {}, []
+        self.dropped, self.new, self.is_changed = {}, [], False
 
 
 class FileField(BaseField):  # type: ignore[misc]
@@ -165,7 +172,8 @@ class FileField(BaseField):  # type: ignore[misc]
             if _is_reload(instance, value):
                 holder.reloaded()
             else:
-                holder.replaced(before, before.versions, False)
+                holder.is_changed = True
+                holder.replaced(before, before.files, False)
         super().__set__(instance, reference)
 
     def _reference(self, value: Any, holder: Holder) -> FileReference:
@@ -302,8 +310,10 @@ def _references(document: Any) -> list[tuple[FileReference, _DocumentHolder]]:
 def _remove_dropped(sender: Any, document: Any, created: bool = False, **more: Any) -> None:
     references = _references(document)
     referenced = {(reference.fs, name) for reference, _ in references for name in reference.filenames}
-    for _, holder in references:
+    for reference, holder in references:
         if holder.field.settings.remove_files:
+            if created or holder.is_changed:
+                note_saved(reference.fs, reference.files)
             holder.saved(created, referenced)
 
 
@@ -311,8 +321,8 @@ def _remove_all(sender: Any, document: Any, **more: Any) -> None:
     for reference, holder in _references(document):
         if holder.field.settings.remove_files:
             files = dict(holder.dropped)
-            for name, version in reference.versions.items():
-                if file := stored_file(reference.fs, name, version, reference.since):
+            for name, known in reference.files.items():
+                if file := dropped_file(reference.fs, name, known):
                     files[name] = file
             for name in files.keys() - holder.field.default_names:
                 files[name].remove()

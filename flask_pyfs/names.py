@@ -10,7 +10,7 @@ import unicodedata
 
 from .errors import InvalidPath
 
-__all__ = ["MAX_BYTES", "RESERVED", "is_normal", "join", "normalize", "normalize_prefix"]
+__all__ = ["MAX_BYTES", "RESERVED", "is_normal", "is_reserved", "join", "normalize", "normalize_prefix"]
 
 #: The maximum length of a name, in bytes of UTF-8, which is the limit of S3 and Swift.
 MAX_BYTES = 1024
@@ -19,6 +19,18 @@ MAX_BYTES = 1024
 RESERVED = ".flask_pyfs"
 
 _PLAIN = re.compile(r"(?!\.)[A-Za-z0-9_.\-]+(?:/(?!\.)[A-Za-z0-9_.\-]+)*")
+
+# Default_Ignorable_Code_Point of Unicode (DerivedCoreProperties.txt)
+_IGNORABLE = (
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+
+# all that can become a dot at the start, or a tilde, when it is folded
+_SUSPECT = re.compile(f"{_IGNORABLE}*[.\u2024\ufe52\uff0e]|.*[~\uff5e]", re.DOTALL)
+
+# the short names that FAT and NTFS give to a reserved one: FLASK_~1, and FL3A7F~1 if these are taken
+_SHORT = re.compile(r"fl(?:ask_|[0-9a-f]{4})~[0-9]+[. ]*")
 
 
 def normalize(name: str) -> str:
@@ -47,6 +59,34 @@ def is_plain(name: str) -> bool:
     return len(name) <= MAX_BYTES and _PLAIN.fullmatch(name) is not None
 
 
+def is_reserved(component: str) -> bool:
+    """Return whether a component of a path belongs to unfinished uploads, on any kind of disk.
+
+    Some disks ignore case, or characters without a width, or compare compatible characters as equal, or give each file
+    a short name too.
+
+    >>> is_reserved(".flask_pyfs"), is_reserved(".Flask_PYFS-x"), is_reserved("FLASK_~1"), is_reserved("flask_pyfs")
+    (True, True, True, False)
+    """
+    if component.isascii():
+        if component[:1] != "." and "~" not in component:
+            return False
+        folded = component.lower()
+    elif _SUSPECT.match(component):
+        folded = _folded(component)
+    else:
+        return False
+    return folded.startswith(RESERVED) or _SHORT.fullmatch(folded) is not None
+
+
+def _folded(text: str) -> str:
+    # twice, because each step may make characters that the others change
+    for _ in range(2):
+        bare = re.sub(_IGNORABLE, "", unicodedata.normalize("NFKD", text))
+        text = bare.upper().casefold()
+    return unicodedata.normalize("NFKD", text)
+
+
 def _normalize(name: str) -> str:
     composed = unicodedata.normalize("NFC", name)
     for character in composed:
@@ -58,7 +98,7 @@ def _normalize(name: str) -> str:
         raise _invalid(name, "it has no component")
     if ".." in parts:
         raise _invalid(name, "it has a '..' component")
-    if any(part.startswith(RESERVED) for part in parts):
+    if any(map(is_reserved, parts)):
         raise _invalid(name, f"components that start with {RESERVED!r} are reserved for unfinished uploads")
     normal = "/".join(parts)
     if len(normal.encode()) > MAX_BYTES:

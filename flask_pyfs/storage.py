@@ -311,10 +311,20 @@ class Storage:
         stored = find(self).operations.write(name, content, overwrite=overwrite or self.overwrite)
         return self._announced(name, stored)
 
+    def write_only_new(self, filename: str, content: Any) -> StoredName:
+        """Store content as :meth:`write` does, but never replace a file, even if the storage's ``overwrite`` is true.
+
+        :param content: see :meth:`write`.
+        :raises FileExists: if the name is taken.
+        """
+        name = names.normalize(filename)
+        return self._announced(name, find(self).operations.write(name, content, overwrite=False))
+
     def _announced(self, name: str, stored: Any) -> StoredName:
-        file_uploaded.send(self, filename=name)
         # backends that were written for Flask-FS return other values
-        return StoredName(name, getattr(stored, "version", None))
+        announced = StoredName(name, getattr(stored, "version", None))
+        file_uploaded.send(self, filename=announced)
+        return announced
 
     def save(
         self,

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from typing import BinaryIO
+
+from fs import errors as fs_errors
 
 from ..config import Config, storage_key
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, FileNotFound, PermissionDenied
 from ..filesystems.local.filesystem import LocalFS
+from ..filesystems.local.listing import log_once
+from ..filesystems.store import Facts
 from ..options import Option
 from .base import BaseBackend
+from .contract import Wanted
 
 __all__ = ["LocalBackend"]
+
+log = logging.getLogger(__name__)
 
 
 class LocalBackend(BaseBackend):
@@ -39,8 +48,34 @@ class LocalBackend(BaseBackend):
     def open_fs(self) -> LocalFS:
         self._make_directory(self._directory)
         filesystem = LocalFS(self._directory, **self.arguments())
-        filesystem.remove_leftovers(everywhere=False)
+        try:
+            filesystem.remove_leftovers(everywhere=False)
+        except fs_errors.FSError as error:
+            # files can be read all the same, for example on a disk that is read-only
+            log.warning("storage %r: leftovers in %r are not removed: %s", self.name, self._directory, error)
         return filesystem
+
+    def version(self, filename: str) -> str | None:
+        return super().facts(filename).version
+
+    def facts(self, filename: str) -> Facts:
+        """Return the facts of a file, for a request. What this process may not read does not exist."""
+        try:
+            return super().facts(filename)
+        except PermissionDenied as error:
+            self._log_hidden(filename, error)
+            raise FileNotFound(str(error), path=filename, storage=self.name) from error
+
+    def _fetch(self, path: str, wanted: Wanted) -> tuple[Facts, BinaryIO]:
+        # for a request, as facts
+        try:
+            return super()._fetch(path, wanted)
+        except fs_errors.PermissionDenied as error:
+            self._log_hidden(path, error)
+            raise fs_errors.ResourceNotFound(path, exc=error) from error
+
+    def _log_hidden(self, path: str, error: Exception) -> None:
+        log_once(os.path.dirname(os.path.join(self._directory, path)), error)
 
     def _make_directory(self, directory: str) -> None:
         if os.path.isdir(directory):

@@ -11,11 +11,11 @@ from typing import Any
 
 from .. import names
 from ..backends.contract import StoredName
-from ..errors import FileExists, InvalidPath
+from ..errors import FileExists, InvalidPath, VersionChanged
 from ..seekable import rewindable
 from ..storage import Storage
 from ..uploads import client_name
-from .stored import NewFile, storing, versions_of
+from .stored import Known, NewFile, storing, with_version
 
 #: A str, or a callable that takes the document or row and returns one.
 Namer = str | Callable[[Any], str] | None
@@ -54,10 +54,14 @@ class Holder:
     def stored(self, new: Sequence[NewFile]) -> None:
         """Notify the holder of the files that were stored for the new value."""
 
-    def replaced(self, reference: FileReference, old: Mapping[str, str | None], is_deleted: bool) -> bool:
+    def own_version(self, name: str) -> str | None:
+        """Return the version of a file that was stored for the same change; None if there is none."""
+        return None
+
+    def replaced(self, reference: FileReference, old: Mapping[str, Known], is_deleted: bool) -> bool:
         """Notify the holder of files that a reference no longer has. Return whether the holder takes care of them.
 
-        :param old: the names of the files, with the versions that the reference knew.
+        :param old: the names of the files, with what the reference knew of their versions.
         :param is_deleted: whether the app deletes them, whatever the setting of the field.
         """
         return False
@@ -118,7 +122,8 @@ class FileReference:
             value = value.snapshot()
         if isinstance(value, str):
             # names are compared, so each must have one spelling
-            value = {"filename": names.normalize(value)} if value else None
+            name, version = names.normalize(value) if value else None, getattr(value, "version", None)
+            value = {"filename": name, "versions": {name: version}}
         if not isinstance(value, (Mapping, type(None))):
             raise TypeError(
                 f"cannot make a reference from a value of type {type(value).__name__}: assign a file name, a document "
@@ -132,20 +137,18 @@ class FileReference:
         :param state: a document, or what :meth:`snapshot` returned; absent parts become empty.
         """
         self._filename: str | None = state.get("filename")
-        self._versions: Mapping[str, str] = state.get("versions") or {}
+        versions = state.get("versions")
+        self._versions: Mapping[str, str] = versions if isinstance(versions, Mapping) else {}
 
     def snapshot(self) -> dict[str, Any]:
         """Return all parts of the reference, empty ones included, for :meth:`restore`."""
-        versions = {name: version for name, version in self.versions.items() if version}
+        versions = {name: known.version for name, known in self.files.items() if known.version}
         return {"filename": self._filename, "versions": versions}
 
     @property
-    def versions(self) -> dict[str, str | None]:
-        """The names of all files of the reference, with their versions; None for one that the reference does not know.
-
-        Only what is this version is deleted for the document or row.
-        """
-        return {name: self._versions.get(name) for name in self.filenames}
+    def files(self) -> dict[str, Known]:
+        """The names of all files of the reference, with what it knows of their versions."""
+        return {name: Known(self._versions.get(name), self.since) for name in self.filenames}
 
     def to_document(self) -> dict[str, Any] | None:
         """Return the document that a database stores, without empty parts; None if there is no file."""
@@ -196,6 +199,8 @@ class FileReference:
     @filename.setter
     def filename(self, value: str | None) -> None:
         self._change({**self.snapshot(), "filename": value and names.normalize(value)}, [])
+        # the app names what it has stored itself
+        self.since = None
 
     @property
     def filenames(self) -> list[str]:
@@ -222,7 +227,7 @@ class FileReference:
         base, ext = self._base_and_extension(file, filename)
         with storing() as new:
             name = self._put(new, file, base + ext, overwrite)
-            self._change({"filename": str(name), "versions": versions_of(self.fs, name)}, new)
+            self._change({"filename": str(name), "versions": {str(name): name.version}}, new)
         return name
 
     def delete(self) -> None:
@@ -232,21 +237,21 @@ class FileReference:
 
         :raises FSError: if a file cannot be deleted at once.
         """
-        old = self.versions
+        old = self.files
         if not self._change({}, [], is_deleted=True):
-            for name, version in old.items():
-                if version is None:
+            for name, known in old.items():
+                if known.version is None:
                     self.fs.delete(name)
                 else:
-                    self.fs.delete_version(name, version)
+                    self.fs.delete_version(name, known.version)
 
     def _change(self, document: Mapping[str, Any], new: Sequence[NewFile], is_deleted: bool = False) -> bool:
-        old = self.versions
+        old = self.files
         self.holder.before_change(self)
         self.restore(document)
         current = self.filenames
         self.holder.stored(new)
-        dropped = {name: version for name, version in old.items() if name not in current}
+        dropped = {name: known for name, known in old.items() if name not in current}
         return self.holder.replaced(self, dropped, is_deleted)
 
     def _base_and_extension(self, file: Any, filename: str | None) -> tuple[str, str]:
@@ -264,15 +269,36 @@ class FileReference:
     def _put(self, new: list[NewFile], file: Any, name: str, overwrite: bool | None) -> StoredName:
         prefix = self._call_namer(self.settings.upload_to)
         if not (self.fs.overwrite if overwrite is None else overwrite):
-            stored = self.fs.save(file, name, prefix=prefix, overwrite=False)
-        else:
-            # a file that exists already may have other owners, and must not be deleted if the change fails
-            with rewindable(file) as source:
-                start = source.tell()
+            return self._added(new, self.fs.save(file, name, prefix=prefix, overwrite=False))
+        with rewindable(file) as source:
+            start = source.tell()
+            try:
+                return self._added(new, self.fs.save(source, name, prefix=prefix, overwrite=False))
+            except FileExists as error:
+                taken = error.path or ""
+            source.seek(start)
+            known = self._known_version(taken)
+            # a subclass of the app may change what is saved
+            if known is not None and type(self.fs).save is Storage.save:
                 try:
-                    stored = self.fs.save(source, name, prefix=prefix, overwrite=False)
-                except FileExists:
+                    with self.fs.prepared(source, taken) as content:
+                        return self._replaced(new, self.fs.replace_version(taken, content, known), known)
+                except VersionChanged:
                     source.seek(start)
-                    return self.fs.save(source, name, prefix=prefix, overwrite=True)
-        new.append(NewFile(self.fs, str(stored), stored.version))
-        return stored
+            return self._replaced(new, self.fs.save(source, name, prefix=prefix, overwrite=True), None)
+
+    def _known_version(self, name: str) -> str | None:
+        return self.holder.own_version(name) or self._versions.get(name)
+
+    def _added(self, new: list[NewFile], stored: str) -> StoredName:
+        name = with_version(self.fs, stored)
+        new.append(NewFile(self.fs, str(name), name.version))
+        return name
+
+    def _replaced(self, new: list[NewFile], stored: str, version: str | None) -> StoredName:
+        if version is not None and version == self.holder.own_version(stored):
+            return self._added(new, stored)
+        # what was replaced has other owners, so this must not be deleted if the change fails
+        name = with_version(self.fs, stored)
+        new.append(NewFile(self.fs, str(name), name.version, replaces=version, is_replacement=True))
+        return name

@@ -10,13 +10,13 @@ from typing import Any, BinaryIO
 from .. import names
 from ..backends.contract import StoredName
 from ..config import lookup
-from ..errors import FileExists, FileNotFound
+from ..errors import FileExists, FileNotFound, VersionChanged
 from ..options import Option
 from ..seekable import copied, rewindable
 from ..state import find
 from .file import FileReference, FileSettings
 from .renditions import Renditions, render
-from .stored import NewFile, storing, versions_of, write_new
+from .stored import NewFile, storing, write_new
 
 _OPTIMIZE = Option("IMAGES_OPTIMIZE", "bool", default=False)
 _MAX_PIXELS = Option("IMAGES_MAX_PIXELS", "int")
@@ -83,6 +83,7 @@ class ImageReference(FileReference):
     @original.setter
     def original(self, value: str | None) -> None:
         self._change({**self.snapshot(), "original": value and names.normalize(value)}, [])
+        self.since = None
 
     @property
     def filenames(self) -> list[str]:
@@ -187,7 +188,7 @@ class ImageReference(FileReference):
                 str(size): self._put_beside(new, thumbnail, f"{base}-{size}{ext}", overwrite)
                 for size, thumbnail in renditions.thumbnails.items()
             }
-            self._change(self._document(main, original, thumbnails, bbox), new)
+            self._change(_document(main, original, thumbnails, bbox), new)
         return main
 
     def rerender(self) -> None:
@@ -217,18 +218,33 @@ class ImageReference(FileReference):
             main = StoredName(self._filename, versions[self._filename])
             original = StoredName(self._original, versions[self._original]) if self._original else None
             if original:
-                main = self._replace(main, renditions.main, versions)
+                main = self._replace(new, main, renditions.main, versions)
             elif self._keeps_original(renditions):
                 original = self._put_new(new, _rewound(source), f"{base}-original{ext}")
-                main = self._replace(main, renditions.main, versions)
-                new[-1] = replace(new[-1], moved_from=self._filename, replaced_by=main.version)
-            self._change(self._document(main, original, thumbnails, self.bbox), new)
+                main = self._replace_original(new, main, renditions.main, versions)
+            self._change(_document(main, original, thumbnails, self.bbox), new)
 
     def _version(self, name: str) -> str | None:
         try:
             return self.fs.version(name)
         except FileNotFound:
             return None
+
+    def _replace_original(
+        self, new: list[NewFile], main: str, content: BinaryIO, versions: Mapping[str, str | None]
+    ) -> StoredName:
+        if versions[main] is not None and versions[main] == self.holder.own_version(main):
+            return self._replace(new, main, content, versions)
+        place, copy = len(new) - 1, new[-1]
+        # from here on, the copy may be all that is left of the original
+        new[place] = replace(copy, moved_from=str(main), replaces=versions[main])
+        try:
+            stored = self._replace(new, main, content, versions)
+        except VersionChanged:
+            new[place] = copy
+            raise
+        new[place] = replace(new[place], replaced_by=stored)
+        return stored
 
     def _render(self, source: BinaryIO, bbox: Sequence[float] | None) -> Renditions:
         return render(
@@ -257,47 +273,50 @@ class ImageReference(FileReference):
 
     def _put_beside(self, new: list[NewFile], content: BinaryIO, name: str, overwrite: bool | None) -> StoredName:
         try:
-            stored = write_new(self.fs, name, content)
+            return self._added(new, write_new(self.fs, name, content))
         except FileExists:
             if not (self.fs.overwrite if overwrite is None else overwrite):
                 raise
-            # the old file may have other owners, so the new one must not be deleted if the change fails
-            return self.fs.write(name, _rewound(content), overwrite=True)
-        new.append(NewFile(self.fs, str(stored), stored.version))
-        return stored
+        try:
+            return self._replace(new, name, content, {name: self._known_version(name)})
+        except VersionChanged:
+            return self._replace(new, name, content, {name: None})
 
     def _put_again(
         self, new: list[NewFile], content: BinaryIO, name: str, versions: Mapping[str, str | None]
     ) -> StoredName:
-        return self._replace(name, content, versions) if name in versions else self._put_new(new, content, name)
+        return self._replace(new, name, content, versions) if name in versions else self._put_new(new, content, name)
 
     def _put_new(self, new: list[NewFile], content: BinaryIO, name: str) -> StoredName:
         folder, _, basename = name.rpartition("/")
         while True:
             try:
-                stored = write_new(self.fs, name, content)
+                return self._added(new, write_new(self.fs, name, content))
             except FileExists:
                 name = names.join(folder, self.fs.resolve_conflict(folder, basename))
-                continue
-            new.append(NewFile(self.fs, str(stored), stored.version))
-            return stored
 
-    def _replace(self, name: str, content: BinaryIO, versions: Mapping[str, str | None]) -> StoredName:
+    def _replace(
+        self, new: list[NewFile], name: str, content: BinaryIO, versions: Mapping[str, str | None]
+    ) -> StoredName:
         version = versions[name]
         if version is None:
-            return self.fs.write(name, _rewound(content), overwrite=True)
-        return self.fs.replace_version(name, _rewound(content), version)
+            stored = self.fs.write(name, _rewound(content), overwrite=True)
+        else:
+            stored = self.fs.replace_version(name, _rewound(content), version)
+        return self._replaced(new, stored, version)
 
-    def _document(
-        self, main: StoredName, original: StoredName | None, thumbnails: Mapping[str, StoredName], bbox: Any
-    ) -> dict[str, Any]:
-        return {
-            "filename": str(main),
-            "original": original and str(original),
-            "thumbnails": {size: str(name) for size, name in thumbnails.items()},
-            "bbox": bbox,
-            "versions": versions_of(self.fs, main, *thumbnails.values(), *([original] if original else [])),
-        }
+
+def _document(
+    main: StoredName, original: StoredName | None, thumbnails: Mapping[str, StoredName], bbox: Sequence[float] | None
+) -> dict[str, Any]:
+    stored = [main, *thumbnails.values(), *([original] if original else [])]
+    return {
+        "filename": str(main),
+        "original": original and str(original),
+        "thumbnails": {size: str(name) for size, name in thumbnails.items()},
+        "bbox": bbox,
+        "versions": {str(name): name.version for name in stored},
+    }
 
 
 def _rewound(file: BinaryIO) -> BinaryIO:

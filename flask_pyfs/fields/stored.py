@@ -7,27 +7,37 @@ name in the meantime.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from ..backends.contract import StoredName
-from ..errors import FileNotFound, FSError, VersionChanged
-from ..filesystems.store import Facts
-from ..signals import file_uploaded
+from ..errors import FileExists, FileNotFound, FSError, VersionChanged
+from ..filesystems.store import DAY, Facts
 from ..state import find
 from ..storage import Storage
 
 log = logging.getLogger(__name__)
 
-# some stores keep whole seconds, rounded down, and the clock of a file system lags by a tick
-_SECOND, _TICK = timedelta(seconds=1), timedelta(milliseconds=20)
+# no transaction lasts longer, so an older file under the name is no other's: the store was restored or copied
+_IN_FLIGHT = timedelta(seconds=DAY)
 
-# when this process stored what, which it knows better than the store; the oldest are forgotten
-_moments: dict[tuple[str, str, str | None], datetime] = {}
-_MOMENTS = 1000
+# the time between the storing of a file and the saving of its document, and the difference of clocks
+_UNSAVED = timedelta(seconds=60)
+
+
+class Known(NamedTuple):
+    """What a document or row knows of the version of a file.
+
+    :param version: the version, or None.
+    :param since: when the document or row was loaded, or None.
+    """
+
+    version: str | None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -44,15 +54,23 @@ class StoredFile:
     version: str | None
 
     def remove(self) -> None:
-        """Delete the file if it still is this version. A failure is logged, because the change itself is done."""
+        """Delete the file unless another has replaced it. A failure is logged, because the change itself is done."""
         try:
-            if self.version is None:
-                self.storage.delete(self.name)
-            elif not self.storage.delete_version(self.name, self.version):
-                log.info("%r in storage %r has another version, and stays", self.name, self.storage.name)
+            if not self._is_deleted():
+                current_file(self.storage, self.name, Known(self.version))._is_deleted()
+        except FileNotFound:
+            pass
+        except VersionChanged as error:
+            log.info("%s", error)
         except Exception:
             # the store or a listener of file_deleted failed; other files must still be deleted
             log.warning("could not delete %r in storage %r", self.name, self.storage.name, exc_info=True)
+
+    def _is_deleted(self) -> bool:
+        if self.version is None:
+            self.storage.delete(self.name)
+            return True
+        return self.storage.delete_version(self.name, self.version)
 
 
 @dataclass(frozen=True)
@@ -60,29 +78,40 @@ class NewFile(StoredFile):
     """A file that was stored for a change that may still fail.
 
     :param moved_from: the name that its content had before another content replaced it there; None for new content.
-    :param replaced_by: the version of that other content.
+    :param replaces: the version that was replaced under that name; for a replacement, under its own; None if unknown.
+    :param replaced_by: what replaced it; None as long as this is not known to have succeeded.
+    :param is_replacement: whether it replaced a file of other owners, which cannot be restored.
     """
 
     moved_from: str | None = None
-    replaced_by: str | None = None
+    replaces: str | None = None
+    replaced_by: StoredName | None = None
+    is_replacement: bool = False
 
     def undo(self) -> None:
         """Delete the file, or move its content back. A failure is logged."""
-        if self.moved_from is None or self._is_back(self.moved_from):
-            self.remove()
+        try:
+            if self.is_replacement:
+                # it stays, and belongs to the row that knows the version that it replaced
+                _remember(_successors, (self.storage.name, self.name, self.replaces), self.version)
+            elif self.moved_from is None or self._is_back(self.moved_from):
+                self._is_deleted()
+        except Exception:
+            log.warning("could not undo %r in storage %r", self.name, self.storage.name, exc_info=True)
 
     def _is_back(self, name: str) -> bool:
-        try:
-            with self.storage.open(self.name, "rb") as content:
-                if self.replaced_by is None:
-                    self.storage.write(name, content, overwrite=True)
-                else:
-                    self.storage.replace_version(name, content, self.replaced_by)
-        except VersionChanged:
-            log.info("%r in storage %r has another version, and stays", name, self.storage.name)
-        except Exception:
-            log.warning("could not move %r in storage %r back to %r", self.name, self.storage.name, name, exc_info=True)
-            return False
+        if self.replaced_by is None:
+            # the other content may have arrived although its write failed: then this is the only copy
+            return self.replaces is not None and self.storage.version(name) == self.replaces
+        with self.storage.open(self.name, "rb") as content:
+            if self.replaced_by.version is None:
+                self.storage.write(name, content, overwrite=True)
+                return True
+            try:
+                back = self.storage.replace_version(name, content, self.replaced_by.version)
+                _remember(_successors, (self.storage.name, name, self.replaces), back.version)
+            except VersionChanged as error:
+                log.info("%s", error)
         return True
 
 
@@ -103,51 +132,94 @@ def write_new(storage: Storage, name: str, content: BinaryIO) -> StoredName:
 
     :raises FileExists: if the name is taken. The content is back at its position then.
     """
-    stored = find(storage).operations.write(name, content, overwrite=False)
-    file_uploaded.send(storage, filename=name)
-    return StoredName(name, getattr(stored, "version", None))
+    if storage.overwrite and type(storage).write is Storage.write:
+        return with_version(storage, storage.write_only_new(name, content))
+    # a subclass may change what is written
+    if storage.overwrite and storage.exists(name):
+        raise FileExists(f"{name!r} in storage {storage.name!r}: the name is taken", path=name, storage=storage.name)
+    return with_version(storage, storage.write(name, content))
 
 
-def stored_file(storage: Storage, name: str, version: str | None, since: datetime | None = None) -> StoredFile | None:
-    """Return the version of a file that a document or row references, or None if there is nothing to remove.
+def with_version(storage: Storage, stored: str) -> StoredName:
+    """Return the name of a file that was just stored, with its version.
 
-    Makes one request to the store if the version is not known.
-
-    :param version: the version, if the document or row knows it.
-    :param since: when the document was loaded. A file that was stored later is another's.
+    Asks for the version if the method of an app or of a backend returned the name alone.
     """
-    if version is not None:
-        return StoredFile(storage, name, version)
-    try:
-        facts = find(storage).operations.facts(name)
-    except FileNotFound:
-        return None
-    except FSError:
-        log.warning(
-            "could not find out the version of %r in storage %r, so it stays", name, storage.name, exc_info=True
-        )
-        return None
+    return StoredName(stored, getattr(stored, "version", None) or storage.version(stored))
+
+
+def current_file(storage: Storage, name: str, known: Known) -> StoredFile:
+    """Return the version of a file that a document or row references. Makes one request to the store.
+
+    :raises FileNotFound: if there is no such file.
+    :raises VersionChanged: if another may have stored a file under the name: less than a minute before the document was
+        loaded or later, or if it knows the version, within the last day. What this process stored and saved with a
+        document, it knows exactly.
+    """
+    facts = find(storage).operations.facts(name)
     if facts is None:
         return StoredFile(storage, name, None)
-    if since is not None and _stored_at(storage, name, facts) > since:
-        log.info("%r in storage %r was stored again, and stays", name, storage.name)
-        return None
+    if _is_anothers(storage, name, known, facts):
+        message = f"{name!r} in storage {storage.name!r} was replaced by another file, which stays"
+        raise VersionChanged(message, path=name, storage=storage.name)
     return StoredFile(storage, name, facts.version)
 
 
-def versions_of(storage: Storage, *stored: StoredName) -> dict[str, str]:
-    """Return the versions of files that were just stored, by name, as far as the backend knows them."""
-    now = datetime.now(timezone.utc)
-    for name in stored:
-        _moments[storage.name, str(name), name.version] = now
-    while len(_moments) > _MOMENTS:
-        _moments.pop(next(iter(_moments)), None)
-    return {str(name): name.version for name in stored if name.version}
+def dropped_file(storage: Storage, name: str, known: Known) -> StoredFile | None:
+    """Return the version of a file that a document or row no longer references; None if there is nothing to remove.
+
+    Makes one request to the store if the version is not known.
+    """
+    if known.version is not None:
+        return StoredFile(storage, name, known.version)
+    try:
+        return current_file(storage, name, known)
+    except FileNotFound:
+        pass
+    except VersionChanged as error:
+        log.info("%s", error)
+    except FSError:
+        log.warning("%r in storage %r stays, because its version is unknown", name, storage.name, exc_info=True)
+    return None
 
 
-def _stored_at(storage: Storage, name: str, facts: Facts) -> datetime:
-    moment = _moments.get((storage.name, name, facts.version))
-    if moment is not None or facts.modified is None:
-        return moment or datetime.min.replace(tzinfo=timezone.utc)
-    # the latest moment that the time of the store can mean
-    return facts.modified + (_SECOND if facts.modified.microsecond == 0 else _TICK)
+def note_saved(storage: Storage, files: Mapping[str, Known]) -> None:
+    """Note that a document or row that references these files was just saved by this process."""
+    for name, known in files.items():
+        _remember(_saved, (storage.name, name, known.version), datetime.now(timezone.utc))
+
+
+def _is_anothers(storage: Storage, name: str, known: Known, facts: Facts) -> bool:
+    modified = facts.modified or datetime.now(timezone.utc)
+    if known.version is not None:
+        is_known = facts.version in list(_versions_since(storage, name, known.version))
+        return not is_known and modified + _IN_FLIGHT > datetime.now(timezone.utc)
+    if known.since is None:
+        return False
+    saved = _saved.get((storage.name, name, facts.version))
+    if saved is None:
+        # a name that was assigned, after the file was stored
+        saved = _saved.get((storage.name, name, None))
+        saved = saved if saved is not None and modified <= saved else modified + _UNSAVED
+    return saved > known.since
+
+
+def _versions_since(storage: Storage, name: str, version: str | None) -> Iterator[str]:
+    while version is not None:
+        yield version
+        version = _successors.get((storage.name, name, version))
+
+
+# What this process knows, the newest only: which versions were saved with a document or row, and when; and which
+# version of its own replaced one when the change failed.
+_saved: dict[tuple[str, str, str | None], datetime] = {}
+_successors: dict[tuple[str, str, str | None], str | None] = {}
+_lock = threading.Lock()
+_MOST = 1000
+
+
+def _remember(memory: dict[tuple[str, str, str | None], Any], key: tuple[str, str, str | None], value: Any) -> None:
+    with _lock:
+        memory[key] = value
+        while len(memory) > _MOST:
+            del memory[next(iter(memory))]

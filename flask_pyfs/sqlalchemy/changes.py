@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Transaction, event
 from sqlalchemy.orm import InstanceState, Session, SessionTransaction
 from sqlalchemy.orm.attributes import flag_modified
 
 from ..fields.file import DetachedHolder, FileReference, FileSettings, Holder
-from ..fields.stored import NewFile, StoredFile, stored_file
+from ..fields.stored import Known, NewFile, StoredFile, dropped_file, note_saved
 from ..storage import Storage
-from .outcomes import commits_at_once
+from .outcomes import commits_at_once, is_aborted
+
+log = logging.getLogger(__name__)
 
 _CHANGES = "flask_pyfs.changes"
 _CELLS = "flask_pyfs.cells"
@@ -24,8 +27,8 @@ _COMMITS = ("commit", "prepare_twophase")
 
 RowState = InstanceState[Any]
 FileKey = tuple[Storage, str]
-#: Files with their versions; None for one whose version the row does not know.
-FileVersions = Mapping[FileKey, str | None]
+#: Files, with what a row knows of their versions.
+FileVersions = Mapping[FileKey, Known]
 
 
 @dataclass
@@ -40,7 +43,11 @@ class Changes:
     :ivar snapshots: the state of references before each change.
     :ivar written: the files that cells referenced in the database before each write.
     :ivar watched: the connections that wrote references, with what listens to them.
+    :ivar transactions: the innermost transactions in which they wrote.
+    :ivar roots: the outermost transactions of these connections, of which the session may not be the owner.
     :ivar is_in_doubt: whether the database may have committed although the session does not know of it.
+    :ivar is_nested: whether the app may still roll back what the session committed, by a transaction of its own.
+    :ivar is_aborted: whether the database rolled back instead of committing.
     """
 
     new: list[tuple[NewFile, Cell]] = field(default_factory=list)
@@ -50,7 +57,11 @@ class Changes:
     snapshots: list[tuple[FileReference, Mapping[str, Any]]] = field(default_factory=list)
     written: list[tuple[Cell, FileVersions]] = field(default_factory=list)
     watched: dict[Connection, Callable[..., None]] = field(default_factory=dict)
+    transactions: list[Transaction] = field(default_factory=list)
+    roots: list[Transaction] = field(default_factory=list)
     is_in_doubt: bool = False
+    is_nested: bool = False
+    is_aborted: bool = False
     is_committed: bool = False
 
     def add(self, later: Changes) -> None:
@@ -61,17 +72,30 @@ class Changes:
         self.snapshots += later.snapshots
         self.written += later.written
         self.is_in_doubt |= later.is_in_doubt
+        self.is_nested |= later.is_nested
         for connection in later.watched:
             self.watch(connection)
 
-    def watch(self, connection: Connection) -> None:
-        """Notice if a connection, which has just written a reference, commits or may commit."""
+    def wrote(self, connection: Connection, session: Session) -> None:
+        """Note that a connection has just written a reference."""
         self.is_in_doubt |= commits_at_once(connection)
+        self.is_nested |= connection.in_nested_transaction() and not session.in_nested_transaction()
+        innermost = connection.get_nested_transaction() or connection.get_transaction()
+        if innermost is not None and innermost not in self.transactions:
+            self.transactions.append(innermost)
+        self.watch(connection)
+
+    def watch(self, connection: Connection) -> None:
+        """Notice if a connection commits or prepares to."""
+        root = connection.get_transaction()
+        if root is not None and root not in self.roots:
+            self.roots.append(root)
         if connection in self.watched:
             return
 
         def commit_sent(*arguments: Any) -> None:
             self.is_in_doubt = True
+            self.is_aborted |= is_aborted(connection)
 
         for name in _COMMITS:
             event.listen(connection, name, commit_sent)
@@ -93,6 +117,12 @@ class Changes:
             is_in_session = cell.state.session is session or cell.state.was_deleted
             if not was_written and is_removable and is_in_session:
                 file.undo()
+        if self.is_nested or any(root.is_active for root in self.roots):
+            log.info("the app may still roll back, so no file is deleted of those that rows no longer reference")
+            return
+        for cell, _ in self.written:
+            for (storage, name), known in cell.written.items():
+                note_saved(storage, {name: known})
         for key, (old, cell) in self.old.items():
             if key not in referenced and not cell.row_references(key):
                 old.remove()
@@ -169,7 +199,8 @@ class Cell:
         :param identity: the identity of the row after the flush.
         """
         changes = self.changes
-        changes.watch(connection)
+        if self.state.session is not None:
+            changes.wrote(connection, self.state.session)
         before, self.written = self.written, current
         changes.written.append((self, before))
         # the flush may have changed the identity
@@ -179,7 +210,11 @@ class Cell:
         if not self.settings.remove_files:
             dropped &= changes.deleted_by_app
         for storage, name in dropped:
-            if old := stored_file(storage, name, before[storage, name]):
+            known = before[storage, name]
+            if (storage, name) in changes.deleted_by_app:
+                # whatever the file is now
+                known = Known(known.version)
+            if old := dropped_file(storage, name, known):
                 changes.old[storage, name] = old, self
 
     def attach(self, session: Session) -> None:
@@ -207,15 +242,21 @@ class RowHolder(Holder):
     def stored(self, new: Sequence[NewFile]) -> None:
         self.cell.changes.new.extend((file, self.cell) for file in new)
 
-    def replaced(self, reference: FileReference, old: Mapping[str, str | None], is_deleted: bool) -> bool:
+    def own_version(self, name: str) -> str | None:
+        # only of this savepoint: what was stored before it must outlive its rollback
+        key, new = (self.cell.settings.fs, name), reversed(self.cell.changes.new)
+        own = (file.version for file, _ in new if (file.storage, file.name) == key and not file.is_replacement)
+        return next(own, None)
+
+    def replaced(self, reference: FileReference, old: Mapping[str, Known], is_deleted: bool) -> bool:
         if is_deleted:
             self.cell.changes.deleted_by_app.update((reference.fs, name) for name in old)
         return True
 
 
 def file_versions(reference: FileReference) -> FileVersions:
-    """Return the storage and the name of each file of a reference, with its version."""
-    return {(reference.fs, name): version for name, version in reference.versions.items()}
+    """Return the storage and the name of each file of a reference, with what it knows of the version."""
+    return {(reference.fs, name): known for name, known in reference.files.items()}
 
 
 def cells_of(state: RowState) -> dict[str, Cell]:

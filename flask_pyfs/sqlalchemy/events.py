@@ -174,9 +174,11 @@ def _after_transaction_end(session: Session, transaction: SessionTransaction) ->
         # released, which commits if the savepoint was the whole transaction of the database
         changes.is_in_doubt |= not all(map(is_open, changes.watched))
         changes_of(session).add(changes)
+    elif changes.is_aborted:
+        changes.undo()
     elif changes.is_committed:
         changes.finish(session)
-    elif not changes.is_in_doubt:
+    elif not changes.is_in_doubt and not any(transaction.is_active for transaction in changes.transactions):
         changes.undo()
     elif changes.new:
         names = [file.name for file, _ in changes.new]

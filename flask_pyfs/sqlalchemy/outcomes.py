@@ -16,7 +16,7 @@ def commits_at_once(connection: Connection) -> bool:
     if level is None:
         # the parameter isolation_level of create_engine
         level = getattr(connection.dialect, "_on_connect_isolation_level", None)
-    return level == "AUTOCOMMIT" or getattr(_driver(connection), "autocommit", None) is True or not is_open(connection)
+    return level == "AUTOCOMMIT" or _answer(connection, "autocommit") is True or not is_open(connection)
 
 
 def is_open(connection: Connection) -> bool:
@@ -25,11 +25,22 @@ def is_open(connection: Connection) -> bool:
     The sqlite3 of Python begins a transaction at the first change. Before that, a savepoint is a transaction of its
     own, and releasing it commits.
     """
-    return getattr(_driver(connection), "in_transaction", None) is not False
+    return _answer(connection, "in_transaction") is not False
 
 
-def _driver(connection: Connection) -> Any:
-    # a connection that was invalidated or closed has none
+def is_aborted(connection: Connection) -> bool:
+    """Return whether PostgreSQL will roll back the transaction when it gets COMMIT, because a statement failed."""
+    # TRANSACTION_STATUS_INERROR of libpq
+    return bool(getattr(_answer(connection, "info"), "transaction_status", None) == 3)
+
+
+def _answer(connection: Connection, attribute: str) -> Any:
+    # a connection that was invalidated or closed has no driver
     if connection.closed or connection.invalidated:
         return None
-    return connection.connection.dbapi_connection
+    pooled = connection.connection
+    # an asynchronous driver is behind an adapter
+    for driver in (pooled.dbapi_connection, pooled.driver_connection):
+        if isinstance(answer := getattr(driver, attribute, None), bool) or attribute == "info":
+            return answer
+    return None

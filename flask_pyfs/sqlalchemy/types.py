@@ -14,17 +14,38 @@ deletes the files that rows no longer reference.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any, ClassVar
 
 from sqlalchemy import JSON, Dialect
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql import operators
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from ..fields.file import DetachedHolder, FileReference, FileSettings, Namer
 from ..fields.image import ImageReference, ImageSettings
+from ..names import normalize
 from ..storage import Storage
 from .events import listen
+
+
+class _Comparator(TypeDecorator.Comparator[Any], JSON.Comparator[Any]):
+    """Compares a column with names of files, or with references, by the names alone."""
+
+    def operate(self, op: Any, *others: Any, **options: Any) -> Any:
+        if op in (operators.eq, operators.ne) and (name := _name_of(others[0])):
+            return op(self.expr["filename"].as_string(), name)
+        if op in (operators.in_op, operators.not_in_op) and isinstance(others[0], (list, tuple, set, frozenset)):
+            return op(self.expr["filename"].as_string(), [_name_of(other) for other in others[0]])
+        return super().operate(op, *others, **options)
+
+
+def _name_of(value: Any) -> str | None:
+    if isinstance(value, FileReference):
+        return value.filename
+    name = value.get("filename") if isinstance(value, Mapping) else value
+    return normalize(name) if isinstance(name, str) and name else None
 
 
 class FileType(TypeDecorator[FileReference]):
@@ -56,6 +77,7 @@ class FileType(TypeDecorator[FileReference]):
     """
 
     impl = JSON(none_as_null=True)
+    comparator_factory = _Comparator
     cache_ok = True
     reference_class: ClassVar[type[FileReference]] = FileReference
 
@@ -84,7 +106,9 @@ class FileType(TypeDecorator[FileReference]):
         return self.reference_class(self.settings, value).to_row()
 
     def process_result_value(self, value: Any, dialect: Dialect) -> FileReference:
-        return self.reference_class(self.settings, value, DetachedHolder())
+        reference = self.reference_class(self.settings, value, DetachedHolder())
+        reference.since = datetime.now(timezone.utc)
+        return reference
 
 
 class ImageType(FileType):

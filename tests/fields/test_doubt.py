@@ -202,3 +202,54 @@ def test_connections_are_not_watched_any_longer(engine):
             session.commit()
             assert not list(connection.dispatch.commit)
             assert not list(connection.dispatch.prepare_twophase)
+
+
+@pytest.mark.parametrize("mode", ["conditional_savepoint", "create_savepoint"])
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+@pytest.mark.parametrize("outer", ["commit", "rollback"])
+def test_a_transaction_that_others_began(engine, mode, end, outer):
+    with Session(engine) as session:
+        save(session, "old.txt")
+        session.commit()
+    with engine.connect() as connection:
+        transaction = connection.begin()
+        with Session(connection, join_transaction_mode=mode) as session:
+            save(session, "new.txt")
+            getattr(session, end)()
+        if transaction.is_active:
+            getattr(transaction, outer)()
+    assert set(referenced(engine)) <= set(stored())
+
+
+def test_a_session_that_is_closed_in_a_transaction_that_others_began(engine):
+    with engine.connect() as connection, connection.begin(), Session(connection) as session:
+        save(session)
+        session.flush()
+    assert referenced(engine) == ["a.txt"] == stored()
+
+
+def test_a_savepoint_of_the_connection(engine):
+    with Session(engine) as session:
+        save(session, "old.txt")
+        session.commit()
+        savepoint = session.connection().begin_nested()
+        save(session, "new.txt")
+        session.flush()
+        savepoint.rollback()
+        session.commit()
+    assert referenced(engine) == ["old.txt"]
+    assert "old.txt" in stored()
+
+
+@pytest.mark.server
+def test_a_commit_that_the_database_turns_into_a_rollback(prepared, postgres_url):
+    engine = prepared(sqlalchemy.create_engine(postgres_url))
+    with Session(engine) as session:
+        save(session, "old.txt")
+        session.commit()
+        save(session, "new.txt")
+        session.flush()
+        with pytest.raises(sqlalchemy.exc.DBAPIError):
+            session.connection().exec_driver_sql("SELECT 1 / 0")
+        session.commit()
+    assert referenced(engine) == ["old.txt"] == stored()

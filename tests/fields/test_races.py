@@ -2,21 +2,27 @@
 
 import io
 import itertools
+import os
 import random
+import shutil
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import mongoengine
 import pytest
 import sqlalchemy
 from databases import sqlite
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import flask_pyfs as fs
+from flask_pyfs.fields.file import FileReference, FileSettings
+from flask_pyfs.fields.stored import write_new
 from flask_pyfs.mongo import FileField, ImageField, undoing
-from flask_pyfs.sqlalchemy import FileReference, FileType
+from flask_pyfs.sqlalchemy import FileType
 
 files = fs.Storage("files", fs.ALL, overwrite=True)
 NAMES = ("a.txt", "b.txt")
@@ -258,6 +264,139 @@ def test_what_was_rendered_again_is_put_back_unless_another_replaced_it(engine, 
             render_and_fail()
         assert stored() == ["a.png"]
         assert files.read("a.png") == (newer if is_replaced else draw().read()) != small
+
+
+# What replaces what
+
+
+@pytest.mark.parametrize("way", ["save", "write", "open"])
+def test_a_file_that_was_replaced_without_its_row_stays_for_a_day(engine, way):
+    with Session(engine) as session:
+        paper(session).file.save(content(), "a.txt")
+        session.commit()
+        if way == "open":
+            with files.open("a.txt", "w") as file:
+                file.write("replaced")
+        else:
+            getattr(files, way)(*((content("x"), "a.txt") if way == "save" else ("a.txt", "x")))
+        paper(session).file = None
+        session.commit()
+        assert stored() == ["a.txt"]
+        paper(session).file = "a.txt"
+        session.commit()
+
+
+def test_a_store_that_was_restored_has_other_versions(engine):
+    with Session(engine) as session:
+        paper(session).file.save(content(), "a.txt")
+        session.commit()
+        path = files.path("a.txt")
+        restored = Path(f"{path}.restored")
+        shutil.copy(path, restored)
+        restored.replace(path)
+        os.utime(path, (1, 1))
+        paper(session).file.delete()
+        session.commit()
+    assert stored() == []
+
+
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+def test_two_files_under_one_name_in_one_transaction(engine, draw, end):
+    with Session(engine) as session:
+        for number in range(3):
+            paper(session).file.save(content(str(number)), "a.txt")
+            session.flush()
+        getattr(session, end)()
+        assert stored() == (["a.txt"] if end == "commit" else [])
+        paper(session).file.delete()
+        session.commit()
+        assert stored() == []
+
+
+def test_a_replacement_that_is_rolled_back_goes_with_its_row(engine):
+    with Session(engine) as session:
+        paper(session).file.save(content("one"), "a.txt")
+        session.commit()
+        paper(session).file.save(content("two"), "a.txt")
+        session.rollback()
+        assert paper(session).file.filename == "a.txt"
+        paper(session).file.delete()
+        session.commit()
+    assert stored() == []
+
+
+def test_a_name_with_its_version(engine):
+    with Session(engine) as session:
+        paper(session).file = files.save(content(), "a.txt")
+        session.commit()
+    with Session(engine) as session:
+        row = paper(session)
+        assert row.file.files["a.txt"].version == files.version("a.txt")
+        files.save(content("of another"), "a.txt")
+        row.file = None
+        session.commit()
+    assert files.read("a.txt") == b"of another"
+
+
+def test_queries_by_name(engine):
+    with Session(engine) as session:
+        paper(session).file.save(content(), "a.txt")
+        session.add(Paper(id=2, file="b.txt"))
+        session.add(Paper(id=3))
+        session.commit()
+        reference = paper(session).file
+
+        def found(*conditions):
+            return list(session.scalars(select(Paper.id).where(*conditions).order_by(Paper.id)))
+
+        assert found(Paper.file == "a.txt") == found(Paper.file == reference) == [1]
+        assert found(Paper.file == {"filename": "b.txt"}) == found(Paper.file != "a.txt") == [2]
+        assert found(Paper.file.in_(["a.txt", "b.txt"])) == [1, 2]
+        assert found(Paper.file.is_(None)) == [3]
+
+
+@pytest.mark.parametrize("failure", ["before", "after"])
+def test_a_rendering_that_fails_when_the_original_is_replaced_keeps_the_original(note, draw, failure):
+    original = draw().read()
+    files.write("a.png", original)
+    picture = Picture(image="a.png")
+    real = files.replace_version
+
+    def replace_version(*arguments):
+        if failure == "after":
+            real(*arguments)
+        raise fs.BackendError("no answer")
+
+    files.replace_version = replace_version  # type: ignore[method-assign]
+    try:
+        with pytest.raises(fs.BackendError):
+            picture.image.rerender()
+    finally:
+        del files.replace_version
+    assert original in [files.read(name) for name in stored()]
+    assert ("a-original.png" in stored()) == (failure == "after")
+
+
+class Watched(fs.Storage):
+    """Overrides what fields call, with the types of Flask-FS."""
+
+    def save(self, *arguments, **options):
+        return str(super().save(*arguments, **options))
+
+    def write(self, filename, content, overwrite=False):
+        return str(super().write(filename, content.read().swapcase(), overwrite))
+
+
+def test_a_storage_of_the_app_with_methods_of_its_own(app):
+    watched = Watched("watched", fs.ALL, overwrite=True)
+    fs.init_app(app, watched)
+    reference = FileReference(FileSettings(watched))
+    assert reference.save(content(), "a.txt") == "a.txt"
+    assert reference.files["a.txt"].version == watched.version("a.txt")
+    assert write_new(watched, "b.txt", content()) == "b.txt"
+    assert watched.read("b.txt") == b"CONTENT"
+    with pytest.raises(fs.FileExists):
+        write_new(watched, "b.txt", content())
 
 
 # Real races

@@ -1,5 +1,6 @@
 """LocalFS beyond what any PyFilesystem promises."""
 
+import ctypes
 import errno
 import io
 import itertools
@@ -15,7 +16,8 @@ import pytest
 from fs import open_fs
 from fs.memoryfs import MemoryFS
 
-from flask_pyfs.filesystems.local import LocalFS
+from flask_pyfs.filesystems.local import LocalFS, renames
+from flask_pyfs.filesystems.store import OtherVersion
 
 
 @pytest.fixture
@@ -222,22 +224,6 @@ def test_a_file_with_two_names_moves(local, tmp_path):
 # Races, step by step
 
 
-def test_a_file_that_is_replaced_while_it_moves_is_not_lost(local, monkeypatch):
-    """The new version stays, whether it counts as written before the move or after it."""
-    local.put("a", io.BytesIO(b"old"))
-    rename = os.rename
-
-    def late(source, *arguments, **options):
-        if str(source).endswith("/a"):
-            monkeypatch.setattr(os, "rename", rename)
-            local.put("a", io.BytesIO(b"new"))
-        return rename(source, *arguments, **options)
-
-    monkeypatch.setattr(os, "rename", late)
-    local.move_file("a", "b", overwrite=False)
-    assert b"new" in [local.readbytes(name) for name in local.iter_files()]
-
-
 def test_a_file_that_moves_while_leftovers_are_removed_is_not_lost(local, monkeypatch):
     local.writebytes("a", b"content")
     rename = os.rename
@@ -247,6 +233,8 @@ def test_a_file_that_moves_while_leftovers_are_removed_is_not_lost(local, monkey
         # the file is as old as it was under its name
         LocalFS(local.getsyspath("/")).remove_leftovers(older_than=-60)
 
+    # else it moves in one step
+    monkeypatch.setattr(renames, "_renameat2", lambda: None)
     monkeypatch.setattr(os, "rename", renamed)
     local.move_file("a", "b", overwrite=False)
     assert local.listdir("/") == ["b"]
@@ -305,11 +293,19 @@ def test_parents_that_are_deleted_while_a_file_gets_its_name(local, monkeypatch)
     assert local.readbytes("d/e/a") == b"x"
 
 
-def test_without_hard_links_a_loser_leaves_the_winner_alone(local, monkeypatch):
+@pytest.fixture(params=[True, False], ids=["renameat2", "without renameat2"])
+def no_links(request, monkeypatch):
+    """A file system without hard links."""
+
     def refuse(*arguments, **options):
         raise OSError(errno.EPERM, "no hard links here")
 
     monkeypatch.setattr(os, "link", refuse)
+    if not request.param:
+        monkeypatch.setattr(renames, "_renameat2", lambda: None)
+
+
+def test_without_hard_links_a_loser_leaves_the_winner_alone(local, no_links):
     first, second = (local.open_write("a", overwrite=False) for _ in range(2))
     first.write(b"first")
     second.write(b"second")
@@ -320,16 +316,215 @@ def test_without_hard_links_a_loser_leaves_the_winner_alone(local, monkeypatch):
     assert unfinished(local) == []
 
 
-def test_without_hard_links_a_rename_that_fails_leaves_no_name(local, monkeypatch):
+def test_without_hard_links_a_rename_that_fails_leaves_no_name(local, no_links, monkeypatch):
     def refuse(*arguments, **options):
-        raise OSError(errno.EPERM, "not here")
+        raise OSError(errno.EIO, "not here")
 
-    for name in ("link", "rename"):
-        monkeypatch.setattr(os, name, refuse)
+    monkeypatch.setattr(os, "rename", refuse)
+    monkeypatch.setattr(renames, "_renameat2", lambda: None)
     with pytest.raises(fs.errors.FSError):
         local.put("a", io.BytesIO(b"x"), overwrite=False)
     assert local.listdir("/") == []
     assert unfinished(local) == []
+
+
+def test_without_anything_an_overwriter_of_the_reserved_name_stays(local, monkeypatch, no_links):
+    monkeypatch.setattr(renames, "_renameat2", lambda: None)
+    lexists = os.path.lexists
+
+    def and_taken(path):
+        monkeypatch.setattr(os.path, "lexists", lexists)
+        if str(path).endswith("/a"):
+            local.put("a", io.BytesIO(b"theirs"))
+        return lexists(path)
+
+    file = local.open_write("a", overwrite=False)
+    file.write(b"ours")
+    monkeypatch.setattr(os.path, "lexists", and_taken)
+    with pytest.raises(fs.errors.FileExists):
+        file.close()
+    assert local.readbytes("a") == b"theirs"
+    assert unfinished(local) == []
+
+
+# what file systems say to a request that they do not know: (link, renameat2) -> whether the write is tried otherwise
+REFUSALS = [(code, True) for code in ("EPERM", "EOPNOTSUPP", "ENOTSUP", "ENOSYS", "EMLINK")]
+REFUSALS += [(code, False) for code in ("EIO", "ENOSPC", "EACCES", "EROFS", "EDQUOT", "ESTALE")]
+
+
+@pytest.mark.parametrize(("code", "goes_on"), REFUSALS)
+def test_errors_of_link(local, monkeypatch, code, goes_on):
+    def refuse(*arguments, **options):
+        raise OSError(getattr(errno, code), os.strerror(getattr(errno, code)))
+
+    monkeypatch.setattr(os, "link", refuse)
+    for known in (renames._renameat2(), None):
+        monkeypatch.setattr(renames, "_renameat2", lambda known=known: known)
+        if goes_on:
+            local.put("d/a", io.BytesIO(b"x"), overwrite=False)
+            with pytest.raises(fs.errors.FileExists):
+                local.put("d/a", io.BytesIO(b"y"), overwrite=False)
+            assert local.readbytes("d/a") == b"x"
+            local.delete_tree("d")
+        else:
+            with pytest.raises(fs.errors.FSError):
+                local.put("d/a", io.BytesIO(b"x"), overwrite=False)
+        assert local.listdir("/") == []
+        assert unfinished(local) == []
+
+
+@pytest.mark.parametrize("code", ["ENOSYS", "EINVAL", "EOPNOTSUPP", "ENOTSUP", "EPERM"])
+def test_a_system_that_does_not_know_renameat2(local, monkeypatch, code):
+    monkeypatch.setattr(renames, "_renameat2", lambda: lambda source, target, flag: getattr(errno, code))
+    version = local.put("a", io.BytesIO(b"old"))
+    local.put("taken", io.BytesIO(b""))
+    newer = local.replace_version("a", io.BytesIO(b"new"), version)
+    with pytest.raises(OtherVersion):
+        local.replace_version("a", io.BytesIO(b"lost"), version)
+    with pytest.raises(fs.errors.FileExists):
+        local.move_file("a", "taken", overwrite=False)
+    local.move_file("a", "b", overwrite=False)
+    assert local.facts("b").version == newer
+    assert local.readbytes("b") == b"new"
+    assert unfinished(local) == []
+
+
+@pytest.mark.parametrize("code", ["EIO", "EACCES", "EROFS", "ENOSPC"])
+def test_a_failure_of_renameat2_is_told(local, monkeypatch, code):
+    version = local.put("a", io.BytesIO(b"old"))
+    monkeypatch.setattr(renames, "_renameat2", lambda: lambda source, target, flag: getattr(errno, code))
+    for operation in (
+        lambda: local.replace_version("a", io.BytesIO(b"new"), version),
+        lambda: local.move_file("a", "b", overwrite=False),
+    ):
+        with pytest.raises(fs.errors.FSError):
+            operation()
+    assert local.readbytes("a") == b"old"
+    assert unfinished(local) == []
+
+
+@pytest.mark.skipif(not renames._renameat2(), reason="the system has no renameat2")
+def test_renameat2_by_its_number(tmp_path, monkeypatch):
+    class WithoutIt(ctypes.CDLL):
+        def __getattr__(self, name):
+            if name == "renameat2":
+                raise AttributeError(name)
+            return super().__getattr__(name)
+
+    monkeypatch.setattr(ctypes, "CDLL", WithoutIt)
+    call = renames._renameat2.__wrapped__()
+    monkeypatch.setattr(renames, "_renameat2", lambda: call)
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "b").write_text("b")
+    assert renames.exchange(str(tmp_path / "a"), str(tmp_path / "b"))
+    assert (tmp_path / "a").read_text() == "b"
+    with pytest.raises(FileExistsError):
+        renames.rename_new(str(tmp_path / "a"), str(tmp_path / "b"))
+    assert renames.rename_new(str(tmp_path / "a"), str(tmp_path / "c"))
+    with pytest.raises(FileNotFoundError):
+        renames.exchange(str(tmp_path / "a"), str(tmp_path / "b"))
+
+
+# Requests that a network file system repeats
+
+
+@pytest.fixture
+def repeating(monkeypatch):
+    """A file system that does each request twice, and tells the result of the second time, as NFS does if an answer is
+    lost.
+    """
+    for name in ("link", "rename", "unlink"):
+        once = getattr(os, name)
+
+        def twice(*arguments, once=once, **options):
+            once(*arguments, **options)
+            return once(*arguments, **options)
+
+        monkeypatch.setattr(os, name, twice)
+    monkeypatch.setattr(renames, "_renameat2", lambda: None)
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_requests_that_are_repeated(tmp_path, repeating, durable):
+    local = LocalFS(str(tmp_path), durable=durable)
+    version = local.put("a", io.BytesIO(b"one"), overwrite=False)
+    with pytest.raises(fs.errors.FileExists):
+        local.put("a", io.BytesIO(b"no"), overwrite=False)
+    assert local.facts("a").version == version
+    version = local.put("a", io.BytesIO(b"two"))
+    assert local.facts("a").version == version
+    with local.open("a", "wb") as file:
+        file.write(b"three")
+    with local.open("b", "xb") as file:
+        file.write(b"four")
+    local.copy_file("b", "c", overwrite=False)
+    local.move_file("c", "d", overwrite=False)
+    with pytest.raises(fs.errors.FileExists):
+        local.move_file("d", "b", overwrite=False)
+    local.move_file("d", "b", overwrite=True)
+    newer = local.replace_version("a", io.BytesIO(b"five"), local.facts("a").version or "")
+    assert local.facts("a").version == newer
+    assert not local.delete_version("a", version)
+    assert local.delete_version("a", newer)
+    assert {name: local.readbytes(name) for name in local.iter_files()} == {"b": b"four"}
+    assert unfinished(local) == []
+
+
+# Versions
+
+
+def test_the_versions_of_what_a_link_leads_to(local, tmp_path):
+    """As write and delete do: what is replaced is the file, and what is deleted is the link."""
+    version = local.put("real/a", io.BytesIO(b"old"))
+    os.symlink("real/a", tmp_path / "root" / "link")
+    newer = local.replace_version("link", io.BytesIO(b"new"), version)
+    assert local.readbytes("real/a") == b"new"
+    assert local.facts("link").version == local.facts("real/a").version == newer
+    assert not local.delete_version("link", version)
+    assert local.delete_version("link", newer)
+    assert set(local.iter_files()) == {"real/a"}
+    with pytest.raises(OtherVersion):
+        local.replace_version("link", io.BytesIO(b"x"), newer)
+
+
+@pytest.mark.parametrize("path", ["missing", "d", "a/below", "loop", "d/e/f"])
+def test_what_is_no_file_has_no_version(local, tmp_path, path):
+    version = local.put("a", io.BytesIO(b"x"))
+    local.put("d/b", io.BytesIO(b"x"))
+    os.symlink("loop", tmp_path / "root" / "loop")
+    assert not local.delete_version(path, version)
+    with pytest.raises((OtherVersion, fs.errors.ResourceNotFound)):
+        local.replace_version(path, io.BytesIO(b"new"), version)
+    assert set(local.iter_files()) == {"a", "d/b"}
+    assert unfinished(local) == []
+
+
+def test_no_version_outside_is_touched(local, tmp_path):
+    version = LocalFS(str(tmp_path)).put("outside", io.BytesIO(b"x"))
+    os.symlink(tmp_path / "outside", tmp_path / "root" / "link")
+    for operation in (
+        lambda: local.replace_version("link", io.BytesIO(b"new"), version),
+        lambda: local.delete_version("link", version),
+    ):
+        with pytest.raises(fs.errors.InvalidPath):
+            operation()
+    assert (tmp_path / "outside").read_bytes() == b"x"
+
+
+def test_another_version_is_told_before_the_stream_is_read(local):
+    local.put("a", io.BytesIO(b"x"))
+    stream = io.BytesIO(b"new")
+    with pytest.raises(OtherVersion):
+        local.replace_version("a", stream, "other")
+    assert stream.tell() == 0
+
+
+def test_a_change_in_place_makes_another_version(local):
+    version = local.put("a", io.BytesIO(b"x"))
+    with local.open("a", "ab") as file:
+        file.write(b"y")
+    assert not local.delete_version("a", version)
+    assert local.readbytes("a") == b"xy"
 
 
 def test_writers_and_deleters_of_one_directory(local, soak):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from robust import make_storage, stored, visible
 
-from flask_pyfs import FileExists, FSError
+from flask_pyfs import FileExists, FSError, VersionChanged
 
 BIG = b"x" * (4 << 20)
 
@@ -85,6 +85,18 @@ expected = {
     "mounted/renamed": b"4",
     "moved/out": b"3",
 }
+check(expected)
+
+# versions, of files that are copied to it before they get their names
+written = storage.write("mounted/write", b"version", overwrite=True)
+assert written.version == storage.version("mounted/write")
+newer = storage.replace_version("mounted/write", b"newer", written.version)
+assert newer.version == storage.version("mounted/write")
+refused(VersionChanged, storage.replace_version, "mounted/write", b"lost", written.version)
+assert not storage.delete_version("mounted/write", written.version)
+check(expected | {"mounted/write": b"newer"})
+assert storage.delete_version("mounted/write", newer.version)
+storage.write("mounted/write", b"over")
 check(expected)
 
 # too much for it

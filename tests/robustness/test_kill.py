@@ -16,6 +16,11 @@ def test_overwrites_that_are_killed(way, soak, tmp_path):
     assert run_script("child_kill.py", tmp_path, rounds, size, way, timeout=1200) == f"{rounds} rounds\n"
 
 
+def test_new_names_without_hard_links_are_never_those_of_half_files(soak, tmp_path):
+    rounds = 180 if soak else 40
+    assert run_script("child_kill_new.py", tmp_path, rounds, 400_000) == f"{rounds} rounds\n"
+
+
 def abandon(directory, name, age):
     path = Path(directory, ".flask_pyfs", name)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -111,6 +111,7 @@ WRITES = {
     "save": lambda storage: storage.save(io.BytesIO(b"x"), "a"),
     "open": open_and_write,
     "copy": lambda storage: storage.copy("there", "a"),
+    "replace_version": lambda storage: storage.replace_version("there", b"y", storage.version("there")),
     "fs.upload": lambda storage: storage.fs.upload("a", io.BytesIO(b"x")),
     "fs.copy": lambda storage: storage.fs.copy("there", "a"),
 }

@@ -33,6 +33,15 @@ BAD = [
     "é" * 600,
     ".flask_pyfs",
     "a/.flask_pyfs-x",
+    ".FLASK_PYFS",
+    "a/.Flask_Pyfs/x",
+    ".fla\u200csk_pyfs",
+    "\ufeff.flask_pyfs",
+    ".fla\u017fk_pyfs",
+    ".flas\u212a_pyfs",
+    "\uff0e\uff26lask\uff3fpyfs",
+    "FLASK_~1",
+    "a/flask_~2/x",
 ]
 
 OPERATIONS = {
@@ -184,6 +193,107 @@ def test_a_name_becomes_normal_or_is_refused(name):
     assert not {"", ".", ".."} & set(normal.split("/"))
     assert not any(unicodedata.category(character) in ("Cc", "Cs") for character in normal)
     assert names.normalize("/" + name) == normal
+
+
+# what the disks do that take two spellings for one name: a step, or none, of each kind
+
+APART = {
+    "as is": lambda text: text,
+    "NFD": lambda text: unicodedata.normalize("NFD", text),
+    "NFC": lambda text: unicodedata.normalize("NFC", text),
+    "NFKD": lambda text: unicodedata.normalize("NFKD", text),
+    "NFKC": lambda text: unicodedata.normalize("NFKC", text),
+}
+CASE = {
+    "as is": lambda text: text,
+    "lower": str.lower,
+    "upper, as NTFS does": lambda text: text.upper().lower(),
+    "fold": str.casefold,
+}
+# the ones that HFS+ drops, and some more of Unicode's Default_Ignorable_Code_Point
+IGNORED = ["\u200c", "\u200d", "\u200e", "\u200f", "\u202a", "\u202e", "\u206a", "\u206f", "\ufeff"]
+IGNORED += [
+    "\u00ad",
+    "\u034f",
+    "\u061c",
+    "\u115f",
+    "\u17b4",
+    "\u180b",
+    "\u2060",
+    "\u3164",
+    "\ufe0f",
+    "\uffa0",
+    "\U000e0101",
+]
+
+
+def taken_for(text):
+    """Return all names that some disk takes a name for."""
+    kept = "".join(character for character in text if character not in IGNORED)
+    return {
+        APART[last](CASE[case](APART[apart](each)))
+        for each in (text, kept)
+        for apart in APART
+        for case in CASE
+        for last in APART
+    }
+
+
+def spellings():
+    """Return the characters that some disk takes for each one of a reserved name."""
+    found = {character: [] for character in names.RESERVED}
+    for code in (*range(0xD800), *range(0xE000, 0x20000)):
+        if not found.keys().isdisjoint(unicodedata.normalize("NFKD", chr(code)).upper().casefold()):
+            for other in taken_for(chr(code)) & found.keys():
+                found[other].append(chr(code))
+    return found
+
+
+SPELLINGS = spellings()
+
+
+def test_there_are_many_spellings():
+    assert {"K", "\u212a", "\uff2b"} <= set(SPELLINGS["k"])
+    assert {"S", "\u017f"} <= set(SPELLINGS["s"])
+    assert "\uff0e" in SPELLINGS["."]
+
+
+some_ignored = st.lists(st.sampled_from(IGNORED), max_size=2).map("".join)
+one_spelling = st.tuples(
+    *(st.tuples(some_ignored, st.sampled_from(SPELLINGS[character])) for character in names.RESERVED)
+).map(lambda pairs: "".join(ignored + character for ignored, character in pairs))
+
+
+@given(one_spelling, some_ignored, st.sampled_from(["", "-1f", "/x", ".", " "]))
+def test_each_spelling_of_a_reserved_name_is_refused(spelling, ignored, rest):
+    component = spelling + ignored + rest.rstrip("/x")
+    assert names.is_reserved(component)
+    for name in (spelling + ignored + rest, f"a/{spelling}{ignored}{rest}", f"/{spelling}{rest}/b"):
+        with pytest.raises(fs.InvalidPath, match="reserved"):
+            names.normalize(name)
+
+
+@given(st.text(max_size=20) | st.text(alphabet=".flask_pyFS~1\u200c\u0301\u017f\uff0e", max_size=16))
+def test_no_disk_takes_a_good_name_for_a_reserved_one(name):
+    try:
+        components = names.normalize(name).split("/")
+    except fs.InvalidPath:
+        return
+    for component in components:
+        assert not any(other.startswith(names.RESERVED) for other in taken_for(component))
+
+
+def test_each_character_that_may_start_a_reserved_name_is_looked_at():
+    for code in (*range(0xD800), *range(0xE000, 0x110000)):
+        folded = names._folded(chr(code))
+        if folded == "." or "~" in folded:
+            assert names.is_reserved(f"{chr(code)}flask_pyfs" if folded == "." else f"flask_{chr(code)}1")
+
+
+@pytest.mark.parametrize("name", ["flask_pyfs", ".flask", "flask~1", "_flask_pyfs", ".flask-pyfs", "a~1", "fla~1", "~"])
+def test_names_like_reserved_ones_are_good(name):
+    assert names.normalize(name) == name
+    assert not names.is_reserved(name)
 
 
 @given(st.lists(st.text(alphabet="abé/", max_size=8), max_size=4), st.sampled_from(["a", "a.txt", "d/é"]))

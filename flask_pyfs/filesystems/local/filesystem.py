@@ -7,31 +7,40 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from fs import errors
-from fs.copy import copy_modified_time
-from fs.enums import ResourceType
-from fs.error_tools import convert_os_errors
-from fs.info import Info
-from fs.mode import Mode
-from fs.osfs import OSFS
-from fs.path import abspath, iteratepath, normpath, recursepath
 
-from ...names import RESERVED, is_plain
+from ...names import is_reserved
 from ..base import CHUNK_SIZE, Readable
-from ..store import DAY, Facts, OtherVersion, StoreFS
-from ..streams import PendingFile
-from .osfiles import are_links, delete, facts_of, open_nameless, require_file, stat_dict, version_of, write_all
+from ..store import DAY, Facts, OtherVersion
+from .entries import Entries
+from .listing import files_below
+from .osfiles import (
+    Judge,
+    facts_of,
+    holds,
+    is_link,
+    is_same,
+    is_version,
+    open_nameless,
+    require_file,
+    version_of,
+    write_all,
+)
+from .publisher import Publisher
+from .root import Root, guarded
 from .staging import Staging
+from .standard import StandardFS
+from .trees import delete
 
 # larger pieces cost more to allocate than they save
 _PIECE = 256 * 1024
 
 
-class LocalFS(OSFS, StoreFS):
+class LocalFS(StandardFS):
     """A filesystem over a directory of the operating system.
 
     A file opened with ``w`` or ``x``, uploaded, copied or put is written in the directory ``.flask_pyfs`` of the root,
@@ -65,264 +74,90 @@ class LocalFS(OSFS, StoreFS):
             with suppress(OSError):
                 os.makedirs(root_path, exist_ok=True)
         super().__init__(root_path, create=create, expand_vars=False)
-        # one file must have one path, though links may lead to it
-        self._root_path = os.path.realpath(self._root_path)
-        self._bare_root = self._root_path.rstrip("/")
-        self._staging = Staging(self._root_path, mode, directory_mode, durable)
-        self._follow_symlinks = follow_symlinks
+        self._root = Root(self._root_path, follow_symlinks, directory_mode)
+        self._root_path = self._root.path
+        self._staging = Staging(self._root, mode, directory_mode, durable)
+        self._entries = Entries(self._staging)
+        self._publisher = Publisher(self._staging, self._entries)
         # OSFS uses a constant that is false on Linux
         self._meta["unicode_paths"] = sys.getfilesystemencoding() == "utf-8"
-
-    # Paths
-
-    def validatepath(self, path: str) -> str:
-        valid = self._valid(path)
-        self._resolve(valid)
-        return valid
-
-    def getsyspath(self, path: str) -> str:
-        return self._resolve(path)
-
-    def _to_sys_path(self, path: str) -> bytes:
-        return os.fsencode(self._resolve(path))
-
-    def _valid(self, path: str) -> str:
-        self.check()
-        if isinstance(path, bytes):
-            raise TypeError("paths must be str (not bytes)")
-        try:
-            os.fsencode(path)
-        except UnicodeEncodeError:
-            raise errors.InvalidCharsInPath(path) from None
-        if "\0" in path:
-            raise errors.InvalidCharsInPath(path)
-        return abspath(normpath(path))
-
-    def _target(self, path: str) -> str:
-        return self._walk(path, self._parts(path))
-
-    def _place(self, path: str) -> str:
-        """Return the path in the operating system. The last component is not resolved: it may be a link."""
-        return self._walk(path, self._parts(path), through_last=False)
-
-    def _parts(self, path: str) -> list[str]:
-        if not self._closed and isinstance(path, str) and is_plain(path):
-            return path.split("/")
-        return self._checked_parts(self._valid(path))
-
-    def _resolve(self, path: str, *, through_last: bool = True) -> str:
-        """Return the path in the operating system, with links resolved.
-
-        :param through_last: resolve the last component too. Without it, that may be a link to any place.
-        """
-        return self._walk(path, self._checked_parts(path), through_last=through_last)
-
-    def _checked_parts(self, path: str) -> list[str]:
-        parts: list[str] = iteratepath(path)
-        if any(part.startswith(RESERVED) for part in parts):
-            raise errors.InvalidPath(path, "path '{path}' belongs to an unfinished upload")
-        return parts
-
-    def _walk(self, path: str, parts: list[str], *, through_last: bool = True) -> str:
-        current = self._bare_root
-        for index, part in enumerate(parts):
-            current = f"{current}/{part}"
-            if not through_last and index == len(parts) - 1:
-                break
-            try:
-                linked = stat.S_ISLNK(os.lstat(current).st_mode)
-            except (OSError, ValueError):
-                # the path is missing or invalid: the operation itself will raise the error
-                return "/".join((current, *parts[index + 1 :]))
-            if linked:
-                current = os.path.realpath(current)
-                if os.path.islink(current):
-                    raise errors.ResourceNotFound(path, msg="path '{path}' has a loop of symbolic links")
-                if not self._inside(current):
-                    raise errors.InvalidPath(path, "path '{path}' leads out of the root through a symbolic link")
-        return current or "/"
-
-    def _inside(self, real_path: str) -> bool:
-        root = self._root_path.rstrip("/") + "/"
-        if f"{real_path}/".startswith(root):
-            return not any(part.startswith(RESERVED) for part in real_path[len(root) :].split("/"))
-        return self._follow_symlinks
-
-    # Standard methods
-
-    def gettype(self, path: str) -> ResourceType:
-        self.validatepath(path)
-        return super().gettype(path)
-
-    def islink(self, path: str) -> bool:
-        self.getinfo(path)
-        return os.path.islink(self._resolve(self._valid(path), through_last=False))
-
-    def listdir(self, path: str) -> list[str]:
-        return [info.name for info in self.scandir(path)]
-
-    def _scandir(self, path: str, namespaces: Collection[str] | None = None) -> Iterator[Info]:
-        directory = self._target(path)
-        with convert_os_errors("scandir", path, directory=True), os.scandir(directory) as entries:
-            for entry in entries:
-                if self._shows(entry, path):
-                    yield self._entry_info(entry, namespaces or ())
-
-    def _shows(self, entry: os.DirEntry[str], path: str) -> bool:
-        if entry.name.startswith(RESERVED):
-            return False
-        if not entry.is_symlink():
-            return True
-        # OSFS fails on a broken link, and follows a link that leaves the root or leads to a parent
-        real = os.path.realpath(entry.path)
-        return os.path.exists(real) and self._inside(real) and real not in map(self._target, recursepath(path))
-
-    def _entry_info(self, entry: os.DirEntry[str], namespaces: Collection[str]) -> Info:
-        info: dict[str, Any] = {"basic": {"name": entry.name, "is_dir": entry.is_dir()}}
-        if not {"details", "stat", "access"}.isdisjoint(namespaces):
-            result = entry.stat()
-            if "details" in namespaces:
-                info["details"] = self._make_details_from_stat(result)
-            if "stat" in namespaces:
-                info["stat"] = stat_dict(result)
-            if "access" in namespaces:
-                info["access"] = self._make_access_from_stat(result)
-        if "lstat" in namespaces:
-            info["lstat"] = stat_dict(entry.stat(follow_symlinks=False))
-        if "link" in namespaces:
-            info["link"] = {"target": os.readlink(entry.path) if entry.is_symlink() else None}
-        return Info(info)
-
-    def openbin(self, path: str, mode: str = "r", buffering: int = -1, **options: Any) -> BinaryIO:
-        opened = Mode(mode)
-        opened.validate_bin()
-        if not self._makes_a_file(path, opened):
-            return super().openbin(path, mode, buffering, **options)
-        return cast(BinaryIO, self._open_pending(path, opened, buffering))
-
-    # OSFS would publish a file even if an exception ends its "with"
-    open = StoreFS.open
-
-    def _makes_a_file(self, path: str, mode: Mode) -> bool:
-        if mode.appending:
-            return not os.path.lexists(self._target(path))
-        return bool(mode.truncate or mode.exclusive)
-
-    def _open_pending(self, path: str, mode: Mode, buffering: int) -> PendingFile:
-        target = self._target(path)
-        if target == self._root_path:
-            raise errors.FileExpected(path)
-        with convert_os_errors("open", path):
-            if not stat.S_ISDIR(os.stat(os.path.dirname(target)).st_mode):
-                raise errors.ResourceNotFound(path)
-            if os.path.isdir(target):
-                raise errors.FileExpected(path)
-            if mode.exclusive and os.path.lexists(target):
-                raise errors.FileExists(path)
-            written = mode.to_platform_bin().replace("x", "w").replace("a", "w")
-            return self._staging.pending(path, target, written, buffering, not mode.exclusive, make_parents=False)
-
-    def copy(self, src_path: str, dst_path: str, overwrite: bool = False, preserve_time: bool = False) -> None:
-        # OSFS overwrites the destination while others read it
-        source, target = self._check_copy(src_path, dst_path, overwrite)  # type: ignore[no-untyped-call]
-        self._copy(source, target, overwrite=overwrite, make_parents=False)
-        if preserve_time:
-            copy_modified_time(self, source, self, target)
-
-    def move(self, src_path: str, dst_path: str, overwrite: bool = False, preserve_time: bool = False) -> None:
-        source, target = self._check_copy(src_path, dst_path, overwrite)  # type: ignore[no-untyped-call]
-        # rename keeps the times anyway
-        self._move(source, target, overwrite=overwrite, make_parents=False)
-
-    def remove(self, path: str) -> None:
-        with convert_os_errors("remove", path):
-            os.remove(self._resolve(self._valid(path), through_last=False))
-
-    def removedir(self, path: str) -> None:
-        valid = self._valid(path)
-        if valid == "/":
-            raise errors.RemoveRootError()
-        with convert_os_errors("removedir", path, directory=True):
-            os.rmdir(self._resolve(valid, through_last=False))
-
-    def _location(self, path: str) -> str:
-        return self._target(path)
-
-    def removetree(self, dir_path: str) -> None:
-        # the base follows a link to a directory and deletes its content
-        if not self.getinfo(dir_path).is_dir:
-            raise errors.DirectoryExpected(dir_path)
-        self.delete_tree(dir_path)
-
-    # Verbs
 
     def open_write(self, path: str, *, overwrite: bool = True, content_type: str | None = None) -> BinaryIO:
         target = self._target(path) if overwrite else self._new_target(path)
         if not overwrite and os.path.lexists(target):
             raise errors.FileExists(path)
-        with convert_os_errors("open", path):
-            return cast(BinaryIO, self._staging.pending(path, target, "wb", -1, overwrite, make_parents=True))
+        with guarded(self._root, "open", path):
+            return cast(BinaryIO, self._publisher.pending(path, target, "wb", -1, overwrite, make_parents=True))
 
-    def put(self, path: str, file: Readable, *, overwrite: bool = True, content_type: str | None = None) -> str | None:
+    def put(self, path: str, file: Readable, *, overwrite: bool = True, content_type: str | None = None) -> str:
         target = self._target(path) if overwrite else self._new_target(path)
         descriptor = None if overwrite or self._staging.durable else open_nameless(target.rpartition("/")[0])
         if descriptor is None:
             return self._put_staged(path, file, target, overwrite)
         try:
-            self._fill(descriptor, path, file)
-            if self._link_nameless(descriptor, path, target):
-                return version_of(os.fstat(descriptor))
+            made = self._fill(descriptor, path, file)
+            self._root.recognize(made)
+            if self._link_nameless(descriptor, path, target, made):
+                return version_of(made)
             os.lseek(descriptor, 0, os.SEEK_SET)
             with open(descriptor, "rb", buffering=0, closefd=False) as written:
                 return self._put_staged(path, written, target, overwrite)
         finally:
             os.close(descriptor)
 
-    def delete_version(self, path: str, version: str) -> bool:
-        with convert_os_errors("delete", path):
-            if not self._is_version(path, version):
-                return False
-            os.unlink(self._target(path))
-        return True
-
-    def replace_version(
-        self, path: str, file: Readable, version: str, *, content_type: str | None = None
-    ) -> str | None:
-        if not self._is_version(path, version):
-            raise OtherVersion(path)
-        return self.put(path, file, content_type=content_type)
-
-    def _is_version(self, path: str, version: str) -> bool:
-        try:
-            return self.facts(path).version == version
-        except (errors.ResourceNotFound, errors.FileExpected):
-            return False
-
-    def _link_nameless(self, descriptor: int, path: str, target: str) -> bool:
+    def _link_nameless(self, descriptor: int, path: str, target: str, made: os.stat_result) -> bool:
         try:
             # without src_dir_fd, Python calls link(), which does not follow the link in /proc
             os.link(f"/proc/self/fd/{descriptor}", target, src_dir_fd=descriptor, follow_symlinks=True)
         except FileExistsError:
-            raise errors.FileExists(path) from None
+            # NFS repeats a request whose answer was lost, and then finds what the first one made
+            if not holds(target, is_same(made)):
+                raise errors.FileExists(path) from None
         except OSError:
             # the parent was deleted, or the system has no hard links or no /proc
             return False
         return True
 
-    def _put_staged(self, path: str, file: Readable, target: str, overwrite: bool) -> str:
-        with convert_os_errors("write", path):
+    def _put_staged(self, path: str, file: Readable, target: str, overwrite: bool, version: str | None = None) -> str:
+        with guarded(self._root, "write", path):
             descriptor, temporary = self._staging.open()
         try:
             try:
-                self._fill(descriptor, path, file)
-                version = version_of(os.fstat(descriptor))
+                made = self._fill(descriptor, path, file)
             finally:
                 os.close(descriptor)
-            self._staging.publish(path, temporary, target, overwrite, make_parents=True)
+            if version is None:
+                return self._publisher.publish(path, temporary, made, target, overwrite, make_parents=True)
+            return self._publisher.replace(path, temporary, made, target, version)
         except BaseException:
             self._staging.remove(temporary)
             raise
-        return version
+
+    def delete_version(self, path: str, version: str) -> bool:
+        with guarded(self._root, "delete", path):
+            try:
+                deleted = self._entries.remove_if(self._place(path), self._judge(path, version))
+            except (FileNotFoundError, NotADirectoryError, errors.ResourceNotFound):
+                deleted = False
+            if not deleted:
+                self._root.require()
+        return deleted
+
+    def _judge(self, path: str, version: str) -> Judge:
+        found = os.lstat(self._place(path))
+        is_it = is_version(version)
+        if stat.S_ISLNK(found.st_mode) and is_it(os.stat(self._target(path))):
+            # as delete does, it deletes the link and not what that leads to
+            return is_link(found)
+        return is_it
+
+    def replace_version(self, path: str, file: Readable, version: str, *, content_type: str | None = None) -> str:
+        with guarded(self._root, "write", path):
+            target = self._target(path)
+            if not holds(target, is_version(version)):
+                self._root.require()
+                raise OtherVersion(path)
+        return self._put_staged(path, file, target, True, version)
 
     def _new_target(self, path: str) -> str:
         target = self._place(path)
@@ -334,18 +169,19 @@ class LocalFS(OSFS, StoreFS):
                 raise errors.FileExists(path)
         return target
 
-    def _fill(self, descriptor: int, path: str, file: Readable) -> None:
+    def _fill(self, descriptor: int, path: str, file: Readable) -> os.stat_result:
         while piece := file.read(_PIECE):
-            with convert_os_errors("write", path):
+            with guarded(self._root, "write", path):
                 write_all(descriptor, piece.encode() if isinstance(piece, str) else piece)
         if self._staging.finishes:
-            with convert_os_errors("write", path):
+            with guarded(self._root, "write", path):
                 self._staging.finish(descriptor)
+        return os.fstat(descriptor)
 
     def fetch(
         self, path: str, start: int = 0, stop: int | None = None, *, unless: str | None = None
     ) -> tuple[Facts, BinaryIO]:
-        with convert_os_errors("open", path):
+        with guarded(self._root, "open", path):
             descriptor = self._open_descriptor(path)
         try:
             return facts_of(path, os.fstat(descriptor)), open(descriptor, "rb")
@@ -365,7 +201,7 @@ class LocalFS(OSFS, StoreFS):
         return os.open(self._target(path), flags)
 
     def read_file(self, path: str) -> bytes:
-        with convert_os_errors("read", path):
+        with guarded(self._root, "read", path):
             descriptor = self._open_descriptor(path)
             try:
                 size = require_file(path, os.fstat(descriptor)).st_size
@@ -380,21 +216,22 @@ class LocalFS(OSFS, StoreFS):
                 os.close(descriptor)
 
     def isfile(self, path: str) -> bool:
-        with convert_os_errors("stat", path):
+        with guarded(self._root, "stat", path):
             try:
                 found = os.lstat(self._place(path))
                 if stat.S_ISLNK(found.st_mode):
                     found = os.stat(self._target(path))
             except (FileNotFoundError, NotADirectoryError, errors.ResourceNotFound):
+                self._root.require()
                 return False
         return stat.S_ISREG(found.st_mode)
 
     def facts(self, path: str, *, checksum: bool = False) -> Facts:
         if not checksum:
-            with convert_os_errors("stat", path):
+            with guarded(self._root, "stat", path):
                 return facts_of(path, os.stat(self._target(path)))
         facts, file = self.fetch(path)
-        with file, convert_os_errors("read", path):
+        with file, guarded(self._root, "read", path):
             digest = hashlib.sha1(usedforsecurity=False)
             while piece := file.read(CHUNK_SIZE):
                 digest.update(piece)
@@ -402,30 +239,18 @@ class LocalFS(OSFS, StoreFS):
 
     def iter_files(self, prefix: str = "") -> Iterator[str]:
         directory, _, start = prefix.rpartition("/")
-        yield from self._iter_files(directory, start)
-
-    def _iter_files(self, directory: str, start: str) -> Iterator[str]:
-        directories = []
-        above = f"{directory}/" if directory else ""
-        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(self._target(directory)) as entries:
-            for entry in entries:
-                if not entry.name.startswith(start) or not self._shows(entry, directory):
-                    continue
-                if entry.is_file():
-                    yield above + entry.name
-                elif entry.is_dir() and (self._follow_symlinks or not entry.is_symlink()):
-                    directories.append(above + entry.name)
-        for below in directories:
-            yield from self._iter_files(below, "")
+        parts = self._parts(directory)
+        with guarded(self._root, "list", prefix):
+            yield from files_below(self._root, parts, self._root.walk(directory, parts), start)
 
     def delete_tree(self, path: str) -> None:
-        valid = self._valid(path)
-        with convert_os_errors("delete", path):
-            if valid != "/":
-                delete(self._resolve(valid, through_last=False))
+        with guarded(self._root, "delete", path):
+            if self._valid(path) != "/":
+                if not delete(self._place(path)):
+                    self._root.require()
                 return
             for name in os.listdir(self._root_path):
-                if not name.startswith(RESERVED):
+                if not is_reserved(name):
                     delete(os.path.join(self._root_path, name))
 
     def copy_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
@@ -446,34 +271,5 @@ class LocalFS(OSFS, StoreFS):
         :param everywhere: search all directories. Without it, only the root is searched. Others have leftovers only of
             moves, and of writes to other file systems mounted inside the root.
         """
-        with convert_os_errors("remove_leftovers", "/"):
+        with guarded(self._root, "remove_leftovers", "/"):
             return self._staging.remove_leftovers(older_than, dry_run=dry_run, everywhere=everywhere)
-
-    def _copy(self, path: str, target_path: str, *, overwrite: bool, make_parents: bool) -> None:
-        source, target = self._pair(path, target_path)
-        if source == target:
-            return
-        if not overwrite and os.path.lexists(target):
-            raise errors.DestinationExists(target_path)
-        with convert_os_errors("copy", path):
-            self._staging.copy(target_path, source, target, overwrite, make_parents=make_parents)
-
-    def _move(self, path: str, target_path: str, *, overwrite: bool, make_parents: bool) -> None:
-        source, target = self._pair(path, target_path)
-        if source == target:
-            return
-        name = self._resolve(self._valid(path), through_last=False)
-        with convert_os_errors("move", path):
-            if os.path.islink(name):
-                # the target of the link stays, and a relative link would lead elsewhere after a rename
-                self._copy(path, target_path, overwrite=overwrite, make_parents=make_parents)
-                os.unlink(name)
-            elif overwrite and are_links(source, target):
-                # rename does nothing if both paths are hard links of one file
-                os.unlink(source)
-            else:
-                self._staging.move(target_path, source, target, overwrite, make_parents=make_parents)
-
-    def _pair(self, path: str, target_path: str) -> tuple[str, str]:
-        self.facts(path)
-        return self._target(path), self._target(target_path)

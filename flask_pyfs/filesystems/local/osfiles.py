@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
@@ -13,6 +13,9 @@ from fs import errors
 
 from ..base import CHUNK_SIZE
 from ..store import Facts
+
+# whether the facts of a file are those of the one that is meant
+Judge = Callable[[os.stat_result], bool]
 
 _NO_SENDFILE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSOCK, errno.ENOTSUP, errno.EOPNOTSUPP}
 
@@ -70,40 +73,27 @@ def copy_all(source: int, target: int) -> None:
             write_all(target, piece)
 
 
-def are_links(path: str, other: str) -> bool:
-    """Return whether two paths are hard links of one file."""
+def is_version(version: str) -> Judge:
+    """Return a judge of one version of a file."""
+    return lambda found: stat.S_ISREG(found.st_mode) and version_of(found) == version
+
+
+def is_same(known: os.stat_result) -> Judge:
+    """Return a judge of one file or link, which must be kept from being deleted: its number would be given again."""
+    return lambda found: os.path.samestat(found, known)
+
+
+def is_link(known: os.stat_result) -> Judge:
+    """Return a judge of one symbolic link."""
+    return lambda found: stat.S_ISLNK(found.st_mode) and os.path.samestat(found, known)
+
+
+def holds(path: str, judge: Judge) -> bool:
+    """Return whether there is a file at a path, without following a link, and the judge says yes."""
     try:
-        here, there = os.lstat(path), os.lstat(other)
-    except FileNotFoundError:
+        return judge(os.lstat(path))
+    except (FileNotFoundError, NotADirectoryError):
         return False
-    return os.path.samestat(here, there) and here.st_nlink > 1
-
-
-def delete(path: str) -> None:
-    """Delete a file, a link, or a directory with everything below it. Links are not followed.
-
-    Other processes may write and delete there at the same time. A missing path is no error.
-    """
-    while True:
-        try:
-            os.unlink(path)
-            return
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        except IsADirectoryError:
-            pass
-        except PermissionError:
-            # some systems raise this for a directory
-            if os.path.islink(path) or not os.path.isdir(path):
-                raise
-        try:
-            shutil.rmtree(path)
-            return
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except OSError as error:
-            if error.errno != errno.ENOTEMPTY and not os.path.islink(path):
-                raise
 
 
 def open_nameless(directory: str) -> int | None:

@@ -1,0 +1,188 @@
+"""The root of a filesystem: how paths are found below it, and whether it still is the directory that it was."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from types import TracebackType
+
+from fs import errors
+from fs.error_tools import convert_os_errors
+
+from ...names import is_reserved
+
+# the first and the last of directories of which each holds the next, without a link between them
+Run = tuple[str, str]
+
+
+# of so many components, the system is asked at once: to ask of each one takes it the square of their number
+_MANY = 16
+
+
+class Root:
+    """The root of a filesystem.
+
+    Parameters named ``path`` are paths of the filesystem, for messages; all others are paths of the operating system.
+
+    :param directory: the root, which exists.
+    :param follow_symlinks: let symbolic links lead out of it.
+    :param directory_mode: its permissions if it has to be made again; None means those that the umask leaves.
+    """
+
+    def __init__(self, directory: str, follow_symlinks: bool, directory_mode: int | None) -> None:
+        # one file must have one path, though links may lead to it
+        self.path = os.path.realpath(directory)
+        self.follow_symlinks = follow_symlinks
+        self._bare = self.path.rstrip("/")
+        self._directory_mode = directory_mode
+        self._parent = os.path.dirname(self.path)
+        self._here, self._above = os.stat(self.path), os.stat(self._parent)
+
+    # Paths
+
+    def walk(self, path: str, parts: list[str], *, through_last: bool = True) -> str:
+        """Return the path in the operating system, with links resolved.
+
+        :param through_last: resolve the last component too. Without it, that may be a link to any place.
+        :raises fs.errors.InvalidPath: if a link leads out of the root.
+        :raises fs.errors.ResourceNotFound: if links lead to each other.
+        """
+        if len(parts) > _MANY and _is_real(straight := "/".join((self._bare, *parts))):
+            return straight
+        current = self._bare
+        for index, part in enumerate(parts):
+            current = f"{current}/{part}"
+            if not through_last and index == len(parts) - 1:
+                break
+            try:
+                linked = stat.S_ISLNK(os.lstat(current).st_mode)
+            except (OSError, ValueError):
+                # the path is missing or invalid: the operation itself will raise the error
+                return "/".join((current, *parts[index + 1 :]))
+            if linked:
+                current = os.path.realpath(current)
+                if os.path.islink(current):
+                    raise errors.ResourceNotFound(path, msg="path '{path}' has a loop of symbolic links")
+                if not self.leads_to(current):
+                    raise errors.InvalidPath(path, "path '{path}' leads out of the root through a symbolic link")
+        return current or "/"
+
+    def leads_to(self, real_path: str) -> bool:
+        """Return whether a link may lead to a place."""
+        if f"{real_path}/".startswith(f"{self._bare}/"):
+            return not any(map(is_reserved, real_path[len(self._bare) + 1 :].split("/")))
+        return self.follow_symlinks
+
+    def runs(self, parts: list[str]) -> tuple[Run, ...]:
+        """Return all directories on the way to one, as runs without links."""
+        runs, top = [], self.path
+        current = top
+        for part in parts:
+            below = f"{current.rstrip('/')}/{part}"
+            if os.path.islink(below):
+                runs.append((top, current))
+                below = top = os.path.realpath(below)
+            current = below
+        return (*runs, (top, current))
+
+    # The directory itself
+
+    def recognize(self, written: os.stat_result) -> None:
+        """Do nothing if a file was written to the disk of the root, or to one that is mounted inside it.
+
+        :raises fs.errors.RemoteConnectionError: see :meth:`require`.
+        """
+        if written.st_dev != self._here.st_dev:
+            self.require()
+
+    def require(self) -> None:
+        """Do nothing if the root is the directory that it was at first use, or one that replaced it.
+
+        :raises fs.errors.RemoteConnectionError: if it is gone, or another disk is or was mounted in its place.
+        """
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            raise self._gone() from None
+        if not stat.S_ISDIR(found.st_mode):
+            raise self._gone()
+        if not os.path.samestat(found, self._here):
+            if not self._is_replaced_by(found):
+                raise self._gone()
+            self._here = found
+
+    def restore(self) -> None:
+        """Make the root again if it was deleted, but only inside the parent that it had at first use.
+
+        :raises fs.errors.RemoteConnectionError: see :meth:`require`; or if the parent is another one.
+        """
+        if not os.path.lexists(self.path):
+            if self._is_mounted(self._here) or not self._has_its_parent():
+                raise self._gone()
+            with suppress(FileExistsError):
+                os.mkdir(self.path)
+                if self._directory_mode is not None:
+                    os.chmod(self.path, self._directory_mode)
+        self.require()
+
+    def _is_replaced_by(self, found: os.stat_result) -> bool:
+        # the same disk may have another number after it was mounted again
+        if found.st_ino == self._here.st_ino:
+            return True
+        return self._has_its_parent() and self._is_mounted(found) == self._is_mounted(self._here)
+
+    def _has_its_parent(self) -> bool:
+        try:
+            return os.path.samestat(os.stat(self._parent), self._above)
+        except OSError:
+            return False
+
+    def _is_mounted(self, found: os.stat_result) -> bool:
+        return found.st_dev != self._above.st_dev
+
+    def _gone(self) -> errors.FSError:
+        return errors.RemoteConnectionError(self.path, msg="ROOT '{path}' is gone; is it mounted?")
+
+
+def _is_real(path: str) -> bool:
+    """Return whether no component of a path is a link; also False if the system does not tell it in one step."""
+    try:
+        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except (OSError, ValueError, AttributeError):
+        return False
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}") == path
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+class guarded:  # noqa: N801
+    """Raise errors of the operating system as ``fs.errors``. If something is missing, ask whether it is the root.
+
+    :param operation: the name of the operation.
+    :param path: the path of the filesystem.
+    :param directory: whether the path is meant to be a directory.
+    """
+
+    __slots__ = ("_directory", "_operation", "_path", "_root")
+
+    def __init__(self, root: Root, operation: str, path: str, directory: bool = False) -> None:
+        self._root = root
+        self._operation = operation
+        self._path = path
+        self._directory = directory
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            return
+        if isinstance(error, (FileNotFoundError, NotADirectoryError, errors.ResourceNotFound)):
+            self._root.require()
+        convert_os_errors(self._operation, self._path, self._directory).__exit__(kind, error, traceback)
