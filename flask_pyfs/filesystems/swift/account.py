@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -20,9 +21,14 @@ from swiftclient.client import ClientException, http_connection
 from urllib3.exceptions import HTTPError
 
 from .auth import AccountAccess, Credentials, authenticator
-from .errors import is_transient
+from .errors import is_transient, without_driver_frames
 
 _FIRST_PAUSE = 0.1
+
+# answers that are no content of a file are read in pieces of this size, and at most this much; a listing of 10,000
+# names of 1,024 bytes has about 40 MB
+_PIECE = 256 * 1024
+_LARGEST = 128 * 1024 * 1024
 
 # path segments that HTTP libraries collapse before they send a request
 _COLLAPSED = re.compile(r"(^|/)\.{1,2}(/|$)")
@@ -104,10 +110,10 @@ class Account:
         try:
             return self._with_retries(self._authenticate)
         except Exception as error:
-            self._refused.append(error)
+            self._refused.append(without_driver_frames(error))
             # only the waiting threads keep the error, because its traceback holds the data that the caller sends
             self._refused = []
-            raise
+            raise error
 
     def pauses(self) -> Iterator[float]:
         """Iterate over the seconds to wait before each retry."""
@@ -128,6 +134,7 @@ class Account:
         method: str,
         path: str,
         *,
+        expected: Container[int],
         query: str = "",
         headers: dict[str, str] | None = None,
         body: bytes | bytearray | Repeatable | None = None,
@@ -136,9 +143,10 @@ class Account:
         """Send a request. Return the response, whose body is unread, and whether the request was sent more than once.
 
         :param path: the path below that of the account, not percent-encoded.
+        :param expected: the statuses of a success. Any other means that something else answered in place of Swift.
         :param query: the query string, percent-encoded.
         :param timeout: the seconds to wait for the response, if other than those of the account.
-        :raises ClientException: if the status is neither 2xx nor 304.
+        :raises ClientException: if the status is another one.
         """
         if _COLLAPSED.search(path):
             raise errors.InvalidPath(path)
@@ -147,9 +155,9 @@ class Account:
             access = self.access()
             try:
                 response = self._send(access, method, path, query, headers, body, timeout)
-                if response.status_code < 300 or response.status_code == 304:
+                if response.status_code in expected:
                     return response, repeated
-                raise self._failure(response, method)
+                raise _failure(response, method, access)
             except (http.RequestException, HTTPError, OSError, ClientException) as error:
                 failure: Any = error
             if getattr(failure, "http_status", None) == 401 and not renewed:
@@ -177,10 +185,10 @@ class Account:
         target = f"{place.path}{quote(path)}" + (f"?{query}" if query else "")
         try:
             sent: Response = connection.request(method, target, body, {**(headers or {}), "X-Auth-Token": access.token})
-        except BaseException:
+        except BaseException as error:
             if isinstance(getattr(body, "error", None), BaseException):
-                raise body.error from None
-            raise
+                raise without_driver_frames(body.error) from None
+            raise without_driver_frames(error)  # noqa: B904
         return sent
 
     def _connected(self, access: AccountAccess, timeout: float | None) -> tuple[Any, SplitResult]:
@@ -190,17 +198,6 @@ class Account:
             connection.requests_args = {**connection.requests_args, "timeout": timeout}
         connection.parsed_url = place
         return connection, place
-
-    def _failure(self, response: Response, method: str) -> Any:
-        with response:
-            content = response.raw.read(1000)
-        return ClientException(
-            f"{method} failed",
-            http_status=response.status_code,
-            http_reason=response.reason,
-            http_response_content=content,
-            http_response_headers=response.headers,
-        )
 
     def capabilities(self, timeout: float | None = None) -> dict[str, Any]:
         """Return the capabilities that the cluster lists at ``/info``, else an empty dict. One request, at first.
@@ -214,14 +211,57 @@ class Account:
 
     def _ask_capabilities(self, access: AccountAccess, timeout: float | None) -> dict[str, Any]:
         connection, _ = self._connected(access, timeout)
-        response = connection.request("GET", "/info", None, {})
+        try:
+            response = connection.request("GET", "/info", None, {})
+        except Exception as error:
+            raise without_driver_frames(error)  # noqa: B904
         if response.status_code >= 500:
-            raise self._failure(response, "GET")
+            raise _failure(response, "GET", access)
         info: Any = {}
         # some clusters do not serve /info, and answer with another page
-        with response, suppress(ValueError):
-            info = response.json() if response.ok else {}
+        with response, suppress(ValueError, RecursionError):
+            info = json.loads(whole_body(response)) if response.ok else {}
         return info if isinstance(info, dict) else {}
+
+
+def whole_body(response: Response) -> bytes:
+    """Read the body of a response that is no content of a file."""
+    content = bytearray()
+    while piece := response.raw.read(_PIECE):
+        content += piece
+        if len(content) > _LARGEST:
+            raise http.ContentDecodingError(f"the answer is larger than {_LARGEST} bytes")
+    return bytes(content)
+
+
+def _failure(response: Response, method: str, access: AccountAccess) -> ClientException:
+    status = response.status_code
+    with response:
+        content = response.raw.read(1000)
+    message = f"{method} failed"
+    if status < 300:
+        message = f"{method} got an answer that Swift does not give"
+    elif "Location" in response.headers:
+        message = (
+            f"the address of the account, {_origin(access.url)}, redirects to {_origin(response.headers['Location'])}, "
+            "where no token is sent: correct it in the authentication service, or set object_storage_url in OS_OPTIONS"
+        )
+    return ClientException(
+        message,
+        http_status=status,
+        http_reason=response.reason,
+        http_response_content=content,
+        http_response_headers=response.headers,
+    )
+
+
+def _origin(url: str) -> str:
+    """Return the scheme, host and port of a URL. The rest may have secrets."""
+    try:
+        place = urlsplit(url)
+        return f"{place.scheme}://{place.netloc.rpartition('@')[2]}" if place.netloc else "another path"
+    except ValueError:
+        return "an invalid URL"
 
 
 def make_account(settings: AccountSettings) -> Account:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any, TypeVar
 
 from fs import errors
 from requests import exceptions as http
@@ -18,6 +19,11 @@ _TRY_LATER = {408, 429, 498, 499, 500, 502, 503, 504}
 # 422: the MD5 of the body differs from its ETag header
 _DAMAGED = 422
 _FULL = {413, 507}
+
+# the packages whose frames hold the requests, with the key or the token in plain
+_DRIVERS = {"http", "keystoneauth1", "requests", "ssl", "swiftclient", "urllib3"}
+
+Error = TypeVar("Error", bound=BaseException)
 
 
 class SwiftRefused(errors.OperationFailed):
@@ -61,6 +67,8 @@ class swift_errors(StoreErrors):  # noqa: N801
             return errors.InsufficientStorage(self.path, exc=error, msg=message)
         if status in _TRY_LATER or status == _DAMAGED or status >= 500:
             return errors.RemoteConnectionError(self.path, exc=error, msg=message)
+        if status < 300:
+            return errors.RemoteConnectionError(self.path, exc=error, msg=message)
         if status == 400 and b"name length" in (error.http_response_content or b""):
             return errors.InvalidPath(self.path, exc=error, msg=message)
         if 300 <= status < 400:
@@ -85,6 +93,9 @@ def is_transient(error: BaseException, method: str = "GET") -> bool:
     """
     status = getattr(error, "http_status", None)
     if isinstance(error, ClientException):
+        if status == 202 and method == "PUT":
+            # another writer, or a server whose clock is ahead, has stored a version with a later timestamp
+            return True
         # 409: a concurrent write, or one by a server whose clock is ahead, has a later timestamp than the deletion
         return status in _TRY_LATER or status == _DAMAGED or (status == 409 and method == "DELETE")
     return isinstance(error, (http.RequestException, HTTPError, OSError)) and not is_timeout(error)
@@ -95,3 +106,36 @@ def is_timeout(error: BaseException) -> bool:
         return True
     # libraries wrap the exceptions raised while they send
     return any(is_timeout(inner) for inner in error.args if isinstance(inner, BaseException))
+
+
+def without_driver_frames(error: Error) -> Error:
+    """Drop the frames of the driver from the tracebacks of an error and of those that led to it.
+
+    Their variables hold the requests as they are sent, with the key or the token, and tools that report errors print
+    the variables of each frame.
+    """
+    for each in _led_to(error):
+        kept: TracebackType | None = None
+        for traceback in reversed(list(_entries(each.__traceback__))):
+            frame = traceback.tb_frame
+            if frame.f_globals.get("__name__", "").partition(".")[0] not in _DRIVERS:
+                kept = TracebackType(kept, frame, traceback.tb_lasti, traceback.tb_lineno)
+        each.__traceback__ = kept
+    return error
+
+
+def _led_to(error: BaseException) -> Iterator[BaseException]:
+    seen: dict[int, BaseException] = {}
+    waiting = [error]
+    while waiting:
+        each = waiting.pop()
+        if id(each) not in seen:
+            seen[id(each)] = each
+            waiting += filter(None, (each.__cause__, each.__context__))
+    yield from seen.values()
+
+
+def _entries(traceback: TracebackType | None) -> Iterator[TracebackType]:
+    while traceback is not None:
+        yield traceback
+        traceback = traceback.tb_next

@@ -1,0 +1,166 @@
+"""What the answers of Swift must have. A proxy that answers in place of Swift can send anything."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from fs import errors
+
+from ..objects.errors import StoreErrors, literal
+
+Entry = dict[str, Any]
+
+# what reading an answer raises that is not what it should be
+_ODD = (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
+
+
+class odd_answers(StoreErrors):  # noqa: N801
+    """Translate what reading an odd answer raises inside the block into :exc:`fs.errors.RemoteConnectionError`."""
+
+    kind = "container"
+
+    def meaning(self, error: Exception) -> errors.FSError | None:
+        if isinstance(error, errors.FSError) or not isinstance(error, _ODD):
+            return None
+        message = f"{self.kind} {self.place!r}: the answer of the server is odd ({error or type(error).__name__})"
+        return errors.RemoteConnectionError(self.path, exc=error, msg=literal(message))
+
+
+class Deleted(NamedTuple):
+    """The result of a bulk delete.
+
+    :param status: the status of the whole, such as ``'200 OK'``.
+    :param refused: the paths that were not deleted, each with a status.
+    :param gone: the number of objects that were deleted or missing.
+    """
+
+    status: str
+    refused: list[tuple[str, str]]
+    gone: int
+
+
+def expected_statuses(method: str, is_container: bool) -> frozenset[int]:
+    """Return the statuses with which Swift says that a request succeeded."""
+    return _CONTAINER[method] if is_container else _OBJECT[method]
+
+
+# 202 to the PUT of an object means that a newer one is there, to that of a container that it was there
+_OBJECT = {
+    "PUT": frozenset({201}),
+    "COPY": frozenset({201}),
+    "DELETE": frozenset({204}),
+    "HEAD": frozenset({200}),
+    "GET": frozenset({200, 206, 304}),
+}
+_CONTAINER = {"PUT": frozenset({201, 202}), "HEAD": frozenset({200, 204}), "GET": frozenset({200, 204})}
+
+
+def length_of(headers: Mapping[str, str]) -> int:
+    """Return the Content-Length, in bytes.
+
+    :raises ValueError: if it is missing or invalid.
+    """
+    # http.client takes a connection that closes within the headers for their end
+    value = headers.get("Content-Length", "")
+    if not re.fullmatch(r"[0-9]{1,18}", value):
+        raise ValueError(f"Content-Length is {value!r}" if value else "Content-Length is missing")
+    return int(value)
+
+
+def require_object(headers: Mapping[str, str]) -> None:
+    """Check that the headers are those of an object.
+
+    :raises ValueError: if they are not. A page of a proxy has a length and a date too.
+    """
+    if "X-Timestamp" not in headers and "X-Trans-Id" not in headers:
+        raise ValueError("X-Timestamp is missing: it is no answer of Swift")
+
+
+def require_container(headers: Mapping[str, str]) -> None:
+    """Check that the headers are those of a container.
+
+    :raises ValueError: if they are not.
+    """
+    if "X-Container-Object-Count" not in headers:
+        raise ValueError("X-Container-Object-Count is missing: it is no answer of Swift")
+
+
+def listing_of(content: bytes) -> list[Entry]:
+    """Return the entries of a listing.
+
+    :raises ValueError: if it is none.
+    """
+    entries = _list_of_objects(content, "listing")
+    for entry in entries:
+        if "subdir" in entry:
+            _require(entry, "subdir", str)
+        else:
+            _require(entry, "name", str)
+            _require(entry, "hash", str)
+            _require(entry, "last_modified", str)
+            _require_size(entry)
+            if not isinstance(entry.get("content_type") or "", str):
+                raise ValueError(f"'content_type' is odd in {str(entry)[:200]}")
+    return entries
+
+
+def manifest_of(content: bytes) -> list[Entry]:
+    """Return the entries of the manifest of a static large object.
+
+    :raises ValueError: if it is none.
+    """
+    entries = _list_of_objects(content, "manifest")
+    for entry in entries:
+        if "data" in entry:
+            continue
+        _require(entry, "name", str)
+        _require(entry, "hash", str)
+        _require_size(entry)
+        if not re.fullmatch("/[^/]+/.+", entry["name"], re.DOTALL):
+            raise ValueError(f"the manifest names {entry['name']!r}, which is no path of an object")
+    return entries
+
+
+def deleted_of(content: bytes) -> Deleted:
+    """Return the result of a bulk delete.
+
+    :raises ValueError: if it is none.
+    """
+    result = json.loads(content)
+    if not isinstance(result, dict):
+        raise ValueError("the result of the deletion is no object of JSON")
+    _require(result, "Response Status", str)
+    refused = result.get("Errors", [])
+    if not isinstance(refused, list) or not all(
+        isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair) for pair in refused
+    ):
+        raise ValueError("the result of the deletion has odd errors")
+    numbers = [result.get(name, 0) for name in ("Number Deleted", "Number Not Found")]
+    if not all(is_number(number) for number in numbers):
+        raise ValueError("the result of the deletion has odd numbers")
+    return Deleted(result["Response Status"], [(path, status) for path, status in refused], sum(numbers))
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value of JSON is a whole number, 0 or more."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _list_of_objects(content: bytes, what: str) -> list[Entry]:
+    entries = json.loads(content)
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ValueError(f"it is no {what}")
+    return entries
+
+
+def _require(entry: Mapping[str, Any], name: str, kind: type) -> None:
+    if not isinstance(entry.get(name), kind) or not entry[name]:
+        raise ValueError(f"{name!r} is missing or odd in {str(entry)[:200]}")
+
+
+def _require_size(entry: Entry) -> None:
+    if not is_number(entry.get("bytes")):
+        raise ValueError(f"'bytes' is missing or odd in {str(entry)[:200]}")
