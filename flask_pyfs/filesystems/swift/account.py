@@ -20,15 +20,11 @@ from requests.adapters import HTTPAdapter
 from swiftclient.client import ClientException, http_connection
 from urllib3.exceptions import HTTPError
 
-from .auth import AccountAccess, Credentials, authenticator
+from .answers import whole_body
+from .auth import AccountAccess, Credentials, authenticator, origin
 from .errors import is_transient, without_driver_frames
 
 _FIRST_PAUSE = 0.1
-
-# answers that are no content of a file are read in pieces of this size, and at most this much; a listing of 10,000
-# names of 1,024 bytes has about 40 MB
-_PIECE = 256 * 1024
-_LARGEST = 128 * 1024 * 1024
 
 # path segments that HTTP libraries collapse before they send a request
 _COLLAPSED = re.compile(r"(^|/)\.{1,2}(/|$)")
@@ -224,16 +220,6 @@ class Account:
         return info if isinstance(info, dict) else {}
 
 
-def whole_body(response: Response) -> bytes:
-    """Read the body of a response that is no content of a file."""
-    content = bytearray()
-    while piece := response.raw.read(_PIECE):
-        content += piece
-        if len(content) > _LARGEST:
-            raise http.ContentDecodingError(f"the answer is larger than {_LARGEST} bytes")
-    return bytes(content)
-
-
 def _failure(response: Response, method: str, access: AccountAccess) -> ClientException:
     status = response.status_code
     with response:
@@ -243,7 +229,7 @@ def _failure(response: Response, method: str, access: AccountAccess) -> ClientEx
         message = f"{method} got an answer that Swift does not give"
     elif "Location" in response.headers:
         message = (
-            f"the address of the account, {_origin(access.url)}, redirects to {_origin(response.headers['Location'])}, "
+            f"the address of the account, {origin(access.url)}, redirects to {origin(response.headers['Location'])}, "
             "where no token is sent: correct it in the authentication service, or set object_storage_url in OS_OPTIONS"
         )
     return ClientException(
@@ -253,15 +239,6 @@ def _failure(response: Response, method: str, access: AccountAccess) -> ClientEx
         http_response_content=content,
         http_response_headers=response.headers,
     )
-
-
-def _origin(url: str) -> str:
-    """Return the scheme, host and port of a URL. The rest may have secrets."""
-    try:
-        place = urlsplit(url)
-        return f"{place.scheme}://{place.netloc.rpartition('@')[2]}" if place.netloc else "another path"
-    except ValueError:
-        return "an invalid URL"
 
 
 def make_account(settings: AccountSettings) -> Account:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from fs import errors
+from requests import Response
 
 from ..objects.errors import StoreErrors, literal
 
@@ -15,6 +16,11 @@ Entry = dict[str, Any]
 
 # what reading an answer raises that is not what it should be
 _ODD = (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
+
+# a body that is no content of a file is read in pieces of this size, and at most so much of it; a listing of 10,000
+# names of 1,024 bytes has about 40 MB
+_PIECE = 256 * 1024
+_LARGEST = 128 * 1024 * 1024
 
 
 class odd_answers(StoreErrors):  # noqa: N801
@@ -56,6 +62,19 @@ _OBJECT = {
     "GET": frozenset({200, 206, 304}),
 }
 _CONTAINER = {"PUT": frozenset({201, 202}), "HEAD": frozenset({200, 204}), "GET": frozenset({200, 204})}
+
+
+def whole_body(response: Response) -> bytes:
+    """Read the body of a response that is no content of a file.
+
+    :raises fs.errors.RemoteConnectionError: if it is far larger than any answer of Swift.
+    """
+    content = bytearray()
+    while piece := response.raw.read(_PIECE):
+        content += piece
+        if len(content) > _LARGEST:
+            raise errors.RemoteConnectionError(msg=f"the answer of the server is larger than {_LARGEST} bytes")
+    return bytes(content)
 
 
 def length_of(headers: Mapping[str, str]) -> int:

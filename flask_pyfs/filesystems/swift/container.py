@@ -14,8 +14,8 @@ from requests import Response
 from ...errors import StoreMisconfigured
 from ..objects.clients import PerProcess
 from ..objects.errors import literal
-from .account import Account, Repeatable, whole_body
-from .answers import expected_statuses, odd_answers, require_container, require_object
+from .account import Account, Repeatable
+from .answers import expected_statuses, odd_answers, require_container, require_object, whole_body
 from .errors import SwiftRefused, swift_errors
 from .facts import copied_mark, mark_of, written_mark
 

@@ -13,8 +13,7 @@ from urllib.parse import quote
 from fs import errors
 
 from ..objects.errors import literal
-from .account import whole_body
-from .answers import Deleted, deleted_of, is_number, odd_answers
+from .answers import Deleted, deleted_of, is_number, odd_answers, whole_body
 from .container import SwiftContainer
 from .errors import swift_errors
 

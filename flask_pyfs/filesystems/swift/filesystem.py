@@ -13,6 +13,7 @@ from requests import Response
 from swiftclient.utils import generate_temp_url
 
 from ... import files
+from ...options import Secret
 from ..base import Readable, copy_stream
 from ..objects.clients import shared_client
 from ..objects.filesystem import ObjectFS
@@ -85,12 +86,12 @@ class SwiftFS(ObjectFS):
         self.strict = strict
         self.segment_size = segment_size
         self.part_size = min(_PART, segment_size)
-        self._temp_url_key = temp_url_key
+        self._temp_url_key = Secret(temp_url_key) if temp_url_key else None
         options = tuple(sorted((os_options or {}).items()))
-        credentials = Credentials(auth_url, user, key, auth_version, options)
+        credentials = Credentials(auth_url, user, Secret(key or ""), auth_version, options)
         self._settings = AccountSettings(credentials, timeout, retries, pool_size)
         accounts = shared_client(self._settings, make_account, lambda account: account.close())
-        headers = {"X-Container-Meta-Temp-URL-Key": temp_url_key} if temp_url_key else {}
+        headers: dict[str, str] = {"X-Container-Meta-Temp-URL-Key": self._temp_url_key} if self._temp_url_key else {}
         self._container = SwiftContainer(container, accounts, create=create_container, headers=headers)
         self._segments = self._container.beside(f"{container}_segments", create=True)
 
