@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 from containers import clear_container, new_container
-from failures import LARGE, MIB, Breaking, all_fail, write_pieces
+from failures import LARGE, MIB, Breaking, Unseekable, all_fail, write_pieces
 from servers.openstack import openstack_swift
 from underfaults import HTTPStoreUnderFaults
 
@@ -26,16 +26,6 @@ from flask_pyfs.errors import (
 from flask_pyfs.filesystems.swift.container import SwiftContainer
 
 SEGMENT = 3 * MIB
-
-
-class Unseekable:
-    """A source of which nobody knows how long it is."""
-
-    def __init__(self, content):
-        self._file = io.BytesIO(content)
-
-    def read(self, size=-1):
-        return self._file.read(size)
 
 
 @pytest.fixture

@@ -26,6 +26,9 @@ from .errors import is_transient, without_driver_frames
 
 _FIRST_PAUSE = 0.1
 
+# how many bytes of the body of a refusal are kept
+_SHOWN = 1000
+
 # path segments that HTTP libraries collapse before they send a request
 _COLLAPSED = re.compile(r"(^|/)\.{1,2}(/|$)")
 
@@ -222,8 +225,11 @@ class Account:
 
 def _failure(response: Response, method: str, access: AccountAccess) -> ClientException:
     status = response.status_code
+    content = b""
     with response:
-        content = response.raw.read(1000)
+        # to its end: a 404 that was cut is no 404
+        while len(content) < _SHOWN and (piece := response.raw.read(_SHOWN - len(content))):
+            content += piece
     message = f"{method} failed"
     if status < 300:
         message = f"{method} got an answer that Swift does not give"

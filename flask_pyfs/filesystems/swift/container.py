@@ -253,16 +253,19 @@ class SwiftContainer:
             raise errors.RemoteConnectionError(key, msg="the server did not confirm that it copied '{path}': try again")
         return answer.headers
 
-    def remove(self, key: str, timeout: float | None = None) -> None:
-        """Delete an object, if it exists. One request.
+    def remove(self, key: str, timeout: float | None = None) -> bool:
+        """Delete an object, and return whether it existed. One request.
 
         :param timeout: the seconds to wait for the response, if other than those of the account.
         :raises fs.errors.InvalidPath: if HTTP clients collapse the dots of the key.
         """
         try:
             self.finish("DELETE", key, timeout=timeout)
-        except errors.ResourceNotFound:
+        except errors.ResourceNotFound as error:
             self._require_proof()
+            # the first attempt may have succeeded, but its response was lost
+            return bool(getattr(error.exc, "repeated", False))
+        return True
 
 
 def md5(content: Any) -> str:

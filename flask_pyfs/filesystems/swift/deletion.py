@@ -27,15 +27,16 @@ _LINE = 2000
 _AT_ONCE = 8
 
 
-def remove(container: SwiftContainer, key: str, timeout: float | None = None) -> None:
-    """Delete an object, if it exists. One request.
+def remove(container: SwiftContainer, key: str, timeout: float | None = None) -> bool:
+    """Delete an object, and return whether it existed. One request.
 
     :param timeout: the seconds to wait for the response, if other than those of the account.
     """
     try:
-        container.remove(key, timeout)
+        return container.remove(key, timeout)
     except errors.InvalidPath:
         _remove_many(container, [key], timeout)
+    return True
 
 
 def delete(container: SwiftContainer, keys: Iterable[str], timeout: float | None = None) -> None:

@@ -188,8 +188,7 @@ class SwiftFS(ObjectFS):
     def delete_objects(self, keys: Iterable[str]) -> None:
         for key in keys:
             segments = segments_of(self._container, self._segments, key)
-            remove(self._container, key)
-            remove_segments(self._segments, key, segments)
+            self._remove(key, segments)
             if key.endswith("/"):
                 self._delete_marker(key)
 
@@ -206,7 +205,12 @@ class SwiftFS(ObjectFS):
         if not is_meant(headers):
             return False
         segments = segments_in(self._container, self._segments, key, headers)
-        remove(self._container, key)
+        return self._remove(key, segments)
+
+    def _remove(self, key: str, segments: list[str]) -> bool:
+        # an object that is gone may have been replaced: the segments are those of who deleted it
+        if not remove(self._container, key):
+            return False
         remove_segments(self._segments, key, segments)
         return True
 
