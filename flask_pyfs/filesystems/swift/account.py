@@ -20,6 +20,7 @@ from requests.adapters import HTTPAdapter
 from swiftclient.client import ClientException, http_connection
 from urllib3.exceptions import HTTPError
 
+from ..objects.http import Pace
 from .answers import whole_body
 from .auth import AccountAccess, Credentials, authenticator, origin
 from .errors import is_transient, without_driver_frames
@@ -109,10 +110,10 @@ class Account:
         try:
             return self._with_retries(self._authenticate)
         except Exception as error:
-            self._refused.append(without_driver_frames(error))
+            self._refused.append(error)
             # only the waiting threads keep the error, because its traceback holds the data that the caller sends
             self._refused = []
-            raise error
+            raise
 
     def pauses(self) -> Iterator[float]:
         """Iterate over the seconds to wait before each retry."""
@@ -184,10 +185,10 @@ class Account:
         target = f"{place.path}{quote(path)}" + (f"?{query}" if query else "")
         try:
             sent: Response = connection.request(method, target, body, {**(headers or {}), "X-Auth-Token": access.token})
-        except BaseException as error:
+        except BaseException:
             if isinstance(getattr(body, "error", None), BaseException):
                 raise without_driver_frames(body.error) from None
-            raise without_driver_frames(error)  # noqa: B904
+            raise
         return sent
 
     def _connected(self, access: AccountAccess, timeout: float | None) -> tuple[Any, SplitResult]:
@@ -210,10 +211,7 @@ class Account:
 
     def _ask_capabilities(self, access: AccountAccess, timeout: float | None) -> dict[str, Any]:
         connection, _ = self._connected(access, timeout)
-        try:
-            response = connection.request("GET", "/info", None, {})
-        except Exception as error:
-            raise without_driver_frames(error)  # noqa: B904
+        response = connection.request("GET", "/info", None, {})
         if response.status_code >= 500:
             raise _failure(response, "GET", access)
         info: Any = {}
@@ -225,10 +223,10 @@ class Account:
 
 def _failure(response: Response, method: str, access: AccountAccess) -> ClientException:
     status = response.status_code
-    content = b""
+    content, pace = b"", Pace()
     with response:
         # to its end: a 404 that was cut is no 404
-        while len(content) < _SHOWN and (piece := response.raw.read(_SHOWN - len(content))):
+        while len(content) < _SHOWN and (piece := pace.read(response.raw, _SHOWN - len(content))):
             content += piece
     message = f"{method} failed"
     if status < 300:

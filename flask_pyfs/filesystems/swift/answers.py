@@ -11,15 +11,14 @@ from fs import errors
 from requests import Response
 
 from ..objects.errors import StoreErrors, literal
+from ..objects.http import Pace
 
 Entry = dict[str, Any]
 
 # what reading an answer raises that is not what it should be
 _ODD = (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
 
-# a body that is no content of a file is read in pieces of this size, and at most so much of it; a listing of 10,000
-# names of 1,024 bytes has about 40 MB
-_PIECE = 256 * 1024
+# the most that is read of a body that is no content of a file; a listing of 10,000 names of 1,024 bytes has about 40 MB
 _LARGEST = 128 * 1024 * 1024
 
 
@@ -68,9 +67,10 @@ def whole_body(response: Response) -> bytes:
     """Read the body of a response that is no content of a file.
 
     :raises fs.errors.RemoteConnectionError: if it is far larger than any answer of Swift.
+    :raises fs.errors.OperationTimeout: if the server sends it too slowly.
     """
-    content = bytearray()
-    while piece := response.raw.read(_PIECE):
+    content, pace = bytearray(), Pace()
+    while piece := pace.read(response.raw, _LARGEST):
         content += piece
         if len(content) > _LARGEST:
             raise errors.RemoteConnectionError(msg=f"the answer of the server is larger than {_LARGEST} bytes")

@@ -20,8 +20,8 @@ _TRY_LATER = {408, 429, 498, 499, 500, 502, 503, 504}
 _DAMAGED = 422
 _FULL = {413, 507}
 
-# the packages whose frames hold the requests, with the key or the token in plain
-_DRIVERS = {"http", "keystoneauth1", "requests", "ssl", "swiftclient", "urllib3"}
+# the packages between a request and the source of its body
+_DRIVERS = {"http", "requests", "ssl", "swiftclient", "urllib3"}
 
 Error = TypeVar("Error", bound=BaseException)
 
@@ -109,30 +109,17 @@ def is_timeout(error: BaseException) -> bool:
 
 
 def without_driver_frames(error: Error) -> Error:
-    """Drop the frames of the driver from the tracebacks of an error and of those that led to it.
+    """Drop the frames of the driver from the traceback of an error that the source of a body raised.
 
-    Their variables hold the requests as they are sent, with the key or the token, and tools that report errors print
-    the variables of each frame.
+    Their variables hold the request, with the token, and tools that report errors print the variables of each frame.
     """
-    for each in _led_to(error):
-        kept: TracebackType | None = None
-        for traceback in reversed(list(_entries(each.__traceback__))):
-            frame = traceback.tb_frame
-            if frame.f_globals.get("__name__", "").partition(".")[0] not in _DRIVERS:
-                kept = TracebackType(kept, frame, traceback.tb_lasti, traceback.tb_lineno)
-        each.__traceback__ = kept
+    kept: TracebackType | None = None
+    for traceback in reversed(list(_entries(error.__traceback__))):
+        frame = traceback.tb_frame
+        if frame.f_globals.get("__name__", "").partition(".")[0] not in _DRIVERS:
+            kept = TracebackType(kept, frame, traceback.tb_lasti, traceback.tb_lineno)
+    error.__traceback__ = kept
     return error
-
-
-def _led_to(error: BaseException) -> Iterator[BaseException]:
-    seen: dict[int, BaseException] = {}
-    waiting = [error]
-    while waiting:
-        each = waiting.pop()
-        if id(each) not in seen:
-            seen[id(each)] = each
-            waiting += filter(None, (each.__cause__, each.__context__))
-    yield from seen.values()
 
 
 def _entries(traceback: TracebackType | None) -> Iterator[TracebackType]:
