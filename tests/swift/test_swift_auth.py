@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import fs
 import pytest
 from fs.opener.errors import OpenerError
+from logins import v1, v2, v2_ids, v3_credential, v3_domain_ids, v3_ids, v3_named_credential, v3_names
 from servers.faults import FaultProxy
 from servers.keystone import REGIONS, all_endpoints, keystone, storage_url
 from servers.process import HOST
@@ -17,73 +18,8 @@ from flask_pyfs.errors import BackendError, ConfigurationError, PermissionDenied
 from flask_pyfs.filesystems.swift import SwiftFS
 from flask_pyfs.filesystems.swift.account import make_account
 
-
-def v1(service):
-    return {"AUTH_VERSION": "1"}
-
-
-def v2(service):
-    return {"AUTH_VERSION": "2", "TENANT_NAME": service.project.name}
-
-
-def v2_ids(service):
-    return {"AUTH_VERSION": "2.0", "OS_OPTIONS": {"tenant_id": service.project.id}}
-
-
-def v3_names(service):
-    return {
-        "TENANT_NAME": service.project.name,
-        "OS_OPTIONS": {
-            "user_domain_name": service.user.domain.name,
-            "project_domain_name": service.project.domain.name,
-        },
-    }
-
-
-def v3_domain_ids(service):
-    # without a domain of its own, the user is in the one with the id "default"
-    options = {"project_name": service.project.name, "project_domain_id": service.project.domain.id}
-    return {"AUTH_VERSION": "3", "OS_OPTIONS": options}
-
-
-def v3_ids(service):
-    return {"AUTH_VERSION": "v3", "OS_OPTIONS": {"user_id": service.user.id, "project_id": service.project.id}}
-
-
-def v3_credential(service):
-    options = {
-        "auth_type": "v3applicationcredential",
-        "application_credential_id": service.credential.id,
-        "application_credential_secret": service.credential_secret,
-    }
-    return {"KEY": "(not used)", "OS_OPTIONS": options}
-
-
-def v3_named_credential(service):
-    options = {
-        "application_credential_name": service.credential.name,
-        "application_credential_secret": service.credential_secret,
-        "user_domain_name": service.user.domain.name,
-    }
-    return {"KEY": "(not used)", "OS_OPTIONS": options}
-
-
 PASSWORDS = [v2, v2_ids, v3_names, v3_domain_ids, v3_ids]
 CASES = [*PASSWORDS, v3_credential, v3_named_credential]
-
-
-@pytest.fixture
-def make_kept(app, make_storage):
-    """Configure a storage whose users are let in by a Keystone."""
-
-    def make_kept(service, case, **settings):
-        user = {"AUTHURL": service.url, "USER": service.user.name, "KEY": service.password}
-        given = {**user, "AUTH_VERSION": "3", "TIMEOUT": 3, "RETRIES": 0, **case(service)}
-        options = {**given.pop("OS_OPTIONS", {}), **settings.pop("OS_OPTIONS", {})}
-        return make_storage(**{**given, "OS_OPTIONS": options, **settings})
-
-    with app.app_context():
-        yield make_kept
 
 
 @contextmanager
@@ -91,12 +27,6 @@ def only(endpoint, swift, port):
     """A Keystone that knows endpoints on which nothing answers, but for one."""
     endpoints = dict.fromkeys(all_endpoints(), f"http://{HOST}:{port}/v1/AUTH_test")
     with keystone(swift, {**endpoints, endpoint: storage_url(swift)}) as service:
-        yield service
-
-
-@pytest.fixture
-def service(swift_server):
-    with keystone(swift_server) as service:
         yield service
 
 
