@@ -239,7 +239,7 @@ def test_a_server_that_drips(app, make_storage, monkeypatch, slow):
         if b"/auth/v1.0" in head:
             access = f"X-Storage-Url: {url}/v1/AUTH_test\r\nX-Auth-Token: token\r\n".encode()
             return b"HTTP/1.1 200 OK\r\n%bContent-Length: 0\r\nConnection: close\r\n\r\n" % access, False
-        return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", False
+        return b"HTTP/1.1 404 Not Found\r\nX-Trans-Id: tx\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", False
 
     with dripping(answer) as url, app.app_context():
         version, path = ("3", "") if slow == "a login" else ("1", "/auth/v1.0")

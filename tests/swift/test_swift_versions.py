@@ -8,7 +8,7 @@ from failures import MIB, Unseekable
 from fs.errors import OperationFailed
 
 import flask_pyfs as fs
-from flask_pyfs.filesystems.swift import segments
+from flask_pyfs.filesystems.swift import listing, segments
 from flask_pyfs.filesystems.swift.container import SwiftContainer
 
 LARGE = bytes(range(256)) * 4096 * 2 + b"end"
@@ -180,7 +180,7 @@ def test_a_version_that_is_replaced_while_its_replacement_is_sent(storage, betwe
 
 
 def test_an_upload_that_is_completed_while_leftovers_are_removed(storage, monkeypatch, names, container):
-    file, original = storage.open("a", "wb"), segments.entries
+    file, original = storage.open("a", "wb"), listing.entries
     file.write(LARGE)
 
     def entries(*arguments):

@@ -15,9 +15,9 @@ from ...errors import StoreMisconfigured
 from ..objects.clients import PerProcess
 from ..objects.errors import literal
 from .account import Account, Repeatable
-from .answers import expected_statuses, odd_answers, require_container, require_object, whole_body
+from .answers import expected_statuses, odd_answers, require_container, whole_body
 from .errors import SwiftRefused, swift_errors
-from .facts import copied_mark, mark_of, written_mark
+from .facts import copied_mark, facts_of, mark_of, written_mark
 
 # seconds for which a response proves that the container exists, or that it does not
 _PROOF = 10.0
@@ -95,9 +95,8 @@ class SwiftContainer:
         """
         path = f"/{self.name}" if key is None else self.path(key)
         with swift_errors(self.name, key or "", parameters.get("body")):
-            answered = self._accounts().request(
-                method, path, expected=expected_statuses(method, key is None), **parameters
-            )
+            expected = expected_statuses(method, key is None, parameters.get("headers") or {})
+            answered = self._accounts().request(method, path, expected=expected, **parameters)
         self._seen = time.monotonic()
         return answered
 
@@ -124,7 +123,7 @@ class SwiftContainer:
         """Send a HEAD request for an object. If the container may be missing, one more request checks it."""
         answer = self._whole(self.read("HEAD", key), key)
         with odd_answers(self.name, key):
-            require_object(answer.headers)
+            facts_of(answer.headers)
         return answer
 
     def _require_proof(self) -> None:

@@ -26,6 +26,11 @@ _DRIVERS = {"http", "requests", "ssl", "swiftclient", "urllib3"}
 Error = TypeVar("Error", bound=BaseException)
 
 
+def is_of_swift(headers: Mapping[str, str]) -> bool:
+    """Return whether a response is one of Swift: a page of a proxy has a status, a length and a date too."""
+    return "X-Trans-Id" in headers or "X-Timestamp" in headers
+
+
 class SwiftRefused(errors.OperationFailed):
     """Swift refused a request for a reason that the caller may handle.
 
@@ -62,6 +67,9 @@ class swift_errors(StoreErrors):  # noqa: N801
         if status in (401, 403):
             return errors.PermissionDenied(self.path, exc=error, msg=message)
         if status == 404:
+            if not is_of_swift(error.http_response_headers or {}):
+                message = f"{message}: the 404 is not one of Swift, but perhaps of a proxy before it"
+                return errors.RemoteConnectionError(self.path, exc=error, msg=message)
             return errors.ResourceNotFound(self.path, exc=error)
         if status in _FULL:
             return errors.InsufficientStorage(self.path, exc=error, msg=message)

@@ -11,7 +11,8 @@ from typing import Any
 
 from ..objects.http import content_range, known_type, strong_tag
 from ..store import Facts
-from .answers import length_of, require_object
+from .answers import length_of
+from .errors import is_of_swift
 
 Headers = Mapping[str, str]
 
@@ -82,7 +83,8 @@ def facts_of(headers: Headers, size: int | None = None) -> Facts:
     :param size: the size of the object in bytes, if the response contains only a range of it.
     :raises ValueError: if they are not those of an object of Swift, like other errors of what reads them.
     """
-    require_object(headers)
+    if not is_of_swift(headers):
+        raise ValueError("X-Trans-Id is missing: it is no answer of Swift")
     etag = strong_tag(headers.get("Etag"))
     whole = re.fullmatch(r"[0-9a-f]{32}", etag or "") and not is_segmented(headers)
     return Facts(

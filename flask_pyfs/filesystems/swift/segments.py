@@ -15,7 +15,7 @@ from ..objects.errors import literal
 from .answers import Entry, manifest_of, odd_answers
 from .container import SwiftContainer
 from .deletion import delete
-from .facts import is_static, listed_time
+from .facts import facts_of, is_static, listed_time
 from .listing import entries, name_of
 
 log = logging.getLogger(__name__)
@@ -93,11 +93,10 @@ def remove_segments(segments: SwiftContainer, key: str, names: list[str]) -> Non
 def manifest(container: SwiftContainer, key: str) -> list[Entry]:
     """Return the entries of the manifest of an object; an empty list if it has no segments. One request."""
     answer = container.finish("GET", key, query="multipart-manifest=get")
-    # another process may have replaced it by an object without segments
-    if not is_static(answer.headers):
-        return []
     with odd_answers(container.name, key):
-        return manifest_of(answer.content)
+        facts_of(answer.headers)
+        # another process may have replaced it by an object without segments
+        return manifest_of(answer.content) if is_static(answer.headers) else []
 
 
 def whole_segments(container: SwiftContainer, key: str) -> Iterator[tuple[SwiftContainer, str, dict[str, Any]]] | None:
@@ -144,8 +143,19 @@ def remove_leftovers(
             upload.names.append(name_of(entry))
     latest, count = time.time() - older_than, 0
     for upload in found.values():
-        if upload.newest < latest and not set(segments_of(container, segments, upload.key)).intersection(upload.names):
+        if upload.newest < latest and not _is_completed(container, segments, upload):
             count += 1
             if not dry_run:
                 delete(segments, upload.names)
     return count
+
+
+def _is_completed(container: SwiftContainer, segments: SwiftContainer, upload: _Leftover) -> bool:
+    try:
+        headers = container.head(upload.key).headers
+    except errors.InvalidPath:
+        # HTTP clients cannot ask for it, so it is none of ours
+        return True
+    except errors.ResourceNotFound:
+        return False
+    return not set(segments_in(container, segments, upload.key, headers)).isdisjoint(upload.names)
