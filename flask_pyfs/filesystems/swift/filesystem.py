@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
 from itertools import chain
 from typing import cast
-from urllib.parse import quote, urlsplit
 
 from fs import errors
 from requests import Response
-from swiftclient.utils import generate_temp_url
 
 from ... import files
 from ...options import Secret
@@ -27,11 +24,13 @@ from .answers import odd_answers
 from .auth import Credentials
 from .body import KnownFile, StreamedBody, known_file
 from .container import SwiftContainer
+from .copies import Copies
 from .deletion import delete, remove
 from .errors import SwiftRefused, swift_errors
-from .facts import facts_of, is_copied, is_marker, listed_facts, range_of, size_beyond, version_of
+from .facts import facts_of, is_marker, listed_facts, range_of, size_beyond, version_of
 from .listing import entries
-from .segments import remove_leftovers, remove_segments, segments_in, segments_of, whole_segments
+from .segments import remove_leftovers, remove_segments, segments_in, segments_of
+from .signing import signed_url
 from .upload import SwiftUpload
 
 _MIB = 1024 * 1024
@@ -94,6 +93,7 @@ class SwiftFS(ObjectFS):
         headers: dict[str, str] = {"X-Container-Meta-Temp-URL-Key": self._temp_url_key} if self._temp_url_key else {}
         self._container = SwiftContainer(container, accounts, create=create_container, headers=headers)
         self._segments = self._container.beside(f"{container}_segments", create=True)
+        self._copies = Copies(self, self._container, self._segments)
 
     # Primitives
 
@@ -246,44 +246,14 @@ class SwiftFS(ObjectFS):
             self._delete_marker(prefix)
 
     def copy_object(self, key: str, target: str, *, overwrite: bool) -> None:
-        self._copy(key, target, overwrite=overwrite)
+        self._copies.copy(key, target, overwrite=overwrite)
 
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
         key, target_key = self._file_key(path), self._file_key(target)
         if key == target_key:
             self.head_object(key)
         else:
-            self._delete_if(key, self._copy(key, target_key, overwrite=overwrite))
-
-    def _copy(self, key: str, target: str, *, overwrite: bool) -> Callable[[Mapping[str, str]], bool]:
-        """Copy an object. Return a function that tells by the headers of a version whether the copy is of it."""
-        if not overwrite and self._container.is_taken(target):
-            # a missing source is reported before a taken target
-            self.head_object(key)
-            raise errors.FileExists(target)
-        segments = segments_of(self._container, self._segments, target) if overwrite else []
-        try:
-            answer = self._container.copy(key, self._container, target)
-        except errors.InsufficientStorage:
-            # a large object that exceeds the size limit of one object: copy its segments
-            version = self._copy_segments(key, target, overwrite=overwrite)
-            return lambda headers: version_of(headers) == version
-        remove_segments(self._segments, target, segments)
-        return partial(is_copied, answer)
-
-    def _copy_segments(self, key: str, target: str, *, overwrite: bool) -> str | None:
-        facts = self.head_object(key)
-        parts = whole_segments(self._container, key)
-        if parts is None:
-            facts, source = self.fetch(key)
-            with source:
-                self.put(target, source, overwrite=overwrite, content_type=facts.content_type)
-            return facts.version
-        upload = self.new_object(target, overwrite=overwrite, content_type=facts.content_type)
-        with in_parts(upload):
-            for number, (container, below, part) in enumerate(parts, 1):
-                upload.copy_part(number, container, below, part["bytes"], part["hash"])
-        return facts.version
+            self._delete_if(key, self._copies.copy(key, target_key, overwrite=overwrite))
 
     def list_objects(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
         found, markers = False, set()
@@ -330,13 +300,8 @@ class SwiftFS(ObjectFS):
         if not self._temp_url_key:
             raise errors.Unsupported(key, msg="temporary URLs need the Temp-URL key of the account or container")
         with swift_errors(self._container.name, key):
-            place = urlsplit(self._container.account.access().url)
-            # Swift verifies the signature of the decoded path, so it is encoded after signing
-            signed = generate_temp_url(
-                f"{place.path}{self._container.path(key)}", expires, self._temp_url_key, method, absolute=True
-            )
-        target, _, query = signed.rpartition("?")
-        return f"{place.scheme}://{place.netloc}{quote(target)}?{query}"
+            url = self._container.account.access().url
+            return signed_url(url, self._container.path(key), expires, self._temp_url_key, method)
 
     def remove_leftovers(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         """Delete the segments of unfinished uploads of killed processes, and return the number of these uploads.
