@@ -130,7 +130,7 @@ def test_an_answer_that_lacks_what_it_must_hold(frail, proxy, left):
     proxy.answer(
         b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", when=lambda head: b"?uploads" in head
     )
-    with pytest.raises(BackendError, match="UploadId"):
+    with pytest.raises(BackendError, match="InitiateMultipartUploadResult"):
         frail.write("new", LARGE)
     proxy.restore()
     assert left() == ([], [])

@@ -66,7 +66,8 @@ _PROOFS = {
     "ListMultipartUploads": _Proof(
         root="ListMultipartUploadsResult", entries={"Uploads": ("Key", "UploadId", "Initiated")}
     ),
-    "ListParts": _Proof(root="ListPartsResult", entries={"Parts": ("LastModified",)}),
+    # the root element of moto has another name
+    "ListParts": _Proof(members=("UploadId",), entries={"Parts": ("LastModified",)}),
 }
 
 
