@@ -351,9 +351,7 @@ def test_copy(storage, written, steady, sent, overwrite, expected):
 
 
 # the HEAD after the copy proves that the copy is of what the DELETE deletes
-@pytest.mark.parametrize(
-    ("overwrite", "expected"), [(True, [COPY, HEAD, DELETE]), (False, [HEAD, COPY, HEAD, DELETE])]
-)
+@pytest.mark.parametrize(("overwrite", "expected"), [(True, [COPY, HEAD, DELETE]), (False, [HEAD, COPY, HEAD, DELETE])])
 def test_move(storage, written, steady, sent, overwrite, expected):
     storage.move(written, "moved.txt", overwrite=overwrite)
     assert sent == expected
