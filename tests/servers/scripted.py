@@ -23,14 +23,16 @@ class _Server(ThreadingHTTPServer):
 class ScriptedServer:
     """Calls a script for each request. ``with`` starts and stops it.
 
+    :ivar script: what to do for each request.
     :ivar received: the method, the path and the headers of each request.
     :ivar over: set when the server stops, for a script that waits between bytes.
     """
 
     def __init__(self, script: Script) -> None:
+        self.script = script
         self.received: list[tuple[str, str, dict[str, str]]] = []
         self.over = threading.Event()
-        received = self.received
+        server = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -41,10 +43,9 @@ class ScriptedServer:
                     self.close_connection = True
                     return
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                received.append(
-                    (self.command, self.path, {name.lower(): value for name, value in self.headers.items()})
-                )
-                script(self)
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                server.received.append((self.command, self.path, headers))
+                server.script(self)
                 self.wfile.flush()
 
             def log_message(self, *arguments: Any) -> None:
@@ -58,6 +59,11 @@ class ScriptedServer:
         self._thread.start()
         return self
 
+    def play(self, script: Script) -> None:
+        """Change the script, and forget what was received."""
+        self.script = script
+        self.received.clear()
+
     def __exit__(self, *error: object) -> None:
         self.over.set()
         self._server.shutdown()
@@ -69,19 +75,25 @@ def answering(raw: bytes | Callable[[BaseHTTPRequestHandler], bytes]) -> Script:
     """Return a script that sends these bytes, or those that a function returns, and closes the connection."""
 
     def script(request: BaseHTTPRequestHandler) -> None:
-        request.wfile.write(raw(request) if callable(raw) else raw)
+        sent = raw(request) if callable(raw) else raw
+        if sent.startswith(b"HTTP/"):
+            # otherwise clients may send the next request on this connection
+            sent = sent.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+        request.wfile.write(sent)
         request.close_connection = True
 
     return script
 
 
-def dripping(head: bytes, byte: bytes, seconds: float, over: Callable[[], threading.Event]) -> Script:
-    """Return a script that sends a head, and then a byte each time that so many seconds have passed."""
+def dripping(head: bytes, piece: bytes, seconds: float) -> Script:
+    """Return a script that sends a head, and then a piece each time that so many seconds have passed."""
 
     def script(request: BaseHTTPRequestHandler) -> None:
         request.wfile.write(head)
         request.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        while not over().wait(seconds):
-            request.wfile.write(byte)
+        over = threading.Event()
+        # ends where the client hangs up
+        while not over.wait(seconds):
+            request.wfile.write(piece)
 
     return script
