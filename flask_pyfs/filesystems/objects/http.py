@@ -66,8 +66,12 @@ class HTTPBody:
         self._pace = Pace()
 
     def read(self, size: int) -> bytes:
+        pieces, left = [], min(size, _PIECE)
         with self._guard:
-            return self._pace.read(self._stream, size)
+            while left and (piece := self._pace.read(self._stream, left)):
+                pieces.append(piece)
+                left -= len(piece)
+        return b"".join(pieces)
 
     def close(self, left: int = 0) -> None:
         drain(self, left)
