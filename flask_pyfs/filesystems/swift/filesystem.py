@@ -93,7 +93,6 @@ class SwiftFS(ObjectFS):
         headers: dict[str, str] = {"X-Container-Meta-Temp-URL-Key": self._temp_url_key} if self._temp_url_key else {}
         self._container = SwiftContainer(container, accounts, create=create_container, headers=headers)
         self._segments = self._container.beside(f"{container}_segments", create=True)
-        self._copies = Copies(self, self._container, self._segments)
 
     # Primitives
 
@@ -246,14 +245,17 @@ class SwiftFS(ObjectFS):
             self._delete_marker(prefix)
 
     def copy_object(self, key: str, target: str, *, overwrite: bool) -> None:
-        self._copies.copy(key, target, overwrite=overwrite)
+        self._copy(key, target, overwrite=overwrite)
 
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
         key, target_key = self._file_key(path), self._file_key(target)
         if key == target_key:
             self.head_object(key)
         else:
-            self._delete_if(key, self._copies.copy(key, target_key, overwrite=overwrite))
+            self._delete_if(key, self._copy(key, target_key, overwrite=overwrite))
+
+    def _copy(self, key: str, target: str, *, overwrite: bool) -> Callable[[Mapping[str, str]], bool]:
+        return Copies(self, self._container, self._segments).copy(key, target, overwrite=overwrite)
 
     def list_objects(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
         found, markers = False, set()
