@@ -176,6 +176,74 @@ def test_a_version_that_is_replaced_while_its_replacement_is_sent(storage, betwe
     assert names(f"{container}_segments") == []
 
 
+def delete_version(storage, content):
+    storage.delete_version("a", storage.known)
+
+
+def replace_version(storage, content):
+    storage.replace_version("a", Unseekable(content), storage.known)
+
+
+def move(storage, content):
+    storage.move("a", "b")
+
+
+def save(storage, content):
+    storage.write("new", Unseekable(content))
+
+
+# the operation, the name that another writer writes meanwhile, and whether its content may be lost at the last request
+OPERATIONS = {
+    "move": (move, "a", True),
+    "delete a version": (delete_version, "a", True),
+    "replace a version": (replace_version, "a", True),
+    "save": (save, "new", False),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("operation", "name", "last"), OPERATIONS.values(), ids=OPERATIONS)
+@pytest.mark.parametrize("content", CONTENTS, ids=["small", "large"])
+def test_another_writer_before_each_request(
+    app, make_storage, proxy, swift_connection, container, operation, name, last, content
+):
+    storage = make_storage("frail", AUTHURL=f"{proxy.url}/auth/v1.0", SEGMENT_SIZE=MIB, RETRIES=0)
+
+    def attempt(number):
+        """Return the requests of the operation, with the other writer before one of them."""
+        for each in ("a", "b", "new"):
+            storage.delete(each)
+        storage.known = storage.write("a", content).version
+        proxy.reset()
+        heads = []
+
+        def written(head):
+            heads.append(head)
+            if len(heads) == number:
+                swift_connection.put_object(container, name, b"between")
+            return False
+
+        proxy.answer(b"", when=written)
+        with suppress(fs.VersionChanged, fs.FileExists):
+            operation(storage, content)
+        sent = list(proxy.requests)
+        proxy.restore()
+        return sent
+
+    with app.app_context():
+        # the container of segments is there
+        storage.write("warm", LARGE)
+        requests = attempt(0)
+        for number in range(1, len(requests) + 1):
+            sent = attempt(number)
+            found = [storage.read(each) for each in ("a", "b", "new") if storage.exists(each)]
+            # no condition holds back the request that deletes or replaces the object
+            method, target, _ = sent[min(number, len(sent)) - 1].split()
+            is_last = last and method in ("DELETE", "PUT") and "_segments" not in target
+            assert b"between" in found or is_last, (sent, number)
+    assert len(requests) >= (1 if operation is save else 2)
+
+
 # Leftovers
 
 

@@ -184,6 +184,7 @@ def state(swift_connection, container):
     return state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_wrong_answers(storage, proxy, state, swift_connection, container, case, soak):
     account = storage.backend.store._container.account

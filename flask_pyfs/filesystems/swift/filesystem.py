@@ -18,7 +18,7 @@ from ..objects.http import HTTPBody, byte_range, closed_on_error, replaced, requ
 from ..objects.reader import Body
 from ..objects.store import Content, beginning_of
 from ..objects.writer import Upload, in_parts
-from ..store import DAY, Facts, Unchanged
+from ..store import DAY, Facts, OtherVersion, Unchanged
 from .account import AccountSettings, make_account
 from .answers import odd_answers
 from .auth import Credentials
@@ -199,11 +199,11 @@ class SwiftFS(ObjectFS):
         try:
             headers = self._container.head(key).headers
             self._facts(key, headers)
-        except errors.ResourceNotFound:
+            if not is_meant(headers):
+                return False
+            segments = segments_in(self._container, self._segments, key, headers)
+        except (errors.ResourceNotFound, OtherVersion):
             return False
-        if not is_meant(headers):
-            return False
-        segments = segments_in(self._container, self._segments, key, headers)
         return self._remove(key, segments)
 
     def _remove(self, key: str, segments: list[str]) -> bool:

@@ -12,10 +12,11 @@ from typing import Any
 from fs import errors
 
 from ..objects.errors import literal
+from ..store import OtherVersion
 from .answers import Entry, manifest_of, odd_answers
 from .container import SwiftContainer
 from .deletion import delete
-from .facts import facts_of, is_static, listed_time
+from .facts import facts_of, is_static, listed_time, mark_of
 from .listing import entries, name_of
 
 log = logging.getLogger(__name__)
@@ -43,21 +44,30 @@ def segments_of(container: SwiftContainer, segments: SwiftContainer, key: str) -
     except (errors.ResourceNotFound, errors.InvalidPath):
         # InvalidPath: HTTP clients cannot request a key with dot segments
         return []
-    return segments_in(container, segments, key, headers)
+    return _segments_below(container, segments, key) if is_static(headers) else []
 
 
 def segments_in(container: SwiftContainer, segments: SwiftContainer, key: str, headers: Mapping[str, str]) -> list[str]:
-    """Return the keys of the segments of an object that has these headers. One request per manifest."""
-    if not is_static(headers):
-        return []
+    """Return the keys of the segments of a version that has these headers. One request per manifest.
+
+    :raises OtherVersion: if the object was replaced since.
+    """
+    return _segments_below(container, segments, key, mark_of(headers)) if is_static(headers) else []
+
+
+def _segments_below(
+    container: SwiftContainer, segments: SwiftContainer, key: str, mark: str | None = None
+) -> list[str]:
     above = segments.path("")
-    return [name[len(above) :] for name in _names_below(container, key, above, ())]
+    return [name[len(above) :] for name in _names_below(container, key, above, (), mark)]
 
 
-def _names_below(container: SwiftContainer, key: str, above: str, inside: tuple[str, ...]) -> Iterator[str]:
+def _names_below(
+    container: SwiftContainer, key: str, above: str, inside: tuple[str, ...], mark: str | None = None
+) -> Iterator[str]:
     inside = (*inside, container.path(key))
     try:
-        parts = manifest(container, key)
+        parts = manifest(container, key, mark)
     except errors.ResourceNotFound:
         # another process may delete the manifest in the meantime
         return
@@ -90,11 +100,17 @@ def remove_segments(segments: SwiftContainer, key: str, names: list[str]) -> Non
         )
 
 
-def manifest(container: SwiftContainer, key: str) -> list[Entry]:
-    """Return the entries of the manifest of an object; an empty list if it has no segments. One request."""
+def manifest(container: SwiftContainer, key: str, mark: str | None = None) -> list[Entry]:
+    """Return the entries of the manifest of an object; an empty list if it has no segments. One request.
+
+    :param mark: the mark of the version that is meant, or None for any.
+    :raises OtherVersion: if the object has another mark.
+    """
     answer = container.finish("GET", key, query="multipart-manifest=get")
     with odd_answers(container.name, key):
         facts_of(answer.headers)
+        if mark not in (None, mark_of(answer.headers)):
+            raise OtherVersion(key)
         # another process may have replaced it by an object without segments
         return manifest_of(answer.content) if is_static(answer.headers) else []
 
@@ -158,4 +174,8 @@ def _is_completed(container: SwiftContainer, segments: SwiftContainer, upload: _
         return True
     except errors.ResourceNotFound:
         return False
-    return not set(segments_in(container, segments, upload.key, headers)).isdisjoint(upload.names)
+    try:
+        return not set(segments_in(container, segments, upload.key, headers)).isdisjoint(upload.names)
+    except OtherVersion:
+        # perhaps it has just been completed
+        return True
