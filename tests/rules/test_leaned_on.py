@@ -31,6 +31,7 @@ from fs.copy import copy_file
 from fs.info import Info
 from fs.memoryfs import MemoryFS
 from fs.osfs import OSFS
+from keystoneauth1.session import Session as KeystoneSession
 from mongoengine.base import BaseField
 from PIL import Image, features
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
@@ -403,6 +404,40 @@ def test_requests_sends_a_body_of_known_length_in_one_piece():
     assert request.body is body
     assert request.headers["Content-Length"] == "7"
     assert "Transfer-Encoding" not in request.headers
+
+
+class Preread(HTTPAdapter):
+    """Answers with a body that was read before, or raises an error."""
+
+    def __init__(self, error=None):
+        super().__init__()
+        self._error = error
+
+    def send(self, request, *arguments, **options):
+        if self._error:
+            raise self._error
+        response = requests.Response()
+        response.status_code, response.url, response.raw = 200, request.url, io.BytesIO(b'{"read": "before"}')
+        return response
+
+
+def test_keystoneauth_reads_a_body_that_its_adapter_has_read():
+    """filesystems.swift.auth reads the answers of a login itself, to notice a server that drips."""
+    with requests.Session() as sender:
+        sender.mount("http://", Preread())
+        answer = KeystoneSession(session=sender).get("http://keystone.example.org/", authenticated=False)
+    assert answer.json() == {"read": "before"}
+
+
+def test_keystoneauth_lets_errors_of_its_adapter_pass():
+    """filesystems.swift.auth refuses redirections there."""
+    refusal = errors.RemoteConnectionError("/")
+    with requests.Session() as sender:
+        sender.mount("http://", Preread(refusal))
+        session = KeystoneSession(session=sender)
+        with pytest.raises(errors.RemoteConnectionError) as caught:
+            session.get("http://keystone.example.org/", authenticated=False)
+    assert caught.value is refusal
 
 
 # mongoengine
