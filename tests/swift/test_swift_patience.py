@@ -14,6 +14,7 @@ from servers.openstack import GUEST
 
 import flask_pyfs as fs
 from flask_pyfs.filesystems.objects.http import Pace
+from flask_pyfs.filesystems.swift.deletion import delete
 
 UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 TIMEOUT = 2
@@ -134,7 +135,7 @@ def test_one_by_one_deletion_does_not_wait_for_each(make, proxy, monkeypatch):
     proxy.hang()
     begun = time.monotonic()
     with pytest.raises(OperationTimeout):
-        storage.backend.store._container.delete(f"tree/{number}" for number in range(40))
+        delete(storage.backend.store._container, (f"tree/{number}" for number in range(40)))
     assert time.monotonic() - begun < TIMEOUT + 2
     proxy.restore()
     monkeypatch.undo()
