@@ -16,10 +16,22 @@ from typing import Any
 from .errors import InvalidPath
 from .names import normalize_prefix
 
-__all__ = ["Option", "is_count", "is_duration"]
+__all__ = ["Option", "Secret", "is_count", "is_duration"]
 
 _TRUE = {"1", "true", "yes", "on", "y", "t"}
 _FALSE = {"0", "false", "no", "off", "n", "f", ""}
+
+
+class Secret(str):
+    """A str whose ``repr`` hides it, because tools that report errors print the variables of each frame.
+
+    >>> key = Secret("t0ps3cret")
+    >>> key, key == "t0ps3cret", f"{key}"
+    ('***', True, 't0ps3cret')
+    """
+
+    def __repr__(self) -> str:
+        return "'***'"
 
 
 def _to_str(value: Any) -> str:
@@ -172,7 +184,7 @@ class Option:
         is converted to the type.
     :param default: the value if the setting is not set.
     :param required: whether a configuration without the setting is rejected.
-    :param secret: whether the value is hidden in ``repr``, logs and error messages.
+    :param secret: whether the value is hidden in ``repr``, logs and error messages. A str becomes a :class:`Secret`.
     :param aliases: other KEYs that set it at the same level; the option's own name takes precedence.
     :param named: whether the name of the storage is appended, as a directory, to values of the levels 2 and 3.
     :param levels: the levels that may set it: 1 the storage's, 2 the backend's, 3 the app's.
@@ -212,4 +224,4 @@ class Option:
             raise ValueError(f"one of {', '.join(map(str, self.choices))}")
         if self.check is not None and not self.check(converted):
             raise ValueError(self.rule)
-        return converted
+        return Secret(converted) if self.secret and isinstance(converted, str) else converted

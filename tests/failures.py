@@ -72,6 +72,16 @@ def write_pieces(storage, name, content):
             file.write(content[start : start + MIB])
 
 
+class Unseekable:
+    """A source of which nobody knows how long it is."""
+
+    def __init__(self, content):
+        self._file = io.BytesIO(content)
+
+    def read(self, size=-1):
+        return self._file.read(size)
+
+
 class Breaking(io.BytesIO):
     """A source that breaks after so many bytes."""
 

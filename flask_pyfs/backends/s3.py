@@ -59,6 +59,12 @@ class S3Backend(BaseBackend):
         super().__init__(name, config)
         self._filesystem_class = S3FS
         self.bucket: str = self.config["bucket"] or name
+        for key in ("endpoint", "public_endpoint"):
+            # it would be in signed URLs, and in messages
+            if "@" in (self.config[key] or ""):
+                raise wrong_setting(
+                    name, "s3", key.upper(), "must not contain a user or a password: set ACCESS_KEY and SECRET_KEY"
+                )
         if bool(self.config["access_key"]) != bool(self.config["secret_key"]):
             raise wrong_setting(
                 name,

@@ -9,7 +9,7 @@ from fs.base import FS
 
 from ..config import Config, wrong_setting
 from ..files import mime
-from ..options import Option, is_count, is_duration
+from ..options import Option, Secret, is_count, is_duration
 from .base import BaseBackend
 from .contract import UploadTerms, UploadURL
 
@@ -38,7 +38,8 @@ class SwiftBackend(BaseBackend):
         Option(
             "AUTHURL",
             required=True,
-            check=lambda url: url.startswith(("http://", "https://")),
+            # the backend refuses a URL with a password, without showing it
+            check=lambda url: "@" in url or url.startswith(("http://", "https://")),
             rule="a URL that begins with http:// or https://",
         ),
         Option("USER", required=True, argument="user"),
@@ -74,13 +75,13 @@ class SwiftBackend(BaseBackend):
     def __init__(self, name: str, config: Config) -> None:
         # not with the module: its options must be known without the driver
         from ..filesystems.swift import SwiftFS
-        from ..filesystems.swift.auth import KNOWN
+        from ..filesystems.swift.auth import ADDRESS, KNOWN, is_address
 
         super().__init__(name, config)
         self._filesystem_class = SwiftFS
         self.container: str = self.config["container"] or name
         self._os_options = {
-            key: str(value)
+            key: Secret(value)
             for key, value in {
                 "tenant_name": self.config["tenant_name"],
                 "region_name": self.config["region_name"],
@@ -91,6 +92,10 @@ class SwiftBackend(BaseBackend):
         if unknown := sorted(set(self._os_options) - KNOWN):
             known = ", ".join(sorted(KNOWN))
             raise wrong_setting(name, "swift", "OS_OPTIONS", f"has the unknown key {unknown[0]!r}: use {known}")
+        if not is_address(self.config["authurl"]):
+            raise wrong_setting(name, "swift", "AUTHURL", ADDRESS)
+        if not is_address(self._os_options.get("object_storage_url", "https://default")):
+            raise wrong_setting(name, "swift", "OS_OPTIONS", f"has an object_storage_url, which {ADDRESS}")
         if not _is_container(self.container):
             rule = "must be set, because the name of the storage cannot be that of a container"
             raise wrong_setting(name, "swift", "CONTAINER", rule)

@@ -126,8 +126,16 @@ def test_nothing_is_newer_than_the_last_date():
     ],
 )
 def test_what_swift_refuses(status, content, expected):
-    error = ClientException("PUT failed", http_status=status, http_response_content=content)
+    headers = {"X-Trans-Id": "tx"}
+    error = ClientException(
+        "PUT failed", http_status=status, http_response_content=content, http_response_headers=headers
+    )
     assert translated(swift_errors, error) is expected
+
+
+def test_only_the_404_of_swift_is_an_absence():
+    error = ClientException("GET failed", http_status=404, http_response_headers={"Server": "nginx"})
+    assert translated(swift_errors, error) is errors.RemoteConnectionError
 
 
 @pytest.mark.parametrize(

@@ -540,6 +540,14 @@ def test_the_url_of_a_filesystem_is_secret(app):
     assert SECRET not in refusal(app, FILES_FS_OPEN_URL=f"user:{SECRET}@localhost")
 
 
+def test_a_secret_hides_itself_in_any_repr():
+    secret = Option("SECRET_KEY", secret=True).convert(SECRET)
+    assert secret == SECRET
+    assert str(secret) == f"{secret}" == SECRET
+    assert SECRET not in repr([secret, {"key": secret}])
+    assert repr(Option("LABEL").convert(SECRET)) == repr(SECRET)
+
+
 def test_secrets_stay_hidden_while_a_test_keeps_files_in_memory(app):
     storage = configure(app, FILES_FS_BACKEND="pyfs", FILES_FS_OPEN_URL=f"ftp://user:{SECRET}@localhost/")
     with memory_storages(app, storage):

@@ -24,12 +24,14 @@ from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.response import StreamingBody
 from flask import Flask, current_app
 from fs import errors
 from fs.copy import copy_file
 from fs.info import Info
 from fs.memoryfs import MemoryFS
 from fs.osfs import OSFS
+from keystoneauth1.session import Session as KeystoneSession
 from mongoengine.base import BaseField
 from PIL import Image, features
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
@@ -95,6 +97,44 @@ def test_botocore_sends_the_headers_that_a_listener_of_before_call_adds(unused_p
     with pytest.raises(EndpointConnectionError):
         client.delete_objects(Bucket="bucket", Delete={"Objects": [{"Key": "key"}]})
     assert sent == [b"md5"]
+
+
+def test_botocore_asks_the_listeners_of_before_parse_what_an_answer_is():
+    """filesystems.s3.answers refuses answers there, and after-call, which botocore would take for successes."""
+    client, seen = answering(200, {"ETag": '"x"'}), []
+
+    def look(operation_model, response_dict, **more):
+        seen.extend([operation_model.name, operation_model.http["method"], response_dict["status_code"]])
+        seen.extend([response_dict["headers"].get("etag"), response_dict["body"]])
+
+    def look_again(http_response, parsed, model, **more):
+        seen.extend([http_response.status_code, parsed["ETag"], model.name])
+
+    client.meta.events.register("before-parse.s3", look)
+    client.meta.events.register("after-call.s3", look_again)
+    client.put_object(Bucket="bucket", Key="key")
+    assert seen == ["PutObject", "PUT", 200, '"x"', b"", 200, '"x"', "PutObject"]
+
+
+def test_botocore_sends_with_a_session_that_leaves_an_answer_unread_if_asked(unused_port):
+    """filesystems.s3.client reads small answers itself, to notice a server that drips."""
+    client, sent = s3_client(unused_port), []
+
+    def send(request, **more):
+        sent.append(request.stream_output)
+        request.stream_output = True
+        return client._endpoint.http_session.send(request)
+
+    client.meta.events.register_last("before-send.s3", send)
+    with pytest.raises(EndpointConnectionError):
+        client.head_object(Bucket="bucket", Key="key")
+    assert sent == [False]
+
+
+def test_botocore_wraps_the_stream_of_an_object():
+    """filesystems.s3.filesystem reads the stream itself, as far as it has come."""
+    raw = HTTPResponse(io.BytesIO(b"content"), preload_content=False)
+    assert StreamingBody(raw, 7)._raw_stream.read1(3) == b"con"
 
 
 def test_botocore_signs_a_url_in_these_steps():
@@ -364,6 +404,40 @@ def test_requests_sends_a_body_of_known_length_in_one_piece():
     assert request.body is body
     assert request.headers["Content-Length"] == "7"
     assert "Transfer-Encoding" not in request.headers
+
+
+class Preread(HTTPAdapter):
+    """Answers with a body that was read before, or raises an error."""
+
+    def __init__(self, error=None):
+        super().__init__()
+        self._error = error
+
+    def send(self, request, *arguments, **options):
+        if self._error:
+            raise self._error
+        response = requests.Response()
+        response.status_code, response.url, response.raw = 200, request.url, io.BytesIO(b'{"read": "before"}')
+        return response
+
+
+def test_keystoneauth_reads_a_body_that_its_adapter_has_read():
+    """filesystems.swift.auth reads the answers of a login itself, to notice a server that drips."""
+    with requests.Session() as sender:
+        sender.mount("http://", Preread())
+        answer = KeystoneSession(session=sender).get("http://keystone.example.org/", authenticated=False)
+    assert answer.json() == {"read": "before"}
+
+
+def test_keystoneauth_lets_errors_of_its_adapter_pass():
+    """filesystems.swift.auth refuses redirections there."""
+    refusal = errors.RemoteConnectionError("/")
+    with requests.Session() as sender:
+        sender.mount("http://", Preread(refusal))
+        session = KeystoneSession(session=sender)
+        with pytest.raises(errors.RemoteConnectionError) as caught:
+            session.get("http://keystone.example.org/", authenticated=False)
+    assert caught.value is refusal
 
 
 # mongoengine

@@ -11,6 +11,9 @@ from flask_pyfs.filesystems.s3 import S3FS
 
 bare_client = cache(client)
 
+# the smallest part that S3 takes, in bytes
+PART = 5 * 1024 * 1024
+
 # for tests that need no more than one of the servers
 on_moto = pytest.mark.parametrize("s3_endpoint", ["moto"], indirect=True)
 on_swift = pytest.mark.parametrize("s3_endpoint", ["swift"], indirect=True)

@@ -1,5 +1,6 @@
 import pytest
-from buckets import bare_client, new_bucket, open_bucket
+from buckets import PART, bare_client, new_bucket, open_bucket
+from servers.faults import FaultProxy
 
 
 @pytest.fixture
@@ -61,3 +62,44 @@ def storage(app, make_storage):
     storage = make_storage()
     with app.app_context():
         yield storage
+
+
+@pytest.fixture
+def proxy(s3_endpoint):
+    """Stands between the storage and the server, and fails as it is told."""
+    address = s3_endpoint.url.partition("//")[2]
+    host, _, port = address.partition(":")
+    with FaultProxy(host, int(port)) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def make_frail(app, make_storage, proxy):
+    """Configure a storage whose server fails."""
+
+    def make_frail(name="files", **settings):
+        settings = {"ENDPOINT": proxy.url, "TIMEOUT": 2, "RETRIES": 0, "PART_SIZE": PART, **settings}
+        return make_storage(name, **settings)
+
+    with app.app_context():
+        yield make_frail
+
+
+@pytest.fixture
+def frail(make_frail):
+    storage = make_frail()
+    # the client is made, and its connection
+    storage.exists("warm")
+    return storage
+
+
+@pytest.fixture
+def left(s3_client, bucket):
+    """What the bucket holds, and the unfinished uploads in it."""
+
+    def left():
+        contents = s3_client.list_objects_v2(Bucket=bucket).get("Contents", [])
+        uploads = s3_client.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
+        return [found["Key"] for found in contents], [upload["Key"] for upload in uploads]
+
+    return left

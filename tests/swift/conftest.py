@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 import pytest
 from containers import bare_connection, new_container, open_container
 from servers.faults import FaultProxy
+from servers.keystone import keystone
 
 
 @pytest.fixture
@@ -73,3 +74,23 @@ def storage(app, make_storage):
     storage = make_storage()
     with app.app_context():
         yield storage
+
+
+@pytest.fixture
+def service(swift_server):
+    with keystone(swift_server) as service:
+        yield service
+
+
+@pytest.fixture
+def make_kept(app, make_storage):
+    """Configure a storage whose users are let in by a Keystone."""
+
+    def make_kept(service, case, **settings):
+        user = {"AUTHURL": service.url, "USER": service.user.name, "KEY": service.password}
+        given = {**user, "AUTH_VERSION": "3", "TIMEOUT": 3, "RETRIES": 0, **case(service)}
+        options = {**given.pop("OS_OPTIONS", {}), **settings.pop("OS_OPTIONS", {})}
+        return make_storage(**{**given, "OS_OPTIONS": options, **settings})
+
+    with app.app_context():
+        yield make_kept

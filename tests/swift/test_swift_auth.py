@@ -1,5 +1,6 @@
 """How a storage is let in: by Swift, and by Keystone with a password or an application credential."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -7,81 +8,18 @@ from urllib.parse import urlsplit
 import fs
 import pytest
 from fs.opener.errors import OpenerError
+from logins import v1, v2, v2_ids, v3_credential, v3_domain_ids, v3_ids, v3_named_credential, v3_names
 from servers.faults import FaultProxy
 from servers.keystone import REGIONS, all_endpoints, keystone, storage_url
 from servers.process import HOST
 
-from flask_pyfs.errors import BackendError, ConfigurationError, PermissionDenied
+import flask_pyfs
+from flask_pyfs.errors import BackendError, ConfigurationError, PermissionDenied, StoreMisconfigured
 from flask_pyfs.filesystems.swift import SwiftFS
 from flask_pyfs.filesystems.swift.account import make_account
 
-
-def v1(service):
-    return {"AUTH_VERSION": "1"}
-
-
-def v2(service):
-    return {"AUTH_VERSION": "2", "TENANT_NAME": service.project.name}
-
-
-def v2_ids(service):
-    return {"AUTH_VERSION": "2.0", "OS_OPTIONS": {"tenant_id": service.project.id}}
-
-
-def v3_names(service):
-    return {
-        "TENANT_NAME": service.project.name,
-        "OS_OPTIONS": {
-            "user_domain_name": service.user.domain.name,
-            "project_domain_name": service.project.domain.name,
-        },
-    }
-
-
-def v3_domain_ids(service):
-    # without a domain of its own, the user is in the one with the id "default"
-    options = {"project_name": service.project.name, "project_domain_id": service.project.domain.id}
-    return {"AUTH_VERSION": "3", "OS_OPTIONS": options}
-
-
-def v3_ids(service):
-    return {"AUTH_VERSION": "v3", "OS_OPTIONS": {"user_id": service.user.id, "project_id": service.project.id}}
-
-
-def v3_credential(service):
-    options = {
-        "auth_type": "v3applicationcredential",
-        "application_credential_id": service.credential.id,
-        "application_credential_secret": service.credential_secret,
-    }
-    return {"KEY": "(not used)", "OS_OPTIONS": options}
-
-
-def v3_named_credential(service):
-    options = {
-        "application_credential_name": service.credential.name,
-        "application_credential_secret": service.credential_secret,
-        "user_domain_name": service.user.domain.name,
-    }
-    return {"KEY": "(not used)", "OS_OPTIONS": options}
-
-
 PASSWORDS = [v2, v2_ids, v3_names, v3_domain_ids, v3_ids]
 CASES = [*PASSWORDS, v3_credential, v3_named_credential]
-
-
-@pytest.fixture
-def make_kept(app, make_storage):
-    """Configure a storage whose users are let in by a Keystone."""
-
-    def make_kept(service, case, **settings):
-        user = {"AUTHURL": service.url, "USER": service.user.name, "KEY": service.password}
-        given = {**user, "AUTH_VERSION": "3", "TIMEOUT": 3, "RETRIES": 0, **case(service)}
-        options = {**given.pop("OS_OPTIONS", {}), **settings.pop("OS_OPTIONS", {})}
-        return make_storage(**{**given, "OS_OPTIONS": options, **settings})
-
-    with app.app_context():
-        yield make_kept
 
 
 @contextmanager
@@ -89,12 +27,6 @@ def only(endpoint, swift, port):
     """A Keystone that knows endpoints on which nothing answers, but for one."""
     endpoints = dict.fromkeys(all_endpoints(), f"http://{HOST}:{port}/v1/AUTH_test")
     with keystone(swift, {**endpoints, endpoint: storage_url(swift)}) as service:
-        yield service
-
-
-@pytest.fixture
-def service(swift_server):
-    with keystone(swift_server) as service:
         yield service
 
 
@@ -181,22 +113,72 @@ def test_keystone_is_asked_again(make_kept, service, case):
         assert not storage.exists("a")
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
-@pytest.mark.parametrize("case", [v1, v2, v3_ids, v3_credential])
-def test_a_redirection_takes_no_secret_elsewhere(make_kept, service, swift_place, case, status):
-    given = case(service)
-    origin = urlsplit(swift_place.auth_url if case is v1 else service.url)
-    with FaultProxy(origin.hostname, origin.port) as proxy, FaultProxy(origin.hostname, origin.port) as elsewhere:
-        path = {v1: origin.path, v2: "/v2.0/tokens"}.get(case, "/v3/auth/tokens")
-        headers = f"Location: {elsewhere.url}{path}\r\nContent-Length: 0\r\nConnection: close"
-        proxy.answer(f"HTTP/1.1 {status} Elsewhere\r\n{headers}\r\n\r\n".encode())
-        url = f"{proxy.url}{origin.path}"
+@pytest.fixture
+def make_any(make_kept, service, swift_place):
+    """Configure a storage whose users are let in at another address, by Keystone or, in version 1, by Swift itself."""
+
+    def make_any(case, origin, **settings):
+        given, path = case(service), urlsplit(swift_place.auth_url).path if case is v1 else ""
         if case is v1:
             given |= {"USER": swift_place.user, "KEY": swift_place.key}
-        with pytest.raises(ConfigurationError):
-            make_kept(service, lambda _: given, AUTHURL=url).exists("a")
-        assert len(proxy.requests) == 1
+        return make_kept(service, lambda _: given, AUTHURL=f"{origin}{path}", **settings)
+
+    return make_any
+
+
+@pytest.fixture
+def origin_of(service, swift_place):
+    """The host and port that let users in."""
+    return lambda case: (HOST, urlsplit(swift_place.auth_url).port if case is v1 else service.port)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("case", [v1, v2, v3_ids, v3_credential])
+def test_a_redirection_takes_no_secret_elsewhere(make_any, origin_of, case, status):
+    with FaultProxy(*origin_of(case)) as proxy, FaultProxy(*origin_of(case)) as elsewhere:
+        path = {v1: "/auth/v1.0", v2: "/v2.0/tokens"}.get(case, "/v3/auth/tokens")
+        storage = make_any(case, proxy.url)
+        targets = {
+            f"{elsewhere.url}{path}": elsewhere.url,
+            f"https://{HOST}:{proxy.port}{path}": f"https://{HOST}:{proxy.port}",
+            f"http://s3cret:s3cret@{HOST}:{elsewhere.port}{path}?s3cret": elsewhere.url.replace("localhost", HOST),
+            "/elsewhere": "another path",
+        }
+        for target, told in targets.items():
+            headers = f"Location: {target}\r\nContent-Length: 0\r\nConnection: close"
+            proxy.answer(f"HTTP/1.1 {status} Elsewhere\r\n{headers}\r\n\r\n".encode())
+            proxy.reset()
+            with pytest.raises(ConfigurationError, match=f"AUTHURL redirects to {told}: ") as raised:
+                storage.exists("a")
+            assert "s3cret" not in str(raised.value)
+            assert len(proxy.requests) == 1
         assert elsewhere.connections == 0
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirection_takes_no_token_elsewhere(make_any, origin_of, status):
+    with FaultProxy(*origin_of(v1)) as proxy, FaultProxy(*origin_of(v1)) as elsewhere:
+        storage = make_any(v1, proxy.url)
+        storage.write("a", b"content")
+        for target in (f"{elsewhere.url}/v1/AUTH_test", f"https://{HOST}:{proxy.port}/v1/AUTH_test", "/v1/AUTH_other"):
+            headers = f"Location: {target}\r\nContent-Length: 0\r\nConnection: close"
+            proxy.answer(f"HTTP/1.1 {status} Elsewhere\r\n{headers}\r\n\r\n".encode())
+            for call in (
+                lambda: storage.read("a"),
+                lambda: storage.metadata("a"),
+                lambda: storage.write("a", b"new", overwrite=True),
+                lambda: storage.copy("a", "b", overwrite=True),
+                lambda: storage.move("a", "b", overwrite=True),
+                lambda: storage.delete("a"),
+                lambda: list(storage.list_files()),
+            ):
+                proxy.reset()
+                with pytest.raises(ConfigurationError, match=r"redirects to .*object_storage_url"):
+                    call()
+                assert len([line for line in proxy.requests if "/info" not in line]) == 1
+        assert elsewhere.connections == 0
+        proxy.restore()
+        assert storage.read("a") == b"content"
 
 
 @pytest.mark.parametrize("case", [v1, v2, v3_ids, v3_credential])
@@ -211,6 +193,112 @@ def test_an_address_of_something_else(make_kept, service, case, status):
             with pytest.raises(ConfigurationError, match="AUTHURL"):
                 storage.exists("a")
         assert len(proxy.requests) == len(bodies)
+
+
+def keystone_3(catalog, expires="2999-01-01T00:00:00Z", token="token"):
+    body = json.dumps({"token": {"catalog": catalog, "expires_at": expires, "methods": [], "user": {}}})
+    header = "" if token is None else f"X-Subject-Token: {token}\r\n"
+    return f"HTTP/1.1 201 Created\r\n{header}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}"
+
+
+def keystone_2(catalog, expires="2999-01-01T00:00:00Z", token="token"):
+    found = {"expires": expires} if token is None else {"expires": expires, "id": token}
+    body = json.dumps({"access": {"token": found, "user": {}, "serviceCatalog": catalog}})
+    return f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}"
+
+
+def swift_1(url, token="token", expires="60"):
+    headers = {"X-Storage-Url": url, "X-Auth-Token": token, "X-Auth-Token-Expires": expires, "Content-Length": "0"}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items() if value is not None)
+    return f"HTTP/1.1 200 OK\r\n{lines}Connection: close\r\n\r\n"
+
+
+def service_of(url):
+    names = {"url": url, "interface": "public", "publicURL": url, "region": "RegionOne"}
+    return [{"type": "object-store", "name": "swift", "endpoints": [names]}]
+
+
+NOWHERE = f"http://{HOST}:9/v1/AUTH_test"
+ODD_CATALOGS = [5, "x", {}, [], [5], [[]], [{}], [{"type": "object-store"}], [{"type": 5, "endpoints": 5}]]
+ODD_CATALOGS += [[{"type": "object-store", "endpoints": odd}] for odd in (5, {}, [5], [{}], [{"interface": "public"}])]
+ODD_URLS = [
+    None,
+    5,
+    [],
+    {},
+    "",
+    "x",
+    "//host",
+    "ftp://host/",
+    "http://",
+    "http://[",
+    "http://host:x/",
+    "http://host:99999/",
+]
+ODD_URLS += ["http://user:s3cret@host/", "http://s3cret@host/v1"]
+ODD_TIMES = [None, 5, "", "soon", [], "300000-01-01T00:00:00Z", "2026-99-99T00:00:00Z"]
+ODD_LOGINS = [
+    *((v3_ids, keystone_3(catalog)) for catalog in [*ODD_CATALOGS, *map(service_of, ODD_URLS)]),
+    *((v3_ids, keystone_3(service_of(NOWHERE), token=token)) for token in (None, "", "t\xe9")),
+    *((v2, keystone_2(catalog)) for catalog in [*ODD_CATALOGS, *map(service_of, ODD_URLS)]),
+    *((v2, keystone_2(service_of(NOWHERE), token=token)) for token in (None, 5, [], "", "a\nb", "\u20ac")),
+    *((v1, swift_1(url)) for url in ODD_URLS if isinstance(url, str | None)),
+    *((v1, swift_1(NOWHERE, token=token)) for token in (None, "", "t\xe9")),
+]
+# nobody needs to know when a token expires
+ODD_EXPIRIES = [
+    *((v3_ids, keystone_3(service_of(NOWHERE), expires)) for expires in ODD_TIMES),
+    *((v2, keystone_2(service_of(NOWHERE), expires)) for expires in ODD_TIMES),
+    *((v1, swift_1(NOWHERE, expires=expires)) for expires in ("", "soon", "-5", "9" * 400, "nan", "inf")),
+]
+
+
+@pytest.mark.parametrize("case", [v1, v2, v3_ids])
+def test_odd_logins(make_any, origin_of, case):
+    with FaultProxy(*origin_of(case)) as proxy:
+        storage = make_any(case, proxy.url)
+        tried = [answer for version, answer in ODD_LOGINS if version is case]
+        for answer in tried:
+            proxy.answer(answer.encode("latin-1", "backslashreplace"))
+            with pytest.raises(ConfigurationError) as raised:
+                storage.exists("a")
+            assert "s3cret" not in str(raised.value), answer
+        assert len(proxy.requests) == len(tried) > 12
+
+
+@pytest.mark.parametrize("case", [v1, v2, v3_ids])
+def test_odd_times_of_expiry(make_any, origin_of, case):
+    with FaultProxy(*origin_of(case)) as proxy:
+        storage = make_any(case, proxy.url)
+        for answer in (answer for version, answer in ODD_EXPIRIES if version is case):
+            proxy.answer(answer.encode())
+            storage.backend.store._container.account._access = None
+            with pytest.raises((BackendError, ConfigurationError)):
+                storage.exists("a")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://user:s3cret@host/",
+        "https://s3cret@host/v3",
+        "http://user:s3/cret@host/",
+        "user:s3cret@host",
+        "http://user:s3@cret@host/",
+        "http://user:s3[cret@host/",
+    ],
+)
+@pytest.mark.parametrize("key", ["AUTHURL", "OS_OPTIONS"])
+def test_an_address_with_a_password_is_refused(app, url, key):
+    right = {"BACKEND": "swift", "AUTHURL": "http://127.0.0.1:1/", "USER": "user", "KEY": "key"}
+    wrong = {key: url if key == "AUTHURL" else {"object_storage_url": url}}
+    app.config.update({f"FILES_FS_{name}": value for name, value in (right | wrong).items()})
+    with pytest.raises(ConfigurationError, match=f"FILES_FS_{key} .*without a user or a password") as raised:
+        flask_pyfs.init_app(app, flask_pyfs.Storage("files"))
+    assert "s3" not in str(raised.value)
+    with pytest.raises(StoreMisconfigured) as caught, SwiftFS("files", url, "user", "key") as filesystem:
+        filesystem.isfile("a")
+    assert "s3" not in str(caught.value)
 
 
 @pytest.mark.parametrize("case", [v1, v2, v3_ids, v3_credential])

@@ -9,9 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from failures import LARGE, MIB, write_pieces
 from fs.errors import InvalidPath, OperationTimeout
+from servers.dripping import dripping
 from servers.openstack import GUEST
 
 import flask_pyfs as fs
+from flask_pyfs.filesystems.objects.http import Pace
+from flask_pyfs.filesystems.swift.deletion import delete
 
 UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 TIMEOUT = 2
@@ -132,7 +135,7 @@ def test_one_by_one_deletion_does_not_wait_for_each(make, proxy, monkeypatch):
     proxy.hang()
     begun = time.monotonic()
     with pytest.raises(OperationTimeout):
-        storage.backend.store._container.delete(f"tree/{number}" for number in range(40))
+        delete(storage.backend.store._container, (f"tree/{number}" for number in range(40)))
     assert time.monotonic() - begun < TIMEOUT + 2
     proxy.restore()
     monkeypatch.undo()
@@ -210,3 +213,42 @@ def test_invalid_paths_of_the_filesystem(make):
     store = make(SEGMENT_SIZE=MIB).backend.store
     with pytest.raises(InvalidPath):
         store.put("n" * 1030, io.BytesIO(b"x"))
+
+
+ENDLESS = b"Content-Length: 1000000\r\nConnection: close\r\n\r\n"
+HEADS = {
+    "a login": b"POST /v3/auth/tokens",
+    "the capabilities": b"GET /info",
+    "a listing": b"GET /v1/AUTH_test/files?",
+    "a file": b"GET /v1/AUTH_test/files/a",
+    "a copy": b"COPY ",
+    "a refusal": b"DELETE ",
+}
+
+
+@pytest.mark.parametrize("slow", HEADS)
+def test_a_server_that_drips(app, make_storage, monkeypatch, slow):
+    """Each byte comes in time, and never the last one."""
+    monkeypatch.setattr(Pace, "span", 0.1)
+
+    def answer(head):
+        url = f"http://{head.partition(b'Host: ')[2].partition(bytes([13]))[0].decode()}"
+        if head.startswith(HEADS[slow]):
+            status = {"a refusal": 500, "a login": 201, "a copy": 201}.get(slow, 200)
+            lines = f"HTTP/1.1 {status} OK\r\nX-Trans-Id: tx\r\nEtag: 0\r\nX-Container-Object-Count: 1\r\n"
+            return lines.encode() + ENDLESS, True
+        if b"/auth/v1.0" in head:
+            access = f"X-Storage-Url: {url}/v1/AUTH_test\r\nX-Auth-Token: token\r\n".encode()
+            return b"HTTP/1.1 200 OK\r\n%bContent-Length: 0\r\nConnection: close\r\n\r\n" % access, False
+        return b"HTTP/1.1 404 Not Found\r\nX-Trans-Id: tx\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", False
+
+    with dripping(answer) as url, app.app_context():
+        version, path = ("3", "") if slow == "a login" else ("1", "/auth/v1.0")
+        storage = make_storage(AUTHURL=f"{url}{path}", AUTH_VERSION=version, CONTAINER="files", TENANT_NAME="a")
+        calls = {
+            "a file": lambda: storage.read("a"),
+            "a copy": lambda: storage.copy("a", "b", overwrite=True),
+            "a refusal": lambda: storage.backend.store.delete_objects(["a"]),
+        }
+        with pytest.raises((fs.BackendError, OperationTimeout), match="bytes in"):
+            calls.get(slow, lambda: list(storage.list_files()))()

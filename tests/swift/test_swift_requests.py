@@ -185,13 +185,31 @@ def test_open_for_writing(storage, cost, mode):
 @pytest.mark.parametrize(("overwrite", "asked"), [(True, []), (False, [HEAD])])
 def test_copy_and_move(storage, cost, overwrite, asked):
     assert cost(storage.copy, "a.txt", "b.txt", overwrite=overwrite) == [*asked, COPY]
-    assert cost(storage.move, "b.txt", "c.txt", overwrite=overwrite) == [*asked, COPY, DELETE]
+    assert cost(storage.move, "b.txt", "c.txt", overwrite=overwrite) == [*asked, COPY, HEAD, DELETE]
     assert list(storage.list_files()) == ["a.txt", "c.txt"]
     for transfer in (storage.copy, storage.move):
         # the second one is for the source, whose absence is the greater fault
         assert cost(refused, fs.FileExists, transfer, "a.txt", "c.txt") == [HEAD, HEAD]
         assert cost(refused, fs.FileNotFound, transfer, "absent.txt", "c.txt", overwrite=True) == [COPY]
         assert cost(transfer, "a.txt", "a.txt", overwrite=overwrite) == [HEAD]
+
+
+def test_versions(storage, segmenting, cost):
+    old = storage.write("v.txt", "content", overwrite=True)
+    assert cost(storage.version, "v.txt") == [HEAD]
+    assert cost(storage.replace_version, "v.txt", "new", old.version) == [HEAD, PUT]
+    assert cost(storage.replace_version, "v.txt", LARGE, storage.version("v.txt")) == [HEAD, PUT]
+    assert cost(refused, fs.VersionChanged, storage.replace_version, "v.txt", "new", old.version) == [HEAD]
+    assert cost(storage.delete_version, "v.txt", old.version) == [HEAD]
+    assert cost(storage.delete_version, "v.txt", storage.version("v.txt")) == [HEAD, DELETE]
+    assert cost(storage.delete_version, "v.txt", old.version) == [HEAD]
+    old = segmenting.write("v.txt", "content")
+    new = segmenting.replace_version("v.txt", SEGMENTED, old.version)
+    assert cost(refused, fs.VersionChanged, segmenting.replace_version, "v.txt", SEGMENTED, old.version) == [HEAD]
+    # looked at before much is sent, and again before it counts
+    replaced = [HEAD, *SEGMENTS, HEAD, GET, PUT, BULK_DELETE]
+    assert cost(segmenting.replace_version, "v.txt", SEGMENTED, new.version) == replaced
+    assert cost(segmenting.delete_version, "v.txt", segmenting.version("v.txt")) == [HEAD, GET, DELETE, BULK_DELETE]
 
 
 def test_delete(storage, cost):
@@ -250,9 +268,11 @@ def test_remove_leftovers(segmenting, swift_connection, container, cost):
         name = f"{number % 2}.bin/flask-pyfs/1-{number % 2:016x}/{number:08}"
         swift_connection.put_object(f"{container}_segments", name, b"left")
     remove = segmenting.backend.remove_leftovers
-    assert cost(remove, dry_run=True) == [LIST_SEGMENTS, HEAD, HEAD]
-    assert cost(remove) == [LIST_SEGMENTS, HEAD, HEAD, BULK_DELETE]
-    assert cost(remove) == [LIST_SEGMENTS]
+    assert cost(remove, dry_run=True) == cost(remove) == [LIST_SEGMENTS]
+    assert cost(remove, older_than=-60, dry_run=True) == [LIST_SEGMENTS, HEAD, HEAD]
+    # each object is looked at right before its segments are deleted
+    assert cost(remove, older_than=-60) == [LIST_SEGMENTS, HEAD, BULK_DELETE, HEAD, BULK_DELETE]
+    assert cost(remove, older_than=-60) == [LIST_SEGMENTS]
 
 
 @pytest.mark.parametrize(

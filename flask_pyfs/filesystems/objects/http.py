@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol, cast
@@ -11,9 +12,43 @@ from fs import errors
 
 from .reader import drain
 
+# the most bytes that are read at once
+_PIECE = 256 * 1024
+
 
 class Closable(Protocol):
     def close(self) -> object: ...
+
+
+class Pace:
+    """Notices a server that drips: TIMEOUT bounds the wait for each piece, but not for all of them."""
+
+    #: Seconds of waiting after which the pace is judged, again and again.
+    span = 60.0
+    #: Bytes a second. Slow but honest links are faster.
+    least = 1024
+
+    def __init__(self) -> None:
+        self._waited = 0.0
+        self._came = 0
+
+    def read(self, stream: Any, size: int) -> bytes:
+        """Read at most so many of the next bytes, as they come, or nothing at the end.
+
+        :param stream: what to read, with ``read1`` if it can return a part of what it is asked for.
+        :raises fs.errors.OperationTimeout: if the server is too slow.
+        """
+        began = time.monotonic()
+        # urllib3 has it since 2.0; a large piece would be allocated at once
+        piece = getattr(stream, "read1", stream.read)(min(size, _PIECE))
+        self._waited += time.monotonic() - began
+        self._came += len(piece)
+        if self._waited >= self.span:
+            if self._came < self.least * self.span:
+                slow = f"the server sent only {self._came} bytes in {self._waited:.1f} seconds"
+                raise errors.OperationTimeout(msg=slow)
+            self._waited, self._came = 0.0, 0
+        return cast(bytes, piece)
 
 
 class HTTPBody:
@@ -28,10 +63,15 @@ class HTTPBody:
         self._stream = stream
         self._answer = answer
         self._guard = guard
+        self._pace = Pace()
 
     def read(self, size: int) -> bytes:
+        pieces, left = [], min(size, _PIECE)
         with self._guard:
-            return cast(bytes, self._stream.read(size))
+            while left and (piece := self._pace.read(self._stream, left)):
+                pieces.append(piece)
+                left -= len(piece)
+        return b"".join(pieces)
 
     def close(self, left: int = 0) -> None:
         drain(self, left)
@@ -86,7 +126,7 @@ def closed_on_error(answer: Closable) -> Iterator[None]:
         raise
 
 
-def replaced(key: str, error: Exception) -> errors.OperationFailed:
+def replaced(key: str, error: Exception | None = None) -> errors.OperationFailed:
     """Return the error to raise if an object was replaced while it was read."""
     return errors.OperationFailed(key, exc=error, msg="path '{path}' was replaced while it was read")
 

@@ -117,10 +117,11 @@ class _Ranges(io.RawIOBase):
 
     def readall(self) -> bytes:
         self._require_open()
-        pieces = []
+        # grows as the content comes, and is not copied at the end
+        content = io.BytesIO()
         while piece := self._read(self._size - self._position, to_end=True):
-            pieces.append(piece)
-        return bytes(pieces[0]) if len(pieces) == 1 else b"".join(pieces)
+            content.write(piece)
+        return content.getvalue()
 
     def _read(self, wanted: int, *, to_end: bool = False) -> bytes | memoryview:
         wanted = min(wanted, self._size - self._position)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from itertools import islice
 from typing import Any
@@ -13,10 +12,7 @@ from typing import Any
 from fs import errors
 
 from ..objects.clients import PerProcess
-from .errors import BucketMissing, S3Refused, not_deleted, s3_errors
-from .facts import member
-
-log = logging.getLogger(__name__)
+from .errors import BucketMissing, S3Refused, not_deleted, s3_answers, s3_errors
 
 # seconds for which a response of the bucket proves that it exists
 _PROOF = 10.0
@@ -39,8 +35,6 @@ class S3Bucket:
     def __init__(self, name: str, clients: PerProcess[Any], *, create: bool) -> None:
         self.name = name
         self.create = create
-        self.knows_conditions = True
-        self.knows_conditions_of_copies = True
         self._clients = clients
         self._answered = float("-inf")
 
@@ -52,8 +46,9 @@ class S3Bucket:
         :raises S3Refused: if a condition does not hold, or for another reason that the caller may handle.
         :raises fs.errors.FSError: if the request fails otherwise.
         """
-        with s3_errors(self.name, path):
-            answer = getattr(self._clients(), operation)(Bucket=self.name, **parameters)
+        client = self._client(path)
+        with s3_answers(self.name, path):
+            answer = getattr(client, operation)(Bucket=self.name, **parameters)
         self._answered = time.monotonic()
         return answer
 
@@ -147,77 +142,6 @@ class S3Bucket:
             return False
         return True
 
-    def write_new(self, operation: str, path: str, key: str, etag: Callable[[], str], **parameters: Any) -> None:
-        """Send a request that creates an object, on the condition that the key is free (``If-None-Match: *``).
-
-        The server decides between concurrent writers. If it does not support the condition, a HeadObject request
-        checks the key before each write, and one warning is logged.
-
-        :param etag: returns the entity tag that the new object will have.
-        :raises fs.errors.FileExists: if the key is taken.
-        """
-        for _ in range(3):
-            if not self.knows_conditions:
-                if self.is_taken(path, key):
-                    raise errors.FileExists(path)
-                self.write(operation, path, Key=key, **parameters)
-                return
-            try:
-                self.write(operation, path, Key=key, IfNoneMatch="*", **parameters)
-                return
-            except S3Refused as error:
-                if error.code == "NotImplemented":
-                    self.knows_conditions = False
-                    log.warning(
-                        "bucket %r: the server does not support If-None-Match, so if several processes write the same "
-                        "new name at the same time, the last one wins",
-                        self.name,
-                    )
-                elif error.code in ("PreconditionFailed", "412"):
-                    if error.repeated and self.holds(path, key, etag()):
-                        # the first attempt succeeded, but its response was lost
-                        return
-                    raise errors.FileExists(path, exc=error) from error
-                elif error.code != "ConditionalRequestConflict":
-                    raise
-        # another process was writing this key during all three attempts
-        raise errors.FileExists(path)
-
-    def copy(self, path: str, target: str, *, overwrite: bool, **parameters: Any) -> None:
-        """Copy an object.
-
-        :param path: the path of the file, for error messages, like ``target``.
-        :raises fs.errors.FileExists: if the target exists and ``overwrite`` is false.
-        """
-        key, conditions = parameters["Key"], {}
-        if not overwrite:
-            # servers without support for the condition ignore it in a copy, so the key is checked first
-            if self.is_taken(target, key):
-                # a missing source is reported before a taken target
-                self.head(path, Key=parameters["CopySource"]["Key"])
-                raise errors.FileExists(target)
-            # boto3 has this parameter since 1.41
-            if self.knows_conditions_of_copies:
-                conditions = self.known("CopyObject", {"IfNoneMatch": "*"})
-        try:
-            self.read("copy_object", path, **parameters, **conditions)
-        except S3Refused as error:
-            if error.code not in ("PreconditionFailed", "NotImplemented", "412") or not conditions:
-                raise
-            if self.is_taken(target, key):
-                raise errors.FileExists(target, exc=error) from error
-            # OpenStack Swift applies the condition to the source
-            self.knows_conditions_of_copies = False
-            self.read("copy_object", path, **parameters)
-
-    def holds(self, path: str, key: str, etag: str) -> bool:
-        """Return whether an object with this key and entity tag exists."""
-        try:
-            found = self.head(path, Key=key)["ETag"]
-        except errors.ResourceNotFound:
-            return False
-        return bool(found.strip('"') == etag)
-
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects, 1,000 per request. Missing objects are ignored."""
         remaining = iter(keys)
@@ -250,44 +174,6 @@ class S3Bucket:
         for failure in failures:
             if failure.get("Code") != "NoSuchKey":
                 raise not_deleted(self.name, failure, len(failures))
-
-    def list(self, prefix: str, delimiter: str | None, limit: int | None) -> Iterator[tuple[str, Any]]:
-        """Iterate over the keys that start with a prefix, with their entries of the listing. 1,000 keys per request.
-
-        :param delimiter: group the keys that contain it after the prefix: each group yields once its common part, up
-            to and including the delimiter, with None.
-        :param limit: the maximum number of keys.
-        """
-        parameters: dict[str, Any] = {"Prefix": prefix}
-        if delimiter is not None:
-            parameters["Delimiter"] = delimiter
-        if limit is not None:
-            parameters["MaxKeys"] = limit
-        return islice(self._entries(parameters), limit)
-
-    def _entries(self, parameters: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-        for page in self._pages("list_objects_v2", {"ContinuationToken": "NextContinuationToken"}, parameters):
-            for below in page.get("CommonPrefixes", ()):
-                yield below["Prefix"], None
-            for entry in page.get("Contents", ()):
-                yield entry["Key"], entry
-
-    def unfinished(self, prefix: str) -> Iterator[Any]:
-        """Iterate over the unfinished multipart uploads of keys that start with a prefix. 1,000 per request."""
-        markers = {"KeyMarker": "NextKeyMarker", "UploadIdMarker": "NextUploadIdMarker"}
-        for page in self._pages("list_multipart_uploads", markers, {"Prefix": prefix}):
-            yield from page.get("Uploads", ())
-
-    def _pages(self, operation: str, markers: dict[str, str], parameters: dict[str, Any]) -> Iterator[Any]:
-        while True:
-            try:
-                page = self.read(operation, **parameters)
-            except errors.ResourceNotFound:
-                return
-            yield page
-            if not page.get("IsTruncated"):
-                return
-            parameters.update({name: member(page, following) for name, following in markers.items()})
 
     def abort(self, key: str, upload: str) -> bool:
         """Abort an unfinished upload. Return False if it no longer exists. One request."""

@@ -11,10 +11,16 @@ import boto3
 
 # otherwise the first client imports it, and a fork during the import leaves the import lock held in the child
 import boto3.s3.inject
+from botocore.awsrequest import AWSResponse
 from botocore.config import Config
-from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
+from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, ReadTimeoutError
+from fs.errors import OperationTimeout
+from urllib3.exceptions import ProtocolError
+from urllib3.exceptions import ReadTimeoutError as SilentAnswer
 
 from ..objects.clients import giving_up_on
+from ..objects.http import Pace
+from .answers import check_answers
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -65,7 +71,40 @@ def make_client(settings: S3Settings) -> Any:
     client = make_session(settings).client("s3", endpoint_url=settings.endpoint_url, config=config)
     client.meta.events.register_first("needs-retry.s3", giving_up_on(ConnectTimeoutError, ReadTimeoutError))
     client.meta.events.register("before-call.s3.DeleteObjects", _add_md5)
+    client.meta.events.register_last("before-send.s3", _SmallAnswers(client._endpoint.http_session).send)
+    check_answers(client.meta.events)
     return client
+
+
+class _SmallAnswers:
+    # botocore waits for all of an answer that is no content of an object, however slowly it comes
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def send(self, request: Any, **others: Any) -> AWSResponse | None:
+        if request.stream_output:
+            return None
+        request.stream_output = True
+        answer = self._session.send(request)
+        pieces, pace = [], Pace()
+        try:
+            while piece := pace.read(answer.raw, 1024 * 1024):
+                pieces.append(piece)
+        except (SilentAnswer, OperationTimeout) as error:
+            answer.raw.close()
+            raise ReadTimeoutError(endpoint_url=request.url, error=error) from error
+        except ProtocolError as error:
+            raise ConnectionClosedError(endpoint_url=request.url, request=request, error=error) from error
+        return AWSResponse(answer.url, answer.status_code, answer.headers, _Read(pieces))
+
+
+class _Read:
+    # what came of an answer
+    def __init__(self, pieces: list[bytes]) -> None:
+        self._pieces = pieces
+
+    def stream(self) -> list[bytes]:
+        return self._pieces
 
 
 def _add_md5(params: dict[str, Any], **others: Any) -> None:

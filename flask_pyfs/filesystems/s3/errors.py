@@ -15,11 +15,14 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
+from botocore.parsers import ResponseParserError
 from fs import errors
 from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ReadTimeoutError as SilentAnswer
 
 from ...errors import StoreMisconfigured
 from ..objects.errors import StoreErrors, literal
+from .answers import REDIRECTIONS, OddAnswer
 
 _REFUSED = {
     "AccessDenied",
@@ -37,9 +40,12 @@ _CONNECTION = (
     HTTPClientError,
     HTTPError,
     IncompleteReadError,
+    OddAnswer,
     OSError,
     ResponseStreamingError,
 )
+# what botocore raises where an answer is not what it expects
+_ODD = (ResponseParserError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 _WRONG_PLACE = {"PermanentRedirect", "AuthorizationHeaderMalformed", "InvalidBucketName", "IllegalLocationConstraint"}
 
 
@@ -63,7 +69,7 @@ class S3Refused(errors.OperationFailed):
         super().__init__(path, exc, msg)
         self.code = _code(exc)
         self.details: dict[str, str] = exc.response.get("Error", {})
-        self.repeated = bool(exc.response.get("ResponseMetadata", {}).get("RetryAttempts"))
+        self.repeated = was_repeated(exc)
 
 
 class s3_errors(StoreErrors):  # noqa: N801
@@ -84,7 +90,7 @@ class s3_errors(StoreErrors):  # noqa: N801
         message = self.message(error)
         if code == "NoSuchBucket":
             return BucketMissing.named(self.place, error)
-        if code in _WRONG_PLACE or status in (301, 307):
+        if code in _WRONG_PLACE or status in REDIRECTIONS:
             return StoreMisconfigured(message, exc=error)
         if code in _REFUSED or status in (401, 403):
             return errors.PermissionDenied(self.path, exc=error, msg=message)
@@ -103,12 +109,27 @@ class s3_errors(StoreErrors):  # noqa: N801
 
     def _failure(self, error: Exception) -> errors.FSError:
         message = self.message(error)
-        if isinstance(error, (ConnectTimeoutError, ReadTimeoutError)):
+        if isinstance(error, (ConnectTimeoutError, ReadTimeoutError, SilentAnswer)):
             return errors.OperationTimeout(self.path, exc=error, msg=message)
         if isinstance(error, _CONNECTION):
             return errors.RemoteConnectionError(self.path, exc=error, msg=message)
         # missing credentials or region, or an invalid name or address
         return StoreMisconfigured(message, exc=error)
+
+
+class s3_answers(s3_errors):  # noqa: N801
+    """The same around a request, whose answer may be anything."""
+
+    def meaning(self, error: Exception) -> errors.FSError | None:
+        if isinstance(error, _ODD) and not isinstance(error, (BotoCoreError, HTTPError, OSError)):
+            text = literal(f"bucket {self.place!r}: the server's answer is not one of S3: {error!r:.300}")
+            return errors.RemoteConnectionError(self.path, exc=error, msg=text)
+        return super().meaning(error)
+
+
+def was_repeated(error: Any) -> bool:
+    """Return whether a refusal answered a retry. An earlier attempt may then have succeeded and caused it."""
+    return bool(getattr(error, "response", {}).get("ResponseMetadata", {}).get("RetryAttempts"))
 
 
 def not_deleted(bucket: str, refusal: Any, count: int) -> errors.FSError:

@@ -6,25 +6,25 @@ import base64
 import re
 from typing import Any
 
-from fs import errors
-
 from ..objects.http import content_range, known_type, strong_tag
 from ..store import Facts
 
+#: The user metadata in which each of our writes leaves what tells it from all others.
+MARK = "flask-pyfs-mark"
 
-def member(answer: Any, name: str) -> Any:
-    """Return a required member of a response.
 
-    :raises fs.errors.RemoteConnectionError: if the response does not have it.
-    """
-    if name not in answer:
-        raise errors.RemoteConnectionError(msg=f"the response of the server is incomplete: {name} is missing")
-    return answer[name]
+def is_range(header: str | None, length: int) -> bool:
+    """Return whether a Content-Range (RFC 9110, section 14.4) is possible for a body of this length in bytes."""
+    match = re.fullmatch(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", header or "")
+    if match is None:
+        return False
+    first, last, size = map(int, match.groups())
+    return first <= last < size and last + 1 - first == length
 
 
 def range_of(answer: Any) -> tuple[int, int, int]:
     """Return the offset of the first byte, the offset after the last byte, and the size of the object, all in bytes."""
-    return content_range(answer.get("ContentRange"), _length(answer))
+    return content_range(answer.get("ContentRange"), answer["ContentLength"])
 
 
 def facts_of(answer: Any, size: int | None = None) -> Facts:
@@ -33,23 +33,46 @@ def facts_of(answer: Any, size: int | None = None) -> Facts:
     :param size: the size of the object in bytes, if the response contains only a range of it.
     """
     return Facts(
-        size=_length(answer) if size is None else size,
+        size=answer["ContentLength"] if size is None else size,
         modified=answer.get("LastModified"),
         etag=_etag(answer),
         content_type=known_type(answer.get("ContentType")),
         checksum=_checksum(answer),
+        mark=_version(answer),
     )
+
+
+def mark_of(answer: Any) -> str | None:
+    """Return the mark that one of our writes left with an object, from a response to GET or HEAD."""
+    marks = (value for name, value in answer.get("Metadata", {}).items() if name.lower() == MARK)
+    return next(marks, None)
+
+
+def written_version(mark: str, answer: Any) -> str | None:
+    """Return what a later HEAD will tell as the version of a write.
+
+    :param mark: the mark of the write.
+    :param answer: the response to it.
+    """
+    return _joined(mark, _etag(answer))
+
+
+def _version(answer: Any) -> str | None:
+    etag, mark, modified = _etag(answer), mark_of(answer), answer.get("LastModified")
+    # other tools may keep the mark of an object while they change its content
+    if mark or etag is None or modified is None:
+        return _joined(mark, etag)
+    return _joined(etag, str(int(modified.timestamp())))
+
+
+def _joined(*parts: str | None) -> str | None:
+    return ".".join(filter(None, parts)) or None
 
 
 def listed_facts(entry: Any) -> Facts:
     """Return the facts of an object, from an entry of a listing."""
     # HEAD reports whole seconds
     return Facts(size=entry["Size"], modified=entry["LastModified"].replace(microsecond=0), etag=_etag(entry))
-
-
-def _length(answer: Any) -> int:
-    # http.client takes a connection that closes within the headers for their end
-    return int(member(answer, "ContentLength"))
 
 
 def _etag(answer: Any) -> str | None:

@@ -14,22 +14,23 @@ from fs.info import Info
 from fs.time import datetime_to_epoch
 
 from ... import files
+from ...options import Secret
+from ..base import Readable
 from ..objects.clients import PerProcess, shared_client
 from ..objects.filesystem import ObjectFS
 from ..objects.http import HTTPBody, byte_range, closed_on_error, replaced, require_start
 from ..objects.reader import Body
 from ..objects.store import Content
-from ..objects.writer import in_parts
-from ..store import DAY, Facts, RangeNotSatisfiable, Unchanged
+from ..store import DAY, Facts, OtherVersion, RangeNotSatisfiable, Unchanged
 from .bucket import S3Bucket
 from .client import S3Settings, make_client, make_session
-from .errors import S3Refused, s3_errors
+from .conditional import ConditionalWrites
+from .copies import Copies
+from .errors import S3Refused, s3_answers, s3_errors
 from .facts import facts_of, listed_facts, range_of
+from .listing import list_keys, list_parts, list_uploads
 from .signing import LONGEST, Signer
 from .upload import S3Upload
-
-# the parameters that a copy takes over from its source
-_DESCRIPTION = {"CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires"}
 
 # the options of a client that fs_s3fs does not have
 _CLIENT_OPTIONS = {each.name for each in fields(S3Settings) if each.default is not MISSING}
@@ -70,6 +71,9 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
         if storage_class:
             self.upload_args["StorageClass"] = storage_class
         self.part_size = part_size
+        for name in ("aws_secret_access_key", "aws_session_token"):
+            if (secret := getattr(self, name)) is not None:
+                setattr(self, name, Secret(secret))
         self._settings = S3Settings(
             endpoint_url=self.endpoint_url,
             region=self.region,
@@ -82,6 +86,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
         self._signers = shared_client(self._settings, Signer)
         self._resources = PerProcess(self._make_resource)
         self._bucket = S3Bucket(bucket_name, self._clients, create=create_bucket)
+        self._writes = ConditionalWrites(self._bucket)
 
     @property
     def client(self) -> Any:
@@ -128,10 +133,12 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
             if actual.isdigit() and int(actual):
                 raise RangeNotSatisfiable(key, int(actual), error) from error
             return Content(self.head_object(key))
-        body = HTTPBody(answer["Body"], answer["Body"], s3_errors(self._bucket.name, key))
-        with closed_on_error(body):
-            first, last, size = range_of(answer)
-            return Content(facts_of(answer, size), body, first, last)
+        first, last, size = range_of(answer)
+        return Content(facts_of(answer, size), self._body(key, answer), first, last)
+
+    def _body(self, key: str, answer: Any) -> HTTPBody:
+        # the wrapper of botocore waits until it has all that it is asked for
+        return HTTPBody(answer["Body"]._raw_stream, answer["Body"], s3_answers(self._bucket.name, key))
 
     def get_object_again(self, key: str, facts: Facts, start: int, stop: int | None) -> Body:
         parameters = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"}
@@ -143,8 +150,11 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
             if error.code not in ("PreconditionFailed", "412"):
                 raise
             raise replaced(key, error) from error
-        body = HTTPBody(answer["Body"], answer["Body"], s3_errors(self._bucket.name, key))
+        body = self._body(key, answer)
         with closed_on_error(body):
+            if facts.etag not in (None, facts_of(answer).etag):
+                # the server ignores the condition
+                raise replaced(key)
             require_start(key, range_of(answer)[0], start)
         return body
 
@@ -153,10 +163,15 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
         return self._bucket.read("get_object", key, Key=self._full_key(key), **parameters)
 
     def new_object(self, key: str, *, overwrite: bool, content_type: str | None) -> S3Upload:
+        return self._upload(key, overwrite=overwrite, content_type=content_type)
+
+    def _upload(self, key: str, *, overwrite: bool, content_type: str | None, replaces: str | None = None) -> S3Upload:
         arguments = self._get_upload_args(key)
         if content_type is not None:
             arguments["ContentType"] = content_type
-        return S3Upload(self._bucket, key, self._full_key(key), overwrite=overwrite, arguments=arguments)
+        return S3Upload(
+            self._writes, key, self._full_key(key), overwrite=overwrite, arguments=arguments, replaces=replaces
+        )
 
     def _get_upload_args(self, key: str) -> dict[str, Any]:
         return {"ContentType": files.mime(key, "application/octet-stream"), **self.upload_args}
@@ -164,32 +179,41 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
     def delete_objects(self, keys: Iterable[str]) -> None:
         self._bucket.delete(self._full_key(key) for key in keys)
 
-    def copy_object(self, key: str, target: str, *, overwrite: bool) -> None:
-        source = {"Bucket": self._bucket.name, "Key": self._full_key(key)}
-        arguments = {name: value for name, value in self.upload_args.items() if name not in _DESCRIPTION}
-        arguments = self._bucket.known("CopyObject", arguments)
-        target_key = self._full_key(target)
-        try:
-            self._bucket.copy(key, target, overwrite=overwrite, Key=target_key, CopySource=source, **arguments)
-        except S3Refused as error:
-            head = self._head_answer(key) if error.code in ("EntityTooLarge", "InvalidRequest") else None
-            if head is None or head["ContentLength"] <= self.copy_part_size:
-                raise
-            self._copy_parts(source, head, target, overwrite=overwrite)
+    def replace_version(
+        self, path: str, file: Readable, version: str, *, content_type: str | None = None
+    ) -> str | None:
+        """Two requests for a small file: HEAD, and a PUT with ``If-Match``."""
+        key = self._file_key(path)
+        etag = self._require_version(key, version).etag
+        return self.send(self._upload(key, overwrite=True, content_type=content_type, replaces=etag), file)
 
-    def _copy_parts(self, source: dict[str, str], head: Any, target: str, *, overwrite: bool) -> None:
-        described = {name: value for name, value in head.items() if name in _DESCRIPTION or name == "Metadata"}
-        arguments = {**self.upload_args, **described}
-        upload = S3Upload(self._bucket, target, self._full_key(target), overwrite=overwrite, arguments=arguments)
-        size = head["ContentLength"]
-        with in_parts(upload):
-            for number, start in enumerate(range(0, size, self.copy_part_size), 1):
-                upload.copy_part(number, source, start, min(start + self.copy_part_size, size), head["ETag"])
+    def delete_version(self, path: str, version: str) -> bool:
+        """Two requests: HEAD, and a DELETE with ``If-Match``."""
+        key = self._file_key(path)
+        try:
+            facts = self._require_version(key, version)
+        except OtherVersion:
+            return False
+        return self._writes.delete(key, self._full_key(key), facts.etag)
+
+    @property
+    def _copies(self) -> Copies:
+        return Copies(self._writes, self._full_key, self._head_answer, self.upload_args, self.copy_part_size)
+
+    def copy_object(self, key: str, target: str, *, overwrite: bool) -> None:
+        self._copies.copy(key, target, overwrite=overwrite)
+
+    def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
+        key, target_key = self._file_key(path), self._file_key(target)
+        if key == target_key:
+            self.head_object(key)
+        else:
+            self._copies.move(key, target_key, overwrite=overwrite)
 
     def list_objects(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
         above = len(self._full_key(""))
         delimiter = None if deep else str(self.delimiter)
-        for full, entry in self._bucket.list(self._full_key(prefix), delimiter, limit):
+        for full, entry in list_keys(self._bucket, self._full_key(prefix), delimiter, limit):
             key = full[above:].replace(self.delimiter, "/")
             # the root directory may have a marker if it is below the root of the bucket
             if key:
@@ -198,18 +222,29 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
     def remove_leftovers(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         """Abort the unfinished multipart uploads of killed processes, and return their number.
 
-        One request per 1,000 unfinished uploads, and one per aborted upload.
+        One request per 1,000 unfinished uploads, and for each old one a request that lists its parts right before it is
+        aborted, and one that aborts it.
 
-        :param older_than: the minimum age in seconds; younger uploads may still be in progress.
+        :param older_than: the minimum age of the last part, or of an upload without parts, in seconds; younger uploads
+            may still be in progress.
         :param prefix: only uploads whose paths start with this prefix.
         :param dry_run: count the uploads without aborting them.
         """
-        begun_before = datetime.now(timezone.utc) - timedelta(seconds=older_than)
+        before = datetime.now(timezone.utc) - timedelta(seconds=older_than)
         found = 0
-        for upload in self._bucket.unfinished(self._full_key(prefix)):
-            if upload["Initiated"] < begun_before:
+        for upload in list_uploads(self._bucket, self._full_key(prefix)):
+            if upload["Initiated"] < before and self._is_idle(upload, before):
                 found += dry_run or self._bucket.abort(upload["Key"], upload["UploadId"])
         return found
+
+    def _is_idle(self, upload: Any, before: datetime) -> bool:
+        try:
+            parts = list_parts(self._bucket, upload["Key"], upload["UploadId"])
+            return all(part["LastModified"] < before for part in parts)
+        except S3Refused as error:
+            if error.code != "NoSuchUpload":
+                raise
+            return False
 
     # Signed URLs
 

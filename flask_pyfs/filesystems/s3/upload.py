@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from contextlib import suppress
+from secrets import token_hex
 from typing import Any
 
 from fs import errors
 
 from ..objects.writer import Upload
-from .bucket import S3Bucket
+from .conditional import ConditionalWrites
 from .errors import S3Refused
-from .facts import member
+from .facts import MARK, written_version
 
 log = logging.getLogger(__name__)
 
@@ -24,46 +23,63 @@ class S3Upload(Upload):
     """The upload of an object.
 
     The server verifies the content: the signature of each request contains the SHA-256 of its body (AWS Signature
-    Version 4).
+    Version 4). Each upload leaves a random mark in the user metadata, because the entity tag of two uploads of the same
+    content is the same.
 
-    :param bucket: the bucket.
+    :param writes: the conditional writes of the bucket.
     :param path: the path of the file, for error messages.
     :param key: the key of the object.
     :param overwrite: replace an existing object.
+    :param replaces: the entity tag that the existing object must have, or None.
     :param arguments: further parameters of the S3 API, such as ContentType, ACL or StorageClass.
     """
 
-    def __init__(self, bucket: S3Bucket, path: str, key: str, *, overwrite: bool, arguments: dict[str, Any]) -> None:
-        self._bucket = bucket
+    def __init__(
+        self,
+        writes: ConditionalWrites,
+        path: str,
+        key: str,
+        *,
+        overwrite: bool,
+        arguments: dict[str, Any],
+        replaces: str | None = None,
+    ) -> None:
+        self._writes = writes
+        self._bucket = writes.bucket
         self._path = path
         self._key = key
         self._overwrite = overwrite
-        self._arguments = arguments
+        self._replaces = replaces
+        self._mark = token_hex(8)
+        described = {name: value for name, value in arguments.get("Metadata", {}).items() if name.lower() != MARK}
+        self._arguments = {**arguments, "Metadata": {**described, MARK: self._mark}}
         self._id: str | None = None
         self._tags: dict[int, str] = {}
 
     def put(self, content: bytearray) -> None:
         """Store the whole content. One request."""
-        parameters = self._bucket.known("PutObject", self._arguments)
-        if self._overwrite:
-            self._bucket.write("put_object", self._path, Key=self._key, Body=content, **parameters)
+        self._publish("put_object", Body=content, **self._bucket.known("PutObject", self._arguments))
+
+    def _publish(self, operation: str, **parameters: Any) -> None:
+        write: Any = self._writes.write_new
+        if self._replaces is not None:
+            write, parameters["etag"] = self._writes.write_over, self._replaces
+        if self._overwrite and self._replaces is None:
+            answer = self._bucket.write(operation, self._path, Key=self._key, **parameters)
         else:
-
-            def etag() -> str:
-                return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-            self._bucket.write_new("put_object", self._path, self._key, etag, Body=content, **parameters)
+            answer = write(operation, self._path, self._key, self._mark, **parameters)
+        self.version = written_version(self._mark, answer)
 
     def begin(self) -> None:
         """Begin a multipart upload. One request."""
         parameters = self._bucket.known("CreateMultipartUpload", self._arguments)
         answer = self._bucket.write("create_multipart_upload", self._path, Key=self._key, **parameters)
-        self._id = str(member(answer, "UploadId"))
+        self._id = str(answer["UploadId"])
 
     def send_part(self, number: int, content: bytearray) -> None:
         """Send a part. One request."""
         answer = self._send("upload_part", "UploadPart", number, Body=content)
-        self._tags[number] = member(answer, "ETag")
+        self._tags[number] = answer["ETag"]
 
     def copy_part(self, number: int, source: dict[str, str], start: int, stop: int, etag: str) -> None:
         """Create a part from a range of another object, up to, but not including, ``stop``. One request.
@@ -80,7 +96,7 @@ class S3Upload(Upload):
             CopySourceRange=f"bytes={start}-{stop - 1}",
             CopySourceIfMatch=etag,
         )
-        self._tags[number] = member(member(answer, "CopyPartResult"), "ETag")
+        self._tags[number] = answer["CopyPartResult"]["ETag"]
 
     def _send(self, operation: str, name: str, number: int, **parameters: Any) -> Any:
         if number > _PARTS:
@@ -98,23 +114,26 @@ class S3Upload(Upload):
         parameters = {"UploadId": self._id, "MultipartUpload": {"Parts": parts}}
         parameters.update(self._bucket.known("CompleteMultipartUpload", self._arguments))
         try:
-            if self._overwrite:
-                self._bucket.request("complete_multipart_upload", self._path, Key=self._key, **parameters)
-            else:
-                self._bucket.write_new("complete_multipart_upload", self._path, self._key, self._etag, **parameters)
+            self._publish("complete_multipart_upload", **parameters)
         except S3Refused as error:
             # the first attempt may have succeeded, but its response was lost
-            if not (error.code == "NoSuchUpload" and error.repeated):
+            found = self._find() if error.code == "NoSuchUpload" and error.repeated else None
+            if found is None:
                 raise
-            if not self._bucket.holds(self._path, self._key, self._etag()):
-                raise
+            self.version = written_version(self._mark, found)
+        except (errors.RemoteConnectionError, errors.OperationTimeout):
+            # the server may have created the object, or still do it, and some lose its parts by an abort then
+            self._id = None
+            log.warning(
+                "bucket %r: nobody knows whether the server created %r; if not, its parts take space until "
+                "remove_leftovers() aborts the upload",
+                self._bucket.name,
+                self._key,
+            )
+            raise
 
-    def _etag(self) -> str:
-        # Amazon derives the entity tag from those of the parts, if they are MD5 digests
-        with suppress(ValueError):
-            digests = b"".join(bytes.fromhex(tag.strip('"')) for _, tag in sorted(self._tags.items()))
-            return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(self._tags)}"
-        return ""
+    def _find(self) -> Any:
+        return self._writes.find(self._path, self._key, self._mark)
 
     def abort(self) -> None:
         """Abort the multipart upload. One request, or none if it did not begin."""

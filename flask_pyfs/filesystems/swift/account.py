@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -19,10 +20,15 @@ from requests.adapters import HTTPAdapter
 from swiftclient.client import ClientException, http_connection
 from urllib3.exceptions import HTTPError
 
-from .auth import AccountAccess, Credentials, authenticator
-from .errors import is_transient
+from ..objects.http import Pace
+from .answers import whole_body
+from .auth import AccountAccess, Credentials, authenticator, origin
+from .errors import is_transient, without_driver_frames
 
 _FIRST_PAUSE = 0.1
+
+# how many bytes of the body of a refusal are kept
+_SHOWN = 1000
 
 # path segments that HTTP libraries collapse before they send a request
 _COLLAPSED = re.compile(r"(^|/)\.{1,2}(/|$)")
@@ -128,6 +134,7 @@ class Account:
         method: str,
         path: str,
         *,
+        expected: Container[int],
         query: str = "",
         headers: dict[str, str] | None = None,
         body: bytes | bytearray | Repeatable | None = None,
@@ -136,9 +143,10 @@ class Account:
         """Send a request. Return the response, whose body is unread, and whether the request was sent more than once.
 
         :param path: the path below that of the account, not percent-encoded.
+        :param expected: the statuses of a success. Any other means that something else answered in place of Swift.
         :param query: the query string, percent-encoded.
         :param timeout: the seconds to wait for the response, if other than those of the account.
-        :raises ClientException: if the status is neither 2xx nor 304.
+        :raises ClientException: if the status is another one.
         """
         if _COLLAPSED.search(path):
             raise errors.InvalidPath(path)
@@ -147,9 +155,9 @@ class Account:
             access = self.access()
             try:
                 response = self._send(access, method, path, query, headers, body, timeout)
-                if response.status_code < 300 or response.status_code == 304:
+                if response.status_code in expected:
                     return response, repeated
-                raise self._failure(response, method)
+                raise _failure(response, method, access)
             except (http.RequestException, HTTPError, OSError, ClientException) as error:
                 failure: Any = error
             if getattr(failure, "http_status", None) == 401 and not renewed:
@@ -179,7 +187,7 @@ class Account:
             sent: Response = connection.request(method, target, body, {**(headers or {}), "X-Auth-Token": access.token})
         except BaseException:
             if isinstance(getattr(body, "error", None), BaseException):
-                raise body.error from None
+                raise without_driver_frames(body.error) from None
             raise
         return sent
 
@@ -190,17 +198,6 @@ class Account:
             connection.requests_args = {**connection.requests_args, "timeout": timeout}
         connection.parsed_url = place
         return connection, place
-
-    def _failure(self, response: Response, method: str) -> Any:
-        with response:
-            content = response.raw.read(1000)
-        return ClientException(
-            f"{method} failed",
-            http_status=response.status_code,
-            http_reason=response.reason,
-            http_response_content=content,
-            http_response_headers=response.headers,
-        )
 
     def capabilities(self, timeout: float | None = None) -> dict[str, Any]:
         """Return the capabilities that the cluster lists at ``/info``, else an empty dict. One request, at first.
@@ -216,12 +213,36 @@ class Account:
         connection, _ = self._connected(access, timeout)
         response = connection.request("GET", "/info", None, {})
         if response.status_code >= 500:
-            raise self._failure(response, "GET")
+            raise _failure(response, "GET", access)
         info: Any = {}
         # some clusters do not serve /info, and answer with another page
-        with response, suppress(ValueError):
-            info = response.json() if response.ok else {}
+        with response, suppress(ValueError, RecursionError):
+            info = json.loads(whole_body(response)) if response.ok else {}
         return info if isinstance(info, dict) else {}
+
+
+def _failure(response: Response, method: str, access: AccountAccess) -> ClientException:
+    status = response.status_code
+    content, pace = b"", Pace()
+    with response:
+        # to its end: a 404 that was cut is no 404
+        while len(content) < _SHOWN and (piece := pace.read(response.raw, _SHOWN - len(content))):
+            content += piece
+    message = f"{method} failed"
+    if status < 300:
+        message = f"{method} got an answer that Swift does not give"
+    elif "Location" in response.headers:
+        message = (
+            f"the address of the account, {origin(access.url)}, redirects to {origin(response.headers['Location'])}, "
+            "where no token is sent: correct it in the authentication service, or set object_storage_url in OS_OPTIONS"
+        )
+    return ClientException(
+        message,
+        http_status=status,
+        http_reason=response.reason,
+        http_response_content=content,
+        http_response_headers=response.headers,
+    )
 
 
 def make_account(settings: AccountSettings) -> Account:

@@ -1,28 +1,37 @@
 """The login to OpenStack Swift: at Swift itself (version 1), or at Keystone (versions 2 and 3).
 
-keystoneauth1 sends the requests. Compared with ``get_auth`` of swiftclient, this module follows no redirect with a
-secret, logs no key, does not need python-keystoneclient, and raises the same errors as the other requests.
+keystoneauth1 sends the requests. Compared with ``get_auth`` of swiftclient, this module follows no redirect, logs no
+key, does not need python-keystoneclient, and raises the same errors as the other requests.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from keystoneauth1 import exceptions as keystone
 from keystoneauth1.identity import v2, v3
 from keystoneauth1.session import Session
+from requests import Response
 from requests import exceptions as http
+from requests.adapters import HTTPAdapter
+from requests.sessions import Session as HTTPSession
 from swiftclient.authv1 import PasswordPlugin
 from swiftclient.client import ClientException
 
 from ...errors import StoreMisconfigured
+from ...options import Secret
 from ..objects.errors import literal
+from .answers import whole_body
 from .errors import is_transient
 
 VERSIONS = ("1", "2", "3")
+
+#: The rule for the address of a service, to be read after its name.
+ADDRESS = "must be a URL that begins with http:// or https://, without a user or a password before the host"
 
 # the names that OS_OPTIONS accepts
 _USER = ("user_id", "user_domain_id", "user_domain_name")
@@ -41,7 +50,7 @@ class AccountAccess:
     """
 
     url: str
-    token: str
+    token: Secret
 
 
 @dataclass(frozen=True, repr=False)
@@ -68,12 +77,26 @@ def authenticator(credentials: Credentials, timeout: float) -> Callable[[], Acco
     :param timeout: the seconds to wait for each response.
     :raises flask_pyfs.errors.StoreMisconfigured: if an option has an unknown name, or the credentials are invalid.
     """
+    if not is_address(credentials.auth_url):
+        # not shown, because it may have a password
+        raise StoreMisconfigured(f"AUTHURL {ADDRESS}")
     options = dict(credentials.options)
     if unknown := sorted(set(options) - KNOWN):
         names = ", ".join(sorted(KNOWN))
         raise StoreMisconfigured(literal(f"OS_OPTIONS has an unknown name {unknown[0]!r}: use one of {names}"))
     plugin = _plugin(credentials, options)
     return lambda: _access(plugin, options, timeout)
+
+
+def is_address(url: str) -> bool:
+    """Return whether a URL can be that of a service. One with a user or a password is not: it would be shown."""
+    try:
+        place = urlsplit(url)
+        return (
+            place.scheme in ("http", "https") and "@" not in place.netloc and bool(place.hostname and place.port != 0)
+        )
+    except ValueError:
+        return False
 
 
 def _plugin(credentials: Credentials, options: Mapping[str, str]) -> Any:
@@ -88,12 +111,12 @@ def _plugin(credentials: Credentials, options: Mapping[str, str]) -> Any:
     project_id, project = given.pop("project_id", tenant_id), given.pop("project_name", tenant)
     if version == "v2":
         user = {"user_id": given["user_id"]} if "user_id" in given else {"username": credentials.user}
-        return v2.Password(url, password=credentials.key or "", tenant_id=project_id, tenant_name=project, **user)
+        return v2.Password(url, password=_secret(credentials.key), tenant_id=project_id, tenant_name=project, **user)
     if "user_id" not in given:
         given["username"] = credentials.user or ""
         if "user_domain_name" not in given:
             given.setdefault("user_domain_id", "default")
-    application: dict[str, Any] = {name: options[name] for name in _APPLICATION if name in options}
+    application: dict[str, Any] = {name: Secret(options[name]) for name in _APPLICATION if name in options}
     if application:
         # the name of an application credential is unique per user only, so it needs the user
         user = (
@@ -102,41 +125,91 @@ def _plugin(credentials: Credentials, options: Mapping[str, str]) -> Any:
         return v3.ApplicationCredential(url, **application, **user)
     if project and not project_id and "project_domain_name" not in given:
         given.setdefault("project_domain_id", "default")
-    return v3.Password(url, password=credentials.key or "", project_id=project_id, project_name=project, **given)
+    return v3.Password(url, password=_secret(credentials.key), project_id=project_id, project_name=project, **given)
 
 
-def _header(secret: str | None) -> str:
-    value = secret or ""
+def _secret(key: str | None) -> Secret:
+    return Secret(key or "")
+
+
+def _header(secret: str | None) -> Secret:
+    value = _secret(secret)
     if not value.isprintable() or max(value, default="") > "\xff" or value != value.strip():
         # checked here, because the error of the driver would show the secret
         raise StoreMisconfigured(
             "USER or KEY begins or ends with white space, or contains characters that an HTTP header cannot have"
         )
     # the library encodes headers as Latin-1, but Swift expects UTF-8
-    return value.encode().decode("latin-1")
+    return Secret(value.encode().decode("latin-1"))
+
+
+class _Login(HTTPAdapter):
+    """Sends the requests of a login."""
+
+    def send(self, request: Any, *arguments: Any, **options: Any) -> Response:
+        response: Any = super().send(request, *arguments, **options)
+        with response:
+            if response.is_redirect:
+                # it would send the secrets to another server
+                place = origin(response.headers["Location"])
+                raise StoreMisconfigured(literal(f"AUTHURL redirects to {place}: set it to the final address"))
+            response.raw.decode_content = True
+            content = whole_body(response)
+        response.raw = io.BytesIO(content)
+        return cast(Response, response)
 
 
 def _access(plugin: Any, options: Mapping[str, str], timeout: float) -> AccountAccess:
-    # no redirects: they would send the secrets to another server
-    session = Session(plugin, timeout=timeout, redirect=False)
-    # do not reuse the plugin's last token: it has expired
-    session.invalidate()
-    try:
-        token, url = _token_and_url(plugin, session, options)
-    except keystone.ConnectionError as error:
-        # the exception of requests tells a timeout from other failures
-        raise error.__context__ or http.ConnectionError(str(error)) from None
-    except keystone.HttpError as error:
-        raise _refused(error) from error
-    except (keystone.InvalidResponse, AttributeError, LookupError, TypeError) as error:
-        # the plugins do not validate a response before they parse it
-        message = f"AUTHURL is not an authentication service of this AUTH_VERSION, or redirects to one ({error})"
-        raise StoreMisconfigured(literal(message), exc=error) from error
-    except keystone.ClientException as error:
-        raise StoreMisconfigured(literal(f"the login failed: {error}"), exc=error) from error
+    with HTTPSession() as sender:
+        sender.mount("http://", _Login())
+        sender.mount("https://", _Login())
+        session = Session(plugin, session=sender, timeout=timeout, redirect=False)
+        # do not reuse the plugin's last token: it has expired
+        session.invalidate()
+        try:
+            return _checked(*_token_and_url(plugin, session, options))
+        except keystone.ConnectionError as error:
+            # the exception of requests tells a timeout from other failures
+            raise error.__context__ or http.ConnectionError(str(error)) from None
+        except keystone.HttpError as error:
+            raise _refused(error) from error
+        except keystone.InvalidResponse as error:
+            raise _not_keystone(error) from error
+        except keystone.ClientException as error:
+            raise StoreMisconfigured(literal(f"the login failed: {error}"), exc=error) from error
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+            # the plugins do not validate a response before they parse it
+            raise _not_keystone(error) from error
+
+
+def _not_keystone(error: Exception) -> StoreMisconfigured:
+    message = f"AUTHURL is not an authentication service of this AUTH_VERSION ({error or type(error).__name__})"
+    return StoreMisconfigured(literal(message), exc=error)
+
+
+def _checked(token: Any, url: Any) -> AccountAccess:
+    """Return the access that a login gave.
+
+    :raises TypeError: if it gave something else.
+    """
     if not url:
         raise StoreMisconfigured("Keystone has no object store for this region and endpoint type: check REGION_NAME")
-    return AccountAccess(url.rstrip("/"), str(token))
+    if not isinstance(token, str) or not isinstance(url, str):
+        raise TypeError("the token or the address of the account is no text")
+    if not token or not token.isprintable() or not token.isascii():
+        raise ValueError("the token is empty, or cannot be sent")
+    if not is_address(url):
+        raise StoreMisconfigured(f"the address of the account, from the login or object_storage_url, {ADDRESS}")
+    return AccountAccess(url.rstrip("/"), Secret(token))
+
+
+def origin(url: str) -> str:
+    """Return the scheme, host and port of a URL. The rest may have secrets."""
+    try:
+        place = urlsplit(url)
+    except ValueError:
+        return "an invalid URL"
+    return f"{place.scheme}://{place.netloc.rpartition('@')[2]}" if place.netloc else "another path"
 
 
 def _token_and_url(plugin: Any, session: Session, options: Mapping[str, str]) -> tuple[Any, Any]:

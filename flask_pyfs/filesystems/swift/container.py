@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from itertools import islice
-from typing import Any
-from urllib.parse import quote
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import quote, unquote
 
 from fs import errors
 from requests import Response
@@ -20,22 +15,26 @@ from ...errors import StoreMisconfigured
 from ..objects.clients import PerProcess
 from ..objects.errors import literal
 from .account import Account, Repeatable
+from .answers import expected_statuses, odd_answers, require_container, whole_body
 from .errors import SwiftRefused, swift_errors
+from .facts import copied_mark, facts_of, mark_of, written_mark
 
 # seconds for which a response proves that the container exists, or that it does not
 _PROOF = 10.0
 _NEVER = float("-inf")
 
-# the most objects in one bulk-delete request
-_BATCH = 1000
 
-# the longest line of such a request in characters (a limit of Swift)
-_LINE = 2000
+class Answer(NamedTuple):
+    """A response that was read.
 
-# how many objects are deleted in parallel if the cluster has no bulk delete
-_AT_ONCE = 8
+    :param status: its HTTP status.
+    :param headers: its headers.
+    :param content: its body.
+    """
 
-Entry = dict[str, Any]
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
 
 
 class ContainerMissing(StoreMisconfigured):
@@ -96,17 +95,20 @@ class SwiftContainer:
         """
         path = f"/{self.name}" if key is None else self.path(key)
         with swift_errors(self.name, key or "", parameters.get("body")):
-            answered = self._accounts().request(method, path, **parameters)
+            expected = expected_statuses(method, key is None, parameters.get("headers") or {})
+            answered = self._accounts().request(method, path, expected=expected, **parameters)
         self._seen = time.monotonic()
         return answered
 
-    def finish(self, method: str, key: str | None, **parameters: Any) -> Response:
+    def finish(self, method: str, key: str | None, **parameters: Any) -> Answer:
         """Send a request and read the whole response."""
         response, _ = self.request(method, key, **parameters)
+        return self._whole(response, key)
+
+    def _whole(self, response: Response, key: str | None) -> Answer:
+        # read to the end, so that the connection can be reused
         with swift_errors(self.name, key or ""), response:
-            # read to the end, so that the connection can be reused
-            response.content  # noqa: B018
-        return response
+            return Answer(response.status_code, response.headers, whole_body(response))
 
     def read(self, method: str, key: str, **parameters: Any) -> Response:
         """Send a request that reads an object. A container that the first write will create counts as empty."""
@@ -117,12 +119,12 @@ class SwiftContainer:
             self._require_proof()
             raise
 
-    def head(self, key: str) -> Response:
+    def head(self, key: str) -> Answer:
         """Send a HEAD request for an object. If the container may be missing, one more request checks it."""
-        response = self.read("HEAD", key)
-        with swift_errors(self.name, key), response:
-            response.content  # noqa: B018
-        return response
+        answer = self._whole(self.read("HEAD", key), key)
+        with odd_answers(self.name, key):
+            facts_of(answer.headers)
+        return answer
 
     def _require_proof(self) -> None:
         if not self.create and time.monotonic() - self._seen > _PROOF and not self._is_there():
@@ -130,7 +132,7 @@ class SwiftContainer:
 
     def _is_there(self) -> bool:
         try:
-            self.finish("HEAD", None)
+            answer = self.finish("HEAD", None)
         except errors.ResourceNotFound:
             self._missed = time.monotonic()
             return False
@@ -138,6 +140,9 @@ class SwiftContainer:
             # a user without access to the container has no objects in it; a write reports the error
             self._missed = time.monotonic()
             raise
+        with odd_answers(self.name, ""):
+            require_container(answer.headers)
+        self._seen = time.monotonic()
         return True
 
     def exists(self) -> bool:
@@ -165,9 +170,10 @@ class SwiftContainer:
         if not self.exists():
             if not self.create:
                 raise ContainerMissing.named(self.name)
-            self._make()
+            self.make()
 
-    def _make(self) -> None:
+    def make(self) -> None:
+        """Create the container. One request."""
         self.finish("PUT", None, headers=dict(self._headers))
 
     def put(
@@ -179,210 +185,88 @@ class SwiftContainer:
         overwrite: bool,
         headers: dict[str, str],
         query: str = "",
-    ) -> None:
-        """Store an object. Create the container if it is missing and ``create`` is set. One request.
+    ) -> str:
+        """Store an object, and return its mark. Create the container if it is missing and ``create`` is set.
 
-        Without ``overwrite``, several concurrent writers of one key may all succeed: Swift checks ``If-None-Match``
-        before the write, not atomically.
+        One request. Without ``overwrite``, several concurrent writers of one key may all succeed: Swift checks
+        ``If-None-Match`` before the write, not atomically.
 
         :param digest: returns the expected entity tag after the body was sent: its MD5, or that of the segments' tags.
         :raises fs.errors.FileExists: if the key is taken and ``overwrite`` is false.
+        :raises fs.errors.RemoteConnectionError: if the server does not confirm what it stored.
         """
-        headers = headers if overwrite else {**headers, "If-None-Match": "*"}
+        mark, header = written_mark()
+        headers = {**headers, **header, **({} if overwrite else {"If-None-Match": "*"})}
         try:
             try:
-                response, _ = self._put(key, body=body, headers=headers, query=query)
+                answer = self.finish("PUT", key, body=body, headers=headers, query=query)
             except errors.ResourceNotFound as error:
                 if not self.create:
                     raise ContainerMissing.named(self.name, error) from error
-                self._make()
-                response, _ = self._put(key, body=body, headers=headers, query=query)
+                self.make()
+                answer = self.finish("PUT", key, body=body, headers=headers, query=query)
         except SwiftRefused as error:
             if error.status != 412:
                 raise
-            if error.repeated and self.holds(key, digest()):
+            if error.repeated and self._holds(key, mark):
                 # the first attempt succeeded, but its response was lost
-                return
+                return mark
             raise errors.FileExists(key, exc=error) from error
-        tag = response.headers.get("Etag", "").strip('"')
-        # Swift has compared the segments of a manifest, and other servers derive its tag differently
-        if tag and not query and tag != digest():
+        tag = answer.headers.get("Etag", "").strip('"')
+        if tag == digest():
+            return mark
+        if not tag:
+            raise errors.RemoteConnectionError(key, msg="the server did not confirm that it stored '{path}': try again")
+        stored = self._holds(key, mark)
+        if query and stored:
+            # Swift has compared the segments of a manifest, and other servers derive its tag differently
+            return mark
+        if stored:
             self.remove(key)
-            raise errors.RemoteConnectionError(key, msg="what arrived at the server is not what was sent: try again")
+        raise errors.RemoteConnectionError(key, msg="what arrived at the server is not what was sent: try again")
 
-    def _put(self, key: str, **parameters: Any) -> tuple[Response, bool]:
-        response, repeated = self.request("PUT", key, **parameters)
-        with swift_errors(self.name, key), response:
-            response.content  # noqa: B018
-        return response, repeated
-
-    def holds(self, key: str, tag: str) -> bool:
-        """Return whether an object with this key and entity tag exists."""
+    def _holds(self, key: str, mark: str) -> bool:
         try:
-            return self.head(key).headers.get("Etag", "").strip('"') == tag
+            return mark_of(self.head(key).headers) == mark
         except errors.ResourceNotFound:
             return False
 
-    def copy(self, key: str, target: SwiftContainer, target_key: str) -> None:
-        """Copy an object. One request.
+    def copy(self, key: str, target: SwiftContainer, target_key: str) -> Mapping[str, str]:
+        """Copy an object, and return the headers of the response. One request.
 
         :raises fs.errors.ResourceNotFound: if there is no such object.
+        :raises fs.errors.RemoteConnectionError: if the server does not confirm the copy.
         """
-        destination = quote(target.path(target_key)[1:])
+        with swift_errors(self.name, key):
+            headers = {"Destination": quote(target.path(target_key)[1:]), **copied_mark()}
         try:
-            self.finish("COPY", key, headers={"Destination": destination})
+            answer = self.finish("COPY", key, headers=headers)
         except errors.ResourceNotFound:
             self._require_proof()
             # the 404 may mean that the container of the target is missing
             if target is self or not self.is_taken(key):
                 raise
-            target._make()
-            self.finish("COPY", key, headers={"Destination": destination})
+            target.make()
+            answer = self.finish("COPY", key, headers=headers)
+        if not answer.headers.get("Etag") or unquote(answer.headers.get("X-Copied-From", "")) != self.path(key)[1:]:
+            raise errors.RemoteConnectionError(key, msg="the server did not confirm that it copied '{path}': try again")
+        return answer.headers
 
-    def remove(self, key: str, timeout: float | None = None) -> None:
-        """Delete an object, if it exists. One request.
+    def remove(self, key: str, timeout: float | None = None) -> bool:
+        """Delete an object, and return whether it existed. One request.
 
         :param timeout: the seconds to wait for the response, if other than those of the account.
+        :raises fs.errors.InvalidPath: if HTTP clients collapse the dots of the key.
         """
         try:
             self.finish("DELETE", key, timeout=timeout)
-        except errors.ResourceNotFound:
+        except errors.ResourceNotFound as error:
             self._require_proof()
-        except errors.InvalidPath:
-            self._remove_many([key], timeout)
-
-    def delete(self, keys: Iterable[str], timeout: float | None = None) -> None:
-        """Delete objects. Missing objects are ignored. 1,000 per request if the cluster has bulk delete, else one.
-
-        :param timeout: the seconds to wait for each response, if other than those of the account.
-        """
-        remaining = iter(keys)
-        while batch := list(islice(remaining, _BATCH)):
-            if len(batch) == 1:
-                self.remove(batch[0], timeout)
-            else:
-                self._remove_many(batch, timeout)
-
-    def _remove_many(self, keys: list[str], timeout: float | None) -> None:
-        with swift_errors(self.name, keys[0]):
-            bulk = self.account.capabilities(timeout).get("bulk_delete")
-        if bulk is None:
-            if any(key for key in keys if _collapses(key)):
-                raise errors.OperationFailed(
-                    keys[0], msg="cannot delete '{path}': HTTP clients collapse its dots, and Swift has no bulk delete"
-                )
-            self._remove_each(keys, timeout)
-            return
-        for key in keys:
-            # Swift refuses longer lines, and counts the percent-encoded characters
-            if len(quote(self.path(key))) > _LINE:
-                self.remove(key, timeout)
-        keys = [key for key in keys if len(quote(self.path(key))) <= _LINE]
-        most = min(_BATCH, bulk.get("max_deletes_per_request", _BATCH))
-        for start in range(0, len(keys), most):
-            self._remove_by_one_request(keys[start : start + most], timeout)
-
-    def _remove_each(self, keys: list[str], timeout: float | None) -> None:
-        unreachable = threading.Event()
-
-        def remove(key: str) -> None:
-            # after the first timeout, skip the rest instead of waiting for each
-            if not unreachable.is_set():
-                try:
-                    self.remove(key, timeout)
-                except (errors.OperationTimeout, errors.RemoteConnectionError):
-                    unreachable.set()
-                    raise
-
-        with ThreadPoolExecutor(_AT_ONCE, "delete") as deletions:
-            # the executor waits for all deletions before an error leaves the block
-            list(deletions.map(remove, keys))
-
-    def _remove_by_one_request(self, keys: list[str], timeout: float | None) -> None:
-        body = "\n".join(quote(self.path(key)) for key in keys).encode()
-        headers = {"Content-Type": "text/plain", "Accept": "application/json"}
-        account, renewed = self.account, False
-        pauses = account.pauses()
-        while True:
-            with swift_errors(self.name, keys[0]):
-                response, _ = account.request(
-                    "POST", "", query="bulk-delete", headers=headers, body=body, timeout=timeout
-                )
-                with response:
-                    result = json.loads(response.content)
-                # Swift sends 200 before it checks the token and the objects; the body has the real statuses
-                statuses = [str(result.get("Response Status", "")), *(status for _, status in result.get("Errors", ()))]
-                if not renewed and any(status.startswith("401") for status in statuses):
-                    renewed = True
-                    account.access(stale=account.access())
-                    continue
-            pause = next(pauses, None)
-            if pause is None or not any(status.startswith(("409", "5")) for status in statuses):
-                break
-            time.sleep(pause)
-        refused = [(path, status) for path, status in result.get("Errors", ()) if not status.startswith("404")]
-        status = str(result.get("Response Status", ""))
-        if refused or not status.startswith("200"):
-            if not refused and status.startswith("400") and result.get("Number Not Found") == len(keys):
-                # Swift answers 400 if none of the objects exists
-                return
-            raise _not_deleted(self.name, refused, status)
-
-    def entries(self, prefix: str, delimiter: str | None = None, limit: int | None = None) -> Iterator[Entry]:
-        """Iterate over the entries of the listing whose keys start with a prefix. One request per page.
-
-        :param delimiter: group the keys that contain it after the prefix: each group is one entry with ``subdir``.
-        :param limit: the maximum number of entries.
-        """
-        return islice(self._pages(prefix, delimiter, limit), limit)
-
-    def _pages(self, prefix: str, delimiter: str | None, limit: int | None) -> Iterator[Entry]:
-        most = self._page_size()
-        marker = ""
-        while True:
-            page = self._listed(prefix, delimiter, marker, min(filter(None, (most, limit)), default=None))
-            yield from page
-            if not page or (most is not None and len(page) < most):
-                return
-            marker = page[-1].get("subdir") or page[-1]["name"]
-
-    def _page_size(self) -> int | None:
-        if self.limit is not None:
-            return self.limit
-        with swift_errors(self.name, ""):
-            limit = self.account.capabilities().get("swift", {}).get("container_listing_limit")
-        return limit if isinstance(limit, int) else None
-
-    def _listed(self, prefix: str, delimiter: str | None, marker: str, limit: int | None) -> list[Entry]:
-        asked = {"format": "json", "prefix": prefix, "delimiter": delimiter, "marker": marker, "limit": limit}
-        query = "&".join(f"{name}={quote(str(value), safe='')}" for name, value in asked.items() if value)
-        with suppress(errors.ResourceNotFound):
-            response = self.finish("GET", None, query=query)
-            if response.status_code == 204:
-                return []
-            with swift_errors(self.name, prefix):
-                page: list[Entry] = response.json()
-                if not isinstance(page, list) or not all("subdir" in entry or "name" in entry for entry in page):
-                    raise errors.RemoteConnectionError(prefix, msg="the response of the server is not a listing")
-            return page
-        if not self.create:
-            raise ContainerMissing.named(self.name)
-        return []
+            # the first attempt may have succeeded, but its response was lost
+            return bool(getattr(error.exc, "repeated", False))
+        return True
 
 
 def md5(content: Any) -> str:
     """Return the MD5 of bytes, in hexadecimal digits."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
-def _collapses(key: str) -> bool:
-    return any(part in (".", "..") for part in key.split("/"))
-
-
-def _not_deleted(container: str, refused: list[tuple[str, str]], status: str) -> errors.FSError:
-    path, reason = refused[0] if refused else ("", status)
-    message = f"container {container!r}: could not delete {len(refused)} objects, among them {path!r}: {reason}"
-    kind = errors.RemoteConnectionError if reason.startswith("5") else errors.OperationFailed
-    if reason.startswith(("401", "403")):
-        kind = errors.PermissionDenied
-    return kind(path, msg=literal(message))

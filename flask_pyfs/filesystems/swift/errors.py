@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any, TypeVar
 
 from fs import errors
 from requests import exceptions as http
@@ -18,6 +19,16 @@ _TRY_LATER = {408, 429, 498, 499, 500, 502, 503, 504}
 # 422: the MD5 of the body differs from its ETag header
 _DAMAGED = 422
 _FULL = {413, 507}
+
+# the packages between a request and the source of its body
+_DRIVERS = {"http", "requests", "ssl", "swiftclient", "urllib3"}
+
+Error = TypeVar("Error", bound=BaseException)
+
+
+def is_of_swift(headers: Mapping[str, str]) -> bool:
+    """Return whether a response is one of Swift: a page of a proxy has a status, a length and a date too."""
+    return "X-Trans-Id" in headers or "X-Timestamp" in headers
 
 
 class SwiftRefused(errors.OperationFailed):
@@ -56,10 +67,15 @@ class swift_errors(StoreErrors):  # noqa: N801
         if status in (401, 403):
             return errors.PermissionDenied(self.path, exc=error, msg=message)
         if status == 404:
+            if not is_of_swift(error.http_response_headers or {}):
+                message = f"{message}: the 404 is not one of Swift, but perhaps of a proxy before it"
+                return errors.RemoteConnectionError(self.path, exc=error, msg=message)
             return errors.ResourceNotFound(self.path, exc=error)
         if status in _FULL:
             return errors.InsufficientStorage(self.path, exc=error, msg=message)
         if status in _TRY_LATER or status == _DAMAGED or status >= 500:
+            return errors.RemoteConnectionError(self.path, exc=error, msg=message)
+        if status < 300:
             return errors.RemoteConnectionError(self.path, exc=error, msg=message)
         if status == 400 and b"name length" in (error.http_response_content or b""):
             return errors.InvalidPath(self.path, exc=error, msg=message)
@@ -85,6 +101,9 @@ def is_transient(error: BaseException, method: str = "GET") -> bool:
     """
     status = getattr(error, "http_status", None)
     if isinstance(error, ClientException):
+        if status == 202 and method == "PUT":
+            # another writer, or a server whose clock is ahead, has stored a version with a later timestamp
+            return True
         # 409: a concurrent write, or one by a server whose clock is ahead, has a later timestamp than the deletion
         return status in _TRY_LATER or status == _DAMAGED or (status == 409 and method == "DELETE")
     return isinstance(error, (http.RequestException, HTTPError, OSError)) and not is_timeout(error)
@@ -95,3 +114,23 @@ def is_timeout(error: BaseException) -> bool:
         return True
     # libraries wrap the exceptions raised while they send
     return any(is_timeout(inner) for inner in error.args if isinstance(inner, BaseException))
+
+
+def without_driver_frames(error: Error) -> Error:
+    """Drop the frames of the driver from the traceback of an error that the source of a body raised.
+
+    Their variables hold the request, with the token, and tools that report errors print the variables of each frame.
+    """
+    kept: TracebackType | None = None
+    for traceback in reversed(list(_entries(error.__traceback__))):
+        frame = traceback.tb_frame
+        if frame.f_globals.get("__name__", "").partition(".")[0] not in _DRIVERS:
+            kept = TracebackType(kept, frame, traceback.tb_lasti, traceback.tb_lineno)
+    error.__traceback__ = kept
+    return error
+
+
+def _entries(traceback: TracebackType | None) -> Iterator[TracebackType]:
+    while traceback is not None:
+        yield traceback
+        traceback = traceback.tb_next

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-import re
-import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
-from urllib.parse import quote, urlsplit
+from typing import cast
 
 from fs import errors
 from requests import Response
-from swiftclient.utils import generate_temp_url
 
 from ... import files
+from ...options import Secret
 from ..base import Readable, copy_stream
 from ..objects.clients import shared_client
 from ..objects.filesystem import ObjectFS
 from ..objects.http import HTTPBody, byte_range, closed_on_error, replaced, require_start
 from ..objects.reader import Body
 from ..objects.store import Content, beginning_of
-from ..objects.writer import in_parts
-from ..store import DAY, Facts, Unchanged
+from ..objects.writer import Upload, in_parts
+from ..store import DAY, Facts, OtherVersion, Unchanged
 from .account import AccountSettings, make_account
+from .answers import odd_answers
 from .auth import Credentials
 from .body import KnownFile, StreamedBody, known_file
 from .container import SwiftContainer
+from .copies import Copies
+from .deletion import delete, remove
 from .errors import SwiftRefused, swift_errors
-from .facts import facts_of, is_marker, listed_facts, range_of, size_beyond
-from .upload import SEGMENT_NAME, SwiftUpload, remove_segments, segments_of, whole_segments
+from .facts import facts_of, is_marker, listed_facts, range_of, size_beyond, version_of
+from .listing import entries
+from .segments import remove_leftovers, remove_segments, segments_in, segments_of
+from .signing import signed_url
+from .upload import SwiftUpload
 
 _MIB = 1024 * 1024
 
@@ -81,12 +85,12 @@ class SwiftFS(ObjectFS):
         self.strict = strict
         self.segment_size = segment_size
         self.part_size = min(_PART, segment_size)
-        self._temp_url_key = temp_url_key
+        self._temp_url_key = Secret(temp_url_key) if temp_url_key else None
         options = tuple(sorted((os_options or {}).items()))
-        credentials = Credentials(auth_url, user, key, auth_version, options)
+        credentials = Credentials(auth_url, user, Secret(key or ""), auth_version, options)
         self._settings = AccountSettings(credentials, timeout, retries, pool_size)
         accounts = shared_client(self._settings, make_account, lambda account: account.close())
-        headers = {"X-Container-Meta-Temp-URL-Key": temp_url_key} if temp_url_key else {}
+        headers: dict[str, str] = {"X-Container-Meta-Temp-URL-Key": self._temp_url_key} if self._temp_url_key else {}
         self._container = SwiftContainer(container, accounts, create=create_container, headers=headers)
         self._segments = self._container.beside(f"{container}_segments", create=True)
 
@@ -96,7 +100,8 @@ class SwiftFS(ObjectFS):
         return self._facts(key, self._container.head(key).headers)
 
     def _facts(self, key: str, headers: Mapping[str, str], size: int | None = None) -> Facts:
-        facts = facts_of(headers, size)
+        with odd_answers(self._container.name, key):
+            facts = facts_of(headers, size)
         if is_marker(facts.content_type, facts.size):
             raise errors.ResourceNotFound(key)
         return facts
@@ -114,11 +119,10 @@ class SwiftFS(ObjectFS):
                 raise
             size = size_beyond(error.headers)
             return Content(self.head_object(key) if size is None else self._facts(key, error.headers, size))
-        if response.status_code == 304 and unless is not None:
-            with response:
-                raise Unchanged(key, unless)
         with closed_on_error(response):
-            first, last, size = range_of(response.headers)
+            if response.status_code == 304 and unless is not None:
+                raise Unchanged(key, unless)
+            first, last, size = self._range(key, response)
             facts = self._facts(key, response.headers, size)
             return Content(facts, self._body(response, key), first, last)
 
@@ -133,25 +137,38 @@ class SwiftFS(ObjectFS):
                 raise
             raise replaced(key, error) from error
         with closed_on_error(response):
-            require_start(key, range_of(response.headers)[0], start)
+            require_start(key, self._range(key, response)[0], start)
         return self._body(response, key)
+
+    def _range(self, key: str, response: Response) -> tuple[int, int, int]:
+        with odd_answers(self._container.name, key):
+            return range_of(response.status_code, response.headers)
 
     def _body(self, response: Response, key: str) -> Body:
         return HTTPBody(response.raw, response, swift_errors(self._container.name, key))
 
-    def new_object(self, key: str, *, overwrite: bool, content_type: str | None) -> SwiftUpload:
+    def new_object(
+        self, key: str, *, overwrite: bool, content_type: str | None, replaces: str | None = None
+    ) -> SwiftUpload:
         headers = {"Content-Type": content_type or files.mime(key, "application/octet-stream")}
-        return SwiftUpload(self._container, self._segments, key, overwrite=overwrite, headers=headers)
+        return SwiftUpload(
+            self._container, self._segments, key, overwrite=overwrite, headers=headers, replaces=replaces
+        )
 
-    def put(self, path: str, file: Readable, *, overwrite: bool = True, content_type: str | None = None) -> str | None:
-        upload = self.new_object(self._file_key(path), overwrite=overwrite, content_type=content_type)
+    def replace_version(
+        self, path: str, file: Readable, version: str, *, content_type: str | None = None
+    ) -> str | None:
+        key = self._file_key(path)
+        return self.send(self.new_object(key, overwrite=True, content_type=content_type, replaces=version), file)
+
+    def send(self, upload: Upload, file: Readable) -> str | None:
         content, binary = beginning_of(file, self.part_size + 1)
         if len(content) <= self.part_size:
             upload.put(content)
             return upload.version
         known = known_file(file, content) if binary else None
         if known is not None:
-            self._stream(upload, known)
+            self._stream(cast(SwiftUpload, upload), known)
             return upload.version
         with self._pending(upload) as target:
             target.write(content)
@@ -170,69 +187,79 @@ class SwiftFS(ObjectFS):
     def delete_objects(self, keys: Iterable[str]) -> None:
         for key in keys:
             segments = segments_of(self._container, self._segments, key)
-            self._container.remove(key)
-            remove_segments(self._segments, key, segments)
+            self._remove(key, segments)
             if key.endswith("/"):
                 self._delete_marker(key)
 
+    def delete_version(self, path: str, version: str) -> bool:
+        return self._delete_if(self._file_key(path), lambda headers: version_of(headers) == version)
+
+    def _delete_if(self, key: str, is_meant: Callable[[Mapping[str, str]], bool]) -> bool:
+        # Swift knows no condition for DELETE: what is written after this look is deleted
+        try:
+            headers = self._container.head(key).headers
+            self._facts(key, headers)
+            if not is_meant(headers):
+                return False
+            segments = segments_in(self._container, self._segments, key, headers)
+        except (errors.ResourceNotFound, OtherVersion):
+            return False
+        return self._remove(key, segments)
+
+    def _remove(self, key: str, segments: list[str]) -> bool:
+        # an object that is gone may have been replaced: the segments are those of who deleted it
+        if not remove(self._container, key):
+            return False
+        remove_segments(self._segments, key, segments)
+        return True
+
     def _delete_marker(self, key: str) -> None:
         if self._foreign_marker(key):
-            self._container.remove(key[:-1])
+            remove(self._container, key[:-1])
 
     def _foreign_marker(self, key: str) -> Facts | None:
         if len(key) < 2:
             return None
         try:
-            facts = facts_of(self._container.head(key[:-1]).headers)
+            headers = self._container.head(key[:-1]).headers
         except errors.ResourceNotFound:
             return None
+        with odd_answers(self._container.name, key):
+            facts = facts_of(headers)
         return facts if is_marker(facts.content_type, facts.size) else None
 
     def delete_objects_below(self, prefix: str, *others: str) -> None:
         segments: list[str] = []
 
         def keys() -> Iterator[str]:
-            for entry in self._container.entries(prefix):
+            for entry in entries(self._container, prefix):
                 if "slo_etag" in entry:
                     segments.extend(segments_of(self._container, self._segments, entry["name"]))
                 yield entry["name"]
 
         for key in others:
             segments += segments_of(self._container, self._segments, key)
-        self._container.delete(chain(others, keys()))
+        delete(self._container, chain(others, keys()))
         remove_segments(self._segments, prefix, segments)
         if not others:
             self._delete_marker(prefix)
 
     def copy_object(self, key: str, target: str, *, overwrite: bool) -> None:
-        if not overwrite and self._container.is_taken(target):
-            # a missing source is reported before a taken target
-            self.head_object(key)
-            raise errors.FileExists(target)
-        segments = segments_of(self._container, self._segments, target) if overwrite else []
-        try:
-            self._container.copy(key, self._container, target)
-        except errors.InsufficientStorage:
-            # a large object that exceeds the size limit of one object: copy its segments
-            self._copy_segments(key, target, overwrite=overwrite)
-            return
-        remove_segments(self._segments, target, segments)
+        self._copy(key, target, overwrite=overwrite)
 
-    def _copy_segments(self, key: str, target: str, *, overwrite: bool) -> None:
-        facts = self.head_object(key)
-        parts = whole_segments(self._container, key)
-        if parts is None:
-            with self.open_read(key) as source:
-                self.put(target, source, overwrite=overwrite, content_type=facts.content_type)
-            return
-        upload = self.new_object(target, overwrite=overwrite, content_type=facts.content_type)
-        with in_parts(upload):
-            for number, (container, below, part) in enumerate(parts, 1):
-                upload.copy_part(number, container, below, part["bytes"], part["hash"])
+    def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
+        key, target_key = self._file_key(path), self._file_key(target)
+        if key == target_key:
+            self.head_object(key)
+        else:
+            self._delete_if(key, self._copy(key, target_key, overwrite=overwrite))
+
+    def _copy(self, key: str, target: str, *, overwrite: bool) -> Callable[[Mapping[str, str]], bool]:
+        return Copies(self, self._container, self._segments).copy(key, target, overwrite=overwrite)
 
     def list_objects(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
         found, markers = False, set()
-        for entry in self._container.entries(prefix, None if deep else "/", limit):
+        for entry in entries(self._container, prefix, None if deep else "/", limit):
             found = True
             if "subdir" in entry:
                 if entry["subdir"] not in markers:
@@ -241,12 +268,14 @@ class SwiftFS(ObjectFS):
                 markers.add(f"{entry['name']}/")
                 yield f"{entry['name']}/", None
             else:
-                yield entry["name"], listed_facts(entry)
-        if not found and prefix.endswith("/") and (facts := self._foreign_marker(prefix)):
-            yield prefix, facts
+                with odd_answers(self._container.name, entry["name"]):
+                    facts = listed_facts(entry)
+                yield entry["name"], facts
+        if not found and prefix.endswith("/") and (marker := self._foreign_marker(prefix)):
+            yield prefix, marker
 
     def iter_files(self, prefix: str = "") -> Iterator[str]:
-        for entry in self._container.entries(prefix):
+        for entry in entries(self._container, prefix):
             if not entry["name"].endswith("/") and not is_marker(entry.get("content_type"), entry["bytes"]):
                 yield entry["name"]
 
@@ -273,33 +302,17 @@ class SwiftFS(ObjectFS):
         if not self._temp_url_key:
             raise errors.Unsupported(key, msg="temporary URLs need the Temp-URL key of the account or container")
         with swift_errors(self._container.name, key):
-            place = urlsplit(self._container.account.access().url)
-            # Swift verifies the signature of the decoded path, so it is encoded after signing
-            signed = generate_temp_url(
-                f"{place.path}{self._container.path(key)}", expires, self._temp_url_key, method, absolute=True
-            )
-        target, _, query = signed.rpartition("?")
-        return f"{place.scheme}://{place.netloc}{quote(target)}?{query}"
+            url = self._container.account.access().url
+            return signed_url(url, self._container.path(key), expires, self._temp_url_key, method)
 
     def remove_leftovers(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         """Delete the segments of unfinished uploads of killed processes, and return the number of these uploads.
 
-        One request per page of the listing of segments, one or more per object to read its manifest, and one per 1,000
-        deleted segments.
+        One request per page of the listing of segments, and for each upload one or more to read the manifest of its
+        object, and one per 1,000 deleted segments.
 
-        :param older_than: the minimum age in seconds; younger uploads may still be in progress.
+        :param older_than: the minimum age of its last segment in seconds; younger uploads may still be in progress.
         :param prefix: only uploads of objects whose paths start with this prefix.
         :param dry_run: count the uploads without deleting anything.
         """
-        uploads: dict[str, tuple[str, list[str]]] = {}
-        for entry in self._segments.entries(prefix):
-            if (match := re.fullmatch(SEGMENT_NAME, entry["name"])) and int(match["begun"]) < time.time() - older_than:
-                uploads.setdefault(match["upload"], (match["key"], []))[1].append(entry["name"])
-        left = []
-        for key, names in uploads.values():
-            used = set(segments_of(self._container, self._segments, key))
-            if not used.intersection(names):
-                left.append(names)
-        if not dry_run:
-            self._segments.delete(chain.from_iterable(left))
-        return len(left)
+        return remove_leftovers(self._container, self._segments, older_than, prefix, dry_run=dry_run)

@@ -6,21 +6,21 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Mapping
 from typing import Any
 
 from fs import errors
 
 from ..objects.writer import Upload
+from ..store import OtherVersion
 from .body import StreamedBody
 from .container import SwiftContainer, md5
-from .errors import SwiftRefused, swift_errors
+from .deletion import delete
+from .errors import SwiftRefused
+from .facts import version_of
+from .segments import remove_segments, segments_in, segments_of
 
 log = logging.getLogger(__name__)
-
-# the name of a segment: the key of the object, the start and the random id of the upload, the number of the segment
-SEGMENT_NAME = r"(?P<upload>(?P<key>.+)/flask-pyfs/(?P<begun>\d+)-[0-9a-f]+)/\d{8}"
 
 # the most segments of a manifest; with more segments, the manifest lists other manifests
 _IN_MANIFEST = 1000
@@ -41,16 +41,25 @@ class SwiftUpload(Upload):
     :param key: the key of the object.
     :param overwrite: replace an existing object.
     :param headers: the headers of the object, such as Content-Type.
+    :param replaces: the version that the new object must replace, or None.
     """
 
     def __init__(
-        self, container: SwiftContainer, segments: SwiftContainer, key: str, *, overwrite: bool, headers: dict[str, str]
+        self,
+        container: SwiftContainer,
+        segments: SwiftContainer,
+        key: str,
+        *,
+        overwrite: bool,
+        headers: dict[str, str],
+        replaces: str | None = None,
     ) -> None:
         self._container = container
         self._segments = segments
         self._key = key
         self._overwrite = overwrite
         self._headers = headers
+        self._replaces = replaces
         self._prefix = f"{key}/flask-pyfs/{int(time.time())}-{secrets.token_hex(8)}/"
         self._too_long = len(self._prefix.encode()) + _NUMBER > _LONGEST
         self._parts: dict[int, dict[str, Any]] = {}
@@ -68,19 +77,39 @@ class SwiftUpload(Upload):
         self._publish(body, body.md5, {})
 
     def _publish(self, body: Any, digest: Any, headers: dict[str, str], query: str = "") -> None:
-        old = segments_of(self._container, self._segments, self._key) if self._overwrite else []
+        old = self._old_segments()
         headers = {**self._headers, **headers}
-        self._container.put(self._key, body, digest, overwrite=self._overwrite, headers=headers, query=query)
+        self.version = self._container.put(
+            self._key, body, digest, overwrite=self._overwrite, headers=headers, query=query
+        )
         # only now: until the new object is complete, readers need the old segments
         remove_segments(self._segments, self._key, old)
 
-    def begin(self) -> None:
-        """Check early that the key is free. One request; none with ``overwrite``.
+    def _old_segments(self) -> list[str]:
+        if self._replaces is not None:
+            return segments_in(self._container, self._segments, self._key, self._replaced())
+        return segments_of(self._container, self._segments, self._key) if self._overwrite else []
 
+    def _replaced(self) -> Mapping[str, str]:
+        """Return the headers of the version that the new object must replace."""
+        try:
+            headers = self._container.head(self._key).headers
+        except errors.ResourceNotFound as error:
+            raise OtherVersion(self._key, exc=error) from error
+        if version_of(headers) != self._replaces:
+            raise OtherVersion(self._key)
+        return headers
+
+    def begin(self) -> None:
+        """Check early that the key is free, or has the version to replace. One request; none with ``overwrite``.
+
+        :raises OtherVersion: if the key does not have the version to replace.
         :raises fs.errors.InvalidPath: if the names of the segments would exceed the limit of Swift.
         """
         if self._too_long:
             raise errors.InvalidPath(self._key, "the names of the segments of '{path}' would be too long")
+        if self._replaces is not None:
+            self._replaced()
         if not self._overwrite and self._container.is_taken(self._key):
             raise errors.FileExists(self._key)
 
@@ -138,9 +167,19 @@ class SwiftUpload(Upload):
         sent, self._sent = self._sent, []
         try:
             self._publish(body, lambda: tag, {}, "multipart-manifest=put")
-        except (errors.FileExists, errors.PermissionDenied, errors.InsufficientStorage, SwiftRefused):
+        except (errors.FileExists, errors.PermissionDenied, errors.InsufficientStorage, OtherVersion):
             self._sent = sent
             raise
+        except SwiftRefused as error:
+            self._sent = sent
+            if error.status != 400:
+                raise
+            # Swift looks at each segment before it stores the manifest
+            message = (
+                "'{path}' was not stored, because Swift refused the list of its segments: an upload that lasts longer "
+                "than the older_than of remove_leftovers() loses them"
+            )
+            raise errors.OperationFailed(self._key, exc=error, msg=message) from error
         except BaseException:
             # Swift may have stored the manifest, or may still do so, and it needs the segments
             self._warn("it is unknown whether the upload was completed, so its segments remain")
@@ -155,7 +194,7 @@ class SwiftUpload(Upload):
         """Delete the segments that were sent. One request per 1,000 segments."""
         sent, self._sent = self._sent, []
         try:
-            self._segments.delete(sent, _ABORT_SECONDS if self._failed else None)
+            delete(self._segments, sent, _ABORT_SECONDS if self._failed else None)
         except errors.FSError as error:
             self._warn(f"could not delete the segments of the unfinished upload: {error}")
 
@@ -172,76 +211,3 @@ class SwiftUpload(Upload):
 
 def _manifest(parts: list[dict[str, Any]]) -> tuple[bytes, str]:
     return json.dumps(parts).encode(), md5("".join(part["etag"] for part in parts).encode())
-
-
-def segments_of(container: SwiftContainer, segments: SwiftContainer, key: str) -> list[str]:
-    """Return the keys of the segments of an object, including nested manifests.
-
-    No request if the container of segments is missing; otherwise one request, and one more per manifest.
-    """
-    try:
-        if not segments.exists():
-            return []
-    except errors.PermissionDenied:
-        # a user without access to the container has no segments in it
-        return []
-    try:
-        head = container.head(key).headers
-    except (errors.ResourceNotFound, errors.InvalidPath):
-        # InvalidPath: HTTP clients cannot request a key with dot segments
-        return []
-    if head.get("X-Static-Large-Object", "").lower() != "true":
-        return []
-    above = segments.path("")
-    return [name[len(above) :] for name in _names_below(container, key, above)]
-
-
-def _names_below(container: SwiftContainer, key: str, above: str) -> Iterator[str]:
-    # another process may delete the manifest in the meantime
-    with suppress(errors.ResourceNotFound):
-        for part in manifest(container, key):
-            name = part.get("name", "")
-            # segments in other containers belong to other tools, and maybe to other objects too
-            if name.startswith(above):
-                if part.get("sub_slo"):
-                    yield from _names_below(*container.place(name), above)
-                yield name
-
-
-def remove_segments(segments: SwiftContainer, key: str, names: list[str]) -> None:
-    """Delete the segments of an object that was replaced or deleted. One request per 1,000 segments.
-
-    The operation on the object has already succeeded, so a failure is logged, not raised.
-    """
-    try:
-        segments.delete(names)
-    except errors.FSError as error:
-        log.warning(
-            "container %r: could not delete old segments of %r. They take space until remove_leftovers() deletes "
-            "them: %s",
-            segments.name,
-            key,
-            error,
-        )
-
-
-def manifest(container: SwiftContainer, key: str) -> list[dict[str, Any]]:
-    """Return the entries of the manifest of an object; an empty list if it has no segments. One request."""
-    response, _ = container.request("GET", key, query="multipart-manifest=get")
-    with swift_errors(container.name, key), response:
-        # another process may have replaced it by an object without segments
-        if response.headers.get("X-Static-Large-Object", "").lower() != "true":
-            return []
-        parts: list[dict[str, Any]] = response.json()
-    return parts
-
-
-def whole_segments(container: SwiftContainer, key: str) -> Iterator[tuple[SwiftContainer, str, dict[str, Any]]] | None:
-    """Return an iterator over the segments of an object: their container, key and manifest entry. One request.
-
-    :returns: None if a segment is not a whole object, but inline data, a range or another manifest.
-    """
-    parts = manifest(container, key)
-    if any("name" not in part or "range" in part or part.get("sub_slo") for part in parts):
-        return None
-    return ((*container.place(part["name"]), part) for part in parts)

@@ -1,0 +1,180 @@
+"""What an answer of S3 must contain to count as a success.
+
+botocore parses leniently: an empty body, a page of HTML or another document with the status 200 become an answer
+without members, and ``Content-Length: -5`` a length. So each answer is checked before and after it is parsed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+from xml.etree.ElementTree import ParseError, XMLPullParser, fromstring
+
+from botocore.exceptions import BotoCoreError
+
+from .facts import is_range
+
+# statuses of redirections; 304 is the answer to a condition
+REDIRECTIONS = frozenset(range(300, 400)) - {304}
+
+# statuses of answers without a body, whatever their Content-Length says
+_BODILESS = {204, 304}
+
+
+class OddAnswer(BotoCoreError):  # type: ignore[misc]
+    """The answer is not one of S3, or it is cut."""
+
+    fmt = "the server's answer to {operation} is not one of S3: {what}"
+
+
+class Redirected(BotoCoreError):  # type: ignore[misc]
+    """The server redirects to another address. Nobody follows it, because keys and tokens are in the request."""
+
+    fmt = "the server redirects to {address}: set ENDPOINT to the address, with its scheme, that answers itself"
+
+
+@dataclass(frozen=True)
+class _Proof:
+    # what a success must have: one of the statuses, the root element of the body, members, and members of each entry
+    statuses: tuple[int, ...] = (200,)
+    root: str | None = None
+    members: tuple[str, ...] = ()
+    entries: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+_PROOFS = {
+    "HeadBucket": _Proof(),
+    "CreateBucket": _Proof(),
+    "HeadObject": _Proof(members=("ETag", "ContentLength", "LastModified")),
+    "GetObject": _Proof((200, 206), members=("ETag", "ContentLength", "LastModified")),
+    # Ceph can be set to answer 201 or 204 (rgw_s3_success_create_obj_status)
+    "PutObject": _Proof((200, 201, 204), members=("ETag",)),
+    "CreateMultipartUpload": _Proof(root="InitiateMultipartUploadResult", members=("UploadId",)),
+    "UploadPart": _Proof(members=("ETag",)),
+    "UploadPartCopy": _Proof(root="CopyPartResult", entries={"CopyPartResult": ("ETag",)}),
+    "CompleteMultipartUpload": _Proof(root="CompleteMultipartUploadResult", members=("ETag",)),
+    "AbortMultipartUpload": _Proof((204,)),
+    "CopyObject": _Proof(root="CopyObjectResult", entries={"CopyObjectResult": ("ETag",)}),
+    "DeleteObject": _Proof((204,)),
+    "DeleteObjects": _Proof(root="DeleteResult"),
+    "ListObjectsV2": _Proof(
+        root="ListBucketResult", entries={"Contents": ("Key", "Size", "LastModified"), "CommonPrefixes": ("Prefix",)}
+    ),
+    "ListMultipartUploads": _Proof(
+        root="ListMultipartUploadsResult", entries={"Uploads": ("Key", "UploadId", "Initiated")}
+    ),
+    # the root element of moto has another name
+    "ListParts": _Proof(members=("UploadId",), entries={"Parts": ("LastModified",)}),
+}
+
+
+def check_answers(events: Any) -> None:
+    """Check each answer that a client gets.
+
+    :param events: the events of the client.
+    """
+    events.register("before-parse.s3", _check_raw)
+    events.register("after-call.s3", _check_parsed)
+    events.register_first("needs-retry.s3", _refuse_redirection)
+
+
+def _check_raw(operation_model: Any, response_dict: dict[str, Any], **others: Any) -> None:
+    try:
+        what = _odd_raw(operation_model, response_dict)
+    except ParseError as error:
+        what = f"its XML is cut or damaged ({error})"
+    if what is not None:
+        _close(response_dict.get("body"))
+        raise OddAnswer(operation=operation_model.name, what=what)
+
+
+def _odd_raw(model: Any, answer: dict[str, Any]) -> str | None:
+    status, body = answer["status_code"], answer["body"]
+    if status == 300:
+        # botocore takes it for a success
+        raise Redirected(address=_address(answer["headers"].get("Location")))
+    length = answer["headers"].get("content-length")
+    if length is not None and not re.fullmatch("[0-9]{1,18}", length):
+        return f"Content-Length is {length!r}"
+    is_read = isinstance(body, bytes) and model.http["method"] != "HEAD" and status not in _BODILESS
+    if is_read and status < 500 and length is not None and int(length) != len(body):
+        return f"it is cut, {len(body)} of {length} bytes came"
+    proof = _PROOFS.get(model.name)
+    if proof is None or status >= 301:
+        if is_read and status < 500 and body.lstrip().startswith((b"<?xml", b"<Error")):
+            fromstring(body)
+        return None
+    if status not in proof.statuses:
+        return f"its status is {status}"
+    if proof.root is not None and (root := _root_of(body)) != proof.root:
+        return f"its root element is {root or 'missing'}, not {proof.root}"
+    return None
+
+
+def _root_of(body: bytes) -> str | None:
+    parser: Any = XMLPullParser(["start"])
+    for start in range(0, len(body), 1024):
+        parser.feed(body[start : start + 1024])
+        for _, element in parser.read_events():
+            return str(element.tag).rpartition("}")[2]
+    return None
+
+
+def _check_parsed(http_response: Any, parsed: dict[str, Any], model: Any, **others: Any) -> None:
+    if http_response.status_code < 300 and model.name in _PROOFS:
+        what = _odd_parsed(_PROOFS[model.name], http_response.status_code, parsed)
+        if what is not None:
+            _close(parsed.get("Body"))
+            raise OddAnswer(operation=model.name, what=what)
+
+
+def _odd_parsed(proof: _Proof, status: int, answer: dict[str, Any]) -> str | None:
+    for holder, names in [(answer, proof.members), *_entries(proof, answer)]:
+        for name in names:
+            value = holder.get(name)
+            if value is None or value in ("", '""'):
+                return f"it has no {name}"
+            if isinstance(value, int) and value < 0:
+                return f"{name} is {value}"
+            # what is next to the ends of the calendar cannot be converted to another time zone
+            if isinstance(value, datetime) and not 1 < value.year < 9999:
+                return f"{name} is {value}"
+    asked = answer.get("ContentRange")
+    if (status == 206 or asked is not None) and not is_range(asked, answer["ContentLength"]):
+        return f"Content-Range is {asked!r}"
+    return None
+
+
+def _entries(proof: _Proof, answer: dict[str, Any]) -> list[tuple[dict[str, Any], tuple[str, ...]]]:
+    found = []
+    for name, names in proof.entries.items():
+        value = answer.get(name, ())
+        found += [(each, names) for each in ([value] if isinstance(value, dict) else value)]
+    return found
+
+
+def _refuse_redirection(response: Any = None, **others: Any) -> None:
+    # without the region, botocore asks the same server for it, is redirected, and asks again
+    if response is None or response[0].status_code not in REDIRECTIONS:
+        return
+    http, parsed = response
+    if "x-amz-bucket-region" in http.headers or "Region" in parsed.get("Error", {}):
+        return
+    raise Redirected(address=_address(http.headers.get("Location")))
+
+
+def _address(location: str | None) -> str:
+    # the rest may hold what signs the request
+    try:
+        parts = urlsplit(location or "")
+    except ValueError:
+        return "an address that is not valid"
+    return f"{parts.scheme}://{parts.hostname or ''}" if parts.scheme else repr(parts.path) if location else "nowhere"
+
+
+def _close(body: Any) -> None:
+    if hasattr(body, "close"):
+        body.close()

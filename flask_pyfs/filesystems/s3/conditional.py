@@ -1,0 +1,198 @@
+"""Requests to a bucket that change an object only on a condition, so that the server decides between writers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from fs import errors
+
+from ..store import OtherVersion
+from .bucket import S3Bucket
+from .errors import S3Refused, was_repeated
+from .facts import facts_of, mark_of
+
+log = logging.getLogger(__name__)
+
+_REFUSED = ("PreconditionFailed", "412")
+
+# a server that does not support a condition says so at its first use, and is not asked again
+_WARNINGS = {
+    "IfNoneMatch": "If-None-Match, so if several processes write the same new name at the same time, the last one wins",
+    "IfMatch": "If-Match, so what another process writes while a version is replaced is lost",
+    "DeleteIfMatch": "If-Match for deletions, so what another process writes while a version is deleted is lost",
+}
+
+_OPERATIONS = {"put_object": "PutObject", "complete_multipart_upload": "CompleteMultipartUpload"}
+
+
+class ConditionalWrites:
+    """Sends requests that change an object on a condition.
+
+    :param bucket: the bucket.
+    """
+
+    def __init__(self, bucket: S3Bucket) -> None:
+        self.bucket = bucket
+        self._knows_conditions_of_copies = True
+        self._unsupported: set[str] = set()
+
+    def _give_up(self, condition: str) -> None:
+        if condition not in self._unsupported:
+            self._unsupported.add(condition)
+            log.warning("bucket %r: the server does not support %s", self.bucket.name, _WARNINGS[condition])
+
+    def write_new(self, operation: str, path: str, key: str, mark: str, **parameters: Any) -> Any:
+        """Send a request that creates an object, on the condition that the key is free (``If-None-Match: *``).
+
+        If the server does not support the condition, a HeadObject request checks the key before each write, and one
+        warning is logged.
+
+        :param mark: the mark that the new object will have.
+        :returns: a response with the entity tag of the new object.
+        :raises fs.errors.FileExists: if the key is taken.
+        """
+
+        def check() -> None:
+            if self.bucket.is_taken(path, key):
+                raise errors.FileExists(path)
+
+        def send(conditions: dict[str, str]) -> Any:
+            return self.bucket.write(operation, path, Key=key, **conditions, **parameters)
+
+        return self._write({"IfNoneMatch": "*"}, operation, path, key, mark, send, check, errors.FileExists)
+
+    def write_over(self, operation: str, path: str, key: str, mark: str, etag: str, **parameters: Any) -> Any:
+        """Send a request that replaces an object, on the condition that it has an entity tag (``If-Match``).
+
+        If the server does not support the condition, a HeadObject request checks it before each write, and one warning
+        is logged.
+
+        :raises OtherVersion: if the object was replaced or deleted.
+        """
+
+        def check() -> None:
+            if self._etag(path, key) != etag:
+                raise OtherVersion(path)
+
+        def send(conditions: dict[str, str]) -> Any:
+            try:
+                return self.bucket.request(operation, path, Key=key, **conditions, **parameters)
+            except errors.ResourceNotFound as error:
+                raise OtherVersion(path, exc=error) from error
+
+        return self._write({"IfMatch": f'"{etag}"'}, operation, path, key, mark, send, check, OtherVersion)
+
+    def _write(
+        self,
+        condition: dict[str, str],
+        operation: str,
+        path: str,
+        key: str,
+        mark: str,
+        send: Callable[[dict[str, str]], Any],
+        check: Callable[[], None],
+        refusal: type[errors.ResourceError],
+    ) -> Any:
+        (name,) = condition
+        for _ in range(3):
+            conditions = {} if name in self._unsupported else self.bucket.known(_OPERATIONS[operation], condition)
+            # the parts took their time, and not every server reads the condition there
+            if not conditions or (name == "IfMatch" and operation == "complete_multipart_upload"):
+                check()
+            try:
+                return send(conditions)
+            except S3Refused as error:
+                if not conditions:
+                    raise
+                if error.code == "NotImplemented":
+                    self._give_up(name)
+                elif error.code in _REFUSED:
+                    # the first attempt may have succeeded, but its response was lost
+                    if error.repeated and (found := self.find(path, key, mark)) is not None:
+                        return found
+                    if name == "IfMatch":
+                        # OpenStack Swift compares another entity tag where an object was sent in parts
+                        check()
+                        return send({})
+                    raise refusal(path, exc=error) from error
+                elif error.code != "ConditionalRequestConflict":
+                    raise
+        # another process was writing this key during all three attempts
+        raise refusal(path)
+
+    def find(self, path: str, key: str, mark: str) -> Any:
+        """Return the response to HEAD for an object if it has this mark, and None if not."""
+        try:
+            answer = self.bucket.head(path, Key=key)
+        except errors.ResourceNotFound:
+            return None
+        return answer if mark_of(answer) == mark else None
+
+    def delete(self, path: str, key: str, etag: str | None) -> bool:
+        """Delete an object, on the condition that it has an entity tag (``If-Match``). One request.
+
+        If the server does not support the condition, it is left out, and one warning is logged. Callers look at the
+        object right before.
+
+        :returns: whether it was deleted; False if it was replaced, or is missing.
+        """
+        conditions = {}
+        if etag is not None and "DeleteIfMatch" not in self._unsupported:
+            # boto3 has this parameter since 1.36
+            conditions = self.bucket.known("DeleteObject", {"IfMatch": f'"{etag}"'})
+        try:
+            self.bucket.request("delete_object", path, Key=key, **conditions)
+        except errors.ResourceNotFound as error:
+            return was_repeated(error.exc)
+        except S3Refused as error:
+            if not conditions:
+                raise
+            if error.code == "NotImplemented":
+                self._give_up("DeleteIfMatch")
+                return self.delete(path, key, None)
+            if error.code == "ConditionalRequestConflict":
+                return False
+            if error.code not in _REFUSED:
+                raise
+            found = self._etag(path, key)
+            # the first attempt may have deleted it, but its response was lost
+            if found is None:
+                return error.repeated
+            # OpenStack Swift compares another entity tag where an object was sent in parts
+            return found == etag and self.delete(path, key, None)
+        return True
+
+    def _etag(self, path: str, key: str) -> str | None:
+        try:
+            return facts_of(self.bucket.head(path, Key=key)).etag
+        except errors.ResourceNotFound:
+            return None
+
+    def copy(self, path: str, target: str, *, overwrite: bool, **parameters: Any) -> Any:
+        """Copy an object, and return the response.
+
+        :param path: the path of the file, for error messages, like ``target``.
+        :raises fs.errors.FileExists: if the target exists and ``overwrite`` is false.
+        """
+        key, conditions = parameters["Key"], {}
+        if not overwrite:
+            # servers without support for the condition ignore it in a copy, so the key is checked first
+            if self.bucket.is_taken(target, key):
+                # a missing source is reported before a taken target
+                self.bucket.head(path, Key=parameters["CopySource"]["Key"])
+                raise errors.FileExists(target)
+            # boto3 has this parameter since 1.41
+            if self._knows_conditions_of_copies:
+                conditions = self.bucket.known("CopyObject", {"IfNoneMatch": "*"})
+        try:
+            return self.bucket.read("copy_object", path, **parameters, **conditions)
+        except S3Refused as error:
+            if error.code not in ("NotImplemented", *_REFUSED) or not conditions:
+                raise
+            if self.bucket.is_taken(target, key):
+                raise errors.FileExists(target, exc=error) from error
+            # OpenStack Swift applies the condition to the source
+            self._knows_conditions_of_copies = False
+            return self.bucket.read("copy_object", path, **parameters)

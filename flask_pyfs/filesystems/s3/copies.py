@@ -1,0 +1,99 @@
+"""Copying and moving an object inside a bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from fs import errors
+
+from ..objects.http import strong_tag
+from ..objects.writer import in_parts
+from .conditional import ConditionalWrites
+from .errors import S3Refused
+from .facts import facts_of, mark_of
+from .upload import S3Upload
+
+# the parameters that a copy takes over from its source
+_DESCRIPTION = {"CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires"}
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Copies and moves objects. Paths are those of the filesystem.
+
+    :param writes: the conditional writes of the bucket.
+    :param full_key: returns the key of a path.
+    :param head: returns the response to HEAD for a path.
+    :param arguments: parameters of the S3 API for new objects, such as ACL or StorageClass.
+    :param part_size: the size in bytes of the parts in which a large object is copied.
+    """
+
+    writes: ConditionalWrites
+    full_key: Callable[[str], str]
+    head: Callable[[str], Any]
+    arguments: dict[str, Any]
+    part_size: int
+
+    def copy(self, path: str, target: str, *, overwrite: bool, only: str | None = None) -> str | None:
+        """Copy an object, and return the entity tag that proves that the source has not changed since.
+
+        That of a source in parts proves nothing, because the entity tag of its copy is another one.
+
+        :param only: the entity tag that the source must have, in its quotes, or None.
+        """
+        source = {"Bucket": self.writes.bucket.name, "Key": self.full_key(path)}
+        own = {name: value for name, value in self.arguments.items() if name not in _DESCRIPTION}
+        parameters = self.writes.bucket.known("CopyObject", own)
+        if only is not None:
+            parameters["CopySourceIfMatch"] = only
+        try:
+            answer = self.writes.copy(
+                path, target, overwrite=overwrite, Key=self.full_key(target), CopySource=source, **parameters
+            )
+        except S3Refused as error:
+            head = self.head(path) if error.code in ("EntityTooLarge", "InvalidRequest") else None
+            if head is None or head["ContentLength"] <= self.part_size or only not in (None, head["ETag"]):
+                raise
+            self._copy_parts(source, head, target, overwrite=overwrite)
+            return facts_of(head).etag
+        return strong_tag(answer["CopyObjectResult"]["ETag"])
+
+    def _copy_parts(self, source: dict[str, str], head: Any, target: str, *, overwrite: bool) -> None:
+        described = {name: value for name, value in head.items() if name in _DESCRIPTION or name == "Metadata"}
+        arguments = {**self.arguments, **described}
+        upload = S3Upload(self.writes, target, self.full_key(target), overwrite=overwrite, arguments=arguments)
+        size = head["ContentLength"]
+        with in_parts(upload):
+            for number, start in enumerate(range(0, size, self.part_size), 1):
+                upload.copy_part(number, source, start, min(start + self.part_size, size), head["ETag"])
+
+    def move(self, path: str, target: str, *, overwrite: bool) -> None:
+        """Copy an object, prove that the copy is of the version that is there, and delete that version.
+
+        A version that was written after the copy stays, as if it had been written after the move.
+        """
+        etag = self.copy(path, target, overwrite=overwrite)
+        with suppress(errors.ResourceNotFound):
+            source = self.head(path)
+            found = facts_of(source).etag
+            if found == etag or self._is_copy(target, source) or self._copy_again(path, target, source, etag):
+                self.writes.delete(path, self.full_key(path), found)
+
+    def _is_copy(self, target: str, source: Any) -> bool:
+        # a copy inherits the mark
+        mark = mark_of(source)
+        return mark is not None and self.writes.find(target, self.full_key(target), mark) is not None
+
+    def _copy_again(self, path: str, target: str, source: Any, copied: str | None) -> bool:
+        # an object in parts that has no mark is copied a second time, now this version of it
+        if mark_of(source) is not None or facts_of(self.head(target)).etag != copied:
+            return False
+        try:
+            self.copy(path, target, overwrite=True, only=source["ETag"])
+        except S3Refused:
+            return False
+        # some servers ignore the condition
+        return bool(self.head(path)["ETag"] == source["ETag"])

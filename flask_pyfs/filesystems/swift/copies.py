@@ -1,0 +1,61 @@
+"""Copying an object inside a container."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import cast
+
+from fs import errors
+
+from ..objects.store import ObjectStore
+from ..objects.writer import in_parts
+from .container import SwiftContainer
+from .facts import is_copied, version_of
+from .segments import remove_segments, segments_of, whole_segments
+from .upload import SwiftUpload
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Copies objects.
+
+    :param store: the filesystem.
+    :param container: the container of the objects.
+    :param segments: the container of their segments.
+    """
+
+    store: ObjectStore
+    container: SwiftContainer
+    segments: SwiftContainer
+
+    def copy(self, key: str, target: str, *, overwrite: bool) -> Callable[[Mapping[str, str]], bool]:
+        """Copy an object. Return a function that tells by the headers of a version whether the copy is of it."""
+        if not overwrite and self.container.is_taken(target):
+            # a missing source is reported before a taken target
+            self.store.head_object(key)
+            raise errors.FileExists(target)
+        old = segments_of(self.container, self.segments, target) if overwrite else []
+        try:
+            answer = self.container.copy(key, self.container, target)
+        except errors.InsufficientStorage:
+            # a large object that exceeds the size limit of one object: copy its segments
+            version = self._copy_segments(key, target, overwrite=overwrite)
+            return lambda headers: version_of(headers) == version
+        remove_segments(self.segments, target, old)
+        return partial(is_copied, answer)
+
+    def _copy_segments(self, key: str, target: str, *, overwrite: bool) -> str | None:
+        facts = self.store.head_object(key)
+        parts = whole_segments(self.container, key)
+        if parts is None:
+            facts, source = self.store.fetch(key)
+            with source:
+                self.store.put(target, source, overwrite=overwrite, content_type=facts.content_type)
+            return facts.version
+        upload = cast(SwiftUpload, self.store.new_object(target, overwrite=overwrite, content_type=facts.content_type))
+        with in_parts(upload):
+            for number, (container, below, part) in enumerate(parts, 1):
+                upload.copy_part(number, container, below, part["bytes"], part["hash"])
+        return facts.version
