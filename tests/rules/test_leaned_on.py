@@ -24,6 +24,7 @@ from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.response import StreamingBody
 from flask import Flask, current_app
 from fs import errors
 from fs.copy import copy_file
@@ -95,6 +96,44 @@ def test_botocore_sends_the_headers_that_a_listener_of_before_call_adds(unused_p
     with pytest.raises(EndpointConnectionError):
         client.delete_objects(Bucket="bucket", Delete={"Objects": [{"Key": "key"}]})
     assert sent == [b"md5"]
+
+
+def test_botocore_asks_the_listeners_of_before_parse_what_an_answer_is():
+    """filesystems.s3.answers refuses answers there, and after-call, which botocore would take for successes."""
+    client, seen = answering(200, {"ETag": '"x"'}), []
+
+    def look(operation_model, response_dict, **more):
+        seen.append((operation_model.name, operation_model.http["method"], response_dict["status_code"]))
+        seen.append((response_dict["headers"].get("etag"), response_dict["body"]))
+
+    def look_again(http_response, parsed, model, **more):
+        seen.append((http_response.status_code, parsed["ETag"], model.name))
+
+    client.meta.events.register("before-parse.s3", look)
+    client.meta.events.register("after-call.s3", look_again)
+    client.put_object(Bucket="bucket", Key="key")
+    assert seen == [("PutObject", "PUT", 200), ('"x"', b""), (200, '"x"', "PutObject")]
+
+
+def test_botocore_sends_with_a_session_that_leaves_an_answer_unread_if_asked(unused_port):
+    """filesystems.s3.client reads small answers itself, to notice a server that drips."""
+    client, sent = s3_client(unused_port), []
+
+    def send(request, **more):
+        sent.append(request.stream_output)
+        request.stream_output = True
+        return client._endpoint.http_session.send(request)
+
+    client.meta.events.register_last("before-send.s3", send)
+    with pytest.raises(EndpointConnectionError):
+        client.head_object(Bucket="bucket", Key="key")
+    assert sent == [False]
+
+
+def test_botocore_wraps_the_stream_of_an_object():
+    """filesystems.s3.filesystem reads the stream itself, as far as it has come."""
+    raw = HTTPResponse(io.BytesIO(b"content"), preload_content=False)
+    assert StreamingBody(raw, 7)._raw_stream.read1(3) == b"con"
 
 
 def test_botocore_signs_a_url_in_these_steps():

@@ -18,7 +18,6 @@ from fs.errors import OperationTimeout
 from urllib3.exceptions import ProtocolError
 from urllib3.exceptions import ReadTimeoutError as SilentAnswer
 
-from ...options import Secret
 from ..objects.clients import giving_up_on
 from ..objects.http import Pace
 from .answers import check_answers
@@ -37,8 +36,8 @@ class S3Settings:
     endpoint_url: str | None
     region: str | None
     access_key: str | None
-    secret_key: Secret | None
-    session_token: Secret | None
+    secret_key: str | None
+    session_token: str | None
     addressing_style: str | None = None
     timeout: float = 30
     retries: int = 2
