@@ -103,16 +103,16 @@ def test_botocore_asks_the_listeners_of_before_parse_what_an_answer_is():
     client, seen = answering(200, {"ETag": '"x"'}), []
 
     def look(operation_model, response_dict, **more):
-        seen.append((operation_model.name, operation_model.http["method"], response_dict["status_code"]))
-        seen.append((response_dict["headers"].get("etag"), response_dict["body"]))
+        seen.extend([operation_model.name, operation_model.http["method"], response_dict["status_code"]])
+        seen.extend([response_dict["headers"].get("etag"), response_dict["body"]])
 
     def look_again(http_response, parsed, model, **more):
-        seen.append((http_response.status_code, parsed["ETag"], model.name))
+        seen.extend([http_response.status_code, parsed["ETag"], model.name])
 
     client.meta.events.register("before-parse.s3", look)
     client.meta.events.register("after-call.s3", look_again)
     client.put_object(Bucket="bucket", Key="key")
-    assert seen == [("PutObject", "PUT", 200), ('"x"', b""), (200, '"x"', "PutObject")]
+    assert seen == ["PutObject", "PUT", 200, '"x"', b"", 200, '"x"', "PutObject"]
 
 
 def test_botocore_sends_with_a_session_that_leaves_an_answer_unread_if_asked(unused_port):
