@@ -25,6 +25,17 @@ class TestS3UnderFaults(HTTPStoreUnderFaults):
     pass
 
 
+def test_connections_are_used_again(frail, proxy):
+    proxy.reset()
+    for _ in range(3):
+        frail.write("a", b"content", overwrite=True)
+        assert frail.read("a") == b"content"
+        assert list(frail.list_files()) == ["a"]
+        frail.delete("a")
+        assert not frail.exists("a")
+    assert proxy.connections == 0
+
+
 # Uploads
 
 

@@ -241,7 +241,7 @@ def test_operation(name, frail, proxy, objects, soak):
             assert objects.uploads() == [] or request == "CompleteMultipartUpload", case
             tried += 1
         asked.add(request)
-    assert tried >= len(FEW)
+    assert tried >= len(FEW) - 1
 
 
 def test_leftovers(frail, proxy, objects, s3_client, bucket, soak):
