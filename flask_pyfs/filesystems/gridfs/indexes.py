@@ -15,7 +15,10 @@ _CHUNKS_INDEX = [("files_id", 1), ("n", 1)]
 # two fields, because an index on the filename alone may exist already
 _EXCLUSIVE_INDEX = [("filename", 1), ("exclusive", 1)]
 
+_REPLACING_INDEX = [("replaces", 1)]
+
 _EXCLUSIVE: dict[str, Any] = {"unique": True, "partialFilterExpression": {"exclusive": True}}
+_REPLACING: dict[str, Any] = {"unique": True, "partialFilterExpression": {"replaces": {"$exists": True}}}
 
 # IndexOptionsConflict, IndexKeySpecsConflict: the index exists under another name
 _OTHER_OPTIONS = {85, 86}
@@ -49,6 +52,14 @@ def _wait_for_exclusive(files: Documents) -> None:
     except OperationFailure as error:
         if error.code not in _OTHER_OPTIONS:
             raise
+
+
+def make_replacing_index(files: Documents) -> None:
+    """Create the index of the versions that are being replaced, if it is missing. One command.
+
+    :param files: the collection of the file documents.
+    """
+    _make(files, _REPLACING_INDEX, True, **_REPLACING)
 
 
 def _make(collection: Documents, keys: list[tuple[str, int]], large: bool, **options: Any) -> None:
