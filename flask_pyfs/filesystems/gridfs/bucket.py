@@ -201,6 +201,11 @@ class GridBucket(GridChunks, GridListing):
 
     # Removing
 
+    def withdraw(self, identifier: ObjectId) -> bool:
+        """Delete the document of a new revision, and return whether it was there. One command."""
+        with self.errors():
+            return self.files.delete_one({"_id": identifier}).deleted_count == 1
+
     def remove_replaced(self, replaced: Replaced) -> None:
         """Delete the revisions that a new one replaces. Two commands.
 
@@ -244,9 +249,9 @@ class GridBucket(GridChunks, GridListing):
             with self.errors():
                 found = self._primary.find(query, {"_id": True}, limit=_DELETED, batch_size=_DELETED)
                 ids = [document["_id"] for document in found]
-            if ids:
-                self._remove(ids, query)
-            if len(ids) < _DELETED:
+            # who replaces a version meanwhile removes the revision that was found, and leaves another one
+            whole = not ids or self._remove(ids, query) == len(ids)
+            if whole and len(ids) < _DELETED:
                 return
 
     def remove_version(self, filename: str, version: str) -> bool:

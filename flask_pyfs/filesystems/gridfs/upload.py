@@ -170,9 +170,12 @@ class GridFSUpload(Upload):
 
     def _require_chunks(self) -> None:
         # after the document is there, because remove_leftovers looks for it after it hides a chunk
-        if not self._bucket.has_chunks(self._id, -(-self._length // self._chunk_size)):
-            message = "the upload of '{path}' paused for so long that remove_leftovers() deleted it: upload it again"
-            raise errors.OperationFailed(self._filename, msg=message)
+        count = -(-self._length // self._chunk_size)
+        if self._bucket.has_chunks(self._id, count) or not self._bucket.withdraw(self._id):
+            # also if another process has replaced or deleted the file in the meantime
+            return
+        message = "the upload of '{path}' paused for so long that remove_leftovers() deleted it: upload it again"
+        raise errors.OperationFailed(self._filename, msg=message)
 
     def _notice_pause(self) -> None:
         last, self._last_sign = self._last_sign, _clocks()
