@@ -92,4 +92,4 @@ def container_on(swift, stack):
         closing(Connection(swift.auth_url, swift.user, swift.key, auth_version="1", retries=1))
     )
     connection.put_container(name)
-    return {"AUTHURL": swift.auth_url, "USER": swift.user, "KEY": swift.key, "CONTAINER": name}
+    return {"AUTHURL": swift.auth_url, "USER": swift.user, "KEY": swift.key, "AUTH_VERSION": 1, "CONTAINER": name}

@@ -181,9 +181,9 @@ class GridBucket(GridChunks, GridListing):
 
     def _take_back(self, filename: str, new: Any) -> None:
         with self.errors(filename):
-            # who removes older revisions below this one makes it stay
-            taken = self.files.delete_one({"_id": new, "filename": filename, "replaces": {"$exists": True}})
-            if not taken.deleted_count and self._primary.find_one({"_id": new}, {"_id": True}):
+            query = {"_id": new, "filename": filename, "replaces": {"$exists": True}}
+            if not self.files.delete_one(query).deleted_count:
+                # another process took it for the file, and removed the older one, or has moved or replaced it since
                 return
         self.remove_chunks(new)
         raise OtherVersion(filename)
