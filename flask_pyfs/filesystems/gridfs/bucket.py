@@ -43,8 +43,7 @@ class GridBucket(GridChunks, GridListing):
 
         :raises fs.errors.ResourceNotFound: if there is none.
         """
-        with self.errors(filename):
-            document = self.files.find_one({"filename": filename}, sort=NEWEST_FIRST)
+        document = self._newest(filename)
         if document is None:
             raise errors.ResourceNotFound(filename)
         return revision_of(document)

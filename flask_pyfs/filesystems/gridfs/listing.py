@@ -78,8 +78,15 @@ class GridListing(GridCollections):
         if projection is not None or (whole and not tied):
             return last
         # the index does not order revisions with the same date
+        return self._newest(name) or last
+
+    def _newest(self, name: str) -> Document | None:
         with self.errors(name):
-            return self.files.find_one({"filename": name}, sort=NEWEST_FIRST) or last
+            found = self.files.find_one({"filename": name}, sort=NEWEST_FIRST)
+            if found is not None and not isinstance(found["filename"], str):
+                query = {"filename": {"$eq": name, "$not": {"$type": "array"}}}
+                found = self.files.find_one(query, sort=NEWEST_FIRST)
+            return found
 
 
 def below(prefix: str) -> Document:
