@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import datetime, timezone
+from typing import Any
 
 import pytest
 from bson import Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
@@ -21,7 +22,7 @@ NAMES = [["a.txt"], ["a.txt", "b.txt"], ["z", "a.txt"]]
 DATES = [MISSING, None, "today", NAN, Timestamp(5, 1), Regex("x"), MaxKey()]
 DATA = [MISSING, None, "content", 7, 7.5, [b"content"], {}, b"short", b"much too long", ObjectId()]
 
-DOCUMENTS = {
+DOCUMENTS: dict[str, list[Any]] = {
     "length": [*NUMBERS, 2**31, 1e300, 8],
     "chunkSize": [*NUMBERS, 0, 3],
     "filename": NAMES,

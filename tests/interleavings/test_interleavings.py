@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,7 @@ def unexplained(place, name, soak):
     step = 1 if soak else next(step for step in itertools.count(-(-len(cases) // CASES)) if math.gcd(step, count) == 1)
     for (action, other), number in cases[::step]:
         case = Case(place, operation)
-        with gate.before(number, lambda case=case, other=other: case.interrupt(other)):
+        with gate.before(number, partial(case.interrupt, other)):
             ours = case.act(operation.act)
         files = case.end()
         if not is_explained(name, ours, case.their_result, files, action):

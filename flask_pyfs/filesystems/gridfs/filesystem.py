@@ -10,11 +10,11 @@ from typing import BinaryIO, TypeVar, cast
 from fs import errors
 
 from ... import files
+from ..base import Readable
 from ..objects.clients import shared_client
 from ..objects.filesystem import ObjectFS
 from ..objects.reader import Body
 from ..objects.store import Content
-from ..base import Readable
 from ..store import DAY, Facts, OtherVersion
 from .body import RevisionBody
 from .bucket import GridBucket, Replaced
