@@ -409,7 +409,7 @@ def test_a_version_that_another_process_deletes_at_the_same_time(tmp_path):
 
 # Directories
 
-DEEP = "/".join("d" * 1500)
+DEEP = "/".join("d" * 1100)
 
 
 def test_a_deep_tree():
