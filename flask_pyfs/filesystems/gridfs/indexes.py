@@ -50,7 +50,8 @@ def _wait_for_exclusive(files: Documents) -> None:
     try:
         files.create_index(_EXCLUSIVE_INDEX, **_EXCLUSIVE)
     except OperationFailure as error:
-        if error.code not in _OTHER_OPTIONS:
+        # one of another name does as well, but one that is not unique lets two writers pass
+        if error.code not in _OTHER_OPTIONS or not _has(files, _EXCLUSIVE_INDEX, unique=True):
             raise
 
 
@@ -70,6 +71,7 @@ def _make(collection: Documents, keys: list[tuple[str, int]], large: bool, **opt
         collection.create_index(keys, **options)
 
 
-def _has(collection: Documents, keys: list[tuple[str, int]]) -> bool:
+def _has(collection: Documents, keys: list[tuple[str, int]], *, unique: bool = False) -> bool:
     # compares the fields, because the name may differ
-    return any(list(index["key"].items()) == keys for index in collection.list_indexes())
+    found = [index for index in collection.list_indexes() if list(index["key"].items()) == keys]
+    return any(index.get("unique") or not unique for index in found)
