@@ -83,7 +83,7 @@ def any_revision(document: dict[str, Any]) -> Revision:
 
 
 def _revision(document: dict[str, Any], size: int, chunk_size: int) -> Revision:
-    metadata, date, modified = document.get("metadata"), document.get("uploadDate"), document.get("modified")
+    metadata, date, modified = document.get("metadata"), document.get("uploadDate"), document.get("replacedAt")
     metadata = metadata if isinstance(metadata, dict) else {}
     content_type = document.get("contentType") or metadata.get("contentType")
     return Revision(

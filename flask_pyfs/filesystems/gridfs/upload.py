@@ -28,7 +28,7 @@ _ABORT_SECONDS = 2.0
 _PAUSE = 60.0
 
 # what a copy of a document does not inherit: these say how the document was written
-_OWN = {"exclusive", "replaces", "modified"}
+_OWN = {"exclusive", "replaces", "replacedAt"}
 
 
 def _clocks() -> tuple[float, float]:
@@ -152,7 +152,7 @@ class GridFSUpload(Upload):
         try:
             with self._watch():
                 if old:
-                    self._bucket.insert_above({**document, "modified": now}, old)
+                    self._bucket.insert_above({**document, "replacedAt": now}, old)
                 else:
                     replaced = self._bucket.publish({**document, "uploadDate": now}, overwrite=self._overwrite)
         except (errors.FileExists, OtherVersion):
