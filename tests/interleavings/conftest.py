@@ -23,11 +23,13 @@ class Place:
     :param name: the store.
     :param settings: the settings of the storage.
     :param count: makes the gate count the requests of the store.
+    :param cases: how many cases of an operation run without --soak.
     """
 
     name: str
     settings: dict[str, Any]
     count: Any
+    cases: int
 
     @cached_property
     def apps(self) -> tuple[tuple[flask.Flask, fs.Storage], tuple[flask.Flask, fs.Storage]]:
@@ -52,17 +54,17 @@ def place(request, tmp_path_factory):
     name = request.param
     with ExitStack() as stack:
         if name == "memory":
-            yield Place(name, {}, gates.count_calls)
+            yield Place(name, {}, gates.count_calls, 60)
         elif name == "local":
-            yield Place(name, {"ROOT": str(tmp_path_factory.mktemp("files"))}, gates.count_system_calls)
+            yield Place(name, {"ROOT": str(tmp_path_factory.mktemp("files"))}, gates.count_system_calls, 40)
         elif name == "gridfs":
             mongo = request.getfixturevalue("mongo_standalone")
             settings = {"MONGO_URL": mongo.url, "MONGO_DB": stack.enter_context(new_database(mongo.url))}
-            yield Place(name, settings, gates.count_nothing)
+            yield Place(name, settings, gates.count_nothing, 20)
         elif name == "s3":
-            yield Place(name, bucket_on(request.getfixturevalue("moto_endpoint")), gates.count_http)
+            yield Place(name, bucket_on(request.getfixturevalue("moto_endpoint")), gates.count_http, 16)
         else:
-            yield Place(name, container_on(request.getfixturevalue("swift_place"), stack), gates.count_requests)
+            yield Place(name, container_on(request.getfixturevalue("swift_place"), stack), gates.count_requests, 10)
 
 
 def bucket_on(endpoint):

@@ -22,9 +22,6 @@ from flask_pyfs.filesystems.gridfs import upload
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
-# how many cases of an operation run without --soak
-CASES = 30
-
 # a directory of its own for each case
 NUMBERS = itertools.count()
 
@@ -112,7 +109,11 @@ def unexplained(place, name, soak):
     count = gate.count
     cases = list(itertools.product(actions_for(operation).items(), range(1, count + 1)))
     # the distance is no divisor of the count, so that all actions and all requests have their turn
-    step = 1 if soak else next(step for step in itertools.count(-(-len(cases) // CASES)) if math.gcd(step, count) == 1)
+    step = (
+        1
+        if soak
+        else next(step for step in itertools.count(-(-len(cases) // place.cases)) if math.gcd(step, count) == 1)
+    )
     for (action, other), number in cases[::step]:
         case = Case(place, operation)
         with gate.before(number, partial(case.interrupt, other)):
