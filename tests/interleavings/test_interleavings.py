@@ -97,6 +97,11 @@ def is_explained(name, ours, theirs, files, action):
     return ([ours, theirs], files) == first or ([theirs, ours], files) == second
 
 
+def distance(total, count, wanted):
+    """Return the distance between the cases that run, so that all actions and all requests have their turn."""
+    return next(step for step in itertools.count(-(-total // wanted)) if math.gcd(step, count) == 1)
+
+
 def unexplained(place, name, soak):
     """Return what happens to an operation that no order explains, per action."""
     operation, found = OPERATIONS[name], {}
@@ -108,13 +113,7 @@ def unexplained(place, name, soak):
         case.end()
     count = gate.count
     cases = list(itertools.product(actions_for(operation).items(), range(1, count + 1)))
-    # the distance is no divisor of the count, so that all actions and all requests have their turn
-    step = (
-        1
-        if soak
-        else next(step for step in itertools.count(-(-len(cases) // place.cases)) if math.gcd(step, count) == 1)
-    )
-    for (action, other), number in cases[::step]:
+    for (action, other), number in cases[:: 1 if soak else distance(len(cases), count, place.cases)]:
         case = Case(place, operation)
         with gate.before(number, partial(case.interrupt, other)):
             ours = case.act(operation.act)
