@@ -91,8 +91,8 @@ def is_explained(name, ours, theirs, files, action):
         # a listing is no snapshot: what comes or goes meanwhile may be in it or not
         remained, seen = first[1].keys() & initial.keys(), {*first[1], *initial}
         return (theirs, files) == (first[0][1], first[1]) and remained <= ours <= seen
-    if action == "removes leftovers" and isinstance(ours, str) and ours.startswith("FSError"):
-        # our unfinished upload was one of them
+    if action == "removes leftovers" and isinstance(ours, str) and ours.startswith(("FSError", "missing")):
+        # our unfinished upload was one of them, and on a disk its file is missing
         return files == initial
     return ([ours, theirs], files) == first or ([theirs, ours], files) == second
 
