@@ -128,7 +128,8 @@ def unexplained(place, name, soak):
 def test_another_one_acts_between_two_requests(place, counted, name, soak):
     found = unexplained(place, name, soak)
     windows = {action for (store, operation, action) in WINDOWS if (store, operation) == (place.name, name)}
-    assert [f"{action} {case}" for action in found.keys() - windows for case in found[action]] == []
+    others = [f"another one {action} {case}" for action in found.keys() - windows for case in found[action]]
+    assert not others, "\n".join(others)
     # a window that was closed is to be taken from the table and from the page
     assert not soak or windows <= found.keys()
     app, storage = place.apps[0]

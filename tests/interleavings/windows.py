@@ -8,6 +8,8 @@ _MOVE_ON_S3 = (
     "``move`` copies the object, looks the source up, and deletes it only if it still is what was copied",
 )
 
+_LOOK_ON_SWIFT = ("swift.rst", "**Swift has no condition for a deletion, and none on a version for a write.**")
+
 _CHANGES = (
     "overwrites the source",
     "moves a file onto the source",
@@ -27,5 +29,10 @@ WINDOWS = {
     **{
         ("s3", name, f"{act} the target"): _COPY_ON_S3 for name in ("copy", "move") for act in ("creates", "overwrites")
     },
-    **{("s3", name, action): _MOVE_ON_S3 for name in ("move", "move over") for action in _CHANGES[3::2]},
+    **{("s3", name, action): _MOVE_ON_S3 for name in ("move", "move over") for action in _CHANGES[3:]},
+    **{
+        ("swift", name, action): _LOOK_ON_SWIFT
+        for name in ("move", "move over", "delete a version", "replace a version")
+        for action in _CHANGES
+    },
 }
