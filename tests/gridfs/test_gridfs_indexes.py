@@ -91,7 +91,7 @@ def wait_for_writers(database, count):
 
 def test_an_index_of_the_same_fields_that_is_not_unique(server, database):
     database["files.files"].create_index(INDEX, partialFilterExpression=PARTIAL)
-    with GridFS(server.url, database.name, "files") as store:
+    with closing(GridFS(server.url, database.name, "files")) as store:
         with pytest.raises(StoreMisconfigured):
             store.put("new", io.BytesIO(b"content"), overwrite=False)
         assert store.listdir("/") == ["twice"]
@@ -99,7 +99,7 @@ def test_an_index_of_the_same_fields_that_is_not_unique(server, database):
 
 def test_an_index_of_another_name(server, database):
     database["files.files"].create_index(INDEX, unique=True, partialFilterExpression=PARTIAL, name="of ours")
-    with GridFS(server.url, database.name, "files") as store:
+    with closing(GridFS(server.url, database.name, "files")) as store:
         store.put("new", io.BytesIO(b"content"), overwrite=False)
         with pytest.raises(errors.FileExists):
             store.put("new", io.BytesIO(b"content"), overwrite=False)

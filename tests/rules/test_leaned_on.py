@@ -254,15 +254,15 @@ def test_fs_memoryfs_makes_its_entries_by_a_method_and_dates_them_by_each_write(
             made.append(name)
             return super()._make_dir_entry(resource_type, name)
 
-    with Counting() as filesystem:
-        filesystem.makedir("d")
-        filesystem.writebytes("d/a", b"content")
-        assert made == ["", "d", "a"]
-        entry = filesystem._get_dir_entry("d/a")
-        entry.modified_time = 0
-        filesystem.appendbytes("d/a", b"more")
-        assert entry.modified_time > 0
-        assert filesystem.lock() is filesystem._lock
+    filesystem = Counting()
+    filesystem.makedir("d")
+    filesystem.writebytes("d/a", b"content")
+    assert made == ["", "d", "a"]
+    entry = filesystem._get_dir_entry("d/a")
+    entry.modified_time = 0
+    filesystem.appendbytes("d/a", b"more")
+    assert entry.modified_time > 0
+    assert filesystem.lock() is filesystem._lock
 
 
 def test_fs_memoryfs_has_all_of_its_files_below_its_root():
