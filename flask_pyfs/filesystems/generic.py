@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -21,6 +22,8 @@ from .store import Facts, OtherVersion, StoreFS
 from .streams import PendingFile, WholeFile, WrappedFile
 
 __all__ = ["GenericStore", "as_store"]
+
+log = logging.getLogger(__name__)
 
 
 def as_store(filesystem: FS) -> StoreFS:
@@ -40,6 +43,13 @@ class GenericStore(WrapFS[FS], StoreFS):
     def __init__(self, filesystem: FS) -> None:
         super().__init__(filesystem)
         self._filesystem = filesystem
+        # that of a wrapper is a lock of its own
+        innermost: FS = filesystem
+        while isinstance(innermost, WrapFS):
+            innermost = innermost.delegate_fs()
+        self._exclusive = innermost.lock
+        # each is logged once
+        self._unreadable: set[str] = set()
 
     @property
     def standard(self) -> FS:
@@ -60,29 +70,35 @@ class GenericStore(WrapFS[FS], StoreFS):
     def replace_version(
         self, path: str, file: Readable, version: str, *, content_type: str | None = None
     ) -> str | None:
-        valid = self._writable(path, True)
+        valid = str(self._filesystem.validatepath(path))
 
-        def replace(temporary: str) -> None:
+        def require_version() -> None:
             if not self._is_version(valid, version):
                 raise OtherVersion(path)
+
+        def replace(temporary: str) -> None:
+            require_version()
             self._move_over(temporary, valid, True)
 
-        if not self._is_version(valid, version):
-            # before the stream is read
-            raise OtherVersion(path)
+        # before the stream is read
+        require_version()
         return self._store(file, replace, valid)
 
     def delete_version(self, path: str, version: str) -> bool:
-        with self._filesystem.lock():
+        with self._exclusive():
             if not self._is_version(path, version):
                 return False
-            self._filesystem.remove(path)
+            try:
+                self._filesystem.remove(path)
+            except (errors.ResourceNotFound, errors.FileExpected):
+                # another process deleted it
+                return False
         return True
 
     def _is_version(self, path: str, version: str) -> bool:
         try:
             return self.facts(path).version == version
-        except (errors.ResourceNotFound, errors.FileExpected):
+        except (errors.ResourceNotFound, errors.FileExpected, errors.DirectoryExpected):
             return False
 
     def _store(self, file: Readable, publish: Callable[[str], None], path: str) -> str | None:
@@ -90,7 +106,7 @@ class GenericStore(WrapFS[FS], StoreFS):
 
         def publish_version(temporary: str) -> None:
             # in memory, no other write comes in between
-            with self._filesystem.lock():
+            with self._exclusive():
                 publish(temporary)
                 # another process may have deleted the file
                 with suppress(errors.ResourceNotFound):
@@ -134,13 +150,38 @@ class GenericStore(WrapFS[FS], StoreFS):
         info = self._filesystem.getinfo(path, ["details"])
         if info.is_dir:
             raise errors.FileExpected(path)
-        etag = f"{info.raw['details'].get('modified') or 0}-{info.size}"
+        details = info.raw["details"]
+        # our MemoryFS numbers its writes, because two of them may see the same time
+        etag = f"{details.get('version') or details.get('modified') or 0}-{info.size}"
         return Facts(info.size, info.modified, etag, None, self._sha1(path) if checksum else None)
 
     def iter_files(self, prefix: str = "") -> Iterator[str]:
-        directory, _, start = prefix.rpartition("/")
-        with suppress(errors.ResourceNotFound, errors.DirectoryExpected):
-            yield from self._iter_files(directory, start)
+        top, _, start = prefix.rpartition("/")
+        directories = [top]
+        while directories:
+            directory = directories.pop()
+            for info in self._listed(directory, top):
+                if info.name.startswith(RESERVED) or (directory == top and not info.name.startswith(start)):
+                    continue
+                path = f"{directory}/{info.name}" if directory else info.name
+                if not info.is_dir:
+                    yield path
+                elif not _is_link(info):
+                    directories.append(path)
+
+    def _listed(self, directory: str, top: str) -> list[Info]:
+        try:
+            # a whole directory at once, because MemoryFS holds its lock during a listing
+            return list(self._filesystem.scandir(directory or "/", ["link"]))
+        except (errors.ResourceNotFound, errors.DirectoryExpected):
+            return []
+        except errors.PermissionDenied as error:
+            if directory == top:
+                raise
+            if directory not in self._unreadable:
+                self._unreadable.add(directory)
+                log.warning("list_files leaves out the directory %r of %s: %s", directory, self._filesystem, error)
+            return []
 
     def delete_tree(self, path: str) -> None:
         while True:
@@ -165,17 +206,22 @@ class GenericStore(WrapFS[FS], StoreFS):
         return info.is_dir and not _is_link(info)
 
     def _delete_directory(self, path: str) -> None:
-        for info in list(self._filesystem.scandir(path, ["link"])):
-            below = join(path, info.name)
-            with suppress(errors.ResourceNotFound):
-                # removetree would follow a link
-                if info.is_dir and not _is_link(info):
-                    self._delete_directory(below)
-                else:
-                    self._filesystem.remove(below)
-        # MemoryFS checks that the directory is empty and removes it later, with files that came in between
-        with self._filesystem.lock():
-            self._filesystem.removedir(path)
+        directories = [path]
+        for directory in directories:
+            # others may delete it, or put a file in its place
+            with suppress(errors.ResourceNotFound, errors.DirectoryExpected):
+                for info in list(self._filesystem.scandir(directory, ["link"])):
+                    below = join(directory, info.name)
+                    # removetree would follow a link
+                    if info.is_dir and not _is_link(info):
+                        directories.append(below)
+                        continue
+                    with suppress(errors.ResourceNotFound):
+                        self._filesystem.remove(below)
+        for directory in reversed(directories):
+            # MemoryFS checks that the directory is empty and removes it later, with files that came in between
+            with suppress(errors.ResourceNotFound, errors.DirectoryExpected), self._exclusive():
+                self._filesystem.removedir(directory)
 
     def copy_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
         if self._same(path, target):
@@ -201,7 +247,7 @@ class GenericStore(WrapFS[FS], StoreFS):
         return valid
 
     def _move_over(self, path: str, target: str, overwrite: bool) -> None:
-        with self._filesystem.lock():
+        with self._exclusive():
             self._filesystem.makedirs(dirname(target), recreate=True)
             # MemoryFS would replace a directory by the file
             if self._filesystem.isdir(target):
@@ -213,19 +259,6 @@ class GenericStore(WrapFS[FS], StoreFS):
             return self._filesystem.getinfo(path)
         except errors.ResourceNotFound:
             return None
-
-    def _iter_files(self, directory: str, start: str) -> Iterator[str]:
-        # a whole directory at once, because MemoryFS holds its lock during a listing
-        for info in list(self._filesystem.scandir(directory or "/", ["link"])):
-            if not info.name.startswith(start) or info.name.startswith(RESERVED):
-                continue
-            path = f"{directory}/{info.name}" if directory else info.name
-            if not info.is_dir:
-                yield path
-                continue
-            if not _is_link(info):
-                with suppress(errors.ResourceNotFound, errors.DirectoryExpected):
-                    yield from self._iter_files(path, "")
 
     def _sha1(self, path: str) -> str:
         digest = hashlib.sha1(usedforsecurity=False)

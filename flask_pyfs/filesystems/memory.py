@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Collection
+
 import fs.memoryfs
 from fs import errors
 from fs.base import FS
+from fs.enums import ResourceType
+from fs.info import Info
 
 from .base import CarefulFS
 
 __all__ = ["MemoryFS"]
+
+
+# numbers the writes of the process
+_WRITES = itertools.count(1)
+
+
+class _Entry(fs.memoryfs._DirEntry):
+    """An entry that is numbered anew by each write, because two writes may see the same time."""
+
+    @property
+    def modified_time(self) -> float:
+        return self._modified
+
+    @modified_time.setter
+    def modified_time(self, time: float) -> None:
+        self._modified = time
+        self._number = next(_WRITES)
+
+    def to_info(self, namespaces: Collection[str] | None = None) -> Info:
+        raw = {name: dict(facts) for name, facts in super().to_info(namespaces).raw.items()}
+        if "details" in raw:
+            raw["details"]["version"] = self._number
+        return Info(raw)
 
 
 class MemoryFS(CarefulFS, fs.memoryfs.MemoryFS):
@@ -20,7 +48,10 @@ class MemoryFS(CarefulFS, fs.memoryfs.MemoryFS):
     def __init__(self, other: MemoryFS | None = None) -> None:
         super().__init__()
         if other is not None:
-            self.root = other.root
+            self.root, self._lock = other.root, other._lock
+
+    def _make_dir_entry(self, resource_type: ResourceType, name: str) -> _Entry:
+        return _Entry(resource_type, name)
 
     def close(self) -> None:
         # the base deletes its files

@@ -10,12 +10,16 @@ import fs.errors
 import pytest
 from fs.memoryfs import MemoryFS
 from fs.osfs import OSFS
+from fs.tarfs import ReadTarFS, WriteTarFS
 from fs.tempfs import TempFS
 from fs.wrap import read_only
+from fs.zipfs import ReadZipFS, WriteZipFS
 
 import flask_pyfs
 from flask_pyfs.filesystems.generic import GenericStore, as_store
 from flask_pyfs.filesystems.local import LocalFS
+from flask_pyfs.filesystems.memory import MemoryFS as OwnMemoryFS
+from flask_pyfs.filesystems.store import OtherVersion
 
 
 @pytest.fixture(params=[MemoryFS, TempFS])
@@ -306,3 +310,135 @@ def test_the_handle_of_a_memory_storage_does_not_lose_files(app):
     with suppress(fs.errors.FSError):
         storage.fs.move("a", "d", overwrite=True)
     assert {name: storage.read(name) for name in storage.list_files()} == {"a": b"content", "d/b": b"content"}
+
+
+# Versions
+
+
+def subdirectory():
+    return MemoryFS().makedir("below")
+
+
+@pytest.mark.parametrize("open_fs", [OwnMemoryFS, MemoryFS, TempFS, subdirectory, lambda: WriteZipFS(io.BytesIO())])
+def test_versions_over_any_filesystem(open_fs):
+    store = as_store(open_fs())
+    version = store.put("d/a", io.BytesIO(b"old")) or ""
+    assert not store.delete_version("d/a", "another")
+    new = store.replace_version("d/a", io.BytesIO(b"newer"), version) or ""
+    for missing in ("d/a", "d", "no", "no/a", "d/a/b"):
+        assert not store.delete_version(missing, version)
+        with pytest.raises(OtherVersion):
+            store.replace_version(missing, io.BytesIO(b"lost"), version)
+    assert contents(store) == {"d/a": b"newer"}
+    assert store.delete_version("d/a", new)
+    assert contents(store) == {}
+    assert store.standard.listdir("/") == ["d"]
+
+
+def test_versions_of_an_archive_that_cannot_be_written(tmp_path):
+    for kind, name in ((WriteZipFS, "a.zip"), (WriteTarFS, "a.tar")):
+        with kind(str(tmp_path / name)) as archive:
+            archive.writebytes("a", b"content")
+    for kind, name in ((ReadZipFS, "a.zip"), (ReadTarFS, "a.tar")):
+        store = as_store(kind(str(tmp_path / name)))
+        version = store.facts("a").version or ""
+        assert not store.delete_version("a", "another")
+        for operation in (
+            lambda store=store, version=version: store.delete_version("a", version),
+            lambda store=store, version=version: store.replace_version("a", io.BytesIO(b"new"), version),
+        ):
+            with pytest.raises(fs.errors.ResourceReadOnly):
+                operation()
+        assert store.readbytes("a") == b"content"
+        store.standard.close()
+
+
+def test_each_write_in_memory_is_a_version_of_its_own(monkeypatch):
+    monkeypatch.setattr("fs.memoryfs.time.time", lambda: 1_000_000_000.0)
+    store = as_store(OwnMemoryFS())
+    versions = [store.put("a", io.BytesIO(b"content")) for _ in range(3)]
+    with store.open_write("a") as file:
+        file.write(b"content")
+    store.standard.writebytes("b", b"content")
+    assert len({*versions, store.facts("a").version, store.facts("b").version}) == 5
+    store.move_file("b", "c")
+    assert store.delete_version("c", store.facts("c").version or "")
+    assert store.facts("a").modified.timestamp() == 1_000_000_000
+
+
+@pytest.mark.parametrize("operation", ["replace_version", "delete_version", "put"])
+def test_one_thread_gets_the_version(operation):
+    store = as_store(OwnMemoryFS())
+    for _ in range(20):
+        version, together, results = store.put("a", io.BytesIO(b"old")), threading.Barrier(6, timeout=30), []
+        if operation == "put":
+            store.delete_tree("a")
+
+        def compete(number, version=version, together=together, results=results):
+            together.wait()
+            with suppress(fs.errors.FSError):
+                if operation == "delete_version":
+                    results.append(store.delete_version("a", version))
+                elif operation == "put":
+                    results.append(store.put("a", io.BytesIO(bytes(number)), overwrite=False) is not None)
+                else:
+                    results.append(store.replace_version("a", io.BytesIO(bytes(number)), version) is not None)
+
+        threads = [threading.Thread(target=compete, args=(number,)) for number in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert results.count(True) == 1
+    assert not [name for name in store.standard.listdir("/") if name != "a"]
+
+
+class Meanwhile(OSFS):
+    """A filesystem in which another process deletes a file right before we do."""
+
+    def remove(self, path):
+        super().remove(path)
+        super().remove(path)
+
+
+def test_a_version_that_another_process_deletes_at_the_same_time(tmp_path):
+    store = as_store(Meanwhile(str(tmp_path)))
+    version = store.put("a", io.BytesIO(b"content")) or ""
+    assert store.delete_version("a", version) is False
+
+
+# Directories
+
+DEEP = "/".join("d" * 1100)
+
+
+def test_a_deep_tree():
+    store = as_store(OwnMemoryFS())
+    store.put(f"top/{DEEP}/a", io.BytesIO(b"content"))
+    assert list(store.iter_files("to")) == [f"top/{DEEP}/a"]
+    store.delete_tree("top")
+    assert store.standard.listdir("/") == []
+
+
+class Unreadable(OSFS):
+    """A filesystem with a directory that another user has, also if root runs the tests."""
+
+    def scandir(self, path, namespaces=None, page=None):
+        if path.strip("/") == "lost+found":
+            raise fs.errors.PermissionDenied(path)
+        return super().scandir(path, namespaces, page)
+
+
+def test_a_directory_that_cannot_be_read_is_left_out_and_logged_once(tmp_path, caplog):
+    store = as_store(Unreadable(str(tmp_path)))
+    store.standard.makedir("lost+found")
+    for name in ("a", "d/b"):
+        store.put(name, io.BytesIO(b""))
+    for _ in range(3):
+        assert set(store.iter_files()) == {"a", "d/b"}
+    assert [record.getMessage().partition(" of ")[0] for record in caplog.records] == [
+        "list_files leaves out the directory 'lost+found'"
+    ]
+    # who asks for it is told
+    with pytest.raises(fs.errors.PermissionDenied):
+        list(store.iter_files("lost+found/"))

@@ -9,6 +9,7 @@ from bson import ObjectId
 from counting_commands import commands
 
 import flask_pyfs as fs
+from flask_pyfs.filesystems.gridfs import upload
 
 MIB = 1024 * 1024
 CHUNK = 255 * 1024
@@ -264,6 +265,40 @@ def test_delete_a_file(storage, written, sent):
 def test_delete_what_is_not_there(storage, sent):
     storage.delete("absent")
     assert sent == [FIND]
+
+
+# Versions
+
+
+def test_delete_a_version(storage, sent):
+    version = storage.write("a", b"content").version
+    sent.clear()
+    assert not storage.delete_version("a", "another")
+    assert sent == [FIND]
+    sent.clear()
+    assert storage.delete_version("a", version)
+    assert sent == [FIND, DELETE, DELETE_CHUNKS]
+
+
+def test_replace_a_version(storage, sent):
+    version = storage.write("a", b"content").version
+    sent.clear()
+    with pytest.raises(fs.VersionChanged):
+        storage.replace_version("a", b"new", "another")
+    assert sent == [FIND]
+    sent.clear()
+    version = storage.replace_version("a", b"new", version).version
+    replace = [FIND, UPDATE, DELETE, DELETE_CHUNKS, FIND]
+    assert sent == [FIND, INSERT_CHUNKS, ("createIndexes", "files"), *replace]
+    sent.clear()
+    storage.replace_version("a", b"newer", version)
+    assert sent == [FIND, INSERT_CHUNKS, *replace]
+
+
+def test_count_the_chunks_after_a_pause(storage, sent, monkeypatch):
+    monkeypatch.setattr(upload, "_PAUSE", -1.0)
+    storage.write("a", b"content")
+    assert sent == [INSERT_CHUNKS, UPDATE, AGGREGATE_CHUNKS]
 
 
 # Serving

@@ -12,9 +12,8 @@ from requests.exceptions import InvalidURL, ReadTimeout
 from swiftclient.client import ClientException
 
 from flask_pyfs.errors import StoreMisconfigured
-from flask_pyfs.filesystems.gridfs.bucket import following_date
 from flask_pyfs.filesystems.gridfs.errors import mongo_errors
-from flask_pyfs.filesystems.gridfs.facts import revision_of
+from flask_pyfs.filesystems.gridfs.facts import following_date, revision_of
 from flask_pyfs.filesystems.s3.errors import not_deleted, s3_errors
 from flask_pyfs.filesystems.swift.errors import swift_errors
 

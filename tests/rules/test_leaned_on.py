@@ -285,6 +285,26 @@ def test_fs_osfs_has_its_root_and_its_facts_in_these_attributes(tmp_path):
     assert filesystem._closed is True
 
 
+def test_fs_memoryfs_makes_its_entries_by_a_method_and_dates_them_by_each_write():
+    """filesystems.memory numbers the writes there, and shares the lock of a filesystem."""
+    made = []
+
+    class Counting(MemoryFS):
+        def _make_dir_entry(self, resource_type, name):
+            made.append(name)
+            return super()._make_dir_entry(resource_type, name)
+
+    filesystem = Counting()
+    filesystem.makedir("d")
+    filesystem.writebytes("d/a", b"content")
+    assert made == ["", "d", "a"]
+    entry = filesystem._get_dir_entry("d/a")
+    entry.modified_time = 0
+    filesystem.appendbytes("d/a", b"more")
+    assert entry.modified_time > 0
+    assert filesystem.lock() is filesystem._lock
+
+
 def test_fs_memoryfs_has_all_of_its_files_below_its_root():
     """filesystems.memory shares the files of another filesystem by its root."""
     one, other = MemoryFS(), MemoryFS()

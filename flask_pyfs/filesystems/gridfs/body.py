@@ -51,7 +51,7 @@ class RevisionBody:
             chunks = self._more(first, last, end) if self._begun else list(self._find(first, last))
         self._begun = True
         lengths = [(n, min(size, self._revision.size - n * size)) for n in range(first, last)]
-        if [(chunk["n"], len(chunk["data"])) for chunk in chunks] != lengths:
+        if [(chunk["n"], _length(chunk)) for chunk in chunks] != lengths:
             raise Incomplete(self._revision.filename)
         self._position = min(self._stop, last * size)
         pieces = [memoryview(chunk["data"]) for chunk in chunks]
@@ -91,3 +91,8 @@ class RevisionBody:
         self._pieces.clear()
         # dropped, not closed: the driver closes it on the server later, and the garbage collector may run this
         self._cursor = None
+
+
+def _length(chunk: dict[str, Any]) -> int:
+    data = chunk.get("data")
+    return len(data) if isinstance(data, bytes) else -1

@@ -1,173 +1,62 @@
-"""Commands to a GridFS bucket."""
+"""The revisions of the files of a GridFS bucket: their order, and which one is the file."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import groupby
+from datetime import datetime
 from typing import Any
 
-from bson import CodecOptions, DatetimeConversion, ObjectId
+from bson import ObjectId
 from fs import errors
-from pymongo import ReadPreference, UpdateOne
-from pymongo.collection import Collection
+from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from ..objects.clients import PerProcess
-from .client import Client
-from .errors import mongo_errors
-from .facts import Incomplete, Revision, revision_of
-from .indexes import FILES_INDEX, make_indexes
+from ..store import OtherVersion
+from .chunks import GridChunks
+from .collections import Document
+from .facts import Revision, any_revision, following_date, revision_of
+from .listing import NEWEST_FIRST, GridListing
 
 log = logging.getLogger(__name__)
-
-Document = dict[str, Any]
-
-# how many files the first command lists, because the caller may not need more
-_FIRST = 100
 
 # how many files one command deletes
 _DELETED = 100_000
 
-# how many bytes the server copies in one command, which must end within the timeout
-_COPIED = 32 * 1024 * 1024
-
-# how many of these commands run in parallel
-_COPIES = 2
-
 # how often a revision is given a later date than a newer one
 _ATTEMPTS = 100
-
-_NEWEST_FIRST = [("uploadDate", -1), ("_id", -1)]
 
 # DuplicateKey
 _DUPLICATE = 11000
 
-# DATETIME_AUTO also reads dates outside the range of Python's datetime
-_CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 
-
-class GridBucket:
+class GridBucket(GridChunks, GridListing):
     """Sends commands to a bucket.
 
     Each revision of a file has a document in ``files`` and its content in ``chunks`` (the GridFS specification of
     MongoDB). Revisions are ordered by ``uploadDate``, and those with the same date by ``_id``; the newest one is the
     file.
-
-    :param clients: returns the client of the current process.
-    :param database: the name of the database.
-    :param name: the name of the bucket.
     """
-
-    def __init__(self, clients: PerProcess[Client], database: str, name: str) -> None:
-        self.name = f"{database}.{name}"
-        self._clients = clients
-        self._database = database
-        self._name = name
-        self._has_indexes = False
-
-    def errors(self, path: str = "") -> mongo_errors:
-        """Return a context that translates the errors of the driver into ``fs.errors``."""
-        return mongo_errors(self.name, path)
-
-    @property
-    def timeout(self) -> float:
-        """The time limit of an operation, in seconds; 0 if there is none."""
-        return self._clients().options.timeout or 0
-
-    @property
-    def chunks(self) -> Collection[Document]:
-        """The collection of the chunks."""
-        return self._collection("chunks")
-
-    @property
-    def files(self) -> Collection[Document]:
-        """The collection of the file documents."""
-        return self._collection("files")
-
-    @property
-    def _primary(self) -> Collection[Document]:
-        # decisions need current data, which a secondary may lack
-        return self.files.with_options(read_preference=ReadPreference.PRIMARY)
-
-    def _collection(self, which: str) -> Collection[Document]:
-        return self._clients()[self._database].get_collection(f"{self._name}.{which}", codec_options=_CODEC)
-
-    # Files
 
     def newest(self, filename: str) -> Revision:
         """Return the newest revision of a file. One command.
 
         :raises fs.errors.ResourceNotFound: if there is none.
         """
-        with self.errors(filename):
-            document = self.files.find_one({"filename": filename}, sort=_NEWEST_FIRST)
+        document = self._newest(filename)
         if document is None:
             raise errors.ResourceNotFound(filename)
         return revision_of(document)
 
     def revisions(self, *filenames: str) -> list[Revision]:
-        """Return the revisions of files, the newest first. One command."""
+        """Return the revisions of files, the newest first, with those that cannot be read. One command."""
         with self.errors(filenames[0]):
             query = {"filename": {"$in": list(filenames)}}
-            found = list(self._primary.find(query, sort=_NEWEST_FIRST))
-        return [revision_of(document) for document in found]
+            found = list(self._primary.find(query, sort=NEWEST_FIRST))
+        # an array also matches, if one of its elements does
+        return [any_revision(document) for document in found if document["filename"] in filenames]
 
-    def names(self, prefix: str, page: int) -> Iterator[str]:
-        """Iterate over the names of all files that start with a prefix, in ascending order.
-
-        :param page: the number of documents per command.
-        """
-        # the index alone answers this query
-        for document in self._pages(below(prefix), page, {"_id": False, "filename": True}):
-            yield document["filename"]
-
-    def newest_below(self, prefix: str, page: int, start: str = "") -> Iterator[Revision]:
-        """Iterate over the newest revisions of all files whose names start with a prefix, in ascending order of names.
-
-        :param page: the number of documents per command.
-        :param start: the first name; names before it are skipped.
-        """
-        for document in self._pages({**below(prefix), "$gte": start or prefix}, page):
-            try:
-                yield revision_of(document)
-            except errors.OperationFailed as error:
-                log.warning("bucket %r: %s", self.name, error)
-
-    def _pages(self, query: Document, size: int, projection: Any = None) -> Iterator[Document]:
-        wanted = min(size, _FIRST)
-        # one query per page, because the server closes a cursor while a slow caller handles a page
-        while True:
-            with self.errors():
-                page = list(
-                    self.files.find({"filename": query}, projection, sort=FILES_INDEX, limit=wanted, batch_size=wanted)
-                )
-            names = [(name, list(revisions)) for name, revisions in groupby(page, lambda found: found["filename"])]
-            more = len(page) == wanted
-            whole = not more or len(names) > 1
-            wanted = size
-            if more and whole:
-                # the next page may have newer revisions of the last name
-                names.pop()
-            for name, revisions in names:
-                yield self._latest(name, revisions, whole=whole, projection=projection)
-            if not more:
-                return
-            query = {"$gt": names[-1][0], **({"$lt": query["$lt"]} if "$lt" in query else {})}
-
-    def _latest(self, name: str, revisions: list[Document], *, whole: bool, projection: Any) -> Document:
-        last = revisions[-1]
-        tied = len(revisions) > 1 and revisions[-2].get("uploadDate") == last.get("uploadDate")
-        if projection is not None or (whole and not tied):
-            return last
-        # the index does not order revisions with the same date
-        with self.errors(name):
-            return self.files.find_one({"filename": name}, sort=_NEWEST_FIRST) or last
-
-    # Revisions
+    # Writing
 
     def publish(self, document: Document, *, overwrite: bool) -> Replaced | None:
         """Insert the document of a new revision, after its chunks. One command, and two if it replaces revisions.
@@ -176,29 +65,28 @@ class GridBucket:
         :raises fs.errors.FileExists: if the name is taken and ``overwrite`` is false.
         """
         filename = document["filename"]
-        with self.errors(filename):
-            if overwrite:
-                return self._publish(document)
-            try:
-                # an upsert takes the filename from the query
-                values = {key: value for key, value in document.items() if key != "filename"}
-                result = self.files.update_one(
-                    {"filename": filename}, {"$setOnInsert": {**values, "exclusive": True}}, upsert=True
-                )
-            except DuplicateKeyError as error:
-                raise errors.FileExists(filename, exc=error) from error
-        if result.upserted_id is None:
-            raise errors.FileExists(filename)
-        return None
-
-    def _publish(self, document: Document) -> Replaced | None:
-        new, filename = document["_id"], document["filename"]
+        if not overwrite:
+            if not self._insert_alone({**document, "exclusive": True}, {}):
+                raise errors.FileExists(filename)
+            return None
+        new = document["_id"]
         values = {key: value for key, value in document.items() if key != "_id"}
-        # the second update changes nothing; it tells whether other revisions exist
-        result = self.files.bulk_write(
-            [UpdateOne({"_id": new}, {"$setOnInsert": values}, upsert=True), _others(filename, new)]
-        )
+        with self.errors(filename):
+            result = self.files.bulk_write(
+                [UpdateOne({"_id": new}, {"$setOnInsert": values}, upsert=True), _others(filename, new)]
+            )
         return self._make_newest(filename, new) if result.matched_count else None
+
+    def _insert_alone(self, document: Document, others: Document) -> bool:
+        # an upsert takes the filename from the query
+        filename = document["filename"]
+        values = {key: value for key, value in document.items() if key != "filename"}
+        with self.errors(filename):
+            try:
+                query = {"filename": filename, **others}
+                return self.files.update_one(query, {"$setOnInsert": values}, upsert=True).upserted_id is not None
+            except DuplicateKeyError:
+                return False
 
     def _make_newest(self, filename: str, new: Any, *, exclusive: bool = False) -> Replaced | None:
         for _ in range(_ATTEMPTS):
@@ -209,7 +97,7 @@ class GridBucket:
                 return None
             if found[0] is own or exclusive:
                 # an exclusive write does not overtake a newer revision, which replaces it
-                return Replaced(filename, found[0], [revision.id for revision in found[1:]])
+                return Replaced.below(filename, found)
             # a clock is behind, or another process writes the same name: the last writer wins
             self._redate(own, following_date(found[0]))
         raise errors.OperationFailed(
@@ -219,61 +107,6 @@ class GridBucket:
     def _redate(self, revision: Revision, date: datetime) -> None:
         with self.errors(revision.filename):
             self.files.update_one({"_id": revision.id}, {"$set": {"uploadDate": date}})
-
-    def remove_replaced(self, replaced: Replaced) -> None:
-        """Delete the revisions that a new one replaces. Two commands.
-
-        The new revision is already stored, so a failure is logged, not raised.
-        """
-        try:
-            self.remove_older(replaced)
-        except errors.FSError as error:
-            log.warning(
-                "bucket %r: could not delete %d older revisions of %r. They take space until it is written again: %s",
-                self.name,
-                len(replaced.ids),
-                replaced.filename,
-                error,
-            )
-
-    def remove_older(self, replaced: Replaced) -> None:
-        """Delete the replaced revisions that are still older than the newest one. Two commands.
-
-        Because of this condition, two concurrent writers cannot delete both new revisions.
-        """
-        filename, revision, ids = replaced.filename, replaced.newest, replaced.ids
-        if not ids:
-            return
-        own, date = {"$literal": revision.id}, {"$literal": revision.date}
-        # unlike query operators, aggregation operators compare values of different types in sort order
-        older: Document = {"$lt": ["$uploadDate", date]}
-        same_date: Document = {"$and": [{"$eq": ["$uploadDate", date]}, {"$lt": ["$_id", own]}]}
-        self._remove(ids, {"filename": filename, "$expr": {"$or": [older, same_date]}})
-
-    def remove(self, query: Document) -> None:
-        """Delete all revisions that match a query. One command, and two per 100,000 revisions."""
-        while True:
-            with self.errors():
-                found = self._primary.find(query, {"_id": True}, limit=_DELETED, batch_size=_DELETED)
-                ids = [document["_id"] for document in found]
-            if ids:
-                self._remove(ids, query)
-            if len(ids) < _DELETED:
-                return
-
-    def _remove(self, ids: list[Any], condition: Document) -> None:
-        # files before chunks: chunks without a file only take space, but a file without chunks is unreadable
-        with self.errors():
-            deleted = self.files.delete_many({"$and": [{"_id": {"$in": ids}}, condition]}).deleted_count
-            if deleted < len(ids):
-                left = [document["_id"] for document in self._primary.find({"_id": {"$in": ids}}, {"_id": True})]
-                ids = [each for each in ids if each not in left]
-            self.remove_chunks(*ids)
-
-    def remove_chunks(self, *ids: Any) -> None:
-        """Delete the chunks of files whose documents do not exist. One command."""
-        with self.errors():
-            self.chunks.delete_many({"files_id": {"$in": ids}})
 
     def rename(
         self, revision: Revision, target: str, date: datetime, *, exclusive: bool
@@ -307,63 +140,144 @@ class GridBucket:
             return renamed, None
         return True, self._make_newest(target, revision.id, exclusive=exclusive)
 
-    # Chunks
+    # Replacing a version
 
-    def copy_chunks(self, revision: Revision, target: ObjectId) -> None:
-        """Copy the chunks of a revision inside the server. One command per 32 MiB, and one to count the copies.
+    def insert_above(self, document: Document, old: Revision) -> None:
+        """Insert the document of a new revision just above an old one, after its chunks. Two commands.
 
-        :raises Incomplete: if the revision was deleted in the meantime.
+        It is the file from then on. :meth:`replace` decides whether it stays. No other revision can lie between the
+        two that a process overwrites the file with meanwhile: those have later dates, and stay above.
+
+        :raises OtherVersion: if the old revision is not the file any more, or another process is replacing it.
         """
-        wanted, step = revision.chunk_count, max(1, _COPIED // revision.chunk_size)
-        with self.errors(revision.filename):
-            chunks = self.chunks.with_options(read_preference=ReadPreference.PRIMARY)
+        filename, new = old.filename, document["_id"]
+        self.prepare_replacing()
+        found = self.revisions(filename)
+        if not found or found[0].version != old.version:
+            raise OtherVersion(filename)
+        self.remove_older(Replaced.below(filename, found))
+        date = old.date if isinstance(old.id, ObjectId) and old.id < new else following_date(old)
+        document = {**document, "uploadDate": date, "replaces": old.version}
+        if not self._insert_alone(document, {"_id": {"$ne": old.id}}):
+            raise OtherVersion(filename)
 
-            def copy(start: int) -> None:
-                chunks.aggregate(
-                    [
-                        # some drivers add an empty chunk
-                        {"$match": {"files_id": revision.id, "n": {"$gte": start, "$lt": min(wanted, start + step)}}},
-                        # the server creates a new _id if a document has none
-                        {"$project": {"_id": False, "files_id": {"$literal": target}, "n": True, "data": True}},
-                        {"$merge": {"into": chunks.name, "whenMatched": "fail"}},
-                    ]
-                )
+    def replace(self, document: Document, old: Revision) -> None:
+        """Delete an old revision, above which a new one was inserted. Three commands.
 
-            with ThreadPoolExecutor(_COPIES, "copy") as copies:
-                # the executor waits for all copies before an error leaves the block
-                list(copies.map(copy, range(0, wanted, step)))
-            if wanted and chunks.count_documents({"files_id": target}) != wanted:
-                raise Incomplete(revision.filename)
+        The server decides: only one process can delete it, and who deleted or moved the file has done so.
 
-    def orphans(self) -> Iterator[tuple[Any, datetime]]:
-        """Iterate over the ids of files that have chunks but no document, with the time of their last chunk.
-
-        One command, and one per id. The time comes from the ObjectId of the chunk.
+        :raises OtherVersion: if it was deleted or moved in the meantime. The new revision is taken back.
         """
-        with self.errors():
-            found = self.chunks.aggregate(
-                [
-                    # the index alone answers both stages
-                    {"$sort": {"files_id": 1}},
-                    {"$group": {"_id": "$files_id"}},
-                    {"$lookup": {"from": self.files.name, "localField": "_id", "foreignField": "_id", "as": "file"}},
-                    {"$match": {"file": []}},
-                ]
-            )
-            for each in found:
-                last = self.chunks.find_one({"files_id": each["_id"]}, {"_id": True}, sort=[("n", -1)])
-                if last is not None and isinstance(last["_id"], ObjectId):
-                    yield each["_id"], last["_id"].generation_time
-
-    # Indexes
-
-    def prepare(self) -> None:
-        """Create missing indexes before the first write of the process. Two commands, and more to create them."""
-        if self._has_indexes:
+        filename, new = old.filename, document["_id"]
+        if not self._delete([old.id], old.identity):
+            self._take_back(filename, new)
             return
+        try:
+            self.remove_chunks(old.id)
+            self._make_way(filename, new, old)
+        except errors.FSError as error:
+            self._warn_of_older(filename, 1, error)
+
+    def _take_back(self, filename: str, new: Any) -> None:
+        with self.errors(filename):
+            query = {"_id": new, "filename": filename, "replaces": {"$exists": True}}
+            if not self.files.delete_one(query).deleted_count:
+                # another process took it for the file, and removed the older one, or has moved or replaced it since
+                return
+        self.remove_chunks(new)
+        raise OtherVersion(filename)
+
+    def _make_way(self, filename: str, new: Any, old: Revision) -> None:
+        found = self.revisions(filename)
+        others = [revision for revision in found if revision.id != new]
+        if len(others) == len(found) or not others:
+            return
+        if found[0].id == new and any(revision.date >= old.date for revision in others):
+            # written in the same millisecond as the old revision, and after this one
+            self._remove([new], {"filename": filename})
+        else:
+            self.remove_older(Replaced.below(filename, found))
+
+    # Removing
+
+    def withdraw(self, identifier: ObjectId) -> bool:
+        """Delete the document of a new revision, and return whether it was there. One command."""
         with self.errors():
-            make_indexes(self.files, self.chunks)
-        self._has_indexes = True
+            return self.files.delete_one({"_id": identifier}).deleted_count == 1
+
+    def remove_replaced(self, replaced: Replaced) -> None:
+        """Delete the revisions that a new one replaces. Two commands.
+
+        The new revision is already stored, so a failure is logged, not raised.
+        """
+        try:
+            self.remove_older(replaced)
+        except errors.FSError as error:
+            self._warn_of_older(replaced.filename, len(replaced.ids), error)
+
+    def _warn_of_older(self, filename: str, count: int, error: errors.FSError) -> None:
+        log.warning(
+            "bucket %r: could not delete %d older revisions of %r. They take space until it is written again: %s",
+            self.name,
+            count,
+            filename,
+            error,
+        )
+
+    def remove_older(self, replaced: Replaced) -> None:
+        """Delete the replaced revisions that are still older than the newest one. Two commands.
+
+        Because of this condition, two concurrent writers cannot delete both new revisions.
+        """
+        filename, revision, ids = replaced.filename, replaced.newest, replaced.ids
+        if not ids:
+            return
+        if "replaces" in revision.document:
+            # otherwise its writer takes it back, because it cannot delete the older one
+            with self.errors(filename):
+                self.files.update_one({"_id": revision.id}, {"$unset": {"replaces": True}})
+        own, date = {"$literal": revision.id}, {"$literal": revision.document.get("uploadDate")}
+        # unlike query operators, aggregation operators compare values of different types in sort order
+        older: Document = {"$lt": ["$uploadDate", date]}
+        same_date: Document = {"$and": [{"$eq": ["$uploadDate", date]}, {"$lt": ["$_id", own]}]}
+        self._remove(ids, {"filename": filename, "$expr": {"$or": [older, same_date]}})
+
+    def remove(self, query: Document) -> None:
+        """Delete all revisions that match a query. One command, and two per 100,000 revisions."""
+        while True:
+            with self.errors():
+                found = self._primary.find(query, {"_id": True}, limit=_DELETED, batch_size=_DELETED)
+                ids = [document["_id"] for document in found]
+            # who replaces a version meanwhile removes the revision that was found, and leaves another one
+            whole = not ids or self._remove(ids, query) == len(ids)
+            if whole and len(ids) < _DELETED:
+                return
+
+    def remove_version(self, filename: str, version: str) -> bool:
+        """Delete a file if its newest revision is a certain version. Three commands.
+
+        :returns: whether it was deleted.
+        """
+        found = self.revisions(filename)
+        if not found or found[0].version != version:
+            return False
+        # otherwise an older revision becomes the file
+        self.remove_older(Replaced.below(filename, found))
+        return self._remove([found[0].id], found[0].identity) == 1
+
+    def _remove(self, ids: list[Any], condition: Document) -> int:
+        # files before chunks: chunks without a file only take space, but a file without chunks is unreadable
+        deleted = self._delete(ids, condition)
+        if deleted < len(ids):
+            with self.errors():
+                left = [document["_id"] for document in self._primary.find({"_id": {"$in": ids}}, {"_id": True})]
+            ids = [each for each in ids if each not in left]
+        self.remove_chunks(*ids)
+        return deleted
+
+    def _delete(self, ids: list[Any], condition: Document) -> int:
+        with self.errors():
+            return self.files.delete_many({"$and": [{"_id": {"$in": ids}}, condition]}).deleted_count
 
 
 @dataclass(frozen=True)
@@ -379,36 +293,12 @@ class Replaced:
     newest: Revision
     ids: list[Any]
 
-
-def following_date(revision: Revision) -> datetime:
-    """Return a date one millisecond after that of a revision.
-
-    :raises fs.errors.OperationFailed: if its date is the last one that Python can represent.
-    """
-    try:
-        return revision.date + timedelta(milliseconds=1)
-    except OverflowError as error:
-        message = "'{path}' cannot be replaced, because its uploadDate is the latest possible date: delete it first"
-        raise errors.OperationFailed(revision.filename, exc=error, msg=message) from error
+    @classmethod
+    def below(cls, filename: str, found: list[Revision]) -> Replaced:
+        """Return those below the first of the revisions of a file."""
+        return cls(filename, found[0], [revision.id for revision in found[1:]])
 
 
 def _others(filename: str, own: Any) -> UpdateOne:
     # this changes nothing; its matched_count tells whether other revisions exist
-    return UpdateOne({"filename": filename, "_id": {"$ne": own}}, {"$set": {"filename": filename}})
-
-
-def below(prefix: str) -> Document:
-    """Return the query condition for names that start with a prefix."""
-    end = following(prefix)
-    return {"$gte": prefix, "$lt": end} if end else {"$gte": prefix}
-
-
-def following(prefix: str) -> str:
-    """Return the first string that sorts after all strings with a prefix, or an empty string if there is none."""
-    # the last code point has no successor
-    stem = prefix.rstrip("\U0010ffff")
-    if not stem:
-        return ""
-    last = ord(stem[-1]) + 1
-    # surrogates are no characters, and UTF-8 cannot encode them
-    return stem[:-1] + chr(0xE000 if last == 0xD800 else last)
+    return UpdateOne({"filename": filename, "_id": {"$ne": own}}, {"$setOnInsert": {"filename": filename}})

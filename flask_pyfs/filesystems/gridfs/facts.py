@@ -5,16 +5,23 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from bson import ObjectId
+from bson import Code, DatetimeMS, MaxKey, ObjectId, Regex, Timestamp
 from fs import errors
 
+from ..objects.errors import literal
 from ..objects.http import known_type
 from ..store import Facts
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+# the types that MongoDB sorts after dates
+_AFTER_DATES = (Timestamp, Regex, Code, MaxKey)
+
+# numbers of chunks must be integers of BSON
+_LONGEST = 2**63 - 1
 
 
 class Incomplete(errors.OperationFailed):
@@ -41,6 +48,14 @@ class Revision(Facts):
     document: dict[str, Any] = field(repr=False)
 
     @property
+    def identity(self) -> dict[str, Any]:
+        """The query for this revision as long as it has this name, and not for a later one that has its id."""
+        query: dict[str, Any] = {"_id": self.id, "filename": self.filename}
+        if not isinstance(self.id, ObjectId):
+            query |= {key: {"$eq": self.document.get(key)} for key in ("uploadDate", "length")}
+        return query
+
+    @property
     def chunk_count(self) -> int:
         """The number of chunks."""
         return -(-self.size // self.chunk_size)
@@ -49,27 +64,61 @@ class Revision(Facts):
 def revision_of(document: dict[str, Any]) -> Revision:
     """Return the revision that a document describes.
 
-    :raises fs.errors.OperationFailed: if the document lacks a valid length or chunk size.
+    :raises fs.errors.OperationFailed: if it describes no file.
     """
-    metadata = document.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
+    size, chunk_size = _whole(document.get("length")), _whole(document.get("chunkSize"))
+    name = document.get("filename")
+    if size is None or chunk_size is None or (size and not chunk_size) or not isinstance(name, str):
+        message = f"the document with the _id {document['_id']!r} is no file of GridFS"
+        raise errors.OperationFailed(str(name), msg=f"'{{path}}': {literal(message)}")
+    return _revision(document, size, max(1, chunk_size))
+
+
+def any_revision(document: dict[str, Any]) -> Revision:
+    """Return the revision that a document describes, even if its length or its chunk size is none. They are 0 then."""
     try:
-        size, chunk_size, date = int(document["length"]), int(document["chunkSize"]), document.get("uploadDate")
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise errors.OperationFailed(document["filename"], exc=error, msg="'{path}' is no file of GridFS") from error
+        return revision_of(document)
+    except errors.OperationFailed:
+        return _revision(document, 0, 1)
+
+
+def _revision(document: dict[str, Any], size: int, chunk_size: int) -> Revision:
+    metadata, date, modified = document.get("metadata"), document.get("uploadDate"), document.get("replacedAt")
+    metadata = metadata if isinstance(metadata, dict) else {}
     content_type = document.get("contentType") or metadata.get("contentType")
     return Revision(
         size=size,
-        modified=date if isinstance(date, datetime) else None,
+        modified=next((each for each in (modified, date) if isinstance(each, datetime)), None),
         etag=_etag(document),
         content_type=known_type(content_type) if isinstance(content_type, str) else None,
         checksum=_checksum(metadata.get("md5") or document.get("md5")),
         id=document["_id"],
         filename=document["filename"],
         date=date if isinstance(date, datetime) else _EPOCH,
-        chunk_size=max(1, chunk_size),
+        chunk_size=chunk_size,
         document=document,
     )
+
+
+def following_date(revision: Revision) -> datetime:
+    """Return a date that MongoDB sorts after that of a revision: a millisecond later.
+
+    :raises fs.errors.OperationFailed: if there is none.
+    """
+    date = revision.document.get("uploadDate")
+    try:
+        if isinstance(date, _AFTER_DATES) or (isinstance(date, DatetimeMS) and int(date) > 0):
+            raise OverflowError
+        return revision.date + timedelta(milliseconds=1)
+    except OverflowError as error:
+        message = "'{path}' cannot be replaced, because its uploadDate is the latest possible date: delete it first"
+        raise errors.OperationFailed(revision.filename, exc=error, msg=message) from error
+
+
+def _whole(number: Any) -> int | None:
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number <= _LONGEST:
+        return None
+    return int(number) if number == int(number) else None
 
 
 def _etag(document: dict[str, Any]) -> str:

@@ -10,15 +10,17 @@ from typing import BinaryIO, TypeVar, cast
 from fs import errors
 
 from ... import files
+from ..base import Readable
 from ..objects.clients import shared_client
 from ..objects.filesystem import ObjectFS
 from ..objects.reader import Body
 from ..objects.store import Content
-from ..store import DAY, Facts
+from ..store import DAY, Facts, OtherVersion
 from .body import RevisionBody
-from .bucket import GridBucket, Replaced, below, following, following_date
+from .bucket import GridBucket, Replaced
 from .client import MongoSettings, close_client, make_client
-from .facts import Incomplete, Revision
+from .facts import Incomplete, Revision, following_date
+from .listing import below, following
 from .upload import GridFSUpload
 
 Result = TypeVar("Result")
@@ -124,10 +126,16 @@ class GridFS(ObjectFS):
         return self._with_chunks(self._file_key(path), read)
 
     def new_object(self, key: str, *, overwrite: bool, content_type: str | None) -> GridFSUpload:
+        return self._upload(key, content_type, overwrite=overwrite)
+
+    def _upload(
+        self, key: str, content_type: str | None, *, overwrite: bool = True, replaces: Revision | None = None
+    ) -> GridFSUpload:
         return GridFSUpload(
             self._bucket,
             key,
             overwrite=overwrite,
+            replaces=replaces,
             chunk_size=self.chunk_size,
             part_size=self.part_size,
             content_type=content_type or files.mime(key, "application/octet-stream"),
@@ -138,6 +146,18 @@ class GridFS(ObjectFS):
 
     def delete_objects_below(self, prefix: str, *others: str) -> None:
         self._bucket.remove({"$or": [{"filename": {"$in": list(others)}}, {"filename": below(prefix)}]})
+
+    def delete_version(self, path: str, version: str) -> bool:
+        return self._bucket.remove_version(self._file_key(path), version)
+
+    def replace_version(
+        self, path: str, file: Readable, version: str, *, content_type: str | None = None
+    ) -> str | None:
+        key = self._file_key(path)
+        found = self._bucket.revisions(key)
+        if not found or found[0].version != version:
+            raise OtherVersion(key)
+        return self.send(self._upload(key, content_type, replaces=found[0]), file)
 
     def copy_object(self, key: str, target: str, *, overwrite: bool) -> None:
         def copy(revision: Revision) -> None:
@@ -165,7 +185,7 @@ class GridFS(ObjectFS):
         if taken and not overwrite:
             raise errors.FileExists(target)
         # otherwise an older revision becomes the file after the newest one is renamed
-        self._bucket.remove_older(Replaced(key, source, [revision.id for revision in own[1:]]))
+        self._bucket.remove_older(Replaced.below(key, own))
         date = following_date(found[0]) if taken and found[0] is not source else source.date
         renamed, replaced = self._bucket.rename(source, target, date, exclusive=not overwrite)
         if replaced:
@@ -208,17 +228,20 @@ class GridFS(ObjectFS):
     def remove_leftovers(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         """Delete the chunks of unfinished uploads of killed processes, and return the number of these uploads.
 
-        One command that reads the index of all chunks, one per unfinished upload, and one to delete their chunks.
+        One command that reads the index of all chunks, and for each unfinished upload one, and four to delete it.
+
+        An upload that still runs, although it paused for longer than ``older_than``, fails when it ends, with
+        ``OperationFailed``. A pause of less than a minute is not noticed there, so ``older_than`` must be greater, by
+        as much as the clocks differ.
 
         :param older_than: the minimum age of the last chunk in seconds; younger uploads may still be in progress.
         :param prefix: ignored, because chunks do not contain the name of the file.
         :param dry_run: count the uploads without deleting anything.
         """
         written_before = datetime.now(timezone.utc) - timedelta(seconds=older_than)
-        found = [each for each, last in self._bucket.orphans() if last < written_before]
-        if found and not dry_run:
-            self._bucket.remove_chunks(*found)
-        return len(found)
+        return sum(
+            dry_run or self._bucket.remove_orphan(each, written_before) for each in self._bucket.orphans(written_before)
+        )
 
 
 def _limits(size: int, start: int, stop: int | None) -> tuple[int, int]:

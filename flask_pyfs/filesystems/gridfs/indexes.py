@@ -15,7 +15,10 @@ _CHUNKS_INDEX = [("files_id", 1), ("n", 1)]
 # two fields, because an index on the filename alone may exist already
 _EXCLUSIVE_INDEX = [("filename", 1), ("exclusive", 1)]
 
+_REPLACING_INDEX = [("replaces", 1)]
+
 _EXCLUSIVE: dict[str, Any] = {"unique": True, "partialFilterExpression": {"exclusive": True}}
+_REPLACING: dict[str, Any] = {"unique": True, "partialFilterExpression": {"replaces": {"$exists": True}}}
 
 # IndexOptionsConflict, IndexKeySpecsConflict: the index exists under another name
 _OTHER_OPTIONS = {85, 86}
@@ -47,8 +50,17 @@ def _wait_for_exclusive(files: Documents) -> None:
     try:
         files.create_index(_EXCLUSIVE_INDEX, **_EXCLUSIVE)
     except OperationFailure as error:
-        if error.code not in _OTHER_OPTIONS:
+        # one of another name does as well, but one that is not unique lets two writers pass
+        if error.code not in _OTHER_OPTIONS or not _has(files, _EXCLUSIVE_INDEX, unique=True):
             raise
+
+
+def make_replacing_index(files: Documents) -> None:
+    """Create the index of the versions that are being replaced, if it is missing. One command.
+
+    :param files: the collection of the file documents.
+    """
+    _make(files, _REPLACING_INDEX, True, **_REPLACING)
 
 
 def _make(collection: Documents, keys: list[tuple[str, int]], large: bool, **options: Any) -> None:
@@ -59,6 +71,7 @@ def _make(collection: Documents, keys: list[tuple[str, int]], large: bool, **opt
         collection.create_index(keys, **options)
 
 
-def _has(collection: Documents, keys: list[tuple[str, int]]) -> bool:
+def _has(collection: Documents, keys: list[tuple[str, int]], *, unique: bool = False) -> bool:
     # compares the fields, because the name may differ
-    return any(list(index["key"].items()) == keys for index in collection.list_indexes())
+    found = [index for index in collection.list_indexes() if list(index["key"].items()) == keys]
+    return any(index.get("unique") or not unique for index in found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime, timezone
@@ -14,6 +15,7 @@ from bson import Int64, ObjectId
 from fs import errors
 
 from ..objects.writer import Upload
+from ..store import OtherVersion
 from .bucket import GridBucket
 from .facts import Revision
 
@@ -22,6 +24,17 @@ log = logging.getLogger(__name__)
 # the time limit for deleting chunks after a timeout or a lost connection
 _ABORT_SECONDS = 2.0
 
+# after a pause of so many seconds, an upload looks whether its chunks are still there
+_PAUSE = 60.0
+
+# what a copy of a document does not inherit: these say how the document was written
+_OWN = {"exclusive", "replaces", "replacedAt"}
+
+
+def _clocks() -> tuple[float, float]:
+    # the first may be set back, and the second may stand still while the machine sleeps
+    return time.time(), time.monotonic()
+
 
 class GridFSUpload(Upload):
     """The upload of a revision: first its chunks, then the document that makes them a file.
@@ -29,13 +42,22 @@ class GridFSUpload(Upload):
     :param bucket: the bucket.
     :param filename: the name of the file.
     :param overwrite: replace an existing file.
+    :param replaces: replace only this revision of the file.
     :param chunk_size: the size of a chunk in bytes.
     :param part_size: the size of a part in bytes, a multiple of ``chunk_size``.
     :param content_type: the media type.
     """
 
     def __init__(
-        self, bucket: GridBucket, filename: str, *, overwrite: bool, chunk_size: int, part_size: int, content_type: str
+        self,
+        bucket: GridBucket,
+        filename: str,
+        *,
+        overwrite: bool,
+        replaces: Revision | None = None,
+        chunk_size: int,
+        part_size: int,
+        content_type: str,
     ) -> None:
         with bucket.errors(filename):
             # reject a name that UTF-8 cannot encode before sending anything
@@ -43,6 +65,7 @@ class GridFSUpload(Upload):
         self._bucket = bucket
         self._filename = filename
         self._overwrite = overwrite
+        self._replaces = replaces
         self._chunk_size = chunk_size
         self._chunks_of_part = part_size // chunk_size
         self._content_type = content_type
@@ -52,9 +75,11 @@ class GridFSUpload(Upload):
         self._sent = False
         self._published = False
         self._in_doubt = False
+        self._last_sign = _clocks()
+        self._paused = False
 
     def put(self, content: bytearray) -> None:
-        """Store the whole content. Two commands, and four more if it replaces a file."""
+        """Store the whole content. Two commands, and more if it replaces a file or paused."""
         self._bucket.prepare()
         self.digest_part(content)
         try:
@@ -78,6 +103,7 @@ class GridFSUpload(Upload):
     def send_part(self, number: int, content: bytearray) -> None:
         """Store the chunks of a part. One command."""
         first, size = (number - 1) * self._chunks_of_part, self._chunk_size
+        self._notice_pause()
         # the driver keeps the tracebacks of its errors, and a view in their frames would block resizing the buffer
         with memoryview(content) as view:
             chunks: list[dict[str, Any]] = [
@@ -109,7 +135,8 @@ class GridFSUpload(Upload):
         try:
             with self._watch():
                 self._bucket.copy_chunks(revision, self._id)
-            document = {key: value for key, value in revision.document.items() if key != "exclusive"}
+            document = {key: value for key, value in revision.document.items() if key not in _OWN}
+            self._length, self._chunk_size = revision.size, revision.chunk_size
             self._publish({**document, "_id": self._id, "filename": self._filename})
         except BaseException:
             self.abort()
@@ -119,17 +146,41 @@ class GridFSUpload(Upload):
         # BSON dates have milliseconds
         now = datetime.now(timezone.utc)
         now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+        old, replaced = self._replaces, None
+        self._notice_pause()
         self._published = True
         try:
             with self._watch():
-                replaced = self._bucket.publish({**document, "uploadDate": now}, overwrite=self._overwrite)
-        except errors.FileExists:
+                if old:
+                    self._bucket.insert_above({**document, "replacedAt": now}, old)
+                else:
+                    replaced = self._bucket.publish({**document, "uploadDate": now}, overwrite=self._overwrite)
+        except (errors.FileExists, OtherVersion):
             self._published = False
             raise
+        if self._paused:
+            self._require_chunks()
         # the revision is stored: from here on, abort() must not delete it
         self._published = self._sent = False
-        if replaced:
+        self.version = str(self._id)
+        if old:
+            self._bucket.replace(document, old)
+        elif replaced:
             self._bucket.remove_replaced(replaced)
+
+    def _require_chunks(self) -> None:
+        # after the document is there, because remove_leftovers looks for it after it hides a chunk
+        count = -(-self._length // self._chunk_size)
+        if self._bucket.has_chunks(self._id, count) or not self._bucket.withdraw(self._id):
+            # also if another process has replaced or deleted the file in the meantime
+            return
+        message = "the upload of '{path}' paused for so long that remove_leftovers() deleted it: upload it again"
+        raise errors.OperationFailed(self._filename, msg=message)
+
+    def _notice_pause(self) -> None:
+        last, self._last_sign = self._last_sign, _clocks()
+        if max(now - before for now, before in zip(self._last_sign, last, strict=True)) > _PAUSE:
+            self._paused = True
 
     @contextmanager
     def _watch(self) -> Iterator[None]:

@@ -1,0 +1,111 @@
+"""The chunks of a GridFS bucket: their copies, their number, and those that no file has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+
+from .collections import Document, GridCollections
+from .facts import Incomplete, Revision
+
+# how many bytes the server copies in one command, which must end within the timeout
+_COPIED = 32 * 1024 * 1024
+
+# how many of these commands run in parallel
+_COPIES = 2
+
+
+class GridChunks(GridCollections):
+    """Copies, counts and deletes chunks."""
+
+    def copy_chunks(self, revision: Revision, target: ObjectId) -> None:
+        """Copy the chunks of a revision inside the server. One command per 32 MiB, and one or two to count them.
+
+        :raises Incomplete: if the revision was deleted in the meantime, or chunks are missing.
+        """
+        wanted, step = revision.chunk_count, max(1, _COPIED // revision.chunk_size)
+        with self.errors(revision.filename):
+            if wanted > step and self._count(revision.id) < wanted:
+                # a document may claim any length
+                raise Incomplete(revision.filename)
+
+            def copy(start: int) -> None:
+                self._primary_chunks.aggregate(
+                    [
+                        # some drivers add an empty chunk
+                        {"$match": {"files_id": revision.id, "n": {"$gte": start, "$lt": min(wanted, start + step)}}},
+                        # the server creates a new _id if a document has none
+                        {"$project": {"_id": False, "files_id": {"$literal": target}, "n": True, "data": True}},
+                        {"$merge": {"into": self.chunks.name, "whenMatched": "fail"}},
+                    ]
+                )
+
+            with ThreadPoolExecutor(_COPIES, "copy") as copies:
+                # the executor waits for all copies before an error leaves the block
+                list(copies.map(copy, range(0, wanted, step)))
+            if wanted and self._count(target) != wanted:
+                raise Incomplete(revision.filename)
+
+    def has_chunks(self, identifier: ObjectId, count: int) -> bool:
+        """Return whether a file has so many chunks. One command."""
+        with self.errors():
+            return self._count(identifier) == count
+
+    def _count(self, identifier: Any) -> int:
+        # a chunk with a negative number belongs to an upload that is being removed
+        return self._primary_chunks.count_documents({"files_id": identifier, "n": {"$gte": 0}})
+
+    def remove_chunks(self, *ids: Any) -> None:
+        """Delete the chunks of files whose documents do not exist. One command."""
+        with self.errors():
+            self.chunks.delete_many({"files_id": {"$in": ids}})
+
+    def orphans(self, written_before: datetime) -> Iterator[Any]:
+        """Iterate over the ids of files that have chunks but no document, and whose last chunk is old.
+
+        One command, and one per id.
+        """
+        with self.errors():
+            found = self._primary_chunks.aggregate(
+                [
+                    # the index alone answers both stages
+                    {"$sort": {"files_id": 1}},
+                    {"$group": {"_id": "$files_id"}},
+                    {"$lookup": {"from": self.files.name, "localField": "_id", "foreignField": "_id", "as": "file"}},
+                    {"$match": {"file": []}},
+                ]
+            )
+            for each in found:
+                if self._last_chunk(each["_id"], written_before):
+                    yield each["_id"]
+
+    def remove_orphan(self, identifier: Any, written_before: datetime) -> bool:
+        """Delete the chunks of an upload that has no document, unless it still runs. Four commands.
+
+        An upload that ends now either is seen here, or misses the chunk that is hidden first, and fails.
+
+        :returns: whether they were deleted.
+        """
+        with self.errors():
+            last = self._last_chunk(identifier, written_before)
+            if last is None:
+                return False
+            number = last.get("n")
+            hidden = -1 - number if isinstance(number, int) and number >= 0 else -1
+            self.chunks.update_one({"_id": last["_id"]}, {"$set": {"n": hidden}})
+            if self._primary.find_one({"_id": identifier}, {"_id": True}):
+                self.chunks.update_one({"_id": last["_id"]}, {"$set": {"n": number}})
+                return False
+        self.remove_chunks(identifier)
+        return True
+
+    def _last_chunk(self, identifier: Any, written_before: datetime) -> Document | None:
+        # its ObjectId tells when it was written
+        last = self._primary_chunks.find_one({"files_id": identifier}, {"n": True}, sort=[("n", -1)])
+        if last is None or not isinstance(last["_id"], ObjectId) or last["_id"].generation_time >= written_before:
+            return None
+        return last

@@ -1,0 +1,85 @@
+"""The two collections of a GridFS bucket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson import CodecOptions, DatetimeConversion
+from pymongo import ReadPreference
+from pymongo.collection import Collection
+
+from ..objects.clients import PerProcess
+from .client import Client
+from .errors import mongo_errors
+from .indexes import make_indexes, make_replacing_index
+
+Document = dict[str, Any]
+
+# DATETIME_AUTO also reads dates outside the range of Python's datetime
+_CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
+
+
+class GridCollections:
+    """The collections of a bucket, ``files`` and ``chunks``, and their indexes.
+
+    :param clients: returns the client of the current process.
+    :param database: the name of the database.
+    :param name: the name of the bucket.
+    """
+
+    def __init__(self, clients: PerProcess[Client], database: str, name: str) -> None:
+        self.name = f"{database}.{name}"
+        self._clients = clients
+        self._database = database
+        self._name = name
+        self._has_indexes = False
+        self._has_replacing_index = False
+
+    def errors(self, path: str = "") -> mongo_errors:
+        """Return a context that translates the errors of the driver into ``fs.errors``."""
+        return mongo_errors(self.name, path)
+
+    @property
+    def timeout(self) -> float:
+        """The time limit of an operation, in seconds; 0 if there is none."""
+        return self._clients().options.timeout or 0
+
+    @property
+    def chunks(self) -> Collection[Document]:
+        """The collection of the chunks."""
+        return self._collection("chunks")
+
+    @property
+    def files(self) -> Collection[Document]:
+        """The collection of the file documents."""
+        return self._collection("files")
+
+    # decisions need current data, which a secondary may lack
+
+    @property
+    def _primary(self) -> Collection[Document]:
+        return self.files.with_options(read_preference=ReadPreference.PRIMARY)
+
+    @property
+    def _primary_chunks(self) -> Collection[Document]:
+        return self.chunks.with_options(read_preference=ReadPreference.PRIMARY)
+
+    def _collection(self, which: str) -> Collection[Document]:
+        return self._clients()[self._database].get_collection(f"{self._name}.{which}", codec_options=_CODEC)
+
+    def prepare(self) -> None:
+        """Create missing indexes before the first write of the process. Two commands, and more to create them."""
+        if self._has_indexes:
+            return
+        with self.errors():
+            make_indexes(self.files, self.chunks)
+        self._has_indexes = True
+
+    def prepare_replacing(self) -> None:
+        """Create the index that lets one of several writers replace a version. One command, once in a process."""
+        self.prepare()
+        if self._has_replacing_index:
+            return
+        with self.errors():
+            make_replacing_index(self.files)
+        self._has_replacing_index = True

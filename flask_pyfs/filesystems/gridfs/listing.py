@@ -1,0 +1,106 @@
+"""Lists the files of a GridFS bucket."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+from fs import errors
+
+from .collections import Document, GridCollections
+from .facts import Revision, revision_of
+from .indexes import FILES_INDEX
+
+log = logging.getLogger(__name__)
+
+# how many files the first command lists, because the caller may not need more
+_FIRST = 100
+
+NEWEST_FIRST = [("uploadDate", -1), ("_id", -1)]
+
+
+class GridListing(GridCollections):
+    """Lists files in the order of their names, a page per command."""
+
+    def names(self, prefix: str, page: int) -> Iterator[str]:
+        """Iterate over the names of all files that start with a prefix, in ascending order.
+
+        :param page: the number of documents per command.
+        """
+        # the index alone answers this query
+        for document in self._pages(below(prefix), page, {"_id": False, "filename": True}):
+            yield document["filename"]
+
+    def newest_below(self, prefix: str, page: int, start: str = "") -> Iterator[Revision]:
+        """Iterate over the newest revisions of all files whose names start with a prefix, in ascending order of names.
+
+        :param page: the number of documents per command.
+        :param start: the first name; names before it are skipped.
+        """
+        for document in self._pages({**below(prefix), "$gte": start or prefix}, page):
+            try:
+                yield revision_of(document)
+            except errors.OperationFailed as error:
+                log.warning("bucket %r: %s", self.name, error)
+
+    def _pages(self, query: Document, size: int, projection: Any = None) -> Iterator[Document]:
+        wanted = min(size, _FIRST)
+        # one query per page, because the server closes a cursor while a slow caller handles a page
+        while True:
+            with self.errors():
+                page = list(
+                    self.files.find({"filename": query}, projection, sort=FILES_INDEX, limit=wanted, batch_size=wanted)
+                )
+            more = len(page) == wanted
+            # an array also matches, if one of its elements does
+            strings = [document for document in page if isinstance(document["filename"], str)]
+            names = [(name, list(revisions)) for name, revisions in groupby(strings, lambda found: found["filename"])]
+            whole = not more or len(names) > 1
+            if more and not names:
+                raise errors.OperationFailed(
+                    msg=f"bucket {self.name!r}: {wanted} documents have a filename that is no text"
+                )
+            wanted = size
+            if more and whole:
+                # the next page may have newer revisions of the last name
+                names.pop()
+            for name, revisions in names:
+                yield self._latest(name, revisions, whole=whole, projection=projection)
+            if not more:
+                return
+            query = {"$gt": names[-1][0], **({"$lt": query["$lt"]} if "$lt" in query else {})}
+
+    def _latest(self, name: str, revisions: list[Document], *, whole: bool, projection: Any) -> Document:
+        last = revisions[-1]
+        tied = len(revisions) > 1 and revisions[-2].get("uploadDate") == last.get("uploadDate")
+        if projection is not None or (whole and not tied):
+            return last
+        # the index does not order revisions with the same date
+        return self._newest(name) or last
+
+    def _newest(self, name: str) -> Document | None:
+        with self.errors(name):
+            found = self.files.find_one({"filename": name}, sort=NEWEST_FIRST)
+            if found is not None and not isinstance(found["filename"], str):
+                query = {"filename": {"$eq": name, "$not": {"$type": "array"}}}
+                found = self.files.find_one(query, sort=NEWEST_FIRST)
+            return found
+
+
+def below(prefix: str) -> Document:
+    """Return the query condition for names that start with a prefix."""
+    end = following(prefix)
+    return {"$gte": prefix, "$lt": end} if end else {"$gte": prefix}
+
+
+def following(prefix: str) -> str:
+    """Return the first string that sorts after all strings with a prefix, or an empty string if there is none."""
+    # the last code point has no successor
+    stem = prefix.rstrip("\U0010ffff")
+    if not stem:
+        return ""
+    last = ord(stem[-1]) + 1
+    # surrogates are no characters, and UTF-8 cannot encode them
+    return stem[:-1] + chr(0xE000 if last == 0xD800 else last)
