@@ -16,7 +16,7 @@ from fs.info import Info
 from fs.path import dirname, join
 from fs.wrapfs import WrapFS
 
-from ..names import RESERVED
+from ..names import RESERVED, is_reserved
 from .base import Readable, copy_stream
 from .store import Facts, OtherVersion, StoreFS
 from .streams import PendingFile, WholeFile, WrappedFile
@@ -161,7 +161,7 @@ class GenericStore(WrapFS[FS], StoreFS):
         while directories:
             directory = directories.pop()
             for info in self._listed(directory, top):
-                if info.name.startswith(RESERVED) or (directory == top and not info.name.startswith(start)):
+                if is_reserved(info.name) or (directory == top and not info.name.startswith(start)):
                     continue
                 path = f"{directory}/{info.name}" if directory else info.name
                 if not info.is_dir:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import boto3
 
@@ -71,19 +71,22 @@ def make_client(settings: S3Settings) -> Any:
     client = make_session(settings).client("s3", endpoint_url=settings.endpoint_url, config=config)
     client.meta.events.register_first("needs-retry.s3", giving_up_on(ConnectTimeoutError, ReadTimeoutError))
     client.meta.events.register("before-call.s3.DeleteObjects", _add_md5)
-    client.meta.events.register_last("before-send.s3", _SmallAnswers(client._endpoint.http_session).send)
+    client._endpoint.http_session = _PacedSession(client._endpoint.http_session)
     check_answers(client.meta.events)
     return client
 
 
-class _SmallAnswers:
+class _PacedSession:
     # botocore waits for all of an answer that is no content of an object, however slowly it comes
     def __init__(self, session: Any) -> None:
         self._session = session
 
-    def send(self, request: Any, **others: Any) -> AWSResponse | None:
+    def close(self) -> None:
+        self._session.close()
+
+    def send(self, request: Any) -> AWSResponse:
         if request.stream_output:
-            return None
+            return cast(AWSResponse, self._session.send(request))
         request.stream_output = True
         answer = self._session.send(request)
         pieces, pace = [], Pace()
