@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from .. import names
-from ..config import lookup
+from ..config import IMAGES_MAX_MEMORY, lookup
 from ..errors import FileExists
 from ..options import Option
 from ..seekable import copied, rewindable
@@ -225,6 +225,7 @@ class ImageReference(FileReference):
             bbox=bbox,
             optimize=self._optimizes,
             max_pixels=self._setting(_MAX_PIXELS),
+            max_memory=self._setting(IMAGES_MAX_MEMORY),
         )
 
     @property

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-_LANCZOS = Image.Resampling.LANCZOS
+from .costs import BAND_PIXELS
 
-# the number of pixels that are resampled at a time
-_BAND_PIXELS = 2_000_000
+_LANCZOS = Image.Resampling.LANCZOS
 
 # formats without transparency, or whose transparency other programs do not read
 _OPAQUE = ("JPEG", "BMP")
@@ -32,29 +31,37 @@ def resampled(
 ) -> Image.Image:
     """Return a part of an image in another size, in a :func:`resamplable` mode.
 
-    The image is resampled in bands, because Pillow copies what it resamples.
+    Only the part is resampled, and in bands, because Pillow copies what it resamples.
 
     :param size: the new width and height, in pixels.
     :param box: the part, as left, top, right, bottom; None for the whole image.
     """
     left, top, right, bottom = box or (0.0, 0.0, float(image.width), float(image.height))
-    scale = (bottom - top) / size[1]
-    rows = max(1, int(_BAND_PIXELS / (image.width * scale)))
-    if rows >= size[1]:
+    across, scale = (right - left) / size[0], (bottom - top) / size[1]
+    # each pixel depends on those around it: three of the new size, and those that the first reduction merges
+    beside, around = _margin(across), _margin(scale)
+    first_column, last_column = max(0, int(left) - beside), min(image.width, math.ceil(right) + beside)
+    rows = max(1, int((BAND_PIXELS / (last_column - first_column) - 2 * around) / scale))
+    if rows >= size[1] and image.width * image.height <= BAND_PIXELS:
         return _resampled(image, size, (left, top, right, bottom))
-    # each row depends on the rows around it: three of the new size, and those that the first reduction merges
-    around = 4 * math.ceil(max(1.0, scale)) + 2
     whole: Image.Image | None = None
     for first in range(0, size[1], rows):
         last = min(first + rows, size[1])
         start, end = top + first * scale, top + last * scale
         low, high = max(0, int(start) - around), min(image.height, math.ceil(end) + around)
-        band = image.crop((0, low, image.width, high))
-        result = _resampled(band, (size[0], last - first), (left, start - low, right, min(end - low, high - low)))
+        band = image.crop((first_column, low, last_column, high))
+        part = (left - first_column, start - low, right - first_column, min(end - low, high - low))
+        result = _resampled(band, (size[0], last - first), part)
+        if rows >= size[1]:
+            return result
         whole = whole or Image.new(result.mode, size)
         whole.paste(result, (0, first))
     assert whole is not None
     return whole
+
+
+def _margin(scale: float) -> int:
+    return 4 * math.ceil(max(1.0, scale)) + 2
 
 
 def _resampled(image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float]) -> Image.Image:
