@@ -87,10 +87,14 @@ def decode(opened: Opened, jobs: Sequence[Job]) -> list[Picture]:
             if job.change is not None:
                 frame = job.change(image, orientation)
                 # the open image refers to more than its frame, and the next frame takes its place
-                is_free = opened.header.frames == 1 and opened.format in _FREE
-                picture.frames.append(frame.copy() if frame is image and not is_free else frame)
+                picture.frames.append(frame.copy() if frame is image and not is_shared(opened) else frame)
             picture.durations.append(image.info.get("duration", 0))
     return pictures
+
+
+def is_shared(opened: Opened) -> bool:
+    """Return whether an open image refers to nothing but its only frame, so that the frame can be kept as it is."""
+    return opened.header.frames == 1 and opened.format in ("JPEG", "PNG", "BMP")
 
 
 def draft(image: JpegImageFile, divisor: int) -> None:
@@ -189,9 +193,6 @@ _FASTER: dict[str, tuple[dict[str, Any], ...]] = {
     "lossless": ({}, {"method": 0, "quality": 0}, {"method": 0, "quality": 0}),
     "AVIF": ({}, {"speed": 8}, {"speed": 10}),
 }
-
-# formats whose open images refer to nothing but their only frame
-_FREE = ("JPEG", "PNG", "BMP")
 
 _MODES = {
     "JPEG": ("L", "RGB", "CMYK"),

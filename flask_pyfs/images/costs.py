@@ -93,11 +93,15 @@ class Output:
 
     :param pixels: the number of pixels of each frame; 0 for one that is only decoded.
     :param is_resampled: whether it is made of parts of the source.
+    :param is_shared: whether it is the decoded image itself.
+    :param turns: whether its frames are turned, and so are there twice for a moment.
     :param in_memory: whether its file is in the memory.
     """
 
     pixels: int
     is_resampled: bool = True
+    is_shared: bool = False
+    turns: bool = False
     in_memory: bool = True
 
 
@@ -129,9 +133,9 @@ def decoding_bytes(source: Source, outputs: list[Output]) -> int:
     if any(output.is_resampled for output in outputs):
         needed += _BAND * min(source.pixels, BAND_PIXELS)
     for output in outputs:
-        needed += output.pixels * count * _kept(source, output)
-    # a frame that is turned is there twice
-    return needed + max((output.pixels * _kept(source, output) for output in outputs), default=0)
+        if not output.is_shared:
+            needed += output.pixels * count * _kept(source, output)
+    return needed + max((output.pixels * _kept(source, output) for output in outputs if output.turns), default=0)
 
 
 def decoding_seconds(source: Source, outputs: list[Output]) -> float:

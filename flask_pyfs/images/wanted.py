@@ -8,7 +8,7 @@ from typing import Protocol
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 
-from .codec import Job, orientation_of, oriented
+from .codec import Job, is_shared, orientation_of, oriented
 from .costs import Output
 from .opening import Opened
 from .resampling import bbox_before_orientation, bbox_in_draft, centered, eight_bit, resampled
@@ -55,7 +55,7 @@ class Thumbnail:
                 part = bbox_in_draft(bbox_before_orientation(bbox, whole, orientation), whole, frame.size)
             return square(frame, size, part, orientation, name)
 
-        return Job(change, Output(size * size), size / longer_side)
+        return Job(change, Output(size * size, turns=True), size / longer_side)
 
 
 class Smaller:
@@ -116,7 +116,9 @@ class Displayed:
 
 
 def _output(opened: Opened, pixels: int, is_resampled: bool = True) -> Output:
-    return Output(pixels, is_resampled, in_memory=pixels * opened.header.frames * 4 <= _MAX_IN_MEMORY)
+    turns = opened.header.is_late or orientation_of(opened.image) != 1
+    in_memory = pixels * opened.header.frames * 4 <= _MAX_IN_MEMORY
+    return Output(pixels, is_resampled, not is_resampled and not turns and is_shared(opened), turns, in_memory)
 
 
 def _jpeg_options(image: JpegImageFile) -> dict[str, object]:

@@ -16,6 +16,7 @@ def read(reader: Reader, header: Header) -> None:
     """Read the chunks."""
     reader.skip(8)
     texts = chunks = 0
+    has_pixels = False
     while len(head := reader.take(8)) == 8:
         length, name = struct.unpack(">I4s", head)
         chunks += 1
@@ -29,6 +30,10 @@ def read(reader: Reader, header: Header) -> None:
             texts += min(length * 1000, _INFLATED_TEXT)
         elif name == b"eXIf":
             header.opening += exif_cost(length)
+        if name == b"IDAT":
+            has_pixels = True
+        elif has_pixels and name in (b"eXIf", b"iTXt", b"zTXt", b"tEXt"):
+            header.is_late = True
         if name not in (b"IDAT", b"fdAT"):
             # Pillow reads the pieces of a chunk, and joins them
             header.opening += 2 * length + ENTRY

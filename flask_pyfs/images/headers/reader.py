@@ -28,6 +28,7 @@ class Header:
     :param steps: the number of pieces that Pillow's own code reads one by one.
     :param passes: how often the decoder goes over all pixels.
     :param length: the length of the file, in bytes.
+    :param is_late: whether there may be an orientation after the pixels.
     :param variant: what makes the decoder another one: ``scans``, ``arithmetic``, ``rle``, ``lossless``,
         ``deep``, ``turned``.
     """
@@ -41,6 +42,7 @@ class Header:
     passes: int = 1
     length: int = 0
     variant: str = ""
+    is_late: bool = False
 
     @property
     def pixels(self) -> int:
