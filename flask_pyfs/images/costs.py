@@ -31,6 +31,7 @@ _DECODED_DEEP = 10
 _DECODED_ANIMATED = {"GIF": 16, "PNG": 16, "WEBP": 18, "AVIF": 22}
 
 _DECODING = {"JPEG": 14, "MPO": 14, "PNG": 60, "GIF": 20, "WEBP": 70, "AVIF": 120, "BMP": 6, "TIFF": 30}
+_DECODING_GRAY_PNG = 18
 _DECODING_VARIANT = {"rle": 120, "arithmetic": 150, "scans": 14}
 _DECODING_ANIMATED = 20
 _DECODING_BYTE = {"JPEG": 35, "MPO": 35}
@@ -38,7 +39,10 @@ _DECODING_BYTE = {"JPEG": 35, "MPO": 35}
 _PASS = 2
 _FRAME = 0.4 * _MILLISECOND
 _STEP = 4e-6
-_RESAMPLING = 16
+# for each pixel of the image, and for each that is made
+_RESAMPLING = {"1": 4, "L": 4, "P": 10, "RGB": 6, "RGBA": 12, "LA": 12}
+_RESAMPLING_OTHER = 10
+_RESAMPLED = 60
 
 # for each effort: bytes and nanoseconds for each pixel
 _Costs = tuple[tuple[float, float], ...]
@@ -143,6 +147,8 @@ def decoding_seconds(source: Source, outputs: list[Output]) -> float:
     header = source.header
     pixels = max(header.pixels, source.pixels) * header.passes
     each = _DECODING_VARIANT.get(header.variant, _DECODING[source.format])
+    if source.format == "PNG" and bytes_per_pixel(source.mode) == 1:
+        each = _DECODING_GRAY_PNG
     if source.format in ("JPEG", "MPO"):
         # most of the passes are over nothing, because the bytes count by themselves
         pixels = max(header.pixels, source.pixels)
@@ -151,8 +157,9 @@ def decoding_seconds(source: Source, outputs: list[Output]) -> float:
         each = max(each, _DECODING_ANIMATED)
     decoding = pixels * header.frames * each * _NANOSECOND
     decoding += header.length * _DECODING_BYTE.get(source.format, 0) * _NANOSECOND
-    changing = sum(output.is_resampled for output in outputs) * source.pixels * header.frames * _RESAMPLING
-    return decoding + changing * _NANOSECOND + header.frames * _FRAME + header.steps * _STEP
+    resampling = _RESAMPLING.get(source.mode, _RESAMPLING_OTHER)
+    changing = sum(source.pixels * resampling + output.pixels * _RESAMPLED for output in outputs if output.is_resampled)
+    return decoding + header.frames * (changing * _NANOSECOND + _FRAME) + header.steps * _STEP
 
 
 def encoding(source: Source, output: Output, effort: int) -> tuple[int, float]:
