@@ -25,13 +25,13 @@ _FIXED = 12 * 1024 * 1024
 _BAND = 14
 
 # beside the image itself: libwebp has two canvases and libavif its planes, and both return copies
-_DECODED = {"WEBP": 14, "AVIF": 14, "GIF": 1}
+_DECODED = {"WEBP": 13, "AVIF": 10, "GIF": 1}
 _DECODED_DEEP = 10
 # each frame of an animation is composed from the frames before it
 _DECODED_ANIMATED = {"GIF": 16, "PNG": 16, "WEBP": 18, "AVIF": 22}
 
 _DECODING = {"JPEG": 14, "MPO": 14, "PNG": 60, "GIF": 20, "WEBP": 70, "AVIF": 120, "BMP": 6, "TIFF": 30}
-_DECODING_GRAY_PNG = 18
+_DECODING_GRAY_PNG = 14
 _DECODING_VARIANT = {"rle": 120, "arithmetic": 150, "scans": 14}
 _DECODING_ANIMATED = 20
 _DECODING_BYTE = {"JPEG": 35, "MPO": 35}
@@ -40,7 +40,7 @@ _PASS = 2
 _FRAME = 0.4 * _MILLISECOND
 _STEP = 4e-6
 # for each pixel of the image, and for each that is made
-_RESAMPLING = {"1": 4, "L": 4, "P": 10, "RGB": 6, "RGBA": 12, "LA": 12}
+_RESAMPLING = {"1": 4, "L": 4, "P": 8, "RGB": 6, "RGBA": 12, "LA": 12}
 _RESAMPLING_OTHER = 10
 _RESAMPLED = 60
 

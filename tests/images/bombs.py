@@ -146,14 +146,14 @@ def exif_tags(count):
 
 #: What costs too much however it is read: the extension, a function that makes the file, what the message says.
 UNOPENABLE = {
-    "WebP of many bytes": ("webp", lambda: padded_webp(100 * MIB), "FS_IMAGES_MAX_MEMORY"),
-    "AVIF of many bytes": ("avif", lambda: padded_avif(100 * MIB), "FS_IMAGES_MAX_MEMORY"),
+    "WebP of many bytes": ("webp", lambda: padded_webp(90 * MIB), "FS_IMAGES_MAX_MEMORY"),
+    "AVIF of many bytes": ("avif", lambda: padded_avif(90 * MIB), "FS_IMAGES_MAX_MEMORY"),
     "PNG, many texts": (
         "png",
         lambda: png(16, 16, before=texts(100) + chunk(b"teSt", bytes(40 * MIB))),
         "FS_IMAGES_MAX_M",
     ),
-    "PNG, large chunk": ("png", lambda: png(16, 16, after=chunk(b"teSt", bytes(150 * MIB))), "FS_IMAGES_MAX_MEMORY"),
+    "PNG, large chunk": ("png", lambda: png(16, 16, after=chunk(b"teSt", bytes(130 * MIB))), "FS_IMAGES_MAX_MEMORY"),
     "PNG, many chunks": ("png", lambda: png(16, 16, before=chunk(b"teSt", b"") * 300_000), "250000 chunks"),
     "JPEG, long EXIF": ("jpg", lambda: jpeg(segment(0xE1, b"Exif\0\0" + bytes(60_000)) * 100), "FS_IMAGES_MAX_MEMORY"),
     "JPEG, many segments": ("jpg", lambda: jpeg(segment(0xE5, b"") * 10_000), "5000 segments"),
@@ -207,3 +207,6 @@ TAKEN = {
         ),
     ),
 }
+
+#: Those that are tried by default: what is quick to make.
+QUICK = ["PNG", "GIF, dots", "TIFF, pages", "JPEG, fractions"]

@@ -66,6 +66,56 @@ def drawn(mode, side, content, number=0):
     return image
 
 
+_FAST = {"compress_level": 1}
+_LOSSLESS = {"lossless": True, "method": 0, "quality": 0}
+_FULL = {"speed": 10, "subsampling": "4:4:4"}
+
+KINDS = {
+    "PNG, flat": Kind("PNG", "RGB", "flat", _FAST),
+    "PNG": Kind("PNG", "RGB", "noise", _FAST),
+    "PNG, turned": Kind("PNG", "RGB", "noise", {**_FAST, "turned": True}),
+    "PNG with alpha": Kind("PNG", "RGBA", "photo", _FAST),
+    "PNG, gray": Kind("PNG", "L", "noise", _FAST),
+    "PNG, gray with alpha": Kind("PNG", "LA", "photo", _FAST),
+    "PNG in palette": Kind("PNG", "P", "noise", _FAST),
+    "PNG of bits": Kind("PNG", "1", "noise", _FAST),
+    "PNG of 16 bits": Kind("PNG", "I;16", "photo", _FAST),
+    "JPEG, flat": Kind("JPEG", "RGB", "flat"),
+    "JPEG": Kind("JPEG", "RGB", "noise", {"quality": 90}),
+    "JPEG, gray": Kind("JPEG", "L", "noise"),
+    "JPEG, turned": Kind("JPEG", "RGB", "photo", {"turned": True}),
+    "JPEG, progressive": Kind("JPEG", "RGB", "photo", {"progressive": True, "subsampling": 0}),
+    "JPEG, progressive, in CMYK": Kind("JPEG", "CMYK", "noise", {"progressive": True}),
+    "GIF in palette": Kind("GIF", "P", "noise"),
+    "GIF": Kind("GIF", "RGB", "photo"),
+    "GIF with clear pixels": Kind("GIF", "RGBA", "noise"),
+    "GIF of 2 frames": Kind("GIF", "RGBA", "noise", {"disposal": 2}, frames=2),
+    "GIF of 40 frames": Kind("GIF", "P", "noise", {"disposal": 2}, frames=40),
+    "GIF of 300 frames": Kind("GIF", "RGB", "photo", frames=300),
+    "APNG of 2 frames": Kind("PNG", "RGBA", "noise", _FAST, frames=2),
+    "APNG of 40 frames": Kind("PNG", "RGBA", "photo", _FAST, frames=40),
+    "WebP": Kind("WEBP", "RGB", "photo", {"method": 0}),
+    "WebP with alpha": Kind("WEBP", "RGBA", "noise", {"method": 0}),
+    "WebP without loss": Kind("WEBP", "RGBA", "photo", _LOSSLESS),
+    "WebP without loss, noise": Kind("WEBP", "RGBA", "noise", _LOSSLESS),
+    "WebP of 2 frames": Kind("WEBP", "RGBA", "noise", {"method": 0}, frames=2),
+    "WebP of 40 frames": Kind("WEBP", "RGB", "photo", {"method": 0}, frames=40),
+    "AVIF": Kind("AVIF", "RGB", "photo", _FULL),
+    "AVIF with alpha": Kind("AVIF", "RGBA", "noise", _FULL),
+    "AVIF of 2 frames": Kind("AVIF", "RGBA", "noise", {"speed": 10}, frames=2),
+    "AVIF of 30 frames": Kind("AVIF", "RGB", "photo", {"speed": 10}, frames=30),
+    "BMP": Kind("BMP", "RGB", "noise"),
+    "BMP in palette": Kind("BMP", "P", "noise"),
+    "TIFF": Kind("TIFF", "RGB", "noise"),
+    "TIFF, LZW": Kind("TIFF", "RGB", "noise", {"compression": "tiff_lzw"}),
+    "TIFF of one strip": Kind("TIFF", "CMYK", "noise", {"compression": "tiff_adobe_deflate", "strip_size": 2**31 - 1}),
+    "TIFF, JPEG": Kind("TIFF", "RGB", "photo", {"compression": "jpeg"}),
+    "TIFF of 16 bits": Kind("TIFF", "I;16", "photo", {"compression": "tiff_adobe_deflate"}),
+    "TIFF of bits": Kind("TIFF", "1", "noise", {"compression": "group4"}),
+    "TIFF in palette": Kind("TIFF", "P", "noise", {"compression": "packbits"}),
+    "TIFF of numbers": Kind("TIFF", "F", "noise"),
+}
+
 #: What is wanted of an image whose longer side is given.
 OPERATIONS: dict[str, Any] = {
     "center": lambda side: [wanted.Thumbnail(200, None)],

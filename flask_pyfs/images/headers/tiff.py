@@ -123,8 +123,8 @@ def _set_page(file: _File, directory: _Directory, header: Header) -> None:
         header.passes = max(1, -(-number * across * down // max(1, header.pixels)))
         return
     piece = across * down * bands * max(8, directory.value(_BITS, 1)) // 8
-    # libtiff has a piece as it is stored, and Pillow one as it is decoded, with four bands if it is JPEG
-    header.decoding = header.length + 2 * max(piece, across * down * 4 if compression in _JPEG else 0)
+    # Pillow reads the whole file, and has one piece as it is decoded, with four bands if it is JPEG
+    header.decoding = header.length + max(piece, across * down * 4 if compression in _JPEG else 0)
     header.decoding += _ZSTD_WINDOW if compression == _ZSTD else 0
     header.passes = max(1, -(-across * down // max(1, header.pixels)))
     smallest = min(across, directory.value(_TILE_WIDTH, across)) * min(down, directory.value(_TILE_HEIGHT, down))
