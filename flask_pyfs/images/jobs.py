@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from PIL.JpegImagePlugin import JpegImageFile
 
@@ -132,7 +133,7 @@ def _check_pages(opened: Opened, limits: Limits) -> None:
 
 
 def _encoded(file: BinaryIO, picture: Picture, plan: _Plan, place: int, is_optional: bool) -> BinaryIO | None:
-    out = cast(BinaryIO, io.BytesIO() if plan.jobs[place].output.in_memory else tempfile.TemporaryFile())  # noqa: SIM115
+    out = io.BytesIO() if plan.jobs[place].output.in_memory else temporary_file()
     picture.options.update(plan.jobs[place].options)
     try:
         encode(picture, plan.effort, out)
@@ -144,6 +145,18 @@ def _encoded(file: BinaryIO, picture: Picture, plan: _Plan, place: int, is_optio
     finally:
         picture.frames.clear()
     return None if is_optional and length(out) >= length(file) else out
+
+
+class _TemporaryFile(io.BufferedRandom):
+    def __del__(self) -> None:
+        # without a warning: who gets a file in memory need not close it either
+        self.close()
+
+
+def temporary_file() -> BinaryIO:
+    """Return a new file without a name, which is closed when nothing refers to it."""
+    with tempfile.TemporaryFile(buffering=0) as file:
+        return _TemporaryFile(io.FileIO(os.dup(file.fileno()), "rb+"))
 
 
 def length(file: BinaryIO) -> int:

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import io
 import shutil
-import tempfile
 from numbers import Integral, Real
 from typing import BinaryIO, cast, overload
 
 from PIL import Image
 
-from .jobs import length, make
+from .jobs import length, make, temporary_file
 from .limits import Limits
 from .wanted import BBox, Optimized, Smaller, Thumbnail, Wanted, square
 
@@ -212,7 +211,7 @@ def require_bbox(bbox: BBox) -> None:
 def _copy(file: BinaryIO) -> BinaryIO:
     copy: BinaryIO = io.BytesIO()
     if length(file) > _MAX_IN_MEMORY:
-        copy = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115
+        copy = temporary_file()
     position = file.tell()
     try:
         file.seek(0)
