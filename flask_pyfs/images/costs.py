@@ -67,6 +67,8 @@ _ENCODED_ANIMATED: dict[str, _Costs] = {
 # for each pixel of each frame: encoders that compare frames keep them
 _ENCODED_FRAME = {"GIF": 5, "PNG": 8, "WEBP": 1, "AVIF": 4}
 _ENCODED_FRAME_SECONDS = 0.7 * _MILLISECOND
+# the bytes of a file for each pixel, if they are fewer than those of the image
+_MADE = {"JPEG": 2, "MPO": 2, "GIF": 2, "AVIF": 2}
 # what is not written to a temporary file
 _FILE = {"PNG": 8, "TIFF": 26, "BMP": 4}
 
@@ -189,3 +191,10 @@ def encoding(source: Source, output: Output, effort: int) -> tuple[int, float]:
 def kept_bytes(source: Source, output: Output) -> int:
     """Return the memory of the frames of an output."""
     return output.pixels * source.header.frames * _kept(source, output)
+
+
+def made_bytes(source: Source, output: Output) -> int:
+    """Return the memory of the file that is made."""
+    if not output.in_memory:
+        return 0
+    return output.pixels * source.header.frames * min(_kept(source, output), _MADE.get(source.format, 4))

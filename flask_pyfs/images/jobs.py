@@ -88,7 +88,9 @@ def _plan(opened: Opened, wanted: Sequence[Wanted], limits: Limits) -> _Plan:
     places = range(len(jobs))
     checked = [CHECK if one.is_optional else job for one, job in zip(wanted, jobs, strict=True)]
     for tried in (jobs, checked):
-        for groups in ([list(places)], [[place] for place in places]):
+        # who decodes an image for a file has checked it
+        alone = [[place] for place in places if tried[place] is not CHECK]
+        for groups in ([list(places)], alone or [list(places)]):
             outputs = [[tried[place].output for place in group] for group in groups]
             for divisor in _divisors(opened, max(job.scale for job in tried)):
                 source = _source(opened, divisor)

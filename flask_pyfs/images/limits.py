@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import UnauthorizedFileType
-from .costs import EFFORTS, Output, Source, decoding_bytes, decoding_seconds, encoding, kept_bytes
+from .costs import EFFORTS, Output, Source, decoding_bytes, decoding_seconds, encoding, kept_bytes, made_bytes
 from .headers import Header
 
 #: The memory that an image may take if IMAGES_MAX_MEMORY is not set, in bytes.
@@ -68,7 +68,7 @@ def estimate(source: Source, groups: list[list[Output]], effort: int) -> Estimat
             memory = max(memory, made + waiting + more)
             seconds += time
             waiting -= kept_bytes(source, output)
-            made += kept_bytes(source, output) if output.in_memory else 0
+            made += made_bytes(source, output)
     return Estimate(memory, seconds)
 
 
