@@ -38,8 +38,8 @@ _SERVE = Option("SERVE", "bool", levels=(1, 2))
 IMAGES_MAX_MEMORY = Option(
     "IMAGES_MAX_MEMORY",
     "int",
-    check=lambda size: size >= 16 * 1024 * 1024,
-    rule="a number of bytes, at least 16777216 (16 MiB)",
+    check=lambda size: size >= 32 * 1024 * 1024,
+    rule="a number of bytes, at least 33554432 (32 MiB)",
 )
 
 #: The options of every storage, with any backend.

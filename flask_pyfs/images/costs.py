@@ -20,9 +20,9 @@ _MILLISECOND = 1e-3
 _NANOSECOND = 1e-9
 
 # libraries, tables and what else does not depend on the pixels
-_FIXED = 12 * 1024 * 1024
+_FIXED = 16 * 1024 * 1024
 # a part of the image, the same in another mode, and what is made of it
-_BAND = 14
+_BAND = 16
 
 # beside the image itself: libwebp has two canvases and libavif its planes, and both return copies
 _DECODED = {"WEBP": 13, "AVIF": 10, "GIF": 1}

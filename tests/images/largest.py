@@ -134,7 +134,9 @@ def largest_side(kind, operation):
 
         def is_taken(side):
             share = (side / SAMPLE) ** 2
-            own = {key: int(getattr(opened.header, key) * share) for key in ("opening", "decoding", "length", "steps")}
+            own: dict[str, Any] = {
+                key: int(getattr(opened.header, key) * share) for key in ("opening", "decoding", "length", "steps")
+            }
             header = replace(opened.header, size=(side, side), **own)
             opened.image._size = (side, side)
             try:

@@ -31,7 +31,7 @@ MIB = 1024 * 1024
 @pytest.mark.parametrize("operation", ["center", "crop", "resize"])
 @pytest.mark.parametrize("size", [(7_800, 7_800), (40_000, 40_000), (2**31 - 1, 1), (60_000_001, 1)])
 def test_what_would_take_too_much_is_refused_by_the_header(operation, size):
-    file = io.BytesIO(bombs.png(*size, rows=0))
+    file = io.BytesIO(bombs.png(size[0], size[1], rows=0))
     with pytest.raises(UnauthorizedFileType, match="FS_IMAGES_MAX_MEMORY is 256 MiB"):
         OPERATIONS[operation](file)
     assert file.tell() == 0

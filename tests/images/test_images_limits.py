@@ -1,5 +1,7 @@
 """No image takes more than 256 MiB and ten seconds, whatever it is and whatever is made of it."""
 
+from typing import Any
+
 import bombs
 import largest
 from largest import measured
@@ -17,8 +19,10 @@ def files(tmp_path, cases):
 
 
 def test_what_costs_too_much_is_refused_quickly_and_in_little_memory(tmp_path, soak):
-    runs, wanted = [], []
-    for cases, operations in ((bombs.UNOPENABLE, ("verify", "field")), (bombs.UNDECODABLE, ("crop", "field"))):
+    runs: list[Any] = []
+    wanted: list[Any] = []
+    every: list[Any] = [(bombs.UNOPENABLE, ("verify", "field")), (bombs.UNDECODABLE, ("crop", "field"))]
+    for cases, operations in every:
         for name, path, ext in files(tmp_path, cases):
             for operation in ALL if soak and cases is bombs.UNOPENABLE else operations:
                 runs.append([path, operation, 400, ext])
