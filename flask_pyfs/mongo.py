@@ -13,14 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from typing import Any, ClassVar
 
 from mongoengine import Document, EmbeddedDocument, signals
 from mongoengine.base import BaseField
 from mongoengine.errors import InvalidDocumentError
 
-from .fields.file import DetachedHolder, FileReference, FileSettings, Holder, Namer, NewFile, remove
+from .fields.file import DetachedHolder, FileReference, FileSettings, Holder, Namer
 from .fields.image import ImageReference, ImageSettings
+from .fields.stored import NewFile, StoredFile, stored_file
 from .storage import Storage
 
 __all__ = ["FileField", "FileReference", "ImageField", "ImageReference", "undoing"]
@@ -29,14 +31,14 @@ __all__ = ["FileField", "FileReference", "ImageField", "ImageReference", "undoin
 class _DocumentHolder(Holder):
     """Holds the reference in a field of a document.
 
-    :ivar dropped: the files that the document in memory no longer references.
+    :ivar dropped: the files that the document in memory no longer references, by name, if the field removes files.
     :ivar new: the files that were stored for the document in memory since it was last saved.
     """
 
     def __init__(self, field: FileField, instance: Any) -> None:
         super().__init__(instance)
         self.field = field
-        self.dropped: set[str] = set()
+        self.dropped: dict[str, StoredFile] = {}
         self.new: list[NewFile] = []
 
     def before_change(self, reference: FileReference) -> None:
@@ -47,9 +49,14 @@ class _DocumentHolder(Holder):
     def stored(self, new: Sequence[NewFile]) -> None:
         self.new.extend(new)
 
-    def replaced(self, reference: FileReference, old: Sequence[str], is_deleted: bool) -> bool:
-        self.dropped.update(old)
-        return self.field.settings.remove_files
+    def replaced(self, reference: FileReference, old: Mapping[str, str | None], is_deleted: bool) -> bool:
+        if not self.field.settings.remove_files:
+            return False
+        for name, version in old.items():
+            # the version now: until the document is saved, another process may store another file under the name
+            if file := stored_file(self.field.fs, name, version, reference.since):
+                self.dropped[name] = file
+        return True
 
     def reloaded(self) -> None:
         """Note that the document has the values of the database again.
@@ -59,7 +66,7 @@ class _DocumentHolder(Holder):
         for file in self.new:
             if file.moved_from is not None:
                 file.undo()
-        self.dropped = {file.name for file in self.new if file.moved_from is None}
+        self.dropped = {file.name: file for file in self.new if file.moved_from is None}
 
     def saved(self, is_new: bool, referenced: Collection[tuple[Storage, str]]) -> None:
         """Delete the files that the document no longer references.
@@ -69,14 +76,14 @@ class _DocumentHolder(Holder):
         :param referenced: the files that the document references, by storage and name.
         """
         new = {file.name for file in self.new}
-        removable = self.dropped & new if is_new else self.dropped
-        for name in removable - self.field.default_names:
-            if (self.field.fs, name) not in referenced:
-                remove(self.field.fs, name)
+        for name, file in self.dropped.items():
+            is_removable = name in new or not is_new
+            if is_removable and name not in self.field.default_names and (self.field.fs, name) not in referenced:
+                file.remove()
         self.forget()
 
     def forget(self) -> None:
-        self.dropped, self.new = set(), []
+        self.dropped, self.new = {}, []
 
 
 class FileField(BaseField):  # type: ignore[misc]
@@ -158,7 +165,7 @@ class FileField(BaseField):  # type: ignore[misc]
             if _is_reload(instance, value):
                 holder.reloaded()
             else:
-                holder.replaced(reference, before.filenames, False)
+                holder.replaced(before, before.versions, False)
         super().__set__(instance, reference)
 
     def _reference(self, value: Any, holder: Holder) -> FileReference:
@@ -166,7 +173,9 @@ class FileField(BaseField):  # type: ignore[misc]
 
     def to_python(self, value: Any) -> Any:
         if isinstance(value, (str, Mapping)):
-            return self._reference(value, DetachedHolder())
+            reference = self._reference(value, DetachedHolder())
+            reference.since = datetime.now(timezone.utc)
+            return reference
         return value
 
     def to_mongo(self, value: Any) -> Any:
@@ -259,7 +268,7 @@ def undoing(*documents: Any) -> Iterator[None]:
     :param documents: documents or embedded documents.
     """
     before = [
-        (reference, reference.snapshot(), len(holder.new), set(holder.dropped))
+        (reference, reference.snapshot(), len(holder.new), dict(holder.dropped))
         for document in documents
         for reference, holder in _references(document)
     ]
@@ -301,6 +310,10 @@ def _remove_dropped(sender: Any, document: Any, created: bool = False, **more: A
 def _remove_all(sender: Any, document: Any, **more: Any) -> None:
     for reference, holder in _references(document):
         if holder.field.settings.remove_files:
-            for name in {*reference.filenames, *holder.dropped} - holder.field.default_names:
-                remove(reference.fs, name)
+            files = dict(holder.dropped)
+            for name, version in reference.versions.items():
+                if file := stored_file(reference.fs, name, version, reference.since):
+                    files[name] = file
+            for name in files.keys() - holder.field.default_names:
+                files[name].remove()
             holder.forget()

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import copy
-import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from .. import names
+from ..backends.contract import StoredName
 from ..errors import FileExists, InvalidPath
 from ..seekable import rewindable
 from ..storage import Storage
 from ..uploads import client_name
-
-log = logging.getLogger(__name__)
+from .stored import NewFile, storing, versions_of
 
 #: A str, or a callable that takes the document or row and returns one.
 Namer = str | Callable[[Any], str] | None
@@ -40,57 +39,6 @@ class FileSettings:
     remove_files: bool = False
 
 
-@dataclass(frozen=True)
-class NewFile:
-    """A file that was stored for a change that may still fail.
-
-    :param storage: the storage.
-    :param name: the name of the file.
-    :param moved_from: the previous name of its content, which has other content now; None for new content.
-    """
-
-    storage: Storage
-    name: str
-    moved_from: str | None = None
-
-    def undo(self) -> None:
-        """Delete the file, or move its content back. A failure is logged."""
-        if self.moved_from is None:
-            remove(self.storage, self.name)
-            return
-        try:
-            self.storage.move(self.name, self.moved_from, overwrite=True)
-        except Exception:
-            log.warning(
-                "could not move %r in storage %r back to %r",
-                self.name,
-                self.storage.name,
-                self.moved_from,
-                exc_info=True,
-            )
-
-
-@contextmanager
-def storing() -> Iterator[list[NewFile]]:
-    """Yield a list for the new files of a change, and undo them if the block fails."""
-    new: list[NewFile] = []
-    try:
-        yield new
-    except BaseException:
-        for file in reversed(new):
-            file.undo()
-        raise
-
-
-def remove(storage: Storage, filename: str) -> None:
-    """Delete a file that nothing references any longer. A failure is logged, because the change itself is done."""
-    try:
-        storage.delete(filename)
-    except Exception:
-        # the store or a listener of file_deleted failed; other files must still be deleted
-        log.warning("could not delete %r in storage %r", filename, storage.name, exc_info=True)
-
-
 class Holder:
     """The place of a reference, which is notified of changes. This class ignores them.
 
@@ -106,10 +54,10 @@ class Holder:
     def stored(self, new: Sequence[NewFile]) -> None:
         """Notify the holder of the files that were stored for the new value."""
 
-    def replaced(self, reference: FileReference, old: Sequence[str], is_deleted: bool) -> bool:
+    def replaced(self, reference: FileReference, old: Mapping[str, str | None], is_deleted: bool) -> bool:
         """Notify the holder of files that a reference no longer has. Return whether the holder takes care of them.
 
-        :param old: the names of the files.
+        :param old: the names of the files, with the versions that the reference knew.
         :param is_deleted: whether the app deletes them, whatever the setting of the field.
         """
         return False
@@ -154,6 +102,9 @@ class FileReference:
 
     settings: FileSettings
 
+    #: When the document was loaded that the reference belongs to, or None.
+    since: datetime | None = None
+
     def __init__(
         self,
         settings: FileSettings,
@@ -163,7 +114,8 @@ class FileReference:
         self.settings = settings
         self.holder = holder or Holder()
         if isinstance(value, FileReference):
-            value = value.to_document()
+            self.since = value.since
+            value = value.snapshot()
         if isinstance(value, str):
             # names are compared, so each must have one spelling
             value = {"filename": names.normalize(value)} if value else None
@@ -180,13 +132,31 @@ class FileReference:
         :param state: a document, or what :meth:`snapshot` returned; absent parts become empty.
         """
         self._filename: str | None = state.get("filename")
+        self._versions: Mapping[str, str] = state.get("versions") or {}
 
     def snapshot(self) -> dict[str, Any]:
         """Return all parts of the reference, empty ones included, for :meth:`restore`."""
-        return {"filename": self._filename}
+        versions = {name: version for name, version in self.versions.items() if version}
+        return {"filename": self._filename, "versions": versions}
+
+    @property
+    def versions(self) -> dict[str, str | None]:
+        """The names of all files of the reference, with their versions; None for one that the reference does not know.
+
+        Only what is this version is deleted for the document or row.
+        """
+        return {name: self._versions.get(name) for name in self.filenames}
 
     def to_document(self) -> dict[str, Any] | None:
         """Return the document that a database stores, without empty parts; None if there is no file."""
+        document = self.to_row()
+        if document is not None:
+            # Flask-FS cannot read documents with other keys
+            document.pop("versions", None)
+        return document
+
+    def to_row(self) -> dict[str, Any] | None:
+        """Return :meth:`to_document`, with the versions of the files."""
         return {key: part for key, part in self.snapshot().items() if part} if self._filename else None
 
     def __repr__(self) -> str:
@@ -252,7 +222,7 @@ class FileReference:
         base, ext = self._base_and_extension(file, filename)
         with storing() as new:
             name = self._put(new, file, base + ext, overwrite)
-            self._change({"filename": name}, new)
+            self._change({"filename": str(name), "versions": versions_of(self.fs, name)}, new)
         return name
 
     def delete(self) -> None:
@@ -262,18 +232,22 @@ class FileReference:
 
         :raises FSError: if a file cannot be deleted at once.
         """
-        old = self.filenames
+        old = self.versions
         if not self._change({}, [], is_deleted=True):
-            for name in old:
-                self.fs.delete(name)
+            for name, version in old.items():
+                if version is None:
+                    self.fs.delete(name)
+                else:
+                    self.fs.delete_version(name, version)
 
     def _change(self, document: Mapping[str, Any], new: Sequence[NewFile], is_deleted: bool = False) -> bool:
-        old = self.filenames
+        old = self.versions
         self.holder.before_change(self)
         self.restore(document)
         current = self.filenames
         self.holder.stored(new)
-        return self.holder.replaced(self, [name for name in old if name not in current], is_deleted)
+        dropped = {name: version for name, version in old.items() if name not in current}
+        return self.holder.replaced(self, dropped, is_deleted)
 
     def _base_and_extension(self, file: Any, filename: str | None) -> tuple[str, str]:
         name = filename or client_name(getattr(file, "filename", None) or "")
@@ -287,7 +261,7 @@ class FileReference:
     def _call_namer(self, namer: Namer) -> str:
         return (namer(self.holder.instance) if callable(namer) else namer) or ""
 
-    def _put(self, new: list[NewFile], file: Any, name: str, overwrite: bool | None) -> str:
+    def _put(self, new: list[NewFile], file: Any, name: str, overwrite: bool | None) -> StoredName:
         prefix = self._call_namer(self.settings.upload_to)
         if not (self.fs.overwrite if overwrite is None else overwrite):
             stored = self.fs.save(file, name, prefix=prefix, overwrite=False)
@@ -300,5 +274,5 @@ class FileReference:
                 except FileExists:
                     source.seek(start)
                     return self.fs.save(source, name, prefix=prefix, overwrite=True)
-        new.append(NewFile(self.fs, stored))
+        new.append(NewFile(self.fs, str(stored), stored.version))
         return stored

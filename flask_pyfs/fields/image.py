@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 from .. import names
+from ..backends.contract import StoredName
 from ..config import IMAGES_MAX_MEMORY, lookup
-from ..errors import FileExists
+from ..errors import FileExists, FileNotFound
 from ..options import Option
 from ..seekable import copied, rewindable
 from ..state import find
-from .file import FileReference, FileSettings, NewFile, storing
+from .file import FileReference, FileSettings
 from .renditions import Renditions, render
+from .stored import NewFile, storing, versions_of, write_new
 
 _OPTIMIZE = Option("IMAGES_OPTIMIZE", "bool", default=False)
 _MAX_PIXELS = Option("IMAGES_MAX_PIXELS", "int")
@@ -175,17 +177,18 @@ class ImageReference(FileReference):
             # what is stored under this name is rendered here, so the storage must check the upload itself
             self.fs.check(_rewound(source), base + ext)
             renditions = self._render(source, bbox)
-            name = self._put(new, _rewound(renditions.main), base + ext, overwrite)
-            document: dict[str, Any] = {"filename": name, "bbox": bbox, "thumbnails": {}}
+            main = self._put(new, _rewound(renditions.main), base + ext, overwrite)
             # the storage has accepted the image; the other files are stored beside it without further checks
-            base, ext = os.path.splitext(name)
+            base, ext = os.path.splitext(main)
+            original = None
             if self._keeps_original(renditions):
-                document["original"] = self._put_beside(new, _rewound(source), f"{base}-original{ext}", overwrite)
-            for size, thumbnail in renditions.thumbnails.items():
-                beside = self._put_beside(new, thumbnail, f"{base}-{size}{ext}", overwrite)
-                document["thumbnails"][str(size)] = beside
-            self._change(document, new)
-        return name
+                original = self._put_beside(new, _rewound(source), f"{base}-original{ext}", overwrite)
+            thumbnails = {
+                str(size): self._put_beside(new, thumbnail, f"{base}-{size}{ext}", overwrite)
+                for size, thumbnail in renditions.thumbnails.items()
+            }
+            self._change(self._document(main, original, thumbnails, bbox), new)
+        return main
 
     def rerender(self) -> None:
         """Render the displayed image and the thumbnails again from the original, as the field is now set up.
@@ -197,25 +200,35 @@ class ImageReference(FileReference):
 
         :raises FileNotFound: if the original does not exist.
         :raises UnauthorizedFileType: if the original is not an image.
+        :raises VersionChanged: if another upload replaces a file meanwhile, which then stays.
         """
         if not self._filename or not self.original:
             return
         base, ext = os.path.splitext(self._filename)
+        # before the original is read, so that nothing newer is replaced
+        versions = {name: self._version(name) for name in self.filenames}
         # a copy, because the original is read several times and may be replaced meanwhile
         with self.fs.open(self.original, "rb") as stored, copied(stored) as source, storing() as new:
             renditions = self._render(source, self.bbox)
-            document: dict[str, Any] = {"filename": self._filename, "original": self._original, "bbox": self.bbox}
-            document["thumbnails"] = {
-                str(size): self._put_again(new, thumbnail, f"{base}-{size}{ext}")
+            thumbnails = {
+                str(size): self._put_again(new, thumbnail, f"{base}-{size}{ext}", versions)
                 for size, thumbnail in renditions.thumbnails.items()
             }
-            if not self._original and self._keeps_original(renditions):
-                document["original"] = original = self._free_name(f"{base}-original{ext}")
-                self.fs.copy(self._filename, original)
-                new.append(NewFile(self.fs, original, moved_from=self._filename))
-            if document["original"]:
-                self.fs.write(self._filename, _rewound(renditions.main), overwrite=True)
-            self._change(document, new)
+            main = StoredName(self._filename, versions[self._filename])
+            original = StoredName(self._original, versions[self._original]) if self._original else None
+            if original:
+                main = self._replace(main, renditions.main, versions)
+            elif self._keeps_original(renditions):
+                original = self._put_new(new, _rewound(source), f"{base}-original{ext}")
+                main = self._replace(main, renditions.main, versions)
+                new[-1] = replace(new[-1], moved_from=self._filename, replaced_by=main.version)
+            self._change(self._document(main, original, thumbnails, self.bbox), new)
+
+    def _version(self, name: str) -> str | None:
+        try:
+            return self.fs.version(name)
+        except FileNotFound:
+            return None
 
     def _render(self, source: BinaryIO, bbox: Sequence[float] | None) -> Renditions:
         return render(
@@ -243,30 +256,49 @@ class ImageReference(FileReference):
         # as in Flask-FS, a field that optimizes keeps the original even if that saved nothing
         return self._optimizes or not renditions.is_source
 
-    def _put_beside(self, new: list[NewFile], content: BinaryIO, name: str, overwrite: bool | None) -> str:
-        replace = self.fs.overwrite if overwrite is None else overwrite
-        is_taken = (replace or self.fs.overwrite) and self.fs.exists(name)
-        if is_taken and not replace:
-            raise FileExists(
-                f"{name!r} in storage {self.fs.name!r}: the name is taken", path=name, storage=self.fs.name
-            )
-        stored = self.fs.write(name, content, overwrite=replace)
-        if not is_taken:
-            new.append(NewFile(self.fs, stored))
+    def _put_beside(self, new: list[NewFile], content: BinaryIO, name: str, overwrite: bool | None) -> StoredName:
+        try:
+            stored = write_new(self.fs, name, content)
+        except FileExists:
+            if not (self.fs.overwrite if overwrite is None else overwrite):
+                raise
+            # the old file may have other owners, so the new one must not be deleted if the change fails
+            return self.fs.write(name, _rewound(content), overwrite=True)
+        new.append(NewFile(self.fs, str(stored), stored.version))
         return stored
 
-    def _put_again(self, new: list[NewFile], content: BinaryIO, name: str) -> str:
-        if name in self.filenames:
-            return self.fs.write(name, content, overwrite=True)
-        stored = self.fs.write(self._free_name(name), content)
-        new.append(NewFile(self.fs, stored))
-        return stored
+    def _put_again(
+        self, new: list[NewFile], content: BinaryIO, name: str, versions: Mapping[str, str | None]
+    ) -> StoredName:
+        return self._replace(name, content, versions) if name in versions else self._put_new(new, content, name)
 
-    def _free_name(self, name: str) -> str:
-        if not self.fs.exists(name):
-            return name
+    def _put_new(self, new: list[NewFile], content: BinaryIO, name: str) -> StoredName:
         folder, _, basename = name.rpartition("/")
-        return names.join(folder, self.fs.resolve_conflict(folder, basename))
+        while True:
+            try:
+                stored = write_new(self.fs, name, content)
+            except FileExists:
+                name = names.join(folder, self.fs.resolve_conflict(folder, basename))
+                continue
+            new.append(NewFile(self.fs, str(stored), stored.version))
+            return stored
+
+    def _replace(self, name: str, content: BinaryIO, versions: Mapping[str, str | None]) -> StoredName:
+        version = versions[name]
+        if version is None:
+            return self.fs.write(name, _rewound(content), overwrite=True)
+        return self.fs.replace_version(name, _rewound(content), version)
+
+    def _document(
+        self, main: StoredName, original: StoredName | None, thumbnails: Mapping[str, StoredName], bbox: Any
+    ) -> dict[str, Any]:
+        return {
+            "filename": str(main),
+            "original": original and str(original),
+            "thumbnails": {size: str(name) for size, name in thumbnails.items()},
+            "bbox": bbox,
+            "versions": versions_of(self.fs, main, *thumbnails.values(), *([original] if original else [])),
+        }
 
 
 def _rewound(file: BinaryIO) -> BinaryIO:

@@ -7,17 +7,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import Connection, event
 from sqlalchemy.orm import InstanceState, Session, SessionTransaction
 from sqlalchemy.orm.attributes import flag_modified
 
-from ..fields.file import DetachedHolder, FileReference, FileSettings, Holder, NewFile, remove
+from ..fields.file import DetachedHolder, FileReference, FileSettings, Holder
+from ..fields.stored import NewFile, StoredFile, stored_file
 from ..storage import Storage
+from .outcomes import commits_at_once
 
 _CHANGES = "flask_pyfs.changes"
+_CELLS = "flask_pyfs.cells"
+
+# a transaction that was prepared may be committed by whoever finds it
+_COMMITS = ("commit", "prepare_twophase")
 
 RowState = InstanceState[Any]
 FileKey = tuple[Storage, str]
-FileKeys = frozenset[FileKey]
+#: Files with their versions; None for one whose version the row does not know.
+FileVersions = Mapping[FileKey, str | None]
 
 
 @dataclass
@@ -25,22 +33,24 @@ class Changes:
     """What a transaction, or the time before the first one, did with files.
 
     :ivar new: the files that were stored, each with its cell.
-    :ivar old: the files that the database no longer references.
+    :ivar old: the files that the database no longer references, each with the cell that was the last to.
     :ivar referenced: the files that the database references now, by row and column, for each cell that was written. The
         key is the identity of the row, because a row that the session expunged and loaded again has other cells.
     :ivar deleted_by_app: the files that the app deleted, which go even if the column has ``remove_files=False``.
     :ivar snapshots: the state of references before each change.
     :ivar written: the files that cells referenced in the database before each write.
-    :ivar is_commit_sent: whether the COMMIT was sent to the database.
+    :ivar watched: the connections that wrote references, with what listens to them.
+    :ivar is_in_doubt: whether the database may have committed although the session does not know of it.
     """
 
     new: list[tuple[NewFile, Cell]] = field(default_factory=list)
-    old: set[FileKey] = field(default_factory=set)
-    referenced: dict[tuple[Any, str], FileKeys] = field(default_factory=dict)
+    old: dict[FileKey, tuple[StoredFile, Cell]] = field(default_factory=dict)
+    referenced: dict[tuple[Any, str], frozenset[FileKey]] = field(default_factory=dict)
     deleted_by_app: set[FileKey] = field(default_factory=set)
     snapshots: list[tuple[FileReference, Mapping[str, Any]]] = field(default_factory=list)
-    written: list[tuple[Cell, FileKeys]] = field(default_factory=list)
-    is_commit_sent: bool = False
+    written: list[tuple[Cell, FileVersions]] = field(default_factory=list)
+    watched: dict[Connection, Callable[..., None]] = field(default_factory=dict)
+    is_in_doubt: bool = False
     is_committed: bool = False
 
     def add(self, later: Changes) -> None:
@@ -50,19 +60,42 @@ class Changes:
         self.deleted_by_app |= later.deleted_by_app
         self.snapshots += later.snapshots
         self.written += later.written
+        self.is_in_doubt |= later.is_in_doubt
+        for connection in later.watched:
+            self.watch(connection)
+
+    def watch(self, connection: Connection) -> None:
+        """Notice if a connection, which has just written a reference, commits or may commit."""
+        self.is_in_doubt |= commits_at_once(connection)
+        if connection in self.watched:
+            return
+
+        def commit_sent(*arguments: Any) -> None:
+            self.is_in_doubt = True
+
+        for name in _COMMITS:
+            event.listen(connection, name, commit_sent)
+        self.watched[connection] = commit_sent
+
+    def end(self) -> None:
+        """Stop watching the connections, which may outlive the transaction."""
+        for connection, listener in self.watched.items():
+            for name in _COMMITS:
+                event.remove(connection, name, listener)
 
     def finish(self, session: Session) -> None:
         """Delete the files that the database no longer references, and new files that it never referenced."""
         referenced = {key for keys in self.referenced.values() for key in keys}
         for file, cell in reversed(self.new):
-            was_written = (file.storage, file.name) in referenced | self.old
+            was_written = (file.storage, file.name) in referenced | self.old.keys()
             is_removable = cell.settings.remove_files or file.moved_from is not None
             # another session may still write a row that left this one
             is_in_session = cell.state.session is session or cell.state.was_deleted
             if not was_written and is_removable and is_in_session:
                 file.undo()
-        for storage, name in self.old - referenced:
-            remove(storage, name)
+        for key, (old, cell) in self.old.items():
+            if key not in referenced and not cell.row_references(key):
+                old.remove()
 
     def undo(self) -> None:
         """Restore the references, and delete the new files."""
@@ -73,7 +106,7 @@ class Changes:
             reference.restore(snapshot)
         for reference, _ in self.snapshots:
             # a row that was never in the database may have got one of the new files before its first snapshot
-            if new & file_keys(reference):
+            if new & file_versions(reference).keys():
                 reference.restore({})
         for file, _ in reversed(self.new):
             file.undo()
@@ -91,7 +124,7 @@ class Cell:
         self.key = key
         self.file_type = file_type
         self.default = default
-        self.written: FileKeys = frozenset()
+        self.written: FileVersions = {}
         self.early = Changes()
         self._empty: Callable[[], FileReference | None] = lambda: None
 
@@ -124,19 +157,30 @@ class Cell:
             self._empty = weakref.ref(reference)
         return reference
 
-    def record_write(self, identity: Any, current: FileKeys) -> None:
+    def row_references(self, key: FileKey) -> bool:
+        """Return whether another column of the row references a file."""
+        return any(key in cell.written for cell in cells_of(self.state).values() if cell is not self)
+
+    def record_write(self, connection: Connection, identity: Any, current: FileVersions) -> None:
         """Record that a flush wrote references to these files here.
+
+        Makes a request to the store for each file that is no longer referenced and whose version the row does not know.
 
         :param identity: the identity of the row after the flush.
         """
         changes = self.changes
+        changes.watch(connection)
         before, self.written = self.written, current
         changes.written.append((self, before))
         # the flush may have changed the identity
         changes.referenced[self.state.key, self.key] = frozenset()
-        changes.referenced[identity, self.key] = current
-        dropped = before - current - file_keys(self.bind(self.default))
-        changes.old |= dropped if self.settings.remove_files else dropped & changes.deleted_by_app
+        changes.referenced[identity, self.key] = frozenset(current)
+        dropped = before.keys() - current.keys() - file_versions(self.bind(self.default)).keys()
+        if not self.settings.remove_files:
+            dropped &= changes.deleted_by_app
+        for storage, name in dropped:
+            if old := stored_file(storage, name, before[storage, name]):
+                changes.old[storage, name] = old, self
 
     def attach(self, session: Session) -> None:
         """Move the changes from before the row belonged to a session to the session."""
@@ -163,15 +207,21 @@ class RowHolder(Holder):
     def stored(self, new: Sequence[NewFile]) -> None:
         self.cell.changes.new.extend((file, self.cell) for file in new)
 
-    def replaced(self, reference: FileReference, old: Sequence[str], is_deleted: bool) -> bool:
+    def replaced(self, reference: FileReference, old: Mapping[str, str | None], is_deleted: bool) -> bool:
         if is_deleted:
             self.cell.changes.deleted_by_app.update((reference.fs, name) for name in old)
         return True
 
 
-def file_keys(reference: FileReference) -> FileKeys:
-    """Return the storage and the name of each file of a reference."""
-    return frozenset((reference.fs, name) for name in reference.filenames)
+def file_versions(reference: FileReference) -> FileVersions:
+    """Return the storage and the name of each file of a reference, with its version."""
+    return {(reference.fs, name): version for name, version in reference.versions.items()}
+
+
+def cells_of(state: RowState) -> dict[str, Cell]:
+    """Return the cells of a row, by the names of their attributes."""
+    cells: dict[str, Cell] = state.info.setdefault(_CELLS, {})
+    return cells
 
 
 def changes_of(session: Session) -> Changes:

@@ -10,11 +10,21 @@ from sqlalchemy.orm import Mapper, Session, SessionTransaction
 from sqlalchemy.orm.attributes import instance_state
 
 from ..fields.file import FileReference
-from .changes import Cell, Changes, RowHolder, RowState, changes_of, current_changes, file_keys, pop_changes
+from .changes import (
+    Cell,
+    Changes,
+    RowHolder,
+    RowState,
+    cells_of,
+    changes_of,
+    current_changes,
+    file_versions,
+    pop_changes,
+)
+from .outcomes import is_open
 
 log = logging.getLogger(__name__)
 
-_CELLS = "flask_pyfs.cells"
 _PICKLED = "flask_pyfs.references"
 
 
@@ -45,7 +55,7 @@ class _ColumnListener:
         event.listen(row_class, "after_delete", self.deleted, **options)
 
     def _cell(self, state: RowState) -> Cell:
-        cells: dict[str, Cell] = state.info.setdefault(_CELLS, {})
+        cells = cells_of(state)
         if self._key not in cells:
             cells[self._key] = Cell(state, self._key, self._column.type, self._default)
         return cells[self._key]
@@ -80,11 +90,12 @@ class _ColumnListener:
         if self._key in state.dict and self._applies_to(state):
             cell = self._cell(state)
             reference = state.dict[self._key] = cell.bind(state.dict[self._key])
-            cell.written = file_keys(reference)
+            cell.written = file_versions(reference)
 
     def pickled(self, state: RowState, values: dict[str, Any]) -> None:
         # cells refer to storages, which belong to an app and cannot be pickled
-        values["info"] = {key: value for key, value in state.info.items() if key != _CELLS}
+        cells = cells_of(state)
+        values["info"] = {key: value for key, value in state.info.items() if value is not cells}
         values.setdefault(_PICKLED, {})[self._key] = state.dict.get(self._key)
 
     def unpickled(self, state: RowState, values: dict[str, Any]) -> None:
@@ -93,7 +104,7 @@ class _ColumnListener:
         if reference is not None and self._applies_to(state):
             cell = self._cell(state)
             reference.settings, reference.holder = cell.settings, RowHolder(cell)
-            cell.written = file_keys(reference)
+            cell.written = file_versions(reference)
 
     def before_insert(self, mapper: Any, connection: Any, state: RowState) -> None:
         if replaced := _replaced_row(state):
@@ -109,11 +120,11 @@ class _ColumnListener:
             if replaced := _replaced_row(state):
                 self.deleted(mapper, connection, replaced)
             identity = state.mapper.identity_key_from_instance(state.obj())
-            self._cell(state).record_write(identity, file_keys(state.dict[self._key]))
+            self._cell(state).record_write(connection, identity, file_versions(state.dict[self._key]))
 
     def deleted(self, mapper: Any, connection: Any, state: RowState) -> None:
         if self._applies_to(state):
-            self._cell(state).record_write(state.key, frozenset())
+            self._cell(state).record_write(connection, state.key, {})
 
 
 def _replaced_row(state: RowState) -> RowState | None:
@@ -140,21 +151,8 @@ def listen(type_class: type) -> None:
 
 @event.listens_for(Session, "after_attach")
 def _after_attach(session: Session, row: Any) -> None:
-    for cell in list(row._sa_instance_state.info.get(_CELLS, {}).values()):
+    for cell in list(cells_of(row._sa_instance_state).values()):
         cell.attach(session)
-
-
-@event.listens_for(Session, "before_commit")
-def _before_commit(session: Session) -> None:
-    changes = current_changes(session)
-    if changes is None or session.in_nested_transaction():
-        return
-
-    def commit_sent(connection: Any) -> None:
-        changes.is_commit_sent = True
-
-    for mapper in {cell.state.mapper for _, cell in changes.new}:
-        event.listen(session.connection(bind_arguments={"mapper": mapper}), "commit", commit_sent, once=True)
 
 
 # insert: before the listeners of apps, which may raise although the transaction is committed
@@ -171,13 +169,15 @@ def _after_transaction_end(session: Session, transaction: SessionTransaction) ->
     changes = pop_changes(session, transaction)
     if changes is None:
         return
-    if changes.is_commit_sent and not changes.is_committed:
-        # the connection may have broken after the database committed
-        names = [file.name for file, _ in changes.new]
-        log.warning("the database did not confirm the commit; these files are kept, referenced or not: %r", names)
-    elif not changes.is_committed:
-        changes.undo()
-    elif transaction.nested:
+    changes.end()
+    if changes.is_committed and transaction.nested:
+        # released, which commits if the savepoint was the whole transaction of the database
+        changes.is_in_doubt |= not all(map(is_open, changes.watched))
         changes_of(session).add(changes)
-    else:
+    elif changes.is_committed:
         changes.finish(session)
+    elif not changes.is_in_doubt:
+        changes.undo()
+    elif changes.new:
+        names = [file.name for file, _ in changes.new]
+        log.warning("the database may have committed; these files are kept, referenced or not: %r", names)

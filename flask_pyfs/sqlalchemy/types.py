@@ -81,7 +81,7 @@ class FileType(TypeDecorator[FileReference]):
         return super().load_dialect_impl(dialect)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        return self.reference_class(self.settings, value).to_document()
+        return self.reference_class(self.settings, value).to_row()
 
     def process_result_value(self, value: Any, dialect: Dialect) -> FileReference:
         return self.reference_class(self.settings, value, DetachedHolder())

@@ -45,15 +45,15 @@ def fail(monkeypatch):
     """Let a storage fail to save files with a certain part in their names."""
 
     def fail(storage, part):
-        for method in ("save", "write"):
-            real = getattr(storage, method)
+        for method in ("save", "write", "replace_version"):
+            real = getattr(storage.backend, method)
 
             def failing(*arguments, real=real, **options):
                 if any(isinstance(argument, str) and part in argument for argument in arguments):
                     raise fs.BackendError("out of order")
                 return real(*arguments, **options)
 
-            monkeypatch.setattr(storage, method, failing)
+            monkeypatch.setattr(storage.backend, method, failing)
 
     return fail
 

@@ -232,10 +232,10 @@ def test_where_files_cannot_be_removed():
 
 
 def test_a_deletion_that_fails_is_logged(user, monkeypatch, caplog):
-    def delete(name):
+    def delete_version(name, version):
         raise fs.BackendError("out of order")
 
-    monkeypatch.setattr(files, "delete", delete)
+    monkeypatch.setattr(files, "delete_version", delete_version)
     user.delete()
     assert "could not delete" in caplog.text
 

@@ -3,6 +3,7 @@
 import gc
 import inspect
 import io
+import json
 import pickle
 import weakref
 
@@ -116,7 +117,12 @@ def test_a_row_keeps_the_document(session, user, engine):
     session.commit()
     with engine.connect() as connection:
         row = connection.exec_driver_sql("SELECT CAST(avatar AS TEXT), CAST(cv AS TEXT) FROM users").one()
-    assert row == ('{"filename": "old.png", "thumbnails": {"50": "old-50.png"}}', '{"filename": "cv/ann/cv.txt"}')
+    versions = {name: files.version(name) for name in ("old.png", "old-50.png", "cv/ann/cv.txt")}
+    cv = versions.pop("cv/ann/cv.txt")
+    assert [json.loads(document) for document in row] == [
+        {"filename": "old.png", "thumbnails": {"50": "old-50.png"}, "versions": versions},
+        {"filename": "cv/ann/cv.txt", "versions": {"cv/ann/cv.txt": cv}},
+    ]
     assert isinstance(session.scalars(select(User.avatar)).one(), ImageReference)
     assert session.scalars(select(User).where(User.avatar["filename"].as_string() == "old.png")).one() is user
 
@@ -347,10 +353,10 @@ def test_files_that_are_not_to_be_removed(session, user):
 
 
 def test_a_deletion_that_fails_is_logged(session, user, monkeypatch, caplog):
-    def delete(name):
+    def delete_version(name, version):
         raise fs.BackendError("out of order")
 
-    monkeypatch.setattr(files, "delete", delete)
+    monkeypatch.setattr(files, "delete_version", delete_version)
     session.delete(user)
     session.commit()
     assert "could not delete" in caplog.text

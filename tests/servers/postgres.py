@@ -23,6 +23,7 @@ OPTIONS = (
     "fsync=off",
     "synchronous_commit=off",
     "full_page_writes=off",
+    "max_prepared_transactions=4",
     # otherwise a killed server leaves a shared memory segment behind
     "dynamic_shared_memory_type=mmap",
     f"listen_addresses={HOST}",

@@ -1,0 +1,362 @@
+"""Two transactions that store files under the same names: what the database references in the end is there."""
+
+import io
+import itertools
+import random
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import mongoengine
+import pytest
+import sqlalchemy
+from databases import sqlite
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+import flask_pyfs as fs
+from flask_pyfs.mongo import FileField, ImageField, undoing
+from flask_pyfs.sqlalchemy import FileReference, FileType
+
+files = fs.Storage("files", fs.ALL, overwrite=True)
+NAMES = ("a.txt", "b.txt")
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Paper(Base):
+    __tablename__ = "papers"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    file: Mapped[FileReference] = mapped_column(FileType(files), nullable=True)
+    other: Mapped[FileReference] = mapped_column(FileType(files), nullable=True)
+
+
+class Note(mongoengine.Document):
+    file = FileField(fs=files, remove_files=True)
+    other = FileField(fs=files, remove_files=True)
+
+
+class Picture(mongoengine.Document):
+    image = ImageField(fs=files, max_size=50, thumbnails=[20])
+
+
+@pytest.fixture(autouse=True)
+def storage(app, tmp_path):
+    app.config.update(FILES_FS_BACKEND="local", FILES_FS_ROOT=str(tmp_path / "files"))
+    fs.init_app(app, files)
+
+
+def content(text="content"):
+    return io.BytesIO(text.encode())
+
+
+def stored():
+    return sorted(files.list_files())
+
+
+# Step by step, with SQLAlchemy
+
+
+@pytest.fixture
+def engine(tmp_path):
+    engine = sqlite(f"sqlite:///{tmp_path}/papers.db")
+    with engine.connect() as connection:
+        # otherwise one that reads stops another that commits
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add(Paper(id=1))
+        session.commit()
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def two_sessions(engine):
+    with Session(engine) as one, Session(engine) as other:
+        yield one, other
+
+
+def paper(session, number=1):
+    return session.get(Paper, number)
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["the same content", "other content"])
+def test_a_rollback_keeps_what_another_transaction_stored_and_committed(two_sessions, same):
+    one, other = two_sessions
+    paper(one).file.save(content(), "a.txt")
+    paper(other).file.save(content("content" if same else "other"), "a.txt")
+    other.commit()
+    one.rollback()
+    assert stored() == ["a.txt"]
+
+
+def test_a_rollback_deletes_what_nobody_replaced(two_sessions):
+    one, _ = two_sessions
+    paper(one).file.save(content(), "a.txt")
+    one.rollback()
+    assert stored() == []
+
+
+@pytest.mark.parametrize("column", ["file", "other"])
+@pytest.mark.parametrize("early", [True, False], ids=["before the change", "after the flush"])
+def test_a_commit_keeps_what_another_transaction_stored_under_a_name(engine, two_sessions, column, early):
+    one, other = two_sessions
+    paper(one).file.save(content(), "a.txt")
+    one.commit()
+    replaced = paper(one)
+    assert replaced.file.filename == "a.txt"
+    if early:
+        files.save(content("of the other"), "a.txt")
+    replaced.file.save(content(), "b.txt")
+    one.flush()
+    if not early:
+        files.save(content("of the other"), "a.txt")
+    one.commit()
+    assert stored() == ["a.txt", "b.txt"]
+    # what the other stored is its own to name
+    setattr(paper(other), column, "a.txt")
+    other.commit()
+    with Session(engine) as session:
+        assert files.read(getattr(paper(session), column).filename) == b"of the other"
+
+
+def test_a_file_stays_that_another_column_of_the_row_references(two_sessions):
+    one, _ = two_sessions
+    paper(one).file.save(content(), "a.txt")
+    paper(one).other = "a.txt"
+    one.commit()
+    paper(one).file.save(content(), "b.txt")
+    one.commit()
+    assert stored() == ["a.txt", "b.txt"]
+    paper(one).other = None
+    one.commit()
+    assert stored() == ["b.txt"]
+
+
+def test_versions_outlive_the_session(engine):
+    with Session(engine) as session:
+        paper(session).file.save(content(), "a.txt")
+        session.commit()
+    with Session(engine) as session:
+        loaded = paper(session)
+        files.save(content("of another"), "a.txt")
+        loaded.file.delete()
+        session.commit()
+    assert files.read("a.txt") == b"of another"
+
+
+def test_a_file_whose_version_the_row_does_not_know_is_deleted(engine):
+    files.write("a.txt", "from elsewhere")
+    with Session(engine) as session:
+        paper(session).file = "a.txt"
+        session.commit()
+    with Session(engine) as session:
+        paper(session).file = None
+        session.commit()
+    assert stored() == []
+
+
+# Step by step, with mongoengine
+
+
+@pytest.fixture
+def note(mongoengine_database):
+    for document in (Note, Picture):
+        document._get_collection().delete_many({})
+    return Note().save()
+
+
+def loaded(note):
+    return type(note).objects.get(pk=note.pk)
+
+
+def test_undoing_keeps_what_another_document_stored(note):
+    one, other = loaded(note), loaded(note)
+
+    def fail():
+        with undoing(one):
+            one.file.save(content(), "a.txt")
+            other.file.save(content(), "a.txt")
+            other.save()
+            raise RuntimeError("the app's")
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert stored() == ["a.txt"]
+
+
+@pytest.mark.parametrize("moment", ["after it was loaded", "after the change"])
+@pytest.mark.parametrize("end", ["save", "delete"])
+def test_a_document_keeps_what_another_stored_under_a_name(note, moment, end):
+    note.file.save(content(), "a.txt")
+    note.save()
+    one, other = loaded(note), loaded(note)
+    assert one.file.filename == "a.txt"
+    if moment == "after it was loaded":
+        other.other.save(content("of the other"), "a.txt")
+    one.file.save(content(), "b.txt")
+    if moment == "after the change":
+        other.other.save(content("of the other"), "a.txt")
+    getattr(one, end)()
+    other.save()
+    assert files.read(loaded(other).other.filename if end == "save" else "a.txt") == b"of the other"
+
+
+def test_a_document_deletes_what_it_no_longer_references(note):
+    note.file.save(content(), "a.txt")
+    note.save()
+    one = loaded(note)
+    one.file.save(content(), "b.txt")
+    one.save()
+    assert stored() == ["b.txt"]
+    loaded(note).delete()
+    assert stored() == []
+
+
+def test_rendering_again_replaces_no_newer_image(note, draw):
+    picture = Picture()
+    files.write("a.png", draw().read())
+    picture.image = "a.png"
+    picture.save()
+    newer = draw(colour="blue").read()
+    original = files.replace_version
+
+    def replace_version(name, *arguments):
+        if files.read("a.png") != newer:
+            files.write("a.png", newer)
+        return original(name, *arguments)
+
+    files.replace_version = replace_version  # type: ignore[method-assign]
+    try:
+        with pytest.raises(fs.VersionChanged):
+            picture.image.rerender()
+    finally:
+        del files.replace_version
+    assert stored() == ["a.png"]
+    assert files.read("a.png") == newer
+
+
+def test_what_was_rendered_again_is_put_back_unless_another_replaced_it(engine, draw):
+    small, newer = draw(30, 30).read(), draw(colour="blue").read()
+    for is_replaced in (False, True):
+        files.write("a.png", draw().read())
+        picture = Picture(image="a.png")
+
+        def render_and_fail(picture=picture, is_replaced=is_replaced):
+            with undoing(picture):
+                picture.image.rerender()
+                assert stored() == ["a-20.png", "a-original.png", "a.png"]
+                if is_replaced:
+                    files.write("a.png", newer)
+                raise RuntimeError("the app's")
+
+        with pytest.raises(RuntimeError):
+            render_and_fail()
+        assert stored() == ["a.png"]
+        assert files.read("a.png") == (newer if is_replaced else draw().read()) != small
+
+
+# Real races
+
+
+def race(*actions: Callable[[], None]) -> None:
+    """Let functions run at once, in threads, and raise what one of them raises."""
+    barrier, failures = threading.Barrier(len(actions)), []
+
+    def run(action):
+        barrier.wait()
+        try:
+            action()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(action,)) for action in actions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+@pytest.fixture
+def postgres_engine(postgres_url):
+    engine = sqlalchemy.create_engine(postgres_url)
+    Base.metadata.create_all(engine)
+    yield engine
+    Base.metadata.drop_all(engine)
+    engine.dispose()
+
+
+@pytest.mark.server
+@pytest.mark.slow
+@pytest.mark.parametrize("level", ["READ COMMITTED", "REPEATABLE READ"])
+def test_transactions_that_race(app, postgres_engine, level, soak):
+    engine, chance = postgres_engine.execution_options(isolation_level=level), random.Random(level)
+    numbers = itertools.count()
+
+    def change(column: str, name: str, commits: bool) -> Callable[[], None]:
+        def change() -> None:
+            with app.app_context(), Session(engine) as session:
+                # the other transaction may have been first, which ends this one
+                try:
+                    getattr(paper(session), column).save(content(f"content {next(numbers)}"), name)
+                    session.flush()
+                    if commits:
+                        session.commit()
+                except DBAPIError:
+                    pass
+
+        return change
+
+    with Session(engine) as session:
+        session.add(Paper(id=1))
+        session.commit()
+    missing = []
+    for _ in range(200 if soak else 20):
+        column = chance.choice(("file", "file", "other"))
+        race(
+            change("file", chance.choice(NAMES), chance.random() < 0.8),
+            change(column, chance.choice(NAMES), chance.random() < 0.8),
+        )
+        with Session(engine) as session:
+            for reference in (paper(session).file, paper(session).other):
+                missing += [name for name in reference.filenames if not files.exists(name)]
+    assert missing == []
+
+
+@pytest.mark.server
+@pytest.mark.slow
+def test_documents_that_race(app, note, soak):
+    chance, numbers = random.Random(16), itertools.count()
+
+    def change(field: str, name: str, fails: bool) -> Callable[[], None]:
+        def change() -> None:
+            with app.app_context():
+                one: Any = loaded(note)
+                try:
+                    with undoing(one):
+                        getattr(one, field).save(content(f"content {next(numbers)}"), name)
+                        if fails:
+                            raise RuntimeError("the app's")
+                        one.save()
+                except RuntimeError:
+                    pass
+
+        return change
+
+    missing = []
+    for _ in range(200 if soak else 20):
+        field = chance.choice(("file", "file", "other"))
+        race(
+            change("file", chance.choice(NAMES), chance.random() < 0.2),
+            change(field, chance.choice(NAMES), chance.random() < 0.2),
+        )
+        found = loaded(note)
+        for reference in (found.file, found.other):
+            missing += [name for name in reference.filenames if not files.exists(name)]
+    assert missing == []
