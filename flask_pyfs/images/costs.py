@@ -62,7 +62,7 @@ _ENCODED_ANIMATED: dict[str, _Costs] = {
     "GIF": ((43, 1100), (14, 80), (14, 80)),
     "PNG": ((20, 450), (20, 450), (20, 200)),
     "WEBP": ((60, 400), (55, 300), (50, 200)),
-    "AVIF": ((60, 5500), (60, 1800), (60, 600)),
+    "AVIF": ((60, 5500), (60, 2400), (60, 800)),
 }
 # for each pixel of each frame: encoders that compare frames keep them
 _ENCODED_FRAME = {"GIF": 5, "PNG": 8, "WEBP": 1, "AVIF": 4}
