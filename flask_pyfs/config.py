@@ -34,6 +34,14 @@ _SECRET_KEY = re.compile(r"secret|password|passwd|token|credential|(^|_)key$", r
 _ROUTE_PREFIX = Option("PREFIX", levels=(3,))
 _SERVE = Option("SERVE", "bool", levels=(1, 2))
 
+#: The least leaves room for the libraries.
+IMAGES_MAX_MEMORY = Option(
+    "IMAGES_MAX_MEMORY",
+    "int",
+    check=lambda size: size >= 32 * 1024 * 1024,
+    rule="a number of bytes, at least 33554432 (32 MiB)",
+)
+
 #: The options of every storage, with any backend.
 COMMON: tuple[Option, ...] = (
     Option("BACKEND", default=DEFAULT_BACKEND, levels=(1, 3)),
@@ -52,6 +60,7 @@ COMMON: tuple[Option, ...] = (
     Option("VERIFY_SVG", default="refuse", choices=("refuse", "strip")),
     Option("IMAGES_OPTIMIZE", "bool", default=False),
     Option("IMAGES_MAX_PIXELS", "int"),
+    IMAGES_MAX_MEMORY,
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from .. import names
 from ..backends.contract import StoredName
-from ..config import lookup
+from ..config import IMAGES_MAX_MEMORY, lookup
 from ..errors import FileExists, FileNotFound, VersionChanged
 from ..options import Option
 from ..seekable import copied, rewindable
@@ -254,6 +254,7 @@ class ImageReference(FileReference):
             bbox=bbox,
             optimize=self._optimizes,
             max_pixels=self._setting(_MAX_PIXELS),
+            max_memory=self._setting(IMAGES_MAX_MEMORY),
         )
 
     @property

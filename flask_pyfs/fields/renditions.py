@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
-
-_READ_SIZE = 1024 * 1024
+from typing import BinaryIO, cast
 
 
 @dataclass(frozen=True)
@@ -31,41 +29,34 @@ def render(
     bbox: Sequence[float] | None = None,
     optimize: bool = False,
     max_pixels: int | None = None,
+    max_memory: int | None = None,
 ) -> Renditions:
-    """Render the files that are stored for an image, without storing them.
+    """Render the files that are stored for an image, without storing them. The image is decoded once if it can.
 
     :param source: the upload, a binary file that can seek.
     :param max_size: the maximum width and height of the displayed image, in pixels; None for any size.
     :param sizes: the sizes of the thumbnails, in pixels.
     :param bbox: the part of the image that the thumbnails show; None for the whole image.
-    :param optimize: whether the displayed image is optimized.
-    :param max_pixels: the number of pixels that the upload may have; None for the default of :mod:`flask_pyfs.images`.
-    :raises UnauthorizedFileType: if there is something to render and the upload is not an image, is damaged, or has too
-        many pixels.
+    :param optimize: whether the displayed image is optimized, if it is not scaled down.
+    :param max_pixels: the number of pixels that the upload may have; None for any number.
+    :param max_memory: the memory that all files together may take, in bytes, and with it the time; None for the default
+        of :mod:`flask_pyfs.images`.
+    :raises UnauthorizedFileType: if there is something to render and the upload is not an image, is damaged, or exceeds
+        a limit.
     """
     if not (max_size or sizes or optimize):
         return Renditions(source, True, {})
     # needs Pillow, which may be missing if nothing is rendered
-    from ..images import thumbnails as images
+    from ..images.jobs import make
+    from ..images.limits import Limits
+    from ..images.thumbnails import require_bbox, require_size
+    from ..images.wanted import Displayed, Thumbnail, Wanted
 
-    limit: dict[str, Any] = {} if max_pixels is None else {"max_pixels": max_pixels}
-    thumbnails: dict[int, BinaryIO] = {size: images.make_thumbnail(source, size, bbox, **limit) for size in sizes}
-    main = source
-    if max_size:
-        main = images.resize(main, max_size, **limit)
-    if optimize:
-        main = images.optimize(main, **limit)
-    return Renditions(main, main is source or _is_same(main, source), thumbnails)
-
-
-def _is_same(one: BinaryIO, other: BinaryIO) -> bool:
-    one.seek(0)
-    other.seek(0)
-    try:
-        while piece := one.read(_READ_SIZE):
-            if other.read(len(piece)) != piece:
-                return False
-        return not other.read(1)
-    finally:
-        one.seek(0)
-        other.seek(0)
+    for size in (*sizes, *([max_size] if max_size else [])):
+        require_size(size)
+    if bbox is not None:
+        require_bbox(bbox)
+    wanted: list[Wanted] = [Thumbnail(size, bbox) for size in sizes]
+    *thumbnails, main = make(source, [*wanted, Displayed(max_size, optimize)], Limits.of(max_pixels, max_memory))
+    made = {size: cast(BinaryIO, thumbnail) for size, thumbnail in zip(sizes, thumbnails, strict=True)}
+    return Renditions(source if main is None else main, main is None, made)

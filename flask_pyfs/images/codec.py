@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import Blend, Disposal
 
-from ..errors import FSError, UnauthorizedFileType
-from ..seekable import FileView
-from .limits import frame_count, is_affordable, require_affordable
+from ..errors import UnauthorizedFileType
+from .costs import Output
+from .opening import Opened, translated_errors
 
-#: Pillow's names of the formats that are read, without those that contain other files or need another program.
-FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF")
-
-#: The formats that each extension stands for.
-EXTENSIONS = {
-    **dict.fromkeys(("jpg", "jpe", "jpeg", "jfif"), ("JPEG", "MPO")),
-    **dict.fromkeys(("png", "apng"), ("PNG",)),
-    **dict.fromkeys(("tif", "tiff"), ("TIFF",)),
-    "gif": ("GIF",),
-    "webp": ("WEBP",),
-    "avif": ("AVIF",),
-    "bmp": ("BMP",),
-}
-
-_MAX_CHUNKS = 50
 _ORIENTATION = 0x0112
 _TRANSPOSED = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -63,93 +48,58 @@ class Picture:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-@contextmanager
-def open_image(file: BinaryIO) -> Iterator[Image.Image]:
-    """Open an image for the block, reading only its header. The position of the file is restored afterwards.
+@dataclass(frozen=True)
+class Job:
+    """A picture that is to be made of an image.
 
-    :raises UnauthorizedFileType: if the file is not an image or is damaged, or if Pillow fails inside the block.
+    :param change: called with each frame and its EXIF orientation; returns the frame to keep, upright. None if the
+        image is only decoded.
+    :param output: what it costs.
+    :param scale: the smallest size, relative to the image, at which ``change`` can use the frames.
+    :param options: arguments for Pillow's ``save`` that override those of the picture.
     """
-    view = FileView(file)
-    position = file.tell()
-    try:
-        with _translate_errors(view), Image.open(cast(Any, view), formats=_readable()) as image:
-            if image.format == "WEBP":
-                image.info["lossless"] = _is_lossless(view)
-            yield image
-    finally:
-        file.seek(position)
+
+    change: Callable[[Image.Image, int], Image.Image] | None
+    output: Output
+    scale: float = 1
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
-@contextmanager
-def _translate_errors(view: FileView | None = None) -> Iterator[None]:
-    try:
-        yield
-    except FSError:
-        raise
-    except Exception as error:
-        # Pillow's plugins raise exceptions of any type; those of the caller's own file pass unchanged
-        if view is not None and error is view.error:
-            raise
-        raise UnauthorizedFileType(f"the file is not a readable image ({error})") from error
+def decode(opened: Opened, jobs: Sequence[Job]) -> list[Picture]:
+    """Decode an image frame by frame, and keep the frames as the jobs change them.
 
+    A picture has no frames if its job only wants the image to be decoded.
 
-def _readable() -> list[str]:
-    return [name for name in FORMATS if is_readable(name)]
-
-
-def is_readable(name: str) -> bool:
-    """Return whether this Pillow reads a format; some builds lack WebP or AVIF."""
-    Image.init()
-    return name in Image.OPEN
-
-
-def decode(
-    image: Image.Image,
-    change: Callable[[Image.Image, int], Image.Image],
-    output_pixels: int,
-    max_pixels: int | None,
-    scale: float = 1,
-) -> Picture:
-    """Decode an image frame by frame, and keep the changed frames. The open image does not keep pixels.
-
-    :param image: an open image.
-    :param change: called with each frame and its EXIF orientation; returns the frame to keep, upright.
-    :param output_pixels: the number of pixels of each frame that ``change`` returns.
-    :param max_pixels: the number of pixels that all frames together may have.
-    :param scale: the smallest size, relative to the image, at which ``change`` can use the frames. A JPEG is decoded at
-        a half, a quarter or an eighth of its size (Pillow's ``draft``) if that is at least twice this size, or at least
-        this size if more would take too much memory.
-    :raises UnauthorizedFileType: if the image has too many pixels, or would take too much memory.
+    :param opened: an open image, at the size at which it is to be decoded.
     """
-    full_size = image.size
-    if isinstance(image, JpegImageFile):
-        _draft(image, scale, output_pixels)
-    picture = Picture("JPEG" if image.format == "MPO" else image.format or "")
-    require_affordable(image, full_size, output_pixels, max_pixels)
-    count = frame_count(image)
-    for number in range(count):
-        if count > 1:
+    image = opened.image
+    pictures = [Picture(opened.format) for _ in jobs]
+    for number in range(opened.header.frames):
+        if number:
             image.seek(number)
-            # a frame of a GIF may be larger than the canvas
-            excess = image.width * image.height - full_size[0] * full_size[1]
-            require_affordable(image, image.size, output_pixels + excess, max_pixels)
+            if image.width * image.height > opened.header.pixels:
+                raise UnauthorizedFileType("a frame of the image is larger than its header says")
         image.load()
-        if number == 0:
-            _set_options(picture, image)
-        frame = change(image, _orientation(image))
-        # the open image refers to more than its frame
-        picture.frames.append(frame.copy() if frame is image else frame)
-        picture.durations.append(image.info.get("duration", 0))
-    return picture
+        orientation = orientation_of(image)
+        for job, picture in zip(jobs, pictures, strict=True):
+            if not number:
+                _set_options(picture, image)
+            if job.change is not None:
+                frame = job.change(image, orientation)
+                # the open image refers to more than its frame, and the next frame takes its place
+                picture.frames.append(frame.copy() if frame is image and not is_shared(opened) else frame)
+            picture.durations.append(image.info.get("duration", 0))
+    return pictures
 
 
-def _draft(image: JpegImageFile, scale: float, output_pixels: int) -> None:
+def is_shared(opened: Opened) -> bool:
+    """Return whether an open image refers to nothing but its only frame, so that the frame can be kept as it is."""
+    return opened.header.frames == 1 and opened.format in ("JPEG", "PNG", "BMP")
+
+
+def draft(image: JpegImageFile, divisor: int) -> None:
+    """Let a JPEG be decoded at a half, a quarter or an eighth of its size."""
     width, height = image.size
-    for smallest in (2 * scale, scale):
-        divisor = next(divisor for divisor in (8, 4, 2, 1) if divisor == 1 or divisor * smallest <= 1)
-        size = (-(-width // divisor), -(-height // divisor))
-        if is_affordable(image, size, output_pixels):
-            break
     image.draft(None, (max(1, width // divisor), max(1, height // divisor)))  # type: ignore[no-untyped-call, unused-ignore]
 
 
@@ -168,21 +118,8 @@ def _set_options(picture: Picture, image: Image.Image) -> None:
         picture.options["compression"] = compression if compression in lossless else "tiff_adobe_deflate"
 
 
-def _is_lossless(view: FileView) -> bool:
-    # https://developers.google.com/speed/webp/docs/riff_container: each chunk begins with its name and length; the one
-    # of an animated frame, ANMF, has 16 bytes more before the image
-    offset, name = 12, b""
-    for _ in range(_MAX_CHUNKS):
-        view.seek(offset)
-        head = view.read(8)
-        name, length = head[:4], int.from_bytes(head[4:], "little")
-        if len(head) < 8 or name in (b"VP8L", b"VP8 ", b"ALPH"):
-            break
-        offset += 24 if name == b"ANMF" else 8 + length + length % 2
-    return name == b"VP8L"
-
-
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
+    """Return the EXIF orientation of an image, 1 if it has none."""
     with suppress(Exception):
         # a good image may have damaged EXIF data
         return int(image.getexif().get(_ORIENTATION, 1))
@@ -195,19 +132,22 @@ def oriented(image: Image.Image, orientation: int) -> Image.Image:
     return image if method is None else image.transpose(method)
 
 
-def encode(picture: Picture, **options: Any) -> io.BytesIO:
+def encode(picture: Picture, effort: int = 0, out: BinaryIO | None = None) -> BinaryIO:
     """Encode a picture and return the file, positioned at its start. The colour profile is the only metadata kept.
 
     The frames of the picture are changed.
 
-    :param options: arguments for Pillow's ``save`` that override those of the picture.
+    :param effort: how fast it must be, one of :data:`~flask_pyfs.images.costs.EFFORTS`.
+    :param out: the file to write; a new one in memory if it is None.
     :raises UnauthorizedFileType: if Pillow fails.
     """
     frames = picture.frames
     for number, frame in enumerate(frames):
         # in place, which frees the previous frame
-        frames[number] = _for_format(frame, picture.format)
-    arguments: dict[str, Any] = {**_OPTIONS.get(picture.format, {}), **picture.options, **options}
+        frames[number] = _for_format(frame, picture.format, effort)
+    name = "lossless" if picture.options.get("lossless") else picture.format
+    faster = _FASTER.get(name, ({}, {}, {}))[effort]
+    arguments: dict[str, Any] = {**_OPTIONS.get(picture.format, {}), **picture.options, **faster}
     if picture.icc_profile is not None and _colour_space(frames[0].mode) == picture.icc_profile[1]:
         arguments["icc_profile"] = picture.icc_profile[0]
     else:
@@ -222,12 +162,12 @@ def encode(picture: Picture, **options: Any) -> io.BytesIO:
         if picture.format == "GIF" and any("A" in frame.mode for frame in frames):
             # otherwise the previous frame shows through
             arguments["disposal"] = 2
-    out = io.BytesIO()
+    out = io.BytesIO() if out is None else out
     # Pillow writes what it finds here
     for frame in frames:
         for key in ("exif", "xmp", "comment", "dpi", "XML:com.adobe.xmp"):
             frame.info.pop(key, None)
-    with _translate_errors():
+    with translated_errors():
         frames[0].save(out, picture.format, **arguments)
     out.seek(0)
     return out
@@ -246,6 +186,14 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "WEBP": {"quality": 80},
 }
 
+# for each effort, what makes the encoders faster
+_FASTER: dict[str, tuple[dict[str, Any], ...]] = {
+    "PNG": ({}, {"optimize": False, "compress_level": 4}, {"optimize": False, "compress_level": 1}),
+    "WEBP": ({}, {"method": 2}, {"method": 0}),
+    "lossless": ({}, {"method": 0, "quality": 0}, {"method": 0, "quality": 0}),
+    "AVIF": ({}, {"speed": 8}, {"speed": 10}),
+}
+
 _MODES = {
     "JPEG": ("L", "RGB", "CMYK"),
     "WEBP": ("RGB", "RGBA"),
@@ -256,7 +204,7 @@ _MODES = {
 }
 
 
-def _for_format(image: Image.Image, name: str) -> Image.Image:
+def _for_format(image: Image.Image, name: str, effort: int) -> Image.Image:
     modes = _MODES.get(name, (image.mode,))
     if image.mode not in modes:
         if image.mode.startswith("I") and "I;16" in modes:
@@ -268,6 +216,8 @@ def _for_format(image: Image.Image, name: str) -> Image.Image:
         alpha = image.getchannel("A")
         image.paste((0, 0, 0, 0), mask=alpha.point(lambda value: 255 if value < 128 else 0))
         image.putalpha(alpha.point(lambda value: 255 if value >= 128 else 0))
+    if name == "GIF" and image.mode == "RGB" and effort:
+        return image.quantize(256, Image.Quantize.FASTOCTREE)
     return image
 
 

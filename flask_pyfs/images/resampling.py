@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 from PIL import Image
 
+from .costs import BAND_PIXELS
+
 _LANCZOS = Image.Resampling.LANCZOS
 
-# the number of pixels that are resampled at a time
-_BAND_PIXELS = 2_000_000
+# images are first reduced to so many times the new size, as Pillow does if its argument reducing_gap is 2
+_GAP = 2.0
 
 # formats without transparency, or whose transparency other programs do not read
 _OPAQUE = ("JPEG", "BMP")
@@ -32,37 +34,74 @@ def resampled(
 ) -> Image.Image:
     """Return a part of an image in another size, in a :func:`resamplable` mode.
 
-    The image is resampled in bands, because Pillow copies what it resamples.
+    Only the part is converted and resampled, and in bands, because Pillow copies what it converts.
 
     :param size: the new width and height, in pixels.
     :param box: the part, as left, top, right, bottom; None for the whole image.
     """
     left, top, right, bottom = box or (0.0, 0.0, float(image.width), float(image.height))
-    scale = (bottom - top) / size[1]
-    rows = max(1, int(_BAND_PIXELS / (image.width * scale)))
-    if rows >= size[1]:
-        return _resampled(image, size, (left, top, right, bottom))
-    # each row depends on the rows around it: three of the new size, and those that the first reduction merges
-    around = 4 * math.ceil(max(1.0, scale)) + 2
+    across, down = (right - left) / size[0], (bottom - top) / size[1]
+    # each pixel depends on those around it: Lanczos reaches three pixels of the new size
+    beside, around = _margin(across), _margin(down)
+    columns = max(0, int(left) - beside), min(image.width, math.ceil(right) + beside)
+    factors = max(1, int(across / _GAP)), max(1, int(down / _GAP))
+    if max(factors) > 1:
+        rows = max(0, int(top) - around), min(image.height, math.ceil(bottom) + around)
+        small = _reduced(image, columns, rows, factors)
+        part = ((left - columns[0]) / factors[0], (top - rows[0]) / factors[1])
+        return _scaled(
+            small, size, (*part, part[0] + (right - left) / factors[0], part[1] + (bottom - top) / factors[1])
+        )
+    height = max(1, int(BAND_PIXELS / (columns[1] - columns[0]) / down))
     whole: Image.Image | None = None
-    for first in range(0, size[1], rows):
-        last = min(first + rows, size[1])
-        start, end = top + first * scale, top + last * scale
+    for first in range(0, size[1], height):
+        last = min(first + height, size[1])
+        start, end = top + first * down, top + last * down
         low, high = max(0, int(start) - around), min(image.height, math.ceil(end) + around)
-        band = image.crop((0, low, image.width, high))
-        result = _resampled(band, (size[0], last - first), (left, start - low, right, min(end - low, high - low)))
+        band = _premultiplied(image, (columns[0], low, columns[1], high))
+        part_of_band = (left - columns[0], start - low, right - columns[0], min(end - low, high - low))
+        result = _scaled(band, (size[0], last - first), part_of_band)
+        if last - first == size[1]:
+            return result
         whole = whole or Image.new(result.mode, size)
         whole.paste(result, (0, first))
     assert whole is not None
     return whole
 
 
-def _resampled(image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float]) -> Image.Image:
-    image = resamplable(image)
-    # resize() premultiplies by itself, but then ignores reducing_gap
-    premultiplied = {"RGBA": "RGBa", "LA": "La"}.get(image.mode, image.mode)
-    result = image.convert(premultiplied).resize(size, _LANCZOS, box, reducing_gap=2.0).convert(image.mode)
-    if image.mode == "I" and _is_16_bit(image):
+def _margin(scale: float) -> int:
+    return 3 * math.ceil(max(1.0, scale)) + 2
+
+
+def _reduced(
+    image: Image.Image, columns: tuple[int, int], rows: tuple[int, int], factors: tuple[int, int]
+) -> Image.Image:
+    """Return the means of blocks of pixels, as the reducing_gap of Pillow makes them, but of one band after another."""
+    down = factors[1]
+    width, height = (-(-(end - start) // factor) for (start, end), factor in zip((columns, rows), factors, strict=True))
+    band_rows = max(1, BAND_PIXELS // (columns[1] - columns[0]) // down) * down
+    whole: Image.Image | None = None
+    for low in range(*rows, band_rows):
+        band = _premultiplied(image, (columns[0], low, columns[1], min(low + band_rows, rows[1]))).reduce(factors)
+        whole = whole or Image.new(band.mode, (width, height))
+        whole.paste(band, (0, (low - rows[0]) // down))
+    assert whole is not None
+    return whole
+
+
+def _premultiplied(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+    part = image if box == (0, 0, *image.size) else image.crop(box)
+    part = resamplable(part)
+    mode = {"RGBA": "RGBa", "LA": "La"}.get(part.mode, part.mode)
+    return part if part.mode == mode else part.convert(mode)
+
+
+def _scaled(image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float]) -> Image.Image:
+    box = (max(0.0, box[0]), max(0.0, box[1]), min(box[2], image.width), min(box[3], image.height))
+    result = image.resize(size, _LANCZOS, box)
+    if result.mode in ("RGBa", "La"):
+        return result.convert({"RGBa": "RGBA", "La": "LA"}[result.mode])
+    if result.mode == "I" and _is_16_bit(image):
         # Lanczos overshoots at edges, and mode I does not clip
         result = result.convert("I;16").convert("I")
     return result

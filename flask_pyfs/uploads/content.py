@@ -26,10 +26,10 @@ def has_pillow() -> bool:
     return True
 
 
-def verify(file: BinaryIO, ext: str, max_pixels: int | None = None) -> None:
+def verify(file: BinaryIO, ext: str, max_pixels: int | None = None, max_memory: int | None = None) -> None:
     """Check that a file has the type that its extension claims.
 
-    Only the start and the end of the file are read. If Pillow is installed, it opens images and reads their header.
+    Only the start and the end of most files are read. If Pillow is installed, it opens images and reads their header.
     Text passes if it contains no NUL or starts with the byte order mark of UTF-16 or UTF-32. puremagic identifies
     other files; if it knows no signature for the extension, any content passes. SVG is not checked here but in
     :mod:`flask_pyfs.uploads.svg`.
@@ -45,6 +45,8 @@ def verify(file: BinaryIO, ext: str, max_pixels: int | None = None) -> None:
     :param ext: the extension, in lower case, without its dot.
     :param max_pixels: the number of pixels that an image may have in all its frames; None for any number. It is
         ignored if Pillow is not installed.
+    :param max_memory: the memory that opening an image may take, in bytes; None for 256 MiB. WebP and AVIF are read as
+        a whole, and three times as much memory as the file has bytes is allowed for that.
     :raises UnauthorizedFileType: if the content does not match or the file is empty.
     """
     file.seek(0)
@@ -57,21 +59,21 @@ def verify(file: BinaryIO, ext: str, max_pixels: int | None = None) -> None:
         return
     _verify_signature(file, ext)
     if has_pillow():
-        _verify_image(file, ext, max_pixels)
+        _verify_image(file, ext, max_pixels, max_memory)
 
 
-def _verify_image(file: BinaryIO, ext: str, max_pixels: int | None) -> None:
-    from ..images.codec import EXTENSIONS, is_readable, open_image
-    from ..images.limits import frame_count, require_pixels
+def _verify_image(file: BinaryIO, ext: str, max_pixels: int | None, max_memory: int | None) -> None:
+    from ..images.limits import Limits, require_pixels
+    from ..images.opening import EXTENSIONS, is_readable, open_image
 
-    formats = [name for name in EXTENSIONS.get(ext, ()) if is_readable(name)]
-    if not formats:
+    name = EXTENSIONS.get(ext)
+    if name is None or not is_readable(name):
         return
-    with open_image(file) as image:
-        if image.format not in formats:
-            raise UnauthorizedFileType(f"the content is {image.format}, but {ext!r} is for {formats[0]}")
+    limits = Limits.of(max_pixels, max_memory)
+    with open_image(file, limits, [name]) as opened:
         if max_pixels is not None:
-            require_pixels(image.width * image.height * frame_count(image), max_pixels)
+            opened.count_frames()
+            require_pixels(opened.header.pixels * opened.header.frames, limits)
 
 
 def _verify_signature(file: BinaryIO, ext: str) -> None:

@@ -43,7 +43,7 @@ def _verify(content: BinaryIO, start: int, ext: str, config: Config) -> io.Bytes
     """Verify the content; return the stripped SVG if there is one."""
     view = cast(BinaryIO, FileView(content, start))
     if ext != "svg":
-        verify(view, ext, config["images_max_pixels"])
+        verify(view, ext, config["images_max_pixels"], config["images_max_memory"])
         return None
     view.seek(0)
     from . import svg

@@ -1,0 +1,63 @@
+"""GIF: https://www.w3.org/Graphics/GIF/spec-gif89a.txt."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from .reader import ENTRY, Header, Reader, refuse_steps
+
+if TYPE_CHECKING:
+    from ...seekable import FileView
+
+_MOST_BLOCKS = 5_000_000
+
+
+def read(reader: Reader, header: Header) -> None:
+    """Read the blocks up to the first frame."""
+    _read(reader, header, 1)
+
+
+def count_frames(view: FileView, header: Header) -> None:
+    """Count the frames of a GIF, and make its size that of the largest frame if a frame exceeds the canvas."""
+    header.frames = header.steps = header.opening = 0
+    _read(Reader(view), header, None)
+
+
+def _read(reader: Reader, header: Header, most_frames: int | None) -> None:
+    head = reader.take(13).ljust(13, b"\0")
+    width, height, flags = struct.unpack("<6xHHB2x", head)
+    reader.skip(3 << ((flags & 7) + 1) if flags & 128 else 0)
+    frames = 0
+    comments = 0
+    while frames != most_frames and (kind := reader.take(1)) not in (b"", b";"):
+        if kind == b"!":
+            is_comment = reader.take(1) == b"\xfe"
+            before, place = header.steps, reader.tell()
+            _skip_blocks(reader, header)
+            if is_comment:
+                comments += reader.tell() - place + (header.steps - before) * ENTRY
+        elif kind == b",":
+            left, top, across, down, flags = struct.unpack("<HHHHB", reader.take(9).ljust(9, b"\0"))
+            width, height = max(width, left + across), max(height, top + down)
+            frames += 1
+            if frames == most_frames:
+                break
+            reader.skip((3 << ((flags & 7) + 1) if flags & 128 else 0) + 1)
+            _skip_blocks(reader, header)
+        else:
+            header.steps += 1
+            refuse_steps("blocks", header.steps, _MOST_BLOCKS)
+    header.frames, header.size = max(1, frames), (width, height)
+    header.opening += comments
+
+
+def _skip_blocks(reader: Reader, header: Header) -> None:
+    steps = header.steps
+    while (size := reader.take(1)) not in (b"", b"\0"):
+        reader.skip(size[0])
+        steps += 1
+        if steps > _MOST_BLOCKS:
+            break
+    header.steps = steps + 1
+    refuse_steps("blocks", steps, _MOST_BLOCKS)

@@ -1,0 +1,94 @@
+"""JPEG: ITU-T T.81, annex B."""
+
+from __future__ import annotations
+
+from .reader import ENTRY, Header, Reader, exif_cost, refuse_steps
+
+_READ_SIZE = 1024 * 1024
+_SCAN = 0xDA
+_SCAN_MARKER = b"\xff\xda"
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_ALONE = {0x01, *range(0xD0, 0xDA)}
+
+# encoders write about ten scans, and a few dozen segments; Pillow passes over other bytes one by one
+_MOST_SCANS = 200
+_MOST_SEGMENTS = 5_000
+_MOST_OTHER_BYTES = 64 * 1024
+_MOST_TABLES = 100
+
+# Pillow keeps each segment, and what it means
+_COPIES = 3
+
+
+def read(reader: Reader, header: Header) -> None:
+    """Read the segments up to the first scan, and count the scans if they are read one by one."""
+    reader.skip(2)
+    frame, exif, tables, others = b"", 0, 0, 0
+    while marker := _marker(reader):
+        code, skipped = marker
+        others += skipped
+        header.steps += 1
+        refuse_steps("segments", header.steps, _MOST_SEGMENTS)
+        refuse_steps("bytes between its segments", others, _MOST_OTHER_BYTES)
+        if code in _ALONE:
+            continue
+        length = int.from_bytes(reader.take(2), "big") - 2
+        header.opening += _COPIES * max(length, 0) + ENTRY
+        start = reader.take(min(max(length, 0), 20))
+        if code in _FRAMES:
+            refuse_steps("frame of JPEG", 1 + bool(frame), 1)
+            frame = bytes([code]) + start
+        elif code == 0xDB:
+            tables += 1
+            refuse_steps("segments of tables", tables, _MOST_TABLES)
+        elif code == 0xE1 and start.startswith(b"Exif\0\0"):
+            exif += length
+        elif code == _SCAN:
+            _set_frame(header, reader, frame, scanned=start[0] if start else 0)
+            break
+        reader.skip(length - len(start))
+    header.opening += exif_cost(exif)
+
+
+def _marker(reader: Reader) -> tuple[int, int] | None:
+    """Return the code of the next marker, and how many bytes were skipped before it."""
+    skipped = 0
+    byte = reader.take(1)
+    while byte:
+        if byte == b"\xff":
+            while (byte := reader.take(1)) == b"\xff":
+                skipped += 1
+            if byte and byte != b"\0":
+                return byte[0], skipped
+        skipped += 1
+        if skipped > _MOST_OTHER_BYTES:
+            return 0x01, skipped
+        byte = reader.take(1)
+    return None
+
+
+def _set_frame(header: Header, reader: Reader, frame: bytes, scanned: int) -> None:
+    if len(frame) < 7:
+        return
+    code, bands = frame[0], frame[6]
+    header.size = int.from_bytes(frame[4:6], "big"), int.from_bytes(frame[2:4], "big")
+    if code >= 0xC9:
+        header.variant = "arithmetic"
+    if code in (0xC2, 0xC6, 0xCA, 0xCE) or scanned < bands:
+        # libjpeg keeps two bytes for each sample of the full image, even for a draft
+        factors = [(value >> 4, value & 15) for value in frame[8 : 7 + 3 * bands : 3]]
+        largest = max((across for across, _ in factors), default=1) * max((down for _, down in factors), default=1)
+        samples = sum(across * down for across, down in factors) / max(largest, 1)
+        header.decoding = int(2 * header.pixels * samples)
+        header.variant = header.variant or "scans"
+        # each scan costs a pass over the whole image, however few bytes it has
+        header.passes = _count_scans(reader)
+
+
+def _count_scans(reader: Reader) -> int:
+    scans, last = 1, b""
+    while piece := reader.take(_READ_SIZE):
+        scans += (last + piece).count(_SCAN_MARKER)
+        last = piece[-1:]
+        refuse_steps("scans", scans, _MOST_SCANS)
+    return scans

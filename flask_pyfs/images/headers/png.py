@@ -1,0 +1,42 @@
+"""PNG: https://www.w3.org/TR/png-3/#5Chunk-layout."""
+
+from __future__ import annotations
+
+import struct
+
+from .reader import ENTRY, Header, Reader, exif_cost, refuse_steps
+
+# libpng and its peers write pieces of 8 KiB or more
+_MOST_CHUNKS = 250_000
+_MOST_TEXT = 64 * 1024 * 1024
+_INFLATED_TEXT = 1024 * 1024
+
+
+def read(reader: Reader, header: Header) -> None:
+    """Read the chunks."""
+    reader.skip(8)
+    texts = chunks = 0
+    has_pixels = False
+    while len(head := reader.take(8)) == 8:
+        length, name = struct.unpack(">I4s", head)
+        chunks += 1
+        refuse_steps("chunks", chunks, _MOST_CHUNKS)
+        if name == b"IHDR":
+            header.size = struct.unpack(">II", reader.take(8).ljust(8, b"\0"))
+            length -= 8
+        elif name == b"IEND":
+            break
+        elif name in (b"zTXt", b"iTXt", b"iCCP"):
+            texts += min(length * 1000, _INFLATED_TEXT)
+        elif name == b"eXIf":
+            header.opening += exif_cost(length)
+        if name == b"IDAT":
+            has_pixels = True
+        elif has_pixels and name in (b"eXIf", b"iTXt", b"zTXt", b"tEXt"):
+            header.is_late = True
+        if name not in (b"IDAT", b"fdAT"):
+            # Pillow reads the pieces of a chunk, and joins them
+            header.opening += 2 * length + ENTRY
+        reader.skip(length + 4)
+    header.opening += 3 * min(texts, _MOST_TEXT)
+    header.steps = chunks

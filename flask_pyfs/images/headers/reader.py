@@ -1,0 +1,100 @@
+"""What is known of an image before Pillow sees it, and the reader for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ...errors import UnauthorizedFileType
+
+if TYPE_CHECKING:
+    from ...seekable import FileView
+
+_READ_SIZE = 64 * 1024
+
+#: What Pillow keeps for each piece of metadata: an object or two, in bytes.
+ENTRY = 200
+
+
+@dataclass
+class Header:
+    """What an image costs besides its pixels.
+
+    :param size: the width and height of the canvas, in pixels; that of the largest frame if that is larger.
+    :param frames: the number of frames of an animation.
+    :param pages: the number of pages of a TIFF.
+    :param opening: the bytes that Pillow takes to open the file: for metadata, or for files that it reads whole.
+    :param decoding: the bytes that the decoder takes besides the decoded image.
+    :param steps: the number of pieces that Pillow's own code reads one by one.
+    :param passes: how often the decoder goes over all pixels.
+    :param length: the length of the file, in bytes.
+    :param is_late: whether there may be an orientation after the pixels.
+    :param variant: what makes the decoder another one: ``scans``, ``arithmetic``, ``rle``, ``lossless``,
+        ``deep``, ``turned``.
+    """
+
+    size: tuple[int, int] = (0, 0)
+    frames: int = 1
+    pages: int = 1
+    opening: int = 0
+    decoding: int = 0
+    steps: int = 0
+    passes: int = 1
+    length: int = 0
+    variant: str = ""
+    is_late: bool = False
+
+    @property
+    def pixels(self) -> int:
+        return self.size[0] * self.size[1]
+
+
+class Reader:
+    """Reads a file in pieces, with few calls of its methods."""
+
+    def __init__(self, view: FileView, offset: int = 0) -> None:
+        self._view = view
+        self._piece = b""
+        self._place = 0
+        self._offset = offset
+
+    def tell(self) -> int:
+        """Return the offset of the next byte."""
+        return self._offset - len(self._piece) + self._place
+
+    def take(self, size: int) -> bytes:
+        """Return the next bytes, fewer at the end of the file."""
+        if self._place + size > len(self._piece):
+            rest = self._piece[self._place :]
+            self._view.seek(self._offset)
+            piece = self._view.read(max(_READ_SIZE, size))
+            self._offset += len(piece)
+            self._piece, self._place = rest + piece, 0
+        found = self._piece[self._place : self._place + size]
+        self._place += len(found)
+        return found
+
+    def number(self, size: int) -> int:
+        """Return a number of so many bytes, the most significant first."""
+        return int.from_bytes(self.take(size), "big")
+
+    def skip(self, size: int) -> None:
+        """Pass over bytes."""
+        self._place += size
+        if self._place > len(self._piece):
+            self._offset += self._place - len(self._piece)
+            self._piece, self._place = b"", 0
+
+
+def refuse_steps(what: str, steps: int, most: int) -> None:
+    """Refuse a file with so many pieces that reading them one by one takes too long.
+
+    :raises UnauthorizedFileType: if there are more than ``most``.
+    """
+    if steps > most:
+        raise UnauthorizedFileType(f"the image has more than {most} {what}, which no camera or program writes")
+
+
+def exif_cost(length: int) -> int:
+    """Return the bytes that Pillow takes for EXIF data: each fraction of eight bytes becomes an object."""
+    return 50 * length

@@ -1,0 +1,214 @@
+"""The largest image of each kind that is taken for each operation, and what it takes."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from drawn import drawn as small
+from PIL import Image
+
+from flask_pyfs import UnauthorizedFileType
+from flask_pyfs.images import jobs, wanted
+from flask_pyfs.images.limits import Limits
+from flask_pyfs.images.opening import Opened, open_image
+
+MIB = 1024 * 1024
+SAMPLE = 400
+MOST = 14_000
+
+
+@dataclass
+class Kind:
+    """A kind of image: what is in it, ``flat``, ``photo`` or ``noise``, and how it is encoded."""
+
+    format: str
+    mode: str
+    content: str = "noise"
+    options: dict[str, Any] = field(default_factory=dict)
+    frames: int = 1
+
+    def made(self, side):
+        """Return an image of this kind, as wide as it is high."""
+        options = dict(self.options)
+        turned = options.pop("turned", False)
+        frames = [drawn(self.mode, side, self.content, number) for number in range(self.frames)]
+        if turned:
+            exif = Image.Exif()
+            exif[0x0112] = 6
+            options["exif"] = exif.tobytes()
+        if self.frames > 1:
+            options.update(save_all=True, append_images=frames[1:], duration=10)
+        out = io.BytesIO()
+        frames[0].save(out, self.format, **options)
+        return out.getvalue()
+
+
+def drawn(mode, side, content, number=0):
+    """Draw a square image: one colour, smooth spots, or noise; and a few pixels that differ in each frame."""
+    if content == "flat":
+        image = Image.new(mode, (side, side))
+    elif content == "photo":
+        rough = Image.effect_noise((side // 8, side // 8), 80).resize((side, side), Image.Resampling.BICUBIC)
+        if mode.startswith("I"):
+            image = rough.convert("I").convert(mode)
+        else:
+            flipped = rough.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+            image = Image.merge("RGB", (rough, flipped, rough)).convert(mode)
+    else:
+        row = len(Image.new(mode, (side, 1)).tobytes())
+        image = Image.frombytes(mode, (side, side), os.urandom(row * side))
+    if number:
+        image.paste(Image.new(mode, (number % 50 + 1, 3)), (0, 0))
+    return image
+
+
+_FAST = {"compress_level": 1}
+_LOSSLESS = {"lossless": True, "method": 0, "quality": 0}
+_FULL = {"speed": 10, "subsampling": "4:4:4"}
+
+KINDS = {
+    "PNG, flat": Kind("PNG", "RGB", "flat", _FAST),
+    "PNG": Kind("PNG", "RGB", "noise", _FAST),
+    "PNG, turned": Kind("PNG", "RGB", "noise", {**_FAST, "turned": True}),
+    "PNG with alpha": Kind("PNG", "RGBA", "photo", _FAST),
+    "PNG, gray": Kind("PNG", "L", "noise", _FAST),
+    "PNG, gray with alpha": Kind("PNG", "LA", "photo", _FAST),
+    "PNG in palette": Kind("PNG", "P", "noise", _FAST),
+    "PNG of bits": Kind("PNG", "1", "noise", _FAST),
+    "PNG of 16 bits": Kind("PNG", "I;16", "photo", _FAST),
+    "JPEG, flat": Kind("JPEG", "RGB", "flat"),
+    "JPEG": Kind("JPEG", "RGB", "noise", {"quality": 90}),
+    "JPEG, gray": Kind("JPEG", "L", "noise"),
+    "JPEG, turned": Kind("JPEG", "RGB", "photo", {"turned": True}),
+    "JPEG, progressive": Kind("JPEG", "RGB", "photo", {"progressive": True, "subsampling": 0}),
+    "JPEG, progressive, in CMYK": Kind("JPEG", "CMYK", "noise", {"progressive": True}),
+    "GIF in palette": Kind("GIF", "P", "noise"),
+    "GIF": Kind("GIF", "RGB", "photo"),
+    "GIF with clear pixels": Kind("GIF", "RGBA", "noise"),
+    "GIF of 2 frames": Kind("GIF", "RGBA", "noise", {"disposal": 2}, frames=2),
+    "GIF of 40 frames": Kind("GIF", "P", "noise", {"disposal": 2}, frames=40),
+    "GIF of 300 frames": Kind("GIF", "RGB", "photo", frames=300),
+    "APNG of 2 frames": Kind("PNG", "RGBA", "noise", _FAST, frames=2),
+    "APNG of 40 frames": Kind("PNG", "RGBA", "photo", _FAST, frames=40),
+    "WebP": Kind("WEBP", "RGB", "photo", {"method": 0}),
+    "WebP with alpha": Kind("WEBP", "RGBA", "noise", {"method": 0}),
+    "WebP without loss": Kind("WEBP", "RGBA", "photo", _LOSSLESS),
+    "WebP without loss, noise": Kind("WEBP", "RGBA", "noise", _LOSSLESS),
+    "WebP of 2 frames": Kind("WEBP", "RGBA", "noise", {"method": 0}, frames=2),
+    "WebP of 40 frames": Kind("WEBP", "RGB", "photo", {"method": 0}, frames=40),
+    "AVIF": Kind("AVIF", "RGB", "photo", _FULL),
+    "AVIF with alpha": Kind("AVIF", "RGBA", "noise", _FULL),
+    "AVIF of 2 frames": Kind("AVIF", "RGBA", "noise", {"speed": 10}, frames=2),
+    "AVIF of 30 frames": Kind("AVIF", "RGB", "photo", {"speed": 10}, frames=30),
+    "BMP": Kind("BMP", "RGB", "noise"),
+    "BMP in palette": Kind("BMP", "P", "noise"),
+    "TIFF": Kind("TIFF", "RGB", "noise"),
+    "TIFF, LZW": Kind("TIFF", "RGB", "noise", {"compression": "tiff_lzw"}),
+    "TIFF of one strip": Kind("TIFF", "CMYK", "noise", {"compression": "tiff_adobe_deflate", "strip_size": 2**31 - 1}),
+    "TIFF, JPEG": Kind("TIFF", "RGB", "photo", {"compression": "jpeg"}),
+    "TIFF of 16 bits": Kind("TIFF", "I;16", "photo", {"compression": "tiff_adobe_deflate"}),
+    "TIFF of bits": Kind("TIFF", "1", "noise", {"compression": "group4"}),
+    "TIFF in palette": Kind("TIFF", "P", "noise", {"compression": "packbits"}),
+    "TIFF of numbers": Kind("TIFF", "F", "noise"),
+}
+
+#: What is wanted of an image whose longer side is given.
+OPERATIONS: dict[str, Any] = {
+    "center": lambda side: [wanted.Thumbnail(200, None)],
+    "crop": lambda side: [wanted.Thumbnail(200, (side / 4, side / 4, side / 4 + 300, side / 4 + 200))],
+    "resize": lambda side: [wanted.Smaller(int(0.9 * side))],
+    "optimize": lambda side: [wanted.Optimized()],
+    "field": lambda side: [*(wanted.Thumbnail(size, None) for size in (100, 200, 400)), wanted.Displayed(1000, True)],
+}
+
+
+def largest_side(kind, operation):
+    """Return the side of the largest image of a kind that the limits allow for an operation."""
+    content = kind.made(SAMPLE)
+    with open_image(io.BytesIO(content), Limits()) as opened:
+        opened.count_frames()
+
+        def is_taken(side):
+            share = (side / SAMPLE) ** 2
+            own: dict[str, Any] = {
+                key: int(getattr(opened.header, key) * share) for key in ("opening", "decoding", "length", "steps")
+            }
+            header = replace(opened.header, size=(side, side), **own)
+            opened.image._size = (side, side)
+            try:
+                plan = jobs._plan(
+                    Opened(opened.image, header, opened.format, opened.view), OPERATIONS[operation](side), Limits()
+                )
+            except UnauthorizedFileType:
+                return False
+            return plan.groups and plan.jobs[-1] is not wanted.CHECK
+
+        low, high = 16, MOST
+        while high - low > max(8, low // 100):
+            middle = (low + high) // 2
+            low, high = (middle, high) if is_taken(middle) else (low, middle)
+    return low
+
+
+CHILD = """
+import io, json, resource, sys, time
+from flask_pyfs import FSError, images
+from flask_pyfs.fields.renditions import render
+from flask_pyfs.uploads.content import verify
+
+def peak():
+    # what getrusage says starts with the peak of the parent
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) * 1024
+
+def used():
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+DONE = {
+    "center": lambda file, side, ext: images.make_thumbnail(file, 200),
+    "crop": lambda file, side, ext: images.make_thumbnail(
+        file, 200, (side / 4, side / 4, side / 4 + 300, side / 4 + 200)),
+    "resize": lambda file, side, ext: images.resize(file, max(1, int(0.9 * side))),
+    "optimize": lambda file, side, ext: images.optimize(file),
+    "verify": lambda file, side, ext: verify(file, ext),
+    "field": lambda file, side, ext: render(file, sizes=(100, 200, 400), max_size=1000, optimize=True),
+}
+warm, *runs = json.loads(sys.argv[1])
+for path, ext in warm:
+    with open(path, "rb") as file:
+        images.make_thumbnail(file, 16)
+        verify(file, ext)
+memory, found = peak(), []
+for path, operation, side, ext in runs:
+    seconds = used()
+    with open(path, "rb") as file:
+        try:
+            DONE[operation](file, side, ext)
+            error = ""
+        except FSError as refused:
+            error = str(refused)
+    found.append({"mib": (peak() - memory) / 2**20, "seconds": used() - seconds, "error": error})
+print(json.dumps(found))
+"""
+
+
+def measured(tmp_path, runs):
+    """Make operations in a process of its own; return for each the MiB above the start, the seconds, and the error.
+
+    :param runs: for each the path of a file, the operation, the longer side in pixels, and the extension.
+    """
+    warm = []
+    for ext in {ext for *_, ext in runs}:
+        path = tmp_path / f"small.{ext}"
+        name = {"jpg": "JPEG", "tif": "TIFF"}.get(ext, ext.upper())
+        path.write_bytes(small(name, "P" if name == "GIF" else "RGB"))
+        warm.append([str(path), ext])
+    arguments = json.dumps([warm, *([str(path), *rest] for path, *rest in runs)])
+    done = subprocess.run([sys.executable, "-c", CHILD, arguments], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
