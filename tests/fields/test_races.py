@@ -223,7 +223,7 @@ def test_a_document_deletes_what_it_no_longer_references(note):
     assert stored() == []
 
 
-def test_rendering_again_replaces_no_newer_image(note, draw):
+def test_rendering_again_replaces_no_newer_image(note, draw, monkeypatch):
     picture = Picture()
     files.write("a.png", draw().read())
     picture.image = "a.png"
@@ -236,12 +236,9 @@ def test_rendering_again_replaces_no_newer_image(note, draw):
             files.write("a.png", newer)
         return original(name, *arguments)
 
-    files.replace_version = replace_version  # type: ignore[method-assign]
-    try:
-        with pytest.raises(fs.VersionChanged):
-            picture.image.rerender()
-    finally:
-        del files.replace_version
+    monkeypatch.setattr(files, "replace_version", replace_version)
+    with pytest.raises(fs.VersionChanged):
+        picture.image.rerender()
     assert stored() == ["a.png"]
     assert files.read("a.png") == newer
 
@@ -356,7 +353,7 @@ def test_queries_by_name(engine):
 
 
 @pytest.mark.parametrize("failure", ["before", "after"])
-def test_a_rendering_that_fails_when_the_original_is_replaced_keeps_the_original(note, draw, failure):
+def test_a_rendering_that_fails_when_the_original_is_replaced_keeps_the_original(note, draw, monkeypatch, failure):
     original = draw().read()
     files.write("a.png", original)
     picture = Picture(image="a.png")
@@ -367,12 +364,9 @@ def test_a_rendering_that_fails_when_the_original_is_replaced_keeps_the_original
             real(*arguments)
         raise fs.BackendError("no answer")
 
-    files.replace_version = replace_version  # type: ignore[method-assign]
-    try:
-        with pytest.raises(fs.BackendError):
-            picture.image.rerender()
-    finally:
-        del files.replace_version
+    monkeypatch.setattr(files, "replace_version", replace_version)
+    with pytest.raises(fs.BackendError):
+        picture.image.rerender()
     assert original in [files.read(name) for name in stored()]
     assert ("a-original.png" in stored()) == (failure == "after")
 
