@@ -108,4 +108,4 @@ def test_a_get_through_the_route(app, storage, answer):
     assert (response.status_code, response.data) == (200, b"content")
     assert [method for method, _, _ in answer] == ["GET", "GET"]
     assert len(calls.modules) <= 17, sorted(calls.modules)
-    assert calls.functions.total() <= 118, calls.functions
+    assert calls.functions.total() <= 122, calls.functions

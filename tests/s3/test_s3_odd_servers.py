@@ -3,6 +3,7 @@
 import traceback
 
 import pytest
+from fs import errors
 from servers.s3 import ACCESS_KEY, REGION, SECRET_KEY
 from servers.scripted import ScriptedServer, answering, dripping
 
@@ -316,10 +317,62 @@ def test_another_version_than_was_asked_for_is_not_mixed_in(storage, server):
 @pytest.mark.parametrize("call", ["read", "list", "write", "copy", "delete"])
 def test_a_server_that_drips(storage, server, monkeypatch, call):
     monkeypatch.setattr(Pace, "span", 0.3)
+    monkeypatch.setattr(Pace, "patience", 0.4)
     head = DESCRIBED if call == "read" else b"HTTP/1.1 200 OK\r\n"
     server.play(dripping(head + b"Content-Length: 10000\r\n\r\n", b"x", 0.02))
     with pytest.raises(fs.BackendError):
         CALLS[call](storage)
+
+
+def test_a_server_that_keeps_the_connection_alive_while_it_copies(storage, server, monkeypatch):
+    monkeypatch.setattr(Pace, "span", 0.02)
+    body = b"<CopyObjectResult><ETag>x</ETag><LastModified>2026-11-28T10:00:00Z</LastModified></CopyObjectResult>"
+
+    def script(request):
+        if request.command == "HEAD":
+            request.wfile.write(DESCRIBED + b"Content-Length: 1\r\n\r\n")
+            return
+        request.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (20 + len(body)))
+        for piece in [b" "] * 20 + [body]:
+            request.wfile.write(piece)
+            server.over.wait(0.005)
+
+    server.play(script)
+    storage.copy("a", "b", overwrite=True)
+    assert [method for method, _, _ in server.received] == ["PUT"]
+
+
+def test_an_answer_that_is_silent_for_long_and_then_comes_is_taken(storage, server, monkeypatch):
+    monkeypatch.setattr(Pace, "span", 0.05)
+
+    def script(request):
+        request.wfile.write(DESCRIBED + b"Content-Length: 7\r\n\r\n")
+        request.wfile.flush()
+        server.over.wait(0.1)
+        request.wfile.write(b"content")
+
+    server.play(script)
+    assert storage.read("a") == b"content"
+
+
+@pytest.mark.parametrize("status", [200, 204])
+def test_a_deletion_is_answered_by_either_status(storage, server, status):
+    server.play(answering(f"HTTP/1.1 {status} OK\r\nx-amz-request-id: 1\r\nContent-Length: 0\r\n\r\n".encode()))
+    storage.backend.store.delete_objects(["a"])
+    server.play(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>"))
+    with pytest.raises(errors.FSError):
+        storage.backend.store.delete_objects(["a"])
+
+
+def test_an_object_without_an_entity_tag(storage, server):
+    head = b"HTTP/1.1 200 OK\r\nx-amz-request-id: 1\r\nContent-Length: 7\r\n\r\n"
+    server.play(lambda request: request.wfile.write(head + (b"" if request.command == "HEAD" else b"content")))
+    assert storage.read("a") == b"content"
+    assert storage.exists("a")
+    assert storage.metadata("a")["modified"] is None
+    server.play(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n<html/>"))
+    with pytest.raises(fs.BackendError):
+        storage.read("a")
 
 
 def test_a_slow_but_honest_server(storage, server, monkeypatch):

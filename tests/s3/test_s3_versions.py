@@ -176,6 +176,18 @@ def test_a_move_among_writers_loses_no_content(s3_endpoint, storage, put, get, o
         assert get("b") is not None
 
 
+def test_a_source_that_another_tool_changed_under_its_mark_stays(storage, s3_client, bucket, get):
+    storage.write("a", b"old")
+    mark = s3_client.head_object(Bucket=bucket, Key="a")["Metadata"]
+
+    def rewrite():
+        s3_client.put_object(Bucket=bucket, Key="a", Body=b"newer", Metadata=mark)
+
+    with before_request(storage, 1, rewrite):
+        storage.move("a", "b", overwrite=True)
+    assert (get("a"), get("b")) == (b"newer", b"old")
+
+
 def test_a_source_that_is_deleted_meanwhile_is_moved(storage, s3_client, bucket, get):
     storage.write("a", b"old")
     with before_request(storage, 1, lambda: s3_client.delete_object(Bucket=bucket, Key="a")):

@@ -84,7 +84,7 @@ class GridChunks(GridCollections):
                     yield each["_id"]
 
     def remove_orphan(self, identifier: Any, written_before: datetime) -> bool:
-        """Delete the chunks of an upload that has no document, unless it still runs. Four commands.
+        """Delete the chunks of an upload that has no document, unless it still runs. Five commands.
 
         An upload that ends now either is seen here, or misses the chunk that is hidden first, and fails.
 
@@ -94,14 +94,24 @@ class GridChunks(GridCollections):
             last = self._last_chunk(identifier, written_before)
             if last is None:
                 return False
-            number = last.get("n")
-            hidden = -1 - number if isinstance(number, int) and number >= 0 else -1
-            self.chunks.update_one({"_id": last["_id"]}, {"$set": {"n": hidden}})
-            if self._primary.find_one({"_id": identifier}, {"_id": True}):
+            found = last.get("n")
+            if not isinstance(found, int):
+                number, hidden = found, -1
+            else:
+                # another may have hidden it, or may have been killed before it put it back
+                number, hidden = max(found, -1 - found), min(found, -1 - found)
+            if not self._has_document(identifier):
+                hides = self.chunks.update_one({"_id": last["_id"], "n": found}, {"$set": {"n": hidden}})
+                if not hides.matched_count:
+                    return False
+            if self._has_document(identifier):
                 self.chunks.update_one({"_id": last["_id"]}, {"$set": {"n": number}})
                 return False
         self.remove_chunks(identifier)
         return True
+
+    def _has_document(self, identifier: Any) -> bool:
+        return self._primary.find_one({"_id": identifier}, {"_id": True}) is not None
 
     def _last_chunk(self, identifier: Any, written_before: datetime) -> Document | None:
         # its ObjectId tells when it was written

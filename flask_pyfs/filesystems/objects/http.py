@@ -21,16 +21,22 @@ class Closable(Protocol):
 
 
 class Pace:
-    """Notices a server that drips: TIMEOUT bounds the wait for each piece, but not for all of them."""
+    """Notices a server that drips: TIMEOUT bounds the wait for each piece, but not for all of them.
+
+    :param is_patient: whether the server may send nothing but blanks while it works.
+    """
 
     #: Seconds of waiting after which the pace is judged, again and again.
     span = 60.0
     #: Bytes a second. Slow but honest links are faster.
     least = 1024
+    #: Seconds of waiting for an answer that blanks keep alive.
+    patience = 3600.0
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_patient: bool = False) -> None:
+        self._span = self.patience if is_patient else self.span
         self._waited = 0.0
-        self._came = 0
+        self._came = self._pieces = 0
 
     def read(self, stream: Any, size: int) -> bytes:
         """Read at most so many of the next bytes, as they come, or nothing at the end.
@@ -43,11 +49,13 @@ class Pace:
         piece = getattr(stream, "read1", stream.read)(min(size, _PIECE))
         self._waited += time.monotonic() - began
         self._came += len(piece)
-        if self._waited >= self.span:
-            if self._came < self.least * self.span:
+        self._pieces += 1
+        # a single piece that was long in coming is no drop
+        if piece and self._pieces > 1 and self._waited >= self._span:
+            if self._came < self.least * self._span:
                 slow = f"the server sent only {self._came} bytes in {self._waited:.1f} seconds"
                 raise errors.OperationTimeout(msg=slow)
-            self._waited, self._came = 0.0, 0
+            self._waited, self._came, self._pieces = 0.0, 0, 0
         return cast(bytes, piece)
 
 

@@ -85,11 +85,11 @@ class _PacedSession:
         self._session.close()
 
     def send(self, request: Any) -> AWSResponse:
-        if request.stream_output:
-            return cast(AWSResponse, self._session.send(request))
-        request.stream_output = True
+        is_content, request.stream_output = request.stream_output, True
         answer = self._session.send(request)
-        pieces, pace = [], Pace()
+        if is_content and answer.status_code < 300:
+            return cast(AWSResponse, answer)
+        pieces, pace = [], Pace(is_patient=_takes_long(request))
         try:
             while piece := pace.read(answer.raw, 1024 * 1024):
                 pieces.append(piece)
@@ -99,6 +99,11 @@ class _PacedSession:
         except ProtocolError as error:
             raise ConnectionClosedError(endpoint_url=request.url, request=request, error=error) from error
         return AWSResponse(answer.url, answer.status_code, answer.headers, _Read(pieces))
+
+
+def _takes_long(request: Any) -> bool:
+    # S3 answers 200 at once to a copy and to a completion, and sends blanks until they are done
+    return "x-amz-copy-source" in request.headers or (request.method == "POST" and "uploadId=" in request.url)
 
 
 class _Read:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,11 @@ from .conditional import ConditionalWrites
 from .errors import S3Refused
 from .facts import facts_of, mark_of
 from .upload import S3Upload
+
+log = logging.getLogger(__name__)
+
+# of an MD5
+_DIGITS = 32
 
 # the parameters that a copy takes over from its source
 _DESCRIPTION = {"CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires"}
@@ -55,7 +61,7 @@ class Copies:
             )
         except S3Refused as error:
             head = self.head(path) if error.code in ("EntityTooLarge", "InvalidRequest") else None
-            if head is None or head["ContentLength"] <= self.part_size or only not in (None, head["ETag"]):
+            if head is None or head["ContentLength"] <= self.part_size or only not in (None, head.get("ETag")):
                 raise
             self._copy_parts(source, head, target, overwrite=overwrite)
             return facts_of(head).etag
@@ -68,7 +74,7 @@ class Copies:
         size = head["ContentLength"]
         with in_parts(upload):
             for number, start in enumerate(range(0, size, self.part_size), 1):
-                upload.copy_part(number, source, start, min(start + self.part_size, size), head["ETag"])
+                upload.copy_part(number, source, start, min(start + self.part_size, size), head.get("ETag"))
 
     def move(self, path: str, target: str, *, overwrite: bool) -> None:
         """Copy an object, prove that the copy is of the version that is there, and delete that version.
@@ -79,8 +85,13 @@ class Copies:
         with suppress(errors.ResourceNotFound):
             source = self.head(path)
             found = facts_of(source).etag
-            if found == etag or self._is_copy(target, source) or self._copy_again(path, target, source, etag):
+            is_copied = found is not None and found == etag
+            if not is_copied and not (_is_digest(source) and len(etag or "") == _DIGITS):
+                is_copied = self._is_copy(target, source) or self._copy_again(path, target, source, etag)
+            if is_copied:
                 self.writes.delete(path, self.full_key(path), found)
+            else:
+                log.info("bucket %r: %r was written after it was copied, and stays", self.writes.bucket.name, path)
 
     def _is_copy(self, target: str, source: Any) -> bool:
         # a copy inherits the mark
@@ -89,11 +100,17 @@ class Copies:
 
     def _copy_again(self, path: str, target: str, source: Any, copied: str | None) -> bool:
         # an object in parts that has no mark is copied a second time, now this version of it
-        if mark_of(source) is not None or facts_of(self.head(target)).etag != copied:
+        if copied is None or mark_of(source) is not None or facts_of(self.head(target)).etag != copied:
             return False
         try:
-            self.copy(path, target, overwrite=True, only=source["ETag"])
+            self.copy(path, target, overwrite=True, only=source.get("ETag"))
         except S3Refused:
             return False
         # some servers ignore the condition
-        return bool(self.head(path)["ETag"] == source["ETag"])
+        return facts_of(self.head(path)).etag == facts_of(source).etag
+
+
+def _is_digest(head: Any) -> bool:
+    # the entity tag of an object in parts, or that S3 encrypts with other keys, is another one for a copy
+    encrypts = str(head.get("ServerSideEncryption", "")).startswith("aws:kms") or "SSECustomerAlgorithm" in head
+    return not encrypts and len(facts_of(head).etag or "") == _DIGITS

@@ -121,6 +121,8 @@ class s3_answers(s3_errors):  # noqa: N801
     """The same around a request, whose answer may be anything."""
 
     def meaning(self, error: Exception) -> errors.FSError | None:
+        if isinstance(error, UnicodeError):
+            return errors.InvalidPath(self.path, self.message(error), exc=error)
         if isinstance(error, _ODD) and not isinstance(error, (BotoCoreError, HTTPError, OSError)):
             text = literal(f"bucket {self.place!r}: the server's answer is not one of S3: {error!r:.300}")
             return errors.RemoteConnectionError(self.path, exc=error, msg=text)

@@ -81,20 +81,21 @@ class S3Upload(Upload):
         answer = self._send("upload_part", "UploadPart", number, Body=content)
         self._tags[number] = answer["ETag"]
 
-    def copy_part(self, number: int, source: dict[str, str], start: int, stop: int, etag: str) -> None:
+    def copy_part(self, number: int, source: dict[str, str], start: int, stop: int, etag: str | None) -> None:
         """Create a part from a range of another object, up to, but not including, ``stop``. One request.
 
         :param source: the bucket and the key of the other object.
         :param start: the offset of the first byte.
-        :param etag: the entity tag that the other object must have.
+        :param etag: the entity tag that the other object must have; None if the store gave none.
         """
+        condition = {} if etag is None else {"CopySourceIfMatch": etag}
         answer = self._send(
             "upload_part_copy",
             "UploadPartCopy",
             number,
             CopySource=source,
             CopySourceRange=f"bytes={start}-{stop - 1}",
-            CopySourceIfMatch=etag,
+            **condition,
         )
         self._tags[number] = answer["CopyPartResult"]["ETag"]
 

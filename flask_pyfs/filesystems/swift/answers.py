@@ -67,13 +67,14 @@ _OBJECT = {"PUT": 201, "COPY": 201, "DELETE": 204, "HEAD": 200, "GET": 200}
 _CONTAINER = {"PUT": (201, 202), "HEAD": (200, 204), "GET": (200, 204)}
 
 
-def whole_body(response: Response) -> bytes:
+def whole_body(response: Response, *, is_patient: bool = False) -> bytes:
     """Read the body of a response that is no content of a file.
 
+    :param is_patient: whether Swift sends blanks until it is done.
     :raises fs.errors.RemoteConnectionError: if it is far larger than any answer of Swift.
     :raises fs.errors.OperationTimeout: if the server sends it too slowly.
     """
-    content, pace = bytearray(), Pace()
+    content, pace = bytearray(), Pace(is_patient=is_patient)
     while piece := pace.read(response.raw, _LARGEST):
         content += piece
         if len(content) > _LARGEST:

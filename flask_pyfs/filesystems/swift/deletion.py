@@ -128,7 +128,7 @@ def _ask(container: SwiftContainer, keys: list[str], timeout: float | None) -> D
             "POST", "", expected={200}, query="bulk-delete", headers=headers, body=body, timeout=timeout
         )
         with response:
-            content = whole_body(response)
+            content = whole_body(response, is_patient=True)
     with odd_answers(container.name, keys[0]):
         return deleted_of(content)
 
