@@ -120,6 +120,9 @@ def _kept(source: Source, output: Output) -> int:
     """Return what an output takes for each of its pixels."""
     if not output.is_resampled:
         return bytes_per_pixel(source.mode)
+    if source.mode.startswith("I;16"):
+        # made in 32 bits, and then in 16
+        return 6
     return 1 if source.mode in ("1", "L") else 4
 
 

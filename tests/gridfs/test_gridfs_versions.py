@@ -281,6 +281,27 @@ def test_an_upload_that_ends_while_it_is_removed(ours, other, paused, bare, numb
     other.remove_leftovers(older_than=-60)
 
 
+@pytest.mark.parametrize("look", [1, 2])
+def test_an_upload_that_ends_while_two_remove_it(ours, other, paused, bare, monkeypatch, look):
+    new = ours.new_object("a", overwrite=True, content_type=None)
+    new.digest_part(bytearray(b"content"))
+    new.send_part(1, bytearray(b"content"))
+    # one has hidden the chunk, and puts it back when it sees the document
+    bare["files.chunks"].update_one({}, {"$set": {"n": -1}})
+    looks, real = [], other._bucket._has_document
+
+    def has_document(identifier):
+        looks.append(identifier)
+        if len(looks) == look:
+            bare["files.chunks"].update_one({}, {"$set": {"n": 0}})
+            new.complete()
+        return real(identifier)
+
+    monkeypatch.setattr(other._bucket, "_has_document", has_document)
+    assert other.remove_leftovers(older_than=-60) == 0
+    assert contents(ours) == {"a": b"content"}
+
+
 def test_an_upload_that_was_removed_says_so(ours, other, paused, bare):
     file = begin(ours, bare)
     assert other.remove_leftovers(older_than=60) == 0
