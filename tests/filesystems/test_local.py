@@ -669,3 +669,19 @@ def test_text_that_cannot_be_opened_leaves_no_file_open(local):
         with pytest.raises(LookupError):
             local.open("a", mode, encoding="nope")
     assert local.readtext("a") == "text"
+
+
+def test_a_move_to_another_case_on_a_disk_that_ignores_it(local, monkeypatch):
+    def ignoring(function):
+        def call(*arguments, **options):
+            lower = (each.replace("/Photo.JPG", "/photo.jpg") if isinstance(each, str) else each for each in arguments)
+            return function(*lower, **options)
+
+        return call
+
+    for name in ("lstat", "stat", "rename", "unlink", "open", "access", "link"):
+        monkeypatch.setattr(os, name, ignoring(getattr(os, name)))
+    local.put("Photo.JPG", io.BytesIO(b"content"))
+    local.move_file("Photo.JPG", "photo.jpg", overwrite=True)
+    monkeypatch.undo()
+    assert local.readbytes("photo.jpg") == b"content"

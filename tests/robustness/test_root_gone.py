@@ -74,6 +74,10 @@ def test_no_root_is_made_in_another_parent(storage, tmp_path, how):
     if how == "replaced with the root":
         os.mkdir(storage.root)
     before = tree(tmp_path)
+    if how == "replaced with the root" and os.major(os.stat(parent).st_dev) == 0:
+        # such file systems may give directories other numbers at any time
+        assert list(storage.list_files()) == []
+        return
     for name, operation in {**READS, **WRITES}.items():
         if how == "replaced with the root" and name in ("write", "write below", "overwrite", "open"):
             # what tells is a missing file: the root is there, on the same disk
@@ -89,6 +93,16 @@ def test_a_root_that_is_moved_away_and_back(storage):
     os.rename(f"{parent}.old", parent)
     assert storage.read("a") == b"content"
     assert not storage.exists("missing")
+
+
+def test_a_root_that_is_moved_behind_a_link(storage, tmp_path):
+    os.rename(storage.root, tmp_path / "elsewhere")
+    os.symlink(tmp_path / "elsewhere", storage.root)
+    storage.write("b", b"new")
+    assert sorted(storage.list_files()) == ["a", "b", "d/b"]
+    assert storage.read("a") == b"content"
+    storage.delete("a")
+    assert sorted(storage.list_files()) == ["b", "d/b"]
 
 
 def test_a_root_that_somebody_made_again_is_taken(storage):

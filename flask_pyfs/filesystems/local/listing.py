@@ -48,7 +48,8 @@ def files_below(root: Root, parts: list[str], directory: str, start: str) -> Ite
     while pending:
         above, directory, runs = pending.pop()
         try:
-            descriptor = open_directory(directory)
+            # the root may have become a link to where it was moved; behind a slash, links are followed
+            descriptor = open_directory(f"{directory}/" if directory == root.path else directory)
         except (FileNotFoundError, NotADirectoryError):
             root.require()
             continue

@@ -110,7 +110,7 @@ class Root:
         if not os.path.samestat(found, self._here):
             if not self._is_replaced_by(found):
                 raise self._gone()
-            self._here = found
+            self._here, self._above = found, os.stat(self._parent)
 
     def restore(self) -> None:
         """Make the root again if it was deleted, but only inside the parent that it had at first use.
@@ -130,7 +130,10 @@ class Root:
         # the same disk may have another number after it was mounted again
         if found.st_ino == self._here.st_ino:
             return True
-        return self._has_its_parent() and self._is_mounted(found) == self._is_mounted(self._here)
+        if self._has_its_parent():
+            return self._is_mounted(found) == self._is_mounted(self._here)
+        # FUSE and overlays may give directories other numbers while they are mounted
+        return os.major(found.st_dev) == 0 and found.st_dev == self._here.st_dev
 
     def _has_its_parent(self) -> bool:
         try:

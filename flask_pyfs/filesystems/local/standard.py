@@ -207,8 +207,9 @@ class StandardFS(OSFS, StoreFS):
                 # the target of the link stays, and a relative link would lead elsewhere after a rename
                 self._copy(path, target_path, overwrite=overwrite, make_parents=make_parents)
                 self._entries.remove_if(name, is_link(found))
-            elif overwrite and holds(target, is_same(found)):
-                # rename does nothing if both paths are hard links of one file
+            elif overwrite and found.st_nlink > 1 and holds(target, is_same(found)):
+                # rename does nothing if both paths are hard links of one file; with one link, they are spellings of one
+                # name on a disk that ignores case
                 self._entries.remove_if(source, is_version(version_of(found)))
             else:
                 self._publisher.move(target_path, source, target, overwrite, make_parents=make_parents)
