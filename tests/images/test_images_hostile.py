@@ -14,6 +14,7 @@ from drawn import MODES, drawn
 from PIL import Image
 
 from flask_pyfs import FSError, UnauthorizedFileType, images
+from flask_pyfs.images.headers import avif, read_header
 from flask_pyfs.seekable import FileView
 from flask_pyfs.uploads import content as verify
 from flask_pyfs.uploads import svg
@@ -105,6 +106,33 @@ def test_many_scans_are_refused():
     many = content[:last] + content[last:-2] * 1000 + content[-2:]
     with pytest.raises(UnauthorizedFileType, match="scans"):
         images.make_thumbnail(io.BytesIO(many), 16)
+
+
+def read(content, name):
+    return read_header(FileView(io.BytesIO(content)), name)
+
+
+def test_reading_an_avif_takes_a_step_for_each_piece():
+    # a box has no more sizes of samples than its own bytes
+    assert read(bombs.avif_boxes(bombs.box(b"stsz", 0, 0, 50_000), bytes(200_000)), "AVIF").frames == 1
+    assert read(bombs.avif_boxes(bombs.box(b"stsz", 0, 0, 3, 1, 1, 1)), "AVIF").frames == 3
+    few, more = (read(bombs.avif_tracks(count, 100), "AVIF").steps for count in (1, 11))
+    assert more - few >= 10 * 200
+    with pytest.raises(UnauthorizedFileType, match="100000 boxes and samples"):
+        read(bombs.avif_tracks(100, 40_000), "AVIF")
+
+
+def test_samples_belong_to_the_last_run_of_chunks_that_has_begun():
+    for runs, counts in (
+        (((1, 2), (3, 1)), [2, 2, 1, 1]),
+        (((3, 1), (1, 2)), [2, 2, 2, 2]),
+        (((1, 5), (1, 1), (4, 3)), [1, 1, 1, 3]),
+        (((2, 4),), [0, 4, 4, 4]),
+    ):
+        boxes = avif._Boxes(chunks=[100, 200, 300, 400], runs=list(runs), samples=[1] * 30)
+        boxes.end_track()
+        starts = [item[0][0] // 100 for item in boxes.items]
+        assert [starts.count(number) for number in (1, 2, 3, 4)] == counts, runs
 
 
 def mutated(content, random):
