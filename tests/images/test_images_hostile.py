@@ -166,6 +166,24 @@ def test_scans_are_counted_across_pieces(monkeypatch, size):
     assert read(content + SCANS, "JPEG").passes == wanted
 
 
+@pytest.mark.parametrize("name", [b"iCCP", b"eXIf"])
+def test_what_a_png_has_once_is_not_there_many_times(name):
+    content = zlib.compress(bytes(1_000))
+    read(bombs.png(16, 16, before=bombs.chunk(name, b"k\0\0" + content) * 4), "PNG")
+    for places in ({"before": 5}, {"before": 4, "after": 1}):
+        parts = {place: bombs.chunk(name, b"k\0\0" + content) * count for place, count in places.items()}
+        with pytest.raises(UnauthorizedFileType, match=f"4 chunks of the type {name.decode()}"):
+            read(bombs.png(16, 16, **parts), "PNG")
+
+
+def test_texts_that_are_inflated_and_thrown_away_count():
+    damaged = zlib.compress(bytes(1_000_000))[:-4] + b"\1\2\3\4"
+    with pytest.raises(UnauthorizedFileType, match="500 megabytes of compressed texts"):
+        read(bombs.png(16, 16, before=bombs.chunk(b"zTXt", b"k\0\0" + damaged) * 600), "PNG")
+    # many short ones are honest
+    read(bombs.png(16, 16, before=bombs.chunk(b"zTXt", b"k\0\0" + zlib.compress(b"text")) * 3_000), "PNG")
+
+
 def test_the_entries_of_all_pages_count():
     """The directories of a TIFF may overlap, so that a byte is an entry of many of them."""
     entries, count = 4_096, 60
