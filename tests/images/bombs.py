@@ -182,6 +182,12 @@ UNOPENABLE = {
     "PNG, large chunk": ("png", lambda: png(16, 16, after=chunk(b"teSt", bytes(130 * MIB))), "FS_IMAGES_MAX_MEMORY"),
     "PNG, many chunks": ("png", lambda: png(16, 16, before=chunk(b"teSt", b"") * 300_000), "250000 chunks"),
     "JPEG, long EXIF": ("jpg", lambda: jpeg(segment(0xE1, b"Exif\0\0" + bytes(60_000)) * 100), "FS_IMAGES_MAX_MEMORY"),
+    "JPEG, EXIF that shares bytes": ("jpg", lambda: jpeg(segment(0xE1, exif_tags(5_000))), "FS_IMAGES_MAX_MEMORY"),
+    "PNG, EXIF that shares bytes": (
+        "png",
+        lambda: png(16, 16, before=chunk(b"eXIf", exif_tags(5_000)[6:])),
+        "FS_IMAGES_MAX_MEMORY",
+    ),
     "JPEG, many segments": ("jpg", lambda: jpeg(segment(0xE5, b"") * 10_000), "5000 segments"),
     "JPEG, many tables": ("jpg", lambda: jpeg(segment(0xDB, bytes(65 * 1000)) * 150), "100 segments of tables"),
     "JPEG, junk": ("jpg", lambda: jpeg(segment(0xE5, b"") + bytes(10 * MIB)), "65536 bytes between"),
@@ -223,7 +229,7 @@ TAKEN = {
     "GIF, many frames": ("gif", lambda: gif(1, 1, 100)),
     "GIF, comment": ("gif", lambda: gif(9, 9, extra=b"!\xfe" + b"\1a" * 500_000 + b"\0")),
     "TIFF, pages": ("tif", lambda: tiff_pages(9_000)),
-    "JPEG, tags": ("jpg", lambda: jpeg(segment(0xE1, exif_tags(4_000)))),
+    "JPEG, tags": ("jpg", lambda: jpeg(segment(0xE1, exif_tags(1_000)))),
     "JPEG, fractions": (
         "jpg",
         lambda: jpeg(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .reader import ENTRY, Header, Reader, exif_cost, refuse_steps
+from .reader import ENTRY, LONGEST_EXIF, Header, Reader, exif_copies, exif_cost, refuse_steps
 
 _READ_SIZE = 1024 * 1024
 _SCAN = 0xDA
@@ -29,7 +29,7 @@ _COPIES = 3
 def read(reader: Reader, header: Header) -> None:
     """Read the segments up to the first scan, and count the scans if they are read one by one."""
     reader.skip(2)
-    frame, exif, tables, others = b"", 0, 0, 0
+    frame, exif, tables, others, data = b"", 0, 0, 0, b""
     while marker := _marker(reader):
         code, skipped = marker
         others += skipped
@@ -49,11 +49,14 @@ def read(reader: Reader, header: Header) -> None:
             refuse_steps("segments of tables", tables, _MOST_TABLES)
         elif code == 0xE1 and start.startswith(b"Exif\0\0"):
             exif += length
+            refuse_steps("bytes of EXIF", exif, LONGEST_EXIF)
+            start += reader.take(length - len(start))
+            data += start[6:]
         elif code == _SCAN:
             _set_frame(header, reader, frame, scanned=start[0] if start else 0)
             break
         reader.skip(length - len(start))
-    header.opening += exif_cost(exif)
+    header.opening += exif_cost(exif) + exif_copies(data)
 
 
 def _marker(reader: Reader) -> tuple[int, int] | None:

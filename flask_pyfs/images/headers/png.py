@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from .reader import ENTRY, Header, Reader, exif_cost, refuse_steps
+from .reader import ENTRY, LONGEST_EXIF, Header, Reader, exif_copies, exif_cost, refuse_steps
 
 # libpng and its peers write pieces of 8 KiB or more
 _MOST_CHUNKS = 250_000
@@ -34,7 +34,9 @@ def read(reader: Reader, header: Header) -> None:
             texts += min(length * 1000, _INFLATED_TEXT)
             refuse_steps("megabytes of compressed texts", texts // _INFLATED_TEXT, _MOST_INFLATED)
         elif name == b"eXIf":
-            header.opening += exif_cost(length)
+            data = reader.take(min(length, LONGEST_EXIF))
+            header.opening += exif_cost(length) + exif_copies(data) + 2 * len(data)
+            length -= len(data)
         if name in single:
             single[name] += 1
             refuse_steps(f"chunks of the type {name.decode()}", single[name], _MOST_SINGLE)
