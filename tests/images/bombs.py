@@ -138,6 +138,29 @@ def padded_avif(size):
     return drawn("AVIF", "RGB") + struct.pack(">I4s", size + 8, b"free") + bytes(size)
 
 
+def box(name, *numbers, content=b""):
+    """Return a box of ISO 14496-12 with numbers of four bytes in it."""
+    content = struct.pack(f">{len(numbers)}I", *numbers) + content
+    return struct.pack(">I4s", 8 + len(content), name) + content
+
+
+def avif_boxes(*boxes):
+    return box(b"ftyp", content=b"avif\0\0\0\0avifmif1") + b"".join(boxes)
+
+
+def avif_tracks(count, samples):
+    """Return an AVIF whose tracks have so many samples of one byte, in one chunk each."""
+    track = box(b"stsz", 0, 1, samples) + box(b"stsc", 0, 1, 1, samples, 1) + box(b"stco", 0, 1, 0)
+    return avif_boxes(box(b"moov", content=box(b"trak", content=track) * count))
+
+
+def avif_chunks(count):
+    """Return an AVIF that has a run of chunks, which never begins, for each chunk."""
+    runs = box(b"stsc", 0, count, content=struct.pack(">III", 2**31, 1, 1) * count)
+    track = box(b"stsz", 0, 1, 1) + runs + box(b"stco", 0, count, content=bytes(4 * count))
+    return avif_boxes(box(b"moov", content=box(b"trak", content=track)))
+
+
 def exif_tags(count):
     """Return EXIF data whose tags all have the same bytes."""
     tags = b"".join(struct.pack("<HHII", 1000 + number, 7, 60_000, 8) for number in range(count))
@@ -148,6 +171,9 @@ def exif_tags(count):
 UNOPENABLE = {
     "WebP of many bytes": ("webp", lambda: padded_webp(90 * MIB), "FS_IMAGES_MAX_MEMORY"),
     "AVIF of many bytes": ("avif", lambda: padded_avif(90 * MIB), "FS_IMAGES_MAX_MEMORY"),
+    "AVIF, sizes of samples": ("avif", lambda: avif_boxes(box(b"stsz", 0, 0, 50_000) * 300), "not a readable image"),
+    "AVIF, many samples": ("avif", lambda: avif_tracks(100, 50_000), "100000 boxes and samples"),
+    "AVIF, chunks and runs": ("avif", lambda: avif_chunks(24_000), "not a readable image"),
     "PNG, many texts": (
         "png",
         lambda: png(16, 16, before=texts(100) + chunk(b"teSt", bytes(40 * MIB))),
@@ -156,6 +182,12 @@ UNOPENABLE = {
     "PNG, large chunk": ("png", lambda: png(16, 16, after=chunk(b"teSt", bytes(130 * MIB))), "FS_IMAGES_MAX_MEMORY"),
     "PNG, many chunks": ("png", lambda: png(16, 16, before=chunk(b"teSt", b"") * 300_000), "250000 chunks"),
     "JPEG, long EXIF": ("jpg", lambda: jpeg(segment(0xE1, b"Exif\0\0" + bytes(60_000)) * 100), "FS_IMAGES_MAX_MEMORY"),
+    "JPEG, EXIF that shares bytes": ("jpg", lambda: jpeg(segment(0xE1, exif_tags(5_000))), "FS_IMAGES_MAX_MEMORY"),
+    "PNG, EXIF that shares bytes": (
+        "png",
+        lambda: png(16, 16, before=chunk(b"eXIf", exif_tags(5_000)[6:])),
+        "FS_IMAGES_MAX_MEMORY",
+    ),
     "JPEG, many segments": ("jpg", lambda: jpeg(segment(0xE5, b"") * 10_000), "5000 segments"),
     "JPEG, many tables": ("jpg", lambda: jpeg(segment(0xDB, bytes(65 * 1000)) * 150), "100 segments of tables"),
     "JPEG, junk": ("jpg", lambda: jpeg(segment(0xE5, b"") + bytes(10 * MIB)), "65536 bytes between"),
@@ -197,7 +229,7 @@ TAKEN = {
     "GIF, many frames": ("gif", lambda: gif(1, 1, 100)),
     "GIF, comment": ("gif", lambda: gif(9, 9, extra=b"!\xfe" + b"\1a" * 500_000 + b"\0")),
     "TIFF, pages": ("tif", lambda: tiff_pages(9_000)),
-    "JPEG, tags": ("jpg", lambda: jpeg(segment(0xE1, exif_tags(4_000)))),
+    "JPEG, tags": ("jpg", lambda: jpeg(segment(0xE1, exif_tags(1_000)))),
     "JPEG, fractions": (
         "jpg",
         lambda: jpeg(

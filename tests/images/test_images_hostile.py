@@ -14,6 +14,8 @@ from drawn import MODES, drawn
 from PIL import Image
 
 from flask_pyfs import FSError, UnauthorizedFileType, images
+from flask_pyfs.images.headers import avif, jpeg, pages, read_header
+from flask_pyfs.images.limits import Limits, require_openable
 from flask_pyfs.seekable import FileView
 from flask_pyfs.uploads import content as verify
 from flask_pyfs.uploads import svg
@@ -105,6 +107,131 @@ def test_many_scans_are_refused():
     many = content[:last] + content[last:-2] * 1000 + content[-2:]
     with pytest.raises(UnauthorizedFileType, match="scans"):
         images.make_thumbnail(io.BytesIO(many), 16)
+
+
+def progressive():
+    out = io.BytesIO()
+    with Image.open(io.BytesIO(drawn("JPEG", "RGB"))) as image:
+        image.save(out, "JPEG", progressive=True)
+    return out.getvalue()
+
+
+SCANS = b"\xff\xda\0\x08\1\1\0\0\0\0" * 1_000
+
+
+def test_what_follows_the_end_of_a_jpeg_has_no_scans():
+    """Phones append a film to a photo."""
+    content = progressive()
+    wanted = read(content, "JPEG").passes
+    assert wanted > 5
+    for trailer in (b"\0\0\0\x18ftypmp42" + SCANS, content * 50, b"\xff\1" * 10_000):
+        assert read(content + trailer, "JPEG").passes == wanted
+        assert images.make_thumbnail(io.BytesIO(content + trailer), 16)
+    assert read(content[:-2], "JPEG").passes == wanted
+
+
+def test_what_is_inside_a_segment_is_no_scan():
+    content = progressive()
+    last = content.rindex(b"\xff\xda")
+    inside = content[:last] + bombs.segment(0xFE, SCANS) + b"\xff" * 9 + bombs.segment(0xE5, b"") + content[last:]
+    assert read(inside, "JPEG").passes == read(content, "JPEG").passes
+    assert images.make_thumbnail(io.BytesIO(inside), 16)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [b"", b"\xff\0\xd9", b"\xff\xff\0\xd9", b"\xff\xd0", b"\xff\2\xff\xff", b"\xff\1\xff\xbf", b"\xff\xfe\0\0"],
+)
+def test_scans_cannot_be_hidden(before):
+    content = progressive()
+    last = content.rindex(b"\xff\xda")
+    with pytest.raises(UnauthorizedFileType, match="200 scans"):
+        read(content[:last] + before + SCANS + content[last:], "JPEG")
+
+
+def test_many_segments_between_scans_are_refused():
+    content = progressive()
+    last = content.rindex(b"\xff\xda")
+    with pytest.raises(UnauthorizedFileType, match="5000 segments"):
+        read(content[:last] + b"\xff\1" * 6_000 + content[last:], "JPEG")
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+def test_scans_are_counted_across_pieces(monkeypatch, size):
+    content = progressive()
+    last = content.rindex(b"\xff\xda")
+    content = content[:last] + bombs.segment(0xFE, SCANS) + b"\xff\xff" + content[last:]
+    wanted = read(content, "JPEG").passes
+    monkeypatch.setattr(jpeg, "_READ_SIZE", size)
+    assert read(content + SCANS, "JPEG").passes == wanted
+
+
+@pytest.mark.parametrize("name", [b"iCCP", b"eXIf"])
+def test_what_a_png_has_once_is_not_there_many_times(name):
+    content = zlib.compress(bytes(1_000))
+    read(bombs.png(16, 16, before=bombs.chunk(name, b"k\0\0" + content) * 4), "PNG")
+    for places in ({"before": 5}, {"before": 4, "after": 1}):
+        parts = {place: bombs.chunk(name, b"k\0\0" + content) * count for place, count in places.items()}
+        with pytest.raises(UnauthorizedFileType, match=f"4 chunks of the type {name.decode()}"):
+            read(bombs.png(16, 16, **parts), "PNG")
+
+
+def test_texts_that_are_inflated_and_thrown_away_count():
+    damaged = zlib.compress(bytes(1_000_000))[:-4] + b"\1\2\3\4"
+    with pytest.raises(UnauthorizedFileType, match="500 megabytes of compressed texts"):
+        read(bombs.png(16, 16, before=bombs.chunk(b"zTXt", b"k\0\0" + damaged) * 600), "PNG")
+    # many short ones are honest
+    read(bombs.png(16, 16, before=bombs.chunk(b"zTXt", b"k\0\0" + zlib.compress(b"text")) * 3_000), "PNG")
+
+
+def test_the_entries_of_all_pages_count():
+    """The directories of a TIFF may overlap, so that a byte is an entry of many of them."""
+    entries, count = 4_096, 60
+    size = 2 + 12 * entries
+    content = bytearray(struct.pack("<2sHI", b"II", 42, 8) + bytes(8 * count + size + 8))
+    for number in range(count):
+        place = 8 + 8 * number
+        content[place : place + 2] = struct.pack("<H", entries)
+        content[place + size : place + size + 4] = struct.pack("<I", place + 8 if number + 1 < count else 0)
+    with pytest.raises(UnauthorizedFileType, match="200000 entries in all"):
+        pages(FileView(io.BytesIO(content)))
+    assert len(pages(FileView(io.BytesIO(bombs.tiff_pages(9_000))))) == 9_000
+
+
+def test_the_layers_of_photoshop_are_read_once_and_copied_once():
+    content = bombs.tiff((37_724, 7, 100_000_000, 200), (273, 4, 1, 8), (279, 4, 1, 256))
+    header = read(content, "TIFF")
+    require_openable(header, Limits())
+    assert header.opening + header.decoding > 300_000_000
+    with pytest.raises(UnauthorizedFileType, match="MiB of memory"):
+        require_openable(read(bombs.tiff((37_724, 7, 140_000_000, 200)), "TIFF"), Limits())
+
+
+def read(content, name):
+    return read_header(FileView(io.BytesIO(content)), name)
+
+
+def test_reading_an_avif_takes_a_step_for_each_piece():
+    # a box has no more sizes of samples than its own bytes
+    assert read(bombs.avif_boxes(bombs.box(b"stsz", 0, 0, 50_000), bytes(200_000)), "AVIF").frames == 1
+    assert read(bombs.avif_boxes(bombs.box(b"stsz", 0, 0, 3, 1, 1, 1)), "AVIF").frames == 3
+    few, more = (read(bombs.avif_tracks(count, 100), "AVIF").steps for count in (1, 11))
+    assert more - few >= 10 * 200
+    with pytest.raises(UnauthorizedFileType, match="100000 boxes and samples"):
+        read(bombs.avif_tracks(100, 40_000), "AVIF")
+
+
+def test_samples_belong_to_the_last_run_of_chunks_that_has_begun():
+    for runs, counts in (
+        (((1, 2), (3, 1)), [2, 2, 1, 1]),
+        (((3, 1), (1, 2)), [2, 2, 2, 2]),
+        (((1, 5), (1, 1), (4, 3)), [1, 1, 1, 3]),
+        (((2, 4),), [0, 4, 4, 4]),
+    ):
+        boxes = avif._Boxes(chunks=[100, 200, 300, 400], runs=list(runs), samples=[1] * 30)
+        boxes.end_track()
+        starts = [item[0][0] // 100 for item in boxes.items]
+        assert [starts.count(number) for number in (1, 2, 3, 4)] == counts, runs
 
 
 def mutated(content, random):

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 _PARENTS = {b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"stbl": 0, b"meta": 4, b"iprp": 0, b"ipco": 0}
 _MOST_LEVELS = 10
-_MOST_STEPS = 50_000
+_MOST_STEPS = 100_000
+# what reading a sequence header costs beside other pieces
+_SEQUENCE_STEPS = 5
 _SEQUENCE_HEADER = 1
 _SEQUENCE_SIZE = 600
 _LARGEST_GRID = 12
@@ -43,16 +45,22 @@ class _Boxes:
     is_deep: bool = False
     steps: int = 0
 
-    def step(self) -> None:
-        self.steps += 1
+    def step(self, steps: int = 1) -> None:
+        self.steps += steps
         refuse_steps("boxes and samples", self.steps, _MOST_STEPS)
 
     def end_track(self) -> None:
         """Make items of the samples of a track."""
         samples = iter(self.samples)
+        # the last run that has begun counts
+        runs = sorted((first, place, count) for place, (first, count) in enumerate(self.runs))
+        passed, latest = 0, (-1, 0)
         for number, offset in enumerate(self.chunks, 1):
-            count = next((count for first, count in reversed(self.runs) if first <= number), 0)
-            for _, size in zip(range(count), samples, strict=False):
+            while passed < len(runs) and runs[passed][0] <= number:
+                latest = max(latest, runs[passed][1:])
+                passed += 1
+            for _, size in zip(range(latest[1]), samples, strict=False):
+                self.step()
                 self.items.append([(offset, size)])
                 offset += size
         self.frames = max(self.frames, len(self.samples))
@@ -136,7 +144,10 @@ def _stsz(reader: Reader, length: int, boxes: _Boxes) -> None:
     reader.skip(4)
     size, count = reader.number(4), reader.number(4)
     refuse_steps("frames", count, _MOST_STEPS)
-    boxes.samples = [size or reader.number(4) for _ in range(count)]
+    boxes.samples = []
+    for _ in range(count if size else min(count, (length - 12) // 4)):
+        boxes.step()
+        boxes.samples.append(size or reader.number(4))
 
 
 def _stsc(reader: Reader, length: int, boxes: _Boxes) -> None:
@@ -217,6 +228,7 @@ def _coded_pixels(item: _Item, boxes: _Boxes) -> int:
             if byte[0] < 128:
                 break
         if head[0] >> 3 & 15 == _SEQUENCE_HEADER:
+            boxes.step(_SEQUENCE_STEPS)
             start = item.take(min(size, _SEQUENCE_SIZE) if head[0] & 2 else _SEQUENCE_SIZE)
             largest = max(largest, _largest_frame(start))
             size -= len(start)

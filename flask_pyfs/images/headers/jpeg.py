@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from .reader import ENTRY, Header, Reader, exif_cost, refuse_steps
+import re
+
+from .reader import ENTRY, LONGEST_EXIF, Header, Reader, exif_copies, exif_cost, refuse_steps
 
 _READ_SIZE = 1024 * 1024
 _SCAN = 0xDA
-_SCAN_MARKER = b"\xff\xda"
+_END = 0xD9
+# a marker ends the data of a scan, but neither a byte of 255 in them nor a restart does
+_MARKER = re.compile(rb"\xff[^\0\xd0-\xd7\xff]")
+# libjpeg passes over lower codes without their length (jpeg_resync_to_restart)
+_FIRST_WITH_LENGTH = 0xC0
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _ALONE = {0x01, *range(0xD0, 0xDA)}
 
@@ -23,7 +29,7 @@ _COPIES = 3
 def read(reader: Reader, header: Header) -> None:
     """Read the segments up to the first scan, and count the scans if they are read one by one."""
     reader.skip(2)
-    frame, exif, tables, others = b"", 0, 0, 0
+    frame, exif, tables, others, data = b"", 0, 0, 0, b""
     while marker := _marker(reader):
         code, skipped = marker
         others += skipped
@@ -43,11 +49,14 @@ def read(reader: Reader, header: Header) -> None:
             refuse_steps("segments of tables", tables, _MOST_TABLES)
         elif code == 0xE1 and start.startswith(b"Exif\0\0"):
             exif += length
+            refuse_steps("bytes of EXIF", exif, LONGEST_EXIF)
+            start += reader.take(length - len(start))
+            data += start[6:]
         elif code == _SCAN:
             _set_frame(header, reader, frame, scanned=start[0] if start else 0)
             break
         reader.skip(length - len(start))
-    header.opening += exif_cost(exif)
+    header.opening += exif_cost(exif) + exif_copies(data)
 
 
 def _marker(reader: Reader) -> tuple[int, int] | None:
@@ -86,9 +95,26 @@ def _set_frame(header: Header, reader: Reader, frame: bytes, scanned: int) -> No
 
 
 def _count_scans(reader: Reader) -> int:
-    scans, last = 1, b""
-    while piece := reader.take(_READ_SIZE):
-        scans += (last + piece).count(_SCAN_MARKER)
-        last = piece[-1:]
+    """Count the scans as libjpeg does: from marker to marker up to the end of the image, whatever follows it."""
+    scans, segments, piece, place = 1, 0, b"", 0
+    while True:
+        found = _MARKER.search(piece, place)
+        if found is None or found.end() + 2 > len(piece):
+            rest = piece[found.start() if found else max(place, len(piece) - 1) :]
+            more = reader.take(_READ_SIZE)
+            piece, place = rest + more, 0
+            if more:
+                continue
+            # the file ends without the end of the image, or with it
+            return scans
+        code = found[0][1]
+        if code == _END:
+            return scans
+        segments += 1
+        scans += code == _SCAN
         refuse_steps("scans", scans, _MOST_SCANS)
-    return scans
+        refuse_steps("segments", segments, _MOST_SEGMENTS)
+        place = found.end()
+        if code >= _FIRST_WITH_LENGTH and code not in _ALONE:
+            place += max(int.from_bytes(piece[place : place + 2], "big"), 2)
+            reader.skip(max(place - len(piece), 0))

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import struct
 
-from .reader import ENTRY, Header, Reader, exif_cost, refuse_steps
+from .reader import ENTRY, LONGEST_EXIF, Header, Reader, exif_copies, exif_cost, refuse_steps
 
 # libpng and its peers write pieces of 8 KiB or more
 _MOST_CHUNKS = 250_000
 _MOST_TEXT = 64 * 1024 * 1024
 _INFLATED_TEXT = 1024 * 1024
+# Pillow inflates each of these, even those that are damaged and that it does not keep; the standard allows one profile
+_MOST_INFLATED = 500
+_MOST_SINGLE = 4
 
 
 def read(reader: Reader, header: Header) -> None:
     """Read the chunks."""
     reader.skip(8)
     texts = chunks = 0
+    single = {b"iCCP": 0, b"eXIf": 0}
     has_pixels = False
     while len(head := reader.take(8)) == 8:
         length, name = struct.unpack(">I4s", head)
@@ -28,8 +32,14 @@ def read(reader: Reader, header: Header) -> None:
             break
         elif name in (b"zTXt", b"iTXt", b"iCCP"):
             texts += min(length * 1000, _INFLATED_TEXT)
+            refuse_steps("megabytes of compressed texts", texts // _INFLATED_TEXT, _MOST_INFLATED)
         elif name == b"eXIf":
-            header.opening += exif_cost(length)
+            data = reader.take(min(length, LONGEST_EXIF))
+            header.opening += exif_cost(length) + exif_copies(data) + 2 * len(data)
+            length -= len(data)
+        if name in single:
+            single[name] += 1
+            refuse_steps(f"chunks of the type {name.decode()}", single[name], _MOST_SINGLE)
         if name == b"IDAT":
             has_pixels = True
         elif has_pixels and name in (b"eXIf", b"iTXt", b"zTXt", b"tEXt"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,13 @@ if TYPE_CHECKING:
     from ...seekable import FileView
 
 _READ_SIZE = 64 * 1024
+_EXIF = b"Exif\0\0"
+_EXIF_DIRECTORIES = (34665, 34853, 40965)
+_EXIF_SIZES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
+_MOST_EXIF_ENTRIES = 20_000
+
+#: The bytes of EXIF data that are looked at: more than these cost too much by themselves.
+LONGEST_EXIF = 8 * 1024 * 1024
 
 #: What Pillow keeps for each piece of metadata: an object or two, in bytes.
 ENTRY = 200
@@ -98,3 +106,29 @@ def refuse_steps(what: str, steps: int, most: int) -> None:
 def exif_cost(length: int) -> int:
     """Return the bytes that Pillow takes for EXIF data: each fraction of eight bytes becomes an object."""
     return 50 * length
+
+
+def exif_copies(data: bytes) -> int:
+    """Return the bytes that older Pillow copies from EXIF data, whose entries may share them.
+
+    :raises UnauthorizedFileType: if there are more than 20,000 entries.
+    """
+    while data.startswith(_EXIF):
+        data = data[len(_EXIF) :]
+    order = "<" if data[:2] == b"II" else ">"
+    places, seen, copied, steps = [data[4:8]], set(), 0, 0
+    while places:
+        (place,) = struct.unpack(order + "I", places.pop().ljust(4, b"\0"))
+        if place in seen:
+            continue
+        seen.add(place)
+        (count,) = struct.unpack(order + "H", data[place : place + 2].ljust(2, b"\0"))
+        for start in range(place + 2, min(place + 2 + 12 * count, len(data) - 11), 12):
+            steps += 1
+            refuse_steps("entries of EXIF", steps, _MOST_EXIF_ENTRIES)
+            tag, kind, number = struct.unpack_from(order + "HHI", data, start)
+            size = number * _EXIF_SIZES.get(kind, 1)
+            copied += size if size <= len(data) else 0
+            if tag in _EXIF_DIRECTORIES:
+                places.append(data[start + 8 : start + 12])
+    return copied

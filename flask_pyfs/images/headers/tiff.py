@@ -20,14 +20,15 @@ _DIRECTORIES = (34665, 34853, 40965)
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _BYTES, _FRACTIONS = (1, 2, 6, 7), (5, 10)
 
-# what Pillow makes of each value: the bytes and their copies, a number, or an object that divides two
+# what Pillow makes of each value: the bytes and a copy, a number, or an object that divides two
 _VALUE = 80
 _FRACTION = 600
-_COPIES = 4
+_COPIES = 2
 # what Pillow makes of each piece of an image that is not compressed
 _PIECE = 800
 
 _MOST_ENTRIES = 4096
+_MOST_ENTRIES_OF_ALL = 200_000
 _MOST_PAGES = 10_000
 _RAW, _JPEG, _LZMA, _ZSTD = 1, (6, 7), 34925, 50000
 _ZSTD_WINDOW = 128 * 1024 * 1024
@@ -37,6 +38,8 @@ _ZSTD_WINDOW = 128 * 1024 * 1024
 class _Directory:
     values: dict[int, tuple[int, int]] = field(default_factory=dict)
     cost: int = 0
+    # the bytes that are copied once more when the image is decoded
+    copied: int = 0
     following: int = 0
 
     def value(self, tag: int, default: int) -> int:
@@ -46,6 +49,7 @@ class _Directory:
 class _File:
     def __init__(self, view: FileView) -> None:
         self._view = view
+        self._entries = 0
         head = Reader(view).take(16).ljust(16, b"\0")
         self._order = "<" if head[:2] == b"II" else ">"
         self._big = 43 in head[2:4]
@@ -60,6 +64,9 @@ class _File:
         count, size = ("Q", 8) if self._big else ("H", 2)
         entries = self._unpack(count, reader.take(size))
         refuse_steps("entries in a directory of TIFF", entries, _MOST_ENTRIES)
+        # directories may overlap
+        self._entries += entries
+        refuse_steps("entries in all directories of TIFF", self._entries, _MOST_ENTRIES_OF_ALL)
         found = _Directory()
         inline = 8 if self._big else 4
         for _ in range(entries):
@@ -80,6 +87,7 @@ class _File:
             value = self._unpack({1: "B", 3: "H"}.get(kind, "Q" if _SIZES[kind] == 8 else "I"), data)
             found.values[tag] = (number, value)
             found.cost += ENTRY + self._cost(kind, number)
+            found.copied += number if kind in _BYTES else 0
         found.following = self._unpack("Q" if self._big else "I", reader.take(inline))
         return found
 
@@ -102,9 +110,12 @@ def read(view: FileView, header: Header) -> None:
 
 def _set_page(file: _File, directory: _Directory, header: Header) -> None:
     header.opening = directory.cost
+    header.decoding = directory.copied
     for tag in _DIRECTORIES:
         if tag in directory.values and (place := directory.value(tag, 0)) < 2**62:
-            header.opening += file.directory(place).cost
+            inner = file.directory(place)
+            header.opening += inner.cost
+            header.decoding += inner.copied
     width, height = directory.value(_WIDTH, 0), directory.value(_HEIGHT, 0)
     header.size = (width, height)
     bands = directory.value(_BANDS, 1)
@@ -124,7 +135,7 @@ def _set_page(file: _File, directory: _Directory, header: Header) -> None:
         return
     piece = across * down * bands * max(8, directory.value(_BITS, 1)) // 8
     # Pillow reads the whole file, and has one piece as it is decoded, with four bands if it is JPEG
-    header.decoding = header.length + max(piece, across * down * 4 if compression in _JPEG else 0)
+    header.decoding += header.length + max(piece, across * down * 4 if compression in _JPEG else 0)
     header.decoding += _ZSTD_WINDOW if compression == _ZSTD else 0
     header.passes = max(1, -(-across * down // max(1, header.pixels)))
     smallest = min(across, directory.value(_TILE_WIDTH, across)) * min(down, directory.value(_TILE_HEIGHT, down))
@@ -134,7 +145,7 @@ def _set_page(file: _File, directory: _Directory, header: Header) -> None:
 def pages(view: FileView) -> list[Header]:
     """Return what each page costs.
 
-    :raises UnauthorizedFileType: if there are more pages than 10,000.
+    :raises UnauthorizedFileType: if there are more pages than 10,000, or more than 200,000 entries in all of them.
     """
     file = _File(view)
     found: list[Header] = []

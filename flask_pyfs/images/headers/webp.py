@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from .reader import Header, Reader, exif_cost, refuse_steps
+from .reader import LONGEST_EXIF, Header, Reader, exif_copies, exif_cost, refuse_steps
 
 _MOST_CHUNKS = 250_000
 # the file is read, joined and kept
@@ -39,7 +39,8 @@ def read(reader: Reader, header: Header) -> None:
             elif name == b"VP8 ":
                 size = int.from_bytes(start[6:8], "little") & 0x3FFF, int.from_bytes(start[8:10], "little") & 0x3FFF
             elif name == b"EXIF":
-                header.opening += exif_cost(length)
+                data = start + reader.take(max(0, min(length, LONGEST_EXIF) - len(start)))
+                header.opening += exif_cost(length) + exif_copies(data)
             header.size = max(size[0], header.size[0]), max(size[1], header.size[1])
         reader.skip(end - reader.tell())
         offset = end
