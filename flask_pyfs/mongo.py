@@ -313,7 +313,8 @@ def _remove_dropped(sender: Any, document: Any, created: bool = False, **more: A
     for reference, holder in references:
         if holder.field.settings.remove_files:
             if created or holder.is_changed:
-                note_saved(reference.fs, reference.files)
+                for name, known in reference.files.items():
+                    note_saved(reference.fs, name, known)
             holder.saved(created, referenced)
 
 

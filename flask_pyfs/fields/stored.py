@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -183,10 +183,9 @@ def dropped_file(storage: Storage, name: str, known: Known) -> StoredFile | None
     return None
 
 
-def note_saved(storage: Storage, files: Mapping[str, Known]) -> None:
-    """Note that a document or row that references these files was just saved by this process."""
-    for name, known in files.items():
-        _remember(_saved, (storage.name, name, known.version), datetime.now(timezone.utc))
+def note_saved(storage: Storage, name: str, known: Known) -> None:
+    """Note that a document or row that references a file was just saved by this process."""
+    _remember(_saved, (storage.name, name, known.version), datetime.now(timezone.utc))
 
 
 def _is_anothers(storage: Storage, name: str, known: Known, facts: Facts) -> bool:

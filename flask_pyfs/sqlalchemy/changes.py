@@ -80,9 +80,6 @@ class Changes:
         """Note that a connection has just written a reference."""
         self.is_in_doubt |= commits_at_once(connection)
         self.is_nested |= connection.in_nested_transaction() and not session.in_nested_transaction()
-        innermost = connection.get_nested_transaction() or connection.get_transaction()
-        if innermost is not None and innermost not in self.transactions:
-            self.transactions.append(innermost)
         self.watch(connection)
 
     def watch(self, connection: Connection) -> None:
@@ -90,6 +87,10 @@ class Changes:
         root = connection.get_transaction()
         if root is not None and root not in self.roots:
             self.roots.append(root)
+        # after a savepoint, the transaction around it
+        innermost = connection.get_nested_transaction() or root
+        if innermost is not None and innermost not in self.transactions:
+            self.transactions.append(innermost)
         if connection in self.watched:
             return
 
@@ -122,7 +123,7 @@ class Changes:
             return
         for cell, _ in self.written:
             for (storage, name), known in cell.written.items():
-                note_saved(storage, {name: known})
+                note_saved(storage, name, known)
         for key, (old, cell) in self.old.items():
             if key not in referenced and not cell.row_references(key):
                 old.remove()

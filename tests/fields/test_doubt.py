@@ -228,6 +228,12 @@ def test_a_session_that_is_closed_in_a_transaction_that_others_began(engine):
     assert referenced(engine) == ["a.txt"] == stored()
 
 
+def test_a_released_savepoint_in_a_transaction_that_others_began(engine):
+    with engine.connect() as connection, connection.begin(), Session(connection) as session, session.begin_nested():
+        save(session)
+    assert referenced(engine) == ["a.txt"] == stored()
+
+
 def test_a_savepoint_of_the_connection(engine):
     with Session(engine) as session:
         save(session, "old.txt")

@@ -89,8 +89,9 @@ def test_the_functions_take_it(function):
     assert images.optimize(picture(2600), max_memory=32 * MIB).read() == content(2600, "PNG")
 
 
-@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP"])
-def test_a_field_decodes_an_image_once_if_the_memory_allows(monkeypatch, name):
+@pytest.fixture
+def decoded(monkeypatch):
+    """The number of files that each decoding makes."""
     decoded = []
 
     def counted(opened, group):
@@ -99,6 +100,11 @@ def test_a_field_decodes_an_image_once_if_the_memory_allows(monkeypatch, name):
 
     decode = codec.decode
     monkeypatch.setattr(jobs, "decode", counted)
+    return decoded
+
+
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP"])
+def test_a_field_decodes_an_image_once_if_the_memory_allows(decoded, name):
     together = render(picture(800, name), sizes=(40, 80, 160), max_size=400, optimize=True)
     assert decoded == [4]
     assert render(picture(300, name), sizes=(20,), optimize=True).thumbnails
@@ -108,17 +114,10 @@ def test_a_field_decodes_an_image_once_if_the_memory_allows(monkeypatch, name):
         assert image.size == (400, 400)
 
 
-def test_a_field_decodes_an_image_for_each_file_otherwise(monkeypatch):
+def test_a_field_decodes_an_image_for_each_file_otherwise(decoded):
     drawing = drawn("GIF", "animated", size=(640, 480))
     together = render(io.BytesIO(drawing), sizes=(1200, 1201, 1202))
-    decoded = []
-
-    def counted(opened, group):
-        decoded.append(len(group))
-        return decode(opened, group)
-
-    decode = codec.decode
-    monkeypatch.setattr(jobs, "decode", counted)
+    decoded.clear()
     one_by_one = render(io.BytesIO(drawing), max_memory=80 * MIB, sizes=(1200, 1201, 1202))
     assert decoded == [1, 1, 1]
     for size in (1200, 1201, 1202):
