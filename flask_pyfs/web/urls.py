@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote, urljoin
 
 from flask import Flask, has_request_context, request
+from werkzeug.routing import PathConverter
 
 #: The endpoint of the route that serves files.
 ENDPOINT = "fs.get_file"
@@ -39,7 +40,7 @@ def file_url(app: Flask, storage: str, configured: str | None, name: str, extern
     """
     if not configured:
         return _route(app, storage, name, external)
-    url = base_url(app, storage, configured) + quote(name)
+    url = base_url(app, storage, configured) + quote(name, errors="surrogateescape")
     return urljoin(_host_url(app), url) if external else url
 
 
@@ -66,3 +67,14 @@ def _route(app: Flask, storage: str, name: str, external: bool) -> str:
     app.inject_url_defaults(ENDPOINT, values)
     url = adapter.build(ENDPOINT, values, force_external=external)
     return url if name else url[:-1]
+
+
+class NameConverter(PathConverter):
+    """Matches the name of a file in a URL: any, also with a leading slash or a line break."""
+
+    regex = r"[\s\S]+?"
+    part_isolating = False
+
+    def to_url(self, value: Any) -> str:
+        # the bytes of a name that is not UTF-8 (PEP 383)
+        return quote(str(value), safe="!$&'()*+,/:;=@", errors="surrogateescape")
