@@ -120,6 +120,16 @@ def spellings(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(known))
 
 
+def signed(name: str) -> tuple[str, ...]:
+    """Return the spellings that a signed URL of a name opens: exactly this one and, of a name in NFC, its NFD.
+
+    >>> signed("photos//ann.jpg")
+    ('photos//ann.jpg',)
+    """
+    found = spellings(name)
+    return found if found[0] == normal_form(name) else found[:1]
+
+
 def normal_form(name: str) -> str | None:
     """Return the normal form of a name, or None if it has none."""
     try:

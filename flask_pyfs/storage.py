@@ -176,12 +176,12 @@ class Storage:
         :raises ConfigurationError: with ``expires``, if the app itself has to sign and has no ``SECRET_KEY``.
         :raises ValueError: if ``expires`` is not positive, or longer than the store supports.
         """
-        state, name = find(self), filename and names.given(filename)
+        state, name = find(self), names.given(filename) if filename != "" else ""
         if state.root:
             # in a directory, these are one file
             name = names.collapse(name)
         if expires is not None:
-            for spelling in delivery.signed_spellings(state, names.given(name)):
+            for spelling in names.signed(name):
                 _require_permission(state, spelling, "read")
             return links.signed_url(state, name, expires, external=external, download=download)
         if state.config["url"] and state.config["prefix"]:
@@ -239,7 +239,7 @@ class Storage:
 
         :raises OperationNotSupported: if the files are not in the operating system.
         """
-        name, root = filename and names.given(filename), self.root
+        name, root = names.given(filename) if filename != "" else "", self.root
         if not root:
             raise OperationNotSupported(
                 f"files of storage {self.name!r} have no path: its backend is {self.backend_name!r}; use open instead",

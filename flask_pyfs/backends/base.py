@@ -10,7 +10,7 @@ from functools import partial
 from typing import IO, Any, BinaryIO, ClassVar, cast
 
 from fs.base import FS
-from fs.errors import ResourceNotFound
+from fs.errors import PathError, ResourceNotFound
 
 from .. import files, names
 from ..config import Config, with_defaults
@@ -172,7 +172,7 @@ class BaseBackend(NamedFiles):
         if kind == "a":
             try:
                 return self._first(filename, lambda path: self._open_append(path, guard))
-            except ResourceNotFound:
+            except (ResourceNotFound, PathError):
                 return StorageFile(self.store.open_write(self._path(names.normalize(filename))), guard)
         path = self._target(filename, overwrite=kind != "x")
         return StorageFile(self.store.open_write(path, overwrite=kind != "x"), guard)

@@ -62,8 +62,8 @@ class NamedFiles:
 
     def _starts(self, prefixes: Sequence[str]) -> Iterator[str]:
         """Return the starts of the paths to list."""
-        # in this form, a prefix has no slash at its end
-        found = (self.store.canonical(each) + ("/" if each.endswith("/") else "") for each in prefixes)
+        # a path has no slash at its end
+        found = (self.store.canonical(each.rstrip("/")) + ("/" if each.endswith("/") else "") for each in prefixes)
         above = f"{self.prefix}/" if self.prefix else ""
         return iter(dict.fromkeys(above + each for each in found))
 

@@ -41,15 +41,6 @@ def claims_of(state: State, name: str, action: str) -> dict[str, str] | None:
     return claims
 
 
-def signed_spellings(state: State, name: str) -> tuple[str, ...]:
-    """Return the names of the files that a signed URL of a name opens: exactly this one and, of a name in NFC, its NFD.
-
-    AUTHORIZE has allowed no others.
-    """
-    found = state.operations.spellings(name)
-    return found if names.normal_form(name) == found[0] else found[:1]
-
-
 def serve(state: State, name: str) -> Response:
     """Return a response to the current request with a file of a storage.
 
@@ -90,10 +81,11 @@ def serve(state: State, name: str) -> Response:
 
 def _exactly(state: State, name: str, *, signed: bool) -> tuple[str, ...]:
     try:
-        found = signed_spellings(state, name) if signed else state.operations.spellings(name)
+        found = state.operations.spellings(name)
     except InvalidPath:
         abort(404)
-    return tuple(map(names.Exact, found))
+    # AUTHORIZE has allowed no others when the URL was signed
+    return tuple(map(names.Exact, found[: len(names.signed(name))] if signed else found))
 
 
 def _require_permission(state: State, name: str, *, signed: bool) -> None:
