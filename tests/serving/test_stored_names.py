@@ -70,6 +70,8 @@ def driver(kind, settings, app):
             lambda key, content=b"odd": client.put_object(Bucket=bucket, Key=key, Body=content),
             lambda: {each["Key"] for each in client.list_objects_v2(Bucket=bucket).get("Contents", ())},
         )
+        # the request that empties the bucket cannot name it
+        client.delete_object(Bucket=bucket, Key=KEYS["control"])
     elif backend == "gridfs":
         with closing(pymongo.MongoClient(settings["MONGO_URL"])) as client:
             bucket = gridfs_driver.GridFSBucket(client[settings["MONGO_DB"]], "files")
@@ -167,6 +169,9 @@ def test_replacing(storage, drivers, odd):
     assert storage.replace_version(key, b"six", storage.version(key)) == key
     assert storage.read(key) == b"six"
     assert drivers.keys() == {key}
+    storage.delete(key)
+    with pytest.raises(fs.VersionChanged):
+        storage.replace_version(key, b"seven", "1")
 
 
 def test_a_taken_name_is_taken_in_each_spelling(storage, drivers, odd):
@@ -232,8 +237,13 @@ def test_deleting(storage, drivers, odd):
     assert deleted == [key, key]
     assert drivers.keys() == {"canary.txt"}
     assert not storage.exists(key)
+    for read in (storage.read, storage.open, storage.metadata, storage.version):
+        with pytest.raises(fs.FileNotFound):
+            read(key)
     with pytest.raises(fs.FileNotFound):
-        storage.read(key)
+        storage.copy(key, "copy.txt")
+    with pytest.raises(fs.FileNotFound):
+        storage.move(key, "moved.txt")
 
 
 def test_serving(app, storage, odd):
