@@ -425,13 +425,13 @@ class Storage:
         name = names.given(filename)
         self._require_allowed(file, name)
         if unique:
-            # nothing else can have the name
+            # nothing else can have the name, in any spelling
             stem, ext = os.path.splitext(names.normalize(name))
             name = f"{stem}-{secrets.token_hex(8)}{ext}"
         if self.upload_to or prefix:
             # Flask-FS puts them together so, and its files must be found
             name = "/".join(filter(None, (_directory(self.upload_to), _directory(prefix), name)))
-        return names.normalize(name) if unique else names.given(name)
+        return names.Exact(names.normalize(name)) if unique else names.given(name)
 
     def delete(self, filename: str) -> None:
         """Delete a file, or everything below a directory. A missing file is no error.

@@ -561,8 +561,11 @@ def cost(app, kind, place, configure_storage):
 
         def result(call, arguments, options):
             try:
-                found = getattr(storage, call)(*arguments, **options)
-            except (fs.FileNotFound, fs.FileExists):
+                if call == "list":
+                    found = list(storage.list_files(*arguments))
+                else:
+                    found = getattr(storage, call)(*arguments, **options)
+            except (fs.FileNotFound, fs.VersionChanged):
                 return
             if hasattr(found, "close"):
                 found.close()
@@ -602,23 +605,74 @@ def test_a_plain_name_costs_nothing_more(cost, drivers):
 
 
 @pytest.mark.parametrize("call", OPERATIONS)
-def test_a_missing_name_in_nfc_costs_one_more(cost, call):
+def test_a_missing_name_in_nfc_is_tried_once_more(cost, call):
     arguments = OPERATIONS[call]
     absent = cost(call, "a/absent.txt", *arguments)
-    decomposable = cost(call, "a/absént.txt", *arguments)
-    each = absent if call in ("copy", "move", "delete") else 1
-    assert absent < decomposable <= absent + each
+    again = 1 if call == "write" else absent
+    assert cost(call, "a/absént.txt", *arguments) == absent + again
+    # a name without such characters has no other spelling
+    assert cost(call, "a/日本 absent.txt", *arguments) == absent
+
+
+def test_new_files(cost):
+    for call in ("write_only_new", "write"):
+        new = cost(call, f"{call}.txt", b"new")
+        assert cost(call, f"日本 {call}.txt", b"new") == new
+        assert cost(call, f"é {call}.txt", b"new") == new + 1
+        assert cost(call, f"p//{call}.txt", b"new") == new + 1
+        assert cost(call, f"p//é {call}.txt", b"new") == new + 2
+    unique = cost("save", io.BytesIO(b"new"), "x.txt", unique=True)
+    assert cost("save", io.BytesIO(b"new"), "é.txt", prefix="/p/", unique=True) == unique
+    assert cost("save", io.BytesIO(b"new"), "x.txt", prefix="p") == unique
+    assert cost("save", io.BytesIO(b"new"), "x.txt", prefix="q/") == unique + 1
+
+
+def test_replacing_and_deleting_a_name_in_nfc(cost, drivers):
+    for name in ("a.txt", "é.txt", "日本.txt", "p//x.txt", unicodedata.normalize("NFD", "ö.txt")):
+        drivers.put(name)
+    replaced = cost("write", "a.txt", b"new", True)
+    assert cost("write", "日本.txt", b"new", True) == replaced
+    assert cost("write", "é.txt", b"new", True) == replaced + 1
+    assert cost("write", "p//x.txt", b"new", True) == replaced + 1
+    # is there one in NFD, and if so, one in NFC too?
+    assert cost("write", "ö.txt", b"new", True) == replaced + 2
+    for call, arguments in (("delete_version", ["1"]), ("replace_version", [b"new", "1"])):
+        other = cost(call, "a.txt", *arguments)
+        # it is there, and another version
+        assert cost(call, "é.txt", *arguments) == other + 1
+    deleted = cost("delete", "a.txt")
+    assert cost("delete", "日本.txt") == deleted
+    assert cost("delete", "p//x.txt") == deleted + 1
+
+
+def test_copies_to_other_spellings(cost, drivers):
+    drivers.put("a.txt")
+    # a server that knows no condition for copies is asked only once
+    cost("copy", "a.txt", "warm.txt")
+    copied = cost("copy", "a.txt", "b.txt")
+    assert cost("copy", "a.txt", "日本.txt") == copied
+    assert cost("copy", "a.txt", "é.txt") == copied + 1
+    assert cost("copy", "a.txt", "p//x.txt") == copied + 1
+    drivers.put("ü.txt")
+    assert cost("copy", "ü.txt", "c.txt") == copied
 
 
 @pytest.mark.parametrize("call", ["exists", "read", "metadata", "version"])
 def test_other_spellings_cost_one_for_each_that_is_missing(cost, drivers, call):
     drivers.put("p//x.txt")
     drivers.put("p/x.txt")
+    absent = cost(call, "p/absent.txt")
     found = cost(call, "p/x.txt")
     assert cost(call, "p//x.txt") == found
-    assert cost(call, "/p/x.txt") == found + 1
+    assert cost(call, "/p/x.txt") == found + absent
     drivers.put("d\\x")
     assert cost(call, "d\\x") == found
+
+
+def test_listing_a_prefix(cost):
+    listed = cost("list", "p/")
+    assert cost("list", "p//") == cost("list", "日本") == cost("list", None) == listed
+    assert cost("list", "/p/") == cost("list", "é") == 2 * listed
 
 
 # The listing

@@ -225,7 +225,7 @@ class ObjectStore(StoreFS):
             raise errors.InvalidCharsInPath(path)
         if ".." in path and ".." in path.split("/"):
             raise errors.IllegalBackReference(path)
-        if path.strip("/") == "":
+        if not path or path.endswith("/"):
             raise errors.FileExpected(path)
         return path
 
