@@ -67,9 +67,6 @@ class SwiftBackend(BaseBackend):
         Option("POOL_SIZE", "int", default=100, check=lambda size: size >= 1, rule="1 or more", argument="pool_size"),
         Option("TIMEOUT", "float", default=15, check=is_duration, rule="at least 0.001 seconds", argument="timeout"),
         Option("RETRIES", "int", default=2, check=is_count, rule="0 or more", argument="retries"),
-        # settings of flask-fs2 without effect: nothing waits for a connection, and a damaged upload is never kept
-        Option("POOL_TIMEOUT", "float"),
-        Option("ETAG_MISMATCH_POLICY"),
     )
 
     def __init__(self, name: str, config: Config) -> None:
