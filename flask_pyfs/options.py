@@ -89,7 +89,7 @@ def is_count(number: int) -> bool:
 
 
 def _to_version(value: Any) -> str:
-    return _to_str(value).removeprefix("v").partition(".")[0]
+    return _to_str(value).strip().lower().removeprefix("v").partition(".")[0]
 
 
 def _to_callable(value: Any) -> Callable[..., Any]:
