@@ -59,7 +59,7 @@ class Storage:
     :param name: the name. The keys of the storage's settings begin with it.
     :param extensions: the extensions that may be uploaded; see :mod:`flask_pyfs.files`.
     :param upload_to: the directory that ``save`` puts files in, or a callable that returns it.
-    :param overwrite: whether ``save`` and ``write`` replace files by default.
+    :param overwrite: whether ``save``, ``write``, ``copy`` and ``move`` replace files by default.
     :raises ConfigurationError: if the name has characters other than letters, digits, ``_``, ``-`` and ``.``, or begins
         with ``-`` or ``.``.
     """
@@ -296,7 +296,7 @@ class Storage:
         """
         return find(self).operations.open(names.normalize(filename), mode, encoding, **options)
 
-    def write(self, filename: str, content: Any, overwrite: bool = False) -> StoredName:
+    def write(self, filename: str, content: Any, overwrite: bool | None = None) -> StoredName:
         """Store content under a name, whatever its extension, and return the name, which also knows its version.
 
         >>> files.write("/reports//café.txt", "Open all day.")
@@ -304,7 +304,8 @@ class Storage:
 
         :param content: text, which is stored as UTF-8, bytes or another buffer, or a file or ``FileStorage``, which is
             read from its current position and left open.
-        :param overwrite: replace a file of that name. If the storage's own ``overwrite`` is true, False has no effect.
+        :param overwrite: replace a file of that name. None means the storage's own ``overwrite``, and so does False,
+            the default that Flask-FS had; :meth:`write_only_new` never replaces a file.
         :raises FileExists: if the name is taken.
         """
         name = names.normalize(filename)
@@ -481,27 +482,29 @@ class Storage:
         stored = find(self).operations.replace_version(name, content, version)
         return self._announced(name, stored)
 
-    def copy(self, filename: str, target: str, overwrite: bool = False) -> None:
+    def copy(self, filename: str, target: str, overwrite: bool | None = None) -> None:
         """Copy a file inside the storage. If both names are the same, this does nothing.
 
         >>> files.copy("reports/2026.txt", "archive/2026.txt")
 
         :param target: the name of the copy.
-        :param overwrite: replace a file of that name; the storage's own ``overwrite`` does not apply.
+        :param overwrite: replace a file of that name; None means the storage's own ``overwrite``.
         :raises FileNotFound: if there is no such file.
         :raises FileExists: if the target is taken.
         """
-        find(self).operations.copy(names.normalize(filename), names.normalize(target), overwrite=overwrite)
+        replace = self.overwrite if overwrite is None else overwrite
+        find(self).operations.copy(names.normalize(filename), names.normalize(target), overwrite=replace)
 
-    def move(self, filename: str, target: str, overwrite: bool = False) -> None:
+    def move(self, filename: str, target: str, overwrite: bool | None = None) -> None:
         """Move a file inside the storage. If both names are the same, this does nothing.
 
         :param target: the new name.
-        :param overwrite: replace a file of that name; the storage's own ``overwrite`` does not apply.
+        :param overwrite: replace a file of that name; None means the storage's own ``overwrite``.
         :raises FileNotFound: if there is no such file.
         :raises FileExists: if the target is taken.
         """
-        find(self).operations.move(names.normalize(filename), names.normalize(target), overwrite=overwrite)
+        replace = self.overwrite if overwrite is None else overwrite
+        find(self).operations.move(names.normalize(filename), names.normalize(target), overwrite=replace)
 
     def list_files(self, prefix: str | None = None) -> Iterator[str]:
         """Iterate over the names of all files, lazily, in no particular order.
