@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 from flask import Flask, current_app, has_app_context
 
@@ -10,8 +11,21 @@ from .backends.contract import Operations
 from .config import Config
 from .errors import ConfigurationError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+
+class HasConfig(Protocol):
+    """An object with the configuration of an app: a Flask app, or the stand-in of a script."""
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The settings."""
+
+
+class StandIn(Flask):
+    """An app that serves nothing, for an object that has only a configuration."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        super().__init__(__name__, static_folder=None)
+        self.config.update(settings)
 
 
 class Named(Protocol):
@@ -89,13 +103,16 @@ def require_registry(app: Flask) -> Registry:
 
 
 def find(storage: Named) -> State:
-    """Return the state of a storage on the current app. Outside an app context, the app configured last applies.
+    """Return the state of a storage on the current app. Outside an app context, the app configured last applies. If
+    that is a stand-in, it also applies on apps that have not configured the storage.
 
     :raises ConfigurationError: if the storage is not configured on that app.
     """
-    state = storage.last_state
+    state = last = storage.last_state
     if has_app_context():
         state = getattr(current_app.extensions.get("fs"), "states", {}).get(storage)
+        if state is None and last is not None and isinstance(last.app, StandIn):
+            state = last
     if state is None:
         where = f" on the app {current_app.name!r}" if has_app_context() else ""
         raise ConfigurationError(

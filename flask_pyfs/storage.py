@@ -33,7 +33,7 @@ from .errors import (
 from .files import DEFAULTS, denied_part, extension, has_extension, is_empty, only_images
 from .filesystems.base import CHUNK_SIZE
 from .signals import file_deleted, file_uploaded
-from .state import State, find
+from .state import HasConfig, StandIn, State, find
 from .uploads import client_name
 from .web import delivery, links, urls
 from .web.access import is_allowed
@@ -93,12 +93,16 @@ class Storage:
 
     # Configuration
 
-    def configure(self, app: Flask) -> None:
+    def configure(self, app: Flask | HasConfig) -> None:
         """Read this storage's settings from the app and build its backend. Makes no request to the store.
 
         :raises ConfigurationError: if a setting is missing or invalid; the message names its keys.
+        :param app: the app, or any object whose ``config`` is a mapping: scripts need no app. The settings of such an
+            object are read now, and apply outside an app context and on apps that have not configured the storage.
         """
         backend_name = configuration.backend_name(app.config, self.name)
+        if not isinstance(app, Flask):
+            app = StandIn(app.config)
         backend_class = registry.load(backend_name, self.name)
         config = configuration.resolve(
             app.config, self.name, backend_name, registry.options_of(backend_class), registry.all_options
