@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from flask import Flask, current_app, has_app_context
 
 from .backends.contract import Operations
+from .backends.registry import operations_of
 from .config import Config
 from .errors import ConfigurationError
 
@@ -57,6 +58,7 @@ class State(NamedTuple):
     :param backend: an instance of the registered class.
     :param operations: the object that the storage calls: the backend itself, or a wrapper if it was written for
         Flask-FS.
+    :param configured: the state as it was configured, if a part of it was assigned since.
     """
 
     app: Flask
@@ -65,6 +67,7 @@ class State(NamedTuple):
     config: Config
     backend: Any
     operations: Operations
+    configured: State | None = None
 
     @property
     def root(self) -> str | None:
@@ -77,9 +80,29 @@ class State(NamedTuple):
         registry_of(self.app).states[self.storage] = self
         self.storage.last_state = self
 
+    def assign(self, **parts: Any) -> None:
+        """Replace the ``backend`` or the ``config`` of the storage on this app, or both, as tests do."""
+        changed = self._replace(configured=self.configured or self, **parts)
+        if "backend" in parts:
+            operations = operations_of(changed.backend, self.storage.name, changed.config["prefix"])
+            changed = changed._replace(operations=operations)
+        self._give_way_to(changed)
+
+    def restore(self, *parts: str) -> None:
+        """Take back what was assigned to ``backend`` or ``config``."""
+        configured = self.configured or self
+        if "backend" in parts:
+            parts = (*parts, "operations")
+        self._give_way_to(self._replace(**{part: getattr(configured, part) for part in parts}))
+
+    def _give_way_to(self, state: State) -> None:
+        registry_of(self.app).states[self.storage] = state
+        if self.storage.last_state is self:
+            self.storage.last_state = state
+
     def on(self, backend_name: str, backend: Any) -> State:
         """Return the same state on another backend."""
-        return self._replace(backend_name=backend_name, backend=backend, operations=backend)
+        return self._replace(backend_name=backend_name, backend=backend, operations=backend, configured=None)
 
 
 def registry_of(app: Flask) -> Registry:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from . import _import_fs  # noqa: F401  (before fs, also in a thread of its own)
 
 # isort: split
+import copy
 import os
 import re
 import secrets
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import IO, Any
@@ -96,13 +97,13 @@ class Storage:
     def configure(self, app: Flask | HasConfig) -> None:
         """Read this storage's settings from the app and build its backend. Makes no request to the store.
 
-        :raises ConfigurationError: if a setting is missing or invalid; the message names its keys.
         :param app: the app, or any object whose ``config`` is a mapping: scripts need no app. The settings of such an
             object are read now, and apply outside an app context and on apps that have not configured the storage.
+        :raises ConfigurationError: if a setting is missing or invalid; the message names its keys.
         """
-        backend_name = configuration.backend_name(app.config, self.name)
         if not isinstance(app, Flask):
             app = StandIn(app.config)
+        backend_name = configuration.backend_name(app.config, self.name)
         backend_class = registry.load(backend_name, self.name)
         config = configuration.resolve(
             app.config, self.name, backend_name, registry.options_of(backend_class), registry.all_options
@@ -112,8 +113,19 @@ class Storage:
 
     @property
     def backend(self) -> Any:
-        """The backend: an instance of the class registered as :attr:`backend_name`."""
+        """The backend: an instance of the class registered as :attr:`backend_name`.
+
+        A test may assign another object with the operations of a backend, for the current app; see :doc:`testing`.
+        """
         return find(self).backend
+
+    @backend.setter
+    def backend(self, backend: Any) -> None:
+        find(self).assign(backend=backend)
+
+    @backend.deleter
+    def backend(self) -> None:
+        find(self).restore("backend")
 
     @property
     def backend_name(self) -> str:
@@ -121,14 +133,51 @@ class Storage:
         return find(self).backend_name
 
     @property
+    def backend_prefix(self) -> str:
+        """What the keys of the backend's settings begin with: ``'FS_S3_'``."""
+        return configuration.backend_key(self.backend_name, "")
+
+    @property
     def config(self) -> Config:
-        """The settings. Their keys are in lower case."""
+        """The settings. Their keys are in lower case.
+
+        A test may assign others, for the current app; the backend keeps those that it was built with.
+        """
         return find(self).config
+
+    @config.setter
+    def config(self, config: Mapping[str, Any]) -> None:
+        find(self).assign(config=configuration.with_defaults(config, configuration.COMMON, self.name))
+
+    @config.deleter
+    def config(self) -> None:
+        find(self).restore("config")
 
     @property
     def root(self) -> str | None:
-        """The directory of the operating system that has the files, or None."""
+        """The directory of the operating system that has the files, or None.
+
+        A test may assign another directory, for the current app, if the backend has the setting ROOT.
+        """
         return find(self).root
+
+    @root.setter
+    def root(self, root: str | os.PathLike[str]) -> None:
+        state = find(self)
+        backend_class = registry.load(state.backend_name, self.name)
+        if not any(option.name == "ROOT" for option in registry.options_of(backend_class) or ()):
+            raise OperationNotSupported(
+                f"storage {self.name!r} has no directory: its backend {self.backend_name!r} has no setting ROOT",
+                storage=self.name,
+            )
+        config = copy.copy(state.config)
+        config["root"] = os.fspath(root)
+        backend, _ = registry.build(state.backend_name, backend_class, self.name, config)
+        state.assign(backend=backend, config=config)
+
+    @root.deleter
+    def root(self) -> None:
+        find(self).restore("backend", "config")
 
     @property
     def fs(self) -> FS:

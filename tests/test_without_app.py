@@ -145,6 +145,13 @@ def test_it_can_be_configured_again(storage, tmp_path):
     assert storage.backend_name == "local"
 
 
+def test_its_parts_can_be_assigned(storage, tmp_path):
+    storage.root = tmp_path / "elsewhere"
+    with flask.Flask("tests").app_context():
+        storage.write("a.txt", b"1")
+    assert (tmp_path / "elsewhere" / "a.txt").read_bytes() == b"1"
+
+
 def test_storages_in_memory_give_it_back(storage, tmp_path):
     app = flask.Flask("tests")
     fs.init_app(app)
