@@ -690,7 +690,7 @@ def test_what_is_listed_can_be_read(app, place_on, configure_storage, caplog):
     with place_on("gridfs") as settings_of_place, driver("gridfs", settings_of_place, app) as drivers:
         storage = configure_storage("files", settings_of_place)
 
-        @settings(max_examples=60, deadline=None, database=None)
+        @settings(max_examples=60, database=None)
         @given(LISTED)
         def check(keys):
             caplog.clear()
