@@ -230,7 +230,7 @@ class Storage:
         :raises ValueError: if ``expires`` is not positive, or longer than the store supports.
         """
         state, name = find(self), names.given(filename) if filename != "" else ""
-        if state.root:
+        if not names.is_plain(name) and state.root:
             # in a directory, these are one file
             name = names.collapse(name)
         if expires is not None:
