@@ -22,7 +22,7 @@ from mongoengine.errors import InvalidDocumentError
 
 from .fields.file import DetachedHolder, FileReference, FileSettings, Holder, Namer
 from .fields.image import ImageReference, ImageSettings
-from .fields.stored import Known, NewFile, StoredFile, dropped_file, note_saved
+from .fields.stored import Known, NewFile, Owner, StoredFile, dropped_file, note_saved
 from .storage import Storage
 
 __all__ = ["FileField", "FileReference", "ImageField", "ImageReference", "undoing"]
@@ -43,6 +43,11 @@ class _DocumentHolder(Holder):
         self.new: list[NewFile] = []
         self.is_changed = False
 
+    @property
+    def owner(self) -> Owner:
+        """The field and the document, the same for each instance of it."""
+        return type(self.instance)._get_collection_name(), self.instance.pk, self.field.db_field
+
     def before_change(self, reference: FileReference) -> None:
         # the app may have got the reference before a reload replaced it
         self.instance._data[self.field.name] = reference
@@ -61,7 +66,7 @@ class _DocumentHolder(Holder):
             return False
         for name, known in old.items():
             # the version now: until the document is saved, another process may store another file under the name
-            if file := dropped_file(self.field.fs, name, Known(known.version) if is_deleted else known):
+            if file := dropped_file(self.field.fs, name, known, None if is_deleted else self.owner):
                 self.dropped[name] = file
         return True
 
@@ -86,7 +91,7 @@ class _DocumentHolder(Holder):
         for name, file in self.dropped.items():
             is_removable = name in new or not is_new
             if is_removable and name not in self.field.default_names and (self.field.fs, name) not in referenced:
-                file.remove()
+                file.remove(self.owner)
         self.forget()
 
     def forget(self) -> None:
@@ -314,7 +319,7 @@ def _remove_dropped(sender: Any, document: Any, created: bool = False, **more: A
         if holder.field.settings.remove_files:
             if created or holder.is_changed:
                 for name, known in reference.files.items():
-                    note_saved(reference.fs, name, known)
+                    note_saved(reference.fs, name, known, holder.owner)
             holder.saved(created, referenced)
 
 
@@ -323,8 +328,8 @@ def _remove_all(sender: Any, document: Any, **more: Any) -> None:
         if holder.field.settings.remove_files:
             files = dict(holder.dropped)
             for name, known in reference.files.items():
-                if file := dropped_file(reference.fs, name, known):
+                if file := dropped_file(reference.fs, name, known, holder.owner):
                     files[name] = file
             for name in files.keys() - holder.field.default_names:
-                files[name].remove()
+                files[name].remove(holder.owner)
             holder.forget()

@@ -29,6 +29,10 @@ _IN_FLIGHT = timedelta(seconds=DAY)
 _UNSAVED = timedelta(seconds=60)
 
 
+#: The place of a reference, the same each time the document or row is loaded; None if it is unknown.
+Owner = tuple[Any, ...] | None
+
+
 class Known(NamedTuple):
     """What a document or row knows of the version of a file.
 
@@ -53,9 +57,14 @@ class StoredFile:
     name: str
     version: str | None
 
-    def remove(self) -> None:
-        """Delete the file unless another has replaced it. A failure is logged, because the change itself is done."""
+    def remove(self, owner: Owner = None) -> None:
+        """Delete the file unless it is another's. A failure is logged, because the change itself is done.
+
+        :param owner: see :func:`current_file`.
+        """
         try:
+            if owner is not None and _may_be_saved_elsewhere(self, owner):
+                current_file(self.storage, self.name, Known(self.version), owner)
             if not self._is_deleted():
                 current_file(self.storage, self.name, Known(self.version))._is_deleted()
         except FileNotFound:
@@ -148,32 +157,35 @@ def with_version(storage: Storage, stored: str) -> StoredName:
     return StoredName(stored, getattr(stored, "version", None) or storage.version(stored))
 
 
-def current_file(storage: Storage, name: str, known: Known) -> StoredFile:
+def current_file(storage: Storage, name: str, known: Known, owner: Owner = None) -> StoredFile:
     """Return the version of a file that a document or row references. Makes one request to the store.
 
+    :param owner: the place of the reference; None if the file goes whoever saved it.
     :raises FileNotFound: if there is no such file.
     :raises VersionChanged: if another may have stored a file under the name: less than a minute before the document was
-        loaded or later, or if it knows the version, within the last day. What this process stored and saved with a
-        document, it knows exactly.
+        loaded or later, or if it knows the version, within the last day. What this process has saved belongs to the
+        place that it was last saved in.
     """
     facts = find(storage).operations.facts(name)
     if facts is None:
         return StoredFile(storage, name, None)
-    if _is_anothers(storage, name, known, facts):
+    if _is_anothers(storage, name, known, owner, facts):
         message = f"{name!r} in storage {storage.name!r} was replaced by another file, which stays"
         raise VersionChanged(message, path=name, storage=storage.name)
     return StoredFile(storage, name, facts.version)
 
 
-def dropped_file(storage: Storage, name: str, known: Known) -> StoredFile | None:
+def dropped_file(storage: Storage, name: str, known: Known, owner: Owner) -> StoredFile | None:
     """Return the version of a file that a document or row no longer references; None if there is nothing to remove.
 
     Makes one request to the store if the version is not known.
+
+    :param owner: see :func:`current_file`.
     """
     if known.version is not None:
         return StoredFile(storage, name, known.version)
     try:
-        return current_file(storage, name, known)
+        return current_file(storage, name, known, owner)
     except FileNotFound:
         pass
     except VersionChanged as error:
@@ -183,24 +195,40 @@ def dropped_file(storage: Storage, name: str, known: Known) -> StoredFile | None
     return None
 
 
-def note_saved(storage: Storage, name: str, known: Known) -> None:
-    """Note that a document or row that references a file was just saved by this process."""
-    _remember(_saved, (storage.name, name, known.version), datetime.now(timezone.utc))
+def note_saved(storage: Storage, name: str, known: Known, owner: Owner) -> None:
+    """Note that a document or row that references a file was just saved by this process.
+
+    :param owner: the place of the reference.
+    """
+    _remember(_saved, (storage.name, name, known.version), (datetime.now(timezone.utc), owner))
 
 
-def _is_anothers(storage: Storage, name: str, known: Known, facts: Facts) -> bool:
-    modified = facts.modified or datetime.now(timezone.utc)
+def _is_anothers(storage: Storage, name: str, known: Known, owner: Owner, facts: Facts) -> bool:
+    now = datetime.now(timezone.utc)
+    modified = facts.modified or now
     if known.version is not None:
         is_known = facts.version in list(_versions_since(storage, name, known.version))
-        return not is_known and modified + _IN_FLIGHT > datetime.now(timezone.utc)
-    if known.since is None:
+        if not is_known:
+            return modified + _IN_FLIGHT > now
+    if owner is None:
         return False
-    saved = _saved.get((storage.name, name, facts.version))
-    if saved is None:
-        # a name that was assigned, after the file was stored
-        saved = _saved.get((storage.name, name, None))
-        saved = saved if saved is not None and modified <= saved else modified + _UNSAVED
-    return saved > known.since
+    if saved_in := _saved_in(storage, name, facts.version, modified):
+        # not by time: a database answers with what it had before another saved, and that is read later
+        return saved_in != owner
+    return known.version is None and known.since is not None and modified + _UNSAVED > known.since
+
+
+def _saved_in(storage: Storage, name: str, version: str | None, modified: datetime) -> Owner:
+    named = _saved.get((storage.name, name, None))
+    # a name that was assigned, after the file was stored
+    by_name = [named] if named is not None and modified <= named[0] else []
+    saved = [note for note in (_saved.get((storage.name, name, version)), *by_name) if note is not None]
+    return max(saved, key=lambda note: note[0])[1] if saved else None
+
+
+def _may_be_saved_elsewhere(file: StoredFile, owner: Owner) -> bool:
+    notes = (_saved.get((file.storage.name, file.name, version)) for version in (file.version, None))
+    return any(note is not None and note[1] != owner for note in notes)
 
 
 def _versions_since(storage: Storage, name: str, version: str | None) -> Iterator[str]:
@@ -209,9 +237,9 @@ def _versions_since(storage: Storage, name: str, version: str | None) -> Iterato
         version = _successors.get((storage.name, name, version))
 
 
-# What this process knows, the newest only: which versions were saved with a document or row, and when; and which
-# version of its own replaced one when the change failed.
-_saved: dict[tuple[str, str, str | None], datetime] = {}
+# What this process knows, the newest only: which versions were saved with a document or row, when, and in which place;
+# and which version of its own replaced one when the change failed.
+_saved: dict[tuple[str, str, str | None], tuple[datetime, Owner]] = {}
 _successors: dict[tuple[str, str, str | None], str | None] = {}
 _lock = threading.Lock()
 _MOST = 1000

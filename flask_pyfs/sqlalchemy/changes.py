@@ -123,7 +123,7 @@ class Changes:
             return
         for cell, _ in self.written:
             for (storage, name), known in cell.written.items():
-                note_saved(storage, name, known)
+                note_saved(storage, name, known, (cell.state.key, cell.key))
         for key, (old, cell) in self.old.items():
             if key not in referenced and not cell.row_references(key):
                 old.remove()
@@ -211,11 +211,9 @@ class Cell:
         if not self.settings.remove_files:
             dropped &= changes.deleted_by_app
         for storage, name in dropped:
-            known = before[storage, name]
-            if (storage, name) in changes.deleted_by_app:
-                # whatever the file is now
-                known = Known(known.version)
-            if old := dropped_file(storage, name, known):
+            # what the app deletes goes, whatever the file is now
+            owner = None if (storage, name) in changes.deleted_by_app else (identity, self.key)
+            if old := dropped_file(storage, name, before[storage, name], owner):
                 changes.old[storage, name] = old, self
 
     def attach(self, session: Session) -> None:
