@@ -98,30 +98,56 @@ class NewFile(StoredFile):
     is_replacement: bool = False
 
     def undo(self) -> None:
-        """Delete the file, or move its content back. A failure is logged."""
+        """Delete the file, or move its content back. It stays if this process saved it. A failure is logged."""
         try:
             if self.is_replacement:
                 # it stays, and belongs to the row that knows the version that it replaced
-                _remember(_successors, (self.storage.name, self.name, self.replaces), self.version)
-            elif self.moved_from is None or self._is_back(self.moved_from):
+                _succeed(self.storage, self.name, self.replaces, self.version)
+            elif not self.is_saved() and (self.moved_from is None or self._is_back(self.moved_from)):
                 self._is_deleted()
         except Exception:
             log.warning("could not undo %r in storage %r", self.name, self.storage.name, exc_info=True)
 
+    def is_saved(self) -> bool:
+        """Return whether this process has saved a document or row with the file."""
+        if self.version is not None and (self.storage.name, self.name, self.version) in _saved:
+            return True
+        if (self.storage.name, self.name, None) not in _saved:
+            return False
+        try:
+            facts = find(self.storage).operations.facts(self.name)
+        except FileNotFound:
+            return False
+        return bool(facts and facts.modified and _saved_in(self.storage, self.name, None, facts.modified))
+
     def _is_back(self, name: str) -> bool:
+        storage = self.storage
         if self.replaced_by is None:
             # the other content may have arrived although its write failed: then this is the only copy
-            return self.replaces is not None and self.storage.version(name) == self.replaces
-        with self.storage.open(self.name, "rb") as content:
+            return self.replaces is not None and storage.version(name) == self.replaces
+        if self.version is not None and not self._is_there():
+            return False
+        with storage.open(self.name, "rb") as content:
             if self.replaced_by.version is None:
-                self.storage.write(name, content, overwrite=True)
+                storage.write(name, content, overwrite=True)
+                return True
+            current = storage.version(name)
+            if current not in list(_versions_since(storage, name, self.replaced_by.version)):
+                log.info("%r in storage %r was replaced by another file, which stays", name, storage.name)
                 return True
             try:
-                back = self.storage.replace_version(name, content, self.replaced_by.version)
-                _remember(_successors, (self.storage.name, name, self.replaces), back.version)
+                back = storage.replace_version(name, content, str(current))
+                _succeed(storage, name, self.replaces, back.version)
             except VersionChanged as error:
                 log.info("%s", error)
         return True
+
+    def _is_there(self) -> bool:
+        # the app may have replaced the copy
+        try:
+            return self.storage.version(self.name) == self.version
+        except FileNotFound:
+            return False
 
 
 @contextmanager
@@ -222,7 +248,8 @@ def _saved_in(storage: Storage, name: str, version: str | None, modified: dateti
     named = _saved.get((storage.name, name, None))
     # a name that was assigned, after the file was stored
     by_name = [named] if named is not None and modified <= named[0] else []
-    saved = [note for note in (_saved.get((storage.name, name, version)), *by_name) if note is not None]
+    exact = _saved.get((storage.name, name, version)) if version is not None else None
+    saved = [note for note in (exact, *by_name) if note is not None]
     return max(saved, key=lambda note: note[0])[1] if saved else None
 
 
@@ -243,6 +270,14 @@ _saved: dict[tuple[str, str, str | None], tuple[datetime, Owner]] = {}
 _successors: dict[tuple[str, str, str | None], str | None] = {}
 _lock = threading.Lock()
 _MOST = 1000
+
+
+def _succeed(storage: Storage, name: str, version: str | None, successor: str | None) -> None:
+    _remember(_successors, (storage.name, name, version), successor)
+    for known in (version, None):
+        if (note := _saved.get((storage.name, name, known))) is not None:
+            _remember(_saved, (storage.name, name, successor), note)
+            return
 
 
 def _remember(memory: dict[tuple[str, str, str | None], Any], key: tuple[str, str, str | None], value: Any) -> None:
