@@ -5,6 +5,7 @@ import copy
 import io
 import itertools
 import pickle
+from typing import Any
 
 import flask
 import mongoengine
@@ -24,8 +25,8 @@ from flask_pyfs.mongo import ImageField, undoing
 from flask_pyfs.sqlalchemy import ImageReference, ImageType
 
 files = fs.Storage("files", fs.ALL)
-FULL = (64, 48)
-OPTIONS = {"max_size": 32, "thumbnails": [8]}
+FULL, SMALL = (64, 48), (32, 24)
+OPTIONS: dict[str, Any] = {"max_size": 32, "thumbnails": [8]}
 NUMBERS = itertools.count(1)
 
 
@@ -64,12 +65,18 @@ def names_in(document):
     return {document["filename"], *document.get("thumbnails", {}).values()} | {document.get("original")} - {None}
 
 
+def base_of(name):
+    """Return the base of the upload that a file was made of."""
+    return name.removesuffix(".png").partition("-")[0]
+
+
 class Images(RuleBasedStateMachine):
     """Changes one image.
 
     ``colours`` has the colour of each upload by the base of its name, ``replaced`` the bases whose files the app
-    replaced under their names, ``named`` all names that the database ever had, and ``stray`` the files that may be left
-    over because nothing is known of them any more.
+    replaced under their names, ``abandoned`` those of images that were rendered and neither saved nor loaded again,
+    ``named`` all names that the database ever had, and ``stray`` the files that may be left over because nothing is
+    known of them any more.
     """
 
     removes: bool
@@ -79,7 +86,9 @@ class Images(RuleBasedStateMachine):
         app = flask.Flask("tests")
         app.config["FILES_FS_BACKEND"] = "memory"
         fs.init_app(app, files)
-        self.colours, self.replaced, self.named, self.stray = {}, set(), set(), set()
+        self.colours: dict[str, Any] = {}
+        self.replaced, self.abandoned = set[str](), set[str]()
+        self.named, self.stray = set[str](), set[str]()
         self.is_settled = True
 
     def upload(self, base):
@@ -107,7 +116,7 @@ class Images(RuleBasedStateMachine):
 
     def store_again(self):
         if filename := self.image().filename:
-            base = filename.removesuffix(".png")
+            base = base_of(filename)
             self.replaced.add(base)
             self.image().save(self.upload(base), filename, overwrite=True)
 
@@ -131,6 +140,13 @@ class Images(RuleBasedStateMachine):
         getattr(self, change)()
         self.is_settled = False
 
+    def size_of(self, name):
+        """Return the size of a stored image, which must have its colour."""
+        with files.open(name, "rb") as file, Image.open(file) as image:
+            middle: Any = image.convert("RGB").getpixel((image.width // 2, image.height // 2))
+            assert middle == self.colours[base_of(name)]
+            return image.size
+
     def settle(self, is_saved):
         """Check the files when memory and database agree."""
         self.is_settled = True
@@ -139,14 +155,14 @@ class Images(RuleBasedStateMachine):
         self.named |= names_in(document)
         assert names_in(document) == set(self.image().filenames)
         for name in names_in(document):
-            with files.open(name, "rb") as file, Image.open(file) as image:
-                base = document["filename"].removesuffix(".png")
-                assert image.getpixel((image.width // 2, image.height // 2))[:3] == self.colours[base]
-                size = image.size
-            if name == document.get("original", document["filename"]) and base not in self.replaced:
+            base, size = base_of(name), self.size_of(name)
+            is_original = name == document.get("original", document["filename"])
+            if is_original and base in self.abandoned - self.replaced:
+                assert FULL in {self.size_of(found) for found in stored if base_of(found) == base}
+            elif is_original and base not in self.replaced:
                 assert size == FULL
             elif name == document["filename"]:
-                assert size == (32, 24)
+                assert size == SMALL
         if not self.removes:
             assert stored >= self.named
         elif is_saved:
@@ -160,7 +176,7 @@ class Images(RuleBasedStateMachine):
 
 
 class Documents(Images):
-    document_class: type
+    document_class: Any
 
     def __init__(self):
         super().__init__()
@@ -180,6 +196,9 @@ class Documents(Images):
     def unknown(self):
         """Note that another instance knows nothing of what this one has stored or dropped."""
         self.stray |= set(files.list_files()) - names_in(self.document())
+        if not self.is_settled:
+            # nobody puts back what was rendered, but it is there
+            self.abandoned |= {base_of(name) for name in names_in(self.document())}
 
     @rule()
     def save(self):
@@ -214,7 +233,7 @@ class Documents(Images):
         self.settle(is_saved=False)
 
     @rule(way=st.sampled_from([copy.copy, copy.deepcopy, lambda doc: pickle.loads(pickle.dumps(doc))]))
-    def go_on_with_a_copy(self, way):
+    def go_on_with_a_copy(self, way=copy.deepcopy):
         self.unknown()
         self.doc = way(self.doc)
 
@@ -239,7 +258,7 @@ class Documents(Images):
         self.settle(is_saved=False)
 
     @rule(steps=st.lists(st.sampled_from([*Images.CHANGES, "save", "reload", "save_and_fail"]), max_size=4))
-    def undo(self, steps):
+    def undo(self, steps=("render", "save", "store_again")):
         before, is_settled = self.doc.image.snapshot(), self.is_settled
         with contextlib.suppress(ZeroDivisionError), undoing(self.doc):
             for step in steps:
@@ -271,7 +290,7 @@ class RemovedDocuments(Documents):
 
 
 class Rows(Images):
-    row_class: type
+    row_class: Any
 
     def __init__(self):
         super().__init__()
@@ -329,14 +348,14 @@ class Rows(Images):
     @rule()
     def commit_and_fail(self):
         self.session.flush()
-        self.session.add(self.row_class(id=2, label=1j))  # type: ignore[arg-type]
+        self.session.add(self.row_class(id=2, label=1j))
         with pytest.raises(sqlalchemy.exc.StatementError):
             self.session.commit()
         self.session.rollback()
         self.end(is_committed=False)
 
     @rule(how=st.sampled_from(["refresh", "expire"]))
-    def discard(self, how):
+    def discard(self, how="refresh"):
         with self.session.no_autoflush:
             getattr(self.session, how)(self.row)
 
@@ -378,6 +397,36 @@ class KeptRows(Rows):
 
 class RemovedRows(Rows):
     row_class, removes = RemovedRow, True
+
+
+def orders(machine, steps, save, discard, soak):
+    """Do all orders of a few steps to an image that was named and saved, and discard what is not saved."""
+    for order in itertools.product(steps, repeat=3 if soak else 2):
+        images = machine()
+        try:
+            for step in ("name", save, *order, discard):
+                images.change(step) if step in Images.CHANGES else getattr(images, step)()
+                images.named_files_are_there()
+        except BaseException:
+            print("the order that failed:", order)
+            raise
+        finally:
+            images.teardown()
+
+
+@pytest.mark.server
+@pytest.mark.slow
+@pytest.mark.parametrize("machine", [KeptDocuments, RemovedDocuments])
+def test_short_orders_of_documents(mongoengine_database, machine, soak):
+    others = ("save", "save_and_fail", "reload", "modify", "go_on_with_a_copy", "undo")
+    orders(machine, Images.CHANGES + others, "save", "reload", soak)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("machine", [KeptRows, RemovedRows])
+def test_short_orders_of_rows(machine, soak):
+    others = ("flush", "commit", "roll_back", "discard", "assign_a_copy", "merge_a_pickle", "replace_the_row")
+    orders(machine, Images.CHANGES + others, "commit", "roll_back", soak)
 
 
 def run(machine, soak):
