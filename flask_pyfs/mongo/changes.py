@@ -74,7 +74,7 @@ class DocumentHolder(Holder):
         return next((file.version for file in own if not file.is_saved()), None)
 
     def replaced(self, reference: FileReference, old: Mapping[str, Known], is_deleted: bool) -> bool:
-        if not self.field.settings.remove_files:
+        if not self.field.settings.remove_files or self.field.fs is None:
             return False
         for name, known in old.items():
             # the version now: until the document is saved, another process may store another file under the name

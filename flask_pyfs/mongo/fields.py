@@ -10,8 +10,9 @@ from mongoengine import Document, EmbeddedDocument, signals
 from mongoengine.base import BaseField
 from mongoengine.errors import InvalidDocumentError
 
-from ..fields.file import DetachedHolder, FileReference, FileSettings, Holder, Namer
-from ..fields.image import ImageReference, ImageSettings
+from ..fields.file import DetachedHolder, FileReference, Holder
+from ..fields.image import ImageReference
+from ..fields.settings import FileSettings, ImageSettings, Namer, Setting
 from ..fields.stored import dropped_file
 from ..storage import Storage
 from .changes import DocumentHolder
@@ -35,7 +36,7 @@ class FileField(BaseField):  # type: ignore[misc]
     >>> author.to_mongo().to_dict()
     {'cv': {'filename': 'cv/ann.pdf'}}
 
-    :param fs: the storage.
+    :param fs: the storage. A field without one gets it later: ``Author.cv.fs = papers``.
     :param upload_to: the directory that ``save`` puts in front of names: a str, or a callable that takes the document
         and returns one.
     :param basename: the name of uploads, without the extension: a str, or a callable that takes the document and
@@ -47,11 +48,14 @@ class FileField(BaseField):  # type: ignore[misc]
     :raises InvalidDocumentError: if a class has the field with ``remove_files`` in an embedded document or a list.
     """
 
-    reference_class: ClassVar[type[FileReference]] = FileReference
+    #: The class of the values.
+    proxy_class: ClassVar[type[FileReference]] = FileReference
+
+    fs, upload_to, basename = Setting("fs"), Setting("upload_to"), Setting("basename")
 
     def __init__(
         self,
-        fs: Storage,
+        fs: Storage | None = None,
         upload_to: Namer = None,
         basename: Namer = None,
         *arguments: Any,
@@ -62,16 +66,11 @@ class FileField(BaseField):  # type: ignore[misc]
         super().__init__(*arguments, **options)
 
     @property
-    def fs(self) -> Storage:
-        """The storage."""
-        return self.settings.fs
-
-    @property
     def default_names(self) -> set[str]:
         """The names of the files of the default, which all documents share."""
         if self.default is None or callable(self.default):
             return set()
-        return set(self.reference_class(self.settings, self.default).filenames)
+        return set(self.proxy_class(self.settings, self.default).filenames)
 
     def __get__(self, instance: Any, owner: Any) -> Any:
         if instance is None:
@@ -80,6 +79,8 @@ class FileField(BaseField):  # type: ignore[misc]
         if not isinstance(value, FileReference) or value.holder.instance is not instance:
             # a value that was loaded or unpickled has no holder yet
             value = instance._data[self.name] = self._reference(value, DocumentHolder(self, instance))
+        # the app may have changed the field since
+        value.settings = self.settings
         return value
 
     def __set__(self, instance: Any, value: Any) -> None:
@@ -103,8 +104,19 @@ class FileField(BaseField):  # type: ignore[misc]
                 holder.replaced(before, before.files, False)
         super().__set__(instance, reference)
 
+    def proxy(self, filename: str | None = None, instance: Any = None, **parts: Any) -> FileReference:
+        """Return a reference with the settings of the field, as in Flask-FS.
+
+        :param filename: the name of the file.
+        :param instance: the document whose field gets the reference when that stores an upload; None for a reference
+            that belongs to no document.
+        :param parts: the other parts of the document of an image.
+        """
+        holder = Holder() if instance is None else self.__get__(instance, type(instance)).holder
+        return self.proxy_class(self.settings, None, holder, filename=filename, **parts)
+
     def _reference(self, value: Any, holder: Holder) -> FileReference:
-        return self.reference_class(self.settings, value, holder)
+        return self.proxy_class(self.settings, value, holder)
 
     def to_python(self, value: Any) -> Any:
         if isinstance(value, (str, Mapping)):
@@ -172,7 +184,9 @@ class ImageField(FileField):
     :param options: the options of :class:`FileField`.
     """
 
-    reference_class = ImageReference
+    proxy_class = ImageReference
+
+    max_size, thumbnail_sizes, optimize = Setting("max_size"), Setting("thumbnails"), Setting("optimize")
 
     def __init__(
         self,
@@ -205,14 +219,16 @@ def references_of(document: Any) -> list[tuple[FileReference, DocumentHolder]]:
 
 def _saved(sender: Any, document: Any, created: bool = False, **more: Any) -> None:
     references = references_of(document)
-    referenced = {(reference.fs, name) for reference, _ in references for name in reference.filenames}
-    for reference, holder in references:
+    # a field that has no storage yet has only names
+    bound = [(reference, holder) for reference, holder in references if reference.settings.fs is not None]
+    referenced = {(reference.fs, name) for reference, _ in bound for name in reference.filenames}
+    for reference, holder in bound:
         holder.saved(reference, created, referenced)
 
 
 def _deleted(sender: Any, document: Any, **more: Any) -> None:
     for reference, holder in references_of(document):
-        if holder.field.settings.remove_files:
+        if holder.field.settings.remove_files and holder.field.fs is not None:
             files = dict(holder.dropped)
             for name, known in reference.files.items():
                 if file := dropped_file(reference.fs, name, known, holder.owner):

@@ -8,7 +8,7 @@ from mongoengine.errors import NotUniqueError, ValidationError
 from PIL import Image
 
 import flask_pyfs as fs
-from flask_pyfs.fields.image import ImageSettings
+from flask_pyfs.fields.settings import ImageSettings
 from flask_pyfs.mongo import FileField, ImageField, undoing
 
 files = fs.Storage("files", fs.ALL)

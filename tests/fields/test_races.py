@@ -19,7 +19,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import flask_pyfs as fs
-from flask_pyfs.fields.file import FileReference, FileSettings
+from flask_pyfs.fields.file import FileReference
+from flask_pyfs.fields.settings import FileSettings
 from flask_pyfs.fields.stored import write_new
 from flask_pyfs.mongo import FileField, ImageField, undoing
 from flask_pyfs.sqlalchemy import FileType
