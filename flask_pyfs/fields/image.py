@@ -172,6 +172,7 @@ class ImageReference(FileReference):
         :raises FSError: see :meth:`flask_pyfs.Storage.save`.
         """
         base, ext = self._base_and_extension(file, filename)
+        bbox = bbox or None
         with rewindable(file) as source, storing() as new:
             # what is stored under this name is rendered here, so the storage must check the upload itself
             self.fs.check(_rewound(source), base + ext)

@@ -111,6 +111,13 @@ def test_a_document_that_is_built_by_hand(draw):
     }
 
 
+def test_a_form_without_a_part(draw):
+    person = Person()
+    for nothing in (None, [], ()):
+        person.photo.save(upload(draw), bbox=nothing, overwrite=True)
+        assert "bbox" not in person.photo.to_mongo()
+
+
 def test_references_of_a_field(draw):
     reference = Person.letter.proxy()
     assert not reference
