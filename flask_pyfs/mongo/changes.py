@@ -139,3 +139,11 @@ class DocumentHolder(Holder):
         for file in reversed(self.new[block.count :]):
             file.undo()
         self.new[block.count :], self.dropped = [], dict(block.dropped)
+
+    def keep(self, reference: FileReference) -> None:
+        """Go back to what the database has, of which this process was not told."""
+        self.reloaded(reference)
+        self.instance._data[self.field.name] = reference
+        for file in reversed(self.discarded):
+            file.undo()
+        self.discarded = []
