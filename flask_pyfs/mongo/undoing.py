@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from mongoengine import Document
+from mongoengine import EmbeddedDocument
 from mongoengine.connection import READ_PREFERENCE
 
 from .changes import Before, DocumentHolder
-from .fields import FileField, references_of
+from .fields import references_of
 
 log = logging.getLogger(__name__)
 
@@ -50,25 +50,33 @@ def undoing(*documents: Any) -> Iterator[None]:
 
 def _undo(document: Any, holder: DocumentHolder, block: Before) -> None:
     names = {file.name for file in holder.new[block.count :] if not file.is_replacement}
-    if not names or not isinstance(document, Document) or document.pk is None:
-        holder.undo(block)
-        return
     try:
         # save may raise although the document was saved, by a listener of the app or a lost answer
-        found = _stored(document, holder.field)
+        root, stored = _stored(document) if names else (None, None)
     except Exception:
         log.warning("the database may have the document; these files are kept: %r", sorted(names), exc_info=True)
         return
-    reference = holder.field.proxy_class(holder.field.settings, found, holder)
-    if names.isdisjoint(reference.filenames):
+    if names.isdisjoint(_texts(stored)):
         holder.undo(block)
-    else:
-        holder.keep(reference)
+    elif root is document:
+        value = stored.get(holder.field.db_field)
+        holder.keep(holder.field.proxy_class(holder.field.settings, value, holder))
 
 
-def _stored(document: Document, field: FileField) -> Any:
-    collection = type(document)._get_collection().with_options(read_preference=READ_PREFERENCE)
-    stored = collection.find_one(
-        {"_id": document.to_mongo(fields=[document._meta["id_field"]])["_id"]}, [field.db_field]
-    )
-    return None if stored is None else stored.get(field.db_field)
+def _stored(document: Any) -> tuple[Any, Any]:
+    """Return the document around an embedded document, and what the database has of it."""
+    while isinstance(document, EmbeddedDocument):
+        document = document._instance
+    if document is None or document.pk is None:
+        return document, None
+    # not a secondary, which may be behind
+    collection = document._get_collection().with_options(read_preference=READ_PREFERENCE)
+    return document, collection.find_one({"_id": document.to_mongo(fields=[document._meta["id_field"]])["_id"]})
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (Mapping, list)):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(part)

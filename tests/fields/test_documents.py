@@ -50,11 +50,20 @@ class Listed(mongoengine.Document):
     mapped = mongoengine.MapField(FileField(files))
 
 
+class Part(mongoengine.EmbeddedDocument):
+    file = FileField(files)
+
+
+class Whole(mongoengine.Document):
+    embedded = mongoengine.EmbeddedDocumentField(Part)
+    listed = mongoengine.EmbeddedDocumentListField(Part)
+
+
 @pytest.fixture(autouse=True)
 def storage(app, mongoengine_database):
     app.config["FILES_FS_BACKEND"] = "memory"
     fs.init_app(app, files)
-    for document in (Paper, Photo, Shown, Animal, Standard, Listed):
+    for document in (Paper, Photo, Shown, Animal, Standard, Listed, Whole):
         document._get_collection().delete_many({})
     return files
 
@@ -262,13 +271,31 @@ def test_a_block_that_fails_while_the_database_does_not_answer(paper, monkeypatc
     def lost(*arguments, **options):
         raise ConnectionError("no answer")
 
-    with monkeypatch.context() as patched, pytest.raises(ConnectionError):
+    with monkeypatch.context() as patched:
         patched.setattr(Paper, "_get_collection", lost)
-        store_and_save(paper, "new")
+        with pytest.raises(ConnectionError):
+            store_and_save(paper, "new")
     assert stored() == ["up/new.txt", "up/old.txt"]
     assert "up/new.txt" in caplog.text
     paper.save()
     assert named() == ["up/new.txt"] == stored()
+
+
+@pytest.mark.parametrize("place", ["embedded", "listed"])
+@pytest.mark.parametrize("is_saved", [True, False])
+def test_a_block_for_an_embedded_document(place, is_saved):
+    part = Part()
+    whole = Whole(embedded=part) if place == "embedded" else Whole(listed=[part])
+    whole.save()
+    with contextlib.suppress(ZeroDivisionError), undoing(part):
+        part.file.save(file(), "new.txt")
+        if is_saved:
+            whole.save()
+        raise ZeroDivisionError
+    assert stored() == (["new.txt"] if is_saved else [])
+    assert part.file.filename == ("new.txt" if is_saved else None)
+    whole.save()
+    assert Whole.objects.get(pk=whole.pk) == whole
 
 
 def test_what_was_stored_before_the_block_is_kept(paper):
