@@ -14,10 +14,12 @@ from urllib.parse import quote
 
 from .errors import ConfigurationError
 from .options import Option
+from .peers import WITHOUT_EFFECT
 
 __all__ = [
     "COMMON",
     "Config",
+    "backend_key",
     "backend_name",
     "resolve",
     "route_prefix",
@@ -33,6 +35,7 @@ _SECRET_KEY = re.compile(r"secret|password|passwd|token|credential|(^|_)key$", r
 
 _ROUTE_PREFIX = Option("PREFIX", levels=(3,))
 _SERVE = Option("SERVE", "bool", levels=(1, 2))
+_ENCRYPTED = Option("AES256_ENCRYPTED", "bool")
 
 #: The least leaves room for the libraries.
 IMAGES_MAX_MEMORY = Option(
@@ -116,6 +119,11 @@ def storage_key(storage: str, key: str) -> str:
     return f"{re.sub('[-.]', '_', storage.upper())}_FS_{key}"
 
 
+def backend_key(backend: str, key: str) -> str:
+    """Return the name of a setting at the level of a backend."""
+    return f"FS_{backend.upper()}_{key}"
+
+
 def _storage_prefixes(storage: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((f"{storage.upper()}_FS_", storage_key(storage, ""))))
 
@@ -145,7 +153,7 @@ def wrong_setting(storage: str, backend: str, key: str, rule: str) -> Configurat
     :param key: the KEY, without a prefix.
     :param rule: the rest of the message, such as ``must be more than 0 seconds``.
     """
-    message = f"storage {storage!r}: {storage_key(storage, key)} or FS_{backend.upper()}_{key} {rule}"
+    message = f"storage {storage!r}: {storage_key(storage, key)} or {backend_key(backend, key)} {rule}"
     return ConfigurationError(message, storage=storage)
 
 
@@ -184,13 +192,15 @@ def resolve(
         key.
     :param known: a callable that returns the options of each installed backend by its name. It is only called if a key
         is not in ``options``.
-    :raises ConfigurationError: if a required key is missing, a value has the wrong type, or no backend declares a
-        key of level 1 or 2. The message names the keys.
+    :raises ConfigurationError: if a required key is missing, a value has the wrong type, no backend declares a key of
+        level 1 or 2, or AES256_ENCRYPTED is on. The message names the keys.
     """
     prefixes = _prefixes(storage, backend)
     declared = {option.name: option for option in (*COMMON, *(options or ()))}
     names = {alias for option in declared.values() for alias in (option.name, *option.aliases)}
     undeclared = _undeclared_keys(settings, prefixes, names)
+    if _ENCRYPTED.name not in names:
+        _refuse_encryption(settings, prefixes, storage)
     if options is not None:
         _require_known(undeclared, names, known, storage, backend)
         undeclared = {}
@@ -234,7 +244,7 @@ def with_defaults(config: Mapping[str, Any], options: Iterable[Option], storage:
 
 
 def _prefixes(storage: str, backend: str) -> tuple[tuple[int, str], ...]:
-    return (*((1, prefix) for prefix in _storage_prefixes(storage)), (2, f"FS_{backend.upper()}_"), (3, "FS_"))
+    return (*((1, prefix) for prefix in _storage_prefixes(storage)), (2, backend_key(backend, "")), (3, "FS_"))
 
 
 def _value(settings: Mapping[str, Any], option: Option, prefixes: Iterable[tuple[int, str]], storage: str) -> Any:
@@ -283,6 +293,17 @@ def _undeclared_keys(
     return found
 
 
+def _refuse_encryption(settings: Mapping[str, Any], prefixes: Iterable[tuple[int, str]], storage: str) -> None:
+    keys = [prefix + _ENCRYPTED.name for _, prefix in prefixes]
+    key = next((key for key in keys if settings.get(key) is not None), None)
+    if key is not None and _convert(_ENCRYPTED, key, settings[key], storage):
+        raise ConfigurationError(
+            f"{key} is on, but nothing is encrypted here: storage {storage!r} would keep its files unencrypted. "
+            "Keep flask-fs2 for this storage, or decrypt its files with flask-fs2 and turn the setting off",
+            storage=storage,
+        )
+
+
 def _require_known(
     undeclared: Mapping[str, str],
     names: Iterable[str],
@@ -290,15 +311,15 @@ def _require_known(
     storage: str,
     backend: str,
 ) -> None:
-    if not undeclared:
+    if WITHOUT_EFFECT.issuperset(undeclared):
         return
     installed = known()
     everything = {
         name for options in installed.values() for option in options for name in (option.name, *option.aliases)
     }
-    everything.update(names)
+    everything.update(names, WITHOUT_EFFECT)
     # if there is a backend local_cache, FS_LOCAL_CACHE_SIZE is a key of that one, not of the backend local
-    longer = tuple(f"FS_{name.upper()}_" for name in installed if name.upper().startswith(f"{backend.upper()}_"))
+    longer = tuple(backend_key(name, "") for name in installed if name.upper().startswith(f"{backend.upper()}_"))
     for name, key in undeclared.items():
         if name not in everything and not key.startswith(longer):
             close = difflib.get_close_matches(name, sorted(everything), n=1, cutoff=0)[0]

@@ -89,7 +89,7 @@ def is_count(number: int) -> bool:
 
 
 def _to_version(value: Any) -> str:
-    return _to_str(value).removeprefix("v").partition(".")[0]
+    return _to_str(value).strip().lower().removeprefix("v").partition(".")[0]
 
 
 def _to_callable(value: Any) -> Callable[..., Any]:
@@ -139,7 +139,7 @@ def _to_prefix(value: Any) -> str:
 def _to_dict(value: Any) -> dict[str, Any]:
     if isinstance(value, str):
         with suppress(ValueError):
-            value = json.loads(value)
+            value = json.loads(value or "{}")
     if isinstance(value, Mapping):
         return dict(value)
     raise ValueError("a dict, or a str with a JSON object")

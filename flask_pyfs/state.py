@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 from flask import Flask, current_app, has_app_context
 
 from .backends.contract import Operations
+from .backends.registry import operations_of
 from .config import Config
 from .errors import ConfigurationError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+
+class HasConfig(Protocol):
+    """An object with the configuration of an app: a Flask app, or the stand-in of a script."""
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The settings."""
+
+
+class StandIn(Flask):
+    """An app that serves nothing, for an object that has only a configuration."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        super().__init__(__name__, static_folder=None)
+        self.config.update(settings)
 
 
 class Named(Protocol):
@@ -43,6 +58,7 @@ class State(NamedTuple):
     :param backend: an instance of the registered class.
     :param operations: the object that the storage calls: the backend itself, or a wrapper if it was written for
         Flask-FS.
+    :param configured: the state as it was configured, if a part of it was assigned since.
     """
 
     app: Flask
@@ -51,6 +67,7 @@ class State(NamedTuple):
     config: Config
     backend: Any
     operations: Operations
+    configured: State | None = None
 
     @property
     def root(self) -> str | None:
@@ -63,9 +80,29 @@ class State(NamedTuple):
         registry_of(self.app).states[self.storage] = self
         self.storage.last_state = self
 
+    def assign(self, **parts: Any) -> None:
+        """Replace the ``backend`` or the ``config`` of the storage on this app, or both, as tests do."""
+        changed = self._replace(configured=self.configured or self, **parts)
+        if "backend" in parts:
+            operations = operations_of(changed.backend, self.storage.name, changed.config["prefix"])
+            changed = changed._replace(operations=operations)
+        self._give_way_to(changed)
+
+    def restore(self, *parts: str) -> None:
+        """Take back what was assigned to ``backend`` or ``config``."""
+        configured = self.configured or self
+        if "backend" in parts:
+            parts = (*parts, "operations")
+        self._give_way_to(self._replace(**{part: getattr(configured, part) for part in parts}))
+
+    def _give_way_to(self, state: State) -> None:
+        registry_of(self.app).states[self.storage] = state
+        if self.storage.last_state is self:
+            self.storage.last_state = state
+
     def on(self, backend_name: str, backend: Any) -> State:
         """Return the same state on another backend."""
-        return self._replace(backend_name=backend_name, backend=backend, operations=backend)
+        return self._replace(backend_name=backend_name, backend=backend, operations=backend, configured=None)
 
 
 def registry_of(app: Flask) -> Registry:
@@ -89,13 +126,16 @@ def require_registry(app: Flask) -> Registry:
 
 
 def find(storage: Named) -> State:
-    """Return the state of a storage on the current app. Outside an app context, the app configured last applies.
+    """Return the state of a storage on the current app. Outside an app context, the app configured last applies. If
+    that is a stand-in, it also applies on apps that have not configured the storage.
 
     :raises ConfigurationError: if the storage is not configured on that app.
     """
-    state = storage.last_state
+    state = last = storage.last_state
     if has_app_context():
         state = getattr(current_app.extensions.get("fs"), "states", {}).get(storage)
+        if state is None and last is not None and isinstance(last.app, StandIn):
+            state = last
     if state is None:
         where = f" on the app {current_app.name!r}" if has_app_context() else ""
         raise ConfigurationError(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from . import _import_fs  # noqa: F401  (before fs, also in a thread of its own)
 
 # isort: split
+import copy
 import os
 import re
 import secrets
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import IO, Any
@@ -33,7 +34,7 @@ from .errors import (
 from .files import DEFAULTS, denied_part, extension, has_extension, is_empty, only_images
 from .filesystems.base import CHUNK_SIZE
 from .signals import file_deleted, file_uploaded
-from .state import State, find
+from .state import HasConfig, StandIn, State, find
 from .uploads import client_name
 from .web import delivery, links, urls
 from .web.access import is_allowed
@@ -59,7 +60,7 @@ class Storage:
     :param name: the name. The keys of the storage's settings begin with it.
     :param extensions: the extensions that may be uploaded; see :mod:`flask_pyfs.files`.
     :param upload_to: the directory that ``save`` puts files in, or a callable that returns it.
-    :param overwrite: whether ``save`` and ``write`` replace files by default.
+    :param overwrite: whether ``save``, ``write``, ``copy`` and ``move`` replace files by default.
     :raises ConfigurationError: if the name has characters other than letters, digits, ``_``, ``-`` and ``.``, or begins
         with ``-`` or ``.``.
     """
@@ -93,11 +94,15 @@ class Storage:
 
     # Configuration
 
-    def configure(self, app: Flask) -> None:
+    def configure(self, app: Flask | HasConfig) -> None:
         """Read this storage's settings from the app and build its backend. Makes no request to the store.
 
+        :param app: the app, or any object whose ``config`` is a mapping: scripts need no app. The settings of such an
+            object are read now, and apply outside an app context and on apps that have not configured the storage.
         :raises ConfigurationError: if a setting is missing or invalid; the message names its keys.
         """
+        if not isinstance(app, Flask):
+            app = StandIn(app.config)
         backend_name = configuration.backend_name(app.config, self.name)
         backend_class = registry.load(backend_name, self.name)
         config = configuration.resolve(
@@ -108,8 +113,19 @@ class Storage:
 
     @property
     def backend(self) -> Any:
-        """The backend: an instance of the class registered as :attr:`backend_name`."""
+        """The backend: an instance of the class registered as :attr:`backend_name`.
+
+        A test may assign another object with the operations of a backend, for the current app; see :doc:`testing`.
+        """
         return find(self).backend
+
+    @backend.setter
+    def backend(self, backend: Any) -> None:
+        find(self).assign(backend=backend)
+
+    @backend.deleter
+    def backend(self) -> None:
+        find(self).restore("backend")
 
     @property
     def backend_name(self) -> str:
@@ -117,14 +133,51 @@ class Storage:
         return find(self).backend_name
 
     @property
+    def backend_prefix(self) -> str:
+        """What the keys of the backend's settings begin with: ``'FS_S3_'``."""
+        return configuration.backend_key(self.backend_name, "")
+
+    @property
     def config(self) -> Config:
-        """The settings. Their keys are in lower case."""
+        """The settings. Their keys are in lower case.
+
+        A test may assign others, for the current app; the backend keeps those that it was built with.
+        """
         return find(self).config
+
+    @config.setter
+    def config(self, config: Mapping[str, Any]) -> None:
+        find(self).assign(config=configuration.with_defaults(config, configuration.COMMON, self.name))
+
+    @config.deleter
+    def config(self) -> None:
+        find(self).restore("config")
 
     @property
     def root(self) -> str | None:
-        """The directory of the operating system that has the files, or None."""
+        """The directory of the operating system that has the files, or None.
+
+        A test may assign another directory, for the current app, if the backend has the setting ROOT.
+        """
         return find(self).root
+
+    @root.setter
+    def root(self, root: str | os.PathLike[str]) -> None:
+        state = find(self)
+        backend_class = registry.load(state.backend_name, self.name)
+        if not any(option.name == "ROOT" for option in registry.options_of(backend_class) or ()):
+            raise OperationNotSupported(
+                f"storage {self.name!r} has no directory: its backend {self.backend_name!r} has no setting ROOT",
+                storage=self.name,
+            )
+        config = copy.copy(state.config)
+        config["root"] = os.fspath(root)
+        backend, _ = registry.build(state.backend_name, backend_class, self.name, config)
+        state.assign(backend=backend, config=config)
+
+    @root.deleter
+    def root(self) -> None:
+        find(self).restore("backend", "config")
 
     @property
     def fs(self) -> FS:
@@ -296,7 +349,7 @@ class Storage:
         """
         return find(self).operations.open(names.normalize(filename), mode, encoding, **options)
 
-    def write(self, filename: str, content: Any, overwrite: bool = False) -> StoredName:
+    def write(self, filename: str, content: Any, overwrite: bool | None = None) -> StoredName:
         """Store content under a name, whatever its extension, and return the name, which also knows its version.
 
         >>> files.write("/reports//café.txt", "Open all day.")
@@ -304,7 +357,8 @@ class Storage:
 
         :param content: text, which is stored as UTF-8, bytes or another buffer, or a file or ``FileStorage``, which is
             read from its current position and left open.
-        :param overwrite: replace a file of that name. If the storage's own ``overwrite`` is true, False has no effect.
+        :param overwrite: replace a file of that name. None means the storage's own ``overwrite``, and so does False,
+            the default that Flask-FS had; :meth:`write_only_new` never replaces a file.
         :raises FileExists: if the name is taken.
         """
         name = names.normalize(filename)
@@ -481,27 +535,29 @@ class Storage:
         stored = find(self).operations.replace_version(name, content, version)
         return self._announced(name, stored)
 
-    def copy(self, filename: str, target: str, overwrite: bool = False) -> None:
+    def copy(self, filename: str, target: str, overwrite: bool | None = None) -> None:
         """Copy a file inside the storage. If both names are the same, this does nothing.
 
         >>> files.copy("reports/2026.txt", "archive/2026.txt")
 
         :param target: the name of the copy.
-        :param overwrite: replace a file of that name; the storage's own ``overwrite`` does not apply.
+        :param overwrite: replace a file of that name; None means the storage's own ``overwrite``.
         :raises FileNotFound: if there is no such file.
         :raises FileExists: if the target is taken.
         """
-        find(self).operations.copy(names.normalize(filename), names.normalize(target), overwrite=overwrite)
+        replace = self.overwrite if overwrite is None else overwrite
+        find(self).operations.copy(names.normalize(filename), names.normalize(target), overwrite=replace)
 
-    def move(self, filename: str, target: str, overwrite: bool = False) -> None:
+    def move(self, filename: str, target: str, overwrite: bool | None = None) -> None:
         """Move a file inside the storage. If both names are the same, this does nothing.
 
         :param target: the new name.
-        :param overwrite: replace a file of that name; the storage's own ``overwrite`` does not apply.
+        :param overwrite: replace a file of that name; None means the storage's own ``overwrite``.
         :raises FileNotFound: if there is no such file.
         :raises FileExists: if the target is taken.
         """
-        find(self).operations.move(names.normalize(filename), names.normalize(target), overwrite=overwrite)
+        replace = self.overwrite if overwrite is None else overwrite
+        find(self).operations.move(names.normalize(filename), names.normalize(target), overwrite=replace)
 
     def list_files(self, prefix: str | None = None) -> Iterator[str]:
         """Iterate over the names of all files, lazily, in no particular order.

@@ -174,16 +174,35 @@ def test_a_backend_is_opened_once(tmp_path, monkeypatch):
 # What is kept
 
 
-def test_the_storage_says_whether_files_may_be_replaced(tmp_path):
-    storage = fs.Storage("files", overwrite=True)
-    fs.init_app(make_app(tmp_path), storage)
-    storage.write("a.txt", "1")
-    storage.write("a.txt", "2")
-    storage.save(io.BytesIO(b"3"), "a.txt")
-    assert storage.read("a.txt") == b"3"
-    with pytest.raises(fs.FileExists):
-        storage.save(io.BytesIO(b"4"), "a.txt", overwrite=False)
-    assert storage.read("a.txt") == b"3"
+def store_by(operation, storage, **overwrite):
+    """Store the content b"new" as "target.txt"."""
+    {
+        "save": lambda: storage.save(io.BytesIO(b"new"), "target.txt", **overwrite),
+        "write": lambda: storage.write("target.txt", b"new", **overwrite),
+        "copy": lambda: storage.copy("source.txt", "target.txt", **overwrite),
+        "move": lambda: storage.move("source.txt", "target.txt", **overwrite),
+    }[operation]()
+
+
+@pytest.mark.parametrize("backend", ["local", "memory"])
+@pytest.mark.parametrize("operation", ["save", "write", "copy", "move"])
+@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize("given", [{}, {"overwrite": None}, {"overwrite": False}, {"overwrite": True}], ids=str)
+def test_the_storage_says_whether_files_may_be_replaced(tmp_path, backend, operation, own, given):
+    storage = fs.Storage("files", overwrite=own)
+    fs.init_app(make_app(tmp_path, FS_BACKEND=backend), storage)
+    storage.write("source.txt", b"new")
+    storage.write("target.txt", b"old")
+    asked = given.get("overwrite")
+    # False has no effect on write, where it is the default of Flask-FS
+    if asked or (own and (asked is None or operation == "write")):
+        store_by(operation, storage, **given)
+        assert storage.read("target.txt") == b"new"
+    else:
+        with pytest.raises(fs.FileExists):
+            store_by(operation, storage, **given)
+        assert storage.read("target.txt") == b"old"
+        assert storage.read("source.txt") == b"new"
 
 
 @pytest.mark.parametrize("upload_to", ["up/to", "/up/to/", lambda: "up/to"])

@@ -60,9 +60,14 @@ def build(name: str, backend_class: Any, storage: str, config: Config) -> tuple[
         backend = backend_class(storage, config)
     except ImportError as error:
         raise _not_importable(installed()[name], storage, error) from error
+    return backend, operations_of(backend, storage, config["prefix"])
+
+
+def operations_of(backend: Any, storage: str, prefix: str) -> Operations:
+    """Return the object that a storage calls for a backend: itself if it has a filesystem, else an adapter."""
     if isinstance(backend, BaseBackend) and type(backend).open_fs is not BaseBackend.open_fs:
-        return backend, backend
-    return backend, FlaskFSBackend(backend, storage, config["prefix"])
+        return backend
+    return FlaskFSBackend(backend, storage, prefix)
 
 
 def options_of(backend_class: Any) -> tuple[Option, ...] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["SwiftBackend"]
 
 _MIB = 1024 * 1024
+
+
+# at the end of an address: /auth/v1.0, /v2.0, /v3
+_VERSION = re.compile(r"/v([123])(\.\d+)?/*\Z")
 
 
 def _is_container(name: str) -> bool:
@@ -44,7 +49,7 @@ class SwiftBackend(BaseBackend):
         ),
         Option("USER", required=True, argument="user"),
         Option("KEY", required=True, secret=True, argument="key"),
-        Option("AUTH_VERSION", "version", default="3", choices=("1", "2", "3"), argument="auth_version"),
+        Option("AUTH_VERSION", "version", choices=("1", "2", "3"), argument="auth_version"),
         Option("TENANT_NAME"),
         Option("REGION_NAME"),
         Option("OS_OPTIONS", "dict", secret=True),
@@ -67,9 +72,6 @@ class SwiftBackend(BaseBackend):
         Option("POOL_SIZE", "int", default=100, check=lambda size: size >= 1, rule="1 or more", argument="pool_size"),
         Option("TIMEOUT", "float", default=15, check=is_duration, rule="at least 0.001 seconds", argument="timeout"),
         Option("RETRIES", "int", default=2, check=is_count, rule="0 or more", argument="retries"),
-        # settings of flask-fs2 without effect: nothing waits for a connection, and a damaged upload is never kept
-        Option("POOL_TIMEOUT", "float"),
-        Option("ETAG_MISMATCH_POLICY"),
     )
 
     def __init__(self, name: str, config: Config) -> None:
@@ -96,6 +98,9 @@ class SwiftBackend(BaseBackend):
             raise wrong_setting(name, "swift", "AUTHURL", ADDRESS)
         if not is_address(self._os_options.get("object_storage_url", "https://default")):
             raise wrong_setting(name, "swift", "OS_OPTIONS", f"has an object_storage_url, which {ADDRESS}")
+        if self.config["auth_version"] is None:
+            ending = _VERSION.search(self.config["authurl"])
+            self.config["auth_version"] = ending[1] if ending else "3"
         if not _is_container(self.container):
             rule = "must be set, because the name of the storage cannot be that of a container"
             raise wrong_setting(name, "swift", "CONTAINER", rule)

@@ -7,8 +7,13 @@ from urllib.parse import quote, urljoin
 
 from flask import Flask, has_request_context, request
 
+from ..config import route_prefix
+
 #: The endpoint of the route that serves files.
 ENDPOINT = "fs.get_file"
+
+# what Werkzeug leaves as it is in a path
+_SAFE = "!$&'()*+,/:;=@"
 
 
 def base_url(app: Flask, storage: str, configured: str | None) -> str:
@@ -56,6 +61,11 @@ def _host_url(app: Flask) -> str:
 
 
 def _route(app: Flask, storage: str, name: str, external: bool) -> str:
+    if ENDPOINT not in app.view_functions:
+        # the app did not call init_app, or is a script: the files are at their URLs in the app that did
+        root = request.root_path if has_request_context() else app.config["APPLICATION_ROOT"]
+        path = f"{root.rstrip('/')}{route_prefix(app.config) or ''}/{storage}/{quote(name, safe=_SAFE)}"
+        return urljoin(_host_url(app), path) if external else path
     # the routes of this app, even during a request to another app
     adapter = app.create_url_adapter(request if has_request_context() else None)
     if adapter is None:

@@ -14,6 +14,8 @@ from servers.keystone import REGIONS, all_endpoints, keystone, storage_url
 from servers.process import HOST
 
 import flask_pyfs
+from flask_pyfs.backends.swift import SwiftBackend
+from flask_pyfs.config import Config
 from flask_pyfs.errors import BackendError, ConfigurationError, PermissionDenied, StoreMisconfigured
 from flask_pyfs.filesystems.swift import SwiftFS
 from flask_pyfs.filesystems.swift.account import make_account
@@ -45,6 +47,71 @@ def test_who_is_let_in(make_kept, service, case):
 @pytest.mark.parametrize("version", ["v2.0", "v3"])
 def test_an_address_with_its_version(make_kept, service, version):
     storage = make_kept(service, v2 if version == "v2.0" else v3_ids, AUTHURL=f"{service.url}/{version}/")
+    assert not storage.exists("a")
+
+
+@pytest.mark.parametrize(
+    ("address", "version"),
+    [
+        ("/auth/v1.0", "1"),
+        ("/auth/v1.0/", "1"),
+        ("/auth/v1", "1"),
+        ("/v1", "1"),
+        ("/v1.0", "1"),
+        ("/v2.0", "2"),
+        ("/v2", "2"),
+        ("/identity/v2.0//", "2"),
+        ("/v3", "3"),
+        ("/identity/v3/", "3"),
+        ("", "3"),
+        ("/", "3"),
+        ("/identity", "3"),
+        ("/v1/identity", "3"),
+        ("/v4", "3"),
+        ("/v10", "3"),
+        ("/av1", "3"),
+        (":5000", "3"),
+    ],
+)
+def test_the_version_of_an_address(make_storage, address, version):
+    storage = make_storage(AUTHURL=f"https://swift.example.org{address}", AUTH_VERSION=None)
+    assert storage.config.auth_version == storage.backend.config.auth_version == version
+    for given in ("1", "2", "3"):
+        told = make_storage(AUTHURL=f"https://swift.example.org{address}", AUTH_VERSION=given)
+        assert told.config.auth_version == given
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("form", [int, float, str, "{}.0", "v{}", "v{}.0", "V{}", " {} "], ids=str)
+def test_the_forms_of_a_version(make_storage, number, form):
+    given = form.format(number) if isinstance(form, str) else form(number)
+    assert make_storage(AUTH_VERSION=given).config.auth_version == str(number)
+
+
+@pytest.mark.parametrize("given", [0, 4, "4", "", "one", True, [1]])
+def test_what_is_no_version(make_storage, given):
+    with pytest.raises(ConfigurationError, match="FILES_FS_AUTH_VERSION must be"):
+        make_storage(AUTH_VERSION=given)
+
+
+def test_a_backend_built_by_hand_takes_the_version_of_its_address():
+    given = {"authurl": "https://swift.example.org/auth/v1.0", "user": "a", "key": "k"}
+    assert SwiftBackend("files", Config(given)).config.auth_version == "1"
+    assert SwiftBackend("files", Config(given, auth_version=3)).config.auth_version == "3"
+
+
+def test_swift_lets_in_who_tells_no_version(app, make_storage):
+    # the settings of Flask-FS 0.6, which always was let in by Swift itself
+    storage = make_storage(AUTH_VERSION=None)
+    with app.app_context():
+        storage.write("a", b"content")
+        assert storage.read("a") == b"content"
+
+
+@pytest.mark.parametrize("case", [v2, v3_ids])
+def test_keystone_lets_in_who_tells_no_version(make_kept, service, case):
+    path = "/v2.0" if case is v2 else "/v3"
+    storage = make_kept(service, case, AUTHURL=f"{service.url}{path}", AUTH_VERSION=None)
     assert not storage.exists("a")
 
 
