@@ -50,6 +50,7 @@ def undoing(*documents: Any) -> Iterator[None]:
 
 def _undo(document: Any, holder: DocumentHolder, block: Before) -> None:
     names = {file.name for file in holder.new[block.count :] if not file.is_replacement}
+    stored: Any = None
     try:
         # save may raise although the document was saved, by a listener of the app or a lost answer
         root, stored = _stored(document) if names else (None, None)
