@@ -1,6 +1,8 @@
 """The rule for the names of files.
 
-A name is a relative POSIX path. Every name from an app or a client passes through :func:`normalize` before it is used.
+A name is a relative POSIX path. A new file gets the normal form of its name: :func:`normalize`. Files that other tools
+stored may have other names, so each operation tries the :func:`spellings` of the name that it is given. Every name from
+an app or a client passes through one of these functions, or :func:`given`, before it is used.
 """
 
 from __future__ import annotations
@@ -10,15 +12,36 @@ import unicodedata
 
 from .errors import InvalidPath
 
-__all__ = ["MAX_BYTES", "RESERVED", "is_normal", "is_reserved", "join", "normalize", "normalize_prefix"]
+__all__ = [
+    "MAX_BYTES",
+    "RESERVED",
+    "Exact",
+    "given",
+    "is_normal",
+    "is_plain",
+    "is_refused",
+    "is_reserved",
+    "join",
+    "normal_form",
+    "normalize",
+    "normalize_prefix",
+    "prefixes",
+    "spellings",
+]
 
-#: The maximum length of a name, in bytes of UTF-8, which is the limit of S3 and Swift.
+#: The maximum length of the name of a new file, in bytes of UTF-8, which is the limit of S3 and Swift.
 MAX_BYTES = 1024
+
+# that of a path in Linux: a disk, or MongoDB, may hold files with longer names than a new one may have
+_LONGEST = 4096
 
 #: The prefix of path components that belong to unfinished uploads.
 RESERVED = ".flask_pyfs"
 
 _PLAIN = re.compile(r"(?!\.)[A-Za-z0-9_.\-]+(?:/(?!\.)[A-Za-z0-9_.\-]+)*")
+
+# what no new name may have: the backslash, control characters (Cc), and surrogates (Cs), which UTF-8 cannot encode
+_ODD = re.compile("[\\\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 # Default_Ignorable_Code_Point of Unicode (DerivedCoreProperties.txt)
 _IGNORABLE = (
@@ -33,6 +56,10 @@ _SUSPECT = re.compile(f"{_IGNORABLE}*[.\u2024\ufe52\uff0e]|.*[~\uff5e]", re.DOTA
 _SHORT = re.compile(r"fl(?:ask_|[0-9a-f]{4})~[0-9]+[. ]*")
 
 
+class Exact(str):
+    """A name that means exactly this key: no other spelling is tried."""
+
+
 def normalize(name: str) -> str:
     """Return the normal form of a name: in NFC, without a leading slash and without empty or ``.`` components.
 
@@ -44,19 +71,76 @@ def normalize(name: str) -> str:
     flask_pyfs.errors.InvalidPath: '../secret' is not a valid file name: it has a '..' component
 
     :param name: a path relative to the root of a storage; a leading ``/`` stands for the root.
-    :raises InvalidPath: if the name is empty or ``.``, has a ``..`` component, a control character, a backslash or a
-        surrogate, is reserved for unfinished uploads, or has more than :data:`MAX_BYTES` bytes.
+    :raises InvalidPath: as :func:`given` does; or if the name has a control character, a backslash or a surrogate, or
+        more than :data:`MAX_BYTES` bytes. No new file can have such a name.
+    """
+    if is_plain(name):
+        return name
+    return _normalize(given(name))
+
+
+def given(name: str) -> str:
+    """Return a name as it is, if a file may have it that this package or another tool stored. Makes no request.
+
+    >>> given("photos//ann.jpg")
+    'photos//ann.jpg'
+
+    :raises InvalidPath: if the name is empty or ``.``, has a ``..`` component (between slashes or backslashes), has a
+        NUL, is reserved for unfinished uploads, or has more than 4,096 bytes.
     """
     if not isinstance(name, str):
         raise InvalidPath(f"a file name must be a str, not {type(name).__name__}")
-    if len(name) <= MAX_BYTES and _PLAIN.fullmatch(name):
-        return name
-    return _normalize(name)
+    if len(name) > MAX_BYTES or not _PLAIN.fullmatch(name):
+        _refuse(name)
+    return name
+
+
+def spellings(name: str) -> tuple[str, ...]:
+    """Return the names that a file may have which is meant by a name, in the order in which they are tried.
+
+    A name that is not in normal form is tried as it is, and then in normal form. A name in normal form is tried in NFC,
+    and then in NFD, in which some disks keep it. An ASCII name in normal form has no other spelling.
+
+    >>> spellings("photos/ann.jpg"), spellings("photos//ann.jpg")
+    (('photos/ann.jpg',), ('photos//ann.jpg', 'photos/ann.jpg'))
+
+    :raises InvalidPath: as :func:`given` does.
+    """
+    if is_plain(name):
+        return (name,)
+    given(name)
+    if isinstance(name, Exact):
+        return (str(name),)
+    # no file has a name that ends with a slash
+    exact, normal = name.rstrip("/"), normal_form(name)
+    if normal is None:
+        return (exact,)
+    decomposed = unicodedata.normalize("NFD", normal)
+    known = (exact, normal) if len(decomposed.encode()) > MAX_BYTES else (exact, normal, decomposed)
+    return tuple(dict.fromkeys(known))
+
+
+def signed(name: str) -> tuple[str, ...]:
+    """Return the spellings that a signed URL of a name opens: exactly this one and, of a name in NFC, its NFD.
+
+    >>> signed("photos//ann.jpg")
+    ('photos//ann.jpg',)
+    """
+    found = spellings(name)
+    return found if found[0] == normal_form(name) else found[:1]
+
+
+def normal_form(name: str) -> str | None:
+    """Return the normal form of a name, or None if it has none."""
+    try:
+        return normalize(name)
+    except InvalidPath:
+        return None
 
 
 def is_plain(name: str) -> bool:
     """Return whether a name is normal and only has ASCII letters, digits and ``_.-/``, without dot files."""
-    return len(name) <= MAX_BYTES and _PLAIN.fullmatch(name) is not None
+    return isinstance(name, str) and len(name) <= MAX_BYTES and _PLAIN.fullmatch(name) is not None
 
 
 def is_reserved(component: str) -> bool:
@@ -87,22 +171,29 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFKD", text)
 
 
+def _refuse(name: str) -> None:
+    if len(name.encode(errors="surrogatepass")) > _LONGEST:
+        raise _invalid(name, f"it is longer than {MAX_BYTES} bytes")
+    if "\0" in name:
+        raise _invalid(name, "it contains the character '\\x00'")
+    # some tools take a backslash for a separator, or compatible characters for their ASCII ones
+    for text in (name,) if name.isascii() else (name, _folded(name)):
+        parts = text.replace("\\", "/").split("/")
+        if ".." in parts:
+            raise _invalid(name, "it has a '..' component")
+        if any(map(is_reserved, parts)):
+            raise _invalid(name, f"components that start with {RESERVED!r} are reserved for unfinished uploads")
+    if all(part in ("", ".") for part in name.split("/")):
+        raise _invalid(name, "it has no component")
+
+
 def _normalize(name: str) -> str:
     composed = unicodedata.normalize("NFC", name)
-    for character in composed:
-        # Cc: control characters; Cs: surrogates, which UTF-8 cannot encode
-        if character == "\\" or unicodedata.category(character) in ("Cc", "Cs"):
-            raise _invalid(name, f"it contains the character {character!r}")
-    parts = [part for part in composed.split("/") if part not in ("", ".")]
-    if not parts:
-        raise _invalid(name, "it has no component")
-    if ".." in parts:
-        raise _invalid(name, "it has a '..' component")
-    if any(map(is_reserved, parts)):
-        raise _invalid(name, f"components that start with {RESERVED!r} are reserved for unfinished uploads")
-    normal = "/".join(parts)
+    if odd := _ODD.search(composed):
+        raise _invalid(name, f"no new file can have the character {odd[0]!r}")
+    normal = "/".join(part for part in composed.split("/") if part not in ("", "."))
     if len(normal.encode()) > MAX_BYTES:
-        raise _invalid(name, f"it is longer than {MAX_BYTES} bytes")
+        raise _invalid(name, f"no new file can have a name longer than {MAX_BYTES} bytes")
     return normal
 
 
@@ -112,7 +203,7 @@ def _invalid(name: str, reason: str) -> InvalidPath:
 
 
 def normalize_prefix(prefix: str | None) -> str:
-    """Return the normal form of the prefix of a listing. A trailing slash is kept; None and ``/`` give ``''``.
+    """Return the normal form of a prefix. A trailing slash is kept; None and ``/`` give ``''``.
 
     >>> normalize_prefix("/photos/"), normalize_prefix(None)
     ('photos/', '')
@@ -124,12 +215,50 @@ def normalize_prefix(prefix: str | None) -> str:
     return normalize(prefix) + ("/" if prefix.endswith("/") else "")
 
 
+def prefixes(prefix: str | None) -> tuple[str, ...]:
+    """Return the starts of the names that a listing of a prefix shows: the prefix in each of its spellings.
+
+    >>> prefixes("photos/"), prefixes("/photos"), prefixes("photos//")
+    (('photos/',), ('/photos', 'photos'), ('photos/',))
+
+    :raises InvalidPath: as :func:`given` does.
+    """
+    if prefix is None or not prefix.strip("/"):
+        return ("",)
+    end = "/" if prefix.endswith("/") else ""
+    found = dict.fromkeys((prefix, *(f"{spelling}{end}" for spelling in spellings(prefix))))
+    # what starts with one of them is listed with that one
+    return tuple(each for each in found if not any(each != other and each.startswith(other) for other in found))
+
+
+def is_refused(name: str) -> bool:
+    """Return whether :func:`given` refuses a name."""
+    try:
+        given(name)
+    except InvalidPath:
+        return True
+    return False
+
+
 def is_normal(name: str) -> bool:
     """Return whether a name is in the form that :func:`normalize` returns."""
     try:
         return normalize(name) == name
     except InvalidPath:
         return False
+
+
+def collapse(name: str) -> str:
+    """Return the name of the same file in a directory of a disk: without a leading slash, and empty or ``.`` components
+    in between. A slash at the end is kept.
+    """
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    return "/".join(parts) + ("/" if parts and name.endswith("/") else "")
+
+
+def visible(name: str, instead: str = "_") -> str:
+    """Return a name with something else in place of each backslash, control character and surrogate."""
+    return _ODD.sub(instead, name)
 
 
 def join(*parts: str) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+from urllib.parse import quote
 
-from flask import Blueprint, Response, abort, current_app, jsonify, request
+from flask import Blueprint, Response, abort, current_app, jsonify, redirect, request
 from werkzeug.datastructures import FileStorage
 
 from . import names
+from .backends.contract import StoredName
 from .errors import FileExists, InvalidPath, UnauthorizedFileType
 from .signals import file_uploaded
 from .state import find
@@ -15,6 +18,7 @@ from .storage import Storage
 from .web.access import is_allowed
 from .web.delivery import claims_of
 from .web.signing import SIGNATURE
+from .web.urls import NameConverter, with_query
 
 # the bytes that a form may have besides its file
 _FORM = 64 * 1024
@@ -23,44 +27,56 @@ _FORM = 64 * 1024
 def make_blueprint() -> Blueprint:
     """Return the blueprint ``fs`` with the routes ``fs.get_file`` and ``fs.put_file``."""
     blueprint = Blueprint("fs", __name__)
-    blueprint.add_url_rule("/<fs>/<path:filename>", "get_file", _get_file)
-    blueprint.add_url_rule("/<fs>/<path:filename>", "put_file", _put_file, methods=["POST"])
+    blueprint.record(lambda setup: setup.app.url_map.converters.update(fs_name=NameConverter))
+    blueprint.add_url_rule("/<fs>/<fs_name:filename>", "get_file", _get_file)
+    blueprint.add_url_rule("/<fs>/<fs_name:filename>", "put_file", _put_file, methods=["POST"])
     return blueprint
 
 
-def _served(name: str) -> Storage:
+def _served(name: str, filename: str) -> tuple[Storage, str]:
     storage: Storage | None = current_app.extensions["fs"].get(name)
+    if storage is None and filename.startswith("/"):
+        # Werkzeug does this for the other routes of the app, from which this one takes the URL
+        merged = quote(re.sub("/{2,}", "/", request.root_path + request.path))
+        query = request.query_string.decode("latin-1")
+        abort(redirect(with_query(merged, query) if query else merged, 308))
     if storage is None or not storage.is_served:
         abort(404)
-    return storage
+    # Werkzeug replaces the bytes that are not UTF-8
+    return storage, _as_sent(filename) if "\ufffd" in filename else filename
+
+
+def _as_sent(filename: str) -> str:
+    # a disk may have names that are not UTF-8 (PEP 383)
+    sent = request.environ["PATH_INFO"].encode("latin-1").split(b"/")
+    return b"/".join(sent[-1 - filename.count("/") :]).decode(errors="surrogateescape")
 
 
 def _get_file(fs: str, filename: str) -> Response:
-    storage = _served(fs)
+    storage, filename = _served(fs, filename)
     if (storage.config["private"] or SIGNATURE in request.args) and not _is_signed(storage, filename):
         abort(403)
     return storage.serve(filename)
 
 
 def _is_signed(storage: Storage, filename: str) -> bool:
-    try:
-        name = names.normalize(filename)
-    except InvalidPath:
-        return False
-    return claims_of(find(storage), name, "read") is not None
+    # a signature is one of exactly this spelling
+    return not names.is_refused(filename) and claims_of(find(storage), filename, "read") is not None
 
 
 def _put_file(fs: str, filename: str) -> tuple[Response, int]:
-    storage = _served(fs)
+    storage, filename = _served(fs, filename)
     if SIGNATURE not in request.args:
         abort(405, valid_methods=["GET", "HEAD", "OPTIONS"])
     try:
-        name = names.normalize(filename)
+        name = names.normalize(names.given(filename))
     except InvalidPath:
         abort(403)
     state = find(storage)
-    claims = claims_of(state, name, "write")
-    if claims is None or not is_allowed(state, name, "write", signed=True):
+    claims = claims_of(state, filename, "write")
+    # the upload may replace a file with any of these names
+    spellings = state.operations.spellings(name)
+    if claims is None or not all(is_allowed(state, each, "write", signed=True) for each in spellings):
         abort(403)
     upload = _uploaded(int(claims["size"]) if "size" in claims else None)
     media_type = claims.get("type")
@@ -69,13 +85,14 @@ def _put_file(fs: str, filename: str) -> tuple[Response, int]:
     options = {} if media_type is None else {"content_type": media_type}
     try:
         with storage.prepared(upload, name) as content:
-            state.operations.save(content, name, overwrite="overwrite" in claims, **options)
+            stored = state.operations.save(content, name, overwrite="overwrite" in claims, **options)
     except (FileExists, InvalidPath):
         # InvalidPath: a parent of the name is a file
         abort(409)
     except UnauthorizedFileType:
         abort(415)
-    file_uploaded.send(storage, filename=name)
+    name = stored if isinstance(stored, StoredName) else name
+    file_uploaded.send(storage, filename=str(name))
     return jsonify(name=name, url=storage.url(name)), 201
 
 

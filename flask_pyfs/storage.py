@@ -49,7 +49,9 @@ class Storage:
     Several apps may use one storage: each app has its own settings for it, and ``current_app`` selects them. Outside an
     app context, the settings of the app configured last apply.
 
-    Names of files are relative POSIX paths; a leading ``/`` is the root of the storage. Every method raises
+    Names of files are relative POSIX paths. A new file gets the normal form of its name: in Unicode's NFC, and without
+    a leading ``/`` and empty or ``.`` components. A name that is not in normal form means the file with exactly this
+    name, which another tool may have stored, and else the one with its normal form. Every method raises
     :exc:`~flask_pyfs.errors.InvalidPath` for an invalid name, before it does anything. Errors of a store are raised as
     :exc:`~flask_pyfs.errors.FSError`.
 
@@ -210,11 +212,13 @@ class Storage:
     ) -> str:
         """Return the URL of a file. The file need not exist.
 
-        Makes no request to the store, except that signing a URL of Swift needs one login per process.
+        Makes no request to the store, except that signing a URL of Swift needs one login per process. So the URL has
+        the name as it is given. A signed one opens only the file with exactly this name, or its NFD.
 
         >>> files.url("reports/2026.txt")
         '/files/reports/2026.txt'
 
+        :param filename: the name. An empty one stands for :attr:`base_url`, and a slash at the end is kept.
         :param external: return an absolute URL. Outside a request and without ``SERVER_NAME``, it is still only a path.
         :param expires: sign the URL: anybody who has it may read the file for at most this time, in seconds, and for at
             least three quarters of it. Calls that follow each other closely return the same URL, so clients can cache
@@ -225,13 +229,17 @@ class Storage:
         :raises ConfigurationError: with ``expires``, if the app itself has to sign and has no ``SECRET_KEY``.
         :raises ValueError: if ``expires`` is not positive, or longer than the store supports.
         """
-        state, name = find(self), names.normalize(filename)
+        state, name = find(self), names.given(filename) if filename != "" else ""
+        if not names.is_plain(name) and state.root:
+            # in a directory, these are one file
+            name = names.collapse(name)
         if expires is not None:
-            _require_permission(state, name, "read")
+            for spelling in names.signed(name):
+                _require_permission(state, spelling, "read")
             return links.signed_url(state, name, expires, external=external, download=download)
-        if state.config["url"]:
+        if state.config["url"] and state.config["prefix"]:
             # to a server that serves the store itself, PREFIX is a directory
-            name = names.join(state.config["prefix"], name)
+            name = f"{names.normalize_prefix(state.config['prefix']).rstrip('/')}/{name}"
         url = urls.file_url(state.app, self.name, state.config["url"], name, external)
         return urls.with_query(url, "download=1") if download else url
 
@@ -271,7 +279,7 @@ class Storage:
         :raises ValueError: if the time, type or size is invalid.
         :raises ConfigurationError: if the app itself has to sign and has no ``SECRET_KEY``.
         """
-        name = self._upload_name(None, filename, prefix, unique)
+        name = names.normalize(self._upload_name(None, filename, prefix, unique))
         replace = self.overwrite if overwrite is None else overwrite
         terms = UploadTerms(*lifetime_of(expires), replace, content_type and content_type.lower(), max_size)
         state = find(self)
@@ -279,18 +287,19 @@ class Storage:
         return links.signed_upload(state, name, terms, external=external, unique=unique, verifies=self.verifies)
 
     def path(self, filename: str) -> str:
-        """Return the absolute path of a file in the operating system. The file need not exist.
+        """Return the absolute path of a file in the operating system. The file need not exist. An empty name stands for
+        the root.
 
         :raises OperationNotSupported: if the files are not in the operating system.
         """
-        name, root = names.normalize(filename), self.root
+        name, root = names.given(filename) if filename != "" else "", self.root
         if not root:
             raise OperationNotSupported(
                 f"files of storage {self.name!r} have no path: its backend is {self.backend_name!r}; use open instead",
                 path=name,
                 storage=self.name,
             )
-        return os.path.join(root, name)
+        return os.path.join(root, names.collapse(name))
 
     # Files
 
@@ -302,7 +311,7 @@ class Storage:
 
         :raises FSError: if the store fails or cannot be reached.
         """
-        return find(self).operations.exists(names.normalize(filename))
+        return find(self).operations.exists(names.given(filename))
 
     def __contains__(self, filename: str) -> bool:
         return self.exists(filename)
@@ -315,7 +324,7 @@ class Storage:
 
         :raises FileNotFound: if there is no such file.
         """
-        return find(self).operations.read(names.normalize(filename))
+        return find(self).operations.read(names.given(filename))
 
     def read_chunks(self, filename: str, chunk_size: int = CHUNK_SIZE) -> Iterator[bytes]:
         """Return an iterator over the content of a file. It keeps one piece in memory at a time.
@@ -326,7 +335,7 @@ class Storage:
         :param chunk_size: the maximum size of a piece in bytes.
         :raises FileNotFound: if there is no such file; the call itself raises it, not the iterator.
         """
-        return find(self).operations.read_chunks(names.normalize(filename), chunk_size)
+        return find(self).operations.read_chunks(names.given(filename), chunk_size)
 
     def open(self, filename: str, mode: str = "r", encoding: str = "utf-8", **options: Any) -> IO[Any]:
         """Open a file.
@@ -347,10 +356,11 @@ class Storage:
         :raises FileExists: with ``x``, if the name is taken, at once or when the file closes.
         :raises OperationNotSupported: for any other mode.
         """
-        return find(self).operations.open(names.normalize(filename), mode, encoding, **options)
+        return find(self).operations.open(names.given(filename), mode, encoding, **options)
 
     def write(self, filename: str, content: Any, overwrite: bool | None = None) -> StoredName:
-        """Store content under a name, whatever its extension, and return the name, which also knows its version.
+        """Store content under a name, whatever its extension, and return the name, which also knows its version: the
+        normal form of the name, or the name of the file that is replaced.
 
         >>> files.write("/reports//café.txt", "Open all day.")
         'reports/café.txt'
@@ -361,9 +371,8 @@ class Storage:
             the default that Flask-FS had; :meth:`write_only_new` never replaces a file.
         :raises FileExists: if the name is taken.
         """
-        name = names.normalize(filename)
-        stored = find(self).operations.write(name, content, overwrite=overwrite or self.overwrite)
-        return self._announced(name, stored)
+        name = names.given(filename)
+        return self._announced(name, find(self).operations.write(name, content, overwrite=overwrite or self.overwrite))
 
     def write_only_new(self, filename: str, content: Any) -> StoredName:
         """Store content as :meth:`write` does, but never replace a file, even if the storage's ``overwrite`` is true.
@@ -371,12 +380,12 @@ class Storage:
         :param content: see :meth:`write`.
         :raises FileExists: if the name is taken.
         """
-        name = names.normalize(filename)
+        name = names.given(filename)
         return self._announced(name, find(self).operations.write(name, content, overwrite=False))
 
     def _announced(self, name: str, stored: Any) -> StoredName:
         # backends that were written for Flask-FS return other values
-        announced = StoredName(name, getattr(stored, "version", None))
+        announced = stored if isinstance(stored, StoredName) else StoredName(names.normalize(name))
         file_uploaded.send(self, filename=announced)
         return announced
 
@@ -427,7 +436,7 @@ class Storage:
         """
         position = file_or_wfs.tell()
         try:
-            self._require_allowed(file_or_wfs, names.normalize(filename))
+            self._require_allowed(file_or_wfs, names.given(filename))
             with self.prepared(file_or_wfs, filename):
                 pass
         finally:
@@ -454,7 +463,8 @@ class Storage:
                 storage=self.name,
             )
         basename = name.rpartition("/")[2]
-        if not self.file_allowed(file, basename):
+        # a control character hides no extension
+        if not all(self.file_allowed(file, each) for each in {basename, names.visible(basename, "")}):
             raise UnauthorizedFileType(
                 f"storage {self.name!r} does not take {basename!r}: files of this type are not allowed",
                 path=name,
@@ -466,25 +476,30 @@ class Storage:
     ) -> str:
         if not filename:
             raise InvalidPath("a filename is required", storage=self.name)
-        name = names.normalize(filename)
+        name = names.given(filename)
         self._require_allowed(file, name)
         if unique:
-            stem, ext = os.path.splitext(name)
+            # nothing else can have the name, in any spelling
+            stem, ext = os.path.splitext(names.normalize(name))
             name = f"{stem}-{secrets.token_hex(8)}{ext}"
         if self.upload_to or prefix:
-            name = names.join(_directory(self.upload_to), _directory(prefix), name)
-        return names.normalize(name)
+            # Flask-FS puts them together so, and its files must be found
+            name = "/".join(filter(None, (_directory(self.upload_to), _directory(prefix), name)))
+        return names.Exact(names.normalize(name)) if unique else names.given(name)
 
     def delete(self, filename: str) -> None:
         """Delete a file, or everything below a directory. A missing file is no error.
+
+        A name that is not in normal form means only the file or the directory with exactly this name, if there is one.
+        A name in NFC means the file in NFD too.
 
         >>> files.delete("reports/2026.txt")
         >>> files.exists("reports/2026.txt")
         False
         """
-        name = names.normalize(filename)
-        find(self).operations.delete(name)
-        file_deleted.send(self, filename=name)
+        name = names.given(filename)
+        deleted = find(self).operations.delete(name)
+        file_deleted.send(self, filename=deleted or names.normalize(name))
 
     # Versions
 
@@ -495,7 +510,7 @@ class Storage:
 
         :raises FileNotFound: if there is no such file.
         """
-        return find(self).operations.version(names.normalize(filename))
+        return find(self).operations.version(names.given(filename))
 
     def delete_version(self, filename: str, version: str) -> bool:
         """Delete a file if it still is a certain version, and return whether it was.
@@ -510,11 +525,11 @@ class Storage:
         :param version: as ``version()`` and the names that ``save`` and ``write`` return have it.
         :raises OperationNotSupported: if the backend knows no versions.
         """
-        name = names.normalize(filename)
-        is_deleted = find(self).operations.delete_version(name, version)
-        if is_deleted:
-            file_deleted.send(self, filename=name)
-        return is_deleted
+        name = names.given(filename)
+        deleted = find(self).operations.delete_version(name, version)
+        if deleted:
+            file_deleted.send(self, filename=deleted if isinstance(deleted, str) else names.normalize(name))
+        return bool(deleted)
 
     def replace_version(self, filename: str, content: Any, version: str) -> StoredName:
         """Replace a file if it still is a certain version: no change of another writer is lost.
@@ -531,7 +546,7 @@ class Storage:
         :raises VersionChanged: if the file was replaced or deleted.
         :raises OperationNotSupported: if the backend knows no versions.
         """
-        name = names.normalize(filename)
+        name = names.given(filename)
         stored = find(self).operations.replace_version(name, content, version)
         return self._announced(name, stored)
 
@@ -546,7 +561,7 @@ class Storage:
         :raises FileExists: if the target is taken.
         """
         replace = self.overwrite if overwrite is None else overwrite
-        find(self).operations.copy(names.normalize(filename), names.normalize(target), overwrite=replace)
+        find(self).operations.copy(names.given(filename), names.given(target), overwrite=replace)
 
     def move(self, filename: str, target: str, overwrite: bool | None = None) -> None:
         """Move a file inside the storage. If both names are the same, this does nothing.
@@ -557,7 +572,7 @@ class Storage:
         :raises FileExists: if the target is taken.
         """
         replace = self.overwrite if overwrite is None else overwrite
-        find(self).operations.move(names.normalize(filename), names.normalize(target), overwrite=replace)
+        find(self).operations.move(names.given(filename), names.given(target), overwrite=replace)
 
     def list_files(self, prefix: str | None = None) -> Iterator[str]:
         """Iterate over the names of all files, lazily, in no particular order.
@@ -565,7 +580,8 @@ class Storage:
         >>> list(files.list_files("reports/"))
         ['reports/2026.txt']
 
-        :param prefix: the start of the names: ``'a/'`` lists the directory, ``'a'`` also lists ``ab.txt``.
+        :param prefix: the start of the names: ``'a/'`` lists the directory, ``'a'`` also lists ``ab.txt``. It stands
+            for each of its spellings: ``'/a/'`` also lists what is in ``'a/'``.
         """
         return find(self).operations.list_files(prefix)
 
@@ -581,8 +597,9 @@ class Storage:
 
         :raises FileNotFound: if there is no such file.
         """
-        name = names.normalize(filename)
+        name = names.given(filename)
         metadata = find(self).operations.metadata(name)
+        name = metadata.pop("name", name)
         metadata["filename"] = name.rpartition("/")[2]
         metadata["url"] = self.url(name, external=True)
         return metadata
@@ -646,7 +663,7 @@ class Storage:
         :raises Forbidden: (403) if AUTHORIZE denies it.
         """
         try:
-            name = names.normalize(filename)
+            name = names.given(filename)
         except InvalidPath:
             abort(404)
         return delivery.serve(find(self), name)

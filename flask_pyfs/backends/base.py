@@ -6,11 +6,11 @@ import io
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from functools import partial
 from typing import IO, Any, BinaryIO, ClassVar, cast
 
 from fs.base import FS
-from fs.errors import ResourceNotFound
+from fs.errors import PathError, ResourceNotFound
 
 from .. import files, names
 from ..config import Config, with_defaults
@@ -31,16 +31,17 @@ from .contract import (
     Wanted,
 )
 from .handles import Chunks, Source, StorageFile
+from .spellings import NamedFiles, Result, existing, first
 
 log = logging.getLogger(__name__)
 
 
-class BaseBackend:
+class BaseBackend(NamedFiles):
     """The base of all backends.
 
     A subclass declares its settings in :attr:`options` and returns its filesystem from :meth:`open_fs`. This class
-    implements all operations with that filesystem. File names are relative to the storage, without its PREFIX; each
-    operation checks them again.
+    implements all operations with that filesystem. File names are relative to the storage, without its PREFIX. Each
+    operation checks them again, and finds the file that a name means, as :meth:`spellings` says.
 
     :param name: the storage's name.
     :param config: the storage's settings.
@@ -130,7 +131,9 @@ class BaseBackend:
     def exists(self, filename: str) -> bool:
         """Return whether there is a file of that name; False for a directory."""
         with self._translated(filename):
-            return self.store.isfile(self._path(filename))
+            if names.is_plain(filename):
+                return self.store.has_file(self._path(filename))
+            return existing(self.store, self._paths(filename)) is not None
 
     def open(
         self,
@@ -155,21 +158,23 @@ class BaseBackend:
                 path=filename,
                 storage=self.name,
             )
-        path = self._path(filename)
         with self._translated(filename):
-            file = self._open_binary(path, kind)
+            file = self._open_binary(filename, kind)
         if "b" in mode:
             return cast(IO[Any], file)
         text: Any = io.TextIOWrapper if kind == "r" else PendingText
         return cast(IO[Any], text(file, encoding, errors, newline))
 
-    def _open_binary(self, path: str, kind: str) -> StorageFile:
-        guard = self._translated(path)
+    def _open_binary(self, filename: str, kind: str) -> StorageFile:
+        guard = self._translated(filename)
         if kind == "r":
-            return StorageFile(self.store.open_read(path), guard)
+            return StorageFile(self._first(filename, self.store.open_read), guard)
         if kind == "a":
-            with suppress(ResourceNotFound):
-                return self._open_append(path, guard)
+            try:
+                return self._first(filename, lambda path: self._open_append(path, guard))
+            except (ResourceNotFound, PathError):
+                return StorageFile(self.store.open_write(self._path(names.normalize(filename))), guard)
+        path = self._target(filename, overwrite=kind != "x")
         return StorageFile(self.store.open_write(path, overwrite=kind != "x"), guard)
 
     def _open_append(self, path: str, guard: translated) -> StorageFile:
@@ -186,7 +191,7 @@ class BaseBackend:
     def read(self, filename: str) -> bytes:
         """Return the content of a file."""
         with self._translated(filename):
-            return self.store.read_file(self._path(filename))
+            return self._first(filename, self.store.read_file)
 
     def read_chunks(self, filename: str, chunk_size: int = CHUNK_SIZE) -> Iterator[bytes]:
         """Return an iterator over the content of a file, in pieces of at most ``chunk_size`` bytes.
@@ -200,21 +205,23 @@ class BaseBackend:
     def write(
         self, filename: str, content: Any, overwrite: bool = True, *, content_type: str | None = None
     ) -> StoredName:
-        """Store text (as UTF-8), bytes, or a file from its current position on. Return the name, with its version.
+        """Store text (as UTF-8), bytes, or a file from its current position on. Return the name, with its version: that
+        of the file which is replaced, or the normal form.
 
         :param content_type: the media type, for stores that keep one. Without it, they guess it from the name.
         :raises TypeError: if the content is none of these.
         :raises flask_pyfs.errors.FileExists: without ``overwrite``, if the name is taken. A file that can seek is back
             at its position then.
         """
-        source, path = Source(content), self._path(filename)
+        source = Source(content)
         try:
             with translated(self.name, filename, source):
+                path = self._target(filename, overwrite=overwrite)
                 version = self.store.put(path, source, overwrite=overwrite, content_type=content_type)
         except FileExists:
             source.rewind()
             raise
-        return StoredName(filename, version)
+        return StoredName(self._name(path), version)
 
     def save(self, file: Any, filename: str, overwrite: bool = True, *, content_type: str | None = None) -> str:
         """Store a file. Return the name, with its version."""
@@ -224,10 +231,16 @@ class BaseBackend:
         """Return the version of a file, or None if the store knows no versions. Makes one request to the store."""
         return self.facts(filename).version
 
-    def delete_version(self, filename: str, version: str) -> bool:
-        """Delete a file if it still is this version. Return whether it was."""
+    def delete_version(self, filename: str, version: str) -> str | None:
+        """Delete a file if it still is this version. Return its name, or None if it was not."""
         with self._translated(filename):
-            return self.store.delete_version(self._path(filename), version)
+            paths = self._paths(filename)
+            for path in paths:
+                if self.store.delete_version(path, version):
+                    return self._name(path)
+                if path == paths[-1] or existing(self.store, [path]):
+                    break
+        return None
 
     def replace_version(self, filename: str, content: Any, version: str) -> StoredName:
         """Replace a file if it still is this version. Return the name, with the new version.
@@ -236,60 +249,75 @@ class BaseBackend:
         :raises flask_pyfs.errors.VersionChanged: if the file was replaced or deleted. A file that can seek is back at
             its position then.
         """
-        source, path = Source(content), self._path(filename)
+        source = Source(content)
         with translated(self.name, filename, source):
-            try:
-                return StoredName(filename, self.store.replace_version(path, source, version))
-            except OtherVersion as error:
-                source.rewind()
-                message = f"{filename!r} in storage {self.name!r} was replaced or deleted: read it again"
-                raise VersionChanged(message, path=filename, storage=self.name) from error
+            paths = self._paths(filename)
+            for path in paths:
+                try:
+                    return StoredName(self._name(path), self.store.replace_version(path, source, version))
+                except OtherVersion as error:
+                    changed = error
+                # a stream that cannot seek is read only once
+                if not source.rewind() or path == paths[-1] or existing(self.store, [path]):
+                    break
+        message = f"{filename!r} in storage {self.name!r} was replaced or deleted: read it again"
+        raise VersionChanged(message, path=filename, storage=self.name) from changed
 
-    def delete(self, filename: str) -> None:
-        """Delete a file, or everything below a directory."""
-        path = self._path(filename)
+    def delete(self, filename: str) -> str:
+        """Delete a file, or everything below a directory. Return its name, or the normal form.
+
+        A name that is not in normal form means only the file or the directory with exactly this name, if there is one.
+        Otherwise each spelling is deleted in which the name would be read.
+        """
         with self._translated(filename):
-            self.store.delete_tree(path)
+            if names.is_plain(filename):
+                self.store.delete_tree(self._path(filename))
+                return filename
+            paths = self._deleted(filename)
+            for path in paths:
+                self.store.delete_tree(path)
+        return self._name(paths[0])
 
     def copy(self, filename: str, target: str, overwrite: bool = True) -> None:
         """Copy a file inside the storage."""
         with translated(self.name, filename, target=target):
-            self.store.copy_file(self._path(filename), self._path(target), overwrite=overwrite)
+            self._transfer(self.store.copy_file, filename, target, overwrite, moves=False)
 
     def move(self, filename: str, target: str, overwrite: bool = True) -> None:
-        """Move a file inside the storage."""
+        """Move a file inside the storage. To its own normal form, this renames it."""
         with translated(self.name, filename, target=target):
-            self.store.move_file(self._path(filename), self._path(target), overwrite=overwrite)
+            self._transfer(self.store.move_file, filename, target, overwrite, moves=True)
 
     def list_files(self, prefix: str | None = None) -> Iterator[str]:
         """Iterate over the names of the files, lazily.
 
-        :param prefix: the start of the names. Files with an invalid name are logged and left out.
+        :param prefix: the start of the names. It stands for each of its spellings: ``/2026`` for ``2026`` too. Files
+            with a name that no operation accepts are logged and left out.
         """
-        above = self._above()
-        return self._list_files(above + names.normalize_prefix(prefix), len(above))
+        return self._list_files(names.prefixes(prefix))
 
-    def _list_files(self, wanted: str, above: int) -> Iterator[str]:
-        with self._translated(wanted):
-            for path in self.store.iter_files(wanted):
-                name = path[above:]
-                if names.is_normal(name):
-                    yield name
-                else:
-                    log.warning("storage %r: the file %r is left out, because its name is invalid", self.name, name)
+    def _list_files(self, prefixes: Sequence[str]) -> Iterator[str]:
+        with self._translated(prefixes[0]):
+            for start in self._starts(prefixes):
+                for path in self.store.iter_files(start):
+                    name = self._name(path)
+                    if names.is_refused(name):
+                        log.warning("storage %r: the file %r is left out, because its name is invalid", self.name, name)
+                    else:
+                        yield name
 
     def metadata(self, filename: str) -> dict[str, Any]:
-        """Return ``checksum``, ``size`` (bytes), ``mime`` and ``modified`` of a file."""
+        """Return ``name``, ``checksum``, ``size`` (bytes), ``mime`` and ``modified`` of a file."""
         metadata = self.get_metadata(filename)
         metadata["mime"] = metadata.get("mime") or files.mime(filename, self.DEFAULT_MIME)
         return metadata
 
     def get_metadata(self, filename: str) -> dict[str, Any]:
-        """Return ``checksum``, ``size``, ``mime`` and ``modified`` as the store has them; ``mime`` may be None."""
-        path = self._path(filename)
+        """Return the same as the store has it; ``mime`` may be None."""
         with self._translated(filename):
-            facts = self.store.facts(path, checksum=True)
+            path, facts = self._first(filename, lambda path: (path, self.store.facts(path, checksum=True)))
         return {
+            "name": self._name(path),
             "checksum": facts.checksum,
             "size": facts.size,
             "mime": facts.content_type,
@@ -314,7 +342,7 @@ class BaseBackend:
         """
         guard = self._translated(filename)
         with guard:
-            facts, file = self._fetch(self._path(filename), wanted)
+            facts, file = self._first(filename, partial(self._fetch, wanted=wanted))
         try:
             announce()
             return respond(filename, facts, file, guard)
@@ -335,9 +363,8 @@ class BaseBackend:
 
     def facts(self, filename: str) -> Facts:
         """Return the facts of a file, without its checksum. Makes one request to the store."""
-        path = self._path(filename)
         with self._translated(filename):
-            return self.store.facts(path)
+            return self._first(filename, self.store.facts)
 
     def remove_leftovers(self, older_than: float = DAY, *, dry_run: bool = False) -> int:
         """Remove the leftovers of uploads whose process was killed, and return the number of these uploads.
@@ -354,9 +381,22 @@ class BaseBackend:
         """Return text as bytes, and anything else unchanged. Backends that were written for Flask-FS call it."""
         return content.encode(encoding) if isinstance(content, str) else content
 
+    def _first(self, filename: str, operation: Callable[[str], Result]) -> Result:
+        if names.is_plain(filename):
+            return operation(f"{self.prefix}/{filename}" if self.prefix else filename)
+        return first(self._paths(filename), operation)
+
+    def _target(self, filename: str, *, overwrite: bool) -> str:
+        if names.is_plain(filename):
+            return f"{self.prefix}/{filename}" if self.prefix else filename
+        return self._target_of(filename, self._paths(filename), overwrite=overwrite)
+
     def _path(self, filename: str) -> str:
-        name = names.normalize(filename)
+        name = names.given(filename)
         return f"{self.prefix}/{name}" if self.prefix else name
+
+    def _name(self, path: str) -> str:
+        return path[len(self.prefix) + 1 :] if self.prefix else path
 
     def _above(self) -> str:
         return f"{self.prefix}/" if self.prefix else ""

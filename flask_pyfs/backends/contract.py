@@ -131,7 +131,8 @@ class UploadURL:
 
 
 class Operations(Protocol):
-    """The operations that a storage calls. Names are normalized; errors are those of :mod:`flask_pyfs.errors`.
+    """The operations that a storage calls. Names have passed ``names.given``; each operation finds the file that a name
+    means, as :meth:`spellings` says. Errors are those of :mod:`flask_pyfs.errors`.
 
     :class:`~flask_pyfs.backends.BaseBackend` implements them with a filesystem, and ``FlaskFSBackend`` with a backend
     that was written for Flask-FS.
@@ -140,6 +141,12 @@ class Operations(Protocol):
     @property
     def fs(self) -> FS:
         """The PyFilesystem of the storage, with the storage as its root."""
+
+    def spellings(self, filename: str) -> tuple[str, ...]:
+        """Return the names of the files that a name may mean, in the order in which they are tried. No request.
+
+        :raises flask_pyfs.errors.InvalidPath: if no operation accepts the name.
+        """
 
     def exists(self, filename: str) -> bool:
         """Return whether there is a file of that name; False for a directory."""
@@ -172,14 +179,14 @@ class Operations(Protocol):
     def version(self, filename: str) -> str | None:
         """Return the version of a file, or None if the backend knows no versions."""
 
-    def delete_version(self, filename: str, version: str) -> bool:
-        """Delete a file if it still is this version. Return whether it was."""
+    def delete_version(self, filename: str, version: str) -> Any:
+        """Delete a file if it still is this version. Return its name, or True; something false if it was not."""
 
     def replace_version(self, filename: str, content: Any, version: str) -> Any:
         """Replace a file if it still is this version. Return the same as :meth:`write`."""
 
-    def delete(self, filename: str) -> None:
-        """Delete a file, or everything below a directory."""
+    def delete(self, filename: str) -> Any:
+        """Delete a file, or everything below a directory. Return its name, or None."""
 
     def copy(self, filename: str, target: str, overwrite: bool = True) -> None:
         """Copy a file inside the storage."""
@@ -191,7 +198,7 @@ class Operations(Protocol):
         """Iterate over the names of all files that start with a prefix."""
 
     def metadata(self, filename: str) -> dict[str, Any]:
-        """Return ``checksum``, ``size`` (bytes), ``mime`` and ``modified`` of a file."""
+        """Return ``checksum``, ``size`` (bytes), ``mime`` and ``modified`` of a file, and perhaps its ``name``."""
 
     def facts(self, filename: str) -> Facts | None:
         """Return the facts of a file, or None if the backend cannot tell them."""

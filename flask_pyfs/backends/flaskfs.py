@@ -36,6 +36,9 @@ class FlaskFSBackend:
     def fs(self) -> FS:
         raise OperationNotSupported(f"{type(self._backend).__name__} has no filesystem", storage=self._name)
 
+    def spellings(self, filename: str) -> tuple[str, ...]:
+        return (names.normalize(filename),)
+
     def exists(self, filename: str) -> bool:
         with self._translated(filename):
             return bool(self._method("exists")(self._path(filename)))

@@ -34,11 +34,13 @@ class Source:
                 raise TypeError(f"cannot store {type(content).__name__}: pass str, bytes or a file") from None
         self._start = _position(self._file)
 
-    def rewind(self) -> None:
-        """Return to the first position, if the file can seek, so that it can be stored under another name."""
+    def rewind(self) -> bool:
+        """Return to the first position, so that it can be stored under another name. Return whether the file can."""
         if self._start is not None:
             with suppress(Exception):
                 self._file.seek(self._start)  # type: ignore[attr-defined]
+                return True
+        return False
 
     def seek(self, offset: int, whence: int = 0) -> Any:
         return self._file.seek(offset, whence)  # type: ignore[attr-defined]

@@ -37,6 +37,9 @@ class GenericStore(WrapFS[FS], StoreFS):
     A file is written under a temporary name in the root and then moved, so writes are as atomic as the filesystem's
     ``move``: fully if that renames, as in memory; not if it copies and removes, as over FTP.
 
+    The filesystem normalises the paths of verbs too. So a file whose path is not normal, such as ``a//b``, is out of
+    reach in a filesystem that tells it from ``a/b``.
+
     :param filesystem: the filesystem.
     """
 

@@ -12,6 +12,7 @@ from typing import IO, Any, BinaryIO, cast
 from fs import errors
 from fs.base import FS
 from fs.mode import Mode, validate_open_mode
+from fs.path import normpath, relpath
 
 from .base import CarefulFS, Readable
 from .streams import PendingFile, PendingText
@@ -85,9 +86,13 @@ class OtherVersion(errors.ResourceError):
 
 
 class StoreFS(CarefulFS):
-    """A filesystem with the verbs that uploads need. Paths are those of any PyFilesystem; errors are ``fs.errors``.
+    """A filesystem with the verbs that uploads need. Errors are ``fs.errors``.
 
     Unlike the standard methods, the verbs make missing parent directories, and never show an unfinished file.
+
+    The standard methods normalise paths, as any PyFilesystem does. The paths of verbs are relative to the root, and a
+    store takes each exactly as it is if it can: ``a//b``, ``/a/b`` and ``a/b`` are three objects of an object store,
+    and one file of a directory. :meth:`canonical` tells which are the same. No path has a ``..`` component.
     """
 
     @property
@@ -122,6 +127,21 @@ class StoreFS(CarefulFS):
             raise
         text.mode = mode
         return cast(IO[Any], text)
+
+    def canonical(self, path: str) -> str:
+        """Return the path that the verbs take this one for. No request.
+
+        By default, they normalise paths as the standard methods do.
+        """
+        return str(relpath(normpath(path)))
+
+    def has_file(self, path: str) -> bool:
+        """Return whether there is a file; False for a directory. Unlike ``isfile``, it takes the path as verbs do."""
+        try:
+            self.facts(path)
+        except (errors.ResourceNotFound, errors.FileExpected):
+            return False
+        return True
 
     @abstractmethod
     def open_write(self, path: str, *, overwrite: bool = True, content_type: str | None = None) -> BinaryIO:
@@ -187,11 +207,7 @@ class StoreFS(CarefulFS):
 
     def isfile(self, path: str) -> bool:
         # getinfo may need two requests
-        try:
-            self.facts(path)
-        except (errors.ResourceNotFound, errors.FileExpected):
-            return False
-        return True
+        return self.has_file(path)
 
     def readbytes(self, path: str) -> bytes:
         return self.read_file(path)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 
 from flask import Response, abort, current_app, request
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
+from .. import names
 from ..backends.contract import NotModified, NotSatisfiable
 from ..errors import FileNotFound, InvalidPath
 from ..files import mime
@@ -42,15 +44,33 @@ def claims_of(state: State, name: str, action: str) -> dict[str, str] | None:
 def serve(state: State, name: str) -> Response:
     """Return a response to the current request with a file of a storage.
 
+    AUTHORIZE and the signal get the name of the file that is served. If several spellings of the name are tried, this
+    is the one that is found, and AUTHORIZE is asked before anything of it is sent.
+
     :raises werkzeug.exceptions.HTTPException: 403 if AUTHORIZE denies it, 404 if there is no such file, 412 if a
         condition of the request fails, 416 if the file has none of the bytes of its Range.
     """
     claims = claims_of(state, name, "read")
-    if state.config["authorize"] is not None and not is_allowed(state, name, "read", signed=claims is not None):
-        abort(403)
-    try:
-        response = current_app.make_response(_answer(state, name))
-    except (FileNotFound, InvalidPath):
+    permission = None
+    if state.config["authorize"] is not None:
+        permission = partial(_require_permission, state, signed=claims is not None)
+    if names.is_plain(name):
+        spellings: tuple[str, ...] = (name,)
+    else:
+        spellings = _exactly(state, name, signed=claims is not None)
+    several = len(spellings) > 1
+    if permission and not several:
+        permission(spellings[0])
+    for spelling in spellings:
+        try:
+            response = current_app.make_response(_answer(state, spelling, several, permission))
+            break
+        except (FileNotFound, InvalidPath):
+            continue
+    else:
+        if permission and several:
+            # whether a file is missing is not for everybody
+            permission(names.normal_form(name) or name)
         abort(404)
     responses.harden(state.config, response)
     if claims is not None and response.cache_control.max_age:
@@ -59,15 +79,34 @@ def serve(state: State, name: str) -> Response:
     return response
 
 
-def _answer(state: State, name: str) -> Response:
+def _exactly(state: State, name: str, *, signed: bool) -> tuple[str, ...]:
+    try:
+        found = state.operations.spellings(name)
+    except InvalidPath:
+        abort(404)
+    # AUTHORIZE has allowed no others when the URL was signed
+    return tuple(map(names.Exact, found[: len(names.signed(name))] if signed else found))
+
+
+def _require_permission(state: State, name: str, *, signed: bool) -> None:
+    if not is_allowed(state, str(name), "read", signed=signed):
+        abort(403)
+
+
+def _answer(state: State, name: str, several: bool, permission: Callable[[str], None] | None) -> Response:
     config = state.config
 
     def announce() -> None:
-        before_display.send(state.storage, filename=name)
+        if permission and several:
+            permission(name)
+        before_display.send(state.storage, filename=str(name))
 
-    if config["serve_mode"] == "redirect" and request.method == "GET" and (url := _url_in_store(state, name)):
-        announce()
-        return responses.redirection(url)
+    if config["serve_mode"] == "redirect" and request.method == "GET":
+        if several and not state.operations.exists(name):
+            raise FileNotFound(f"{name!r} is not in storage {state.storage.name!r}")
+        if url := _url_in_store(state, name):
+            announce()
+            return responses.redirection(url)
     if config["serve_mode"] == "sendfile" and state.root and (facts := state.operations.facts(name)):
         announce()
         return responses.respond_by_server(config, name, facts, state.root)

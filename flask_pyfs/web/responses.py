@@ -20,6 +20,7 @@ from ..config import Config
 from ..files import mime
 from ..filesystems.base import CHUNK_SIZE
 from ..filesystems.store import Facts
+from ..names import collapse, visible
 from .conditions import CONDITIONS, range_applies, status_of, version_known
 
 _BINARY = "application/octet-stream"
@@ -135,10 +136,10 @@ def respond_by_server(config: Config, name: str, facts: Facts, root: str) -> Res
         # nginx drops Content-Security-Policy from a response with X-Accel-Redirect
         response.headers["Content-Disposition"] = attachment(name)
     if config["accel_url"]:
-        below = quote("/".join(filter(None, (config["prefix"], name))))
+        below = quote("/".join(filter(None, (config["prefix"], collapse(name)))), errors="surrogateescape")
         response.headers["X-Accel-Redirect"] = f"{config['accel_url'].rstrip('/')}/{below}"
     else:
-        response.headers["X-Sendfile"] = quote(os.path.join(root, name))
+        response.headers["X-Sendfile"] = quote(os.path.join(root, collapse(name)), errors="surrogateescape")
     return response
 
 
@@ -179,8 +180,11 @@ def is_download() -> bool:
 
 
 def attachment(name: str) -> str:
-    """Return the Content-Disposition that makes a browser save a file under its name (RFC 6266, section 4.3)."""
-    basename = name.rpartition("/")[2]
+    """Return the Content-Disposition that makes a browser save a file under its name (RFC 6266, section 4.3).
+
+    No control character and no backslash, which ends a directory on some systems, reaches it.
+    """
+    basename = visible(name.rpartition("/")[2])
     plain = unicodedata.normalize("NFKD", basename).encode("ascii", "ignore").decode()
     stem, ext = os.path.splitext(plain)
     if stem.startswith(".") and not ext and not basename.startswith("."):

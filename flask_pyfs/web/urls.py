@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote, urljoin
 
 from flask import Flask, has_request_context, request
+from werkzeug.routing import PathConverter
 
 from ..config import route_prefix
 
@@ -44,7 +45,7 @@ def file_url(app: Flask, storage: str, configured: str | None, name: str, extern
     """
     if not configured:
         return _route(app, storage, name, external)
-    url = base_url(app, storage, configured) + quote(name)
+    url = base_url(app, storage, configured) + quote(name, errors="surrogateescape")
     return urljoin(_host_url(app), url) if external else url
 
 
@@ -64,7 +65,8 @@ def _route(app: Flask, storage: str, name: str, external: bool) -> str:
     if ENDPOINT not in app.view_functions:
         # the app did not call init_app, or is a script: the files are at their URLs in the app that did
         root = request.root_path if has_request_context() else app.config["APPLICATION_ROOT"]
-        path = f"{root.rstrip('/')}{route_prefix(app.config) or ''}/{storage}/{quote(name, safe=_SAFE)}"
+        quoted = quote(name, _SAFE, errors="surrogateescape")
+        path = f"{root.rstrip('/')}{route_prefix(app.config) or ''}/{storage}/{quoted}"
         return urljoin(_host_url(app), path) if external else path
     # the routes of this app, even during a request to another app
     adapter = app.create_url_adapter(request if has_request_context() else None)
@@ -76,3 +78,14 @@ def _route(app: Flask, storage: str, name: str, external: bool) -> str:
     app.inject_url_defaults(ENDPOINT, values)
     url = adapter.build(ENDPOINT, values, force_external=external)
     return url if name else url[:-1]
+
+
+class NameConverter(PathConverter):
+    """Matches the name of a file in a URL: any, also with a leading slash or a line break."""
+
+    regex = r"[\s\S]+?"
+    part_isolating = False
+
+    def to_url(self, value: Any) -> str:
+        # the bytes of a name that is not UTF-8 (PEP 383)
+        return quote(str(value), _SAFE, errors="surrogateescape")

@@ -284,10 +284,15 @@ def test_a_configured_url_shows_the_prefix_as_the_store_has_it(prefix, stored):
         ("what?.txt", "what%3F.txt"),
         ("a#b.txt", "a%23b.txt"),
         ("\u0444\u043e\u0442\u043e.jpg", "%D1%84%D0%BE%D1%82%D0%BE.jpg"),
-        ("e\u0301.txt", "%C3%A9.txt"),
+        ("e\u0301.txt", "e%CC%81.txt"),
+        ("a\\b.txt", "a%5Cb.txt"),
+        ("a\nb.txt", "a%0Ab.txt"),
+        ("caf\udce9.txt", "caf%E9.txt"),
         ('"<x>".txt', "%22%3Cx%3E%22.txt"),
         ("a/b/c.txt", "a/b/c.txt"),
-        ("/a//b/./c.txt", "a/b/c.txt"),
+        ("/a//b/c.txt", "/a//b/c.txt"),
+        ("dir/", "dir/"),
+        ("", ""),
         ("-", "-"),
         ("~x_y-z.txt", "~x_y-z.txt"),
     ],
@@ -299,18 +304,16 @@ def test_names_are_percent_encoded(url, name, encoded):
             assert address.endswith(f"/files/{encoded}")
 
 
-NAMES = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=20)
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 
 
 @given(name=NAMES, place=st.sampled_from(sorted(PLACES)), external=st.booleans(), data=st.data())
 def test_any_name_comes_back_out_of_its_url(built, name, place, external, data):
-    try:
-        normal = names.normalize(name)
-    except fs.InvalidPath:
-        normal = None
+    # a client collapses dots
+    refused = names.is_refused(name)
     app, storage = data.draw(st.sampled_from(built))
     with PLACES[place](app):
-        if normal is None:
+        if refused:
             with pytest.raises(fs.InvalidPath):
                 storage.url(name, external=external)
             return
@@ -319,7 +322,7 @@ def test_any_name_comes_back_out_of_its_url(built, name, place, external, data):
     assert set(url).isdisjoint(' "<>\\^`{|}')
     parts = urlsplit(url)
     assert (parts.query, parts.fragment) == ("", "")
-    assert unquote(parts.path) == f"/files/{normal}"
+    assert unquote(parts.path) == f"/files/{name}"
 
 
 @pytest.fixture(scope="module")
@@ -332,7 +335,7 @@ def built():
 
 
 @pytest.mark.parametrize("url", [None, "https://cdn.example.org/"])
-@pytest.mark.parametrize("name", ["", ".", "..", "../a.txt", "a/../../b.txt", "a\\b", "a\0b", "a\nb"])
+@pytest.mark.parametrize("name", [".", "..", "../a.txt", "a/../../b.txt", "a\\..\\b", "a\0b"])
 def test_a_bad_name_has_no_url(url, name):
     _, storage = make(FILES_FS_URL=url)
     with pytest.raises(fs.InvalidPath):

@@ -1,6 +1,8 @@
 """The rule for names, and that nothing skips it."""
 
 import io
+import posixpath
+import re
 import unicodedata
 
 import pytest
@@ -22,16 +24,25 @@ BAD = [
     "a/../../x",
     "/../x",
     "..\\x",
-    "a\\b",
+    ".\\..\\x",
+    "a\\../x",
+    "a/..\\x",
+    "a//..//x",
+    "/a\\..",
+    "\uff0e\uff0e/x",
+    "\u2025/x",
+    ".\u200d./x",
+    "a\uff3c..\uff3cx",
     "a\0b",
-    "a\rb",
-    "a\nb",
-    "a\x7fb",
-    "a\x85b",
-    "a\ud800b",
+    "a\\b\0",
     "x" * 5000,
-    "é" * 600,
+    "é" * 2100,
     ".flask_pyfs",
+    "a\\.flask_pyfs",
+    "a//.flask_pyfs//x",
+    "/.flask_pyfs-1f",
+    ".\\.FLASK_pyfs\\x",
+    unicodedata.normalize("NFD", ".flask_pyfs-é"),
     "a/.flask_pyfs-x",
     ".FLASK_PYFS",
     "a/.Flask_Pyfs/x",
@@ -43,6 +54,9 @@ BAD = [
     "FLASK_~1",
     "a/flask_~2/x",
 ]
+
+# other tools may have stored such files
+NEVER_NEW = ["a\\b", "a\rb", "a\nb", "a\x7fb", "a\x85b", "a\ud800b", "é" * 600, "x" * 1025]
 
 OPERATIONS = {
     "exists": lambda storage, name: storage.exists(name),
@@ -61,8 +75,14 @@ OPERATIONS = {
     "move from": lambda storage, name: storage.move(name, "target"),
     "move to": lambda storage, name: storage.move("d/canary", name, overwrite=True),
     "metadata": lambda storage, name: storage.metadata(name),
-    "url": lambda storage, name: storage.url(name),
+    "version": lambda storage, name: storage.version(name),
+    "delete_version": lambda storage, name: storage.delete_version(name, "1"),
+    "replace_version": lambda storage, name: storage.replace_version(name, b"bad", "1"),
+    "url": lambda storage, name: storage.url(name or "."),
+    "signed url": lambda storage, name: storage.url(name, expires=60),
+    "path": lambda storage, name: storage.path(name or "."),
 }
+CREATING = [name for name in OPERATIONS if name.startswith(("open w", "open x", "open a", "write", "save", "copy to"))]
 
 
 def snapshot(directory):
@@ -92,6 +112,16 @@ def test_bad_names_touch_nothing(storage, tmp_path, operation):
     assert snapshot(tmp_path) == before
     assert list(storage.list_files()) == ["d/canary"]
     assert storage.read("d/canary") == b"inside"
+
+
+@pytest.mark.parametrize("operation", [*CREATING, "move to"])
+def test_no_new_file_gets_a_name_without_a_normal_form(storage, tmp_path, operation):
+    before = snapshot(tmp_path)
+    for name in NEVER_NEW:
+        with pytest.raises(fs.InvalidPath, match="no new file"):
+            OPERATIONS[operation](storage, name)
+    assert snapshot(tmp_path) == before
+    assert list(storage.list_files()) == ["d/canary"]
 
 
 @pytest.mark.parametrize("where", ["../out", "a/../../out", "..\\out", "a\0b", lambda: "../out", "x" * 5000])
@@ -135,7 +165,7 @@ def test_a_file_does_not_move_over_the_directory_that_holds_it(storage):
 
 def test_serving_a_bad_name_is_404(app, storage):
     with app.test_request_context():
-        for name in BAD:
+        for name in [*BAD, *NEVER_NEW]:
             with pytest.raises(Exception, match="404"):
                 storage.serve(name)
 
@@ -193,6 +223,70 @@ def test_a_name_becomes_normal_or_is_refused(name):
     assert not {"", ".", ".."} & set(normal.split("/"))
     assert not any(unicodedata.category(character) in ("Cc", "Cs") for character in normal)
     assert names.normalize("/" + name) == normal
+
+
+ODD = st.text(alphabet="./\\ae\u0301é\0\n\ud800\uff0e\u200d~", max_size=12)
+RESERVED_PARTS = st.lists(
+    st.sampled_from(["..", ".", "", "a", "é", "e\u0301", ".flask_pyfs", ".Flask_pyfs-1", "FLASK_~1", "x\\y", "\0"]),
+    max_size=5,
+)
+ANY_NAME = st.one_of(
+    st.text(),
+    ODD,
+    st.builds(
+        lambda parts, separator: separator.join(parts), RESERVED_PARTS, st.sampled_from(["/", "\\", "//", "\\/"])
+    ),
+)
+
+
+@given(ANY_NAME)
+def test_no_spelling_of_any_name_leads_out(name):
+    try:
+        spellings = names.spellings(name)
+    except fs.InvalidPath:
+        assert names.is_refused(name)
+        assert not names.is_normal(name)
+        return
+    assert len(set(spellings)) == len(spellings) <= 3
+    for spelling in spellings:
+        parts = re.split(r"[/\\]", spelling)
+        assert ".." not in parts
+        assert "\0" not in spelling
+        assert not any(map(names.is_reserved, parts))
+        assert not spelling.endswith("/")
+        # it joins PREFIX below it
+        joined = posixpath.normpath(f"/p/{spelling}")
+        assert joined.startswith("/p/")
+        # each is found by its own name first
+        assert names.spellings(spelling)[0] == spelling
+        assert names.spellings(names.Exact(spelling)) == (spelling,)
+    if name.isascii() and names.is_normal(name):
+        assert spellings == (name,)
+    normal = names.normal_form(name)
+    assert normal is None or normal in spellings
+    assert set(names.signed(name)) <= set(spellings)
+
+
+@given(ANY_NAME)
+def test_a_prefix_shows_what_its_name_means(name):
+    try:
+        spellings = names.spellings(name)
+    except fs.InvalidPath:
+        return
+    for prefix in (name, f"{name}/"):
+        starts = names.prefixes(prefix)
+        end = "/" if prefix.endswith("/") else ""
+        assert all(any(f"{spelling}{end}".startswith(start) for start in starts) for spelling in spellings)
+        # none is listed twice
+        assert not any(one != other and one.startswith(other) for one in starts for other in starts)
+
+
+@given(st.text(max_size=8) | ODD, st.booleans())
+def test_a_collapsed_name_is_below_its_directory(name, ends):
+    collapsed = names.collapse(name + "/" * ends)
+    assert not collapsed.startswith("/")
+    assert "//" not in collapsed
+    assert ".." in name or f"/{collapsed.rstrip('/')}" == posixpath.normpath(f"/./{name}")
 
 
 # what the disks do that take two spellings for one name: a step, or none, of each kind

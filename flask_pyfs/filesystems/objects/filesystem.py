@@ -30,6 +30,7 @@ DIRECTORY_TYPE = "application/x-directory"
 class ObjectFS(ObjectStore):
     """The standard methods of PyFilesystem over a flat map from keys to objects.
 
+    - The standard methods normalise paths, so they reach no key that is not normal, such as ``a//b``; the verbs do.
     - A directory exists if its marker, the key ``dir/``, or any other key that starts with ``dir/`` exists. Data that
       other tools wrote without markers needs no conversion.
     - The rules of PyFilesystem hold: the parent of a new file must exist, unless :attr:`strict` is off, and a directory
@@ -76,7 +77,7 @@ class ObjectFS(ObjectStore):
 
     def isfile(self, path: str) -> bool:
         key = self._key(path)
-        return bool(key) and super().isfile(key)
+        return bool(key) and self.has_file(key)
 
     def isempty(self, path: str) -> bool:
         marker = self._directory_key(path)
@@ -199,7 +200,7 @@ class ObjectFS(ObjectStore):
     def openbin(self, path: str, mode: str = "r", buffering: int = -1, **options: Any) -> BinaryIO:
         opened = Mode(mode)
         opened.validate_bin()
-        key = self._file_key(path)
+        key = self._standard_key(path)
         if not opened.writing:
             return self._open_read(path, key)
         if self.strict:
@@ -263,7 +264,7 @@ class ObjectFS(ObjectStore):
         super().upload(path, file, chunk_size, **options)
 
     def remove(self, path: str) -> None:
-        key = self._file_key(path)
+        key = self._standard_key(path)
         if self.strict and not self.isfile(key):
             raise self._no_file(path)
         self.delete_objects([key])
@@ -277,18 +278,24 @@ class ObjectFS(ObjectStore):
         self._keep_directory(dirname(self._key(src_path)))
 
     def _transfer(self, transfer: Callable[..., None], path: str, target: str, overwrite: bool) -> None:
-        target_key = self._key(target)
+        key, target_key = self._standard_key(path), self._standard_key(target)
         self._require_directory(dirname(target_key), target)
         if self.strict and self._is_directory(target_key):
             raise errors.FileExpected(target) if overwrite else errors.DestinationExists(target)
-        if target_key == self._key(path) and not overwrite and self.isfile(path):
+        if target_key == key and not overwrite and self.has_file(key):
             raise errors.DestinationExists(target)
         try:
-            transfer(path, target, overwrite=overwrite)
+            transfer(key, target_key, overwrite=overwrite)
         except errors.FileExists:
             raise errors.DestinationExists(target) from None
         except errors.ResourceNotFound:
             raise self._no_file(path) from None
+
+    def _standard_key(self, path: str) -> str:
+        key = self._key(path)
+        if not key:
+            raise errors.FileExpected(path)
+        return key
 
     def _directory_key(self, path: str) -> str:
         key = self._key(path)

@@ -32,7 +32,8 @@ class Content(NamedTuple):
 
 
 class ObjectStore(StoreFS):
-    """The methods of :class:`StoreFS` over a flat map from keys to objects. A key is a path without its leading slash.
+    """The methods of :class:`StoreFS` over a flat map from keys to objects. The path of a verb is a key, exactly as it
+    is; the standard methods take a key for a path without its leading slash.
 
     A subclass implements the primitives, from ``head_object`` to ``list_objects``; any thread may call them at any
     time. The methods of ``StoreFS`` check no parent and write no marker: saving a small file takes one request and
@@ -212,14 +213,25 @@ class ObjectStore(StoreFS):
 
     # Paths
 
-    def _key(self, path: str) -> str:
-        return relpath(self.validatepath(path))
+    def canonical(self, path: str) -> str:
+        return path
 
     def _file_key(self, path: str) -> str:
-        key = self._key(path)
-        if not key:
+        """Return the key of the path of a verb, which is the path itself."""
+        self.check()
+        if not isinstance(path, str):
+            raise TypeError("paths must be str (not bytes)")
+        if "\0" in path:
+            raise errors.InvalidCharsInPath(path)
+        if ".." in path and ".." in path.split("/"):
+            raise errors.IllegalBackReference(path)
+        if not path or path.endswith("/"):
             raise errors.FileExpected(path)
-        return key
+        return path
+
+    def _key(self, path: str) -> str:
+        """Return the key of the path of a standard method."""
+        return relpath(self.validatepath(path))
 
 
 def beginning_of(file: Readable, size: int) -> tuple[bytearray, bool]:

@@ -20,8 +20,8 @@ _PROOF = 10.0
 # the most keys in one DeleteObjects request (a limit of S3)
 _BATCH = 1000
 
-# characters that XML cannot contain, or that XML parsers change
-_NOT_IN_XML = re.compile("[\x00-\x1f\x7f\ufffe\uffff]")
+#: Characters that XML cannot contain, or that XML parsers change. The error of a GET has the key.
+NOT_IN_XML = re.compile("[\x00-\x1f\x7f\ufffe\uffff]")
 
 
 class S3Bucket:
@@ -146,8 +146,8 @@ class S3Bucket:
         """Delete objects, 1,000 per request. Missing objects are ignored."""
         remaining = iter(keys)
         while batch := list(islice(remaining, _BATCH)):
-            many = [key for key in batch if not _NOT_IN_XML.search(key)]
-            single = [key for key in batch if _NOT_IN_XML.search(key)]
+            many = [key for key in batch if not NOT_IN_XML.search(key)]
+            single = [key for key in batch if NOT_IN_XML.search(key)]
             if len(many) > 1:
                 self._delete_many(many)
             else:

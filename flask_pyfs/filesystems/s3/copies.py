@@ -12,6 +12,7 @@ from fs import errors
 
 from ..objects.http import strong_tag
 from ..objects.writer import in_parts
+from .bucket import NOT_IN_XML
 from .conditional import ConditionalWrites
 from .errors import S3Refused
 from .facts import facts_of, mark_of
@@ -51,6 +52,8 @@ class Copies:
         :param only: the entity tag that the source must have, in its quotes, or None.
         """
         source = {"Bucket": self.writes.bucket.name, "Key": self.full_key(path)}
+        if NOT_IN_XML.search(path):
+            self.head(path)
         own = {name: value for name, value in self.arguments.items() if name not in _DESCRIPTION}
         parameters = self.writes.bucket.known("CopyObject", own)
         if only is not None:

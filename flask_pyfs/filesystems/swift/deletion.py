@@ -56,7 +56,7 @@ def _remove_many(container: SwiftContainer, keys: list[str], timeout: float | No
     with swift_errors(container.name, keys[0]):
         bulk = container.account.capabilities(timeout).get("bulk_delete")
     if not isinstance(bulk, dict):
-        if any(_collapses(key) for key in keys):
+        if any(collapses(key) for key in keys):
             raise errors.OperationFailed(
                 keys[0], msg="cannot delete '{path}': HTTP clients collapse its dots, and Swift has no bulk delete"
             )
@@ -133,7 +133,8 @@ def _ask(container: SwiftContainer, keys: list[str], timeout: float | None) -> D
         return deleted_of(content)
 
 
-def _collapses(key: str) -> bool:
+def collapses(key: str) -> bool:
+    """Return whether HTTP clients take a key for another one, because they collapse its dots."""
     return any(part in (".", "..") for part in key.split("/"))
 
 

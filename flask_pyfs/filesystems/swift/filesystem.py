@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import cast
@@ -25,13 +26,15 @@ from .auth import Credentials
 from .body import KnownFile, StreamedBody, known_file
 from .container import SwiftContainer
 from .copies import Copies
-from .deletion import delete, remove
+from .deletion import collapses, delete, remove
 from .errors import SwiftRefused, swift_errors
 from .facts import facts_of, is_marker, listed_facts, range_of, size_beyond, version_of
 from .listing import entries
 from .segments import remove_leftovers, remove_segments, segments_in, segments_of
 from .signing import signed_url
 from .upload import SwiftUpload
+
+log = logging.getLogger(__name__)
 
 _MIB = 1024 * 1024
 
@@ -93,6 +96,10 @@ class SwiftFS(ObjectFS):
         headers: dict[str, str] = {"X-Container-Meta-Temp-URL-Key": self._temp_url_key} if self._temp_url_key else {}
         self._container = SwiftContainer(container, accounts, create=create_container, headers=headers)
         self._segments = self._container.beside(f"{container}_segments", create=True)
+
+    def canonical(self, path: str) -> str:
+        # no HTTP client can ask for the others
+        return "/".join(part for part in path.split("/") if part != ".")
 
     # Primitives
 
@@ -276,8 +283,13 @@ class SwiftFS(ObjectFS):
 
     def iter_files(self, prefix: str = "") -> Iterator[str]:
         for entry in entries(self._container, prefix):
-            if not entry["name"].endswith("/") and not is_marker(entry.get("content_type"), entry["bytes"]):
-                yield entry["name"]
+            name = entry["name"]
+            if name.endswith("/") or is_marker(entry.get("content_type"), entry["bytes"]):
+                continue
+            if collapses(name):
+                log.warning("container %r: no HTTP client can ask for %r: it is left out", self._container.name, name)
+            else:
+                yield name
 
     # Methods of Swift only
 

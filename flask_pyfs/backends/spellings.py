@@ -1,0 +1,160 @@
+"""Finds the file that a name means. A store may have it under another spelling of the name: see ``names.spellings``.
+
+Finding it costs a request for each spelling that has no file. A name with only one spelling is not looked for: the
+operation itself finds out.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from fs import errors
+
+from .. import names
+from ..filesystems.store import StoreFS
+
+Result = TypeVar("Result")
+
+# there is no file of that name, and maybe there cannot be one
+_MISSING = (
+    errors.ResourceNotFound,
+    errors.FileExpected,
+    errors.DirectoryExpected,
+    errors.PathError,
+    errors.IllegalBackReference,
+)
+
+
+class NamedFiles:
+    """The files of a storage by their names. A path is PREFIX and a name."""
+
+    #: PREFIX, without slashes around it.
+    prefix: str
+
+    @property
+    @abstractmethod
+    def store(self) -> StoreFS: ...
+
+    def spellings(self, filename: str) -> tuple[str, ...]:
+        """Return the names of the files that a name may mean, in the order in which they are tried. No request.
+
+        :raises flask_pyfs.errors.InvalidPath: if no operation accepts the name.
+        """
+        found = names.spellings(filename)
+        if names.is_plain(filename):
+            return found
+        # a store that has directories takes several spellings for one
+        return tuple(dict.fromkeys(map(self.store.canonical, found)))
+
+    # Paths
+
+    @abstractmethod
+    def _path(self, filename: str) -> str: ...
+
+    def _paths(self, filename: str) -> tuple[str, ...]:
+        return tuple(map(self._path, self.spellings(filename)))
+
+    def _normal_path(self, filename: str) -> str | None:
+        normal = names.normal_form(filename)
+        return None if normal is None else self._path(normal)
+
+    def _starts(self, prefixes: Sequence[str]) -> Iterator[str]:
+        """Return the starts of the paths to list."""
+        # a path has no slash at its end
+        found = (self.store.canonical(each.rstrip("/")) + ("/" if each.endswith("/") else "") for each in prefixes)
+        above = f"{self.prefix}/" if self.prefix else ""
+        return iter(dict.fromkeys(above + each for each in found))
+
+    # What operations do with the paths
+
+    def _target_of(self, filename: str, paths: Sequence[str], *, overwrite: bool) -> str:
+        """Return the path to write to: that of the file which is replaced, or that of a new file.
+
+        :raises fs.errors.FileExists: without ``overwrite``, if there is a file with another spelling.
+        :raises flask_pyfs.errors.InvalidPath: if there is no file, and no new one can have the name.
+        """
+        normal = self._normal_path(filename)
+        others = [path for path in paths if path != normal]
+        try:
+            found = existing(self.store, others)
+        except errors.PermissionDenied:
+            # who may write need not be allowed to look
+            found = None
+        if found is None:
+            return normal or self._path(names.normalize(filename))
+        if not overwrite:
+            raise errors.FileExists(found)
+        if normal is None or normal not in paths or paths.index(found) < paths.index(normal):
+            return found
+        return existing(self.store, [normal]) or found
+
+    def _deleted(self, filename: str) -> Sequence[str]:
+        """Return the paths to delete for a name: the exact one if a file or a directory has it, else all others."""
+        exact, *others = paths = self._paths(filename)
+        if not others or exact == self._normal_path(filename):
+            return paths
+        if existing(self.store, [exact]) or any(True for _ in self.store.iter_files(f"{exact}/")):
+            return [exact]
+        return others
+
+    def _transfer(
+        self, transfer: Callable[..., None], filename: str, new: str, overwrite: bool, *, moves: bool
+    ) -> None:
+        sources, targets = self._paths(filename), self._paths(new)
+        if len(targets) == 1 and targets[0] == self._normal_path(new):
+            first(sources, lambda source: transfer(source, targets[0], overwrite=overwrite))
+            return
+        source = sources[0] if len(sources) == 1 else existing(self.store, sources)
+        if source is None:
+            raise errors.ResourceNotFound(sources[0])
+        if source in targets:
+            # who copies a file to another spelling of its name, or moves it to its own, reads the same by both
+            stays = not moves or sources == targets
+            if stays and existing(self.store, targets[: targets.index(source)]) is None:
+                transfer(source, source, overwrite=overwrite)
+                return
+            # the file itself does not take its name
+            targets = tuple(path for path in targets if path != source)
+        try:
+            path = self._target_of(new, targets, overwrite=overwrite)
+        except errors.FileExists:
+            # a missing source is reported before a taken target
+            self.store.facts(source)
+            raise
+        transfer(source, path, overwrite=overwrite)
+
+
+def first(paths: Sequence[str], operation: Callable[[str], Result]) -> Result:
+    """Return what an operation returns for the first path that has a file.
+
+    :raises fs.errors.FSError: as the operation does for a file; if no path has one, as it does for the first path.
+    """
+    failed: list[Exception] = []
+    for path in paths:
+        try:
+            return operation(path)
+        except (*_MISSING, errors.PermissionDenied) as error:
+            # some stores do not tell everybody what is missing
+            failed.append(error)
+    raise next((error for error in failed if not isinstance(error, errors.ResourceNotFound)), failed[0])
+
+
+def existing(store: StoreFS, paths: Sequence[str]) -> str | None:
+    """Return the first path that has a file, or None.
+
+    :raises fs.errors.FSError: if the store fails.
+    """
+    denied = None
+    for path in paths:
+        try:
+            if store.has_file(path):
+                return path
+        except _MISSING:
+            continue
+        except errors.PermissionDenied as error:
+            denied = denied or error
+    if denied is not None:
+        raise denied
+    return None
