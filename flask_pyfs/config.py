@@ -233,7 +233,8 @@ def with_defaults(config: Mapping[str, Any], options: Iterable[Option], storage:
     complete = config if isinstance(config, Config) else Config(config)
     for option in options:
         key = option.name.lower()
-        value = complete.get(key)
+        given = (complete.get(name.lower()) for name in (option.name, *option.aliases))
+        value = next((value for value in given if value is not None), None)
         if value is None:
             if option.required:
                 raise ConfigurationError(f"storage {storage!r} needs {option.name}", storage=storage)

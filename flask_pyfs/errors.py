@@ -15,6 +15,7 @@ from fs import errors as fs_errors
 __all__ = [
     "BackendError",
     "ConfigurationError",
+    "ETagMismatchError",
     "ErrorContext",
     "FSError",
     "FileExists",
@@ -22,6 +23,7 @@ __all__ = [
     "InvalidPath",
     "OperationNotSupported",
     "PermissionDenied",
+    "PoolExhaustedError",
     "UnauthorizedFileType",
     "UploadNotAllowed",
     "VersionChanged",
@@ -82,6 +84,14 @@ class BackendError(FSError, ConnectionError):
     """The store is unreachable, does not answer in time, or fails."""
 
 
+class ETagMismatchError(BackendError):
+    """The content arrived damaged at the store, and is not stored."""
+
+
+class PoolExhaustedError(BackendError):
+    """Nothing raises it, because nothing waits for a connection. It is for code that handles flask-fs2's error."""
+
+
 class VersionChanged(FSError):
     """The file is no longer the version that the caller knows: it was replaced or deleted."""
 
@@ -90,6 +100,13 @@ class StoreMisconfigured(fs_errors.CreateFailed):
     """The store cannot be used as configured: its bucket or the credentials are missing, or a setting is invalid.
 
     Filesystems raise this; storages raise :exc:`ConfigurationError` instead.
+    """
+
+
+class ContentDamaged(fs_errors.RemoteConnectionError):
+    """The content arrived damaged at the store, and is not stored.
+
+    Filesystems raise this; storages raise :exc:`ETagMismatchError` instead.
     """
 
 
@@ -131,6 +148,7 @@ _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[FSError], str], ...
         PermissionDenied,
         "the store refused the operation",
     ),
+    ((ContentDamaged,), ETagMismatchError, "the content arrived damaged at the store (ETag mismatch)"),
     ((StoreMisconfigured,), ConfigurationError, "the store cannot be used as it is configured"),
     (
         (

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
-from flask import Flask, current_app
+from flask import Flask, Response, abort, current_app, has_app_context
 
-from .config import DEFAULT_BACKEND, route_prefix, serves
+from .backends.base import BaseBackend
+from .backends.surroundings import surroundings
+from .config import COMMON, DEFAULT_BACKEND, Config, route_prefix, serves, with_defaults
+from .errors import FileNotFound, InvalidPath
 from .routes import make_blueprint
 from .state import registry_of, require_registry
 from .storage import Storage
+from .web.delivery import streamed
+from .web.responses import harden
 from .web.urls import ENDPOINT
 
 
@@ -53,3 +59,28 @@ def by_name(name: str) -> Storage | None:
     """
     storage: Storage | None = require_registry(current_app).get(name)
     return storage
+
+
+def _default_root() -> str | None:
+    if not has_app_context():
+        return None
+    root: str | None = current_app.config.get("FS_LOCAL_ROOT") or current_app.config.get("FS_ROOT")
+    return root
+
+
+def _respond(backend: BaseBackend, filename: str) -> Response:
+    # its own method, because one that overrides it may have called this
+    config = with_defaults(Config(backend.config), COMMON, backend.name)
+    try:
+        response = streamed(partial(BaseBackend.serve, backend), config, filename, _ignore)
+    except (FileNotFound, InvalidPath):
+        abort(404)
+    harden(config, response)
+    return response
+
+
+def _ignore() -> None:
+    pass
+
+
+surroundings.default_root, surroundings.respond = _default_root, _respond

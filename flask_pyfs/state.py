@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 from flask import Flask, current_app, has_app_context
 
+from .backends.base import BaseBackend
 from .backends.contract import Operations
-from .backends.registry import operations_of
+from .backends.overrides import methods_of
+from .backends.registry import Callee
 from .config import Config
 from .errors import ConfigurationError
+from .names import collapse
 
 
 class HasConfig(Protocol):
@@ -56,8 +60,7 @@ class State(NamedTuple):
     :param backend_name: the name of the backend.
     :param config: the settings.
     :param backend: an instance of the registered class.
-    :param operations: the object that the storage calls: the backend itself, or a wrapper if it was written for
-        Flask-FS.
+    :param callee: what the storage calls for it.
     :param configured: the state as it was configured, if a part of it was assigned since.
     """
 
@@ -66,14 +69,32 @@ class State(NamedTuple):
     backend_name: str
     config: Config
     backend: Any
-    operations: Operations
+    callee: Callee
     configured: State | None = None
+
+    @property
+    def operations(self) -> Operations:
+        """The object that the storage calls: the backend itself, or an adapter if it, or a part of it, was written for
+        Flask-FS.
+        """
+        callee = self.callee
+        if methods_of(callee.kind) != callee.methods or len(callee.attributes) != callee.count:
+            callee.renew()
+        return callee.operations
 
     @property
     def root(self) -> str | None:
         """The directory of the operating system that has the files, or None."""
         root: str | None = getattr(self.backend, "root", None)
         return root
+
+    def place_of(self, name: str) -> tuple[str, str]:
+        """Return :attr:`root`, and where a file is below it: at its name, unless the backend says otherwise."""
+        root = self.root or ""
+        place = self.backend.local_path(name) if isinstance(self.backend, BaseBackend) else None
+        if place is None:
+            return root, collapse(name)
+        return root, place[len(root) + 1 :] if place.startswith(f"{root}/") else os.path.relpath(place, root)
 
     def attach(self) -> None:
         """Make this the state of its storage on its app, and the one that applies outside an app context."""
@@ -84,15 +105,15 @@ class State(NamedTuple):
         """Replace the ``backend`` or the ``config`` of the storage on this app, or both, as tests do."""
         changed = self._replace(configured=self.configured or self, **parts)
         if "backend" in parts:
-            operations = operations_of(changed.backend, self.storage.name, changed.config["prefix"])
-            changed = changed._replace(operations=operations)
+            callee = Callee(changed.backend, self.storage.name, changed.config["prefix"])
+            changed = changed._replace(callee=callee)
         self._give_way_to(changed)
 
     def restore(self, *parts: str) -> None:
         """Take back what was assigned to ``backend`` or ``config``."""
         configured = self.configured or self
         if "backend" in parts:
-            parts = (*parts, "operations")
+            parts = (*parts, "callee")
         self._give_way_to(self._replace(**{part: getattr(configured, part) for part in parts}))
 
     def _give_way_to(self, state: State) -> None:
@@ -102,7 +123,8 @@ class State(NamedTuple):
 
     def on(self, backend_name: str, backend: Any) -> State:
         """Return the same state on another backend."""
-        return self._replace(backend_name=backend_name, backend=backend, operations=backend, configured=None)
+        callee = Callee(backend, self.storage.name, "")
+        return self._replace(backend_name=backend_name, backend=backend, callee=callee, configured=None)
 
 
 def registry_of(app: Flask) -> Registry:

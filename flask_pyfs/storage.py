@@ -110,8 +110,8 @@ class Storage:
         config = configuration.resolve(
             app.config, self.name, backend_name, registry.options_of(backend_class), registry.all_options
         )
-        backend, operations = registry.build(backend_name, backend_class, self.name, config)
-        State(app, self, backend_name, config, backend, operations).attach()
+        backend, callee = registry.build(backend_name, backend_class, self.name, config)
+        State(app, self, backend_name, config, backend, callee).attach()
 
     @property
     def backend(self) -> Any:
@@ -299,7 +299,7 @@ class Storage:
                 path=name,
                 storage=self.name,
             )
-        return os.path.join(root, names.collapse(name))
+        return os.path.join(*find(self).place_of(name))
 
     # Files
 

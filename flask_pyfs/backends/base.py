@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import IO, Any, BinaryIO, ClassVar, cast
 
@@ -13,7 +14,7 @@ from fs.base import FS
 from fs.errors import PathError, ResourceNotFound
 
 from .. import files, names
-from ..config import Config, with_defaults
+from ..config import with_defaults
 from ..errors import FileExists, OperationNotSupported, VersionChanged, translated
 from ..filesystems.base import CHUNK_SIZE, copy_stream
 from ..filesystems.store import DAY, Facts, OtherVersion, RangeNotSatisfiable, StoreFS, Unchanged
@@ -30,8 +31,10 @@ from .contract import (
     UploadURL,
     Wanted,
 )
-from .handles import Chunks, Source, StorageFile
+from .handles import Chunks, Source, StorageFile, declared_type
+from .overrides import accepts, call
 from .spellings import NamedFiles, Result, existing, first
+from .surroundings import surroundings
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +68,7 @@ class BaseBackend(NamedFiles):
     #: The directory of the operating system that has the files, or None.
     root: str | None = None
 
-    def __init__(self, name: str, config: Config) -> None:
+    def __init__(self, name: str, config: Mapping[str, Any]) -> None:
         self.name = name
         self.config = with_defaults(config, self.options or (), name)
         self.prefix = names.normalize_prefix(self.config.get("prefix")).rstrip("/")
@@ -86,6 +89,12 @@ class BaseBackend(NamedFiles):
         any other filesystem, they are made of the standard methods.
         """
         raise OperationNotSupported(f"{type(self).__name__} has no filesystem", storage=self.name)
+
+    def check_settings(self) -> None:
+        """Check what can be known of the settings without a request. ``init_app`` calls it.
+
+        :raises flask_pyfs.errors.ConfigurationError: if the store cannot be used with these settings.
+        """
 
     def arguments(self) -> dict[str, Any]:
         """Return the keyword arguments of the filesystem: the settings whose options have an ``argument``."""
@@ -144,7 +153,8 @@ class BaseBackend(NamedFiles):
         errors: str | None = None,
         newline: str | None = None,
     ) -> IO[Any]:
-        """Open a file.
+        """Open a file. Its attribute ``content_type`` is the media type of a file that is read, if the store
+        keeps one.
 
         :param mode: ``r``, ``w``, ``x`` or ``a``, with ``b`` for bytes. Written content becomes visible only when the
             file closes without an exception, so ``a`` copies the old content first.
@@ -159,11 +169,12 @@ class BaseBackend(NamedFiles):
                 storage=self.name,
             )
         with self._translated(filename):
-            file = self._open_binary(filename, kind)
+            file: Any = self._open_binary(filename, kind)
         if "b" in mode:
             return cast(IO[Any], file)
-        text: Any = io.TextIOWrapper if kind == "r" else PendingText
-        return cast(IO[Any], text(file, encoding, errors, newline))
+        text: Any = (io.TextIOWrapper if kind == "r" else PendingText)(file, encoding, errors, newline)
+        text.content_type = file.content_type
+        return cast(IO[Any], text)
 
     def _open_binary(self, filename: str, kind: str) -> StorageFile:
         guard = self._translated(filename)
@@ -193,11 +204,15 @@ class BaseBackend(NamedFiles):
         with self._translated(filename):
             return self._first(filename, self.store.read_file)
 
-    def read_chunks(self, filename: str, chunk_size: int = CHUNK_SIZE) -> Iterator[bytes]:
+    def read_chunks(
+        self, filename: str, chunk_size: int = CHUNK_SIZE, *, chunks_size: int | None = None
+    ) -> Iterator[bytes]:
         """Return an iterator over the content of a file, in pieces of at most ``chunk_size`` bytes.
 
-        :raises ValueError: if ``chunk_size`` is not positive.
+        :param chunks_size: the same; flask-fs2 calls it so on ``s3`` and ``swift``.
+        :raises ValueError: if the size is not positive.
         """
+        chunk_size = chunk_size if chunks_size is None else chunks_size
         if chunk_size <= 0:
             raise ValueError(f"chunk_size must be a positive number of bytes, not {chunk_size}")
         return Chunks(cast(BinaryIO, self.open(filename, "rb")), chunk_size)
@@ -208,11 +223,15 @@ class BaseBackend(NamedFiles):
         """Store text (as UTF-8), bytes, or a file from its current position on. Return the name, with its version: that
         of the file which is replaced, or the normal form.
 
-        :param content_type: the media type, for stores that keep one. Without it, they guess it from the name.
+        :param content_type: the media type, for stores that keep one. Without it, they keep that of a ``FileStorage``,
+            or guess it from the name.
         :raises TypeError: if the content is none of these.
         :raises flask_pyfs.errors.FileExists: without ``overwrite``, if the name is taken. A file that can seek is back
             at its position then.
         """
+        return self._write(filename, content, overwrite, content_type or declared_type(content))
+
+    def _write(self, filename: str, content: Any, overwrite: bool, content_type: str | None) -> StoredName:
         source = Source(content)
         try:
             with translated(self.name, filename, source):
@@ -224,8 +243,18 @@ class BaseBackend(NamedFiles):
         return StoredName(self._name(path), version)
 
     def save(self, file: Any, filename: str, overwrite: bool = True, *, content_type: str | None = None) -> str:
-        """Store a file. Return the name, with its version."""
-        return self.write(filename, file, overwrite, content_type=content_type)
+        """Store a file. Return the name, with its version.
+
+        As in Flask-FS, it calls ``write`` if a subclass overrides that, with the whole content unless that method takes
+        ``content_type``.
+        """
+        if getattr(self.write, "__func__", None) is not _WRITE:
+            if accepts(self.write, "content_type"):
+                return self.write(filename, file, overwrite, content_type=content_type)
+            self._refuse_taken(filename, overwrite)
+            stored: Any = call(self.write, filename, file.read(), overwrite=overwrite)
+            return stored if isinstance(stored, StoredName) else StoredName(filename)
+        return self._write(filename, file, overwrite, content_type)
 
     def version(self, filename: str) -> str | None:
         """Return the version of a file, or None if the store knows no versions. Makes one request to the store."""
@@ -284,7 +313,18 @@ class BaseBackend(NamedFiles):
             self._transfer(self.store.copy_file, filename, target, overwrite, moves=False)
 
     def move(self, filename: str, target: str, overwrite: bool = True) -> None:
-        """Move a file inside the storage. To its own normal form, this renames it."""
+        """Move a file inside the storage. To its own normal form, this renames it.
+
+        As in Flask-FS, it calls ``copy`` and ``delete`` if a subclass overrides one of them.
+        """
+        if getattr(self.copy, "__func__", None) is not _COPY or getattr(self.delete, "__func__", None) is not _DELETE:
+            self._refuse_taken(target, overwrite)
+            call(self.copy, filename, target, overwrite=overwrite)
+            self.delete(filename)
+        else:
+            self._move(filename, target, overwrite)
+
+    def _move(self, filename: str, target: str, overwrite: bool) -> None:
         with translated(self.name, filename, target=target):
             self._transfer(self.store.move_file, filename, target, overwrite, moves=True)
 
@@ -327,11 +367,13 @@ class BaseBackend(NamedFiles):
     def serve(
         self,
         filename: str,
-        respond: Respond[Response],
-        announce: Callable[[], object],
+        respond: Respond[Response] | None = None,
+        announce: Callable[[], object] | None = None,
         wanted: Wanted = WHOLE,
     ) -> Response:
         """Return the response to a request for a file. Makes one request to the store.
+
+        With the name alone, as Flask-FS calls it, it is a response of Flask to the current request.
 
         :param respond: a callable that returns the response. Its arguments are the name, the facts, the open content,
             and the context that translates the errors of reading it.
@@ -340,11 +382,14 @@ class BaseBackend(NamedFiles):
         :raises NotModified: if the store sends no content, because the client has this version.
         :raises NotSatisfiable: if the file has none of the bytes, and the store tells only its size.
         """
-        guard = self._translated(filename)
+        if respond is None:
+            return cast(Response, surroundings.respond(self, filename))
+        guard = translated(self.name, filename)
         with guard:
             facts, file = self._first(filename, partial(self._fetch, wanted=wanted))
         try:
-            announce()
+            if announce is not None:
+                announce()
             return respond(filename, facts, file, guard)
         except BaseException:
             file.close()
@@ -381,6 +426,15 @@ class BaseBackend(NamedFiles):
         """Return text as bytes, and anything else unchanged. Backends that were written for Flask-FS call it."""
         return content.encode(encoding) if isinstance(content, str) else content
 
+    def local_path(self, filename: str) -> str | None:
+        """Return the absolute path of a file in the operating system, or None if it has none there."""
+        return self.root and os.path.join(self.root, names.collapse(filename and names.given(filename)))
+
+    def _refuse_taken(self, filename: str, overwrite: bool) -> None:
+        # for methods of subclasses that cannot decide it in the write itself
+        if not overwrite and self.exists(filename):
+            raise FileExists(f"{filename!r} exists in storage {self.name!r}", path=filename, storage=self.name)
+
     def _first(self, filename: str, operation: Callable[[str], Result]) -> Result:
         if names.is_plain(filename):
             return operation(f"{self.prefix}/{filename}" if self.prefix else filename)
@@ -403,3 +457,6 @@ class BaseBackend(NamedFiles):
 
     def _translated(self, filename: str | None = None) -> translated:
         return translated(self.name, filename)
+
+
+_WRITE, _COPY, _DELETE = BaseBackend.write, BaseBackend.copy, BaseBackend.delete

@@ -1,9 +1,11 @@
-"""An adapter for backends that were written for Flask-FS, which have their own operations and no filesystem."""
+"""An adapter for operations that were written for Flask-FS: those of a whole backend, or some of a built-in one."""
 
 from __future__ import annotations
 
+import inspect
+import io
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import IO, Any, BinaryIO, cast
 
 from fs.base import FS
@@ -12,28 +14,74 @@ from .. import files, names
 from ..errors import FileExists, FileNotFound, OperationNotSupported, translated
 from ..filesystems.base import CHUNK_SIZE
 from .base import BaseBackend
-from .contract import WHOLE, Respond, Response, Wanted
+from .contract import WHOLE, Operations, Respond, Response, StoredName, Wanted
 from .handles import Chunks
+from .overrides import accepts, call
+
+# the methods of Flask-FS that an operation calls
+_CALLED = {
+    "exists": {"exists"},
+    "open": {"exists", "open"},
+    "read": {"exists", "read"},
+    "read_chunks": {"exists", "read_chunks"},
+    "write": {"exists", "write"},
+    "save": {"exists", "save"},
+    "delete": {"delete"},
+    "copy": {"exists", "copy"},
+    "move": {"exists", "move"},
+    "list_files": {"list_files"},
+    "metadata": {"metadata", "get_metadata"},
+    "serve": {"exists", "serve"},
+}
+
+# the operations that Flask-FS does not have
+_NEW = {
+    "spellings",
+    "version",
+    "delete_version",
+    "replace_version",
+    "facts",
+    "signed_url",
+    "signed_upload",
+    "remove_leftovers",
+}
 
 
 class FlaskFSBackend:
     """Gives a backend of Flask-FS the operations that a storage calls.
 
-    As in Flask-FS, ``exists`` is called before an operation that must not overwrite or that needs the file. If the
-    backend has no ``read_chunks``, ``save``, ``copy``, ``move`` or ``metadata``, its other methods are used.
+    As in Flask-FS, ``exists`` is called before an operation that must not overwrite or that needs the file. Methods get
+    the arguments of Flask-FS, and others only if they take them. If the backend has no ``read_chunks``, ``save``,
+    ``copy``, ``move`` or ``metadata``, its other methods are used.
 
     :param backend: an object with the methods of a Flask-FS backend.
     :param name: the storage's name.
-    :param prefix: the storage's PREFIX.
+    :param prefix: the storage's PREFIX, if the methods get names with it.
+    :param own: the backend itself, if it is one with a filesystem, which adds PREFIX itself.
+    :param foreign: the methods of that one that other code wrote. All other operations go to it directly.
     """
 
-    def __init__(self, backend: Any, name: str, prefix: str) -> None:
+    def __init__(
+        self,
+        backend: Any,
+        name: str,
+        prefix: str,
+        own: Operations | None = None,
+        foreign: frozenset[str] = frozenset(),
+    ) -> None:
         self._backend = backend
         self._name = name
         self._prefix = names.normalize_prefix(prefix).rstrip("/")
+        self._filesystem = own
+        if own is not None:
+            untouched = {operation for operation, called in _CALLED.items() if foreign.isdisjoint(called)}
+            for operation in _NEW | untouched:
+                setattr(self, operation, getattr(own, operation))
 
     @property
     def fs(self) -> FS:
+        if self._filesystem is not None:
+            return self._filesystem.fs
         raise OperationNotSupported(f"{type(self._backend).__name__} has no filesystem", storage=self._name)
 
     def spellings(self, filename: str) -> tuple[str, ...]:
@@ -48,10 +96,13 @@ class FlaskFSBackend:
             self._require(filename)
         if "x" in mode:
             self._refuse_taken(filename)
-        if "b" not in mode:
-            options["encoding"] = encoding
+        method, path = self._method("open"), self._path(filename)
         with self._translated(filename):
-            return cast(IO[Any], self._method("open")(self._path(filename), mode, **options))
+            if "b" in mode:
+                return cast(IO[Any], call(method, path, mode, **options))
+            if accepts(method, "encoding") or not inspect.isfunction(getattr(method, "__func__", method)):
+                return cast(IO[Any], call(method, path, mode, encoding=encoding, **options))
+            return _as_text(method(path, mode.replace("t", "") + "b"), "r" in mode, encoding, **options)
 
     def read(self, filename: str) -> bytes:
         self._require(filename)
@@ -65,21 +116,22 @@ class FlaskFSBackend:
         self._require(filename)
         return cast(Iterator[bytes], read_chunks(self._path(filename), chunk_size))
 
-    def write(self, filename: str, content: Any, overwrite: bool = True) -> None:
+    def write(self, filename: str, content: Any, overwrite: bool = True) -> StoredName | None:
         if not overwrite:
             self._refuse_taken(filename)
         with self._translated(filename):
-            self._method("write")(self._path(filename), content)
+            return _stored(call(self._method("write"), self._path(filename), content, overwrite=overwrite))
 
-    def save(self, file: Any, filename: str, overwrite: bool = True, *, content_type: str | None = None) -> None:
+    def save(
+        self, file: Any, filename: str, overwrite: bool = True, *, content_type: str | None = None
+    ) -> StoredName | None:
         save = self._own("save")
         if save is None:
-            self.write(filename, file.read(), overwrite)
-            return
+            return self.write(filename, file.read(), overwrite)
         if not overwrite:
             self._refuse_taken(filename)
         with self._translated(filename):
-            save(file, self._path(filename))
+            return _stored(call(save, file, self._path(filename), overwrite=overwrite, content_type=content_type))
 
     def delete(self, filename: str) -> None:
         with self._translated(filename):
@@ -91,7 +143,7 @@ class FlaskFSBackend:
         copy = self._own("copy")
         with self._translated(filename):
             if copy is not None:
-                copy(self._path(filename), self._path(target))
+                call(copy, self._path(filename), self._path(target), overwrite=overwrite)
             else:
                 self.write(target, self.read(filename))
 
@@ -101,7 +153,7 @@ class FlaskFSBackend:
         move = self._own("move")
         with self._translated(filename):
             if move is not None:
-                move(self._path(filename), self._path(target))
+                call(move, self._path(filename), self._path(target), overwrite=overwrite)
             else:
                 self.copy(filename, target)
                 self.delete(filename)
@@ -109,8 +161,10 @@ class FlaskFSBackend:
     def list_files(self, prefix: str | None = None) -> Iterator[str]:
         above = f"{self._prefix}/" if self._prefix else ""
         wanted = above + names.normalize_prefix(prefix)
+        # what other text is the start of a name, backends of flask-storage do not agree about
+        below = {"prefix": wanted} if wanted.endswith("/") else {}
         with self._translated():
-            for path in self._method("list_files")():
+            for path in call(self._method("list_files"), **below):
                 if path.startswith(wanted):
                     yield path[len(above) :]
 
@@ -128,9 +182,12 @@ class FlaskFSBackend:
         wanted: Wanted = WHOLE,
     ) -> Response:
         self._require(filename)
-        announce()
+        serve, path = self._method("serve"), self._path(filename)
         with self._translated(filename):
-            return cast(Response, self._method("serve")(self._path(filename)))
+            if accepts(serve, "respond"):
+                return cast(Response, call(serve, path, respond=respond, announce=announce, wanted=wanted))
+            announce()
+            return cast(Response, serve(path))
 
     def facts(self, filename: str) -> None:
         return None
@@ -159,7 +216,7 @@ class FlaskFSBackend:
 
     def _own(self, name: str) -> Callable[..., Any] | None:
         method = getattr(self._backend, name, None)
-        if getattr(method, "__func__", None) is getattr(BaseBackend, name):
+        if self._filesystem is None and getattr(method, "__func__", None) is getattr(BaseBackend, name):
             return None
         return method
 
@@ -186,7 +243,32 @@ class FlaskFSBackend:
             raise FileExists(f"{filename!r} exists in storage {self._name!r}", path=filename, storage=self._name)
 
     def _path(self, filename: str) -> str:
+        if self._filesystem is not None:
+            return names.given(filename)
         return names.join(self._prefix, names.normalize(filename))
 
     def _translated(self, filename: str | None = None) -> AbstractContextManager[None]:
         return translated(self._name, filename)
+
+
+def _stored(result: Any) -> StoredName | None:
+    # drivers' objects, which methods of Flask-FS return, know no version
+    return result if isinstance(result, StoredName) else None
+
+
+def _as_text(file: Any, reads: bool, encoding: str, **options: Any) -> IO[Any]:
+    if isinstance(file, io.TextIOBase):
+        # it ignores the mode
+        return cast(IO[Any], file)
+    if not hasattr(file, "read" if reads else "write") and hasattr(file, "__enter__"):
+        return cast(IO[Any], _text_inside(file, encoding, options))
+    return cast(IO[Any], io.TextIOWrapper(file, encoding, **options))
+
+
+@contextmanager
+def _text_inside(context: Any, encoding: str, options: dict[str, Any]) -> Iterator[io.TextIOWrapper]:
+    with context as file:
+        text = io.TextIOWrapper(file, encoding, **options)
+        yield text
+        # the context needs the file
+        text.detach()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
 from fs.base import FS
 
-from ..config import Config
 from ..options import Option, is_duration
 from .base import BaseBackend
+from .overrides import handle
+
+if TYPE_CHECKING:
+    from ..filesystems.gridfs import GridFS
 
 __all__ = ["GridFsBackend"]
 
@@ -42,15 +48,28 @@ class GridFsBackend(BaseBackend):
         Option("TIMEOUT", "float", default=30, check=is_duration, rule="at least 0.001 seconds", argument="timeout"),
     )
 
-    def __init__(self, name: str, config: Config) -> None:
+    def __init__(self, name: str, config: Mapping[str, Any]) -> None:
         # not with the module: its options must be known without the driver
-        from ..filesystems.gridfs import GridFS
+        from ..filesystems.gridfs import GridFS  # noqa: F401  (not later, when another thread may fork)
 
         super().__init__(name, config)
-        self._filesystem_class = GridFS
-        self.bucket: str = self.config["bucket"] or name
+
+    @property
+    def bucket_name(self) -> str:
+        """The name of the bucket."""
+        return self.config["bucket"] or self.name
+
+    @handle
+    def client(self) -> Any:
+        """The client of pymongo of the current process."""
+        return cast("GridFS", self.store).client
+
+    @handle
+    def db(self) -> Any:
+        """The database of pymongo."""
+        return self.client[self.config["mongo_db"]]
 
     def open_fs(self) -> FS:
-        return self._filesystem_class(
-            self.config["mongo_url"], self.config["mongo_db"], self.bucket, **self.arguments()
-        )
+        from ..filesystems.gridfs import GridFS
+
+        return GridFS(self.config["mongo_url"], self.config["mongo_db"], self.bucket_name, **self.arguments())

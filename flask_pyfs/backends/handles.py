@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from typing import Any, BinaryIO
 
 from ..filesystems.base import Readable
 from ..filesystems.streams import Discardable, Result, WrappedFile
+
+# with its parameters, in printable ASCII
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+ *(;[ -~]*)?")
 
 
 class Source:
@@ -32,7 +36,10 @@ class Source:
                 self._file = _BufferFile(memoryview(content).cast("B"))
             except TypeError:
                 raise TypeError(f"cannot store {type(content).__name__}: pass str, bytes or a file") from None
-        self._start = _position(self._file)
+        self._start: int | None = None
+        # a pipe has no position, and an object like a file may raise anything
+        with suppress(Exception):
+            self._start = int(self._file.tell())
 
     def rewind(self) -> bool:
         """Return to the first position, so that it can be stored under another name. Return whether the file can."""
@@ -59,11 +66,10 @@ class Source:
         return piece
 
 
-def _position(file: Any) -> int | None:
-    # a pipe has no position, and an object like a file may raise anything
-    with suppress(Exception):
-        return int(file.tell())
-    return None
+def declared_type(content: Any) -> str | None:
+    """Return the media type that a ``FileStorage`` declares, or None if there is none, or no valid one."""
+    declared = getattr(content, "content_type", None)
+    return declared if isinstance(declared, str) and _MEDIA_TYPE.fullmatch(declared) else None
 
 
 class _BufferFile(io.RawIOBase):
@@ -102,6 +108,8 @@ class StorageFile(Discardable, WrappedFile):
     def __init__(self, file: BinaryIO, guard: AbstractContextManager[Any]) -> None:
         super().__init__(file)
         self._guard = guard
+        #: The media type of a file that is read, if the store keeps one.
+        self.content_type: str | None = getattr(file, "content_type", None)
 
     def _call(self, operation: Callable[..., Result], *arguments: Any) -> Result:
         with self._guard:

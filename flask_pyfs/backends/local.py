@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import BinaryIO
+from collections.abc import Callable, Mapping
+from typing import IO, Any, BinaryIO, cast
 
 from fs import errors as fs_errors
 
+from .. import names
 from ..config import Config, storage_key
-from ..errors import ConfigurationError, FileNotFound, PermissionDenied
+from ..errors import ConfigurationError, FileNotFound, InvalidPath, PermissionDenied
+from ..filesystems.base import copy_stream
 from ..filesystems.local.filesystem import LocalFS
 from ..filesystems.local.listing import log_once
 from ..filesystems.store import Facts
 from ..options import Option
 from .base import BaseBackend
-from .contract import Wanted
+from .contract import StoredName, Wanted
+from .handles import Source
+from .spellings import Result
+from .surroundings import surroundings
 
 __all__ = ["LocalBackend"]
 
@@ -39,11 +45,22 @@ class LocalBackend(BaseBackend):
         Option("FOLLOW_SYMLINKS", "bool", default=False, argument="follow_symlinks"),
     )
 
-    def __init__(self, name: str, config: Config) -> None:
+    def __init__(self, name: str, config: Mapping[str, Any]) -> None:
+        if not config.get("root") and (above := self.default_root):
+            config = Config(config, root=os.path.join(above, name))
         super().__init__(name, config)
         self._directory = os.path.abspath(self.config["root"])
-        _require_writable(self._directory, name)
         self.root = os.path.join(self._directory, self.prefix) if self.prefix else self._directory
+
+    def check_settings(self) -> None:
+        _require_writable(self._directory, self.name)
+
+    @property
+    def default_root(self) -> str | None:
+        """The directory above the roots of backends that are built without ROOT: ``FS_LOCAL_ROOT`` of the current app,
+        else its ``FS_ROOT``; None outside an app context.
+        """
+        return surroundings.default_root()
 
     def open_fs(self) -> LocalFS:
         self._make_directory(self._directory)
@@ -54,6 +71,104 @@ class LocalBackend(BaseBackend):
             # files can be read all the same, for example on a disk that is read-only
             log.warning("storage %r: leftovers in %r are not removed: %s", self.name, self._directory, error)
         return filesystem
+
+    def path(self, filename: str) -> str:
+        """Return the absolute path of a file. The file need not exist.
+
+        A subclass that overrides it decides where the files lie, for all operations.
+        """
+        return os.path.join(cast(str, self.root), names.collapse(filename and names.given(filename)))
+
+    def ensure_path(self, filename: str) -> None:
+        """Make the directory of a file."""
+        with self._translated(filename):
+            self.store.makedirs(os.path.dirname(self._path(filename)), recreate=True)
+
+    def local_path(self, filename: str) -> str:
+        return self.path(filename) if self._is_plain else self._placed(filename)[0]
+
+    def spellings(self, filename: str) -> tuple[str, ...]:
+        return super().spellings(filename) if self._is_plain else (names.normalize(filename),)
+
+    @property
+    def _is_plain(self) -> bool:
+        # no other code decides where files lie
+        return getattr(self.path, "__func__", None) is _PATH
+
+    # the base class has short ways for most names
+
+    def _first(self, filename: str, operation: Callable[[str], Result]) -> Result:
+        return super()._first(filename, operation) if self._is_plain else operation(self._path(filename))
+
+    def _target(self, filename: str, *, overwrite: bool) -> str:
+        return super()._target(filename, overwrite=overwrite) if self._is_plain else self._path(filename)
+
+    def _path(self, filename: str) -> str:
+        return super()._path(filename) if self._is_plain else self._placed(filename)[1]
+
+    def _name(self, path: str) -> str:
+        return path.name if isinstance(path, _Place) else super()._name(path)
+
+    def _placed(self, filename: str) -> tuple[str, _Place]:
+        name = names.normalize(filename)
+        place = os.path.join(self._directory, self.path(name))
+        for actual in (os.path.abspath, os.path.realpath):
+            below = actual(place)
+            inside = os.path.relpath(below, actual(self._directory))
+            parts = inside.split(os.sep)
+            if parts[0] not in (os.curdir, os.pardir) and not any(map(names.is_reserved, parts)):
+                return below, _Place(inside, name)
+        raise InvalidPath(
+            f"storage {self.name!r}: {type(self).__name__}.path puts {name!r} at {place!r}, "
+            f"which is not below ROOT, {self._directory!r}",
+            path=name,
+            storage=self.name,
+        )
+
+    # What Flask-FS's methods call, if a subclass overrides it
+
+    def _ensure(self, filename: str) -> None:
+        if getattr(self.ensure_path, "__func__", None) is not _ENSURE_PATH:
+            self.ensure_path(names.normalize(filename))
+
+    def open(self, filename: str, mode: str = "r", encoding: str = "utf-8", **options: Any) -> IO[Any]:
+        if "w" in mode:
+            self._ensure(filename)
+        return super().open(filename, mode, encoding, **options)
+
+    def read(self, filename: str) -> bytes:
+        if getattr(self.open, "__func__", None) is _OPEN:
+            return super().read(filename)
+        with self.open(filename, "rb") as file:
+            return cast(bytes, file.read())
+
+    def _write(self, filename: str, content: Any, overwrite: bool, content_type: str | None) -> StoredName:
+        self._ensure(filename)
+        return super()._write(filename, content, overwrite, content_type)
+
+    def write(
+        self, filename: str, content: Any, overwrite: bool = True, *, content_type: str | None = None
+    ) -> StoredName:
+        if getattr(self.open, "__func__", None) is _OPEN:
+            return super().write(filename, content, overwrite, content_type=content_type)
+        self._refuse_taken(filename, overwrite)
+        self._ensure(filename)
+        with self.open(filename, "wb") as file:
+            copy_stream(Source(content), file)
+        return StoredName(filename)
+
+    def save(self, file: Any, filename: str, overwrite: bool = True, *, content_type: str | None = None) -> str:
+        return self._write(filename, file, overwrite, content_type)
+
+    def copy(self, filename: str, target: str, overwrite: bool = True) -> None:
+        self._ensure(target)
+        super().copy(filename, target, overwrite)
+
+    def move(self, filename: str, target: str, overwrite: bool = True) -> None:
+        self._ensure(target)
+        self._move(filename, target, overwrite)
+
+    # Requests
 
     def version(self, filename: str) -> str | None:
         return super().facts(filename).version
@@ -88,6 +203,23 @@ class LocalBackend(BaseBackend):
             return
         if self.config["dir_mode"] is not None:
             os.chmod(directory, self.config["dir_mode"])
+
+
+class _Place(str):
+    """A path that other code gave to a file.
+
+    :ivar name: the name of the file.
+    """
+
+    def __new__(cls, path: str, name: str) -> _Place:
+        place = super().__new__(cls, path)
+        place.name = name
+        return place
+
+    name: str
+
+
+_PATH, _ENSURE_PATH, _OPEN = LocalBackend.path, LocalBackend.ensure_path, LocalBackend.open
 
 
 def _require_writable(directory: str, storage: str) -> None:

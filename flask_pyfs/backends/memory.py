@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..config import Config
+from collections.abc import Mapping
+from typing import Any
+
 from ..filesystems.memory import MemoryFS
 from .base import BaseBackend
 
@@ -14,7 +16,7 @@ class MemoryBackend(BaseBackend):
 
     options = ()
 
-    def __init__(self, name: str, config: Config) -> None:
+    def __init__(self, name: str, config: Mapping[str, Any]) -> None:
         super().__init__(name, config)
         self._files = MemoryFS()
 

@@ -12,6 +12,7 @@ from ..options import Option
 from .base import BaseBackend
 from .contract import Operations
 from .flaskfs import FlaskFSBackend
+from .overrides import NAMES, is_foreign, methods_of
 
 #: The group of entry points that name backends.
 GROUP = "fs.backend"
@@ -46,9 +47,8 @@ def load(name: str, storage: str) -> Any:
         raise _not_importable(entry, storage, error) from error
 
 
-def build(name: str, backend_class: Any, storage: str, config: Config) -> tuple[Any, Operations]:
-    """Return an instance of a backend, and the object that a storage calls. They are the same for a backend with a
-    filesystem.
+def build(name: str, backend_class: Any, storage: str, config: Config) -> tuple[Any, Callee]:
+    """Return an instance of a backend, and what a storage calls for it.
 
     :param name: the backend's name.
     :param backend_class: the backend's class.
@@ -58,16 +58,55 @@ def build(name: str, backend_class: Any, storage: str, config: Config) -> tuple[
     """
     try:
         backend = backend_class(storage, config)
+        if isinstance(backend, BaseBackend):
+            backend.check_settings()
     except ImportError as error:
         raise _not_importable(installed()[name], storage, error) from error
-    return backend, operations_of(backend, storage, config["prefix"])
+    return backend, Callee(backend, storage, config["prefix"])
 
 
-def operations_of(backend: Any, storage: str, prefix: str) -> Operations:
-    """Return the object that a storage calls for a backend: itself if it has a filesystem, else an adapter."""
-    if isinstance(backend, BaseBackend) and type(backend).open_fs is not BaseBackend.open_fs:
+class Callee:
+    """What a storage calls for a backend.
+
+    :param backend: the backend.
+    :param storage: the storage's name.
+    :param prefix: the storage's PREFIX.
+    :ivar operations: the object with the operations: the backend itself, or an adapter if it has none, or if other code
+        wrote some of them as Flask-FS has them. It holds until the methods of the class ``kind`` are others than
+        ``methods``, or the number of ``attributes`` is not ``count``.
+    """
+
+    __slots__ = ("_backend", "_prefix", "_storage", "attributes", "count", "kind", "methods", "operations")
+
+    def __init__(self, backend: Any, storage: str, prefix: str) -> None:
+        self._backend = backend
+        self._storage = storage
+        self._prefix = prefix
+        self.kind: type = BaseBackend
+        self.attributes: dict[str, Any] = {}
+        if isinstance(backend, BaseBackend):
+            # a test may put a method into it
+            self.kind, self.attributes = type(backend), vars(backend)
+        self.renew()
+
+    def renew(self) -> None:
+        """Find the object with the operations, because the backend is new, or perhaps a method of it was replaced."""
+        self.methods, self.count = methods_of(self.kind), len(self.attributes)
+        self.operations = self._find()
+
+    def _find(self) -> Operations:
+        backend = self._backend
+        if not isinstance(backend, BaseBackend) or type(backend).open_fs is BaseBackend.open_fs:
+            return FlaskFSBackend(backend, self._storage, self._prefix)
+        foreign = frozenset(name for name in NAMES if is_foreign(getattr(backend, name)))
+        if foreign and _is_built_in(type(backend)):
+            return FlaskFSBackend(backend, self._storage, "", backend, foreign)
         return backend
-    return FlaskFSBackend(backend, storage, prefix)
+
+
+def _is_built_in(backend_class: type) -> bool:
+    # what Flask-FS does not have, a subclass of BaseBackend with a filesystem, overrides methods as they are here
+    return any(each.__module__.startswith(f"{_PACKAGE}.") for each in backend_class.__mro__ if each is not BaseBackend)
 
 
 def options_of(backend_class: Any) -> tuple[Option, ...] | None:

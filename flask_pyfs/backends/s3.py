@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from fs.base import FS
 
-from ..config import Config, wrong_setting
+from ..config import wrong_setting
 from ..options import Option, is_count, is_duration
 from .base import BaseBackend
 from .contract import UploadTerms, UploadURL
+from .overrides import handle
 
 if TYPE_CHECKING:
     from ..filesystems.s3.filesystem import S3FS
@@ -52,13 +54,11 @@ class S3Backend(BaseBackend):
         Option("PUBLIC_ENDPOINT", argument="public_endpoint_url"),
     )
 
-    def __init__(self, name: str, config: Config) -> None:
+    def __init__(self, name: str, config: Mapping[str, Any]) -> None:
         # not with the module: its options must be known without the driver
-        from ..filesystems.s3 import S3FS
+        from ..filesystems.s3 import S3FS  # noqa: F401  (not later, when another thread may fork)
 
         super().__init__(name, config)
-        self._filesystem_class = S3FS
-        self.bucket: str = self.config["bucket"] or name
         for key in ("endpoint", "public_endpoint"):
             # it would be in signed URLs, and in messages
             if "@" in (self.config[key] or ""):
@@ -73,8 +73,48 @@ class S3Backend(BaseBackend):
                 "and SECRET_KEY must be set together, or not at all, so that boto3 finds the credentials itself",
             )
 
+    @property
+    def bucket_name(self) -> str:
+        """The name of the bucket."""
+        assigned = vars(self).get("bucket")
+        return self.config["bucket"] or self.name if assigned is None else assigned.name
+
+    # What Flask-FS makes in __init__; code that replaces __init__ assigns its own
+
+    @handle
+    def session(self) -> Any:
+        """A session of boto3 with the settings of this backend."""
+        return cast("S3FS", self.store).session
+
+    @handle
+    def s3(self) -> Any:
+        """The resource of boto3 of the current process. It is not safe for threads."""
+        return cast("S3FS", self.store).s3
+
+    @handle
+    def client(self) -> Any:
+        """The client of boto3 of the current process."""
+        return cast("S3FS", self.store).client
+
+    @handle
+    def bucket(self) -> Any:
+        """The bucket, as a resource of boto3."""
+        return self.s3.Bucket(self.bucket_name)
+
+    def arguments(self) -> dict[str, Any]:
+        arguments = super().arguments()
+        if (assigned := vars(self).get("s3")) is not None:
+            # the storage reaches the same server in the same way, with a client of its own in each process
+            client = assigned.meta.client
+            arguments["endpoint_url"], arguments["region"] = client.meta.endpoint_url, client.meta.region_name
+            style = (client.meta.config.s3 or {}).get("addressing_style")
+            arguments["addressing_style"] = style or arguments["addressing_style"]
+        return arguments
+
     def open_fs(self) -> FS:
-        return self._filesystem_class(self.bucket, **self.arguments())
+        from ..filesystems.s3 import S3FS
+
+        return S3FS(self.bucket_name, **self.arguments())
 
     def signed_url(self, filename: str, expires: int, lifetime: int, *, disposition: str | None = None) -> str | None:
         """Return a presigned URL of S3. Makes no request.

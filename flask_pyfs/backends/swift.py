@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 from fs.base import FS
 
-from ..config import Config, wrong_setting
+from ..config import wrong_setting
+from ..errors import ETagMismatchError, PoolExhaustedError
 from ..files import mime
 from ..options import Option, Secret, is_count, is_duration
 from .base import BaseBackend
 from .contract import UploadTerms, UploadURL
+from .overrides import handle
 
 if TYPE_CHECKING:
     from ..filesystems.swift.filesystem import SwiftFS
 
-__all__ = ["SwiftBackend"]
+__all__ = ["ETagMismatchError", "PoolExhaustedError", "SwiftBackend"]
 
 _MIB = 1024 * 1024
 
@@ -74,29 +77,19 @@ class SwiftBackend(BaseBackend):
         Option("RETRIES", "int", default=2, check=is_count, rule="0 or more", argument="retries"),
     )
 
-    def __init__(self, name: str, config: Config) -> None:
+    def __init__(self, name: str, config: Mapping[str, Any]) -> None:
         # not with the module: its options must be known without the driver
-        from ..filesystems.swift import SwiftFS
+        from ..filesystems.swift import SwiftFS  # noqa: F401  (not later, when another thread may fork)
         from ..filesystems.swift.auth import ADDRESS, KNOWN, is_address
 
         super().__init__(name, config)
-        self._filesystem_class = SwiftFS
-        self.container: str = self.config["container"] or name
-        self._os_options = {
-            key: Secret(value)
-            for key, value in {
-                "tenant_name": self.config["tenant_name"],
-                "region_name": self.config["region_name"],
-                **(self.config["os_options"] or {}),
-            }.items()
-            if value
-        }
-        if unknown := sorted(set(self._os_options) - KNOWN):
+        os_options = self._os_options
+        if unknown := sorted(set(os_options) - KNOWN):
             known = ", ".join(sorted(KNOWN))
             raise wrong_setting(name, "swift", "OS_OPTIONS", f"has the unknown key {unknown[0]!r}: use {known}")
         if not is_address(self.config["authurl"]):
             raise wrong_setting(name, "swift", "AUTHURL", ADDRESS)
-        if not is_address(self._os_options.get("object_storage_url", "https://default")):
+        if not is_address(os_options.get("object_storage_url", "https://default")):
             raise wrong_setting(name, "swift", "OS_OPTIONS", f"has an object_storage_url, which {ADDRESS}")
         if self.config["auth_version"] is None:
             ending = _VERSION.search(self.config["authurl"])
@@ -105,10 +98,35 @@ class SwiftBackend(BaseBackend):
             rule = "must be set, because the name of the storage cannot be that of a container"
             raise wrong_setting(name, "swift", "CONTAINER", rule)
 
+    @property
+    def container(self) -> str:
+        """The name of the container."""
+        return self.config["container"] or self.name
+
+    @property
+    def _os_options(self) -> dict[str, str]:
+        settings = {key: self.config[key] for key in ("tenant_name", "region_name")}
+        settings.update(self.config["os_options"] or {})
+        return {key: Secret(value) for key, value in settings.items() if value}
+
+    @handle
+    def conn(self) -> Any:
+        """A connection of swiftclient, with a login of its own. Each thread of each process has another one."""
+        return cast("SwiftFS", self.store).connection
+
+    def arguments(self) -> dict[str, Any]:
+        arguments = {"auth_url": self.config["authurl"], "os_options": self._os_options, **super().arguments()}
+        if (assigned := vars(self).get("conn")) is not None:
+            # code that replaces __init__ assigns it, as Flask-FS did: the storage logs in as it does
+            arguments.update(auth_url=assigned.authurl, user=assigned.user, key=assigned.key)
+            arguments["auth_version"] = str(assigned.auth_version).partition(".")[0]
+            arguments["os_options"] = {key: Secret(value) for key, value in assigned.os_options.items() if value}
+        return arguments
+
     def open_fs(self) -> FS:
-        return self._filesystem_class(
-            self.container, self.config["authurl"], os_options=self._os_options, **self.arguments()
-        )
+        from ..filesystems.swift import SwiftFS
+
+        return SwiftFS(self.container, **self.arguments())
 
     def signed_url(self, filename: str, expires: int, lifetime: int, *, disposition: str | None = None) -> str | None:
         """Return a temporary URL of Swift; None without TEMP_URL_KEY. Makes no request except one login per process."""

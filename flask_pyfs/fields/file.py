@@ -4,39 +4,18 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import names
 from ..backends.contract import StoredName
-from ..errors import FileExists, InvalidPath, VersionChanged
+from ..errors import ConfigurationError, FileExists, InvalidPath, VersionChanged
 from ..seekable import rewindable
 from ..storage import Storage
 from ..uploads import client_name
+from .settings import FileSettings, Namer, Setting
 from .stored import Known, NewFile, storing, with_version
-
-#: A str, or a callable that takes the document or row and returns one.
-Namer = str | Callable[[Any], str] | None
-
-
-@dataclass(frozen=True)
-class FileSettings:
-    """The settings of a field.
-
-    :param fs: the storage.
-    :param upload_to: the directory that ``save`` puts in front of names: a str, or a callable that takes the document
-        or row and returns one.
-    :param basename: the name of uploads, without the extension: a str, or a callable that takes the document or row and
-        returns one.
-    :param remove_files: whether files that the document or row no longer references are deleted.
-    """
-
-    fs: Storage
-    upload_to: Namer = None
-    basename: Namer = None
-    remove_files: bool = False
 
 
 class Holder:
@@ -65,6 +44,22 @@ class Holder:
         :param is_deleted: whether the app deletes them, whatever the setting of the field.
         """
         return False
+
+
+class NamedHolder(Holder):
+    """Holds a reference that the app made for a document by itself, as in Flask-FS.
+
+    :param instance: the document.
+    :param name: the name of its field.
+    """
+
+    def __init__(self, instance: Any, name: str | None) -> None:
+        super().__init__(instance)
+        self._name = name
+
+    def before_change(self, reference: FileReference) -> None:
+        if mark := getattr(self.instance, "_mark_as_changed", None):
+            mark(self._name)
 
 
 class DetachedHolder(Holder):
@@ -97,26 +92,45 @@ class FileReference:
 
     Fields create references; apps get them from the attributes of documents and rows.
 
-    :param settings: the settings of the field.
+    :param settings: the settings of the field, or the storage.
     :param value: a file name, a document such as ``{'filename': …}``, another reference, or None.
     :param holder: the place of the reference in a document or row; None for a reference without one.
+    :param instance: as in Flask-FS, a document that is told when the reference changes.
+    :param name: as in Flask-FS, the name of the field of that document.
+    :param parts: as in Flask-FS, the settings by their names (``fs``, ``upload_to``, ``basename``), and the parts of
+        the document (``filename``).
     :raises TypeError: if the value is of another type.
     :raises InvalidPath: if the name is not valid.
     """
 
     settings: FileSettings
+    upload_to, basename = Setting("upload_to"), Setting("basename")
+
+    _settings_class: ClassVar[type[FileSettings]] = FileSettings
+    #: What Flask-FS calls the settings, and their names here.
+    _setting_names: ClassVar[Mapping[str, str]] = {"fs": "fs", "upload_to": "upload_to", "basename": "basename"}
+    _part_names: ClassVar[tuple[str, ...]] = ("filename",)
 
     #: When the document was loaded that the reference belongs to, or None.
     since: datetime | None = None
 
     def __init__(
         self,
-        settings: FileSettings,
+        settings: FileSettings | Storage | None = None,
         value: FileReference | Mapping[str, Any] | str | None = None,
         holder: Holder | None = None,
+        *,
+        instance: Any = None,
+        name: str | None = None,
+        **parts: Any,
     ) -> None:
+        if not isinstance(settings, FileSettings):
+            settings = self._settings_of(settings, parts)
+        if unknown := parts.keys() - set(self._part_names):
+            raise TypeError(f"{type(self).__name__} has no parameter {min(unknown)!r}")
         self.settings = settings
-        self.holder = holder or Holder()
+        self.holder = holder or (Holder() if instance is None else NamedHolder(instance, name))
+        value = parts if value is None else value
         if isinstance(value, FileReference):
             self.since = value.since
             value = value.snapshot()
@@ -130,6 +144,10 @@ class FileReference:
                 "or None, or store the upload with save()"
             )
         self.restore(value or {})
+
+    def _settings_of(self, storage: Storage | None, parts: dict[str, Any]) -> FileSettings:
+        found = {own: parts.pop(name) for name, own in self._setting_names.items() if parts.get(name) is not None}
+        return self._settings_class(**{"fs": storage, **found})
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Set all parts of the reference, without notifying the holder.
@@ -157,6 +175,10 @@ class FileReference:
             # Flask-FS cannot read documents with other keys
             document.pop("versions", None)
         return document
+
+    def to_mongo(self) -> dict[str, Any]:
+        """Return :meth:`to_document`, or ``{'filename': None}`` if there is no file, as in Flask-FS."""
+        return self.to_document() or {"filename": None}
 
     def to_row(self) -> dict[str, Any] | None:
         """Return :meth:`to_document`, with the versions of the files."""
@@ -188,7 +210,12 @@ class FileReference:
 
     @property
     def fs(self) -> Storage:
-        """The storage."""
+        """The storage.
+
+        :raises ConfigurationError: if the field has none yet.
+        """
+        if self.settings.fs is None:
+            raise ConfigurationError("the field has no storage: pass it as fs=…, or set the attribute fs of the field")
         return self.settings.fs
 
     @property

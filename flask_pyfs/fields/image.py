@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 from .. import names
@@ -14,27 +14,13 @@ from ..errors import FileExists, FileNotFound, VersionChanged
 from ..options import Option
 from ..seekable import copied, rewindable
 from ..state import find
-from .file import FileReference, FileSettings
+from .file import FileReference
 from .renditions import Renditions, render
+from .settings import ImageSettings, Setting
 from .stored import NewFile, storing, write_new
 
 _OPTIMIZE = Option("IMAGES_OPTIMIZE", "bool", default=False)
 _MAX_PIXELS = Option("IMAGES_MAX_PIXELS", "int")
-
-
-@dataclass(frozen=True)
-class ImageSettings(FileSettings):
-    """The settings of an image field, besides those of :class:`~flask_pyfs.fields.file.FileSettings`.
-
-    :param max_size: the maximum width and height of the displayed image, in pixels. A larger upload is scaled down and
-        kept as the original.
-    :param thumbnails: the sizes of the thumbnails, in pixels.
-    :param optimize: whether the displayed image is optimized; None for the setting IMAGES_OPTIMIZE of the storage.
-    """
-
-    max_size: int | None = None
-    thumbnails: Sequence[int] = ()
-    optimize: bool | None = None
 
 
 class ImageReference(FileReference):
@@ -60,9 +46,21 @@ class ImageReference(FileReference):
     :param value: a file name, a document such as ``{'filename': …, 'original': …, 'thumbnails': {'100': …}, 'bbox':
         […]}``, another reference, or None.
     :param holder: the place of the reference in a document or row; None for a reference without one.
+    :param parts: as in :class:`~flask_pyfs.fields.file.FileReference`, also ``max_size``, ``thumbnail_sizes`` and
+        ``optimize``, and ``original``, ``thumbnails`` and ``bbox``.
     """
 
     settings: ImageSettings
+    max_size, thumbnail_sizes, optimize = Setting("max_size"), Setting("thumbnails"), Setting("optimize")
+
+    _settings_class = ImageSettings
+    _setting_names = {
+        **FileReference._setting_names,
+        "max_size": "max_size",
+        "thumbnail_sizes": "thumbnails",
+        "optimize": "optimize",
+    }
+    _part_names = ("filename", "original", "thumbnails", "bbox")
 
     def restore(self, state: Mapping[str, Any]) -> None:
         super().restore(state)
@@ -174,6 +172,7 @@ class ImageReference(FileReference):
         :raises FSError: see :meth:`flask_pyfs.Storage.save`.
         """
         base, ext = self._base_and_extension(file, filename)
+        bbox = bbox or None
         with rewindable(file) as source, storing() as new:
             # what is stored under this name is rendered here, so the storage must check the upload itself
             self.fs.check(_rewound(source), base + ext)

@@ -29,6 +29,10 @@ _IN_FLIGHT = timedelta(seconds=DAY)
 _UNSAVED = timedelta(seconds=60)
 
 
+#: The place of a reference, the same each time the document or row is loaded; None if it is unknown.
+Owner = tuple[Any, ...] | None
+
+
 class Known(NamedTuple):
     """What a document or row knows of the version of a file.
 
@@ -53,9 +57,14 @@ class StoredFile:
     name: str
     version: str | None
 
-    def remove(self) -> None:
-        """Delete the file unless another has replaced it. A failure is logged, because the change itself is done."""
+    def remove(self, owner: Owner = None) -> None:
+        """Delete the file unless it is another's. A failure is logged, because the change itself is done.
+
+        :param owner: see :func:`current_file`.
+        """
         try:
+            if owner is not None and _may_be_saved_elsewhere(self, owner):
+                current_file(self.storage, self.name, Known(self.version), owner)
             if not self._is_deleted():
                 current_file(self.storage, self.name, Known(self.version))._is_deleted()
         except FileNotFound:
@@ -89,30 +98,56 @@ class NewFile(StoredFile):
     is_replacement: bool = False
 
     def undo(self) -> None:
-        """Delete the file, or move its content back. A failure is logged."""
+        """Delete the file, or move its content back. It stays if this process saved it. A failure is logged."""
         try:
             if self.is_replacement:
                 # it stays, and belongs to the row that knows the version that it replaced
-                _remember(_successors, (self.storage.name, self.name, self.replaces), self.version)
-            elif self.moved_from is None or self._is_back(self.moved_from):
+                _succeed(self.storage, self.name, self.replaces, self.version)
+            elif not self.is_saved() and (self.moved_from is None or self._is_back(self.moved_from)):
                 self._is_deleted()
         except Exception:
             log.warning("could not undo %r in storage %r", self.name, self.storage.name, exc_info=True)
 
+    def is_saved(self) -> bool:
+        """Return whether this process has saved a document or row with the file."""
+        if self.version is not None and (self.storage.name, self.name, self.version) in _saved:
+            return True
+        if (self.storage.name, self.name, None) not in _saved:
+            return False
+        try:
+            facts = find(self.storage).operations.facts(self.name)
+        except FileNotFound:
+            return False
+        return bool(facts and facts.modified and _saved_in(self.storage, self.name, None, facts.modified))
+
     def _is_back(self, name: str) -> bool:
+        storage = self.storage
         if self.replaced_by is None:
             # the other content may have arrived although its write failed: then this is the only copy
-            return self.replaces is not None and self.storage.version(name) == self.replaces
-        with self.storage.open(self.name, "rb") as content:
+            return self.replaces is not None and storage.version(name) == self.replaces
+        if self.version is not None and not self._is_there():
+            return False
+        with storage.open(self.name, "rb") as content:
             if self.replaced_by.version is None:
-                self.storage.write(name, content, overwrite=True)
+                storage.write(name, content, overwrite=True)
+                return True
+            current = storage.version(name)
+            if current not in list(_versions_since(storage, name, self.replaced_by.version)):
+                log.info("%r in storage %r was replaced by another file, which stays", name, storage.name)
                 return True
             try:
-                back = self.storage.replace_version(name, content, self.replaced_by.version)
-                _remember(_successors, (self.storage.name, name, self.replaces), back.version)
+                back = storage.replace_version(name, content, str(current))
+                _succeed(storage, name, self.replaces, back.version)
             except VersionChanged as error:
                 log.info("%s", error)
         return True
+
+    def _is_there(self) -> bool:
+        # the app may have replaced the copy
+        try:
+            return self.storage.version(self.name) == self.version
+        except FileNotFound:
+            return False
 
 
 @contextmanager
@@ -148,32 +183,35 @@ def with_version(storage: Storage, stored: str) -> StoredName:
     return StoredName(stored, getattr(stored, "version", None) or storage.version(stored))
 
 
-def current_file(storage: Storage, name: str, known: Known) -> StoredFile:
+def current_file(storage: Storage, name: str, known: Known, owner: Owner = None) -> StoredFile:
     """Return the version of a file that a document or row references. Makes one request to the store.
 
+    :param owner: the place of the reference; None if the file goes whoever saved it.
     :raises FileNotFound: if there is no such file.
     :raises VersionChanged: if another may have stored a file under the name: less than a minute before the document was
-        loaded or later, or if it knows the version, within the last day. What this process stored and saved with a
-        document, it knows exactly.
+        loaded or later, or if it knows the version, within the last day. What this process has saved belongs to the
+        place that it was last saved in.
     """
     facts = find(storage).operations.facts(name)
     if facts is None:
         return StoredFile(storage, name, None)
-    if _is_anothers(storage, name, known, facts):
+    if _is_anothers(storage, name, known, owner, facts):
         message = f"{name!r} in storage {storage.name!r} was replaced by another file, which stays"
         raise VersionChanged(message, path=name, storage=storage.name)
     return StoredFile(storage, name, facts.version)
 
 
-def dropped_file(storage: Storage, name: str, known: Known) -> StoredFile | None:
+def dropped_file(storage: Storage, name: str, known: Known, owner: Owner) -> StoredFile | None:
     """Return the version of a file that a document or row no longer references; None if there is nothing to remove.
 
     Makes one request to the store if the version is not known.
+
+    :param owner: see :func:`current_file`.
     """
     if known.version is not None:
         return StoredFile(storage, name, known.version)
     try:
-        return current_file(storage, name, known)
+        return current_file(storage, name, known, owner)
     except FileNotFound:
         pass
     except VersionChanged as error:
@@ -183,24 +221,41 @@ def dropped_file(storage: Storage, name: str, known: Known) -> StoredFile | None
     return None
 
 
-def note_saved(storage: Storage, name: str, known: Known) -> None:
-    """Note that a document or row that references a file was just saved by this process."""
-    _remember(_saved, (storage.name, name, known.version), datetime.now(timezone.utc))
+def note_saved(storage: Storage, name: str, known: Known, owner: Owner) -> None:
+    """Note that a document or row that references a file was just saved by this process.
+
+    :param owner: the place of the reference.
+    """
+    _remember(_saved, (storage.name, name, known.version), (datetime.now(timezone.utc), owner))
 
 
-def _is_anothers(storage: Storage, name: str, known: Known, facts: Facts) -> bool:
-    modified = facts.modified or datetime.now(timezone.utc)
+def _is_anothers(storage: Storage, name: str, known: Known, owner: Owner, facts: Facts) -> bool:
+    now = datetime.now(timezone.utc)
+    modified = facts.modified or now
     if known.version is not None:
         is_known = facts.version in list(_versions_since(storage, name, known.version))
-        return not is_known and modified + _IN_FLIGHT > datetime.now(timezone.utc)
-    if known.since is None:
+        if not is_known:
+            return modified + _IN_FLIGHT > now
+    if owner is None:
         return False
-    saved = _saved.get((storage.name, name, facts.version))
-    if saved is None:
-        # a name that was assigned, after the file was stored
-        saved = _saved.get((storage.name, name, None))
-        saved = saved if saved is not None and modified <= saved else modified + _UNSAVED
-    return saved > known.since
+    if saved_in := _saved_in(storage, name, facts.version, modified):
+        # not by time: a database answers with what it had before another saved, and that is read later
+        return saved_in != owner
+    return known.version is None and known.since is not None and modified + _UNSAVED > known.since
+
+
+def _saved_in(storage: Storage, name: str, version: str | None, modified: datetime) -> Owner:
+    named = _saved.get((storage.name, name, None))
+    # a name that was assigned, after the file was stored
+    by_name = [named] if named is not None and modified <= named[0] else []
+    exact = _saved.get((storage.name, name, version)) if version is not None else None
+    saved = [note for note in (exact, *by_name) if note is not None]
+    return max(saved, key=lambda note: note[0])[1] if saved else None
+
+
+def _may_be_saved_elsewhere(file: StoredFile, owner: Owner) -> bool:
+    notes = (_saved.get((file.storage.name, file.name, version)) for version in (file.version, None))
+    return any(note is not None and note[1] != owner for note in notes)
 
 
 def _versions_since(storage: Storage, name: str, version: str | None) -> Iterator[str]:
@@ -209,12 +264,20 @@ def _versions_since(storage: Storage, name: str, version: str | None) -> Iterato
         version = _successors.get((storage.name, name, version))
 
 
-# What this process knows, the newest only: which versions were saved with a document or row, and when; and which
-# version of its own replaced one when the change failed.
-_saved: dict[tuple[str, str, str | None], datetime] = {}
+# What this process knows, the newest only: which versions were saved with a document or row, when, and in which place;
+# and which version of its own replaced one when the change failed.
+_saved: dict[tuple[str, str, str | None], tuple[datetime, Owner]] = {}
 _successors: dict[tuple[str, str, str | None], str | None] = {}
 _lock = threading.Lock()
 _MOST = 1000
+
+
+def _succeed(storage: Storage, name: str, version: str | None, successor: str | None) -> None:
+    _remember(_successors, (storage.name, name, version), successor)
+    for known in (version, None):
+        if (note := _saved.get((storage.name, name, known))) is not None:
+            _remember(_saved, (storage.name, name, successor), note)
+            return
 
 
 def _remember(memory: dict[tuple[str, str, str | None], Any], key: tuple[str, str, str | None], value: Any) -> None:

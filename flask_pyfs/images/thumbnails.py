@@ -1,8 +1,8 @@
 """Thumbnails, smaller images and smaller files, with Pillow (the extra ``images``).
 
 Every function keeps the format: a JPEG gives a JPEG, an animated GIF, WebP, PNG or AVIF stays animated, and transparent
-pixels stay transparent. The EXIF orientation is applied, and all metadata except the colour profile is dropped. The
-input is read from its first byte and left open; its position is restored afterwards.
+pixels stay transparent. The EXIF orientation is applied, and all metadata except the colour profile is dropped. A file
+is read from its first byte and left open; its position is restored afterwards. One that cannot seek is read to its end.
 
 Files that are not images, are damaged, or would take too much memory or time raise
 :exc:`~flask_pyfs.errors.UnauthorizedFileType`.
@@ -11,22 +11,35 @@ Files that are not images, are damaged, or would take too much memory or time ra
 from __future__ import annotations
 
 import io
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import BinaryIO, cast, overload
 
 from PIL import Image
+from werkzeug.datastructures import FileStorage
 
+from ..seekable import rewindable
 from .jobs import length, make, temporary_file
 from .limits import Limits
 from .wanted import BBox, Optimized, Smaller, Thumbnail, Wanted, square
+
+#: A binary file, an upload, or the path of a file on this machine, as Pillow takes them.
+ImageFile = BinaryIO | FileStorage | str | bytes | os.PathLike[str]
 
 # larger copies of unchanged input are temporary files
 _MAX_IN_MEMORY = 16 * 1024 * 1024
 
 
 def make_thumbnail(
-    file: BinaryIO, size: int, bbox: BBox | None = None, *, max_pixels: int | None = None, max_memory: int | None = None
+    file: ImageFile,
+    size: int,
+    bbox: BBox | None = None,
+    *,
+    max_pixels: int | None = None,
+    max_memory: int | None = None,
 ) -> io.BytesIO:
     """Return a square thumbnail of an image or a part of it.
 
@@ -39,17 +52,19 @@ def make_thumbnail(
     ('JPEG', (100, 100))
     >>> corner = make_thumbnail(file, 100, bbox=(0, 0, 300, 300))
 
-    :param file: the image, a binary file that can seek.
+    :param file: the image: a binary file, an upload, or the path of a file on this machine.
     :param size: the width and height of the thumbnail, in pixels.
-    :param bbox: the part, as in :func:`crop_thumbnail`; without it the result is that of :func:`center_thumbnail`.
+    :param bbox: the part, as in :func:`crop_thumbnail`; without it or with an empty one the result is that of
+        :func:`center_thumbnail`.
     :param max_pixels: the number of pixels that the image may have in all its frames; None for any number.
     :param max_memory: the memory that making the thumbnail may take, in bytes; None for 256 MiB
         (:data:`flask_pyfs.images.limits.MAX_MEMORY`). With 256 MiB it takes at most ten seconds, with twice as much
         twice the time.
     :raises UnauthorizedFileType: if the file is not an image, is damaged, or exceeds a limit.
     :raises ValueError: if the size is below 1 or the part is invalid.
+    :raises OSError: if there is no file at the path, or it cannot be read.
     """
-    if bbox is None:
+    if not bbox:
         return center_thumbnail(file, size, max_pixels=max_pixels, max_memory=max_memory)
     return crop_thumbnail(file, size, bbox, max_pixels=max_pixels, max_memory=max_memory)
 
@@ -62,12 +77,12 @@ def center_thumbnail(
 
 @overload
 def center_thumbnail(
-    file: BinaryIO, size: int, *, max_pixels: int | None = ..., max_memory: int | None = ...
+    file: ImageFile, size: int, *, max_pixels: int | None = ..., max_memory: int | None = ...
 ) -> io.BytesIO: ...
 
 
 def center_thumbnail(
-    file: BinaryIO | Image.Image, size: int, *, max_pixels: int | None = None, max_memory: int | None = None
+    file: ImageFile | Image.Image, size: int, *, max_pixels: int | None = None, max_memory: int | None = None
 ) -> io.BytesIO | Image.Image:
     """Return a square thumbnail that shows the whole image.
 
@@ -82,7 +97,7 @@ def center_thumbnail(
     ...     thumbnail.size, thumbnail.getpixel((10, 10)), thumbnail.getpixel((10, 0))
     ((20, 20), (0, 128, 128, 255), (255, 255, 255, 0))
 
-    :param file: the image, a binary file that can seek; or a Pillow image as in Flask-FS, which returns a Pillow image.
+    :param file: see :func:`make_thumbnail`; or a Pillow image as in Flask-FS, which returns a Pillow image.
     :param size: the width and height of the thumbnail, in pixels.
     :param max_pixels: see :func:`make_thumbnail`.
     :param max_memory: see :func:`make_thumbnail`.
@@ -103,12 +118,17 @@ def crop_thumbnail(
 
 @overload
 def crop_thumbnail(
-    file: BinaryIO, size: int, bbox: BBox, *, max_pixels: int | None = ..., max_memory: int | None = ...
+    file: ImageFile, size: int, bbox: BBox, *, max_pixels: int | None = ..., max_memory: int | None = ...
 ) -> io.BytesIO: ...
 
 
 def crop_thumbnail(
-    file: BinaryIO | Image.Image, size: int, bbox: BBox, *, max_pixels: int | None = None, max_memory: int | None = None
+    file: ImageFile | Image.Image,
+    size: int,
+    bbox: BBox,
+    *,
+    max_pixels: int | None = None,
+    max_memory: int | None = None,
 ) -> io.BytesIO | Image.Image:
     """Return a square thumbnail of a part of an image.
 
@@ -122,7 +142,7 @@ def crop_thumbnail(
     ...     thumbnail.size, thumbnail.getpixel((10, 10))
     ((20, 20), (255, 255, 255))
 
-    :param file: the image, a binary file that can seek; or a Pillow image as in Flask-FS, which returns a Pillow image.
+    :param file: see :func:`make_thumbnail`; or a Pillow image as in Flask-FS, which returns a Pillow image.
     :param size: the width and height of the thumbnail, in pixels.
     :param bbox: the part, as left, top, right and bottom in pixels of the upright image. It is clipped to the image. A
         part that is not square is centred as in :func:`center_thumbnail`.
@@ -138,7 +158,7 @@ def crop_thumbnail(
     return _thumbnail(file, size, bbox, max_pixels, max_memory)
 
 
-def resize(file: BinaryIO, size: int, *, max_pixels: int | None = None, max_memory: int | None = None) -> BinaryIO:
+def resize(file: ImageFile, size: int, *, max_pixels: int | None = None, max_memory: int | None = None) -> BinaryIO:
     """Return an image scaled down to a maximum width and height, with its proportions kept.
 
     An image that is small enough and upright is returned unchanged, byte for byte.
@@ -153,7 +173,7 @@ def resize(file: BinaryIO, size: int, *, max_pixels: int | None = None, max_memo
     >>> resize(file, 1000).read() == file.getvalue()
     True
 
-    :param file: the image, a binary file that can seek.
+    :param file: see :func:`make_thumbnail`.
     :param size: the maximum width and height, in pixels.
     :param max_pixels: see :func:`make_thumbnail`.
     :param max_memory: see :func:`make_thumbnail`.
@@ -161,10 +181,10 @@ def resize(file: BinaryIO, size: int, *, max_pixels: int | None = None, max_memo
     :raises ValueError: if the size is below 1.
     """
     require_size(size)
-    return _made(file, Smaller(size), max_pixels, max_memory) or _copy(file)
+    return _made(file, Smaller(size), max_pixels, max_memory)
 
 
-def optimize(file: BinaryIO, *, max_pixels: int | None = None, max_memory: int | None = None) -> BinaryIO:
+def optimize(file: ImageFile, *, max_pixels: int | None = None, max_memory: int | None = None) -> BinaryIO:
     """Return an image encoded in fewer bytes, if its format allows.
 
     A JPEG keeps its quality, and lossless images stay lossless. If the result is not smaller, the file is returned
@@ -178,19 +198,31 @@ def optimize(file: BinaryIO, *, max_pixels: int | None = None, max_memory: int |
     >>> len(optimize(file).read()) < len(file.getvalue())
     True
 
-    :param file: the image, a binary file that can seek.
+    :param file: see :func:`make_thumbnail`.
     :param max_pixels: the number of pixels that the image may have in all its frames; None for any number.
     :raises UnauthorizedFileType: if the file is not an image, is damaged, or has too many pixels.
     """
-    return _made(file, Optimized(), max_pixels, max_memory) or _copy(file)
+    return _made(file, Optimized(), max_pixels, max_memory)
 
 
-def _made(file: BinaryIO, wanted: Wanted, max_pixels: int | None, max_memory: int | None) -> BinaryIO | None:
-    return make(file, [wanted], Limits.of(max_pixels, max_memory))[0]
+def _made(file: ImageFile, wanted: Wanted, max_pixels: int | None, max_memory: int | None) -> BinaryIO:
+    with _readable(file) as source:
+        made = make(source, [wanted], Limits.of(max_pixels, max_memory))[0]
+        return _copy(source) if made is None else made
+
+
+@contextmanager
+def _readable(file: ImageFile) -> Iterator[BinaryIO]:
+    if isinstance(file, (str, bytes, os.PathLike)):
+        with open(file, "rb") as opened:
+            yield opened
+    else:
+        with rewindable(file) as source:
+            yield source
 
 
 def _thumbnail(
-    file: BinaryIO, size: int, bbox: BBox | None, max_pixels: int | None, max_memory: int | None
+    file: ImageFile, size: int, bbox: BBox | None, max_pixels: int | None, max_memory: int | None
 ) -> io.BytesIO:
     return cast(io.BytesIO, _made(file, Thumbnail(size, bbox), max_pixels, max_memory))
 

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Transaction, event
 from sqlalchemy.orm import InstanceState, Session, SessionTransaction
 from sqlalchemy.orm.attributes import flag_modified
 
-from ..fields.file import DetachedHolder, FileReference, FileSettings, Holder
+from ..fields.file import DetachedHolder, FileReference, Holder
+from ..fields.settings import FileSettings
 from ..fields.stored import Known, NewFile, StoredFile, dropped_file, note_saved
 from ..storage import Storage
 from .outcomes import commits_at_once, is_aborted
@@ -123,7 +124,7 @@ class Changes:
             return
         for cell, _ in self.written:
             for (storage, name), known in cell.written.items():
-                note_saved(storage, name, known)
+                note_saved(storage, name, known, (cell.state.key, cell.key))
         for key, (old, cell) in self.old.items():
             if key not in referenced and not cell.row_references(key):
                 old.remove()
@@ -211,11 +212,9 @@ class Cell:
         if not self.settings.remove_files:
             dropped &= changes.deleted_by_app
         for storage, name in dropped:
-            known = before[storage, name]
-            if (storage, name) in changes.deleted_by_app:
-                # whatever the file is now
-                known = Known(known.version)
-            if old := dropped_file(storage, name, known):
+            # what the app deletes goes, whatever the file is now
+            owner = None if (storage, name) in changes.deleted_by_app else (identity, self.key)
+            if old := dropped_file(storage, name, before[storage, name], owner):
                 changes.old[storage, name] = old, self
 
     def attach(self, session: Session) -> None:

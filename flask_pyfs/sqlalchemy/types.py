@@ -23,8 +23,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import operators
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from ..fields.file import DetachedHolder, FileReference, FileSettings, Namer
-from ..fields.image import ImageReference, ImageSettings
+from ..fields.file import DetachedHolder, FileReference
+from ..fields.image import ImageReference
+from ..fields.settings import FileSettings, ImageSettings, Namer
 from ..names import normalize
 from ..storage import Storage
 from .events import listen

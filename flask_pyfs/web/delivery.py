@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from flask import Response, abort, current_app, request
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from .. import names
 from ..backends.contract import NotModified, NotSatisfiable
+from ..config import Config
 from ..errors import FileNotFound, InvalidPath
 from ..files import mime
 from ..signals import before_display
@@ -50,9 +52,9 @@ def serve(state: State, name: str) -> Response:
     :raises werkzeug.exceptions.HTTPException: 403 if AUTHORIZE denies it, 404 if there is no such file, 412 if a
         condition of the request fails, 416 if the file has none of the bytes of its Range.
     """
-    claims = claims_of(state, name, "read")
+    config, claims = state.config, claims_of(state, name, "read")
     permission = None
-    if state.config["authorize"] is not None:
+    if config["authorize"] is not None:
         permission = partial(_require_permission, state, signed=claims is not None)
     if names.is_plain(name):
         spellings: tuple[str, ...] = (name,)
@@ -62,8 +64,13 @@ def serve(state: State, name: str) -> Response:
     if permission and not several:
         permission(spellings[0])
     for spelling in spellings:
+        announce: Callable[[], object] = partial(before_display.send, state.storage, filename=str(spelling))
+        if permission and several:
+            announce = partial(_permitted, permission, spelling, announce)
         try:
-            response = current_app.make_response(_answer(state, spelling, several, permission))
+            # SERVE_MODE stream is the common one
+            sent = _sent_elsewhere(state, spelling, several, announce) if config["serve_mode"] != "stream" else None
+            response = sent or streamed(state.operations.serve, config, spelling, announce)
             break
         except (FileNotFound, InvalidPath):
             continue
@@ -72,7 +79,7 @@ def serve(state: State, name: str) -> Response:
             # whether a file is missing is not for everybody
             permission(names.normal_form(name) or name)
         abort(404)
-    responses.harden(state.config, response)
+    responses.harden(config, response)
     if claims is not None and response.cache_control.max_age:
         # no cache may keep the response after the signature expires
         response.cache_control.max_age = min(response.cache_control.max_age, int(int(claims["expires"]) - time.time()))
@@ -93,14 +100,13 @@ def _require_permission(state: State, name: str, *, signed: bool) -> None:
         abort(403)
 
 
-def _answer(state: State, name: str, several: bool, permission: Callable[[str], None] | None) -> Response:
+def _permitted(permission: Callable[[str], None], name: str, announce: Callable[[], object]) -> None:
+    permission(name)
+    announce()
+
+
+def _sent_elsewhere(state: State, name: str, several: bool, announce: Callable[[], object]) -> Response | None:
     config = state.config
-
-    def announce() -> None:
-        if permission and several:
-            permission(name)
-        before_display.send(state.storage, filename=str(name))
-
     if config["serve_mode"] == "redirect" and request.method == "GET":
         if several and not state.operations.exists(name):
             raise FileNotFound(f"{name!r} is not in storage {state.storage.name!r}")
@@ -109,15 +115,27 @@ def _answer(state: State, name: str, several: bool, permission: Callable[[str], 
             return responses.redirection(url)
     if config["serve_mode"] == "sendfile" and state.root and (facts := state.operations.facts(name)):
         announce()
-        return responses.respond_by_server(config, name, facts, state.root)
+        return responses.respond_by_server(config, name, facts, state.place_of(name))
+    return None
+
+
+def streamed(serve: Callable[..., Any], config: Config, name: str, announce: Callable[[], object]) -> Response:
+    """Return a response that the app sends itself.
+
+    :param serve: the method of a backend.
+    :param config: the settings of its storage.
+    :param announce: called if there is such a file.
+    """
     try:
-        return state.operations.serve(name, partial(responses.respond, config), announce, responses.wanted())
+        answer = serve(name, partial(responses.respond, config), announce, responses.wanted())
     except NotModified as known:
         announce()
         return responses.not_modified(config, name, known.etag)
     except NotSatisfiable as refused:
         announce()
         raise RequestedRangeNotSatisfiable(refused.size) from refused
+    # a backend of Flask-FS may return what a view may
+    return current_app.make_response(answer)
 
 
 def _url_in_store(state: State, name: str) -> str | None:

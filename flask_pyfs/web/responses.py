@@ -20,7 +20,7 @@ from ..config import Config
 from ..files import mime
 from ..filesystems.base import CHUNK_SIZE
 from ..filesystems.store import Facts
-from ..names import collapse, visible
+from ..names import visible
 from .conditions import CONDITIONS, range_applies, status_of, version_known
 
 _BINARY = "application/octet-stream"
@@ -126,20 +126,22 @@ def not_modified(config: Config, name: str, etag: str) -> Response:
     return response
 
 
-def respond_by_server(config: Config, name: str, facts: Facts, root: str) -> Response:
+def respond_by_server(config: Config, name: str, facts: Facts, place: tuple[str, str]) -> Response:
     """Return a response without a body that tells the web server in front of the app to send a file.
 
-    :param root: the directory of the storage in the operating system.
+    :param place: the directory of the storage in the operating system, and where the file is below it.
     """
+    root, below = place
     response = _described(config, name, facts.content_type)
     if is_active(response.mimetype):
         # nginx drops Content-Security-Policy from a response with X-Accel-Redirect
         response.headers["Content-Disposition"] = attachment(name)
     if config["accel_url"]:
-        below = quote("/".join(filter(None, (config["prefix"], collapse(name)))), errors="surrogateescape")
-        response.headers["X-Accel-Redirect"] = f"{config['accel_url'].rstrip('/')}/{below}"
+        below = os.path.normpath(os.path.join(config["prefix"], below))
+        sent = quote(below, errors="surrogateescape")
+        response.headers["X-Accel-Redirect"] = f"{config['accel_url'].rstrip('/')}/{sent}"
     else:
-        response.headers["X-Sendfile"] = quote(os.path.join(root, collapse(name)), errors="surrogateescape")
+        response.headers["X-Sendfile"] = quote(os.path.join(root, below), errors="surrogateescape")
     return response
 
 

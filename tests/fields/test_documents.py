@@ -1,14 +1,18 @@
 """What a document names is there, whatever is done with documents and references, on a real MongoDB."""
 
+import contextlib
+import copy
 import io
+import pickle
 
 import mongoengine
 import pytest
+from mongoengine import signals
 from mongoengine.errors import NotUniqueError, ValidationError
 from PIL import Image
 
 import flask_pyfs as fs
-from flask_pyfs.fields.image import ImageSettings
+from flask_pyfs.fields.settings import ImageSettings
 from flask_pyfs.mongo import FileField, ImageField, undoing
 
 files = fs.Storage("files", fs.ALL)
@@ -20,7 +24,13 @@ class Paper(mongoengine.Document):
 
 
 class Photo(mongoengine.Document):
+    name = mongoengine.StringField()
     image = ImageField(20, [10], fs=files, remove_files=True)
+
+
+class Shown(mongoengine.Document):
+    name = mongoengine.StringField()
+    image = ImageField(20, [10], fs=files)
 
 
 class Animal(mongoengine.Document):
@@ -40,11 +50,20 @@ class Listed(mongoengine.Document):
     mapped = mongoengine.MapField(FileField(files))
 
 
+class Part(mongoengine.EmbeddedDocument):
+    file = FileField(files)
+
+
+class Whole(mongoengine.Document):
+    embedded = mongoengine.EmbeddedDocumentField(Part)
+    listed = mongoengine.EmbeddedDocumentListField(Part)
+
+
 @pytest.fixture(autouse=True)
 def storage(app, mongoengine_database):
     app.config["FILES_FS_BACKEND"] = "memory"
     fs.init_app(app, files)
-    for document in (Paper, Photo, Animal, Standard, Listed):
+    for document in (Paper, Photo, Shown, Animal, Standard, Listed, Whole):
         document._get_collection().delete_many({})
     return files
 
@@ -137,6 +156,79 @@ def store_and_save(paper, name):
         paper.save()
 
 
+@pytest.mark.parametrize("kind", [Photo, Shown])
+@pytest.mark.parametrize("again", ["reload", "modify", "save", "undoing"])
+def test_an_original_that_was_saved_is_there(kind, again):
+    content = io.BytesIO()
+    Image.new("RGB", (60, 40)).save(content, "PNG")
+    files.write("me.png", content.getvalue())
+    photo = kind(image="me.png").save()
+    photo.image.rerender()
+    photo.save()
+    if again == "modify":
+        photo.modify(set__name="new")
+    elif again == "undoing":
+        with contextlib.suppress(ZeroDivisionError), undoing(photo):
+            photo.image.save(io.BytesIO(content.getvalue()), "other.png")
+            raise ZeroDivisionError
+    else:
+        getattr(photo, again)()
+    photo.reload()
+    assert photo.image.original == "me-original.png"
+    assert files.read("me-original.png") == content.getvalue() != files.read("me.png")
+    assert stored() == ["me-10.png", "me-original.png", "me.png"]
+
+
+@pytest.mark.parametrize("kind", [Photo, Shown])
+def test_a_block_that_fails_after_the_document_was_saved_in_it(kind):
+    content = io.BytesIO()
+    Image.new("RGB", (60, 40)).save(content, "PNG")
+    photo = kind()
+    with contextlib.suppress(ZeroDivisionError), undoing(photo):
+        for name in ("one.png", "two.png"):
+            photo.image.save(io.BytesIO(content.getvalue()), name)
+            if name == "one.png":
+                photo.save()
+        raise ZeroDivisionError
+    assert photo.image.filename == "one.png"
+    assert stored() == ["one-10.png", "one-original.png", "one.png"]
+    assert kind.objects.get().image.filename == "one.png"
+
+
+def test_a_reference_that_was_given_before_another_was_set(paper):
+    reference = paper.file
+    paper.file.save(file(), "between.txt")
+    paper.file = None
+    paper.file.save(file(), "newer.txt")
+    reference.save(file(), "last.txt")
+    paper.save()
+    assert named() == ["up/last.txt"] == stored()
+
+
+def test_a_reference_that_was_given_before_a_change_was_reloaded(paper):
+    reference = paper.file
+    reference.save(file(), "between.txt")
+    paper.reload()
+    reference.save(file(), "last.txt")
+    paper.save()
+    assert named() == ["up/last.txt"] == stored()
+
+
+def test_the_values_of_a_copy_that_are_set_at_once(paper):
+    for way in (copy.copy, copy.deepcopy, lambda document: pickle.loads(pickle.dumps(document))):
+        again = way(Paper.objects.get())
+        again.file = None
+        again.save()
+        assert named_or_none() == [None]
+        assert stored() == []
+        again.file.save(file(), "old.txt")
+        again.save()
+
+
+def named_or_none():
+    return [found.get("file") for found in Paper._get_collection().find({})]
+
+
 def test_a_save_of_the_document_that_fails_is_undone(paper):
     second = Paper()
     with pytest.raises(NotUniqueError):
@@ -148,6 +240,62 @@ def test_a_save_of_the_document_that_fails_is_undone(paper):
     assert stored() == ["up/old.txt"]
     store_and_save(paper, "new")
     assert named() == ["up/new.txt"] == stored()
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_save_that_raises_although_the_database_has_the_document(paper, is_new):
+    document = Paper() if is_new else paper
+
+    def mail(sender, document, **more):
+        raise ConnectionError("the app's mail server is down")
+
+    # which of two listeners is called first is not known
+    ours = list(signals.post_save.receivers_for(Paper))
+    for listener in ours:
+        signals.post_save.disconnect(listener, sender=Paper)
+    try:
+        with signals.post_save.connected_to(mail, sender=Paper), pytest.raises(ConnectionError):
+            store_and_save(document, "two")
+    finally:
+        for listener in ours:
+            signals.post_save.connect(listener, sender=Paper)
+    assert named() == (["up/old.txt", "up/new.txt"] if is_new else ["up/new.txt"])
+    assert set(stored()) >= set(named())
+    assert document.file.filename == "up/new.txt"
+    document.reload()
+    document.save()
+    assert set(stored()) >= set(named())
+
+
+def test_a_block_that_fails_while_the_database_does_not_answer(paper, monkeypatch, caplog):
+    def lost(*arguments, **options):
+        raise ConnectionError("no answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Paper, "_get_collection", lost)
+        with pytest.raises(ConnectionError):
+            store_and_save(paper, "new")
+    assert stored() == ["up/new.txt", "up/old.txt"]
+    assert "up/new.txt" in caplog.text
+    paper.save()
+    assert named() == ["up/new.txt"] == stored()
+
+
+@pytest.mark.parametrize("place", ["embedded", "listed"])
+@pytest.mark.parametrize("is_saved", [True, False])
+def test_a_block_for_an_embedded_document(place, is_saved):
+    part = Part()
+    whole = Whole(embedded=part) if place == "embedded" else Whole(listed=[part])
+    whole.save()
+    with contextlib.suppress(ZeroDivisionError), undoing(part):
+        part.file.save(file(), "new.txt")
+        if is_saved:
+            whole.save()
+        raise ZeroDivisionError
+    assert stored() == (["new.txt"] if is_saved else [])
+    assert part.file.filename == ("new.txt" if is_saved else None)
+    whole.save()
+    assert Whole.objects.get(pk=whole.pk) == whole
 
 
 def test_what_was_stored_before_the_block_is_kept(paper):

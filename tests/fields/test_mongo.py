@@ -216,6 +216,7 @@ def test_queries_load_documents_only_where_files_are_removed():
 
     for signal in (signals.pre_delete, signals.post_delete):
         assert not signal.has_receivers_for(Whole)
+        assert not signal.has_receivers_for(Strict)
     assert signals.post_delete.has_receivers_for(Other)
 
 

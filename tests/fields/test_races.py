@@ -19,7 +19,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import flask_pyfs as fs
-from flask_pyfs.fields.file import FileReference, FileSettings
+from flask_pyfs.fields.file import FileReference
+from flask_pyfs.fields.settings import FileSettings
 from flask_pyfs.fields.stored import write_new
 from flask_pyfs.mongo import FileField, ImageField, undoing
 from flask_pyfs.sqlalchemy import FileType
@@ -210,6 +211,103 @@ def test_a_document_keeps_what_another_stored_under_a_name(note, moment, end):
     getattr(one, end)()
     other.save()
     assert files.read(loaded(other).other.filename if end == "save" else "a.txt") == b"of the other"
+
+
+def answered_before(note):
+    """Return a document that the database answers with now, as a function that makes it of the answer, later."""
+    answer = note._get_collection().find_one({"_id": note.pk})
+    return lambda: type(note)._from_son(answer)
+
+
+@pytest.mark.parametrize("whose", ["the same document", "another document"])
+@pytest.mark.parametrize("how", ["stored", "named"])
+@pytest.mark.parametrize("end", ["save", "delete", "None", "name"])
+def test_a_document_that_was_answered_before_another_saved_and_read_after(note, whose, how, end):
+    note.file.save(content(), "a.txt")
+    note.save()
+    read = answered_before(note)
+    other = note if whose == "the same document" else Note().save()
+    if how == "stored":
+        saved = loaded(other)
+        saved.other.save(content("of the other"), "a.txt")
+    else:
+        files.write("a.txt", "of the other", overwrite=True)
+        saved = loaded(other)
+        saved.other = "a.txt"
+    saved.save()
+    stale = read()
+    if end == "save":
+        stale.file.save(content(), "b.txt")
+    elif end == "None":
+        stale.file = None
+    elif end == "name":
+        stale.file.filename = "c.txt"
+    if end == "delete":
+        stale.delete()
+    else:
+        stale.save()
+    assert files.read("a.txt") == b"of the other"
+
+
+def test_a_query_that_is_read_while_another_saves(note):
+    notes = [note, *(Note().save() for _ in range(3))]
+    for number, each in enumerate(notes):
+        each.file.save(content(), f"{number}.txt")
+        each.save()
+    other = Note()
+    for number, each in enumerate(Note.objects.order_by("id").no_cache()):
+        if number + 1 < len(notes):
+            # the database has answered with the next one already
+            other.file.save(content("of the other"), f"{number + 1}.txt")
+            other.save()
+        each.file.save(content(), f"new-{number}.txt")
+        each.save()
+    assert other.file.filename == "3.txt"
+    assert files.read("3.txt") == b"of the other"
+    # nothing is left over of what only one document named
+    assert "0.txt" not in stored()
+
+
+def test_a_stale_document_deletes_what_its_own_field_named_last(note):
+    note.file.save(content(), "a.txt")
+    note.save()
+    read = answered_before(note)
+    newer = loaded(note)
+    newer.file.save(content("newer"), "a.txt")
+    newer.save()
+    stale = read()
+    stale.file.save(content(), "b.txt")
+    stale.save()
+    assert stored() == ["b.txt"]
+
+
+def test_a_file_that_moved_to_another_document_goes_with_that(note):
+    note.file.save(content(), "a.txt")
+    note.save()
+    one, other = loaded(note), Note()
+    other.file, one.file = one.file, None
+    other.save()
+    one.save()
+    assert stored() == ["a.txt"]
+    other = loaded(other)
+    other.file = None
+    other.save()
+    assert stored() == []
+
+
+@pytest.mark.server
+def test_a_row_that_was_answered_before_another_saved_and_read_after(postgres_engine):
+    with Session(postgres_engine) as session:
+        session.add_all([Paper(id=1, file="a.txt"), Paper(id=2, file="a.txt")])
+        files.write("a.txt", "content")
+        session.commit()
+    with Session(postgres_engine) as one, Session(postgres_engine) as other:
+        answer = one.execute(select(Paper).where(Paper.id == 1).execution_options(yield_per=1))
+        paper(other, 2).file.save(content("of the other"), "a.txt")
+        other.commit()
+        answer.scalar_one().file.save(content(), "b.txt")
+        one.commit()
+    assert files.read("a.txt") == b"of the other"
 
 
 def test_a_document_deletes_what_it_no_longer_references(note):

@@ -9,8 +9,9 @@ import pytest
 from werkzeug.datastructures import FileStorage
 
 import flask_pyfs as fs
-from flask_pyfs.fields.file import FileReference, FileSettings
-from flask_pyfs.fields.image import ImageReference, ImageSettings
+from flask_pyfs.fields.file import FileReference
+from flask_pyfs.fields.image import ImageReference
+from flask_pyfs.fields.settings import FileSettings, ImageSettings
 
 
 def upload(content=b"content", filename="me.txt"):

@@ -253,6 +253,42 @@ def test_files_of_every_kind_are_left_as_they_were(app, tmp_path):
         file.close()
 
 
+class Pipe:
+    """What has no more than read."""
+
+    def __init__(self, content):
+        self.read = io.BytesIO(content).read
+
+
+@pytest.mark.parametrize("operation", EVERY)
+def test_what_the_functions_of_flask_fs_took(tmp_path, operation):
+    function: Any = EVERY[operation]
+    content = saved(noise((300, 200)), "PNG", compress_level=0)
+    path = tmp_path / "a.png"
+    path.write_bytes(content)
+    expected = function(io.BytesIO(content)).read()
+    for file in (str(path), path, bytes(path), FileStorage(Pipe(content)), Pipe(content)):  # type: ignore[arg-type]
+        assert function(file).read() == expected
+    assert path.read_bytes() == content
+    with pytest.raises(FileNotFoundError, match="missing"):
+        function(str(tmp_path / "missing.png"))
+    path.write_text("no image")
+    with pytest.raises(fs.UnauthorizedFileType):
+        function(str(path))
+
+
+def test_a_thumbnail_without_a_part_as_in_flask_fs(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(drawn("PNG", "RGB", size=(60, 40)))
+    whole = images.make_thumbnail(str(path), 50).read()
+    for nothing in (None, (), []):
+        assert images.make_thumbnail(str(path), 50, nothing).read() == whole
+    with Image.open(path) as image:
+        assert (
+            images.center_thumbnail(image, 50).size == images.crop_thumbnail(image, 50, (0, 0, 9, 9)).size == (50, 50)
+        )
+
+
 class Failing(io.BytesIO):
     def read(self, size=-1):
         if self.tell() > 100:

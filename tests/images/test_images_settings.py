@@ -11,8 +11,9 @@ from PIL import Image
 
 import flask_pyfs as fs
 from flask_pyfs import images
-from flask_pyfs.fields.image import ImageReference, ImageSettings
+from flask_pyfs.fields.image import ImageReference
 from flask_pyfs.fields.renditions import render
+from flask_pyfs.fields.settings import ImageSettings
 from flask_pyfs.images import codec, jobs
 
 MIB = 1024 * 1024

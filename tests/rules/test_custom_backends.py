@@ -228,8 +228,10 @@ def test_a_mock_sees_what_a_backend_of_flask_fs_would(app, backend):
         storage.write("file.test", "content")
     storage.delete("file.test")
     backend.delete.assert_called_with("file.test")
+    backend.root = "/root"
+    assert storage.path("file.test") == "/root/file.test"
     storage.open("file.test")
-    backend.open.assert_called_with("file.test", "r", encoding="utf-8")
+    backend.open.assert_called_with("file.test", "r")
 
 
 def test_the_mock_itself_does_nothing(app):

@@ -11,7 +11,7 @@ from requests.exceptions import ConnectionError as HTTPConnectionError
 from requests.exceptions import InvalidURL, ReadTimeout
 from swiftclient.client import ClientException
 
-from flask_pyfs.errors import StoreMisconfigured
+from flask_pyfs.errors import ContentDamaged, StoreMisconfigured
 from flask_pyfs.filesystems.gridfs.errors import mongo_errors
 from flask_pyfs.filesystems.gridfs.facts import following_date, revision_of
 from flask_pyfs.filesystems.s3.errors import not_deleted, s3_errors
@@ -118,7 +118,7 @@ def test_nothing_is_newer_than_the_last_date():
         (403, b"", errors.PermissionDenied),
         (404, b"", errors.ResourceNotFound),
         (413, b"", errors.InsufficientStorage),
-        (422, b"", errors.RemoteConnectionError),
+        (422, b"", ContentDamaged),
         (500, b"", errors.RemoteConnectionError),
         (503, b"", errors.RemoteConnectionError),
         (507, b"", errors.InsufficientStorage),

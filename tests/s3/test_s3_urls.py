@@ -95,7 +95,9 @@ def test_times_that_cannot_be(storage, expires):
 def test_another_endpoint_for_others(app, make_storage):
     storage = make_storage(PUBLIC_ENDPOINT="https://files.example")
     with app.app_context():
-        assert storage.url("a.txt", expires=60).startswith(f"https://files.example/{storage.backend.bucket}/a.txt?")
+        assert storage.url("a.txt", expires=60).startswith(
+            f"https://files.example/{storage.backend.bucket_name}/a.txt?"
+        )
         assert storage.upload_url("a.txt", expires=60).url.startswith("https://files.example/")
 
 

@@ -17,6 +17,7 @@ import flask_pyfs as fs
 from flask_pyfs.errors import (
     BackendError,
     ConfigurationError,
+    ETagMismatchError,
     FileExists,
     FileNotFound,
     FSError,
@@ -312,10 +313,17 @@ def test_what_arrives_changed_is_not_kept(frail, proxy, left):
     etag = b'HTTP/1.1 201 Created\r\nContent-Length: 0\r\nEtag: "0123456789abcdef0123456789abcdef"\r\n\r\n'
     for content in (b"content", LARGE):
         proxy.answer(etag, when=lambda head: head.startswith(b"PUT"))
-        with pytest.raises(BackendError, match="not what was sent"):
+        with pytest.raises(ETagMismatchError, match=r"ETag mismatch.*not what was sent"):
             frail.write("new", content)
         proxy.restore()
         assert left() == ([], [])
+
+
+def test_what_swift_finds_damaged_is_an_error_of_its_own(frail, proxy):
+    refusal = b"HTTP/1.1 422 Unprocessable Entity\r\nContent-Length: 0\r\nX-Trans-Id: tx1\r\n\r\n"
+    proxy.answer(refusal, when=lambda head: head.startswith(b"PUT"))
+    with pytest.raises(ETagMismatchError, match="ETag mismatch"):
+        frail.write("new", b"content")
 
 
 def test_segments_of_killed_processes_are_found(make_frail, swift_connection, container, left):

@@ -18,7 +18,7 @@ from ..objects.store import Content
 from ..store import DAY, Facts, OtherVersion
 from .body import RevisionBody
 from .bucket import GridBucket, Replaced
-from .client import MongoSettings, close_client, make_client
+from .client import Client, MongoSettings, close_client, make_client
 from .facts import Incomplete, Revision, following_date
 from .listing import below, following
 from .upload import GridFSUpload
@@ -69,9 +69,13 @@ class GridFS(ObjectFS):
         self.strict = strict
         self.chunk_size = chunk_size
         self.part_size = max(1, _PART // chunk_size) * chunk_size
-        self._bucket = GridBucket(
-            shared_client(MongoSettings(url, timeout), make_client, close_client), database, bucket
-        )
+        self._clients = shared_client(MongoSettings(url, timeout), make_client, close_client)
+        self._bucket = GridBucket(self._clients, database, bucket)
+
+    @property
+    def client(self) -> Client:
+        """The client of the current process, shared by filesystems with the same settings."""
+        return self._clients()
 
     # Primitives
 

@@ -98,9 +98,14 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
         """A boto3 resource of the current process, for code written for ``fs_s3fs``."""
         return self._resources()
 
+    @property
+    def session(self) -> Any:
+        """A new session of boto3 with the settings of the client."""
+        return make_session(self._settings)
+
     def _make_resource(self) -> Any:
         config = self.client.meta.config
-        return make_session(self._settings).resource("s3", endpoint_url=self.endpoint_url, config=config)
+        return self.session.resource("s3", endpoint_url=self.endpoint_url, config=config)
 
     # Primitives
 

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 from fs import errors
 from requests import Response
 
-from ...errors import StoreMisconfigured
+from ...errors import ContentDamaged, StoreMisconfigured
 from ..objects.clients import PerProcess
 from ..objects.errors import literal
 from .account import Account, Repeatable
@@ -223,7 +223,7 @@ class SwiftContainer:
             return mark
         if stored:
             self.remove(key)
-        raise errors.RemoteConnectionError(key, msg="what arrived at the server is not what was sent: try again")
+        raise ContentDamaged(key, msg="what arrived at the server is not what was sent: try again")
 
     def _holds(self, key: str, mark: str) -> bool:
         try:

@@ -12,7 +12,7 @@ from swiftclient.client import ClientException
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as HTTPTimeoutError
 
-from ...errors import StoreMisconfigured
+from ...errors import ContentDamaged, StoreMisconfigured
 from ..objects.errors import StoreErrors
 
 _TRY_LATER = {408, 429, 498, 499, 500, 502, 503, 504}
@@ -73,7 +73,9 @@ class swift_errors(StoreErrors):  # noqa: N801
             return errors.ResourceNotFound(self.path, exc=error)
         if status in _FULL:
             return errors.InsufficientStorage(self.path, exc=error, msg=message)
-        if status in _TRY_LATER or status == _DAMAGED or status >= 500:
+        if status == _DAMAGED:
+            return ContentDamaged(self.path, exc=error, msg=message)
+        if status in _TRY_LATER or status >= 500:
             return errors.RemoteConnectionError(self.path, exc=error, msg=message)
         if status < 300:
             return errors.RemoteConnectionError(self.path, exc=error, msg=message)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import cast
 
 from fs import errors
 from requests import Response
+from swiftclient.client import Connection
 
 from ... import files
 from ...options import Secret
 from ..base import Readable, copy_stream
-from ..objects.clients import shared_client
+from ..objects.clients import PerProcess, shared_client
 from ..objects.filesystem import ObjectFS
 from ..objects.http import HTTPBody, byte_range, closed_on_error, replaced, require_start
 from ..objects.reader import Body
@@ -92,10 +94,30 @@ class SwiftFS(ObjectFS):
         options = tuple(sorted((os_options or {}).items()))
         credentials = Credentials(auth_url, user, Secret(key or ""), auth_version, options)
         self._settings = AccountSettings(credentials, timeout, retries, pool_size)
+        self._connections = PerProcess(threading.local)
         accounts = shared_client(self._settings, make_account, lambda account: account.close())
         headers: dict[str, str] = {"X-Container-Meta-Temp-URL-Key": self._temp_url_key} if self._temp_url_key else {}
         self._container = SwiftContainer(container, accounts, create=create_container, headers=headers)
         self._segments = self._container.beside(f"{container}_segments", create=True)
+
+    @property
+    def connection(self) -> Connection:
+        """A connection of swiftclient, for code that uses the driver. Each thread of each process has its own, which
+        logs in by itself.
+        """
+        local = self._connections()
+        if not hasattr(local, "connection"):
+            login = self._settings.credentials
+            local.connection = Connection(
+                login.auth_url,
+                login.user,
+                login.key,
+                auth_version=login.version,
+                os_options=dict(login.options),
+                timeout=self._settings.timeout,
+                retries=self._settings.retries,
+            )
+        return local.connection
 
     def canonical(self, path: str) -> str:
         # no HTTP client can ask for the others

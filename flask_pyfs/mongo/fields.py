@@ -1,18 +1,8 @@
-"""Fields for mongoengine (the extra ``mongo``), which read and write the documents of Flask-FS.
-
-.. code-block:: text
-
-   class User(Document):
-       avatar = ImageField(fs=avatars, thumbnails=[100, 200])
-
-   user.avatar.save(request.files["avatar"])
-   user.save()
-"""
+"""The fields of documents, and the signals that tell them what was saved and deleted."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, ClassVar
 
@@ -20,77 +10,12 @@ from mongoengine import Document, EmbeddedDocument, signals
 from mongoengine.base import BaseField
 from mongoengine.errors import InvalidDocumentError
 
-from .fields.file import DetachedHolder, FileReference, FileSettings, Holder, Namer
-from .fields.image import ImageReference, ImageSettings
-from .fields.stored import Known, NewFile, StoredFile, dropped_file, note_saved
-from .storage import Storage
-
-__all__ = ["FileField", "FileReference", "ImageField", "ImageReference", "undoing"]
-
-
-class _DocumentHolder(Holder):
-    """Holds the reference in a field of a document.
-
-    :ivar dropped: the files that the document in memory no longer references, by name, if the field removes files.
-    :ivar new: the files that were stored for the document in memory since it was last saved.
-    :ivar is_changed: whether the app changed the field since then.
-    """
-
-    def __init__(self, field: FileField, instance: Any) -> None:
-        super().__init__(instance)
-        self.field = field
-        self.dropped: dict[str, StoredFile] = {}
-        self.new: list[NewFile] = []
-        self.is_changed = False
-
-    def before_change(self, reference: FileReference) -> None:
-        # the app may have got the reference before a reload replaced it
-        self.instance._data[self.field.name] = reference
-        self.instance._mark_as_changed(self.field.name)
-        self.is_changed = True
-
-    def stored(self, new: Sequence[NewFile]) -> None:
-        self.new.extend(new)
-
-    def own_version(self, name: str) -> str | None:
-        own = (file.version for file in reversed(self.new) if file.name == name and not file.is_replacement)
-        return next(own, None)
-
-    def replaced(self, reference: FileReference, old: Mapping[str, Known], is_deleted: bool) -> bool:
-        if not self.field.settings.remove_files:
-            return False
-        for name, known in old.items():
-            # the version now: until the document is saved, another process may store another file under the name
-            if file := dropped_file(self.field.fs, name, Known(known.version) if is_deleted else known):
-                self.dropped[name] = file
-        return True
-
-    def reloaded(self) -> None:
-        """Note that the document has the values of the database again.
-
-        The next save deletes the files that were stored meanwhile.
-        """
-        for file in self.new:
-            if file.moved_from is not None:
-                file.undo()
-        self.dropped = {file.name: file for file in self.new if file.moved_from is None and not file.is_replacement}
-
-    def saved(self, is_new: bool, referenced: Collection[tuple[Storage, str]]) -> None:
-        """Delete the files that the document no longer references.
-
-        :param is_new: whether the document was inserted. It may be a copy of another document then, so only files that
-            were stored for the copy itself are deleted.
-        :param referenced: the files that the document references, by storage and name.
-        """
-        new = {file.name for file in self.new if not file.is_replacement}
-        for name, file in self.dropped.items():
-            is_removable = name in new or not is_new
-            if is_removable and name not in self.field.default_names and (self.field.fs, name) not in referenced:
-                file.remove()
-        self.forget()
-
-    def forget(self) -> None:
-        self.dropped, self.new, self.is_changed = {}, [], False
+from ..fields.file import DetachedHolder, FileReference, Holder
+from ..fields.image import ImageReference
+from ..fields.settings import FileSettings, ImageSettings, Namer, Setting
+from ..fields.stored import dropped_file
+from ..storage import Storage
+from .changes import DocumentHolder
 
 
 class FileField(BaseField):  # type: ignore[misc]
@@ -111,7 +36,7 @@ class FileField(BaseField):  # type: ignore[misc]
     >>> author.to_mongo().to_dict()
     {'cv': {'filename': 'cv/ann.pdf'}}
 
-    :param fs: the storage.
+    :param fs: the storage. A field without one gets it later: ``Author.cv.fs = papers``.
     :param upload_to: the directory that ``save`` puts in front of names: a str, or a callable that takes the document
         and returns one.
     :param basename: the name of uploads, without the extension: a str, or a callable that takes the document and
@@ -123,11 +48,14 @@ class FileField(BaseField):  # type: ignore[misc]
     :raises InvalidDocumentError: if a class has the field with ``remove_files`` in an embedded document or a list.
     """
 
-    reference_class: ClassVar[type[FileReference]] = FileReference
+    #: The class of the values.
+    proxy_class: ClassVar[type[FileReference]] = FileReference
+
+    fs, upload_to, basename = Setting("fs"), Setting("upload_to"), Setting("basename")
 
     def __init__(
         self,
-        fs: Storage,
+        fs: Storage | None = None,
         upload_to: Namer = None,
         basename: Namer = None,
         *arguments: Any,
@@ -138,16 +66,11 @@ class FileField(BaseField):  # type: ignore[misc]
         super().__init__(*arguments, **options)
 
     @property
-    def fs(self) -> Storage:
-        """The storage."""
-        return self.settings.fs
-
-    @property
     def default_names(self) -> set[str]:
         """The names of the files of the default, which all documents share."""
         if self.default is None or callable(self.default):
             return set()
-        return set(self.reference_class(self.settings, self.default).filenames)
+        return set(self.proxy_class(self.settings, self.default).filenames)
 
     def __get__(self, instance: Any, owner: Any) -> Any:
         if instance is None:
@@ -155,29 +78,45 @@ class FileField(BaseField):  # type: ignore[misc]
         value = instance._data.get(self.name)
         if not isinstance(value, FileReference) or value.holder.instance is not instance:
             # a value that was loaded or unpickled has no holder yet
-            value = instance._data[self.name] = self._reference(value, _DocumentHolder(self, instance))
+            value = instance._data[self.name] = self._reference(value, DocumentHolder(self, instance))
+        # the app may have changed the field since
+        value.settings = self.settings
         return value
 
     def __set__(self, instance: Any, value: Any) -> None:
         before = instance._data.get(self.name)
+        is_reload = _is_reload(instance, value)
         if not value and self.default is not None and not self.null:
             value = self.default() if callable(self.default) else self.default
         elif value is before and value is not None:
             return
-        holder = _DocumentHolder(self, instance)
-        if isinstance(before, FileReference) and isinstance(before.holder, _DocumentHolder):
+        holder = DocumentHolder(self, instance)
+        # the values of a copy were loaded for another instance
+        if isinstance(before, FileReference) and before.holder.instance is instance:
+            assert isinstance(before.holder, DocumentHolder)
             holder = before.holder
         reference = self._reference(value, holder)
         if instance._initialised and isinstance(before, FileReference):
-            if _is_reload(instance, value):
-                holder.reloaded()
+            if is_reload:
+                holder.reloaded(reference)
             else:
                 holder.is_changed = True
                 holder.replaced(before, before.files, False)
         super().__set__(instance, reference)
 
+    def proxy(self, filename: str | None = None, instance: Any = None, **parts: Any) -> FileReference:
+        """Return a reference with the settings of the field, as in Flask-FS.
+
+        :param filename: the name of the file.
+        :param instance: the document whose field gets the reference when that stores an upload; None for a reference
+            that belongs to no document.
+        :param parts: the other parts of the document of an image.
+        """
+        holder = Holder() if instance is None else self.__get__(instance, type(instance)).holder
+        return self.proxy_class(self.settings, None, holder, filename=filename, **parts)
+
     def _reference(self, value: Any, holder: Holder) -> FileReference:
-        return self.reference_class(self.settings, value, holder)
+        return self.proxy_class(self.settings, value, holder)
 
     def to_python(self, value: Any) -> Any:
         if isinstance(value, (str, Mapping)):
@@ -209,17 +148,19 @@ class FileField(BaseField):  # type: ignore[misc]
     @owner_document.setter
     def owner_document(self, owner: Any) -> None:
         if not self.settings.remove_files:
+            if issubclass(owner, Document):
+                signals.post_save.connect(_saved, sender=owner)
             return
         if issubclass(owner, EmbeddedDocument) or self.name is None:
             raise InvalidDocumentError(
                 f"{owner.__name__}: a field of an embedded document or in a list cannot have remove_files"
             )
+        signals.post_save.connect(_saved, sender=owner)
         # only these classes, because queries on a class with listeners delete documents one by one
         for document_class in owner.mro():
             # a query on a base class also finds documents of this class
             if issubclass(document_class, Document) and document_class is not Document:
-                signals.post_save.connect(_remove_dropped, sender=document_class)
-                signals.post_delete.connect(_remove_all, sender=document_class)
+                signals.post_delete.connect(_deleted, sender=document_class)
 
 
 class ImageField(FileField):
@@ -243,7 +184,9 @@ class ImageField(FileField):
     :param options: the options of :class:`FileField`.
     """
 
-    reference_class = ImageReference
+    proxy_class = ImageReference
+
+    max_size, thumbnail_sizes, optimize = Setting("max_size"), Setting("thumbnails"), Setting("optimize")
 
     def __init__(
         self,
@@ -260,40 +203,6 @@ class ImageField(FileField):
         )
 
 
-@contextmanager
-def undoing(*documents: Any) -> Iterator[None]:
-    """Undo the changes of the block to files of documents if it fails, for example if ``save`` of a document does.
-
-    mongoengine sends no signal if a document cannot be saved. If the block raises, the files that were stored in it are
-    deleted, and the references are restored.
-
-    .. code-block:: text
-
-       with undoing(user):
-           user.avatar.save(request.files["avatar"])
-           user.save()
-
-    :param documents: documents or embedded documents.
-    """
-    before = [
-        (reference, reference.snapshot(), len(holder.new), dict(holder.dropped))
-        for document in documents
-        for reference, holder in _references(document)
-    ]
-    try:
-        yield
-    except BaseException:
-        for reference, snapshot, count, dropped in before:
-            holder = reference.holder
-            assert isinstance(holder, _DocumentHolder)
-            reference.restore(snapshot)
-            holder.instance._data[holder.field.name] = reference
-            for file in reversed(holder.new[count:]):
-                file.undo()
-            holder.new[count:], holder.dropped = [], dropped
-        raise
-
-
 def _is_reload(instance: Any, value: Any) -> bool:
     # reload() and modify() copy the values of another instance of the same document
     other = value.holder.instance if isinstance(value, FileReference) else None
@@ -302,29 +211,31 @@ def _is_reload(instance: Any, value: Any) -> bool:
     return bool(instance.pk is not None and other.pk == instance.pk)
 
 
-def _references(document: Any) -> list[tuple[FileReference, _DocumentHolder]]:
+def references_of(document: Any) -> list[tuple[FileReference, DocumentHolder]]:
+    """Return the references of a document, each with its holder."""
     references = [getattr(document, name) for name, field in document._fields.items() if isinstance(field, FileField)]
     return [(reference, reference.holder) for reference in references]
 
 
-def _remove_dropped(sender: Any, document: Any, created: bool = False, **more: Any) -> None:
-    references = _references(document)
-    referenced = {(reference.fs, name) for reference, _ in references for name in reference.filenames}
-    for reference, holder in references:
-        if holder.field.settings.remove_files:
-            if created or holder.is_changed:
-                for name, known in reference.files.items():
-                    note_saved(reference.fs, name, known)
-            holder.saved(created, referenced)
+def _saved(sender: Any, document: Any, created: bool = False, **more: Any) -> None:
+    references = references_of(document)
+    # a field that has no storage yet has only names
+    bound = [(reference, holder) for reference, holder in references if reference.settings.fs is not None]
+    referenced = {(reference.fs, name) for reference, _ in bound for name in reference.filenames}
+    for reference, holder in bound:
+        holder.saved(reference, created, referenced)
 
 
-def _remove_all(sender: Any, document: Any, **more: Any) -> None:
-    for reference, holder in _references(document):
-        if holder.field.settings.remove_files:
+def _deleted(sender: Any, document: Any, **more: Any) -> None:
+    for reference, holder in references_of(document):
+        if holder.field.settings.remove_files and holder.field.fs is not None:
             files = dict(holder.dropped)
             for name, known in reference.files.items():
-                if file := dropped_file(reference.fs, name, known):
+                if file := dropped_file(reference.fs, name, known, holder.owner):
                     files[name] = file
             for name in files.keys() - holder.field.default_names:
-                files[name].remove()
-            holder.forget()
+                files[name].remove(holder.owner)
+            for discarded in holder.discarded:
+                discarded.undo()
+            holder.discarded = []
+            holder.settle(reference)

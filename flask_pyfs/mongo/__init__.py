@@ -1,0 +1,17 @@
+"""Fields for mongoengine (the extra ``mongo``), which read and write the documents of Flask-FS.
+
+.. code-block:: text
+
+   class User(Document):
+       avatar = ImageField(fs=avatars, thumbnails=[100, 200])
+
+   user.avatar.save(request.files["avatar"])
+   user.save()
+"""
+
+from ..fields.file import FileReference
+from ..fields.image import ImageReference
+from .fields import FileField, ImageField
+from .undoing import undoing
+
+__all__ = ["FileField", "FileReference", "ImageField", "ImageReference", "undoing"]

@@ -1,0 +1,83 @@
+"""Blocks that undo what they did with files if they fail."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from mongoengine import EmbeddedDocument
+from mongoengine.connection import READ_PREFERENCE
+
+from .changes import Before, DocumentHolder
+from .fields import references_of
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def undoing(*documents: Any) -> Iterator[None]:
+    """Undo the changes of the block to files of documents if it fails, for example if ``save`` of a document does.
+
+    mongoengine sends no signal if a document cannot be saved. If the block raises, the files that were stored in it are
+    deleted, and the references are restored: to what they were before the block, or to what the database has, if the
+    document was saved in it. If the database does not answer, the files stay, and their names are logged.
+
+    .. code-block:: text
+
+       with undoing(user):
+           user.avatar.save(request.files["avatar"])
+           user.save()
+
+    :param documents: documents or embedded documents.
+    """
+    blocks = [
+        (document, holder, holder.begin(reference))
+        for document in documents
+        for reference, holder in references_of(document)
+    ]
+    try:
+        yield
+    except BaseException:
+        for document, holder, block in blocks:
+            _undo(document, holder, block)
+        raise
+    finally:
+        for _, holder, block in blocks:
+            holder.blocks.remove(block)
+
+
+def _undo(document: Any, holder: DocumentHolder, block: Before) -> None:
+    names = {file.name for file in holder.new[block.count :] if not file.is_replacement}
+    stored: Any = None
+    try:
+        # save may raise although the document was saved, by a listener of the app or a lost answer
+        root, stored = _stored(document) if names else (None, None)
+    except Exception:
+        log.warning("the database may have the document; these files are kept: %r", sorted(names), exc_info=True)
+        return
+    if names.isdisjoint(_texts(stored)):
+        holder.undo(block)
+    elif root is document:
+        value = stored.get(holder.field.db_field)
+        holder.keep(holder.field.proxy_class(holder.field.settings, value, holder))
+
+
+def _stored(document: Any) -> tuple[Any, Any]:
+    """Return the document around an embedded document, and what the database has of it."""
+    while isinstance(document, EmbeddedDocument):
+        document = document._instance
+    if document is None or document.pk is None:
+        return document, None
+    # not a secondary, which may be behind
+    collection = document._get_collection().with_options(read_preference=READ_PREFERENCE)
+    return document, collection.find_one({"_id": document.to_mongo(fields=[document._meta["id_field"]])["_id"]})
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (Mapping, list)):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(part)
