@@ -104,6 +104,8 @@ class FileReference:
     """
 
     settings: FileSettings
+    #: The settings of the field when the reference got them. The app may have changed its own since.
+    given: FileSettings
     upload_to, basename = Setting("upload_to"), Setting("basename")
 
     _settings_class: ClassVar[type[FileSettings]] = FileSettings
@@ -128,15 +130,15 @@ class FileReference:
             settings = self._settings_of(settings, parts)
         if unknown := parts.keys() - set(self._part_names):
             raise TypeError(f"{type(self).__name__} has no parameter {min(unknown)!r}")
-        self.settings = settings
+        self.settings = self.given = settings
         self.holder = holder or (Holder() if instance is None else NamedHolder(instance, name))
         value = parts if value is None else value
         if isinstance(value, FileReference):
             self.since = value.since
             value = value.snapshot()
         if isinstance(value, str):
-            # names are compared, so each must have one spelling
-            name, version = names.normalize(value) if value else None, getattr(value, "version", None)
+            # as the app spells it: a file that another tool stored may have this very name
+            name, version = names.given(value) if value else None, getattr(value, "version", None)
             value = {"filename": name, "versions": {name: version}}
         if not isinstance(value, (Mapping, type(None))):
             raise TypeError(
@@ -225,7 +227,7 @@ class FileReference:
 
     @filename.setter
     def filename(self, value: str | None) -> None:
-        self._change({**self.snapshot(), "filename": value and names.normalize(value)}, [])
+        self._change({**self.snapshot(), "filename": value and names.given(value)}, [])
         # the app names what it has stored itself
         self.since = None
 

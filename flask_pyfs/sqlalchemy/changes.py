@@ -126,7 +126,7 @@ class Changes:
             for (storage, name), known in cell.written.items():
                 note_saved(storage, name, known, (cell.state.key, cell.key))
         for key, (old, cell) in self.old.items():
-            if key not in referenced and not cell.row_references(key):
+            if not any(old.is_named(*named) for named in referenced) and not cell.row_references(key):
                 old.remove()
 
     def undo(self) -> None:
