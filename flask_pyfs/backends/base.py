@@ -265,7 +265,7 @@ class BaseBackend(NamedFiles):
         with self._translated(filename):
             paths = self._paths(filename)
             for path in paths:
-                if self.store.delete_version(path, version):
+                if first([path], partial(self.store.delete_version, version=version)):
                     return self._name(path)
                 if path == paths[-1] or existing(self.store, [path]):
                     break
@@ -304,7 +304,7 @@ class BaseBackend(NamedFiles):
                 return filename
             paths = self._deleted(filename)
             for path in paths:
-                self.store.delete_tree(path)
+                first([path], self.store.delete_tree)
         return self._name(paths[0])
 
     def copy(self, filename: str, target: str, overwrite: bool = True) -> None:

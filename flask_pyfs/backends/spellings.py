@@ -138,6 +138,9 @@ def first(paths: Sequence[str], operation: Callable[[str], Result]) -> Result:
         except (*_MISSING, errors.PermissionDenied) as error:
             # some stores do not tell everybody what is missing
             failed.append(error)
+        except ValueError as error:
+            # of a driver whose protocol has no such name
+            failed.append(errors.InvalidCharsInPath(path, exc=error))
     raise next((error for error in failed if not isinstance(error, errors.ResourceNotFound)), failed[0])
 
 
@@ -151,7 +154,7 @@ def existing(store: StoreFS, paths: Sequence[str]) -> str | None:
         try:
             if store.has_file(path):
                 return path
-        except _MISSING:
+        except (*_MISSING, ValueError):
             continue
         except errors.PermissionDenied as error:
             denied = denied or error
