@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ..fields.file import FileReference, Holder
+from ..fields.file import FileReference
+from ..fields.holders import Holder
 from ..fields.stored import Known, NewFile, Owner, StoredFile, dropped_file, note_saved
 from ..storage import Storage
 

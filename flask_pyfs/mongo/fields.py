@@ -10,7 +10,8 @@ from mongoengine import Document, EmbeddedDocument, signals
 from mongoengine.base import BaseField
 from mongoengine.errors import InvalidDocumentError
 
-from ..fields.file import DetachedHolder, FileReference, Holder
+from ..fields.file import FileReference
+from ..fields.holders import DetachedHolder, Holder
 from ..fields.image import ImageReference
 from ..fields.settings import FileSettings, ImageSettings, Namer, Setting
 from ..fields.stored import dropped_file

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Transaction, event
 from sqlalchemy.orm import InstanceState, Session, SessionTransaction
 from sqlalchemy.orm.attributes import flag_modified
 
-from ..fields.file import DetachedHolder, FileReference, Holder
+from ..fields.file import FileReference
+from ..fields.holders import DetachedHolder, Holder
 from ..fields.settings import FileSettings
 from ..fields.stored import Known, NewFile, StoredFile, dropped_file, note_saved
 from ..storage import Storage

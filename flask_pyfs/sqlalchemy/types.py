@@ -23,7 +23,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import operators
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from ..fields.file import DetachedHolder, FileReference
+from ..fields.file import FileReference
+from ..fields.holders import DetachedHolder
 from ..fields.image import ImageReference
 from ..fields.settings import FileSettings, ImageSettings, Namer
 from ..names import spellings

@@ -20,6 +20,7 @@ files = fs.Storage("files", fs.ALL)
 
 
 class Paper(mongoengine.Document):
+    meta = {"collection": "papers_with_keys"}
     name = mongoengine.StringField()
     file = FileField(files, remove_files=True)
 

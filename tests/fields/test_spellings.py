@@ -26,6 +26,7 @@ NAMES = ["p//x.txt", "/2024/x.txt", "e\u0301.txt", "p/e\u0301.txt", "a\\b.txt", 
 
 
 class Paper(mongoengine.Document):
+    meta = {"collection": "papers_of_peers"}
     name = mongoengine.StringField()
     file = FileField(files, remove_files=True)
     image = ImageField(20, [10], fs=files, remove_files=True)
@@ -47,7 +48,7 @@ def storage(app, mongo_url, mongoengine_database, monkeypatch):
     app.config |= {"FILES_FS_BACKEND": "gridfs", "FILES_FS_MONGO_URL": mongo_url}
     app.config["FILES_FS_MONGO_DB"] = mongoengine_database
     fs.init_app(app, files)
-    for collection in ("files.files", "files.chunks", "paper"):
+    for collection in ("files.files", "files.chunks", "papers_of_peers"):
         get_db()[collection].delete_many({})
     # the files were stored long ago
     monkeypatch.setattr(stored, "_UNSAVED", timedelta(days=-1))
