@@ -466,3 +466,20 @@ def test_sessions_remember_nothing_of_what_is_over(session, paper):
         session.commit()
     session.rollback()
     assert not any(session.info.values())
+
+
+@pytest.mark.parametrize("how", ["refresh", "expire"])
+def test_a_row_that_leaves_after_its_change_was_discarded(session, draw, how):
+    content = draw(60, 40).getvalue()
+    files.write("me.png", content)
+    photo = Photo(id=1, image="me.png")
+    session.add(photo)
+    session.commit()
+    photo.image.rerender()
+    with session.no_autoflush:
+        getattr(session, how)(photo)
+    session.expunge(photo)
+    session.commit()
+    assert session.get(Photo, 1).image.filename == "me.png"
+    assert stored() == ["me.png"]
+    assert files.read("me.png") == content
