@@ -21,7 +21,7 @@ from flask_pyfs.sqlalchemy import FileReference, FileType
 
 pytestmark = pytest.mark.server
 
-files = fs.Storage("files", fs.ALL)
+files = fs.Storage("of_peers", fs.ALL)
 NAMES = ["p//x.txt", "/2024/x.txt", "e\u0301.txt", "p/e\u0301.txt", "a\\b.txt", "p/./x.txt", "tab\t.txt"]
 
 
@@ -45,10 +45,10 @@ class Row(Base):
 
 @pytest.fixture(autouse=True)
 def storage(app, mongo_url, mongoengine_database, monkeypatch):
-    app.config |= {"FILES_FS_BACKEND": "gridfs", "FILES_FS_MONGO_URL": mongo_url}
-    app.config["FILES_FS_MONGO_DB"] = mongoengine_database
+    app.config |= {"OF_PEERS_FS_BACKEND": "gridfs", "OF_PEERS_FS_MONGO_URL": mongo_url}
+    app.config["OF_PEERS_FS_MONGO_DB"] = mongoengine_database
     fs.init_app(app, files)
-    for collection in ("files.files", "files.chunks", "papers_of_peers"):
+    for collection in ("of_peers.files", "of_peers.chunks", "papers_of_peers"):
         get_db()[collection].delete_many({})
     # the files were stored long ago
     monkeypatch.setattr(stored, "_UNSAVED", timedelta(days=-1))
@@ -65,11 +65,11 @@ def session():
 
 def write(name, content=b"peer"):
     """Store a file as a peer does, which takes each name as it is."""
-    gridfs.GridFS(get_db(), "files").put(content, filename=name)
+    gridfs.GridFS(get_db(), "of_peers").put(content, filename=name)
 
 
 def keys():
-    return sorted(get_db()["files.files"].distinct("filename"))
+    return sorted(get_db()["of_peers.files"].distinct("filename"))
 
 
 def named():
