@@ -14,62 +14,9 @@ from ..errors import ConfigurationError, FileExists, InvalidPath, VersionChanged
 from ..seekable import rewindable
 from ..storage import Storage
 from ..uploads import client_name
+from .holders import DetachedHolder, Holder, NamedHolder
 from .settings import FileSettings, Namer, Setting
 from .stored import Known, NewFile, storing, with_version
-
-
-class Holder:
-    """The place of a reference, which is notified of changes. This class ignores them.
-
-    :param instance: the document or row; None for a reference without one.
-    """
-
-    def __init__(self, instance: Any = None) -> None:
-        self.instance = instance
-
-    def before_change(self, reference: FileReference) -> None:
-        """Notify the holder that a reference is about to change."""
-
-    def stored(self, new: Sequence[NewFile]) -> None:
-        """Notify the holder of the files that were stored for the new value."""
-
-    def own_version(self, name: str) -> str | None:
-        """Return the version of a file that was stored for the same change; None if there is none."""
-        return None
-
-    def replaced(self, reference: FileReference, old: Mapping[str, Known], is_deleted: bool) -> bool:
-        """Notify the holder of files that a reference no longer has. Return whether the holder takes care of them.
-
-        :param old: the names of the files, with what the reference knew of their versions.
-        :param is_deleted: whether the app deletes them, whatever the setting of the field.
-        """
-        return False
-
-
-class NamedHolder(Holder):
-    """Holds a reference that the app made for a document by itself, as in Flask-FS.
-
-    :param instance: the document.
-    :param name: the name of its field.
-    """
-
-    def __init__(self, instance: Any, name: str | None) -> None:
-        super().__init__(instance)
-        self._name = name
-
-    def before_change(self, reference: FileReference) -> None:
-        if mark := getattr(self.instance, "_mark_as_changed", None):
-            mark(self._name)
-
-
-class DetachedHolder(Holder):
-    """Holds a reference outside its row or document, such as a copy, and refuses changes, which would be lost."""
-
-    def before_change(self, reference: FileReference) -> None:
-        raise TypeError(
-            "cannot change this reference: it is a copy, or was read without its row or document; change the reference "
-            "of the row or document, or assign a new one to it"
-        )
 
 
 class FileReference:
@@ -104,6 +51,8 @@ class FileReference:
     """
 
     settings: FileSettings
+    #: The settings of the field when the reference got them. The app may have changed its own since.
+    given: FileSettings
     upload_to, basename = Setting("upload_to"), Setting("basename")
 
     _settings_class: ClassVar[type[FileSettings]] = FileSettings
@@ -128,15 +77,15 @@ class FileReference:
             settings = self._settings_of(settings, parts)
         if unknown := parts.keys() - set(self._part_names):
             raise TypeError(f"{type(self).__name__} has no parameter {min(unknown)!r}")
-        self.settings = settings
+        self.settings = self.given = settings
         self.holder = holder or (Holder() if instance is None else NamedHolder(instance, name))
         value = parts if value is None else value
         if isinstance(value, FileReference):
             self.since = value.since
             value = value.snapshot()
         if isinstance(value, str):
-            # names are compared, so each must have one spelling
-            name, version = names.normalize(value) if value else None, getattr(value, "version", None)
+            # as the app spells it: a file that another tool stored may have this very name
+            name, version = names.given(value) if value else None, getattr(value, "version", None)
             value = {"filename": name, "versions": {name: version}}
         if not isinstance(value, (Mapping, type(None))):
             raise TypeError(
@@ -225,7 +174,7 @@ class FileReference:
 
     @filename.setter
     def filename(self, value: str | None) -> None:
-        self._change({**self.snapshot(), "filename": value and names.normalize(value)}, [])
+        self._change({**self.snapshot(), "filename": value and names.given(value)}, [])
         # the app names what it has stored itself
         self.since = None
 

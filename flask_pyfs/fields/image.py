@@ -80,7 +80,7 @@ class ImageReference(FileReference):
 
     @original.setter
     def original(self, value: str | None) -> None:
-        self._change({**self.snapshot(), "original": value and names.normalize(value)}, [])
+        self._change({**self.snapshot(), "original": value and names.given(value)}, [])
         self.since = None
 
     @property

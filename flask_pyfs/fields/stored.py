@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, BinaryIO, NamedTuple
 
+from .. import names
 from ..backends.contract import StoredName
-from ..errors import FileExists, FileNotFound, FSError, VersionChanged
+from ..errors import FileExists, FileNotFound, FSError, InvalidPath, VersionChanged
 from ..filesystems.store import DAY, Facts
 from ..state import find
 from ..storage import Storage
@@ -75,6 +76,21 @@ class StoredFile:
             # the store or a listener of file_deleted failed; other files must still be deleted
             log.warning("could not delete %r in storage %r", self.name, self.storage.name, exc_info=True)
 
+    def is_named(self, storage: Storage, name: str) -> bool:
+        """Return whether a name means this file, in whatever spelling. Makes a request only for another spelling."""
+        if storage is not self.storage or name == self.name:
+            return storage is self.storage
+        if _spellings(name).isdisjoint(_spellings(self.name)):
+            return False
+        try:
+            facts = find(storage).operations.facts(name)
+        except FileNotFound:
+            return False
+        except FSError:
+            log.warning("%r in storage %r stays, because %r may be its name", self.name, storage.name, name)
+            return True
+        return facts is None or self.version is None or facts.version == self.version
+
     def _is_deleted(self) -> bool:
         if self.version is None:
             self.storage.delete(self.name)
@@ -132,7 +148,7 @@ class NewFile(StoredFile):
                 storage.write(name, content, overwrite=True)
                 return True
             current = storage.version(name)
-            if current not in list(_versions_since(storage, name, self.replaced_by.version)):
+            if current not in _versions_since(storage, name, self.replaced_by.version):
                 log.info("%r in storage %r was replaced by another file, which stays", name, storage.name)
                 return True
             try:
@@ -233,7 +249,7 @@ def _is_anothers(storage: Storage, name: str, known: Known, owner: Owner, facts:
     now = datetime.now(timezone.utc)
     modified = facts.modified or now
     if known.version is not None:
-        is_known = facts.version in list(_versions_since(storage, name, known.version))
+        is_known = facts.version in _versions_since(storage, name, known.version)
         if not is_known:
             return modified + _IN_FLIGHT > now
     if owner is None:
@@ -258,10 +274,20 @@ def _may_be_saved_elsewhere(file: StoredFile, owner: Owner) -> bool:
     return any(note is not None and note[1] != owner for note in notes)
 
 
-def _versions_since(storage: Storage, name: str, version: str | None) -> Iterator[str]:
-    while version is not None:
-        yield version
+def _versions_since(storage: Storage, name: str, version: str | None) -> list[str]:
+    found: list[str] = []
+    # the versions of some stores come again, such as a time in seconds
+    while version is not None and version not in found:
+        found.append(version)
         version = _successors.get((storage.name, name, version))
+    return found
+
+
+def _spellings(name: str) -> set[str]:
+    try:
+        return set(names.spellings(name))
+    except InvalidPath:
+        return {name}
 
 
 # What this process knows, the newest only: which versions were saved with a document or row, when, and in which place;
@@ -282,6 +308,8 @@ def _succeed(storage: Storage, name: str, version: str | None, successor: str | 
 
 def _remember(memory: dict[tuple[str, str, str | None], Any], key: tuple[str, str, str | None], value: Any) -> None:
     with _lock:
+        # last again, because the first go
+        memory.pop(key, None)
         memory[key] = value
         while len(memory) > _MOST:
             del memory[next(iter(memory))]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ..fields.file import FileReference, Holder
+from ..fields.file import FileReference
+from ..fields.holders import Holder
 from ..fields.stored import Known, NewFile, Owner, StoredFile, dropped_file, note_saved
 from ..storage import Storage
 
@@ -19,6 +20,7 @@ class Before:
     :param reference: the reference, with its parts.
     :param count: how many files had been stored.
     :param dropped: the files that had been dropped.
+    :param writes: how often the field had been written to a document of MongoDB.
     """
 
     reference: FileReference
@@ -26,6 +28,7 @@ class Before:
     since: datetime | None
     count: int
     dropped: Mapping[str, StoredFile]
+    writes: int
 
 
 class DocumentHolder(Holder):
@@ -36,7 +39,8 @@ class DocumentHolder(Holder):
     :ivar dropped: the files that the document in memory no longer references, by name, if the field removes files.
     :ivar new: the files that were stored for the document in memory since it was last saved.
     :ivar discarded: those of them that a reload discarded.
-    :ivar is_changed: whether the app changed the field since then.
+    :ivar writes: how often the field was written to a document of MongoDB.
+    :ivar written: the names that were written the last time.
     :ivar blocks: the blocks of :func:`undoing` that have begun, the innermost last.
     """
 
@@ -46,7 +50,7 @@ class DocumentHolder(Holder):
         self.dropped: dict[str, StoredFile] = {}
         self.new: list[NewFile] = []
         self.discarded: list[NewFile] = []
-        self.is_changed = False
+        self.writes, self.written = 0, list[str]()
         self.blocks: list[Before] = []
 
     @property
@@ -62,7 +66,10 @@ class DocumentHolder(Holder):
                 self.replaced(current, current.files, False)
             self.instance._data[self.field.name] = reference
         self.instance._mark_as_changed(self.field.name)
-        self.is_changed = True
+
+    def written_to(self, reference: FileReference) -> None:
+        """Note that the reference was written to a document of MongoDB, which is probably saved now."""
+        self.writes, self.written = self.writes + 1, reference.filenames
 
     def stored(self, new: Sequence[NewFile]) -> None:
         self.new.extend(new)
@@ -95,38 +102,48 @@ class DocumentHolder(Holder):
                 self.discarded.append(file)
         self.settle(reference)
 
-    def saved(self, reference: FileReference, is_new: bool, referenced: Collection[tuple[Storage, str]]) -> None:
+    def saved(
+        self, reference: FileReference, is_written: bool, is_new: bool, referenced: Collection[tuple[Storage, str]]
+    ) -> None:
         """Delete the files that the document no longer references.
 
-        :param is_new: whether the document was inserted. It may be a copy of another document then, so only files that
-            were stored for the copy itself are deleted.
+        :param is_written: whether the database got the value of the field. A change that the app made while a save
+            ended is none for mongoengine, and the database still has the value before it.
+        :param is_new: whether the document was inserted, or got another primary key. It may be a copy of another
+            document then, so only files that were stored for the copy itself are deleted.
         :param referenced: the files that the document references, by storage and name.
         """
-        if is_new or self.is_changed:
-            for name, known in reference.files.items():
-                note_saved(reference.fs, name, known, self.owner)
         new = {file.name for file in self.new if not file.is_replacement}
-        for name, file in self.dropped.items():
-            is_removable = name in new or not is_new
-            if is_removable and name not in self.field.default_names and (self.field.fs, name) not in referenced:
-                file.remove(self.owner)
+        # a listener that the app has for the same signal may have changed the reference since
+        kept = {*referenced, *((self.field.fs, name) for name in [*self.written, *self.field.default_names])}
+        if is_written:
+            self.note_saved(reference)
+            for name, file in self.dropped.items():
+                if (name in new or not is_new) and not any(file.is_named(*key) for key in kept):
+                    file.remove(self.owner)
         if self.field.settings.remove_files:
             for discarded in self.discarded:
-                if (self.field.fs, discarded.name) not in referenced:
+                if not any(discarded.is_named(*key) for key in kept):
                     discarded.undo()
         self.discarded = []
-        self.settle(reference)
+        if is_written:
+            self.settle(reference)
+
+    def note_saved(self, reference: FileReference) -> None:
+        """Note that this process saved the document with the reference."""
+        for name, known in reference.files.items():
+            note_saved(reference.fs, name, known, self.owner)
 
     def settle(self, reference: FileReference) -> None:
         """Note that the document in memory has what the database has."""
-        self.dropped, self.new, self.is_changed = {}, [], False
+        self.dropped, self.new = {}, []
         for block in self.blocks:
             block.reference, block.snapshot, block.since = reference, reference.snapshot(), reference.since
             block.count, block.dropped = 0, {}
 
     def begin(self, reference: FileReference) -> Before:
         """Begin a block of :func:`undoing`."""
-        block = Before(reference, reference.snapshot(), reference.since, len(self.new), dict(self.dropped))
+        block = Before(reference, reference.snapshot(), reference.since, len(self.new), dict(self.dropped), self.writes)
         self.blocks.append(block)
         return block
 

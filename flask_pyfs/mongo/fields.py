@@ -10,7 +10,8 @@ from mongoengine import Document, EmbeddedDocument, signals
 from mongoengine.base import BaseField
 from mongoengine.errors import InvalidDocumentError
 
-from ..fields.file import DetachedHolder, FileReference, Holder
+from ..fields.file import FileReference
+from ..fields.holders import DetachedHolder, Holder
 from ..fields.image import ImageReference
 from ..fields.settings import FileSettings, ImageSettings, Namer, Setting
 from ..fields.stored import dropped_file
@@ -79,8 +80,9 @@ class FileField(BaseField):  # type: ignore[misc]
         if not isinstance(value, FileReference) or value.holder.instance is not instance:
             # a value that was loaded or unpickled has no holder yet
             value = instance._data[self.name] = self._reference(value, DocumentHolder(self, instance))
-        # the app may have changed the field since
-        value.settings = self.settings
+        if value.given is not self.settings:
+            # the app has changed the field since
+            value.settings = value.given = self.settings
         return value
 
     def __set__(self, instance: Any, value: Any) -> None:
@@ -100,7 +102,6 @@ class FileField(BaseField):  # type: ignore[misc]
             if is_reload:
                 holder.reloaded(reference)
             else:
-                holder.is_changed = True
                 holder.replaced(before, before.files, False)
         super().__set__(instance, reference)
 
@@ -127,7 +128,11 @@ class FileField(BaseField):  # type: ignore[misc]
 
     def to_mongo(self, value: Any) -> Any:
         value = self.to_python(value)
-        return value.to_document() if isinstance(value, FileReference) else value
+        if not isinstance(value, FileReference):
+            return value
+        if isinstance(value.holder, DocumentHolder):
+            value.holder.written_to(value)
+        return value.to_document()
 
     def prepare_query_value(self, op: str, value: Any) -> Any:
         return self.to_mongo(value)
@@ -149,13 +154,13 @@ class FileField(BaseField):  # type: ignore[misc]
     def owner_document(self, owner: Any) -> None:
         if not self.settings.remove_files:
             if issubclass(owner, Document):
-                signals.post_save.connect(_saved, sender=owner)
+                _follow(owner)
             return
         if issubclass(owner, EmbeddedDocument) or self.name is None:
             raise InvalidDocumentError(
                 f"{owner.__name__}: a field of an embedded document or in a list cannot have remove_files"
             )
-        signals.post_save.connect(_saved, sender=owner)
+        _follow(owner)
         # only these classes, because queries on a class with listeners delete documents one by one
         for document_class in owner.mro():
             # a query on a base class also finds documents of this class
@@ -217,18 +222,41 @@ def references_of(document: Any) -> list[tuple[FileReference, DocumentHolder]]:
     return [(reference, reference.holder) for reference in references]
 
 
+def _follow(document_class: Any) -> None:
+    signals.post_save.connect(_saved, sender=document_class)
+    signals.post_bulk_insert.connect(_inserted, sender=document_class)
+
+
 def _saved(sender: Any, document: Any, created: bool = False, **more: Any) -> None:
     references = references_of(document)
     # a field that has no storage yet has only names
     bound = [(reference, holder) for reference, holder in references if reference.settings.fs is not None]
     referenced = {(reference.fs, name) for reference, _ in bound for name in reference.filenames}
+    changed = getattr(document, "_changed_fields", None)
+    # a document that was never loaded or saved by itself knows no changes
+    is_new = created or changed is None or _has_another_key(document)
     for reference, holder in bound:
-        holder.saved(reference, created, referenced)
+        is_written = created or changed is None or holder.field.db_field in changed
+        holder.saved(reference, is_written, is_new, referenced)
+
+
+def _has_another_key(document: Any) -> bool:
+    # since it was loaded or saved: its files may be those of the document that had the key before
+    return "_id" in getattr(document, "_changed_fields", ())
+
+
+def _inserted(sender: Any, documents: Sequence[Any], **more: Any) -> None:
+    for document in documents:
+        for reference, holder in references_of(document):
+            if reference.settings.fs is not None:
+                holder.note_saved(reference)
 
 
 def _deleted(sender: Any, document: Any, **more: Any) -> None:
     for reference, holder in references_of(document):
         if holder.field.settings.remove_files and holder.field.fs is not None:
+            if _has_another_key(document):
+                continue
             files = dict(holder.dropped)
             for name, known in reference.files.items():
                 if file := dropped_file(reference.fs, name, known, holder.owner):

@@ -50,12 +50,18 @@ def undoing(*documents: Any) -> Iterator[None]:
 
 def _undo(document: Any, holder: DocumentHolder, block: Before) -> None:
     names = {file.name for file in holder.new[block.count :] if not file.is_replacement}
+    root = _root(document)
     stored: Any = None
     try:
         # save may raise although the document was saved, by a listener of the app or a lost answer
-        root, stored = _stored(document) if names else (None, None)
+        if names and root is not None:
+            stored = _stored(root)
     except Exception:
         log.warning("the database may have the document; these files are kept: %r", sorted(names), exc_info=True)
+        return
+    if names and root is None and holder.writes > block.writes:
+        # as with a list that got it by append
+        log.warning("a document may have got the embedded one; these files are kept: %r", sorted(names))
         return
     if names.isdisjoint(_texts(stored)):
         holder.undo(block)
@@ -64,15 +70,20 @@ def _undo(document: Any, holder: DocumentHolder, block: Before) -> None:
         holder.keep(holder.field.proxy_class(holder.field.settings, value, holder))
 
 
-def _stored(document: Any) -> tuple[Any, Any]:
-    """Return the document around an embedded document, and what the database has of it."""
+def _root(document: Any) -> Any:
+    """Return the document around an embedded document, or None if that does not know it."""
     while isinstance(document, EmbeddedDocument):
         document = document._instance
-    if document is None or document.pk is None:
-        return document, None
+    return document
+
+
+def _stored(document: Any) -> Any:
+    """Return what the database has of a document."""
+    if document.pk is None:
+        return None
     # not a secondary, which may be behind
     collection = document._get_collection().with_options(read_preference=READ_PREFERENCE)
-    return document, collection.find_one({"_id": document.to_mongo(fields=[document._meta["id_field"]])["_id"]})
+    return collection.find_one({"_id": document.to_mongo(fields=[document._meta["id_field"]])["_id"]})
 
 
 def _texts(value: Any) -> Iterator[str]:

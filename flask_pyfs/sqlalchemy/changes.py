@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Transaction, event
 from sqlalchemy.orm import InstanceState, Session, SessionTransaction
 from sqlalchemy.orm.attributes import flag_modified
 
-from ..fields.file import DetachedHolder, FileReference, Holder
+from ..fields.file import FileReference
+from ..fields.holders import DetachedHolder, Holder
 from ..fields.settings import FileSettings
 from ..fields.stored import Known, NewFile, StoredFile, dropped_file, note_saved
 from ..storage import Storage
@@ -115,9 +116,7 @@ class Changes:
         for file, cell in reversed(self.new):
             was_written = (file.storage, file.name) in referenced | self.old.keys()
             is_removable = cell.settings.remove_files or file.moved_from is not None
-            # another session may still write a row that left this one
-            is_in_session = cell.state.session is session or cell.state.was_deleted
-            if not was_written and is_removable and is_in_session:
+            if not was_written and is_removable and not cell.may_be_written_elsewhere(session, file.name):
                 file.undo()
         if self.is_nested or any(root.is_active for root in self.roots):
             log.info("the app may still roll back, so no file is deleted of those that rows no longer reference")
@@ -126,7 +125,7 @@ class Changes:
             for (storage, name), known in cell.written.items():
                 note_saved(storage, name, known, (cell.state.key, cell.key))
         for key, (old, cell) in self.old.items():
-            if key not in referenced and not cell.row_references(key):
+            if not any(old.is_named(*named) for named in referenced) and not cell.row_references(key):
                 old.remove()
 
     def undo(self) -> None:
@@ -188,6 +187,14 @@ class Cell:
             reference = self.bind(None)
             self._empty = weakref.ref(reference)
         return reference
+
+    def may_be_written_elsewhere(self, session: Session, name: str) -> bool:
+        """Return whether the row left a session with a file, so that another session may still write it."""
+        if self.state.session is session or self.state.was_deleted:
+            return False
+        reference = self.state.dict.get(self.key)
+        # the app may have pickled a row that is gone
+        return self.state.obj() is None or (isinstance(reference, FileReference) and name in reference.filenames)
 
     def row_references(self, key: FileKey) -> bool:
         """Return whether another column of the row references a file."""

@@ -50,8 +50,8 @@ class _ColumnListener:
         event.listen(row_class, "unpickle", self.unpickled, **options)
         event.listen(row_class, "before_insert", self.before_insert, **options)
         event.listen(row_class, "before_delete", self.before_delete, **options)
-        for name in ("after_insert", "after_update"):
-            event.listen(row_class, name, self.flushed, **options)
+        event.listen(row_class, "after_insert", self.inserted, **options)
+        event.listen(row_class, "after_update", self.flushed, **options)
         event.listen(row_class, "after_delete", self.deleted, **options)
 
     def _cell(self, state: RowState) -> Cell:
@@ -86,8 +86,10 @@ class _ColumnListener:
             changes.add(early)
         return reference
 
-    def loaded(self, state: RowState, *more: Any) -> None:
-        if self._key in state.dict and self._applies_to(state):
+    def loaded(self, state: RowState, context: Any, names: Any = None) -> None:
+        # a flush also refreshes other attributes alone, such as a version or the time of the change
+        is_loaded = names is None or self._key in names
+        if is_loaded and self._key in state.dict and self._applies_to(state):
             cell = self._cell(state)
             reference = state.dict[self._key] = cell.bind(state.dict[self._key])
             cell.written = file_versions(reference)
@@ -114,6 +116,12 @@ class _ColumnListener:
         if self._column.type.remove_files and self._applies_to(state):
             # load the value, which may reference files
             getattr(state.obj(), self._key)
+
+    def inserted(self, mapper: Any, connection: Any, state: RowState) -> None:
+        if self._applies_to(state):
+            # make_transient makes a new row of one whose files the database still references
+            self._cell(state).written = {}
+        self.flushed(mapper, connection, state)
 
     def flushed(self, mapper: Any, connection: Any, state: RowState) -> None:
         if self._key in state.dict and self._applies_to(state):

@@ -23,10 +23,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import operators
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from ..fields.file import DetachedHolder, FileReference
+from ..fields.file import FileReference
+from ..fields.holders import DetachedHolder
 from ..fields.image import ImageReference
 from ..fields.settings import FileSettings, ImageSettings, Namer
-from ..names import normalize
+from ..names import spellings
 from ..storage import Storage
 from .events import listen
 
@@ -36,9 +37,13 @@ class _Comparator(TypeDecorator.Comparator[Any], JSON.Comparator[Any]):
 
     def operate(self, op: Any, *others: Any, **options: Any) -> Any:
         if op in (operators.eq, operators.ne) and (name := _name_of(others[0])):
-            return op(self.expr["filename"].as_string(), name)
+            if spellings(name) == (name,):
+                return op(self.expr["filename"].as_string(), name)
+            op, others = operators.in_op if op is operators.eq else operators.not_in_op, ([name],)
         if op in (operators.in_op, operators.not_in_op) and isinstance(others[0], (list, tuple, set, frozenset)):
-            return op(self.expr["filename"].as_string(), [_name_of(other) for other in others[0]])
+            names = [_name_of(other) for other in others[0]]
+            found = [spelling for name in names for spelling in (spellings(name) if name else (None,))]
+            return op(self.expr["filename"].as_string(), found)
         return super().operate(op, *others, **options)
 
 
@@ -46,7 +51,7 @@ def _name_of(value: Any) -> str | None:
     if isinstance(value, FileReference):
         return value.filename
     name = value.get("filename") if isinstance(value, Mapping) else value
-    return normalize(name) if isinstance(name, str) and name else None
+    return name if isinstance(name, str) and name else None
 
 
 class FileType(TypeDecorator[FileReference]):
