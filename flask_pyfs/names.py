@@ -256,6 +256,15 @@ def collapse(name: str) -> str:
     return "/".join(parts) + ("/" if parts and name.endswith("/") else "")
 
 
+def without_end(name: str) -> str:
+    """Return a name without the slashes and ``.`` components at its end: a file is not called so.
+
+    >>> without_end("photos//ann.jpg/./")
+    'photos//ann.jpg'
+    """
+    return re.sub(r"(?:/\.?)+\Z", "", name)
+
+
 def visible(name: str, instead: str = "_") -> str:
     """Return a name with something else in place of each backslash, control character and surrogate."""
     return _ODD.sub(instead, name)

@@ -436,8 +436,9 @@ class Storage:
         """
         position = file_or_wfs.tell()
         try:
-            self._require_allowed(file_or_wfs, names.given(filename))
-            with self.prepared(file_or_wfs, filename):
+            name = names.without_end(names.given(filename))
+            self._require_allowed(file_or_wfs, name)
+            with self.prepared(file_or_wfs, name):
                 pass
         finally:
             file_or_wfs.seek(position)
@@ -462,7 +463,7 @@ class Storage:
                 f"storage {self.name!r} accepts no uploads: set {storage_key(self.name, 'ALLOW')} to some extensions",
                 storage=self.name,
             )
-        basename = name.rpartition("/")[2]
+        basename = (names.normal_form(name) or name).rpartition("/")[2]
         # a control character hides no extension
         if not all(self.file_allowed(file, each) for each in {basename, names.visible(basename, "")}):
             raise UnauthorizedFileType(
@@ -476,7 +477,8 @@ class Storage:
     ) -> str:
         if not filename:
             raise InvalidPath("a filename is required", storage=self.name)
-        name = names.given(filename)
+        # all that judges the name looks at its last part
+        name = names.without_end(names.given(filename))
         self._require_allowed(file, name)
         if unique:
             # nothing else can have the name, in any spelling

@@ -522,6 +522,37 @@ def test_an_odd_character_hides_no_extension(app, name, configure_storage):
         assert storage.read(name) == b"odd"
 
 
+ENDS = ["/", "//", "/.", "/./", "//.//."]
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_an_end_that_no_file_has_hides_no_extension(end, configure_storage, app):
+    storage = configure_storage("files", {"BACKEND": "memory", "DENY": "php"})
+    with app.app_context():
+        for name in ("a.php", "p//a.php", "/a.php"):
+            for upload in (
+                partial(storage.save, io.BytesIO(b"new"), name + end),
+                partial(storage.save, io.BytesIO(b"new"), name + end, unique=True),
+                partial(storage.check, io.BytesIO(b"new"), name + end),
+                partial(storage.upload_url, name + end, expires=60),
+            ):
+                with pytest.raises(fs.UnauthorizedFileType):
+                    upload()
+        assert list(storage.list_files()) == []
+        assert storage.save(io.BytesIO(b"new"), f"a.txt{end}") == "a.txt"
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_an_end_that_no_file_has_hides_no_content(app, end, configure_storage):
+    storage = configure_storage("files", {"BACKEND": "memory", "VERIFY": True})
+    script = b'<svg xmlns="http://www.w3.org/2000/svg"><script>1</script></svg>'
+    with app.app_context():
+        for upload in (storage.save, storage.check):
+            with pytest.raises(fs.UnauthorizedFileType):
+                upload(io.BytesIO(script), f"a.svg{end}")
+        assert list(storage.list_files()) == []
+
+
 def test_other_routes_of_the_app_still_merge_slashes(app, configure_storage):
     configure_storage("files", {"BACKEND": "memory"})
     app.add_url_rule("/api/users", view_func=lambda: "users", endpoint="users")
