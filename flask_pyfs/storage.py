@@ -385,7 +385,7 @@ class Storage:
 
     def _announced(self, name: str, stored: Any) -> StoredName:
         # backends that were written for Flask-FS return other values
-        announced = stored if isinstance(stored, StoredName) else StoredName(names.normalize(name))
+        announced = stored if isinstance(stored, StoredName) else StoredName(names.normal_form(name) or name)
         file_uploaded.send(self, filename=announced)
         return announced
 
@@ -501,7 +501,7 @@ class Storage:
         """
         name = names.given(filename)
         deleted = find(self).operations.delete(name)
-        file_deleted.send(self, filename=deleted or names.normalize(name))
+        file_deleted.send(self, filename=deleted or names.normal_form(name) or name)
 
     # Versions
 
@@ -530,7 +530,8 @@ class Storage:
         name = names.given(filename)
         deleted = find(self).operations.delete_version(name, version)
         if deleted:
-            file_deleted.send(self, filename=deleted if isinstance(deleted, str) else names.normalize(name))
+            known = deleted if isinstance(deleted, str) else names.normal_form(name) or name
+            file_deleted.send(self, filename=known)
         return bool(deleted)
 
     def replace_version(self, filename: str, content: Any, version: str) -> StoredName:

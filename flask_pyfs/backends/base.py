@@ -315,9 +315,14 @@ class BaseBackend(NamedFiles):
     def move(self, filename: str, target: str, overwrite: bool = True) -> None:
         """Move a file inside the storage. To its own normal form, this renames it.
 
-        As in Flask-FS, it calls ``copy`` and ``delete`` if a subclass overrides one of them.
+        As in Flask-FS, it calls ``copy`` and ``delete`` if a subclass overrides one of them, unless both names may mean
+        one file.
         """
-        if getattr(self.copy, "__func__", None) is not _COPY or getattr(self.delete, "__func__", None) is not _DELETE:
+        is_copied = (
+            getattr(self.copy, "__func__", None) is not _COPY or getattr(self.delete, "__func__", None) is not _DELETE
+        )
+        # what is copied to itself would be deleted
+        if is_copied and not self.may_be_one(filename, target):
             self._refuse_taken(target, overwrite)
             call(self.copy, filename, target, overwrite=overwrite)
             self.delete(filename)

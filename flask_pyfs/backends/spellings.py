@@ -48,6 +48,10 @@ class NamedFiles:
         # a store that has directories takes several spellings for one
         return tuple(dict.fromkeys(map(self.store.canonical, found)))
 
+    def may_be_one(self, filename: str, other: str) -> bool:
+        """Return whether two names have a spelling in common. No request."""
+        return not set(self.spellings(filename)).isdisjoint(self.spellings(other))
+
     # Paths
 
     @abstractmethod

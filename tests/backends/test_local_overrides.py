@@ -247,6 +247,29 @@ def test_a_method_gets_the_arguments_of_flask_fs(storage, monkeypatch):
             operation("none.txt")
 
 
+def test_a_method_gets_no_name_that_leads_out_of_a_directory(storage, monkeypatch):
+    got = []
+
+    def method(self, *arguments, **options):
+        got.extend(each for each in arguments if isinstance(each, str))
+        return {"name": "x"}
+
+    for name in ("exists", "open", "read", "read_chunks", "write", "save", "delete", "copy", "move", "metadata"):
+        monkeypatch.setattr(LocalBackend, name, method)
+    odd = "/p//./x.txt"
+    storage.exists(odd)
+    storage.open(odd, "w+")
+    storage.read(odd)
+    storage.read_chunks(odd)
+    storage.write(odd, b"", overwrite=True)
+    storage.save(io.BytesIO(), odd, overwrite=True)
+    storage.delete(odd)
+    storage.copy(odd, "/other.txt", overwrite=True)
+    storage.move(odd, "/other.txt", overwrite=True)
+    storage.metadata(odd)
+    assert set(got) - {"w+"} == {"p/x.txt", "other.txt"}
+
+
 def test_a_method_gets_what_else_it_takes(storage, monkeypatch):
     calls = []
 
