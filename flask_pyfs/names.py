@@ -43,6 +43,9 @@ _PLAIN = re.compile(r"(?!\.)[A-Za-z0-9_.\-]+(?:/(?!\.)[A-Za-z0-9_.\-]+)*")
 # what no new name may have: the backslash, control characters (Cc), and surrogates (Cs), which UTF-8 cannot encode
 _ODD = re.compile("[\\\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
+# what no file on any system has; other surrogates stand for bytes that are not UTF-8 (PEP 383)
+_NEVER = re.compile("[\x00\ud800-\udc7f\udd00-\udfff]")
+
 # Default_Ignorable_Code_Point of Unicode (DerivedCoreProperties.txt)
 _IGNORABLE = (
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
@@ -86,7 +89,7 @@ def given(name: str) -> str:
     'photos//ann.jpg'
 
     :raises InvalidPath: if the name is empty or ``.``, has a ``..`` component (between slashes or backslashes), has a
-        NUL, is reserved for unfinished uploads, or has more than 4,096 bytes.
+        NUL, is reserved for unfinished uploads, has more than 4,096 bytes, or has a surrogate that stands for no byte.
     """
     if not isinstance(name, str):
         raise InvalidPath(f"a file name must be a str, not {type(name).__name__}")
@@ -174,8 +177,8 @@ def _folded(text: str) -> str:
 def _refuse(name: str) -> None:
     if len(name.encode(errors="surrogatepass")) > _LONGEST:
         raise _invalid(name, f"it is longer than {MAX_BYTES} bytes")
-    if "\0" in name:
-        raise _invalid(name, "it contains the character '\\x00'")
+    if never := _NEVER.search(name):
+        raise _invalid(name, f"it contains the character {never[0]!r}")
     # some tools take a backslash for a separator, or compatible characters for their ASCII ones
     for text in (name,) if name.isascii() else (name, _folded(name)):
         parts = text.replace("\\", "/").split("/")

@@ -213,7 +213,8 @@ class Storage:
         """Return the URL of a file. The file need not exist.
 
         Makes no request to the store, except that signing a URL of Swift needs one login per process. So the URL has
-        the name as it is given. A signed one opens only the file with exactly this name, or its NFD.
+        the name as it is given. A signed one opens only the file with exactly this name; or, if there is none, the one
+        with its NFD, which AUTHORIZE judges as without a signature.
 
         >>> files.url("reports/2026.txt")
         '/files/reports/2026.txt'
@@ -234,8 +235,9 @@ class Storage:
             # in a directory, these are one file
             name = names.collapse(name)
         if expires is not None:
-            for spelling in names.signed(name):
-                _require_permission(state, spelling, "read")
+            # no file has a name that ends with a slash
+            name = names.spellings(name)[0]
+            _require_permission(state, name, "read")
             return links.signed_url(state, name, expires, external=external, download=download)
         if state.config["url"] and state.config["prefix"]:
             # to a server that serves the store itself, PREFIX is a directory
