@@ -264,12 +264,14 @@ class BaseBackend(NamedFiles):
         """Delete a file if it still is this version. Return its name, or None if it was not."""
         with self._translated(filename):
             paths = self._paths(filename)
-            for path in paths:
+
+            def delete(path: str) -> str | None:
                 if self.store.delete_version(path, version):
                     return self._name(path)
-                if path == paths[-1] or existing(self.store, [path]):
-                    break
-        return None
+                self._require(path, paths)
+                return None
+
+            return first(self.store, paths, delete)
 
     def replace_version(self, filename: str, content: Any, version: str) -> StoredName:
         """Replace a file if it still is this version. Return the name, with the new version.
@@ -281,16 +283,23 @@ class BaseBackend(NamedFiles):
         source = Source(content)
         with translated(self.name, filename, source):
             paths = self._paths(filename)
-            for path in paths:
+            if len(paths) > 1 and not source.rewind():
+                # it is read only once
+                paths = (existing(self.store, paths) or paths[0],)
+
+            def replace(path: str) -> StoredName:
                 try:
                     return StoredName(self._name(path), self.store.replace_version(path, source, version))
-                except OtherVersion as error:
-                    changed = error
-                # a stream that cannot seek is read only once
-                if not source.rewind() or path == paths[-1] or existing(self.store, [path]):
-                    break
-        message = f"{filename!r} in storage {self.name!r} was replaced or deleted: read it again"
-        raise VersionChanged(message, path=filename, storage=self.name) from changed
+                except OtherVersion:
+                    source.rewind()
+                    self._require(path, paths)
+                    raise
+
+            try:
+                return first(self.store, paths, replace)
+            except OtherVersion as error:
+                message = f"{filename!r} in storage {self.name!r} was replaced or deleted: read it again"
+                raise VersionChanged(message, path=filename, storage=self.name) from error
 
     def delete(self, filename: str) -> str:
         """Delete a file, or everything below a directory. Return its name, or the normal form.
@@ -443,7 +452,7 @@ class BaseBackend(NamedFiles):
     def _first(self, filename: str, operation: Callable[[str], Result]) -> Result:
         if names.is_plain(filename):
             return operation(f"{self.prefix}/{filename}" if self.prefix else filename)
-        return first(self._paths(filename), operation)
+        return first(self.store, self._paths(filename), operation)
 
     def _target(self, filename: str, *, overwrite: bool) -> str:
         if names.is_plain(filename):

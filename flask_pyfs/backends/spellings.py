@@ -81,18 +81,29 @@ class NamedFiles:
         """
         normal = self._normal_path(filename)
         others = [path for path in paths if path != normal]
-        try:
-            found = existing(self.store, others)
-        except errors.PermissionDenied:
-            # who may write need not be allowed to look
-            found = None
+        found = self._seen(others)
         if found is None:
             return normal or self._path(names.normalize(filename))
         if not overwrite:
             raise errors.FileExists(found)
         if normal is None or normal not in paths or paths.index(found) < paths.index(normal):
             return found
-        return existing(self.store, [normal]) or found
+        return self._seen([normal]) or found
+
+    def _seen(self, paths: Sequence[str]) -> str | None:
+        try:
+            return existing(self.store, paths)
+        except errors.PermissionDenied:
+            # who may write need not be allowed to look
+            return None
+
+    def _require(self, path: str, paths: Sequence[str]) -> None:
+        """Look whether there is a file, unless no other path is tried.
+
+        :raises fs.errors.ResourceNotFound: if there is none.
+        """
+        if path != paths[-1] and existing(self.store, [path]) is None:
+            raise errors.ResourceNotFound(path)
 
     def _deleted(self, filename: str) -> Sequence[str]:
         """Return the paths to delete for a name: the exact one if a file or a directory has it, else all others."""
@@ -108,7 +119,7 @@ class NamedFiles:
     ) -> None:
         sources, targets = self._paths(filename), self._paths(new)
         if len(targets) == 1 and targets[0] == self._normal_path(new):
-            first(sources, lambda source: transfer(source, targets[0], overwrite=overwrite))
+            first(self.store, sources, lambda source: transfer(source, targets[0], overwrite=overwrite))
             return
         source = sources[0] if len(sources) == 1 else existing(self.store, sources)
         if source is None:
@@ -130,7 +141,7 @@ class NamedFiles:
         transfer(source, path, overwrite=overwrite)
 
 
-def first(paths: Sequence[str], operation: Callable[[str], Result]) -> Result:
+def first(store: StoreFS, paths: Sequence[str], operation: Callable[[str], Result]) -> Result:
     """Return what an operation returns for the first path that has a file.
 
     :raises fs.errors.FSError: as the operation does for a file; if no path has one, as it does for the first path.
@@ -139,10 +150,21 @@ def first(paths: Sequence[str], operation: Callable[[str], Result]) -> Result:
     for path in paths:
         try:
             return operation(path)
-        except (*_MISSING, errors.PermissionDenied) as error:
+        except _MISSING as error:
+            failed.append(error)
+        except errors.PermissionDenied as error:
             # some stores do not tell everybody what is missing
+            if path == paths[-1] or _is_known(store, path):
+                raise
             failed.append(error)
     raise next((error for error in failed if not isinstance(error, errors.ResourceNotFound)), failed[0])
+
+
+def _is_known(store: StoreFS, path: str) -> bool:
+    try:
+        return existing(store, [path]) is not None
+    except errors.PermissionDenied:
+        return False
 
 
 def existing(store: StoreFS, paths: Sequence[str]) -> str | None:

@@ -364,6 +364,30 @@ def test_a_prefix_is_listed_in_each_spelling(kind, storage, drivers):
     assert listed("d/back\\") == {"d/back\\slash.txt"}
 
 
+class Pipe:
+    """A stream that cannot seek."""
+
+    def __init__(self, content):
+        self._pieces = [content]
+
+    def read(self, size=-1):
+        return self._pieces.pop() if self._pieces else b""
+
+
+def test_a_stream_that_cannot_seek_replaces_what_a_name_means(kind, storage, drivers):
+    for key, others in {NFD: [NFC, NFD], "p/x.txt": ["p/x.txt", "p//x.txt", "/p/x.txt"]}.items():
+        drivers.put(key)
+        for number, name in enumerate(others):
+            content = f"{number}".encode() * 5
+            version = storage.version(name)
+            assert storage.replace_version(name, Pipe(content), version) == key
+            assert storage.read(key) == content
+            with pytest.raises(fs.VersionChanged):
+                storage.replace_version(name, Pipe(b"lost"), version)
+            assert storage.read(key) == content
+    assert drivers.keys() == {NFD, "p/x.txt"}
+
+
 def test_a_leading_slash_and_double_ones_are_found_in_normal_form(app, storage):
     storage.write("a/b.txt", b"content")
     for name in ("/a/b.txt", "a//b.txt", "./a/./b.txt", "//a///b.txt"):
