@@ -14,7 +14,7 @@ from fs.base import FS
 from fs.errors import PathError, ResourceNotFound
 
 from .. import files, names
-from ..config import with_defaults
+from ..config import require_unencrypted, with_defaults
 from ..errors import FileExists, OperationNotSupported, VersionChanged, translated
 from ..filesystems.base import CHUNK_SIZE, copy_stream
 from ..filesystems.store import DAY, Facts, OtherVersion, RangeNotSatisfiable, StoreFS, Unchanged
@@ -70,6 +70,7 @@ class BaseBackend(NamedFiles):
 
     def __init__(self, name: str, config: Mapping[str, Any]) -> None:
         self.name = name
+        require_unencrypted(config, self.options or (), name)
         self.config = with_defaults(config, self.options or (), name)
         self.prefix = names.normalize_prefix(self.config.get("prefix")).rstrip("/")
         self._lock = threading.Lock()
