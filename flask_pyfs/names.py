@@ -228,6 +228,8 @@ def prefixes(prefix: str | None) -> tuple[str, ...]:
     """
     if prefix is None or not prefix.strip("/"):
         return ("",)
+    if is_plain(prefix.removesuffix("/")):
+        return (prefix,)
     end = "/" if prefix.endswith("/") else ""
     found = dict.fromkeys((prefix, *(f"{spelling}{end}" for spelling in spellings(prefix))))
     # what starts with one of them is listed with that one

@@ -141,8 +141,9 @@ class BaseBackend(NamedFiles):
     def exists(self, filename: str) -> bool:
         """Return whether there is a file of that name; False for a directory."""
         with self._translated(filename):
-            if names.is_plain(filename):
-                return self.store.has_file(self._path(filename))
+            path = self._only_path(filename)
+            if path is not None:
+                return self.store.has_file(path)
             return existing(self.store, self._paths(filename)) is not None
 
     def open(
@@ -352,10 +353,11 @@ class BaseBackend(NamedFiles):
         return self._list_files(names.prefixes(prefix))
 
     def _list_files(self, prefixes: Sequence[str]) -> Iterator[str]:
+        above = len(self._above())
         with self._translated(prefixes[0]):
             for start in self._starts(prefixes):
                 for path in self.store.iter_files(start):
-                    name = self._name(path)
+                    name = path[above:]
                     if names.is_refused(name):
                         log.warning("storage %r: the file %r is left out, because its name is invalid", self.name, name)
                     else:
@@ -451,13 +453,15 @@ class BaseBackend(NamedFiles):
             raise FileExists(f"{filename!r} exists in storage {self.name!r}", path=filename, storage=self.name)
 
     def _first(self, filename: str, operation: Callable[[str], Result]) -> Result:
-        if names.is_plain(filename):
-            return operation(f"{self.prefix}/{filename}" if self.prefix else filename)
+        path = self._only_path(filename)
+        if path is not None:
+            return operation(path)
         return first(self.store, self._paths(filename), operation)
 
     def _target(self, filename: str, *, overwrite: bool) -> str:
-        if names.is_plain(filename):
-            return f"{self.prefix}/{filename}" if self.prefix else filename
+        path = self._only_path(filename)
+        if path is not None:
+            return path
         return self._target_of(filename, self._paths(filename), overwrite=overwrite)
 
     def _path(self, filename: str) -> str:

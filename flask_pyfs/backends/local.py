@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import IO, Any, BinaryIO, cast
 
 from fs import errors as fs_errors
@@ -20,7 +20,6 @@ from ..options import Option
 from .base import BaseBackend
 from .contract import StoredName, Wanted
 from .handles import Source
-from .spellings import Result
 from .surroundings import surroundings
 
 __all__ = ["LocalBackend"]
@@ -95,13 +94,10 @@ class LocalBackend(BaseBackend):
         # no other code decides where files lie
         return getattr(self.path, "__func__", None) is _PATH
 
-    # the base class has short ways for most names
-
-    def _first(self, filename: str, operation: Callable[[str], Result]) -> Result:
-        return super()._first(filename, operation) if self._is_plain else operation(self._path(filename))
-
-    def _target(self, filename: str, *, overwrite: bool) -> str:
-        return super()._target(filename, overwrite=overwrite) if self._is_plain else self._path(filename)
+    def _only_path(self, filename: str) -> str | None:
+        if getattr(self.path, "__func__", None) is _PATH:
+            return super()._only_path(filename)
+        return self._placed(filename)[1]
 
     def _path(self, filename: str) -> str:
         return super()._path(filename) if self._is_plain else self._placed(filename)[1]

@@ -57,6 +57,12 @@ class NamedFiles:
     @abstractmethod
     def _path(self, filename: str) -> str: ...
 
+    def _only_path(self, filename: str) -> str | None:
+        """Return the path of a name that needs no further check and has one spelling, else None."""
+        if not names.is_plain(filename):
+            return None
+        return f"{self.prefix}/{filename}" if self.prefix else filename
+
     def _paths(self, filename: str) -> tuple[str, ...]:
         return tuple(map(self._path, self.spellings(filename)))
 
@@ -66,10 +72,15 @@ class NamedFiles:
 
     def _starts(self, prefixes: Sequence[str]) -> Iterator[str]:
         """Return the starts of the paths to list."""
-        # a path has no slash at its end
-        found = (self.store.canonical(each.rstrip("/")) + ("/" if each.endswith("/") else "") for each in prefixes)
         above = f"{self.prefix}/" if self.prefix else ""
-        return iter(dict.fromkeys(above + each for each in found))
+        return iter(dict.fromkeys(above + self._start(each) for each in prefixes))
+
+    def _start(self, prefix: str) -> str:
+        # a path has no slash at its end
+        path = prefix.rstrip("/")
+        if path and not names.is_plain(path):
+            path = self.store.canonical(path)
+        return f"{path}/" if prefix.endswith("/") else path
 
     # What operations do with the paths
 
@@ -117,6 +128,10 @@ class NamedFiles:
     def _transfer(
         self, transfer: Callable[..., None], filename: str, new: str, overwrite: bool, *, moves: bool
     ) -> None:
+        only, target = self._only_path(filename), self._only_path(new)
+        if only is not None and target is not None:
+            transfer(only, target, overwrite=overwrite)
+            return
         sources, targets = self._paths(filename), self._paths(new)
         if len(targets) == 1 and targets[0] == self._normal_path(new):
             first(self.store, sources, lambda source: transfer(source, targets[0], overwrite=overwrite))
