@@ -301,7 +301,10 @@ class Storage:
                 path=name,
                 storage=self.name,
             )
-        return os.path.join(*find(self).place_of(name))
+        root, below = find(self).place_of(name)
+        path = os.path.join(root, below)
+        # a backend may put a file beside PREFIX
+        return os.path.normpath(path) if below.startswith("../") else path
 
     # Files
 

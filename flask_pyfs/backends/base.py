@@ -217,7 +217,9 @@ class BaseBackend(NamedFiles):
         chunk_size = chunk_size if chunks_size is None else chunks_size
         if chunk_size <= 0:
             raise ValueError(f"chunk_size must be a positive number of bytes, not {chunk_size}")
-        return Chunks(cast(BinaryIO, self.open(filename, "rb")), chunk_size)
+        with self._translated(filename):
+            # a subclass may open it by other means
+            return Chunks(cast(BinaryIO, self.open(filename, "rb")), chunk_size)
 
     def write(
         self, filename: str, content: Any, overwrite: bool = True, *, content_type: str | None = None

@@ -11,7 +11,7 @@ from fs import errors as fs_errors
 
 from .. import names
 from ..config import Config, storage_key
-from ..errors import ConfigurationError, FileNotFound, InvalidPath, PermissionDenied
+from ..errors import ConfigurationError, FileNotFound, InvalidPath, PermissionDenied, translated
 from ..filesystems.base import copy_stream
 from ..filesystems.local.filesystem import LocalFS
 from ..filesystems.local.listing import log_once
@@ -107,13 +107,12 @@ class LocalBackend(BaseBackend):
 
     def _placed(self, filename: str) -> tuple[str, _Place]:
         name = names.normalize(filename)
-        place = os.path.join(self._directory, self.path(name))
+        place = os.path.join(self._directory, os.fsdecode(self.path(name)))
         for actual in (os.path.abspath, os.path.realpath):
-            below = actual(place)
-            inside = os.path.relpath(below, actual(self._directory))
+            inside = os.path.relpath(actual(place), actual(self._directory))
             parts = inside.split(os.sep)
             if parts[0] not in (os.curdir, os.pardir) and not any(map(names.is_reserved, parts)):
-                return below, _Place(inside, name)
+                return os.path.join(self._directory, inside), _Place(inside, name)
         raise InvalidPath(
             f"storage {self.name!r}: {type(self).__name__}.path puts {name!r} at {place!r}, "
             f"which is not below ROOT, {self._directory!r}",
@@ -135,7 +134,7 @@ class LocalBackend(BaseBackend):
     def read(self, filename: str) -> bytes:
         if getattr(self.open, "__func__", None) is _OPEN:
             return super().read(filename)
-        with self.open(filename, "rb") as file:
+        with self._translated(filename), self.open(filename, "rb") as file:
             return cast(bytes, file.read())
 
     def _write(self, filename: str, content: Any, overwrite: bool, content_type: str | None) -> StoredName:
@@ -148,10 +147,12 @@ class LocalBackend(BaseBackend):
         if getattr(self.open, "__func__", None) is _OPEN:
             return super().write(filename, content, overwrite, content_type=content_type)
         self._refuse_taken(filename, overwrite)
-        self._ensure(filename)
-        with self.open(filename, "wb") as file:
-            copy_stream(Source(content), file)
-        return StoredName(filename)
+        source = Source(content)
+        with translated(self.name, filename, source):
+            self.ensure_path(names.normalize(filename))
+            with self.open(filename, "wb") as file:
+                copy_stream(source, file)
+        return StoredName(names.normalize(filename))
 
     def save(self, file: Any, filename: str, overwrite: bool = True, *, content_type: str | None = None) -> str:
         return self._write(filename, file, overwrite, content_type)

@@ -124,10 +124,18 @@ def streamed(serve: Callable[..., Any], config: Config, name: str, announce: Cal
 
     :param serve: the method of a backend.
     :param config: the settings of its storage.
-    :param announce: called if there is such a file.
+    :param announce: called if there is such a file. A method of other code may not call it; then it is called before
+        the response is sent.
     """
+    announced = False
+
+    def announce_once() -> None:
+        nonlocal announced
+        announce()
+        announced = True
+
     try:
-        answer = serve(name, partial(responses.respond, config), announce, responses.wanted())
+        answer = serve(name, partial(responses.respond, config), announce_once, responses.wanted())
     except NotModified as known:
         announce()
         return responses.not_modified(config, name, known.etag)
@@ -135,7 +143,14 @@ def streamed(serve: Callable[..., Any], config: Config, name: str, announce: Cal
         announce()
         raise RequestedRangeNotSatisfiable(refused.size) from refused
     # a backend of Flask-FS may return what a view may
-    return current_app.make_response(answer)
+    response = current_app.make_response(answer)
+    if not announced:
+        try:
+            announce()
+        except BaseException:
+            response.close()
+            raise
+    return response
 
 
 def _url_in_store(state: State, name: str) -> str | None:
