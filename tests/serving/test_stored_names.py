@@ -5,6 +5,7 @@ The files are put by the drivers themselves, as Flask-FS and its successors did.
 
 import io
 import os
+import re
 import unicodedata
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
@@ -575,6 +576,20 @@ def test_authorize_may_know_only_one_spelling(app, kind, place, drivers, configu
         assert storage.read(NFD) == b"odd"
 
 
+def test_a_name_that_leaves_the_storage_is_plain_text(app, configure_storage):
+    got = []
+    storage = configure_storage(
+        "files", {"BACKEND": "memory", "AUTHORIZE": lambda access: got.append(access.filename) is None}
+    )
+    with app.app_context():
+        for name in ("a.txt", "é.txt"):
+            stored = storage.save(io.BytesIO(b"new"), name, unique=True)
+            got += [storage.upload_url(name, expires=60).name, storage.url(stored, expires=60), *stored.split(".")]
+            for given in (stored, names.Exact(name), fs.StoredName(name, "1")):
+                got += [names.normalize(given), *names.spellings(given)]
+    assert {type(each) for each in got} == {str}
+
+
 @pytest.mark.parametrize("name", ["a/b.txt/", "a/b.txt//"])
 def test_a_signed_url_has_no_slash_at_its_end(place, storage, name):
     storage.write("a/b.txt", b"content")
@@ -630,6 +645,12 @@ def test_other_routes_of_the_app_still_merge_slashes(app, configure_storage):
     assert (response.status_code, response.headers["Location"]) == (308, "/api/users?a=1&b=//")
     assert get(app, "/api//users", follow_redirects=True).data == b"users"
     assert get(app, "/api//users", base_url="http://localhost/shop").location == "/shop/api/users"
+    for path in ("//evil.test//x", "/\\evil.test//x", "/x//evil.test", "/x///evil.test//", "/evil.test//\r\nX: y"):
+        response = get(app, "/", environ_overrides={"PATH_INFO": path})
+        assert response.status_code in (308, 404)
+        assert not re.match(r"[\\/]{2}|\w+:", response.headers.get("Location", "")), path
+    app.url_map.merge_slashes = False
+    assert get(app, "/api//users").status_code == 404
 
 
 def test_a_url_leads_to_no_other_host(app, configure_storage):
