@@ -389,6 +389,23 @@ def test_a_stream_that_cannot_seek_replaces_what_a_name_means(kind, storage, dri
     assert drivers.keys() == {NFD, "p/x.txt"}
 
 
+class Broken(Pipe):
+    def read(self, size=-1):
+        raise ValueError("it is closed")
+
+
+@pytest.mark.parametrize("name", ["a.txt", NFC, "p//x.txt"])
+def test_an_error_of_the_callers_stream_is_not_one_of_the_name(kind, storage, drivers, name):
+    drivers.put(name)
+    for write in (
+        partial(storage.replace_version, name, Broken(b""), storage.version(name)),
+        partial(storage.write, name, Broken(b""), overwrite=True),
+    ):
+        with pytest.raises(ValueError, match="^it is closed$"):
+            write()
+    assert storage.read(name) == b"odd"
+
+
 def test_a_leading_slash_and_double_ones_are_found_in_normal_form(app, storage):
     storage.write("a/b.txt", b"content")
     for name in ("/a/b.txt", "a//b.txt", "./a/./b.txt", "//a///b.txt"):
