@@ -401,7 +401,7 @@ def test_an_error_of_the_callers_stream_is_not_one_of_the_name(kind, storage, dr
         partial(storage.replace_version, name, Broken(b""), storage.version(name)),
         partial(storage.write, name, Broken(b""), overwrite=True),
     ):
-        with pytest.raises(ValueError, match="^it is closed$"):
+        with pytest.raises(ValueError, match=r"^it is closed$"):
             write()
     assert storage.read(name) == b"odd"
 
