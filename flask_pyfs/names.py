@@ -78,7 +78,8 @@ def normalize(name: str) -> str:
         more than :data:`MAX_BYTES` bytes. No new file can have such a name.
     """
     if is_plain(name):
-        return name
+        # not of a subclass
+        return str(name)
     return _normalize(given(name))
 
 
@@ -110,7 +111,7 @@ def spellings(name: str) -> tuple[str, ...]:
     :raises InvalidPath: as :func:`given` does.
     """
     if is_plain(name):
-        return (name,)
+        return (str(name),)
     given(name)
     if isinstance(name, Exact):
         return (str(name),)

@@ -35,7 +35,7 @@ def make_blueprint() -> Blueprint:
 
 def _served(name: str, filename: str) -> tuple[Storage, str]:
     storage: Storage | None = current_app.extensions["fs"].get(name)
-    if storage is None and filename.startswith("/"):
+    if storage is None and filename.startswith("/") and current_app.url_map.merge_slashes:
         # Werkzeug does this for the other routes of the app, from which this one takes the URL
         merged = quote(re.sub("/{2,}", "/", request.root_path + request.path))
         query = request.query_string.decode("latin-1")

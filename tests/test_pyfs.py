@@ -58,6 +58,24 @@ class TestFTP(StorageConformance):
             storage.fs.close()
 
 
+@pytest.mark.parametrize("name", ["a\nb", "a\r\nDELE canary", "a\udce9b"])
+def test_names_that_a_protocol_cannot_send(app, ftp, name):
+    storage = configured(app, f"ftp://{ftp}")
+    with app.app_context():
+        storage.write("canary", "content")
+        assert not storage.exists(name)
+        for call in (storage.read, storage.open, storage.metadata, storage.delete, storage.version):
+            with pytest.raises(fs.InvalidPath):
+                call(name)
+        for call in (storage.copy, storage.move):
+            with pytest.raises(fs.InvalidPath):
+                call(name, "target")
+        with pytest.raises(fs.InvalidPath, match="no new file"):
+            storage.write(name, "new", overwrite=True)
+        assert list(storage.list_files()) == ["canary"]
+        storage.fs.close()
+
+
 def test_a_directory_of_an_ftp_server_is_made(app, ftp):
     storage = configured(app, f"ftp://{ftp}/some/where")
     with app.app_context():

@@ -292,6 +292,8 @@ class BaseBackend(NamedFiles):
                 paths = (existing(self.store, paths) or paths[0],)
 
             def replace(path: str) -> StoredName:
+                if source.error is not None:
+                    raise source.error
                 try:
                     return StoredName(self._name(path), self.store.replace_version(path, source, version))
                 except OtherVersion:
@@ -304,6 +306,11 @@ class BaseBackend(NamedFiles):
             except OtherVersion as error:
                 message = f"{filename!r} in storage {self.name!r} was replaced or deleted: read it again"
                 raise VersionChanged(message, path=filename, storage=self.name) from error
+            except PathError:
+                if source.error is not None:
+                    # what looks like an error of the name is one of the caller's file
+                    raise source.error from None
+                raise
 
     def delete(self, filename: str) -> str:
         """Delete a file, or everything below a directory. Return its name, or the normal form.
@@ -317,7 +324,7 @@ class BaseBackend(NamedFiles):
                 return filename
             paths = self._deleted(filename)
             for path in paths:
-                self.store.delete_tree(path)
+                first(self.store, [path], self.store.delete_tree)
         return self._name(paths[0])
 
     def copy(self, filename: str, target: str, overwrite: bool = True) -> None:

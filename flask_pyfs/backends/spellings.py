@@ -172,6 +172,9 @@ def first(store: StoreFS, paths: Sequence[str], operation: Callable[[str], Resul
             if path == paths[-1] or _is_known(store, path):
                 raise
             failed.append(error)
+        except ValueError as error:
+            # of a driver whose protocol has no such name
+            failed.append(errors.InvalidCharsInPath(path, exc=error))
     raise next((error for error in failed if not isinstance(error, errors.ResourceNotFound)), failed[0])
 
 
@@ -192,7 +195,7 @@ def existing(store: StoreFS, paths: Sequence[str]) -> str | None:
         try:
             if store.has_file(path):
                 return path
-        except _MISSING:
+        except (*_MISSING, ValueError):
             continue
         except errors.PermissionDenied as error:
             denied = denied or error

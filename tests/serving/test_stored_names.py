@@ -5,6 +5,7 @@ The files are put by the drivers themselves, as Flask-FS and its successors did.
 
 import io
 import os
+import re
 import unicodedata
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
@@ -388,6 +389,23 @@ def test_a_stream_that_cannot_seek_replaces_what_a_name_means(kind, storage, dri
     assert drivers.keys() == {NFD, "p/x.txt"}
 
 
+class Broken(Pipe):
+    def read(self, size=-1):
+        raise ValueError("it is closed")
+
+
+@pytest.mark.parametrize("name", ["a.txt", NFC, "p//x.txt"])
+def test_an_error_of_the_callers_stream_is_not_one_of_the_name(kind, storage, drivers, name):
+    drivers.put(name)
+    for write in (
+        partial(storage.replace_version, name, Broken(b""), storage.version(name)),
+        partial(storage.write, name, Broken(b""), overwrite=True),
+    ):
+        with pytest.raises(ValueError, match=r"^it is closed$"):
+            write()
+    assert storage.read(name) == b"odd"
+
+
 def test_a_leading_slash_and_double_ones_are_found_in_normal_form(app, storage):
     storage.write("a/b.txt", b"content")
     for name in ("/a/b.txt", "a//b.txt", "./a/./b.txt", "//a///b.txt"):
@@ -575,6 +593,20 @@ def test_authorize_may_know_only_one_spelling(app, kind, place, drivers, configu
         assert storage.read(NFD) == b"odd"
 
 
+def test_a_name_that_leaves_the_storage_is_plain_text(app, configure_storage):
+    got = []
+    storage = configure_storage(
+        "files", {"BACKEND": "memory", "AUTHORIZE": lambda access: got.append(access.filename) is None}
+    )
+    with app.app_context():
+        for name in ("a.txt", "é.txt"):
+            stored = storage.save(io.BytesIO(b"new"), name, unique=True)
+            got += [storage.upload_url(name, expires=60).name, storage.url(stored, expires=60), *stored.split(".")]
+            for given in (stored, names.Exact(name), fs.StoredName(name, "1")):
+                got += [names.normalize(given), *names.spellings(given)]
+    assert {type(each) for each in got} == {str}
+
+
 @pytest.mark.parametrize("name", ["a/b.txt/", "a/b.txt//"])
 def test_a_signed_url_has_no_slash_at_its_end(place, storage, name):
     storage.write("a/b.txt", b"content")
@@ -630,6 +662,12 @@ def test_other_routes_of_the_app_still_merge_slashes(app, configure_storage):
     assert (response.status_code, response.headers["Location"]) == (308, "/api/users?a=1&b=//")
     assert get(app, "/api//users", follow_redirects=True).data == b"users"
     assert get(app, "/api//users", base_url="http://localhost/shop").location == "/shop/api/users"
+    for path in ("//evil.test//x", "/\\evil.test//x", "/x//evil.test", "/x///evil.test//", "/evil.test//\r\nX: y"):
+        response = get(app, "/", environ_overrides={"PATH_INFO": path})
+        assert response.status_code in (308, 404)
+        assert not re.match(r"[\\/]{2}|\w+:", response.headers.get("Location", "")), path
+    app.url_map.merge_slashes = False
+    assert get(app, "/api//users").status_code == 404
 
 
 def test_a_url_leads_to_no_other_host(app, configure_storage):
