@@ -17,7 +17,7 @@ import flask_pyfs as fs
 pytest.register_assert_rewrite("flask_pyfs.testing", "failures", "load", "underfaults", "underload")
 
 # how long an example takes depends on the machine, and on what else runs there
-hypothesis.settings.register_profile("untimed", suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")
 
 # who uses one of these fixtures uses what they start, or takes long where it is asked to

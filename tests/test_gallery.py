@@ -276,7 +276,7 @@ def test_delete_returns_to_its_page(visitor):
     assert visitor.delete("x.png", after="b&c.png").location == "/?after=b%26c.png"
 
 
-@pytest.mark.parametrize("name", ["", "../secret", "..", "/", "a\\b"])
+@pytest.mark.parametrize("name", ["", "../secret", "..", "/", "a\\..\\b"])
 def test_delete_of_a_bad_name_is_refused(visitor, photos, tmp_path, name):
     (tmp_path / "secret").write_bytes(b"secret")
     visitor.upload(("a.png", PNG))

@@ -7,7 +7,6 @@ from collections.abc import Collection
 
 import fs.memoryfs
 from fs import errors
-from fs.base import FS
 from fs.enums import ResourceType
 from fs.info import Info
 
@@ -54,8 +53,8 @@ class MemoryFS(CarefulFS, fs.memoryfs.MemoryFS):
         return _Entry(resource_type, name)
 
     def close(self) -> None:
-        # the base deletes its files
-        FS.close(self)
+        # the base deletes its files; and no module is there any more when the interpreter ends
+        self._closed = True
 
     def copy(self, src_path: str, dst_path: str, overwrite: bool = False, preserve_time: bool = False) -> None:
         if not self._is_same(src_path, dst_path, overwrite):

@@ -5,6 +5,7 @@ import errno
 import io
 import itertools
 import os
+import shutil
 import stat
 import threading
 from contextlib import suppress
@@ -577,6 +578,22 @@ def test_two_deleters(local):
             thread.join(60)
         assert failures == []
         assert local.listdir("/") == []
+
+
+def test_a_directory_that_another_deletes_meanwhile(local, monkeypatch):
+    local.put("d/a", io.BytesIO(b""))
+    unlink = os.unlink
+
+    def another(path, **options):
+        try:
+            unlink(path, **options)
+        except IsADirectoryError:
+            shutil.rmtree(path)
+            raise
+
+    monkeypatch.setattr(os, "unlink", another)
+    local.delete_tree("d")
+    assert local.listdir("/") == []
 
 
 # Files of special modes

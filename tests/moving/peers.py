@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+import sys
 import venv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,14 +31,14 @@ PEERS = (
         "flask_fs",
         # the last releases that it runs on
         (
-            *("Flask-FS==0.6.1", "Flask<2", "Werkzeug<1", "Jinja2<3", "MarkupSafe<2.1", "itsdangerous<2.1"),
-            *("setuptools<81", "six", "boto3", "pymongo<4", "python-swiftclient", "python-dateutil"),
+            *("Flask-FS==0.6.1", "Flask<2", "Werkzeug<1", "Jinja2<3", "MarkupSafe<2.1", "itsdangerous<2"),
+            *("click<8", "setuptools<81", "pymongo<4"),
         ),
         ("local", "s3", "gridfs", "swift"),
     ),
-    Peer("flask-fs2", "flask_fs", ("flask-fs2[s3,gridfs,swift]==0.8.2",), ("local", "s3", "gridfs", "swift")),
+    Peer("flask-fs2", "flask_fs", ("flask-fs2==0.8.2",), ("local", "s3", "gridfs", "swift")),
     # of which the newest release is taken: udata follows it
-    Peer("flask-storage", "flask_storage", ("flask-storage>=2.1.1", "boto3"), ("local", "s3")),
+    Peer("flask-storage", "flask_storage", ("flask-storage>=2.1.1",), ("local", "s3")),
 )
 
 
@@ -118,26 +119,35 @@ class Installed:
 
 
 def install(peer: Peer, directory: Path) -> Installed:
-    """Install a peer from the index that pip is configured for.
+    """Install a peer from the index that pip is configured for. It shares the drivers of the tests.
 
     :raises AssertionError: if pip cannot. It is no reason to skip: what was not exchanged was not tested.
     """
-    venv.create(directory, with_pip=True)
+    venv.create(directory)
     python = directory / "bin" / "python"
-    command = [
-        str(python),
-        "-m",
-        "pip",
-        "install",
-        "-q",
-        "--disable-pip-version-check",
-        "--no-compile",
-        *peer.requirements,
-    ]
+    options = ("-q", "--disable-pip-version-check", "--no-compile", "--no-deps")
+    command = [sys.executable, "-m", "pip", "--python", str(python), "install", *options, *peer.requirements]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     if done.returncode:
         raise AssertionError(
             f"pip cannot install {peer.name}, which this test exchanges files with. It needs a package index "
             f"(PIP_INDEX_URL); without one, leave the test out with -m 'not slow'.\n{done.stderr[-2000:]}"
         )
+    [packages] = directory.glob("lib/python*/site-packages")
+    for place in map(Path, sys.path):
+        if place.name == "site-packages":
+            _share(place, packages)
     return Installed(peer, python)
+
+
+def _share(place: Path, packages: Path) -> None:
+    # this package registers backends under the same names
+    own = {"flask_pyfs", *(_package(entry) for entry in packages.iterdir())}
+    for entry in place.iterdir():
+        if entry.suffix != ".pth" and _package(entry) not in own:
+            (packages / entry.name).symlink_to(entry)
+
+
+def _package(entry: Path) -> str:
+    # of the directory of the package, and of that with its metadata: Flask-3.1.0.dist-info
+    return entry.name.partition("-")[0].partition(".")[0].lower()

@@ -9,9 +9,8 @@ from contextlib import suppress
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
-# what a directory that is not empty says, and what unlink says of a directory
+# what a directory that is not empty says
 _NOT_EMPTY = {errno.ENOTEMPTY, errno.EEXIST}
-_IS_DIRECTORY = {errno.EISDIR, errno.EPERM}
 
 
 def open_directory(name: str, above: int | None = None) -> int:
@@ -56,7 +55,7 @@ def delete(path: str) -> bool:
         except (FileNotFoundError, NotADirectoryError):
             return there
         except OSError as error:
-            if error.errno not in _IS_DIRECTORY or os.path.islink(path) or not os.path.isdir(path):
+            if error.errno != errno.EISDIR and not (error.errno == errno.EPERM and _is_directory(path)):
                 raise
         there = True
         try:
@@ -68,6 +67,11 @@ def delete(path: str) -> bool:
         except OSError as error:
             if error.errno not in _NOT_EMPTY:
                 raise
+
+
+def _is_directory(path: str) -> bool:
+    # what unlink says of a directory, some systems say of a file too
+    return os.path.isdir(path) and not os.path.islink(path)
 
 
 def _empty(path: str) -> None:
