@@ -21,6 +21,7 @@ __all__ = [
     "Config",
     "backend_key",
     "backend_name",
+    "require_unencrypted",
     "resolve",
     "route_prefix",
     "serves",
@@ -36,6 +37,7 @@ _SECRET_KEY = re.compile(r"secret|password|passwd|token|credential|(^|_)key$", r
 _ROUTE_PREFIX = Option("PREFIX", levels=(3,))
 _SERVE = Option("SERVE", "bool", levels=(1, 2))
 _ENCRYPTED = Option("AES256_ENCRYPTED", "bool")
+_ENCRYPTION_KEY = "AES256_KEY"
 
 #: The least leaves room for the libraries.
 IMAGES_MAX_MEMORY = Option(
@@ -294,13 +296,37 @@ def _undeclared_keys(
     return found
 
 
-def _refuse_encryption(settings: Mapping[str, Any], prefixes: Iterable[tuple[int, str]], storage: str) -> None:
+def _refuse_encryption(settings: Mapping[str, Any], prefixes: Sequence[tuple[int, str]], storage: str) -> None:
     keys = [prefix + _ENCRYPTED.name for _, prefix in prefixes]
     key = next((key for key in keys if settings.get(key) is not None), None)
-    if key is not None and _convert(_ENCRYPTED, key, settings[key], storage):
+    if key is not None:
+        has_key = any(settings.get(prefix + _ENCRYPTION_KEY) for _, prefix in prefixes)
+        _require_unencrypted(key, settings[key], storage, has_key=has_key)
+
+
+def require_unencrypted(config: Mapping[str, Any], options: Iterable[Option], storage: str) -> None:
+    """Check that a backend which is built by hand is not to encrypt, unless it has the option itself.
+
+    :raises ConfigurationError: if AES256_ENCRYPTED is on.
+    """
+    value = config.get(_ENCRYPTED.name.lower())
+    if value is None or getattr(config, "_is_resolved", False) or any(each.name == _ENCRYPTED.name for each in options):
+        return
+    _require_unencrypted(_ENCRYPTED.name, value, storage, has_key=bool(config.get(_ENCRYPTION_KEY.lower())))
+
+
+def _require_unencrypted(key: str, value: Any, storage: str, *, has_key: bool) -> None:
+    if _convert(_ENCRYPTED, key, value, storage):
         raise ConfigurationError(
             f"{key} is on, but nothing is encrypted here: storage {storage!r} would keep its files unencrypted. "
             "Keep flask-fs2 for this storage, or decrypt its files with flask-fs2 and turn the setting off",
+            storage=storage,
+        )
+    if has_key and value and isinstance(value, str):
+        raise ConfigurationError(
+            f"{key} is the text {value!r}, which flask-fs2 takes for true: with the AES256_KEY that is set, it "
+            f"encrypted files of storage {storage!r}, and nothing is decrypted here. Decrypt them with flask-fs2, and "
+            "set False or an empty text, or no AES256_KEY",
             storage=storage,
         )
 

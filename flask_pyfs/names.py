@@ -43,6 +43,9 @@ _PLAIN = re.compile(r"(?!\.)[A-Za-z0-9_.\-]+(?:/(?!\.)[A-Za-z0-9_.\-]+)*")
 # what no new name may have: the backslash, control characters (Cc), and surrogates (Cs), which UTF-8 cannot encode
 _ODD = re.compile("[\\\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
+# what no file on any system has; other surrogates stand for bytes that are not UTF-8 (PEP 383)
+_NEVER = re.compile("[\x00\ud800-\udc7f\udd00-\udfff]")
+
 # Default_Ignorable_Code_Point of Unicode (DerivedCoreProperties.txt)
 _IGNORABLE = (
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
@@ -75,7 +78,8 @@ def normalize(name: str) -> str:
         more than :data:`MAX_BYTES` bytes. No new file can have such a name.
     """
     if is_plain(name):
-        return name
+        # not of a subclass
+        return str(name)
     return _normalize(given(name))
 
 
@@ -86,7 +90,7 @@ def given(name: str) -> str:
     'photos//ann.jpg'
 
     :raises InvalidPath: if the name is empty or ``.``, has a ``..`` component (between slashes or backslashes), has a
-        NUL, is reserved for unfinished uploads, or has more than 4,096 bytes.
+        NUL, is reserved for unfinished uploads, has more than 4,096 bytes, or has a surrogate that stands for no byte.
     """
     if not isinstance(name, str):
         raise InvalidPath(f"a file name must be a str, not {type(name).__name__}")
@@ -107,7 +111,7 @@ def spellings(name: str) -> tuple[str, ...]:
     :raises InvalidPath: as :func:`given` does.
     """
     if is_plain(name):
-        return (name,)
+        return (str(name),)
     given(name)
     if isinstance(name, Exact):
         return (str(name),)
@@ -174,8 +178,8 @@ def _folded(text: str) -> str:
 def _refuse(name: str) -> None:
     if len(name.encode(errors="surrogatepass")) > _LONGEST:
         raise _invalid(name, f"it is longer than {MAX_BYTES} bytes")
-    if "\0" in name:
-        raise _invalid(name, "it contains the character '\\x00'")
+    if never := _NEVER.search(name):
+        raise _invalid(name, f"it contains the character {never[0]!r}")
     # some tools take a backslash for a separator, or compatible characters for their ASCII ones
     for text in (name,) if name.isascii() else (name, _folded(name)):
         parts = text.replace("\\", "/").split("/")
@@ -225,6 +229,8 @@ def prefixes(prefix: str | None) -> tuple[str, ...]:
     """
     if prefix is None or not prefix.strip("/"):
         return ("",)
+    if is_plain(prefix.removesuffix("/")):
+        return (prefix,)
     end = "/" if prefix.endswith("/") else ""
     found = dict.fromkeys((prefix, *(f"{spelling}{end}" for spelling in spellings(prefix))))
     # what starts with one of them is listed with that one
@@ -254,6 +260,15 @@ def collapse(name: str) -> str:
     """
     parts = [part for part in name.split("/") if part not in ("", ".")]
     return "/".join(parts) + ("/" if parts and name.endswith("/") else "")
+
+
+def without_end(name: str) -> str:
+    """Return a name without the slashes and ``.`` components at its end: a file is not called so.
+
+    >>> without_end("photos//ann.jpg/./")
+    'photos//ann.jpg'
+    """
+    return re.sub(r"(?:/\.?)+\Z", "", name)
 
 
 def visible(name: str, instead: str = "_") -> str:

@@ -13,7 +13,7 @@ from . import names
 from .backends.contract import StoredName
 from .errors import FileExists, InvalidPath, UnauthorizedFileType
 from .signals import file_uploaded
-from .state import find
+from .state import State, find
 from .storage import Storage
 from .web.access import is_allowed
 from .web.delivery import claims_of
@@ -35,7 +35,7 @@ def make_blueprint() -> Blueprint:
 
 def _served(name: str, filename: str) -> tuple[Storage, str]:
     storage: Storage | None = current_app.extensions["fs"].get(name)
-    if storage is None and filename.startswith("/"):
+    if storage is None and filename.startswith("/") and current_app.url_map.merge_slashes:
         # Werkzeug does this for the other routes of the app, from which this one takes the URL
         merged = quote(re.sub("/{2,}", "/", request.root_path + request.path))
         query = request.query_string.decode("latin-1")
@@ -74,9 +74,7 @@ def _put_file(fs: str, filename: str) -> tuple[Response, int]:
         abort(403)
     state = find(storage)
     claims = claims_of(state, filename, "write")
-    # the upload may replace a file with any of these names
-    spellings = state.operations.spellings(name)
-    if claims is None or not all(is_allowed(state, each, "write", signed=True) for each in spellings):
+    if claims is None or not is_allowed(state, name, "write", signed=True) or not _may_replace(state, name, claims):
         abort(403)
     upload = _uploaded(int(claims["size"]) if "size" in claims else None)
     media_type = claims.get("type")
@@ -94,6 +92,14 @@ def _put_file(fs: str, filename: str) -> tuple[Response, int]:
     name = stored if isinstance(stored, StoredName) else name
     file_uploaded.send(storage, filename=str(name))
     return jsonify(name=name, url=storage.url(name)), 201
+
+
+def _may_replace(state: State, name: str, claims: dict[str, str]) -> bool:
+    if "overwrite" not in claims or state.config["authorize"] is None:
+        return True
+    # AUTHORIZE has allowed no other spelling when the URL was signed
+    others = (each for each in state.operations.spellings(name) if each != name)
+    return all(not state.operations.exists(names.Exact(each)) or is_allowed(state, each, "write") for each in others)
 
 
 def _uploaded(limit: int | None) -> FileStorage:

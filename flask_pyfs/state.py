@@ -155,7 +155,10 @@ def find(storage: Named) -> State:
     """
     state = last = storage.last_state
     if has_app_context():
-        state = getattr(current_app.extensions.get("fs"), "states", {}).get(storage)
+        # every operation comes here, and each attribute of the proxy costs as much as the rest
+        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+        registry = app.extensions.get("fs")
+        state = registry.states.get(storage) if isinstance(registry, Registry) else None
         if state is None and last is not None and isinstance(last.app, StandIn):
             state = last
     if state is None:

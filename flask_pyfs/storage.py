@@ -213,7 +213,8 @@ class Storage:
         """Return the URL of a file. The file need not exist.
 
         Makes no request to the store, except that signing a URL of Swift needs one login per process. So the URL has
-        the name as it is given. A signed one opens only the file with exactly this name, or its NFD.
+        the name as it is given. A signed one opens only the file with exactly this name; or, if there is none, the one
+        with its NFD, which AUTHORIZE judges as without a signature.
 
         >>> files.url("reports/2026.txt")
         '/files/reports/2026.txt'
@@ -234,8 +235,9 @@ class Storage:
             # in a directory, these are one file
             name = names.collapse(name)
         if expires is not None:
-            for spelling in names.signed(name):
-                _require_permission(state, spelling, "read")
+            # no file has a name that ends with a slash
+            name = names.spellings(name)[0]
+            _require_permission(state, name, "read")
             return links.signed_url(state, name, expires, external=external, download=download)
         if state.config["url"] and state.config["prefix"]:
             # to a server that serves the store itself, PREFIX is a directory
@@ -299,7 +301,10 @@ class Storage:
                 path=name,
                 storage=self.name,
             )
-        return os.path.join(*find(self).place_of(name))
+        root, below = find(self).place_of(name)
+        path = os.path.join(root, below)
+        # a backend may put a file beside PREFIX
+        return os.path.normpath(path) if below.startswith("../") else path
 
     # Files
 
@@ -385,7 +390,7 @@ class Storage:
 
     def _announced(self, name: str, stored: Any) -> StoredName:
         # backends that were written for Flask-FS return other values
-        announced = stored if isinstance(stored, StoredName) else StoredName(names.normalize(name))
+        announced = stored if isinstance(stored, StoredName) else StoredName(names.normal_form(name) or name)
         file_uploaded.send(self, filename=announced)
         return announced
 
@@ -436,8 +441,9 @@ class Storage:
         """
         position = file_or_wfs.tell()
         try:
-            self._require_allowed(file_or_wfs, names.given(filename))
-            with self.prepared(file_or_wfs, filename):
+            name = names.without_end(names.given(filename))
+            self._require_allowed(file_or_wfs, name)
+            with self.prepared(file_or_wfs, name):
                 pass
         finally:
             file_or_wfs.seek(position)
@@ -462,7 +468,7 @@ class Storage:
                 f"storage {self.name!r} accepts no uploads: set {storage_key(self.name, 'ALLOW')} to some extensions",
                 storage=self.name,
             )
-        basename = name.rpartition("/")[2]
+        basename = (names.normal_form(name) or name).rpartition("/")[2]
         # a control character hides no extension
         if not all(self.file_allowed(file, each) for each in {basename, names.visible(basename, "")}):
             raise UnauthorizedFileType(
@@ -476,7 +482,8 @@ class Storage:
     ) -> str:
         if not filename:
             raise InvalidPath("a filename is required", storage=self.name)
-        name = names.given(filename)
+        # all that judges the name looks at its last part
+        name = names.without_end(names.given(filename))
         self._require_allowed(file, name)
         if unique:
             # nothing else can have the name, in any spelling
@@ -499,7 +506,7 @@ class Storage:
         """
         name = names.given(filename)
         deleted = find(self).operations.delete(name)
-        file_deleted.send(self, filename=deleted or names.normalize(name))
+        file_deleted.send(self, filename=deleted or names.normal_form(name) or name)
 
     # Versions
 
@@ -528,7 +535,8 @@ class Storage:
         name = names.given(filename)
         deleted = find(self).operations.delete_version(name, version)
         if deleted:
-            file_deleted.send(self, filename=deleted if isinstance(deleted, str) else names.normalize(name))
+            known = deleted if isinstance(deleted, str) else names.normal_form(name) or name
+            file_deleted.send(self, filename=known)
         return bool(deleted)
 
     def replace_version(self, filename: str, content: Any, version: str) -> StoredName:

@@ -58,7 +58,7 @@ class TestFTP(StorageConformance):
             storage.fs.close()
 
 
-@pytest.mark.parametrize("name", ["a\nb", "a\r\nDELE canary", "a\ud800b"])
+@pytest.mark.parametrize("name", ["a\nb", "a\r\nDELE canary", "a\udce9b"])
 def test_names_that_a_protocol_cannot_send(app, ftp, name):
     storage = configured(app, f"ftp://{ftp}")
     with app.app_context():

@@ -14,7 +14,7 @@ from fs.base import FS
 from fs.errors import PathError, ResourceNotFound
 
 from .. import files, names
-from ..config import with_defaults
+from ..config import require_unencrypted, with_defaults
 from ..errors import FileExists, OperationNotSupported, VersionChanged, translated
 from ..filesystems.base import CHUNK_SIZE, copy_stream
 from ..filesystems.store import DAY, Facts, OtherVersion, RangeNotSatisfiable, StoreFS, Unchanged
@@ -70,6 +70,7 @@ class BaseBackend(NamedFiles):
 
     def __init__(self, name: str, config: Mapping[str, Any]) -> None:
         self.name = name
+        require_unencrypted(config, self.options or (), name)
         self.config = with_defaults(config, self.options or (), name)
         self.prefix = names.normalize_prefix(self.config.get("prefix")).rstrip("/")
         self._lock = threading.Lock()
@@ -140,8 +141,9 @@ class BaseBackend(NamedFiles):
     def exists(self, filename: str) -> bool:
         """Return whether there is a file of that name; False for a directory."""
         with self._translated(filename):
-            if names.is_plain(filename):
-                return self.store.has_file(self._path(filename))
+            path = self._only_path(filename)
+            if path is not None:
+                return self.store.has_file(path)
             return existing(self.store, self._paths(filename)) is not None
 
     def open(
@@ -215,7 +217,9 @@ class BaseBackend(NamedFiles):
         chunk_size = chunk_size if chunks_size is None else chunks_size
         if chunk_size <= 0:
             raise ValueError(f"chunk_size must be a positive number of bytes, not {chunk_size}")
-        return Chunks(cast(BinaryIO, self.open(filename, "rb")), chunk_size)
+        with self._translated(filename):
+            # a subclass may open it by other means
+            return Chunks(cast(BinaryIO, self.open(filename, "rb")), chunk_size)
 
     def write(
         self, filename: str, content: Any, overwrite: bool = True, *, content_type: str | None = None
@@ -264,12 +268,14 @@ class BaseBackend(NamedFiles):
         """Delete a file if it still is this version. Return its name, or None if it was not."""
         with self._translated(filename):
             paths = self._paths(filename)
-            for path in paths:
-                if first([path], partial(self.store.delete_version, version=version)):
+
+            def delete(path: str) -> str | None:
+                if self.store.delete_version(path, version):
                     return self._name(path)
-                if path == paths[-1] or existing(self.store, [path]):
-                    break
-        return None
+                self._require(path, paths)
+                return None
+
+            return first(self.store, paths, delete)
 
     def replace_version(self, filename: str, content: Any, version: str) -> StoredName:
         """Replace a file if it still is this version. Return the name, with the new version.
@@ -281,16 +287,30 @@ class BaseBackend(NamedFiles):
         source = Source(content)
         with translated(self.name, filename, source):
             paths = self._paths(filename)
-            for path in paths:
+            if len(paths) > 1 and not source.rewind():
+                # it is read only once
+                paths = (existing(self.store, paths) or paths[0],)
+
+            def replace(path: str) -> StoredName:
+                if source.error is not None:
+                    raise source.error
                 try:
                     return StoredName(self._name(path), self.store.replace_version(path, source, version))
-                except OtherVersion as error:
-                    changed = error
-                # a stream that cannot seek is read only once
-                if not source.rewind() or path == paths[-1] or existing(self.store, [path]):
-                    break
-        message = f"{filename!r} in storage {self.name!r} was replaced or deleted: read it again"
-        raise VersionChanged(message, path=filename, storage=self.name) from changed
+                except OtherVersion:
+                    source.rewind()
+                    self._require(path, paths)
+                    raise
+
+            try:
+                return first(self.store, paths, replace)
+            except OtherVersion as error:
+                message = f"{filename!r} in storage {self.name!r} was replaced or deleted: read it again"
+                raise VersionChanged(message, path=filename, storage=self.name) from error
+            except PathError:
+                if source.error is not None:
+                    # what looks like an error of the name is one of the caller's file
+                    raise source.error from None
+                raise
 
     def delete(self, filename: str) -> str:
         """Delete a file, or everything below a directory. Return its name, or the normal form.
@@ -304,7 +324,7 @@ class BaseBackend(NamedFiles):
                 return filename
             paths = self._deleted(filename)
             for path in paths:
-                first([path], self.store.delete_tree)
+                first(self.store, [path], self.store.delete_tree)
         return self._name(paths[0])
 
     def copy(self, filename: str, target: str, overwrite: bool = True) -> None:
@@ -315,9 +335,14 @@ class BaseBackend(NamedFiles):
     def move(self, filename: str, target: str, overwrite: bool = True) -> None:
         """Move a file inside the storage. To its own normal form, this renames it.
 
-        As in Flask-FS, it calls ``copy`` and ``delete`` if a subclass overrides one of them.
+        As in Flask-FS, it calls ``copy`` and ``delete`` if a subclass overrides one of them, unless both names may mean
+        one file.
         """
-        if getattr(self.copy, "__func__", None) is not _COPY or getattr(self.delete, "__func__", None) is not _DELETE:
+        is_copied = (
+            getattr(self.copy, "__func__", None) is not _COPY or getattr(self.delete, "__func__", None) is not _DELETE
+        )
+        # what is copied to itself would be deleted
+        if is_copied and not self.may_be_one(filename, target):
             self._refuse_taken(target, overwrite)
             call(self.copy, filename, target, overwrite=overwrite)
             self.delete(filename)
@@ -337,10 +362,11 @@ class BaseBackend(NamedFiles):
         return self._list_files(names.prefixes(prefix))
 
     def _list_files(self, prefixes: Sequence[str]) -> Iterator[str]:
+        above = len(self._above())
         with self._translated(prefixes[0]):
             for start in self._starts(prefixes):
                 for path in self.store.iter_files(start):
-                    name = self._name(path)
+                    name = path[above:]
                     if names.is_refused(name):
                         log.warning("storage %r: the file %r is left out, because its name is invalid", self.name, name)
                     else:
@@ -436,13 +462,15 @@ class BaseBackend(NamedFiles):
             raise FileExists(f"{filename!r} exists in storage {self.name!r}", path=filename, storage=self.name)
 
     def _first(self, filename: str, operation: Callable[[str], Result]) -> Result:
-        if names.is_plain(filename):
-            return operation(f"{self.prefix}/{filename}" if self.prefix else filename)
-        return first(self._paths(filename), operation)
+        path = self._only_path(filename)
+        if path is not None:
+            return operation(path)
+        return first(self.store, self._paths(filename), operation)
 
     def _target(self, filename: str, *, overwrite: bool) -> str:
-        if names.is_plain(filename):
-            return f"{self.prefix}/{filename}" if self.prefix else filename
+        path = self._only_path(filename)
+        if path is not None:
+            return path
         return self._target_of(filename, self._paths(filename), overwrite=overwrite)
 
     def _path(self, filename: str) -> str:

@@ -14,7 +14,7 @@ from .. import files, names
 from ..errors import FileExists, FileNotFound, OperationNotSupported, translated
 from ..filesystems.base import CHUNK_SIZE
 from .base import BaseBackend
-from .contract import WHOLE, Operations, Respond, Response, StoredName, Wanted
+from .contract import WHOLE, Respond, Response, StoredName, Wanted
 from .handles import Chunks
 from .overrides import accepts, call
 
@@ -66,7 +66,7 @@ class FlaskFSBackend:
         backend: Any,
         name: str,
         prefix: str,
-        own: Operations | None = None,
+        own: BaseBackend | None = None,
         foreign: frozenset[str] = frozenset(),
     ) -> None:
         self._backend = backend
@@ -116,28 +116,32 @@ class FlaskFSBackend:
         self._require(filename)
         return cast(Iterator[bytes], read_chunks(self._path(filename), chunk_size))
 
-    def write(self, filename: str, content: Any, overwrite: bool = True) -> StoredName | None:
+    def write(self, filename: str, content: Any, overwrite: bool = True) -> StoredName:
         if not overwrite:
             self._refuse_taken(filename)
         with self._translated(filename):
-            return _stored(call(self._method("write"), self._path(filename), content, overwrite=overwrite))
+            return self._stored(
+                call(self._method("write"), self._path(filename), content, overwrite=overwrite), filename
+            )
 
-    def save(
-        self, file: Any, filename: str, overwrite: bool = True, *, content_type: str | None = None
-    ) -> StoredName | None:
+    def save(self, file: Any, filename: str, overwrite: bool = True, *, content_type: str | None = None) -> StoredName:
         save = self._own("save")
         if save is None:
             return self.write(filename, file.read(), overwrite)
         if not overwrite:
             self._refuse_taken(filename)
         with self._translated(filename):
-            return _stored(call(save, file, self._path(filename), overwrite=overwrite, content_type=content_type))
+            stored = call(save, file, self._path(filename), overwrite=overwrite, content_type=content_type)
+            return self._stored(stored, filename)
 
     def delete(self, filename: str) -> None:
         with self._translated(filename):
             self._method("delete")(self._path(filename))
 
     def copy(self, filename: str, target: str, overwrite: bool = True) -> None:
+        if self._filesystem is not None and self._filesystem.may_be_one(filename, target):
+            BaseBackend.copy(self._filesystem, filename, target, overwrite)
+            return
         if not self._ready(filename, target, overwrite):
             return
         copy = self._own("copy")
@@ -148,6 +152,10 @@ class FlaskFSBackend:
                 self.write(target, self.read(filename))
 
     def move(self, filename: str, target: str, overwrite: bool = True) -> None:
+        if self._filesystem is not None and self._filesystem.may_be_one(filename, target):
+            # a method of Flask-FS copies, and deletes then what may be the copy
+            BaseBackend.move(self._filesystem, filename, target, overwrite)
+            return
         if not self._ready(filename, target, overwrite):
             return
         move = self._own("move")
@@ -214,6 +222,10 @@ class FlaskFSBackend:
     def remove_leftovers(self, *arguments: Any, **options: Any) -> int:
         return 0
 
+    def _stored(self, result: Any, filename: str) -> StoredName:
+        # drivers' objects, which methods of Flask-FS return, know no version; the file is found by the name as it is
+        return result if isinstance(result, StoredName) else StoredName(self._named(filename))
+
     def _own(self, name: str) -> Callable[..., Any] | None:
         method = getattr(self._backend, name, None)
         if self._filesystem is None and getattr(method, "__func__", None) is getattr(BaseBackend, name):
@@ -243,17 +255,15 @@ class FlaskFSBackend:
             raise FileExists(f"{filename!r} exists in storage {self._name!r}", path=filename, storage=self._name)
 
     def _path(self, filename: str) -> str:
-        if self._filesystem is not None:
-            return names.given(filename)
-        return names.join(self._prefix, names.normalize(filename))
+        name = self._named(filename)
+        return name if self._filesystem is not None else names.join(self._prefix, name)
+
+    def _named(self, filename: str) -> str:
+        # a method may join it to a directory, from which a leading slash would lead out
+        return self.spellings(filename)[0]
 
     def _translated(self, filename: str | None = None) -> AbstractContextManager[None]:
         return translated(self._name, filename)
-
-
-def _stored(result: Any) -> StoredName | None:
-    # drivers' objects, which methods of Flask-FS return, know no version
-    return result if isinstance(result, StoredName) else None
 
 
 def _as_text(file: Any, reads: bool, encoding: str, **options: Any) -> IO[Any]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import IO, Any, BinaryIO, cast
 
 from fs import errors as fs_errors
 
 from .. import names
 from ..config import Config, storage_key
-from ..errors import ConfigurationError, FileNotFound, InvalidPath, PermissionDenied
+from ..errors import ConfigurationError, FileNotFound, InvalidPath, PermissionDenied, translated
 from ..filesystems.base import copy_stream
 from ..filesystems.local.filesystem import LocalFS
 from ..filesystems.local.listing import log_once
@@ -20,7 +20,6 @@ from ..options import Option
 from .base import BaseBackend
 from .contract import StoredName, Wanted
 from .handles import Source
-from .spellings import Result
 from .surroundings import surroundings
 
 __all__ = ["LocalBackend"]
@@ -95,13 +94,10 @@ class LocalBackend(BaseBackend):
         # no other code decides where files lie
         return getattr(self.path, "__func__", None) is _PATH
 
-    # the base class has short ways for most names
-
-    def _first(self, filename: str, operation: Callable[[str], Result]) -> Result:
-        return super()._first(filename, operation) if self._is_plain else operation(self._path(filename))
-
-    def _target(self, filename: str, *, overwrite: bool) -> str:
-        return super()._target(filename, overwrite=overwrite) if self._is_plain else self._path(filename)
+    def _only_path(self, filename: str) -> str | None:
+        if getattr(self.path, "__func__", None) is _PATH:
+            return super()._only_path(filename)
+        return self._placed(filename)[1]
 
     def _path(self, filename: str) -> str:
         return super()._path(filename) if self._is_plain else self._placed(filename)[1]
@@ -111,13 +107,12 @@ class LocalBackend(BaseBackend):
 
     def _placed(self, filename: str) -> tuple[str, _Place]:
         name = names.normalize(filename)
-        place = os.path.join(self._directory, self.path(name))
+        place = os.path.join(self._directory, os.fsdecode(self.path(name)))
         for actual in (os.path.abspath, os.path.realpath):
-            below = actual(place)
-            inside = os.path.relpath(below, actual(self._directory))
+            inside = os.path.relpath(actual(place), actual(self._directory))
             parts = inside.split(os.sep)
             if parts[0] not in (os.curdir, os.pardir) and not any(map(names.is_reserved, parts)):
-                return below, _Place(inside, name)
+                return os.path.join(self._directory, inside), _Place(inside, name)
         raise InvalidPath(
             f"storage {self.name!r}: {type(self).__name__}.path puts {name!r} at {place!r}, "
             f"which is not below ROOT, {self._directory!r}",
@@ -139,7 +134,7 @@ class LocalBackend(BaseBackend):
     def read(self, filename: str) -> bytes:
         if getattr(self.open, "__func__", None) is _OPEN:
             return super().read(filename)
-        with self.open(filename, "rb") as file:
+        with self._translated(filename), self.open(filename, "rb") as file:
             return cast(bytes, file.read())
 
     def _write(self, filename: str, content: Any, overwrite: bool, content_type: str | None) -> StoredName:
@@ -152,10 +147,12 @@ class LocalBackend(BaseBackend):
         if getattr(self.open, "__func__", None) is _OPEN:
             return super().write(filename, content, overwrite, content_type=content_type)
         self._refuse_taken(filename, overwrite)
-        self._ensure(filename)
-        with self.open(filename, "wb") as file:
-            copy_stream(Source(content), file)
-        return StoredName(filename)
+        source = Source(content)
+        with translated(self.name, filename, source):
+            self.ensure_path(names.normalize(filename))
+            with self.open(filename, "wb") as file:
+                copy_stream(source, file)
+        return StoredName(names.normalize(filename))
 
     def save(self, file: Any, filename: str, overwrite: bool = True, *, content_type: str | None = None) -> str:
         return self._write(filename, file, overwrite, content_type)

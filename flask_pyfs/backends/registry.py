@@ -19,6 +19,8 @@ GROUP = "fs.backend"
 
 _PACKAGE = __name__.partition(".")[0]
 
+_NEVER = -1
+
 
 @cache
 def installed() -> dict[str, EntryPoint]:
@@ -73,7 +75,7 @@ class Callee:
     :param prefix: the storage's PREFIX.
     :ivar operations: the object with the operations: the backend itself, or an adapter if it has none, or if other code
         wrote some of them as Flask-FS has them. It holds until the methods of the class ``kind`` are others than
-        ``methods``, or the number of ``attributes`` is not ``count``.
+        ``methods``, or the number of ``attributes`` is not ``count``. It never is while a method is among them.
     """
 
     __slots__ = ("_backend", "_prefix", "_storage", "attributes", "count", "kind", "methods", "operations")
@@ -91,8 +93,11 @@ class Callee:
 
     def renew(self) -> None:
         """Find the object with the operations, because the backend is new, or perhaps a method of it was replaced."""
-        self.methods, self.count = methods_of(self.kind), len(self.attributes)
+        methods, count = methods_of(self.kind), len(self.attributes)
+        # the operations first: another thread takes them once the others are as they were
         self.operations = self._find()
+        # another method may take the place of one in the backend itself, and the number stays
+        self.methods, self.count = methods, count if NAMES.isdisjoint(self.attributes) else _NEVER
 
     def _find(self) -> Operations:
         backend = self._backend

@@ -48,10 +48,20 @@ class NamedFiles:
         # a store that has directories takes several spellings for one
         return tuple(dict.fromkeys(map(self.store.canonical, found)))
 
+    def may_be_one(self, filename: str, other: str) -> bool:
+        """Return whether two names have a spelling in common. No request."""
+        return not set(self.spellings(filename)).isdisjoint(self.spellings(other))
+
     # Paths
 
     @abstractmethod
     def _path(self, filename: str) -> str: ...
+
+    def _only_path(self, filename: str) -> str | None:
+        """Return the path of a name that needs no further check and has one spelling, else None."""
+        if not names.is_plain(filename):
+            return None
+        return f"{self.prefix}/{filename}" if self.prefix else filename
 
     def _paths(self, filename: str) -> tuple[str, ...]:
         return tuple(map(self._path, self.spellings(filename)))
@@ -62,10 +72,15 @@ class NamedFiles:
 
     def _starts(self, prefixes: Sequence[str]) -> Iterator[str]:
         """Return the starts of the paths to list."""
-        # a path has no slash at its end
-        found = (self.store.canonical(each.rstrip("/")) + ("/" if each.endswith("/") else "") for each in prefixes)
         above = f"{self.prefix}/" if self.prefix else ""
-        return iter(dict.fromkeys(above + each for each in found))
+        return iter(dict.fromkeys(above + self._start(each) for each in prefixes))
+
+    def _start(self, prefix: str) -> str:
+        # a path has no slash at its end
+        path = prefix.rstrip("/")
+        if path and not names.is_plain(path):
+            path = self.store.canonical(path)
+        return f"{path}/" if prefix.endswith("/") else path
 
     # What operations do with the paths
 
@@ -77,18 +92,29 @@ class NamedFiles:
         """
         normal = self._normal_path(filename)
         others = [path for path in paths if path != normal]
-        try:
-            found = existing(self.store, others)
-        except errors.PermissionDenied:
-            # who may write need not be allowed to look
-            found = None
+        found = self._seen(others)
         if found is None:
             return normal or self._path(names.normalize(filename))
         if not overwrite:
             raise errors.FileExists(found)
         if normal is None or normal not in paths or paths.index(found) < paths.index(normal):
             return found
-        return existing(self.store, [normal]) or found
+        return self._seen([normal]) or found
+
+    def _seen(self, paths: Sequence[str]) -> str | None:
+        try:
+            return existing(self.store, paths)
+        except errors.PermissionDenied:
+            # who may write need not be allowed to look
+            return None
+
+    def _require(self, path: str, paths: Sequence[str]) -> None:
+        """Look whether there is a file, unless no other path is tried.
+
+        :raises fs.errors.ResourceNotFound: if there is none.
+        """
+        if path != paths[-1] and existing(self.store, [path]) is None:
+            raise errors.ResourceNotFound(path)
 
     def _deleted(self, filename: str) -> Sequence[str]:
         """Return the paths to delete for a name: the exact one if a file or a directory has it, else all others."""
@@ -102,9 +128,13 @@ class NamedFiles:
     def _transfer(
         self, transfer: Callable[..., None], filename: str, new: str, overwrite: bool, *, moves: bool
     ) -> None:
+        only, target = self._only_path(filename), self._only_path(new)
+        if only is not None and target is not None:
+            transfer(only, target, overwrite=overwrite)
+            return
         sources, targets = self._paths(filename), self._paths(new)
         if len(targets) == 1 and targets[0] == self._normal_path(new):
-            first(sources, lambda source: transfer(source, targets[0], overwrite=overwrite))
+            first(self.store, sources, lambda source: transfer(source, targets[0], overwrite=overwrite))
             return
         source = sources[0] if len(sources) == 1 else existing(self.store, sources)
         if source is None:
@@ -126,7 +156,7 @@ class NamedFiles:
         transfer(source, path, overwrite=overwrite)
 
 
-def first(paths: Sequence[str], operation: Callable[[str], Result]) -> Result:
+def first(store: StoreFS, paths: Sequence[str], operation: Callable[[str], Result]) -> Result:
     """Return what an operation returns for the first path that has a file.
 
     :raises fs.errors.FSError: as the operation does for a file; if no path has one, as it does for the first path.
@@ -135,13 +165,24 @@ def first(paths: Sequence[str], operation: Callable[[str], Result]) -> Result:
     for path in paths:
         try:
             return operation(path)
-        except (*_MISSING, errors.PermissionDenied) as error:
+        except _MISSING as error:
+            failed.append(error)
+        except errors.PermissionDenied as error:
             # some stores do not tell everybody what is missing
+            if path == paths[-1] or _is_known(store, path):
+                raise
             failed.append(error)
         except ValueError as error:
             # of a driver whose protocol has no such name
             failed.append(errors.InvalidCharsInPath(path, exc=error))
     raise next((error for error in failed if not isinstance(error, errors.ResourceNotFound)), failed[0])
+
+
+def _is_known(store: StoreFS, path: str) -> bool:
+    try:
+        return existing(store, [path]) is not None
+    except errors.PermissionDenied:
+        return False
 
 
 def existing(store: StoreFS, paths: Sequence[str]) -> str | None:

@@ -53,14 +53,15 @@ def serve(state: State, name: str) -> Response:
         condition of the request fails, 416 if the file has none of the bytes of its Range.
     """
     config, claims = state.config, claims_of(state, name, "read")
-    permission = None
-    if config["authorize"] is not None:
-        permission = partial(_require_permission, state, signed=claims is not None)
     if names.is_plain(name):
         spellings: tuple[str, ...] = (name,)
     else:
         spellings = _exactly(state, name, signed=claims is not None)
     several = len(spellings) > 1
+    permission = None
+    if config["authorize"] is not None:
+        # AUTHORIZE has allowed no other when the URL was signed
+        permission = partial(_require_permission, state, signed=spellings[0] if claims is not None else None)
     if permission and not several:
         permission(spellings[0])
     for spelling in spellings:
@@ -91,12 +92,11 @@ def _exactly(state: State, name: str, *, signed: bool) -> tuple[str, ...]:
         found = state.operations.spellings(name)
     except InvalidPath:
         abort(404)
-    # AUTHORIZE has allowed no others when the URL was signed
     return tuple(map(names.Exact, found[: len(names.signed(name))] if signed else found))
 
 
-def _require_permission(state: State, name: str, *, signed: bool) -> None:
-    if not is_allowed(state, str(name), "read", signed=signed):
+def _require_permission(state: State, name: str, *, signed: str | None) -> None:
+    if not is_allowed(state, str(name), "read", signed=name == signed):
         abort(403)
 
 
@@ -124,10 +124,18 @@ def streamed(serve: Callable[..., Any], config: Config, name: str, announce: Cal
 
     :param serve: the method of a backend.
     :param config: the settings of its storage.
-    :param announce: called if there is such a file.
+    :param announce: called if there is such a file. A method of other code may not call it; then it is called before
+        the response is sent.
     """
+    announced = False
+
+    def announce_once() -> None:
+        nonlocal announced
+        announce()
+        announced = True
+
     try:
-        answer = serve(name, partial(responses.respond, config), announce, responses.wanted())
+        answer = serve(name, partial(responses.respond, config), announce_once, responses.wanted())
     except NotModified as known:
         announce()
         return responses.not_modified(config, name, known.etag)
@@ -135,7 +143,14 @@ def streamed(serve: Callable[..., Any], config: Config, name: str, announce: Cal
         announce()
         raise RequestedRangeNotSatisfiable(refused.size) from refused
     # a backend of Flask-FS may return what a view may
-    return current_app.make_response(answer)
+    response = current_app.make_response(answer)
+    if not announced:
+        try:
+            announce()
+        except BaseException:
+            response.close()
+            raise
+    return response
 
 
 def _url_in_store(state: State, name: str) -> str | None:

@@ -141,7 +141,7 @@ def respond_by_server(config: Config, name: str, facts: Facts, place: tuple[str,
         sent = quote(below, errors="surrogateescape")
         response.headers["X-Accel-Redirect"] = f"{config['accel_url'].rstrip('/')}/{sent}"
     else:
-        response.headers["X-Sendfile"] = quote(os.path.join(root, below), errors="surrogateescape")
+        response.headers["X-Sendfile"] = quote(os.path.normpath(os.path.join(root, below)), errors="surrogateescape")
     return response
 
 

@@ -45,7 +45,11 @@ def file_url(app: Flask, storage: str, configured: str | None, name: str, extern
     """
     if not configured:
         return _route(app, storage, name, external)
-    url = base_url(app, storage, configured) + quote(name, errors="surrogateescape")
+    base, path = base_url(app, storage, configured), quote(name, errors="surrogateescape")
+    if base == "/" and path.startswith("/"):
+        # two slashes would begin the name of a host
+        path = f"%2F{path[1:]}"
+    url = base + path
     return urljoin(_host_url(app), url) if external else url
 
 

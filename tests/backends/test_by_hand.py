@@ -69,3 +69,14 @@ def test_any_backend_serves_without_a_storage(app):
         response = backend.serve("a.txt")
         response.direct_passthrough = False
         assert (response.status_code, response.get_data(), response.mimetype) == (200, b"text", "text/plain")
+
+
+@pytest.mark.parametrize("wrap", [dict, Config])
+@pytest.mark.parametrize("encrypted", [True, 1, "true", " True ", "false"])
+def test_no_backend_keeps_files_plain_that_are_to_be_encrypted(tmp_path, wrap, encrypted):
+    settings = wrap({"root": str(tmp_path), "aes256_encrypted": encrypted, "aes256_key": "c2VjcmV0"})
+    with pytest.raises(fs.ConfigurationError, match="AES256_ENCRYPTED is ") as raised:
+        LocalBackend("files", settings)
+    assert "c2VjcmV0" not in str(raised.value)
+    settings["aes256_encrypted"] = False
+    LocalBackend("files", settings).write("a.txt", b"content")

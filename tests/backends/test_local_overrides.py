@@ -2,6 +2,7 @@
 
 # mypy: disable-error-code="override, method-assign"
 
+import contextlib
 import functools
 import io
 import os
@@ -247,6 +248,29 @@ def test_a_method_gets_the_arguments_of_flask_fs(storage, monkeypatch):
             operation("none.txt")
 
 
+def test_a_method_gets_no_name_that_leads_out_of_a_directory(storage, monkeypatch):
+    got = []
+
+    def method(self, *arguments, **options):
+        got.extend(each for each in arguments if isinstance(each, str))
+        return {"name": "x"}
+
+    for name in ("exists", "open", "read", "read_chunks", "write", "save", "delete", "copy", "move", "metadata"):
+        monkeypatch.setattr(LocalBackend, name, method)
+    odd = "/p//./x.txt"
+    storage.exists(odd)
+    storage.open(odd, "w+")
+    storage.read(odd)
+    storage.read_chunks(odd)
+    storage.write(odd, b"", overwrite=True)
+    storage.save(io.BytesIO(), odd, overwrite=True)
+    storage.delete(odd)
+    storage.copy(odd, "/other.txt", overwrite=True)
+    storage.move(odd, "/other.txt", overwrite=True)
+    storage.metadata(odd)
+    assert set(got) - {"w+"} == {"p/x.txt", "other.txt"}
+
+
 def test_a_method_gets_what_else_it_takes(storage, monkeypatch):
     calls = []
 
@@ -442,3 +466,80 @@ def test_a_patch_applies_while_it_is_there(storage):
     assert storage.save(upload(), filename="b.txt").version is not None
     assert storage.exists("b.txt")
     assert find(storage).operations is storage.backend
+
+
+@pytest.mark.parametrize("prefix", ["", "some/where"])
+@pytest.mark.parametrize("as_bytes", [False, True])
+def test_a_path_below_the_target_of_a_link(app, configure_storage, monkeypatch, tmp_path, prefix, as_bytes):
+    """The places that a web server is told lie below ROOT as it is set, whatever the depth of the link."""
+    (tmp_path / "disks" / "a" / "b").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("disks/a/b")
+
+    def path(self, filename):
+        place = os.path.join(os.path.realpath(tmp_path / "link"), "x", filename)
+        return os.fsencode(place) if as_bytes else place
+
+    monkeypatch.setattr(LocalBackend, "path", path)
+    settings = {"ROOT": str(tmp_path / "link"), "PREFIX": prefix, "SERVE_MODE": "sendfile"}
+    storage = configure_storage("files", settings)
+    with app.app_context():
+        storage.write("a.txt", b"content")
+        assert storage.path("a.txt") == str(tmp_path / "link" / "x" / "a.txt")
+    assert app.test_client().get("/files/a.txt").headers["X-Sendfile"] == str(tmp_path / "link" / "x" / "a.txt")
+    configure_storage("files", {"ACCEL_URL": "/protected"})
+    assert app.test_client().get("/files/a.txt").headers["X-Accel-Redirect"] == "/protected/x/a.txt"
+
+
+@pytest.mark.parametrize("name", ["a.txt", "d/\xe9.txt", "d//\xe9.txt"])
+@pytest.mark.parametrize("swallows", [False, True])
+def test_no_serve_of_ones_own_evades_authorize(app, configure_storage, monkeypatch, name, swallows):
+    """It may take any argument, and call none."""
+    storage = configure_storage("files", {"AUTHORIZE": lambda access: access.filename == "a.txt"})
+    closed, shown = [], []
+
+    def serve(self, filename, **options):
+        if swallows:
+            with contextlib.suppress(Exception):
+                options["announce"]()
+        response = flask.Response(b"secret")
+        response.call_on_close(lambda: closed.append(filename))
+        return response
+
+    def show(sender, filename):
+        shown.append(filename)
+
+    with app.app_context():
+        storage.write(name, b"secret")
+    monkeypatch.setattr(LocalBackend, "serve", serve)
+    with fs.signals.before_display.connected_to(show):
+        response = app.test_client().get(f"/files/{name}", buffered=True)
+    if name == "a.txt":
+        assert (response.status_code, shown) == (200, ["a.txt"])
+    else:
+        assert (response.status_code, shown) == (403, [])
+        assert len(closed) == 1
+
+
+def test_another_method_of_the_object_takes_the_place_of_one(storage):
+    storage.write("a.txt", b"content")
+    with mock.patch.object(storage.backend, "read", return_value=b"mocked"):
+        assert storage.read("a.txt") == b"mocked"
+    with mock.patch.object(storage.backend, "exists", return_value=True):
+        assert storage.exists("none.txt")
+    assert not storage.exists("none.txt")
+
+
+def test_an_open_of_python(storage, monkeypatch):
+    """The directory is there when write calls it, and its errors are those of a storage."""
+
+    def opened(self, filename, mode="r", encoding="utf8"):
+        return open(self.path(filename), mode, encoding=None if "b" in mode else encoding)
+
+    monkeypatch.setattr(LocalBackend, "open", opened)
+    assert storage.write("/d//e/a.txt", b"content") == "d/e/a.txt"
+    assert storage.read("d/e/a.txt") == b"content"
+    for operation in (storage.read, storage.read_chunks, storage.open):
+        with pytest.raises(fs.FileNotFound):
+            operation("none.txt")
+    with pytest.raises(fs.InvalidPath):
+        storage.write("d/e/a.txt/b.txt", b"")

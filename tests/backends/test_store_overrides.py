@@ -18,6 +18,7 @@ from servers.mongo import new_database
 from werkzeug.datastructures import FileStorage
 
 import flask_pyfs as fs
+from flask_pyfs import signals
 from flask_pyfs.backends import Config, registry
 from flask_pyfs.backends.gridfs import GridFsBackend
 from flask_pyfs.backends.s3 import S3Backend
@@ -159,6 +160,63 @@ def test_methods_of_a_subclass_get_the_arguments_of_flask_fs(app, subclass, kind
     response = app.test_client().get("/files/b.txt")
     assert (response.data, response.headers["X-Served-By"]) == (b"CONTENT", "Changed")
     assert app.test_client().get("/files/hidden.txt").status_code == 404
+
+
+class Copied:
+    def copy(self, filename, target):
+        super().copy(filename, target)  # type: ignore[misc]
+
+
+class Deleted:
+    def delete(self, filename):
+        super().delete(filename)  # type: ignore[misc]
+
+
+class Moved(Copied, Deleted):
+    def move(self, filename, target):
+        self.copy(filename, target)
+        self.delete(filename)
+
+
+@pytest.mark.parametrize("changes", [Copied, Deleted, Moved])
+def test_a_file_survives_a_move_to_any_spelling_of_its_name(app, subclass, kind, settings, changes):
+    storage = subclass(type("Changed", (changes, CLASSES[kind]), {}), settings)
+    nfd = "e\u0301.txt"
+    with app.app_context():
+        for name, others in {"p/x.txt": ["p/x.txt", "p//x.txt", "/p/x.txt"], "\u00e9.txt": ["\u00e9.txt", nfd]}.items():
+            storage.write(name, b"content")
+            for source in others:
+                for target in others:
+                    storage.move(source, target, overwrite=True)
+                    storage.copy(source, target, overwrite=True)
+                    assert storage.read(name) == b"content", (source, target)
+        storage.move("p/x.txt", "q/x.txt")
+        assert by_driver(storage.backend) == {"q/x.txt": b"content", "\u00e9.txt": b"content"}
+
+
+def test_methods_that_return_nothing_and_odd_names(app, subclass, kind, settings):
+    class Changed(CLASSES[kind]):  # type: ignore[misc, valid-type]
+        def write(self, filename, content):
+            super().write(filename, content)
+
+        def delete(self, filename):
+            super().delete(filename)
+
+    storage = subclass(Changed, settings)
+    announced = []
+    with (
+        app.app_context(),
+        signals.file_deleted.connected_to(lambda storage, filename: announced.append(filename), storage),
+    ):
+        store = storage.backend.store
+        for name in ("p//x.txt", "d\\x.txt"):
+            store.put(name, io.BytesIO(b"old"))
+            assert storage.write(name, b"new", overwrite=True) == name
+            assert storage.save(io.BytesIO(b"newer"), name, overwrite=True) == name
+            assert by_driver(storage.backend) == {name: b"newer"}
+            storage.delete(name)
+            assert by_driver(storage.backend) == {}
+    assert len(announced) == 2
 
 
 def test_a_patch_after_init_app(storage, kind, monkeypatch):

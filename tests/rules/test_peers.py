@@ -53,6 +53,8 @@ NEEDED: dict[str, dict[str, object]] = {
 # at the level of the storage, of the backend, and of the app
 LEVELS = ["FILES_FS_{}", "FS_{backend}_{}", "FS_{}"]
 OFF = [None, False, 0, "", "false", "0", "off"]
+# for flask-fs2, any text but the empty one is true
+AMBIGUOUS = ["false", "0", "off", " ", " No "]
 ON = [True, 1, "true", "1", "yes"]
 FERNET = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlYzE="
 
@@ -221,7 +223,21 @@ def test_encryption_that_is_off_is_accepted(app, backend, level, key):
     # with flask-fs2, a key alone encrypted nothing either
     configure(app, backend, **keys(level, backend, AES256_KEY=key))
     for value in OFF:
-        configure(app, backend, **keys(level, backend, AES256_ENCRYPTED=value, AES256_KEY=key))
+        if not (key and value in AMBIGUOUS):
+            configure(app, backend, **keys(level, backend, AES256_ENCRYPTED=value, AES256_KEY=key))
+
+
+@pytest.mark.parametrize("key_level", LEVELS)
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("backend", NEEDED)
+def test_a_text_that_flask_fs2_took_for_true_is_refused_with_a_key(app, backend, level, key_level):
+    for value in AMBIGUOUS:
+        settings = keys(level, backend, AES256_ENCRYPTED=value)
+        with pytest.raises(fs.ConfigurationError) as raised:
+            configure(app, backend, **settings, **keys(key_level, backend, AES256_KEY=FERNET))
+        message = str(raised.value)
+        assert message.startswith(f"{next(iter(settings))} is the text {value!r}, which flask-fs2 takes for true")
+        assert FERNET not in message
 
 
 @pytest.mark.parametrize("key", [None, FERNET])

@@ -5,11 +5,12 @@ The files are put by the drivers themselves, as Flask-FS and its successors did.
 
 import io
 import os
+import re
 import unicodedata
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
-from urllib.parse import quote, unquote_to_bytes, urlsplit
+from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
 import gridfs as gridfs_driver
 import pymongo
@@ -364,6 +365,47 @@ def test_a_prefix_is_listed_in_each_spelling(kind, storage, drivers):
     assert listed("d/back\\") == {"d/back\\slash.txt"}
 
 
+class Pipe:
+    """A stream that cannot seek."""
+
+    def __init__(self, content):
+        self._pieces = [content]
+
+    def read(self, size=-1):
+        return self._pieces.pop() if self._pieces else b""
+
+
+def test_a_stream_that_cannot_seek_replaces_what_a_name_means(kind, storage, drivers):
+    for key, others in {NFD: [NFC, NFD], "p/x.txt": ["p/x.txt", "p//x.txt", "/p/x.txt"]}.items():
+        drivers.put(key)
+        for number, name in enumerate(others):
+            content = f"{number}".encode() * 5
+            version = storage.version(name)
+            assert storage.replace_version(name, Pipe(content), version) == key
+            assert storage.read(key) == content
+            with pytest.raises(fs.VersionChanged):
+                storage.replace_version(name, Pipe(b"lost"), version)
+            assert storage.read(key) == content
+    assert drivers.keys() == {NFD, "p/x.txt"}
+
+
+class Broken(Pipe):
+    def read(self, size=-1):
+        raise ValueError("it is closed")
+
+
+@pytest.mark.parametrize("name", ["a.txt", NFC, "p//x.txt"])
+def test_an_error_of_the_callers_stream_is_not_one_of_the_name(kind, storage, drivers, name):
+    drivers.put(name)
+    for write in (
+        partial(storage.replace_version, name, Broken(b""), storage.version(name)),
+        partial(storage.write, name, Broken(b""), overwrite=True),
+    ):
+        with pytest.raises(ValueError, match=r"^it is closed$"):
+            write()
+    assert storage.read(name) == b"odd"
+
+
 def test_a_leading_slash_and_double_ones_are_found_in_normal_form(app, storage):
     storage.write("a/b.txt", b"content")
     for name in ("/a/b.txt", "a//b.txt", "./a/./b.txt", "//a///b.txt"):
@@ -508,7 +550,67 @@ def test_a_signature_opens_no_other_spelling(app, place, configure_storage):
         assert status == (200 if storage.root else 404)
         asked.clear()
         storage.url(NFC, expires=60)
-        assert asked == [NFC, NFD]
+        # it may know the file by this one only
+        assert asked == [NFC]
+
+
+def test_authorize_may_know_only_one_spelling(app, kind, place, drivers, configure_storage):
+    asked = []
+
+    def known(access):
+        asked.append((access.filename, access.action, access.signed))
+        return access.filename == NFC
+
+    storage = configure_storage("files", {**place, "PRIVATE": True, "AUTHORIZE": known})
+
+    def upload(sent):
+        return app.test_client().post(sent.url, data={"file": (io.BytesIO(b"new"), "x.txt")}).status_code
+
+    def uploaded(overwrite):
+        asked.clear()
+        return _route_url(find(storage), NFC, "write", {"expires": "99999999999", **overwrite}, external=False)
+
+    with app.app_context():
+        storage.write(NFC, b"content")
+        assert storage.url(NFC, expires=60)
+        assert storage.upload_url(NFC, expires=60, unique=False, overwrite=True).name == NFC
+        url = _route_url(find(storage), NFC, "read", {"expires": "99999999999"}, external=False)
+        assert get(app, url).data == b"content"
+        for overwrite, status in (({"overwrite": "1"}, 201), ({}, 409)):
+            sent = fs.UploadURL(NFC, uploaded(overwrite))
+            assert upload(sent) == status
+            assert asked == [(NFC, "write", True)]
+        storage.delete(NFC)
+        drivers.put(NFD)
+        asked.clear()
+        # the other file is not one that the signature was made for
+        assert get(app, url).status_code == 403
+        assert asked == [(NFD, "read", False)]
+        assert upload(fs.UploadURL(NFC, uploaded({"overwrite": "1"}))) == 403
+        assert asked == [(NFC, "write", True), (NFD, "write", False)]
+        assert upload(fs.UploadURL(NFC, uploaded({}))) == 409
+        assert drivers.keys() == {NFD}
+        assert storage.read(NFD) == b"odd"
+
+
+def test_a_name_that_leaves_the_storage_is_plain_text(app, configure_storage):
+    got = []
+    storage = configure_storage(
+        "files", {"BACKEND": "memory", "AUTHORIZE": lambda access: got.append(access.filename) is None}
+    )
+    with app.app_context():
+        for name in ("a.txt", "é.txt"):
+            stored = storage.save(io.BytesIO(b"new"), name, unique=True)
+            got += [storage.upload_url(name, expires=60).name, storage.url(stored, expires=60), *stored.split(".")]
+            for given in (stored, names.Exact(name), fs.StoredName(name, "1")):
+                got += [names.normalize(given), *names.spellings(given)]
+    assert {type(each) for each in got} == {str}
+
+
+@pytest.mark.parametrize("name", ["a/b.txt/", "a/b.txt//"])
+def test_a_signed_url_has_no_slash_at_its_end(place, storage, name):
+    storage.write("a/b.txt", b"content")
+    assert storage.url(name, expires=60).partition("?")[0] == storage.url("a/b.txt", expires=60).partition("?")[0]
 
 
 @pytest.mark.parametrize("name", ["a.php\\.txt", "a.php\x01", "a.\x01php", "a.p\thp.txt", "a.php\\b.txt"])
@@ -522,6 +624,37 @@ def test_an_odd_character_hides_no_extension(app, name, configure_storage):
         assert storage.read(name) == b"odd"
 
 
+ENDS = ["/", "//", "/.", "/./", "//.//."]
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_an_end_that_no_file_has_hides_no_extension(end, configure_storage, app):
+    storage = configure_storage("files", {"BACKEND": "memory", "DENY": "php"})
+    with app.app_context():
+        for name in ("a.php", "p//a.php", "/a.php"):
+            for upload in (
+                partial(storage.save, io.BytesIO(b"new"), name + end),
+                partial(storage.save, io.BytesIO(b"new"), name + end, unique=True),
+                partial(storage.check, io.BytesIO(b"new"), name + end),
+                partial(storage.upload_url, name + end, expires=60),
+            ):
+                with pytest.raises(fs.UnauthorizedFileType):
+                    upload()
+        assert list(storage.list_files()) == []
+        assert storage.save(io.BytesIO(b"new"), f"a.txt{end}") == "a.txt"
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_an_end_that_no_file_has_hides_no_content(app, end, configure_storage):
+    storage = configure_storage("files", {"BACKEND": "memory", "VERIFY": True})
+    script = b'<svg xmlns="http://www.w3.org/2000/svg"><script>1</script></svg>'
+    with app.app_context():
+        for upload in (storage.save, storage.check):
+            with pytest.raises(fs.UnauthorizedFileType):
+                upload(io.BytesIO(script), f"a.svg{end}")
+        assert list(storage.list_files()) == []
+
+
 def test_other_routes_of_the_app_still_merge_slashes(app, configure_storage):
     configure_storage("files", {"BACKEND": "memory"})
     app.add_url_rule("/api/users", view_func=lambda: "users", endpoint="users")
@@ -529,6 +662,46 @@ def test_other_routes_of_the_app_still_merge_slashes(app, configure_storage):
     assert (response.status_code, response.headers["Location"]) == (308, "/api/users?a=1&b=//")
     assert get(app, "/api//users", follow_redirects=True).data == b"users"
     assert get(app, "/api//users", base_url="http://localhost/shop").location == "/shop/api/users"
+    for path in ("//evil.test//x", "/\\evil.test//x", "/x//evil.test", "/x///evil.test//", "/evil.test//\r\nX: y"):
+        response = get(app, "/", environ_overrides={"PATH_INFO": path})
+        assert response.status_code in (308, 404)
+        assert not re.match(r"[\\/]{2}|\w+:", response.headers.get("Location", "")), path
+    app.url_map.merge_slashes = False
+    assert get(app, "/api//users").status_code == 404
+
+
+def test_a_url_leads_to_no_other_host(app, configure_storage):
+    storage = configure_storage("files", {"BACKEND": "memory", "URL": "/"})
+    with app.test_request_context():
+        for name in ("/evil.test/x.js", "//evil.test/x.js", "///evil.test/x.js"):
+            for url in (storage.url(name), storage.url(name, external=True), storage.url(name, download=True)):
+                assert urlsplit(url).netloc in ("", "localhost"), url
+                assert unquote(urlsplit(url).path) == f"/{name}"
+        assert storage.url("a/b.txt") == "/a/b.txt"
+
+
+@pytest.mark.parametrize("name", ["caf\udce9.txt", "p//caf\udce9.txt"])
+def test_a_store_of_unicode_has_no_other_name(kind, storage, name):
+    storage.write("other.txt", b"other")
+    assert not storage.exists(name)
+    if kind == "local":
+        return
+    for operation in (
+        storage.read,
+        storage.open,
+        storage.metadata,
+        storage.version,
+        storage.delete,
+        partial(storage.delete_version, version="1"),
+        partial(storage.replace_version, content=b"new", version="1"),
+        partial(storage.write, content=b"new"),
+        partial(storage.copy, target="new.txt"),
+        partial(storage.copy, "other.txt"),
+        partial(storage.move, target="new.txt"),
+    ):
+        with pytest.raises(fs.InvalidPath):
+            operation(name)
+    assert list(storage.list_files()) == ["other.txt"]
 
 
 # What it costs

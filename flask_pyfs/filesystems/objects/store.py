@@ -221,7 +221,7 @@ class ObjectStore(StoreFS):
         self.check()
         if not isinstance(path, str):
             raise TypeError("paths must be str (not bytes)")
-        if "\0" in path:
+        if "\0" in path or not _is_unicode(path):
             raise errors.InvalidCharsInPath(path)
         if ".." in path and ".." in path.split("/"):
             raise errors.IllegalBackReference(path)
@@ -232,6 +232,14 @@ class ObjectStore(StoreFS):
     def _key(self, path: str) -> str:
         """Return the key of the path of a standard method."""
         return relpath(self.validatepath(path))
+
+
+def _is_unicode(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def beginning_of(file: Readable, size: int) -> tuple[bytearray, bool]:

@@ -21,6 +21,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.exceptions import ReadTimeoutError as SilentAnswer
 
 from ...errors import StoreMisconfigured
+from ...names import is_normal
 from ..objects.errors import StoreErrors, literal
 from .answers import REDIRECTIONS, OddAnswer
 
@@ -103,7 +104,9 @@ class s3_errors(StoreErrors):  # noqa: N801
         if status == 404 and code != "NoSuchUpload":
             # the server at this address does not speak S3
             return StoreMisconfigured(message, exc=error)
-        if code == "KeyTooLongError":
+        # some servers take no key that is not normal; a response to HEAD does not say why
+        is_odd = code == "400" and bool(self.path) and not is_normal(self.path)
+        if is_odd or code in ("KeyTooLongError", "XMinioInvalidObjectName"):
             return errors.InvalidPath(self.path, message, exc=error)
         return S3Refused(self.path, error, message)
 
