@@ -107,7 +107,21 @@ def bare_connection_of(settings):
     return bare_connection(Place)
 
 
-@pytest.fixture(params=["local", *on_servers(STORES)])
+def pytest_generate_tests(metafunc):
+    kinds = [pytest.param("local"), *on_servers(STORES)]
+    if "odd" in metafunc.fixturenames:
+        # a directory has none of the other names
+        pairs = [pytest.param("local", odd) for odd in KEPT]
+        pairs += [pytest.param(*kind.values, odd, marks=kind.marks) for kind in kinds[1:] for odd in KEYS]
+        metafunc.parametrize(("kind", "odd"), pairs, indirect=True)
+    elif "cost" in metafunc.fixturenames:
+        # a disk gets no requests
+        metafunc.parametrize("kind", kinds[1:], indirect=True)
+    elif "kind" in metafunc.fixturenames:
+        metafunc.parametrize("kind", kinds, indirect=True)
+
+
+@pytest.fixture
 def kind(request):
     return request.param
 
@@ -131,11 +145,9 @@ def storage(app, place, configure_storage):
         yield storage
 
 
-@pytest.fixture(params=KEYS)
-def odd(request, kind, drivers):
+@pytest.fixture
+def odd(request, drivers):
     """The name of a file that a driver put."""
-    if kind == "local" and request.param not in KEPT:
-        pytest.skip("a directory has no such name")
     drivers.put(KEYS[request.param])
     return request.param
 
@@ -710,8 +722,6 @@ def test_a_store_of_unicode_has_no_other_name(kind, storage, name):
 @pytest.fixture
 def cost(app, kind, place, configure_storage):
     """Counts what a call sends to the store, once it is connected."""
-    if kind == "local":
-        pytest.skip("a disk gets no requests")
     with ExitStack() as stack:
         if kind == "gridfs":
             storage = configure_storage("files", place)
