@@ -260,7 +260,9 @@ class FlaskFSBackend:
 
     def _named(self, filename: str) -> str:
         # a method may join it to a directory, from which a leading slash would lead out
-        return self.spellings(filename)[0]
+        name = self.spellings(filename)[0]
+        # the backend itself looks for no other spelling than the one that AUTHORIZE judges
+        return names.Exact(name) if isinstance(filename, names.Exact) else name
 
     def _translated(self, filename: str | None = None) -> AbstractContextManager[None]:
         return translated(self._name, filename)

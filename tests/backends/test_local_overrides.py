@@ -520,6 +520,21 @@ def test_no_serve_of_ones_own_evades_authorize(app, configure_storage, monkeypat
         assert len(closed) == 1
 
 
+def test_authorize_judges_the_spelling_that_a_changed_backend_serves(app, configure_storage, monkeypatch):
+    asked = []
+    storage = configure_storage("files", {"AUTHORIZE": lambda access: asked.append(access.filename) or True})
+
+    def exists(self, filename):
+        return original(self, filename)
+
+    original = LocalBackend.exists
+    monkeypatch.setattr(LocalBackend, "exists", exists)
+    with app.app_context():
+        storage.write("caf\xe9.txt", b"content")
+    assert app.test_client().get("/files/cafe%CC%81.txt").data == b"content"
+    assert asked == ["caf\xe9.txt"]
+
+
 def test_another_method_of_the_object_takes_the_place_of_one(storage):
     storage.write("a.txt", b"content")
     with mock.patch.object(storage.backend, "read", return_value=b"mocked"):
