@@ -160,6 +160,8 @@ class FlaskFSBackend:
             return
         move = self._own("move")
         with self._translated(filename):
+            if self._filesystem is not None:
+                filename = self._filesystem.meant(filename)
             if move is not None:
                 call(move, self._path(filename), self._path(target), overwrite=overwrite)
             else:

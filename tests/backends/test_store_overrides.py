@@ -194,6 +194,18 @@ def test_a_file_survives_a_move_to_any_spelling_of_its_name(app, subclass, kind,
         assert by_driver(storage.backend) == {"q/x.txt": b"content", "\u00e9.txt": b"content"}
 
 
+@pytest.mark.parametrize("changes", [Copied, Deleted, Moved])
+def test_a_move_leaves_the_file_with_another_spelling(app, subclass, kind, settings, changes):
+    storage = subclass(type("Changed", (changes, CLASSES[kind]), {}), settings)
+    with app.app_context():
+        for name in ("\u00e9.txt", "e\u0301.txt"):
+            storage.backend.store.put(name, io.BytesIO(name.encode()))
+        storage.move("\u00e9.txt", "new.txt")
+        assert by_driver(storage.backend) == {"new.txt": "\u00e9.txt".encode(), "e\u0301.txt": "e\u0301.txt".encode()}
+        storage.move("\u00e9.txt", "newer.txt")
+        assert by_driver(storage.backend).keys() == {"new.txt", "newer.txt"}
+
+
 def test_methods_that_return_nothing_and_odd_names(app, subclass, kind, settings):
     class Changed(CLASSES[kind]):  # type: ignore[misc, valid-type]
         def write(self, filename, content):
