@@ -170,12 +170,15 @@ class FlaskFSBackend:
 
     def list_files(self, prefix: str | None = None) -> Iterator[str]:
         above = f"{self._prefix}/" if self._prefix else ""
-        wanted = above + names.normalize_prefix(prefix)
+        if self._filesystem is None:
+            starts: tuple[str, ...] = (above + names.normalize_prefix(prefix),)
+        else:
+            starts = names.prefixes(prefix)
         # what other text is the start of a name, backends of flask-storage do not agree about
-        below = {"prefix": wanted} if wanted.endswith("/") else {}
+        below = {"prefix": starts[0]} if len(starts) == 1 and starts[0].endswith("/") else {}
         with self._translated():
             for path in call(self._method("list_files"), **below):
-                if path.startswith(wanted):
+                if path.startswith(starts):
                     yield path[len(above) :]
 
     def metadata(self, filename: str) -> dict[str, Any]:

@@ -206,6 +206,31 @@ def test_a_move_leaves_the_file_with_another_spelling(app, subclass, kind, setti
         assert by_driver(storage.backend).keys() == {"new.txt", "newer.txt"}
 
 
+@pytest.mark.parametrize("takes_prefix", [False, True])
+def test_a_listing_of_ones_own_shows_a_prefix_in_each_spelling(app, subclass, kind, settings, takes_prefix):
+    class Plain(CLASSES[kind]):  # type: ignore[misc, valid-type]
+        def list_files(self):
+            return super().list_files()
+
+    class Prefixed(CLASSES[kind]):  # type: ignore[misc, valid-type]
+        def list_files(self, prefix=None):
+            return super().list_files(prefix)
+
+    storage = subclass(Prefixed if takes_prefix else Plain, settings)
+    odd = ["/d/x.txt", "d//x.txt", "e\u0301/x.txt", "b\\x.txt"]
+    with app.app_context():
+        for name in (*odd, "d/x.txt"):
+            storage.backend.store.put(name, io.BytesIO(b"odd"))
+        assert sorted(storage.list_files()) == sorted([*odd, "d/x.txt"])
+        for prefix, found in {
+            "/d/": ["/d/x.txt", "d//x.txt", "d/x.txt"],
+            "d/": ["d//x.txt", "d/x.txt"],
+            "\u00e9/": ["e\u0301/x.txt"],
+            "b\\": ["b\\x.txt"],
+        }.items():
+            assert sorted(storage.list_files(prefix)) == found, prefix
+
+
 def test_methods_that_return_nothing_and_odd_names(app, subclass, kind, settings):
     class Changed(CLASSES[kind]):  # type: ignore[misc, valid-type]
         def write(self, filename, content):
