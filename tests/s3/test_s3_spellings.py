@@ -120,6 +120,27 @@ def test_a_missing_file_that_is_hidden_is_one_with_another_spelling(storage, buc
         storage.read("p//x.txt")
 
 
+@pytest.mark.parametrize("mode", ["stream", "redirect"])
+def test_what_is_hidden_is_served_with_another_spelling(app, storage, bucket, mode):
+    asked = []
+    app.config.update(FILES_FS_SERVE_MODE=mode, FILES_FS_AUTHORIZE=lambda access: not asked.append(access.filename))
+    storage.configure(app)
+    bucket.keys = {"p/x.txt": "a" * 32, NFD: "b" * 32}
+    bucket.hides = True
+    client = app.test_client()
+    for url, served in (("/files/p//x.txt", "p/x.txt"), (f"/files/{NFC}", NFD)):
+        asked.clear()
+        assert client.get(url).status_code == (200 if mode == "stream" else 302)
+        assert asked == [served]
+    asked.clear()
+    # not 404: the store may have the file
+    assert client.get("/files/p//none.txt").status_code == 500
+    assert asked == []
+    bucket.unreadable = {"p//x.txt"}
+    bucket.keys["p//x.txt"] = "c" * 32
+    assert client.get("/files/p//x.txt").status_code == (200 if mode == "stream" else 302)
+
+
 def test_a_file_is_replaced_where_missing_ones_are_hidden(storage, bucket):
     bucket.keys = {NFD: "a" * 32}
     bucket.hides = True
