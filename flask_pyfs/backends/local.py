@@ -127,7 +127,7 @@ class LocalBackend(BaseBackend):
             self.ensure_path(names.normalize(filename))
 
     def open(self, filename: str, mode: str = "r", encoding: str = "utf-8", **options: Any) -> IO[Any]:
-        if "w" in mode:
+        if "r" not in mode:
             self._ensure(filename)
         return super().open(filename, mode, encoding, **options)
 
