@@ -134,9 +134,11 @@ class FlaskFSBackend:
             stored = call(save, file, self._path(filename), overwrite=overwrite, content_type=content_type)
             return self._stored(stored, filename)
 
-    def delete(self, filename: str) -> None:
+    def delete(self, filename: str) -> str | None:
         with self._translated(filename):
-            self._method("delete")(self._path(filename))
+            deleted = self._method("delete")(self._path(filename))
+        # the name, if the method returns what that of the backend itself does
+        return deleted if self._filesystem is not None and isinstance(deleted, str) else None
 
     def copy(self, filename: str, target: str, overwrite: bool = True) -> None:
         if self._filesystem is not None and self._filesystem.may_be_one(filename, target):

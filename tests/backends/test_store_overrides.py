@@ -206,6 +206,24 @@ def test_a_move_leaves_the_file_with_another_spelling(app, subclass, kind, setti
         assert by_driver(storage.backend).keys() == {"new.txt", "newer.txt"}
 
 
+def test_the_signal_has_the_name_that_a_changed_delete_returns(app, subclass, kind, settings):
+    class Changed(CLASSES[kind]):  # type: ignore[misc, valid-type]
+        def delete(self, filename):
+            return super().delete(filename)
+
+    storage, announced = subclass(Changed, settings), []
+
+    def announce(storage, filename):
+        announced.append(filename)
+
+    with app.app_context(), signals.file_deleted.connected_to(announce, storage):
+        for name in ("p//x.txt", "p/x.txt"):
+            storage.backend.store.put(name, io.BytesIO(b""))
+        for _ in range(2):
+            storage.delete("p//x.txt")
+    assert announced == ["p//x.txt", "p/x.txt"]
+
+
 @pytest.mark.parametrize("takes_prefix", [False, True])
 def test_a_listing_of_ones_own_shows_a_prefix_in_each_spelling(app, subclass, kind, settings, takes_prefix):
     class Plain(CLASSES[kind]):  # type: ignore[misc, valid-type]
