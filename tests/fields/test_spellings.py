@@ -43,6 +43,13 @@ class Row(Base):
     file: Mapped[FileReference] = mapped_column(FileType(files), nullable=True)
 
 
+class Pair(Base):
+    __tablename__ = "pair"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    file: Mapped[FileReference] = mapped_column(FileType(files, remove_files=True), nullable=True)
+    other: Mapped[FileReference] = mapped_column(FileType(files, remove_files=True), nullable=True)
+
+
 @pytest.fixture(autouse=True)
 def storage(app, mongo_url, mongoengine_database, monkeypatch):
     app.config |= {"OF_PEERS_FS_BACKEND": "gridfs", "OF_PEERS_FS_MONGO_URL": mongo_url}
@@ -213,3 +220,18 @@ def test_a_row_that_gets_another_spelling(session):
     session.commit()
     assert keys() == ["e\u0301.txt"]
     assert files.read(row.file.filename) == b"peer"
+
+
+def test_another_column_of_the_row_has_another_spelling(session):
+    write("p/x.txt")
+    session.add(Pair(file="p//x.txt", other="p/x.txt"))
+    session.commit()
+    pair = session.scalars(select(Pair)).one()
+    assert (pair.file.filename, pair.other.filename) == ("p//x.txt", "p/x.txt")
+    session.expire(pair, ["other"])
+    pair.file = None
+    session.commit()
+    assert keys() == ["p/x.txt"]
+    pair.other = None
+    session.commit()
+    assert keys() == []
