@@ -216,13 +216,15 @@ class Cell:
         # the flush may have changed the identity
         changes.referenced[self.state.key, self.key] = frozenset()
         changes.referenced[identity, self.key] = frozenset(current)
-        dropped = before.keys() - current.keys() - file_versions(self.bind(self.default)).keys()
+        shared = file_versions(self.bind(self.default))
+        dropped = before.keys() - current.keys() - shared.keys()
         if not self.settings.remove_files:
             dropped &= changes.deleted_by_app
         for storage, name in dropped:
             # what the app deletes goes, whatever the file is now
             owner = None if (storage, name) in changes.deleted_by_app else (identity, self.key)
-            if old := dropped_file(storage, name, before[storage, name], owner):
+            old = dropped_file(storage, name, before[storage, name], owner)
+            if old and not any(old.is_named(*named) for named in shared):
                 changes.old[storage, name] = old, self
 
     def attach(self, session: Session) -> None:
