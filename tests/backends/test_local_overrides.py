@@ -374,7 +374,9 @@ def test_an_open_of_ones_own_is_what_flask_fs_reads_and_writes_with(storage, mon
 WRITES = {
     "write": lambda storage: storage.write("d/b.txt", b""),
     "save": lambda storage: storage.save(upload(), filename="d/b.txt"),
-    **{f"open {mode}": lambda storage, mode=mode: storage.open("d/b.txt", mode).close() for mode in "wax"},
+    "open w": lambda storage: storage.open("d/b.txt", "w").close(),
+    "open a": lambda storage: storage.open("d/b.txt", "a").close(),
+    "open x": lambda storage: storage.open("d/b.txt", "x").close(),
     "copy": lambda storage: storage.copy("a.txt", "d/b.txt"),
     "move": lambda storage: storage.move("a.txt", "d/b.txt"),
 }
