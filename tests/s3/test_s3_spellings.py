@@ -16,6 +16,10 @@ pytestmark = pytest.mark.server
 NFC, NFD = (unicodedata.normalize(form, "é.txt") for form in ("NFC", "NFD"))
 
 
+# of every file at any time, because a version has the second in it
+_MODIFIED = formatdate(1_700_000_000, usegmt=True)
+
+
 class Bucket:
     """The keys of a bucket, with an entity tag for each, and what its server refuses.
 
@@ -69,7 +73,7 @@ class Bucket:
         return f"<Error><Code>{code}</Code></Error>".encode()
 
     def _response(self, status, body=b"", request=None, tag=None):
-        lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", f"Last-Modified: {formatdate(usegmt=True)}"]
+        lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", f"Last-Modified: {_MODIFIED}"]
         lines += [f'ETag: "{tag}"'] if tag else []
         head = "".join(f"{line}\r\n" for line in lines).encode() + b"\r\n"
         return head if request is not None and request.command == "HEAD" else head + body
