@@ -268,7 +268,11 @@ def without_end(name: str) -> str:
     >>> without_end("photos//ann.jpg/./")
     'photos//ann.jpg'
     """
-    return re.sub(r"(?:/\.?)+\Z", "", name)
+    # a regular expression looks for the end at each slash
+    bare = name.rstrip("/")
+    while bare.endswith("/."):
+        bare = bare[:-2].rstrip("/")
+    return bare
 
 
 def visible(name: str, instead: str = "_") -> str:

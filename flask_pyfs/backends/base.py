@@ -344,8 +344,10 @@ class BaseBackend(NamedFiles):
         # what is copied to itself would be deleted
         if is_copied and not self.may_be_one(filename, target):
             self._refuse_taken(target, overwrite)
-            call(self.copy, filename, target, overwrite=overwrite)
-            self.delete(filename)
+            with self._translated(filename):
+                source = self.meant(filename)
+            call(self.copy, source, target, overwrite=overwrite)
+            self.delete(source)
         else:
             self._move(filename, target, overwrite)
 

@@ -134,9 +134,11 @@ class FlaskFSBackend:
             stored = call(save, file, self._path(filename), overwrite=overwrite, content_type=content_type)
             return self._stored(stored, filename)
 
-    def delete(self, filename: str) -> None:
+    def delete(self, filename: str) -> str | None:
         with self._translated(filename):
-            self._method("delete")(self._path(filename))
+            deleted = self._method("delete")(self._path(filename))
+        # the name, if the method returns what that of the backend itself does
+        return deleted if self._filesystem is not None and isinstance(deleted, str) else None
 
     def copy(self, filename: str, target: str, overwrite: bool = True) -> None:
         if self._filesystem is not None and self._filesystem.may_be_one(filename, target):
@@ -160,6 +162,8 @@ class FlaskFSBackend:
             return
         move = self._own("move")
         with self._translated(filename):
+            if self._filesystem is not None:
+                filename = self._filesystem.meant(filename)
             if move is not None:
                 call(move, self._path(filename), self._path(target), overwrite=overwrite)
             else:
@@ -168,12 +172,15 @@ class FlaskFSBackend:
 
     def list_files(self, prefix: str | None = None) -> Iterator[str]:
         above = f"{self._prefix}/" if self._prefix else ""
-        wanted = above + names.normalize_prefix(prefix)
+        if self._filesystem is None:
+            starts: tuple[str, ...] = (above + names.normalize_prefix(prefix),)
+        else:
+            starts = names.prefixes(prefix)
         # what other text is the start of a name, backends of flask-storage do not agree about
-        below = {"prefix": wanted} if wanted.endswith("/") else {}
+        below = {"prefix": starts[0]} if len(starts) == 1 and starts[0].endswith("/") else {}
         with self._translated():
             for path in call(self._method("list_files"), **below):
-                if path.startswith(wanted):
+                if path.startswith(starts):
                     yield path[len(above) :]
 
     def metadata(self, filename: str) -> dict[str, Any]:
@@ -260,7 +267,9 @@ class FlaskFSBackend:
 
     def _named(self, filename: str) -> str:
         # a method may join it to a directory, from which a leading slash would lead out
-        return self.spellings(filename)[0]
+        name = self.spellings(filename)[0]
+        # the backend itself looks for no other spelling than the one that AUTHORIZE judges
+        return names.Exact(name) if isinstance(filename, names.Exact) else name
 
     def _translated(self, filename: str | None = None) -> AbstractContextManager[None]:
         return translated(self._name, filename)

@@ -76,7 +76,7 @@ class LocalBackend(BaseBackend):
 
         A subclass that overrides it decides where the files lie, for all operations.
         """
-        return os.path.join(cast(str, self.root), names.collapse(filename and names.given(filename)))
+        return cast(str, super().local_path(filename))
 
     def ensure_path(self, filename: str) -> None:
         """Make the directory of a file."""
@@ -95,9 +95,7 @@ class LocalBackend(BaseBackend):
         return getattr(self.path, "__func__", None) is _PATH
 
     def _only_path(self, filename: str) -> str | None:
-        if getattr(self.path, "__func__", None) is _PATH:
-            return super()._only_path(filename)
-        return self._placed(filename)[1]
+        return super()._only_path(filename) if self._is_plain else self._placed(filename)[1]
 
     def _path(self, filename: str) -> str:
         return super()._path(filename) if self._is_plain else self._placed(filename)[1]
@@ -127,7 +125,7 @@ class LocalBackend(BaseBackend):
             self.ensure_path(names.normalize(filename))
 
     def open(self, filename: str, mode: str = "r", encoding: str = "utf-8", **options: Any) -> IO[Any]:
-        if "w" in mode:
+        if "r" not in mode:
             self._ensure(filename)
         return super().open(filename, mode, encoding, **options)
 

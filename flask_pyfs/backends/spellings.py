@@ -52,10 +52,21 @@ class NamedFiles:
         """Return whether two names have a spelling in common. No request."""
         return not set(self.spellings(filename)).isdisjoint(self.spellings(other))
 
+    def meant(self, filename: str) -> str:
+        """Return the spelling of a name that has a file, for code that reads a file and then deletes it: to delete the
+        name itself deletes other spellings too. Makes no request for a name with only one.
+        """
+        paths = self._paths(filename)
+        path = existing(self.store, paths) if len(paths) > 1 else None
+        return filename if path is None else names.Exact(self._name(path))
+
     # Paths
 
     @abstractmethod
     def _path(self, filename: str) -> str: ...
+
+    @abstractmethod
+    def _name(self, path: str) -> str: ...
 
     def _only_path(self, filename: str) -> str | None:
         """Return the path of a name that needs no further check and has one spelling, else None."""

@@ -261,8 +261,9 @@ def _deleted(sender: Any, document: Any, **more: Any) -> None:
             for name, known in reference.files.items():
                 if file := dropped_file(reference.fs, name, known, holder.owner):
                     files[name] = file
-            for name in files.keys() - holder.field.default_names:
-                files[name].remove(holder.owner)
+            for file in files.values():
+                if not any(file.is_named(holder.field.fs, name) for name in holder.field.default_names):
+                    file.remove(holder.owner)
             for discarded in holder.discarded:
                 discarded.undo()
             holder.discarded = []

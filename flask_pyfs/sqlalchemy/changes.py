@@ -124,8 +124,8 @@ class Changes:
         for cell, _ in self.written:
             for (storage, name), known in cell.written.items():
                 note_saved(storage, name, known, (cell.state.key, cell.key))
-        for key, (old, cell) in self.old.items():
-            if not any(old.is_named(*named) for named in referenced) and not cell.row_references(key):
+        for old, cell in self.old.values():
+            if not any(old.is_named(*named) for named in referenced) and not cell.row_references(old):
                 old.remove()
 
     def undo(self) -> None:
@@ -196,9 +196,10 @@ class Cell:
         # the app may have pickled a row that is gone
         return self.state.obj() is None or (isinstance(reference, FileReference) and name in reference.filenames)
 
-    def row_references(self, key: FileKey) -> bool:
-        """Return whether another column of the row references a file."""
-        return any(key in cell.written for cell in cells_of(self.state).values() if cell is not self)
+    def row_references(self, file: StoredFile) -> bool:
+        """Return whether another column of the row references a file, in whatever spelling."""
+        others = (cell.written for cell in cells_of(self.state).values() if cell is not self)
+        return any(file.is_named(*named) for written in others for named in written)
 
     def record_write(self, connection: Connection, identity: Any, current: FileVersions) -> None:
         """Record that a flush wrote references to these files here.
@@ -215,13 +216,15 @@ class Cell:
         # the flush may have changed the identity
         changes.referenced[self.state.key, self.key] = frozenset()
         changes.referenced[identity, self.key] = frozenset(current)
-        dropped = before.keys() - current.keys() - file_versions(self.bind(self.default)).keys()
+        shared = file_versions(self.bind(self.default))
+        dropped = before.keys() - current.keys() - shared.keys()
         if not self.settings.remove_files:
             dropped &= changes.deleted_by_app
         for storage, name in dropped:
             # what the app deletes goes, whatever the file is now
             owner = None if (storage, name) in changes.deleted_by_app else (identity, self.key)
-            if old := dropped_file(storage, name, before[storage, name], owner):
+            old = dropped_file(storage, name, before[storage, name], owner)
+            if old and not any(old.is_named(*named) for named in shared):
                 changes.old[storage, name] = old, self
 
     def attach(self, session: Session) -> None:

@@ -13,7 +13,7 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from .. import names
 from ..backends.contract import NotModified, NotSatisfiable
 from ..config import Config
-from ..errors import FileNotFound, InvalidPath
+from ..errors import FileNotFound, InvalidPath, PermissionDenied
 from ..files import mime
 from ..signals import before_display
 from ..state import State
@@ -64,6 +64,7 @@ def serve(state: State, name: str) -> Response:
         permission = partial(_require_permission, state, signed=spellings[0] if claims is not None else None)
     if permission and not several:
         permission(spellings[0])
+    denied: PermissionDenied | None = None
     for spelling in spellings:
         announce: Callable[[], object] = partial(before_display.send, state.storage, filename=str(spelling))
         if permission and several:
@@ -75,7 +76,14 @@ def serve(state: State, name: str) -> Response:
             break
         except (FileNotFound, InvalidPath):
             continue
+        except PermissionDenied as error:
+            # some stores do not tell everybody what is missing
+            if spelling == spellings[-1] or _is_known(state, spelling):
+                raise
+            denied = denied or error
     else:
+        if denied is not None:
+            raise denied
         if permission and several:
             # whether a file is missing is not for everybody
             permission(names.normal_form(name) or name)
@@ -93,6 +101,13 @@ def _exactly(state: State, name: str, *, signed: bool) -> tuple[str, ...]:
     except InvalidPath:
         abort(404)
     return tuple(map(names.Exact, found[: len(names.signed(name))] if signed else found))
+
+
+def _is_known(state: State, name: str) -> bool:
+    try:
+        return state.operations.exists(name)
+    except PermissionDenied:
+        return False
 
 
 def _require_permission(state: State, name: str, *, signed: str | None) -> None:

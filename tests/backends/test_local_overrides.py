@@ -374,7 +374,9 @@ def test_an_open_of_ones_own_is_what_flask_fs_reads_and_writes_with(storage, mon
 WRITES = {
     "write": lambda storage: storage.write("d/b.txt", b""),
     "save": lambda storage: storage.save(upload(), filename="d/b.txt"),
-    "open": lambda storage: storage.open("d/b.txt", "w").close(),
+    "open w": lambda storage: storage.open("d/b.txt", "w").close(),
+    "open a": lambda storage: storage.open("d/b.txt", "a").close(),
+    "open x": lambda storage: storage.open("d/b.txt", "x").close(),
     "copy": lambda storage: storage.copy("a.txt", "d/b.txt"),
     "move": lambda storage: storage.move("a.txt", "d/b.txt"),
 }
@@ -518,6 +520,21 @@ def test_no_serve_of_ones_own_evades_authorize(app, configure_storage, monkeypat
     else:
         assert (response.status_code, shown) == (403, [])
         assert len(closed) == 1
+
+
+def test_authorize_judges_the_spelling_that_a_changed_backend_serves(app, configure_storage, monkeypatch):
+    asked = []
+    storage = configure_storage("files", {"AUTHORIZE": lambda access: asked.append(access.filename) or True})
+
+    def exists(self, filename):
+        return original(self, filename)
+
+    original = LocalBackend.exists
+    monkeypatch.setattr(LocalBackend, "exists", exists)
+    with app.app_context():
+        storage.write("caf\xe9.txt", b"content")
+    assert app.test_client().get("/files/cafe%CC%81.txt").data == b"content"
+    assert asked == ["caf\xe9.txt"]
 
 
 def test_another_method_of_the_object_takes_the_place_of_one(storage):

@@ -194,6 +194,61 @@ def test_a_file_survives_a_move_to_any_spelling_of_its_name(app, subclass, kind,
         assert by_driver(storage.backend) == {"q/x.txt": b"content", "\u00e9.txt": b"content"}
 
 
+@pytest.mark.parametrize("changes", [Copied, Deleted, Moved])
+def test_a_move_leaves_the_file_with_another_spelling(app, subclass, kind, settings, changes):
+    storage = subclass(type("Changed", (changes, CLASSES[kind]), {}), settings)
+    with app.app_context():
+        for name in ("\u00e9.txt", "e\u0301.txt"):
+            storage.backend.store.put(name, io.BytesIO(name.encode()))
+        storage.move("\u00e9.txt", "new.txt")
+        assert by_driver(storage.backend) == {"new.txt": "\u00e9.txt".encode(), "e\u0301.txt": "e\u0301.txt".encode()}
+        storage.move("\u00e9.txt", "newer.txt")
+        assert by_driver(storage.backend).keys() == {"new.txt", "newer.txt"}
+
+
+def test_the_signal_has_the_name_that_a_changed_delete_returns(app, subclass, kind, settings):
+    class Changed(CLASSES[kind]):  # type: ignore[misc, valid-type]
+        def delete(self, filename):
+            return super().delete(filename)
+
+    storage, announced = subclass(Changed, settings), []
+
+    def announce(storage, filename):
+        announced.append(filename)
+
+    with app.app_context(), signals.file_deleted.connected_to(announce, storage):
+        for name in ("p//x.txt", "p/x.txt"):
+            storage.backend.store.put(name, io.BytesIO(b""))
+        for _ in range(2):
+            storage.delete("p//x.txt")
+    assert announced == ["p//x.txt", "p/x.txt"]
+
+
+@pytest.mark.parametrize("takes_prefix", [False, True])
+def test_a_listing_of_ones_own_shows_a_prefix_in_each_spelling(app, subclass, kind, settings, takes_prefix):
+    class Plain(CLASSES[kind]):  # type: ignore[misc, valid-type]
+        def list_files(self):
+            return super().list_files()
+
+    class Prefixed(CLASSES[kind]):  # type: ignore[misc, valid-type]
+        def list_files(self, prefix=None):
+            return super().list_files(prefix)
+
+    storage = subclass(Prefixed if takes_prefix else Plain, settings)
+    odd = ["/d/x.txt", "d//x.txt", "e\u0301/x.txt", "b\\x.txt"]
+    with app.app_context():
+        for name in (*odd, "d/x.txt"):
+            storage.backend.store.put(name, io.BytesIO(b"odd"))
+        assert sorted(storage.list_files()) == sorted([*odd, "d/x.txt"])
+        for prefix, found in {
+            "/d/": ["/d/x.txt", "d//x.txt", "d/x.txt"],
+            "d/": ["d//x.txt", "d/x.txt"],
+            "\u00e9/": ["e\u0301/x.txt"],
+            "b\\": ["b\\x.txt"],
+        }.items():
+            assert sorted(storage.list_files(prefix)) == found, prefix
+
+
 def test_methods_that_return_nothing_and_odd_names(app, subclass, kind, settings):
     class Changed(CLASSES[kind]):  # type: ignore[misc, valid-type]
         def write(self, filename, content):

@@ -32,6 +32,11 @@ class Paper(mongoengine.Document):
     image = ImageField(20, [10], fs=files, remove_files=True)
 
 
+class Shared(mongoengine.Document):
+    meta = {"collection": "shared_of_peers"}
+    file = FileField(files, remove_files=True, default="p/x.txt")
+
+
 class Base(DeclarativeBase):
     pass
 
@@ -41,6 +46,19 @@ class Row(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     label: Mapped[str | None]
     file: Mapped[FileReference] = mapped_column(FileType(files), nullable=True)
+
+
+class SharedRow(Base):
+    __tablename__ = "shared_row"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    file: Mapped[FileReference] = mapped_column(FileType(files, remove_files=True), nullable=True, default="p/x.txt")
+
+
+class Pair(Base):
+    __tablename__ = "pair"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    file: Mapped[FileReference] = mapped_column(FileType(files, remove_files=True), nullable=True)
+    other: Mapped[FileReference] = mapped_column(FileType(files, remove_files=True), nullable=True)
 
 
 @pytest.fixture(autouse=True)
@@ -213,3 +231,30 @@ def test_a_row_that_gets_another_spelling(session):
     session.commit()
     assert keys() == ["e\u0301.txt"]
     assert files.read(row.file.filename) == b"peer"
+
+
+def test_another_column_of_the_row_has_another_spelling(session):
+    write("p/x.txt")
+    session.add(Pair(file="p//x.txt", other="p/x.txt"))
+    session.commit()
+    pair = session.scalars(select(Pair)).one()
+    assert (pair.file.filename, pair.other.filename) == ("p//x.txt", "p/x.txt")
+    session.expire(pair, ["other"])
+    pair.file = None
+    session.commit()
+    assert keys() == ["p/x.txt"]
+    pair.other = None
+    session.commit()
+    assert keys() == []
+
+
+def test_the_default_with_another_spelling_stays(session):
+    write("p/x.txt")
+    document = Shared(file="p//x.txt").save()
+    Shared.objects.get(pk=document.pk).delete()
+    assert keys() == ["p/x.txt"]
+    session.add(SharedRow(file="p//x.txt"))
+    session.commit()
+    session.delete(session.scalars(select(SharedRow)).one())
+    session.commit()
+    assert keys() == ["p/x.txt"]

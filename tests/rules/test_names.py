@@ -397,3 +397,11 @@ def test_names_like_reserved_ones_are_good(name):
 def test_directories_in_front_of_a_name(directories, name):
     joined = names.join(*directories, name)
     assert names.normalize(joined).endswith(name)
+
+
+@given(st.text("a/."))
+def test_a_name_without_its_end_means_the_same_file(name):
+    bare = names.without_end(name)
+    assert name.startswith(bare)
+    assert not bare.endswith(("/", "/."))
+    assert re.fullmatch(r"(/\.?)*", name[len(bare) :])

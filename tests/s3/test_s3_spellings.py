@@ -16,6 +16,10 @@ pytestmark = pytest.mark.server
 NFC, NFD = (unicodedata.normalize(form, "é.txt") for form in ("NFC", "NFD"))
 
 
+# of every file at any time, because a version has the second in it
+_MODIFIED = formatdate(1_700_000_000, usegmt=True)
+
+
 class Bucket:
     """The keys of a bucket, with an entity tag for each, and what its server refuses.
 
@@ -69,7 +73,7 @@ class Bucket:
         return f"<Error><Code>{code}</Code></Error>".encode()
 
     def _response(self, status, body=b"", request=None, tag=None):
-        lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", f"Last-Modified: {formatdate(usegmt=True)}"]
+        lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", f"Last-Modified: {_MODIFIED}"]
         lines += [f'ETag: "{tag}"'] if tag else []
         head = "".join(f"{line}\r\n" for line in lines).encode() + b"\r\n"
         return head if request is not None and request.command == "HEAD" else head + body
@@ -118,6 +122,27 @@ def test_a_missing_file_that_is_hidden_is_one_with_another_spelling(storage, buc
     assert storage.delete_version("/copy.txt", storage.version("copy.txt"))
     with pytest.raises(fs.PermissionDenied):
         storage.read("p//x.txt")
+
+
+@pytest.mark.parametrize("mode", ["stream", "redirect"])
+def test_what_is_hidden_is_served_with_another_spelling(app, storage, bucket, mode):
+    asked = []
+    app.config.update(FILES_FS_SERVE_MODE=mode, FILES_FS_AUTHORIZE=lambda access: not asked.append(access.filename))
+    storage.configure(app)
+    bucket.keys = {"p/x.txt": "a" * 32, NFD: "b" * 32}
+    bucket.hides = True
+    client = app.test_client()
+    for url, served in (("/files/p//x.txt", "p/x.txt"), (f"/files/{NFC}", NFD)):
+        asked.clear()
+        assert client.get(url).status_code == (200 if mode == "stream" else 302)
+        assert asked == [served]
+    asked.clear()
+    # not 404: the store may have the file
+    assert client.get("/files/p//none.txt").status_code == 500
+    assert asked == []
+    bucket.unreadable = {"p//x.txt"}
+    bucket.keys["p//x.txt"] = "c" * 32
+    assert client.get("/files/p//x.txt").status_code == (200 if mode == "stream" else 302)
 
 
 def test_a_file_is_replaced_where_missing_ones_are_hidden(storage, bucket):
