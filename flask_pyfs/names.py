@@ -16,17 +16,22 @@ __all__ = [
     "MAX_BYTES",
     "RESERVED",
     "Exact",
+    "collapse",
     "given",
     "is_normal",
     "is_plain",
     "is_refused",
     "is_reserved",
     "join",
+    "last_parts",
     "normal_form",
     "normalize",
     "normalize_prefix",
     "prefixes",
+    "signed",
     "spellings",
+    "uploaded",
+    "visible",
 ]
 
 #: The maximum length of the name of a new file, in bytes of UTF-8, which is the limit of S3 and Swift.
@@ -262,17 +267,30 @@ def collapse(name: str) -> str:
     return "/".join(parts) + ("/" if parts and name.endswith("/") else "")
 
 
-def without_end(name: str) -> str:
-    """Return a name without the slashes and ``.`` components at its end: a file is not called so.
+def uploaded(name: str) -> str:
+    """Return the name of an upload, as :func:`given` does, without the slashes and ``.`` components at its end: no file
+    is called so.
 
-    >>> without_end("photos//ann.jpg/./")
+    >>> uploaded("photos//ann.jpg/./")
     'photos//ann.jpg'
     """
+    if isinstance(name, str) and len(name) <= MAX_BYTES and _PLAIN.fullmatch(name):
+        return name
     # a regular expression looks for the end at each slash
-    bare = name.rstrip("/")
+    bare = given(name).rstrip("/")
     while bare.endswith("/."):
         bare = bare[:-2].rstrip("/")
     return bare
+
+
+def last_parts(name: str) -> tuple[str, ...]:
+    """Return the last part of the name of an upload, in each form that may show an extension: a control character hides
+    none.
+    """
+    if len(name) <= MAX_BYTES and _PLAIN.fullmatch(name):
+        return (name.rpartition("/")[2],)
+    basename = (normal_form(name) or name).rpartition("/")[2]
+    return tuple(dict.fromkeys((basename, visible(basename, ""))))
 
 
 def visible(name: str, instead: str = "_") -> str:

@@ -441,7 +441,7 @@ class Storage:
         """
         position = file_or_wfs.tell()
         try:
-            name = names.without_end(names.given(filename))
+            name = names.uploaded(filename)
             self._require_allowed(file_or_wfs, name)
             with self.prepared(file_or_wfs, name):
                 pass
@@ -468,14 +468,13 @@ class Storage:
                 f"storage {self.name!r} accepts no uploads: set {storage_key(self.name, 'ALLOW')} to some extensions",
                 storage=self.name,
             )
-        basename = (names.normal_form(name) or name).rpartition("/")[2]
-        # a control character hides no extension
-        if not all(self.file_allowed(file, each) for each in {basename, names.visible(basename, "")}):
-            raise UnauthorizedFileType(
-                f"storage {self.name!r} does not take {basename!r}: files of this type are not allowed",
-                path=name,
-                storage=self.name,
-            )
+        for basename in names.last_parts(name):
+            if not self.file_allowed(file, basename):
+                raise UnauthorizedFileType(
+                    f"storage {self.name!r} does not take {basename!r}: files of this type are not allowed",
+                    path=name,
+                    storage=self.name,
+                )
 
     def _upload_name(
         self, file: Any, filename: str | None, prefix: str | Callable[[], str] | None, unique: bool
@@ -483,7 +482,7 @@ class Storage:
         if not filename:
             raise InvalidPath("a filename is required", storage=self.name)
         # all that judges the name looks at its last part
-        name = names.without_end(names.given(filename))
+        name = names.uploaded(filename)
         self._require_allowed(file, name)
         if unique:
             # nothing else can have the name, in any spelling

@@ -475,6 +475,12 @@ class BaseBackend(NamedFiles):
             return path
         return self._target_of(filename, self._paths(filename), overwrite=overwrite)
 
+    def _only_path(self, filename: str) -> str | None:
+        """Return the path of a name that needs no further check and has one spelling, else None."""
+        if not names.is_plain(filename):
+            return None
+        return f"{self.prefix}/{filename}" if self.prefix else filename
+
     def _path(self, filename: str) -> str:
         name = names.given(filename)
         return f"{self.prefix}/{name}" if self.prefix else name

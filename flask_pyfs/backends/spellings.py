@@ -68,11 +68,8 @@ class NamedFiles:
     @abstractmethod
     def _name(self, path: str) -> str: ...
 
-    def _only_path(self, filename: str) -> str | None:
-        """Return the path of a name that needs no further check and has one spelling, else None."""
-        if not names.is_plain(filename):
-            return None
-        return f"{self.prefix}/{filename}" if self.prefix else filename
+    @abstractmethod
+    def _only_path(self, filename: str) -> str | None: ...
 
     def _paths(self, filename: str) -> tuple[str, ...]:
         return tuple(map(self._path, self.spellings(filename)))

@@ -221,7 +221,7 @@ class ObjectStore(StoreFS):
         self.check()
         if not isinstance(path, str):
             raise TypeError("paths must be str (not bytes)")
-        if "\0" in path or not _is_unicode(path):
+        if "\0" in path or not (path.isascii() or _is_unicode(path)):
             raise errors.InvalidCharsInPath(path)
         if ".." in path and ".." in path.split("/"):
             raise errors.IllegalBackReference(path)

@@ -44,8 +44,10 @@ def facts_of(answer: Any, size: int | None = None) -> Facts:
 
 def mark_of(answer: Any) -> str | None:
     """Return the mark that one of our writes left with an object, from a response to GET or HEAD."""
-    marks = (value for name, value in answer.get("Metadata", {}).items() if name.lower() == MARK)
-    return next(marks, None)
+    for name, value in answer.get("Metadata", {}).items():
+        if name.lower() == MARK:
+            return str(value)
+    return None
 
 
 def written_version(mark: str, answer: Any) -> str | None:
