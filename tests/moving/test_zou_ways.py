@@ -17,6 +17,7 @@ BACKUP = "dbbackup-2026-02-24T09:42:21.sql.gz"
 
 # what zou takes from the environment, where most is not set
 SETTINGS = {
+    "FS_BUCKET_PREFIX": "",
     "FS_SWIFT_AUTHURL": None,
     "FS_SWIFT_USER": None,
     "FS_SWIFT_KEY": None,

@@ -282,42 +282,6 @@ def test_a_custom_backend_that_does_not_encrypt_is_refused_too(app, custom):
 # Whole configurations
 
 
-def of_a_production_pipeline(backend):
-    """An app that reads each setting of flask-fs2 from its environment, and always sets them all."""
-    return {
-        "FS_BACKEND": backend,
-        "FS_BUCKET_PREFIX": "",
-        "FS_SWIFT_AUTHURL": "https://identity.example.org/v3" if backend == "swift" else None,
-        "FS_SWIFT_USER": "media" if backend == "swift" else None,
-        "FS_SWIFT_TENANT_NAME": None,
-        "FS_SWIFT_KEY": "secret" if backend == "swift" else None,
-        "FS_SWIFT_REGION_NAME": None,
-        "FS_SWIFT_CREATE_CONTAINER": False,
-        "FS_SWIFT_AUTH_VERSION": "3",
-        "FS_SWIFT_AES256_ENCRYPTED": False,
-        "FS_SWIFT_AES256_KEY": None,
-        "FS_SWIFT_POOL_SIZE": 20,
-        "FS_SWIFT_TIMEOUT": 60,
-        "FS_SWIFT_RETRIES": 5,
-        "FS_SWIFT_ETAG_MISMATCH_POLICY": "log",
-        "FS_S3_REGION": "eu-west-2" if backend == "s3" else None,
-        "FS_S3_ENDPOINT": "https://s3.example.org" if backend == "s3" else None,
-        "FS_S3_ACCESS_KEY": "access" if backend == "s3" else None,
-        "FS_S3_SECRET_KEY": "secret" if backend == "s3" else None,
-        "FS_S3_CREATE_BUCKET": False,
-        "FS_S3_AES256_ENCRYPTED": False,
-        "FS_S3_AES256_KEY": None,
-    }
-
-
-@pytest.mark.parametrize("backend", ["local", "s3", "swift"])
-def test_an_app_that_sets_everything(app, backend):
-    app.config.update(of_a_production_pipeline(backend))
-    storages = [fs.Storage(name, overwrite=True) for name in ("pictures", "movies", "files")]
-    fs.init_app(app, *storages)
-    assert [storage.backend_name for storage in storages] == [backend] * 3
-
-
 # what flask-fs2 and flask-storage take for "not set", besides None; what has no value is often an empty variable
 @pytest.mark.parametrize(
     ("backend", "names"),
