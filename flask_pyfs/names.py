@@ -30,6 +30,7 @@ __all__ = [
     "prefixes",
     "signed",
     "spellings",
+    "stored_as",
     "uploaded",
     "visible",
 ]
@@ -43,7 +44,7 @@ _LONGEST = 4096
 #: The prefix of path components that belong to unfinished uploads.
 RESERVED = ".flask_pyfs"
 
-_PLAIN = re.compile(r"(?!\.)[A-Za-z0-9_.\-]+(?:/(?!\.)[A-Za-z0-9_.\-]+)*")
+_PLAIN = re.compile(rf"(?!.{{{MAX_BYTES + 1}}})(?!\.)[A-Za-z0-9_.\-]+(?:/(?!\.)[A-Za-z0-9_.\-]+)*")
 
 # what no new name may have: the backslash, control characters (Cc), and surrogates (Cs), which UTF-8 cannot encode
 _ODD = re.compile("[\\\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -99,7 +100,7 @@ def given(name: str) -> str:
     """
     if not isinstance(name, str):
         raise InvalidPath(f"a file name must be a str, not {type(name).__name__}")
-    if len(name) > MAX_BYTES or not _PLAIN.fullmatch(name):
+    if not _PLAIN.fullmatch(name):
         _refuse(name)
     return name
 
@@ -147,9 +148,14 @@ def normal_form(name: str) -> str | None:
         return None
 
 
+def stored_as(name: str) -> str:
+    """Return the normal form of a name, or the name itself if it has none, so that only an old file can have it."""
+    return normal_form(name) or name
+
+
 def is_plain(name: str) -> bool:
     """Return whether a name is normal and only has ASCII letters, digits and ``_.-/``, without dot files."""
-    return isinstance(name, str) and len(name) <= MAX_BYTES and _PLAIN.fullmatch(name) is not None
+    return isinstance(name, str) and _PLAIN.fullmatch(name) is not None
 
 
 def is_reserved(component: str) -> bool:
@@ -274,7 +280,7 @@ def uploaded(name: str) -> str:
     >>> uploaded("photos//ann.jpg/./")
     'photos//ann.jpg'
     """
-    if isinstance(name, str) and len(name) <= MAX_BYTES and _PLAIN.fullmatch(name):
+    if isinstance(name, str) and _PLAIN.fullmatch(name):
         return name
     # a regular expression looks for the end at each slash
     bare = given(name).rstrip("/")
@@ -287,9 +293,9 @@ def last_parts(name: str) -> tuple[str, ...]:
     """Return the last part of the name of an upload, in each form that may show an extension: a control character hides
     none.
     """
-    if len(name) <= MAX_BYTES and _PLAIN.fullmatch(name):
+    if _PLAIN.fullmatch(name):
         return (name.rpartition("/")[2],)
-    basename = (normal_form(name) or name).rpartition("/")[2]
+    basename = stored_as(name).rpartition("/")[2]
     return tuple(dict.fromkeys((basename, visible(basename, ""))))
 
 

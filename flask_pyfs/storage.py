@@ -241,7 +241,7 @@ class Storage:
             return links.signed_url(state, name, expires, external=external, download=download)
         if state.config["url"] and state.config["prefix"]:
             # to a server that serves the store itself, PREFIX is a directory
-            name = f"{names.normalize_prefix(state.config['prefix']).rstrip('/')}/{name}"
+            name = f"{state.config['prefix']}/{name}"
         url = urls.file_url(state.app, self.name, state.config["url"], name, external)
         return urls.with_query(url, "download=1") if download else url
 
@@ -390,7 +390,7 @@ class Storage:
 
     def _announced(self, name: str, stored: Any) -> StoredName:
         # backends that were written for Flask-FS return other values
-        announced = stored if isinstance(stored, StoredName) else StoredName(names.normal_form(name) or name)
+        announced = stored if isinstance(stored, StoredName) else StoredName(names.stored_as(name))
         file_uploaded.send(self, filename=announced)
         return announced
 
@@ -505,7 +505,7 @@ class Storage:
         """
         name = names.given(filename)
         deleted = find(self).operations.delete(name)
-        file_deleted.send(self, filename=deleted or names.normal_form(name) or name)
+        file_deleted.send(self, filename=deleted or names.stored_as(name))
 
     # Versions
 
@@ -534,7 +534,7 @@ class Storage:
         name = names.given(filename)
         deleted = find(self).operations.delete_version(name, version)
         if deleted:
-            known = deleted if isinstance(deleted, str) else names.normal_form(name) or name
+            known = deleted if isinstance(deleted, str) else names.stored_as(name)
             file_deleted.send(self, filename=known)
         return bool(deleted)
 

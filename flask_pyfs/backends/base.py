@@ -319,9 +319,10 @@ class BaseBackend(NamedFiles):
         Otherwise each spelling is deleted in which the name would be read.
         """
         with self._translated(filename):
-            if names.is_plain(filename):
-                self.store.delete_tree(self._path(filename))
-                return filename
+            path = self._only_path(filename)
+            if path is not None:
+                self.store.delete_tree(path)
+                return self._name(path)
             paths = self._deleted(filename)
             for path in paths:
                 first(self.store, [path], self.store.delete_tree)
@@ -487,9 +488,6 @@ class BaseBackend(NamedFiles):
 
     def _name(self, path: str) -> str:
         return path[len(self.prefix) + 1 :] if self.prefix else path
-
-    def _above(self) -> str:
-        return f"{self.prefix}/" if self.prefix else ""
 
     def _translated(self, filename: str | None = None) -> translated:
         return translated(self.name, filename)

@@ -78,10 +78,12 @@ class NamedFiles:
         normal = names.normal_form(filename)
         return None if normal is None else self._path(normal)
 
+    def _above(self) -> str:
+        return f"{self.prefix}/" if self.prefix else ""
+
     def _starts(self, prefixes: Sequence[str]) -> Iterator[str]:
         """Return the starts of the paths to list."""
-        above = f"{self.prefix}/" if self.prefix else ""
-        return iter(dict.fromkeys(above + self._start(each) for each in prefixes))
+        return iter(dict.fromkeys(self._above() + self._start(each) for each in prefixes))
 
     def _start(self, prefix: str) -> str:
         # a path has no slash at its end

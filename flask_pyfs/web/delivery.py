@@ -86,7 +86,7 @@ def serve(state: State, name: str) -> Response:
             raise denied
         if permission and several:
             # whether a file is missing is not for everybody
-            permission(names.normal_form(name) or name)
+            permission(names.stored_as(name))
         abort(404)
     responses.harden(config, response)
     if claims is not None and response.cache_control.max_age:
