@@ -14,7 +14,7 @@ import pymongo
 import pytest
 import swiftclient
 from botocore.config import Config as BotoConfig
-from servers.mongo import new_database
+from serving.conftest import make_place
 from werkzeug.datastructures import FileStorage
 
 import flask_pyfs as fs
@@ -29,6 +29,7 @@ pytestmark = pytest.mark.server
 
 @pytest.fixture
 def s3_settings(moto_endpoint):
+    # the bucket is not there yet, and a test deletes it
     return {
         "BACKEND": "s3",
         "ENDPOINT": moto_endpoint.url,
@@ -41,21 +42,15 @@ def s3_settings(moto_endpoint):
 
 
 @pytest.fixture
-def gridfs_settings(mongo_replica):
-    with new_database(mongo_replica.url) as name:
-        yield {"BACKEND": "gridfs", "MONGO_URL": mongo_replica.url, "MONGO_DB": name}
+def gridfs_settings(request):
+    with make_place("gridfs", request) as settings:
+        yield settings
 
 
 @pytest.fixture
-def swift_settings(swift_place):
-    return {
-        "BACKEND": "swift",
-        "AUTHURL": swift_place.auth_url,
-        "USER": swift_place.user,
-        "KEY": swift_place.key,
-        "AUTH_VERSION": "1",
-        "CONTAINER": f"container-{uuid.uuid4()}",
-    }
+def swift_settings(request):
+    with make_place("swift", request) as settings:
+        yield settings
 
 
 CLASSES: dict[str, Any] = {"s3": S3Backend, "gridfs": GridFsBackend, "swift": SwiftBackend}

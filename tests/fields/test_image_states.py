@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from mongoengine.errors import ValidationError
 from PIL import Image
+from savepoints import Savepoints
 from sqlalchemy import select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
@@ -289,7 +290,7 @@ class RemovedDocuments(Documents):
     document_class, removes = Removed, True
 
 
-class Rows(Images):
+class Rows(Savepoints, Images):
     row_class: Any
 
     def __init__(self):
@@ -300,7 +301,6 @@ class Rows(Images):
         self.row = self.row_class(id=1)
         self.session.add(self.row)
         self.session.commit()
-        self.savepoints = []
         self.committed = None
 
     def teardown(self):
@@ -358,15 +358,6 @@ class Rows(Images):
     def discard(self, how="refresh"):
         with self.session.no_autoflush:
             getattr(self.session, how)(self.row)
-
-    @rule()
-    def begin_savepoint(self):
-        self.savepoints.append(self.session.begin_nested())
-
-    @precondition(lambda self: self.savepoints)
-    @rule(end=st.sampled_from(["commit", "rollback"]))
-    def end_savepoint(self, end):
-        getattr(self.savepoints.pop(), end)()
 
     @rule()
     def assign_a_copy(self):

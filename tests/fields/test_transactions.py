@@ -8,7 +8,8 @@ import sqlalchemy
 from databases import sqlite
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import invariant, precondition, rule, run_state_machine_as_test
+from savepoints import Savepoints
 from sqlalchemy import select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, make_transient, mapped_column
 
@@ -29,7 +30,7 @@ class Paper(Base):
     file: Mapped[FileReference] = mapped_column(FileType(files), nullable=True)
 
 
-class Transactions(RuleBasedStateMachine):
+class Transactions(Savepoints):
     def __init__(self):
         super().__init__()
         app = flask.Flask("tests")
@@ -40,7 +41,6 @@ class Transactions(RuleBasedStateMachine):
         self.session = Session(self.engine)
         self.committed = set()
         self.committed_ids = set()
-        self.savepoints = []
         # SQLAlchemy takes back what a savepoint made only where the app has the row still
         self.kept = []
         self.number = 0
@@ -154,15 +154,6 @@ class Transactions(RuleBasedStateMachine):
     def forget(self):
         self.kept.clear()
         gc.collect()
-
-    @rule()
-    def begin_savepoint(self):
-        self.savepoints.append(self.session.begin_nested())
-
-    @precondition(lambda self: self.savepoints)
-    @rule(end=st.sampled_from(["commit", "rollback"]))
-    def end_savepoint(self, end):
-        getattr(self.savepoints.pop(), end)()
 
     @rule(end=st.sampled_from(["commit", "rollback", "close"]))
     def end_transaction(self, end):
