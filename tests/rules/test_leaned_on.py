@@ -6,7 +6,9 @@ rely on the fact: look there before you change the test.
 
 import copy
 import io
+import os
 import pickle
+import stat
 import struct
 import zlib
 from inspect import signature
@@ -28,6 +30,7 @@ from botocore.response import StreamingBody
 from flask import Flask, current_app
 from fs import errors
 from fs.copy import copy_file
+from fs.enums import ResourceType
 from fs.info import Info
 from fs.memoryfs import MemoryFS
 from fs.osfs import OSFS
@@ -245,6 +248,33 @@ def test_fs_osfs_finds_files_by_two_methods_alone(tmp_path):
     assert filesystem.gettype("/directory").name == "directory"
     assert {path.name for path in (tmp_path / "elsewhere").iterdir()} == {"directory", "file", "text"}
     assert [path.name for path in tmp_path.iterdir()] == ["elsewhere"]
+
+
+def test_fs_osfs_opens_files_with_further_options_of_open(tmp_path):
+    """filesystems.local.standard gives it an opener, which does not wait for the other end of a pipe."""
+    opened = []
+
+    def opener(path, flags):
+        opened.append(os.fsdecode(path))
+        return os.open(path, flags)
+
+    (tmp_path / "a").write_bytes(b"content")
+    with OSFS(str(tmp_path)).openbin("a", "r", opener=opener) as file:
+        assert file.read() == b"content"
+    assert opened == [str(tmp_path / "a")]
+
+
+def test_fs_osfs_tells_by_the_namespace_lstat_what_an_entry_is(tmp_path):
+    """filesystems.generic asks for it, and gets no error for a link that leads nowhere."""
+    (tmp_path / "link").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    listed = {info.name: info for info in OSFS(str(tmp_path)).scandir("/", ["link", "lstat"])}
+    assert {name: stat.S_IFMT(info.get("lstat", "st_mode")) for name, info in listed.items()} == {
+        "link": stat.S_IFLNK,
+        "pipe": stat.S_IFIFO,
+    }
+    assert listed["link"].is_link
+    assert OSFS(str(tmp_path)).getinfo("pipe", ["details"]).type == ResourceType.fifo
 
 
 def test_fs_osfs_lists_by_underscore_scandir(tmp_path):
