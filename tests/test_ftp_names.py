@@ -3,6 +3,8 @@
 import gc
 import os
 import socket
+import socketserver
+import threading
 import uuid
 from datetime import datetime, timedelta, timezone
 
@@ -186,8 +188,8 @@ def shown(line):
     return [(info.name, info.is_dir, info.get("details", "size"), info.modified) for info in _parsed(line)]
 
 
-def at(*moment):
-    return datetime(*moment, tzinfo=timezone.utc)
+def at(year, month, day, hour=0, minute=0):
+    return datetime(year, month, day, hour, minute, tzinfo=timezone.utc)
 
 
 @pytest.mark.parametrize(
@@ -244,3 +246,60 @@ def test_a_lost_connection_is_replaced(storage, kind):
     with pytest.raises(fs.BackendError):
         storage.read("a.txt")
     assert storage.read("a.txt") == b"content"
+
+
+class Saying(socketserver.StreamRequestHandler):
+    """Answers each command with the line of the server, and every other one as a server may."""
+
+    said: dict[str, bytes] = {}
+
+    def handle(self):
+        self.wfile.write(b"220 ready\r\n")
+        known = {"USER": b"331 go on", "PASS": b"230 welcome", "FEAT": b"211-x\r\n UTF8\r\n MLST type*;\r\n211 End"}
+        while line := self.rfile.readline():
+            command = line.split()[0].decode()
+            self.wfile.write((self.said.get(command) or known.get(command, b"200 fine")) + b"\r\n")
+
+
+@pytest.fixture
+def saying(configure_storage, app):
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Saying) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        url = f"ftp://user:s3cret@127.0.0.1:{server.server_address[1]}/?timeout=5"
+        storage = configure_storage("files", {"BACKEND": "pyfs", "OPEN_URL": url})
+        try:
+            with app.app_context():
+                yield storage
+                storage.fs.close()
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"MLST": b"999 odd", "MLSD": b"999 odd"},
+        {"MLST": b"350 go on", "PASV": b"227 nowhere", "EPSV": b"229 nowhere"},
+        {"MLST": b"250-\xff\r\n type=file; \xff\r\n250 End", "PASV": b"227 \xff", "EPSV": b"229 \xff"},
+        {"MLST": b"421 too long", "PASV": b"421 too long", "EPSV": b"421 too long"},
+        {"USER": b"999 odd"},
+        {"FEAT": b"\xff"},
+        {"MLST": b"452 full", "PASV": b"552 full", "EPSV": b"552 full"},
+        {"TYPE": b"999 odd", "MLST": b"250-\r\n type=file;size=3; a\r\n250 End"},
+        {"RETR": b"999 odd", "MLST": b"250-\r\n type=file;size=3; a\r\n250 End"},
+    ],
+)
+def test_odd_answers_are_errors_of_this_package(saying, said, monkeypatch):
+    monkeypatch.setattr(Saying, "said", said)
+    for operation in (
+        saying.read,
+        saying.metadata,
+        lambda name: saying.write(name, "content", overwrite=True),
+        lambda name: saying.copy(name, "b.txt"),
+        lambda name: list(saying.list_files()),
+    ):
+        with pytest.raises(fs.FSError):
+            operation("a.txt")

@@ -44,7 +44,7 @@ class ftp_errors(ErrorContext):  # noqa: N801
             kind = errors.ResourceNotFound if code == "550" else errors.PermissionDenied
             return kind(self.path, exc=error)
         # an answer that is no UTF-8 is a UnicodeError
-        if isinstance(error, (ftplib.Error, EOFError, OSError, UnicodeError)):
+        if isinstance(error, (ftplib.Error, EOFError, ConnectionError, TimeoutError, UnicodeError)):
             return errors.RemoteConnectionError(self.path, exc=error)
         return None
 
@@ -152,14 +152,18 @@ class FTPFS(ftpfs.FTPFS):
         with self._lock, ftpfs.ftp_errors(self, path):
             # as an argument of LIST, it would be a pattern to some servers
             self.ftp.cwd(abspath(normpath(path)))
-            found: dict[str, Info] = {}
-            # many leave out hidden files, such as our unfinished ones, and some do not know "-a"
-            for command in ("LIST -a", "LIST"):
-                with suppress(*([] if found or command == "LIST" else [ftplib.error_perm, ftplib.error_temp])):
-                    found = {info.name: info for line in self._lines(command) for info in _parsed(line)}
-                if found:
-                    break
+            try:
+                # many leave out hidden files, such as our unfinished ones
+                found = self._printed("LIST -a")
+            except (ftplib.error_perm, ftplib.error_temp):
+                found = {}
+            found = found or self._printed("LIST")
+            # some delete no directory in which a client is
+            self.ftp.cwd("/")
             return {name: info for name, info in found.items() if name not in (".", "..")}
+
+    def _printed(self, command: str) -> dict[str, Info]:
+        return {info.name: info for line in self._lines(command) for info in _parsed(line)}
 
     def _lines(self, command: str) -> list[str]:
         # names of others may be no text in the encoding of the connection
