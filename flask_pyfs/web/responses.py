@@ -107,7 +107,7 @@ def respond(config: Config, name: str, facts: Facts, file: BinaryIO, guard: Abst
     response.make_conditional(_range_environ(facts, status), accept_ranges=True, complete_length=facts.size)
     if status == 304:
         response.status_code = status
-    if response.status_code != 304:
+    if response.status_code != 304 and (facts.content_encoding or facts.content_disposition or facts.content_language):
         _describe_as_stored(response, facts)
     if request.method == "HEAD" or response.status_code == 304:
         # without a body, the connection to the store can be freed before the client reads

@@ -53,7 +53,7 @@ class NarrowHandler(FTPHandler):
     encoding = "latin-1"
 
 
-HandlerAndFS = {
+KINDS = {
     "facts": (FTPHandler, AbstractedFS),
     "narrow": (NarrowHandler, AbstractedFS),
     "unix": (ListingHandler, HidingFS),
@@ -62,7 +62,8 @@ HandlerAndFS = {
 
 if __name__ == "__main__":
     directory, port, user, password, kind = sys.argv[1:]
-    handler, handler.abstracted_fs = HandlerAndFS[kind]
+    handler, filesystem = KINDS[kind]
+    handler.abstracted_fs = filesystem
     handler.auth_failed_timeout = 0.1
     handler.authorizer = DummyAuthorizer()
     handler.authorizer.add_user(user, password, directory, perm="elradfmwMT")

@@ -184,7 +184,6 @@ def test_copies_and_moves_keep_them_and_writes_do_not(app, storage, put):
 @pytest.mark.parametrize(
     ("stored", "known"),
     [
-        (None, None),
         ("", None),
         ("gzip", "gzip"),
         ("br", "br"),

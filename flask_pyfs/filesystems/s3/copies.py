@@ -75,7 +75,7 @@ class Copies:
 
     def _copy_parts(self, source: dict[str, str], head: Any, target: str, *, overwrite: bool) -> None:
         described = {name: value for name, value in head.items() if name in _DESCRIPTION or name == "Metadata"}
-        described["ContentEncoding"] = known_encoding(described.get("ContentEncoding"))
+        described["ContentEncoding"] = known_encoding(described.get("ContentEncoding", ""))
         arguments = {**self._own, **{name: value for name, value in described.items() if value is not None}}
         upload = S3Upload(self.writes, target, self.full_key(target), overwrite=overwrite, arguments=arguments)
         size = head["ContentLength"]

@@ -110,7 +110,7 @@ def facts_of(headers: Headers, size: int | None = None) -> Facts:
     """
     if not is_of_swift(headers):
         raise ValueError("X-Trans-Id is missing: it is no answer of Swift")
-    etag = strong_tag(headers.get("Etag"))
+    etag, encoding = strong_tag(headers.get("Etag")), headers.get("Content-Encoding")
     whole = re.fullmatch(r"[0-9a-f]{32}", etag or "") and not is_segmented(headers)
     return Facts(
         size=length_of(headers) if size is None else size,
@@ -119,7 +119,7 @@ def facts_of(headers: Headers, size: int | None = None) -> Facts:
         content_type=known_type(headers.get("Content-Type")),
         checksum=f"md5:{etag}" if whole else None,
         mark=mark_of(headers),
-        content_encoding=known_encoding(headers.get("Content-Encoding")),
+        content_encoding=known_encoding(encoding) if encoding else None,
         content_disposition=headers.get("Content-Disposition") or None,
         content_language=headers.get("Content-Language") or None,
     )
