@@ -174,6 +174,8 @@ def test_an_upload_has_a_name(app, file):
         ("ж\x00ж\nж.jpg", "жж_ж.jpg"),
         ("café.txt", "cafe.txt"),
         (".hidden.txt", "hidden.txt"),
+        ("🎉.PNG", "file.png"),
+        ("हिन्दी.txt", "हिन्दी.txt"),
     ],
 )
 def test_the_clients_name_is_made_safe(app, given, stored):
