@@ -11,7 +11,7 @@ from werkzeug.datastructures import FileStorage
 
 from . import names
 from .backends.contract import StoredName
-from .errors import FileExists, InvalidPath, UnauthorizedFileType
+from .errors import EmptyUpload, FileExists, FileTooLarge, InvalidPath, UnauthorizedFileType
 from .signals import file_uploaded
 from .state import State, find
 from .storage import Storage
@@ -76,7 +76,8 @@ def _put_file(fs: str, filename: str) -> tuple[Response, int]:
     claims = claims_of(state, filename, "write")
     if claims is None or not is_allowed(state, name, "write", signed=True) or not _may_replace(state, name, claims):
         abort(403)
-    upload = _uploaded(int(claims["size"]) if "size" in claims else None)
+    sizes = [state.config["max_size"], int(claims["size"]) if "size" in claims else None]
+    upload = _uploaded(min((size for size in sizes if size is not None), default=None))
     media_type = claims.get("type")
     if upload.mimetype != (media_type or upload.mimetype) or not storage.file_allowed(upload, name.rpartition("/")[2]):
         abort(415)
@@ -89,6 +90,11 @@ def _put_file(fs: str, filename: str) -> tuple[Response, int]:
         abort(409)
     except UnauthorizedFileType:
         abort(415)
+    except FileTooLarge:
+        abort(413)
+    except EmptyUpload:
+        # a file_allowed of the app has read it
+        abort(400, "nothing is left of the file")
     name = stored if isinstance(stored, StoredName) else name
     file_uploaded.send(storage, filename=str(name))
     return jsonify(name=name, url=storage.url(name)), 201
