@@ -65,9 +65,9 @@ def saved_name(asked: str, stored: str, *, trusted: bool) -> str:
         return name
     # Windows drops these at the end
     name, ext = _WINDOWS.sub("_", name).rstrip(". "), extension(own)
-    if {extension(name), extension(unicodedata.normalize("NFKC", name))} == {ext}:
-        return name or own
-    return display_name(f"{name}.{ext}") or own if ext else own
+    if name and {extension(name), extension(unicodedata.normalize("NFKC", name))} == {ext}:
+        return name
+    return display_name(f"{name}.{ext}") or own if name and ext else own
 
 
 def attachment(name: str) -> str:

@@ -15,6 +15,7 @@ from .errors import EmptyUpload, FileExists, FileTooLarge, InvalidPath, Unauthor
 from .signals import file_uploaded
 from .state import State, find
 from .storage import Storage
+from .uploads.intake import allows
 from .web.access import is_allowed
 from .web.delivery import claims_of
 from .web.signing import SIGNATURE
@@ -79,7 +80,7 @@ def _put_file(fs: str, filename: str) -> tuple[Response, int]:
     sizes = [state.config["max_size"], int(claims["size"]) if "size" in claims else None]
     upload = _uploaded(min((size for size in sizes if size is not None), default=None))
     media_type = claims.get("type")
-    if upload.mimetype != (media_type or upload.mimetype) or not storage.file_allowed(upload, name.rpartition("/")[2]):
+    if upload.mimetype != (media_type or upload.mimetype) or not allows(storage, upload, name.rpartition("/")[2]):
         abort(415)
     options = {} if media_type is None else {"content_type": media_type}
     try:
@@ -93,7 +94,7 @@ def _put_file(fs: str, filename: str) -> tuple[Response, int]:
     except FileTooLarge:
         abort(413)
     except EmptyUpload:
-        # a file_allowed of the app has read it
+        # a subclass of the app has read it
         abort(400, "nothing is left of the file")
     name = stored if isinstance(stored, StoredName) else name
     file_uploaded.send(storage, filename=str(name))

@@ -130,7 +130,8 @@ class FileReference:
         if document is not None:
             # Flask-FS cannot read documents with other keys
             document.pop("versions", None)
-            if not self.settings.facts:
+            # after unpickling, the settings are unknown until a field gets the reference
+            if not getattr(getattr(self, "settings", None), "facts", False):
                 document.pop("original_name", None)
         return document
 

@@ -6,6 +6,7 @@ import io
 import os
 import secrets
 from collections.abc import Callable, Container, Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 from werkzeug.datastructures import FileStorage
@@ -58,13 +59,29 @@ def accepted_name(storage: Receiver, file: Any, filename: str | None, config: Co
             storage=storage.name,
         )
     for basename in names.last_parts(name):
-        if not storage.file_allowed(file, basename):
+        if not allows(storage, file, basename):
             raise UnauthorizedFileType(
                 f"storage {storage.name!r} does not take {basename!r}: files of this type are not allowed",
                 path=name,
                 storage=storage.name,
             )
     return name
+
+
+def allows(storage: Receiver, file: Any, basename: str) -> bool:
+    """Return whether the storage accepts a file. If its ``file_allowed`` reads the file, that goes back to its position
+    afterwards.
+    """
+    position = None
+    with suppress(Exception):
+        # None, a pipe, or an object like a file
+        position = file.tell()
+    try:
+        return storage.file_allowed(file, basename)
+    finally:
+        with suppress(Exception):
+            if position is not None and file.tell() != position:
+                file.seek(position)
 
 
 def place(storage: Receiver, name: str, prefix: Directory, unique: bool) -> str:

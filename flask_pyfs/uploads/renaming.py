@@ -14,16 +14,16 @@ from ..seekable import FileView, as_given, rewindable
 from .content import has_pillow
 from .intake import Receiver, accepted_name
 
-# the extension that most programs give; the storage may take only another one of the format
-_CUSTOMARY = {
-    "JPEG": "jpg",
-    "PNG": "png",
-    "GIF": "gif",
-    "WEBP": "webp",
-    "AVIF": "avif",
-    "BMP": "bmp",
-    "TIFF": "tif",
-    "HEIF": "heic",
+# the extension that most programs give first: the storage may take only another one
+_EXTENSIONS = {
+    "JPEG": ("jpg", "jpeg", "jpe"),
+    "PNG": ("png",),
+    "GIF": ("gif",),
+    "WEBP": ("webp",),
+    "AVIF": ("avif",),
+    "BMP": ("bmp",),
+    "TIFF": ("tif", "tiff"),
+    "HEIF": ("heic",),
 }
 
 
@@ -59,8 +59,7 @@ def _candidates(file: BinaryIO, name: str, config: Config) -> list[str]:
     if found is None or found == claimed:
         return []
     stem = os.path.splitext(name)[0]
-    known = (_CUSTOMARY.get(found), *(each for each, format_ in EXTENSIONS.items() if format_ == found))
-    return [f"{stem}.{ext}" for ext in dict.fromkeys(known) if ext]
+    return [f"{stem}.{ext}" for ext in _EXTENSIONS.get(found, ())]
 
 
 def _format_of(file: BinaryIO, config: Config) -> str | None:
