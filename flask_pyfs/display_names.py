@@ -24,6 +24,8 @@ _MISREAD = re.compile(r'["\\/]|%(?=[0-9A-Fa-f]{2})')
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
+_ATTACHMENT = re.compile(r"""attachment; filename=("[^"]*"|[^";]*)(?:; filename\*=UTF-8''(.*))?""")
+
 # what ends or splits a name on Windows
 _WINDOWS = re.compile(r'[:*?"<>|]')
 
@@ -93,5 +95,5 @@ def attachment(name: str) -> str:
 
 def name_in(disposition: str) -> str:
     """Return the name that :func:`attachment` has put into a Content-Disposition."""
-    plain, _, encoded = disposition.partition("filename=")[2].partition("; filename*=UTF-8''")
-    return unquote(encoded) or plain.strip('"')
+    match = _ATTACHMENT.fullmatch(disposition)
+    return unquote(match[2] or "") or match[1].strip('"') if match else ""

@@ -11,6 +11,7 @@ from werkzeug.datastructures import FileStorage
 
 from . import names
 from .backends.contract import StoredName
+from .display_names import display_name
 from .errors import EmptyUpload, FileExists, FileTooLarge, InvalidPath, UnauthorizedFileType
 from .signals import file_uploaded
 from .state import State, find
@@ -96,9 +97,10 @@ def _put_file(fs: str, filename: str) -> tuple[Response, int]:
     except EmptyUpload:
         # a subclass of the app has read it
         abort(400, "nothing is left of the file")
-    name = stored if isinstance(stored, StoredName) else name
-    file_uploaded.send(storage, filename=str(name))
-    return jsonify(name=name, url=storage.url(name)), 201
+    known = stored if isinstance(stored, StoredName) else StoredName(name)
+    known.original_name = display_name(upload.filename)
+    file_uploaded.send(storage, filename=known)
+    return jsonify(name=known, url=storage.url(known)), 201
 
 
 def _may_replace(state: State, name: str, claims: dict[str, str]) -> bool:

@@ -140,7 +140,9 @@ def measured(storage: Receiver, file: Any, name: str, max_size: int | None) -> A
 
 def _end_of(stream: Any, position: int) -> int:
     try:
-        return int(stream.seek(0, io.SEEK_END))
+        # not what seek returns: some objects like a file return nothing
+        stream.seek(0, io.SEEK_END)
+        return int(stream.tell())
     finally:
         stream.seek(position)
 

@@ -43,6 +43,7 @@ def test_a_file_is_sent(storage, send):
         assert answer.json == {"name": upload.name, "url": storage.url(upload.name)}
     assert stored(storage) == {"up/pre/dir/a.txt": b"content"}
     assert signals == [(storage, upload.name)]
+    assert signals[0][1].original_name == "any.name"
 
 
 def test_a_random_part_makes_the_name_unique(storage, send):

@@ -74,11 +74,13 @@ def test_any_name(sent):
         ("℀.txt", "attachment; filename=a_c.txt; filename*=UTF-8''%E2%84%80.txt"),
         ("é.txt", "attachment; filename=e.txt; filename*=UTF-8''%C3%A9.txt"),
         ("日本.txt", "attachment; filename=download.txt; filename*=UTF-8''%E6%97%A5%E6%9C%AC.txt"),
+        ("a; filename*=UTF-8''b.exe", "attachment; filename=\"a; filename*=UTF-8''b.exe\""),
         ("日本", "attachment; filename=download; filename*=UTF-8''%E6%97%A5%E6%9C%AC"),
     ],
 )
 def test_the_header(name, header):
     assert attachment(name) == header
+    assert attachment(name_in(header)) == header
 
 
 @given(st.text(min_size=1).filter(lambda name: not name.endswith("/")))

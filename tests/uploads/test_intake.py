@@ -207,6 +207,21 @@ class Reading(fs.Storage):
         return super().file_allowed(file, basename) and (file is None or b"bad" not in file.read())
 
 
+class WithoutAnswer(io.BytesIO):
+    def seek(self, *arguments):
+        super().seek(*arguments)
+
+
+def test_a_seek_that_returns_nothing(make_storage):
+    storage = make_storage(MAX_SIZE=3)
+    with pytest.raises(fs.FileTooLarge):
+        storage.check(WithoutAnswer(b"1234"), "a.txt")
+    file = WithoutAnswer(b"123")
+    file.read()
+    with pytest.raises(fs.EmptyUpload):
+        storage.save(file, "a.txt")
+
+
 @pytest.mark.parametrize("rename", [False, True])
 def test_a_file_that_file_allowed_has_read_is_stored_whole(make_storage, rename):
     storage = make_storage(["txt"], Reading, VERIFY=True, VERIFY_RENAME=rename)
