@@ -207,12 +207,15 @@ def test_a_url_that_was_signed_before_the_limit(app, storage, send):
     assert stored(storage) == {}
 
 
-def test_a_body_over_the_limit_is_not_read(app, limited):
+def test_a_body_over_the_limit_is_not_read(app, storage):
     class Unread:
         def __getattr__(self, name):
             raise AssertionError(f"the body is used: {name}")
 
-    url = limited.upload_url("a.txt", expires=60).url
+    url = storage.upload_url("a.txt", expires=60).url
+    # the limit of today counts, not that of the URL
+    app.config["FILES_FS_MAX_SIZE"] = "10 B"
+    fs.init_app(app, storage)
     for sent in ({"CONTENT_LENGTH": "1000000"}, {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}):
         body = {"CONTENT_TYPE": "multipart/form-data; boundary=x", "wsgi.input": Unread(), **sent}
         assert app.test_client().post(url, environ_overrides=body).status_code == 413
