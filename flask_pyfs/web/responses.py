@@ -5,22 +5,20 @@ from __future__ import annotations
 import io
 import os
 import re
-import unicodedata
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timezone
 from typing import Any, BinaryIO, cast
 from urllib.parse import quote
 
 from flask import Response, abort, current_app, request
-from werkzeug.http import dump_options_header
 from werkzeug.wsgi import FileWrapper, wrap_file
 
 from ..backends.contract import Wanted
 from ..config import Config
+from ..display_names import attachment
 from ..files import mime
 from ..filesystems.base import CHUNK_SIZE
 from ..filesystems.store import Facts
-from ..names import visible
 from .charset import LOOKED_AT, charset_of, is_worth_looking
 from .conditions import CONDITIONS, range_applies, status_of, version_known
 
@@ -206,37 +204,12 @@ def is_active(media_type: str | None) -> bool:
     return media_type is not None and (media_type in _DOCUMENTS or media_type.endswith("+xml"))
 
 
-def is_download() -> bool:
-    """Return whether the current request asks for an attachment, with ``?download=1``."""
-    return request.args.get("download", "0") not in ("", "0")
-
-
-def attachment(name: str) -> str:
-    """Return the Content-Disposition that makes a browser save a file under its name (RFC 6266, section 4.3).
-
-    No control character and no backslash, which ends a directory on some systems, reaches it.
-    """
-    basename = visible(name.rpartition("/")[2])
-    plain = unicodedata.normalize("NFKD", basename).encode("ascii", "ignore").decode()
-    stem, ext = os.path.splitext(plain)
-    if stem.startswith(".") and not ext and not basename.startswith("."):
-        # only the extension of the name is ASCII
-        stem, ext = "", stem
-    parameters = {"filename": (stem or "download") + ext}
-    if plain != basename:
-        # the encoding of RFC 8187
-        parameters["filename*"] = f"UTF-8''{quote(basename, safe='')}"
-    return dump_options_header("attachment", parameters)
-
-
 def _described(config: Config, name: str, content_type: str | None) -> Response:
     media_type, parameters = _type_of(name, content_type)
     response = current_app.response_class(direct_passthrough=True)
     # Werkzeug would add a charset to a mimetype
     response.headers["Content-Type"] = media_type + parameters
     _set_cache_control(config, response, name)
-    if is_download():
-        response.headers["Content-Disposition"] = attachment(name)
     return response
 
 

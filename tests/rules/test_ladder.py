@@ -96,7 +96,7 @@ def test_a_small_save(storage, answer):
     method, url, body = answer[-1]
     assert (method, url.rpartition("/")[2], bytes(body)) == ("PUT", "a.txt", b"content")
     assert len(answer) == 2
-    assert len(calls.modules) <= 14, sorted(calls.modules)
+    assert len(calls.modules) <= 15, sorted(calls.modules)
     assert calls.functions.total() <= 82, calls.functions
 
 

@@ -249,6 +249,32 @@ def test_seeking(app, configure_storage, settings, page, sound):
     assert sum(request.sent for request in parts) < size / 2
 
 
+# a name that is asked for, and what the browser makes of it for a file named 1.txt
+SAVED = [
+    ("Bericht 2026.txt", "Bericht 2026.txt"),
+    ("50%41.txt", "50%41.txt"),
+    ("\N{PARTY POPPER} \u0939\u093f.txt", "\N{PARTY POPPER} \u0939\u093f.txt"),
+    ("evil.exe", "evil.exe.txt"),
+    ("../a\\b.txt", "b.txt"),
+    ("invoice\u202etxt.exe", "invoicetxt.exe.txt"),
+]
+
+
+def saved_as(page, url):
+    """Return the name under which the browser would save what a link leads to."""
+    with pytest.raises(ChromiumError, match="ERR_ABORTED"):
+        page.open(url)
+    return page.event("Page.downloadWillBegin")["suggestedFilename"]
+
+
+def test_the_name_of_a_download(app, configure_storage, settings, page):
+    storage = configure_storage("files", settings)
+    storage.write("1.txt", "text")
+    with serving(app) as served:
+        for name, saved in SAVED:
+            assert saved_as(page, served.url + storage.url("1.txt", download=name)) == saved
+
+
 @pytest.fixture(params=["s3", "swift"])
 def redirecting(request, configure_storage):
     """A storage on each of the stores that sign URLs in turn, to which clients are sent."""
@@ -264,6 +290,14 @@ def redirecting(request, configure_storage):
 def test_seeking_in_the_store(app, redirecting, page, sound):
     requests = seek(app, redirecting, page, sound)
     assert {request.status for request in requests} == {302}
+
+
+def test_the_name_of_a_download_from_the_store(app, redirecting, page):
+    redirecting.write("1.txt", "text")
+    with serving(app) as served:
+        for name, saved in SAVED:
+            assert saved_as(page, served.url + redirecting.url("1.txt", download=name)) == saved
+    assert saved_as(page, redirecting.url("1.txt", expires=60, download="any.name")) == "any.name"
 
 
 def test_uploaded_documents_in_the_store_are_not_shown(app, redirecting, page, canary):
