@@ -181,7 +181,6 @@ def _durations(picture: Picture) -> list[int]:
 
 _OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 85, "optimize": True, "progressive": True},
-    "PNG": {"optimize": True},
     "GIF": {"optimize": True},
     "WEBP": {"quality": 80},
 }
