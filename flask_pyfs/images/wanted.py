@@ -98,7 +98,8 @@ class Optimized:
 
     def job(self, opened: Opened) -> Job:
         image = opened.image
-        if opened.header.pages > 1 or _is_deeper(opened):
+        # Pillow fills with a colour what a GIF clears
+        if opened.header.pages > 1 or _is_deeper(opened) or opened.header.variant == "cleared":
             return CHECK
         options: dict[str, object] = {}
         if isinstance(image, JpegImageFile):
