@@ -9,7 +9,7 @@ from typing import Protocol
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 
-from .codec import Job, is_shared, orientation_of, oriented
+from .codec import Job, is_lossless_jpeg, is_shared, orientation_of, oriented
 from .costs import Output
 from .opening import Opened
 from .resampling import bbox_before_orientation, centered, eight_bit, in_draft, resampled, within
@@ -103,8 +103,7 @@ class Optimized:
             return CHECK
         options: dict[str, object] = {}
         if isinstance(image, JpegImageFile):
-            if not image.quantization:
-                # lossless JPEG, which libjpeg reads but does not write
+            if is_lossless_jpeg(image):
                 return CHECK
             options = _jpeg_options(image)
         elif opened.format == "PNG" and opened.header.pixels * opened.header.frames <= BEST_PNG_PIXELS:
