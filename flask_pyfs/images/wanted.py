@@ -111,6 +111,8 @@ class Optimized:
             options = _jpeg_options(image)
         elif opened.format == "PNG" and opened.header.pixels * opened.header.frames <= BEST_PNG_PIXELS:
             options = {"optimize": True}
+        elif image.info.get("compression") == "raw":
+            options = {"compression": "tiff_adobe_deflate"}
         output = _output(opened, image.width * image.height, is_resampled=False)
         is_lossless = opened.format in _LOSSLESS or bool(image.info.get("lossless"))
         return Job(oriented, replace(output, is_compared=is_lossless), options=options)
