@@ -189,9 +189,9 @@ def optimize(file: ImageFile, *, max_pixels: int | None = None, max_memory: int 
     """Return an image encoded in fewer bytes, if its format allows.
 
     A JPEG keeps its quality. A PNG, GIF, BMP, TIFF or lossless WebP keeps every pixel of every frame: the result is
-    decoded and compared. If it differs or is not smaller, the file is returned unchanged, byte for byte. So are files with
-    several pages, with more than Pillow decodes (16 bits for each colour, samples that are no colours, an AVIF of other
-    colours than sRGB, lossless JPEG), and files whose encoding would exceed the limits.
+    decoded and compared. If it differs or is not smaller, the file is returned unchanged, byte for byte. So are files
+    with several pages, with more than Pillow decodes (16 bits for each colour, samples that are no colours, an AVIF of
+    other colours than sRGB, lossless JPEG), and files whose encoding would exceed the limits.
 
     >>> import io
     >>> from PIL import Image
