@@ -12,7 +12,7 @@ from typing import BinaryIO
 from PIL.JpegImagePlugin import JpegImageFile
 
 from ..errors import UnauthorizedFileType
-from .codec import Job, Picture, decode, draft, encode
+from .codec import Job, Picture, decode, draft, encode, is_lossless_jpeg, shows
 from .costs import Output, Source, decoding_bytes, decoding_seconds
 from .headers import pages
 from .limits import Limits, refusal, require_pixels, sufficient_effort
@@ -52,7 +52,7 @@ def make(file: BinaryIO, wanted: Sequence[Wanted], limits: Limits) -> list[Binar
         for place in group:
             picture = pictures.pop(0)
             if picture.frames:
-                made[place] = _encoded(file, picture, plan, place, wanted[place].is_optional)
+                made[place] = _encoded(file, picture, plan, place, wanted[place].is_optional, limits)
     return made
 
 
@@ -78,7 +78,7 @@ def _again(file: BinaryIO, plan: _Plan, group: list[int], limits: Limits) -> lis
 
 
 def _decode(opened: Opened, plan: _Plan, group: list[int]) -> list[Picture]:
-    if isinstance(opened.image, JpegImageFile):
+    if isinstance(opened.image, JpegImageFile) and not is_lossless_jpeg(opened.image):
         draft(opened.image, plan.divisor)
     return decode(opened, [plan.jobs[place] for place in group])
 
@@ -104,7 +104,7 @@ def _plan(opened: Opened, wanted: Sequence[Wanted], limits: Limits) -> _Plan:
 
 def _divisors(opened: Opened, scale: float) -> list[int]:
     """Return by what a JPEG may be divided: first so that it is twice as large as needed, then just large enough."""
-    if not isinstance(opened.image, JpegImageFile):
+    if not isinstance(opened.image, JpegImageFile) or is_lossless_jpeg(opened.image):
         return [1]
     return [
         next(divisor for divisor in (8, 4, 2, 1) if divisor == 1 or divisor * smallest <= 1)
@@ -134,7 +134,9 @@ def _check_pages(opened: Opened, limits: Limits) -> None:
             opened.image.load()
 
 
-def _encoded(file: BinaryIO, picture: Picture, plan: _Plan, place: int, is_optional: bool) -> BinaryIO | None:
+def _encoded(
+    file: BinaryIO, picture: Picture, plan: _Plan, place: int, is_optional: bool, limits: Limits
+) -> BinaryIO | None:
     out = io.BytesIO() if plan.jobs[place].output.in_memory else temporary_file()
     picture.options.update(plan.jobs[place].options)
     try:
@@ -146,7 +148,13 @@ def _encoded(file: BinaryIO, picture: Picture, plan: _Plan, place: int, is_optio
         return None
     finally:
         picture.frames.clear()
-    return None if is_optional and length(out) >= length(file) else out
+    if is_optional and length(out) >= length(file):
+        return None
+    try:
+        is_right = not plan.jobs[place].output.is_compared or shows(out, picture, limits)
+    except UnauthorizedFileType:
+        is_right = False
+    return out if is_right else None
 
 
 class _TemporaryFile(io.BufferedRandom):

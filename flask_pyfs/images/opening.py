@@ -11,6 +11,7 @@ from PIL import Image
 
 from ..errors import FSError, UnauthorizedFileType
 from ..seekable import FileView
+from .colours import mend_key
 from .headers import Header, count_frames, read_header
 from .limits import Limits, require_openable
 
@@ -86,6 +87,8 @@ def open_image(file: BinaryIO, limits: Limits, formats: Sequence[str] = FORMATS)
                     header.size = image.size
                 if name == "WEBP":
                     image.info["lossless"] = header.variant == "lossless"
+                elif name == "PNG":
+                    mend_key(image, header)
                 yield Opened(image, header, name, view)
     finally:
         file.seek(position)

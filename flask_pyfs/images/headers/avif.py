@@ -28,6 +28,10 @@ _SAMPLE = 200
 # what a decoder keeps for each pixel that the header does not admit
 _HIDDEN = 16
 
+# those of sRGB and what is taken for it (ITU-T H.273, with 2 for unknown ones)
+_SRGB_PRIMARIES = (1, 2)
+_SRGB_TRANSFERS = (1, 2, 6, 13)
+
 
 @dataclass
 class _Boxes:
@@ -43,6 +47,7 @@ class _Boxes:
     frames: int = 1
     exif: int = 0
     is_deep: bool = False
+    colours: bytes = b""
     steps: int = 0
 
     def step(self, steps: int = 1) -> None:
@@ -77,6 +82,8 @@ def read(view: FileView, header: Header) -> None:
     header.size = max(boxes.sizes, key=lambda size: size[0] * size[1])
     header.opening = _COPIES * header.length + boxes.frames * _SAMPLE + exif_cost(boxes.exif)
     header.variant = "deep" if boxes.is_deep else ""
+    if boxes.colours:
+        header.colours[b"nclx"] = boxes.colours
     coded = [_coded_pixels(_Item(view, item), boxes) for item in boxes.items]
     header.steps = boxes.steps
     # colours and alpha are two items; the cells of a grid are as large as the image together
@@ -115,6 +122,12 @@ def _ispe(reader: Reader, length: int, boxes: _Boxes) -> None:
 
 def _av1c(reader: Reader, length: int, boxes: _Boxes) -> None:
     boxes.is_deep |= bool(reader.take(4).ljust(4, b"\0")[2] & 0x40)
+
+
+def _colr(reader: Reader, length: int, boxes: _Boxes) -> None:
+    kind, primaries, transfer = struct.unpack(">4sHH", reader.take(8).ljust(8, b"\0"))
+    if kind == b"nclx" and (primaries not in _SRGB_PRIMARIES or transfer not in _SRGB_TRANSFERS):
+        boxes.colours = struct.pack(">HH", primaries, transfer)
 
 
 def _tkhd(reader: Reader, length: int, boxes: _Boxes) -> None:
@@ -172,6 +185,7 @@ def _co64(reader: Reader, length: int, boxes: _Boxes) -> None:
 _READERS: dict[bytes, Callable[[Reader, int, _Boxes], None]] = {
     b"ispe": _ispe,
     b"av1C": _av1c,
+    b"colr": _colr,
     b"tkhd": _tkhd,
     b"iloc": _iloc,
     b"stsz": _stsz,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ...errors import UnauthorizedFileType
@@ -38,7 +38,10 @@ class Header:
     :param length: the length of the file, in bytes.
     :param is_late: whether there may be an orientation after the pixels.
     :param variant: what makes the decoder another one: ``scans``, ``arithmetic``, ``rle``, ``lossless``,
-        ``deep``, ``turned``.
+        ``deep``, ``turned``; ``cleared`` if a GIF shows what is behind it, though it has no transparent colour.
+    :param colours: what a PNG says of its colours before its pixels: the data of the first chunk of each name. Of an
+        AVIF the numbers ``nclx``, unless they are those of sRGB.
+    :param depth: the bits of each colour of a PNG.
     """
 
     size: tuple[int, int] = (0, 0)
@@ -51,6 +54,8 @@ class Header:
     length: int = 0
     variant: str = ""
     is_late: bool = False
+    colours: dict[bytes, bytes] = field(default_factory=dict)
+    depth: int = 8
 
     @property
     def pixels(self) -> int:
