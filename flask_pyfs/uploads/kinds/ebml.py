@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from .source import Check, Source
 
 _EBML = 0x1A45DFA3
 _DOC_TYPE = 0x4282
 _LONGEST_HEADER = 64 * 1024
 _MOST_ELEMENTS = 64
+
+# the CodecID of a track of video, with a size of one byte (RFC 9559, 5.1.4.1.21)
+_VIDEO = re.compile(rb"\x86[\x82-\xfe]V_[A-Z]")
 
 
 def _number(source: Source, offset: int, with_marker: bool) -> tuple[int, int]:
@@ -41,3 +46,8 @@ def _doc_type(source: Source) -> bytes:
 def doc_type(name: bytes) -> Check:
     """Return a check for a DocType."""
     return lambda source: _doc_type(source) == name
+
+
+def sound(name: bytes) -> Check:
+    """Return a check for a DocType, without video."""
+    return lambda source: _doc_type(source) == name and not _VIDEO.search(source.at(0, _LONGEST_HEADER))

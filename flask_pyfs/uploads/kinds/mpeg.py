@@ -8,13 +8,16 @@ ADIF); ISO/IEC 14496-3, 1.7.2 (LOAS); ISO/IEC 13818-1, 2.4.3.2 (packets) and 2.5
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from .source import Check, Source
 
-_FRAMES = 3
 _MOST_TAGS = 4
 _MOST_SKIPPED = 4096
+_FRAMES_OF_RADIO = 8
+_SYNC = re.compile(rb"\xff(?=[\xe0-\xff])")
+_TAGS = (b"TAG", b"APETAGEX", b"ID3")
 
 # by version and layer: kbit/s, by the index 1 to 14
 _RATES = {
@@ -31,6 +34,9 @@ _FREQUENCIES = ((11025, 12000, 8000), (), (22050, 24000, 16000), (44100, 48000, 
 
 # what begins so has frames inside, but is another container: RIFF, Ogg, FLAC, AIFF, Flash, Matroska, MPEG-PS, ASF, MP4
 _CONTAINERS = (b"RIFF", b"OggS", b"fLaC", b"FORM", b"FLV", b"FWS", b"\x1aE\xdf\xa3", b"\0\0\1", b"0&\xb2u", b"<", b"G@")
+
+
+_Frame = Callable[[bytes], tuple[int, object]]
 
 
 def after_tags(source: Source) -> int:
@@ -80,33 +86,33 @@ def _loas_frame(header: bytes) -> tuple[int, object]:
     return (size if header[:1] == b"\x56" and header[1] & 0xE0 == 0xE0 and size > 3 else 0), None
 
 
-def _is_framed(source: Source, place: int, frame: Callable[[bytes], tuple[int, object]]) -> bool:
-    """Tell whether there are three frames, or fewer up to the end of the file or to a tag there."""
+def _is_framed(source: Source, place: int, frame: _Frame, least: int = 3, may_end: bool = True) -> bool:
+    """Tell whether there are so many frames, or fewer that end with the file or before a tag."""
     first = None
-    for number in range(_FRAMES):
+    for number in range(least):
         header = source.at(place, 8)
-        if number and (not header or header.startswith((b"TAG", b"APETAGEX", b"ID3"))):
+        if number and may_end and (place == source.size or header.startswith(_TAGS)):
             return True
         size, shared = frame(header)
         if not size or (number and shared != first):
             return False
         first, place = shared, place + size
-    return True
+    return place <= source.size
 
 
 def is_mp3(source: Source) -> bool:
     """Tell whether the file is sound of layer I, II or III, which all are ``audio/mpeg`` (RFC 3003)."""
     place = after_tags(source)
     head = source.at(place, _MOST_SKIPPED)
+    # some writers of tags leave zeros behind them
+    start = place + len(head) - len(head.lstrip(b"\0"))
+    if _is_framed(source, start, _layer_frame):
+        return True
     if head.startswith(_CONTAINERS) or head[4:8] == b"ftyp":
         return False
-    # recorders of radio begin inside a frame, and some writers of tags leave zeros
-    skipped = 0
-    while (skipped := head.find(b"\xff", skipped)) >= 0:
-        if _is_framed(source, place + skipped, _layer_frame):
-            return True
-        skipped += 1
-    return False
+    # recorders of radio begin inside a frame, and have many of them
+    starts = (place + found.start() for found in _SYNC.finditer(head))
+    return any(_is_framed(source, start, _layer_frame, _FRAMES_OF_RADIO, may_end=False) for start in starts)
 
 
 def is_aac(source: Source) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ...files import SCRIPTS, TEXT
 from . import archives, asf, documents, images, isobmff, mpeg, ogg, programs, text, xml
-from .ebml import doc_type
-from .ole import is_ole
+from .ebml import doc_type, sound
+from .ole import is_ole, streams
 from .source import Check, any_of, starts
 from .zipped import OFFICE, OPEN_DOCUMENT, is_zip, typed
 
@@ -36,7 +36,9 @@ _DOCUMENTS = {
     **_same(documents.is_doc, "doc dot"),
     **_same(documents.is_xls, "xls xlt"),
     **_same(documents.is_ppt, "ppt pps pot"),
-    **_same(is_ole, "msg msi mpp pub vsd"),
+    **_same(is_ole, "msi mpp pub"),
+    "msg": streams("__properties_version1.0"),
+    "vsd": streams("visiodocument"),
     "pdf": documents.is_pdf,
     "rtf": documents.is_rtf,
     "abw": xml.rooted("abiword", "awml"),
@@ -81,8 +83,8 @@ _SOUND = {
     "oga": ogg.is_sound,
     "opus": ogg.is_opus,
     "spx": ogg.is_speex,
-    "weba": doc_type(b"webm"),
-    "mka": doc_type(b"matroska"),
+    "weba": sound(b"webm"),
+    "mka": sound(b"matroska"),
     "wma": asf.is_wma,
     "amr": starts(b"#!AMR"),
     "mid": starts(b"MThd"),

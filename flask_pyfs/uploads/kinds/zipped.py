@@ -102,45 +102,53 @@ def _inflated(source: Source, start: int, size: int) -> bytes:
 
 _CONTENT_TYPE = re.compile(rb"ContentType\s*=\s*[\"']([^\"']+\.main(?:\+xml)?)[\"']", re.IGNORECASE)
 
-# the content type of the main part, for each extension
+_WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml."
+_EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml."
+_POWERPOINT = "application/vnd.openxmlformats-officedocument.presentationml."
+_WORD_MACROS = "application/vnd.ms-word."
+_EXCEL_MACROS = "application/vnd.ms-excel."
+_POWERPOINT_MACROS = "application/vnd.ms-powerpoint."
 _MAIN_PARTS = {
-    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml",
-    "dotx": "application/vnd.openxmlformats-officedocument.wordprocessingml.template.main+xml",
-    "docm": "application/vnd.ms-word.document.macroEnabled.main+xml",
-    "dotm": "application/vnd.ms-word.template.macroEnabledTemplate.main+xml",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml",
-    "xltx": "application/vnd.openxmlformats-officedocument.spreadsheetml.template.main+xml",
-    "xlsm": "application/vnd.ms-excel.sheet.macroEnabled.main+xml",
-    "xltm": "application/vnd.ms-excel.template.macroEnabled.main+xml",
-    "xlam": "application/vnd.ms-excel.addin.macroEnabled.main+xml",
-    "xlsb": "application/vnd.ms-excel.sheet.binary.macroEnabled.main",
-    "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation.main+xml",
-    "ppsx": "application/vnd.openxmlformats-officedocument.presentationml.slideshow.main+xml",
-    "potx": "application/vnd.openxmlformats-officedocument.presentationml.template.main+xml",
-    "pptm": "application/vnd.ms-powerpoint.presentation.macroEnabled.main+xml",
-    "ppsm": "application/vnd.ms-powerpoint.slideshow.macroEnabled.main+xml",
-    "potm": "application/vnd.ms-powerpoint.template.macroEnabled.main+xml",
+    "docx": _WORD + "document.main+xml",
+    "dotx": _WORD + "template.main+xml",
+    "docm": _WORD_MACROS + "document.macroEnabled.main+xml",
+    "dotm": _WORD_MACROS + "template.macroEnabledTemplate.main+xml",
+    "xlsx": _EXCEL + "sheet.main+xml",
+    "xltx": _EXCEL + "template.main+xml",
+    "xlsm": _EXCEL_MACROS + "sheet.macroEnabled.main+xml",
+    "xltm": _EXCEL_MACROS + "template.macroEnabled.main+xml",
+    "xlam": _EXCEL_MACROS + "addin.macroEnabled.main+xml",
+    "xlsb": _EXCEL_MACROS + "sheet.binary.macroEnabled.main",
+    "pptx": _POWERPOINT + "presentation.main+xml",
+    "ppsx": _POWERPOINT + "slideshow.main+xml",
+    "potx": _POWERPOINT + "template.main+xml",
+    "pptm": _POWERPOINT_MACROS + "presentation.macroEnabled.main+xml",
+    "ppsm": _POWERPOINT_MACROS + "slideshow.macroEnabled.main+xml",
+    "potm": _POWERPOINT_MACROS + "template.macroEnabled.main+xml",
     "vsdx": "application/vnd.ms-visio.drawing.main+xml",
 }
+
+# LibreOffice writes the type on the right into files with the extension on the left
+_ALSO = {"ppsx": "pptx", "ppsm": "pptm", "potm": "pptm", "dotm": "docm", "xltm": "xlsm"}
 _EVERY_MAIN_PART = {name.lower().encode() for name in _MAIN_PARTS.values()}
 
 
-def _office(main_part: str) -> Check:
-    wanted = {main_part.lower().encode()}
+def _office(ext: str) -> Check:
+    wanted = {_MAIN_PARTS[name].lower().encode() for name in (ext, _ALSO.get(ext, ext))}
 
     def check(source: Source) -> bool:
         if not is_zip(source):
             return is_encrypted(source)
         # without the zeros, UTF-16 is ASCII
         content_types = _read(source, b"[Content_Types].xml").replace(b"\0", b"")
-        found = {name.lower() for name in _CONTENT_TYPE.findall(content_types)}
-        return found & _EVERY_MAIN_PART == wanted
+        found = {name.lower() for name in _CONTENT_TYPE.findall(content_types)} & _EVERY_MAIN_PART
+        return bool(found) and found <= wanted
 
     return check
 
 
 #: Checks for the documents of Office Open XML, by extension. One with a password hides which of them it is.
-OFFICE = {ext: _office(main_part) for ext, main_part in _MAIN_PARTS.items()}
+OFFICE = {ext: _office(ext) for ext in _MAIN_PARTS}
 
 _ROOT_OF_MANIFEST = re.compile(rb"<[^<>]{0,500}full-path\s?=\s?[\"']/[\"'][^<>]{0,500}>")
 _MEDIA_TYPE = re.compile(rb"media-type\s*=\s*[\"']([^\"']*)[\"']")
