@@ -82,8 +82,10 @@ def _adts_frame(header: bytes) -> tuple[int, object]:
 
 
 def _loas_frame(header: bytes) -> tuple[int, object]:
-    size = 3 + ((header[1] & 0x1F) << 8 | header[2]) if len(header) >= 3 else 0
-    return (size if header[:1] == b"\x56" and header[1] & 0xE0 == 0xE0 and size > 3 else 0), None
+    if len(header) < 3 or header[0] != 0x56 or header[1] & 0xE0 != 0xE0:
+        return 0, None
+    size = (header[1] & 0x1F) << 8 | header[2]
+    return (size + 3 if size else 0), None
 
 
 def _is_framed(source: Source, place: int, frame: _Frame, least: int = 3, may_end: bool = True) -> bool:

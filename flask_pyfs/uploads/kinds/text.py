@@ -28,11 +28,16 @@ _DOCUMENTS = (b"%PDF-", b"{\\rtf")
 _CONTROLS = re.compile(rb"[\x01-\x07\x0e-\x19\x1c-\x1f\x7f]")
 _NO_TEXT = re.compile("[\0\ufffe\uffff]")
 
-# NaN and Infinity as Python writes them, comments as editors and compilers read them
-_JSON = re.compile(r"\s*(?:[{\[\"]|-?[0-9]|-?(?:true|false|null|NaN|Infinity)\b|//|/\*)")
+# comments, as editors and compilers take them in JSON
+_COMMENTS = re.compile(r"(?:\s|//[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*", re.DOTALL)
 
-# the format of NeXT, which is older than that of XML: dictionaries, arrays, texts, comments
-_OLD_PLIST = re.compile(r"\s*(?:[{(\"]|//|/\*)")
+# a value, also in arrays; NaN and Infinity as Python writes them
+_JSON = re.compile(
+    r"[\s\[]*(?:\Z|\{\s*[\"}/]|[\"\]]|-?[0-9][0-9.eE+-]*(?=[\s,\]]|\Z)|-?(?:true|false|null|NaN|Infinity)\b)"
+)
+
+# the format of NeXT, which is older than that of XML: dictionaries, arrays, texts
+_OLD_PLIST = re.compile(r"[{(\"]|\Z")
 
 
 def decoded(source: Source) -> str | None:
@@ -65,11 +70,17 @@ def is_text(source: Source) -> bool:
 
 def is_json(source: Source) -> bool:
     """Tell whether a text begins like a value of JSON (RFC 8259), also in lines of its own, or with comments."""
-    text = decoded(source)
-    return text is not None and _JSON.match(text) is not None
+    return _begins(source, _JSON)
 
 
 def is_old_plist(source: Source) -> bool:
     """Tell whether a text begins like a property list in the format of NeXT, or in JSON."""
+    return _begins(source, _OLD_PLIST)
+
+
+def _begins(source: Source, pattern: re.Pattern[str]) -> bool:
     text = decoded(source)
-    return text is not None and _OLD_PLIST.match(text) is not None
+    if text is None:
+        return False
+    comments = _COMMENTS.match(text)
+    return pattern.match(text, comments.end() if comments else 0) is not None

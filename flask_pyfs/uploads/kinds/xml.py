@@ -10,6 +10,7 @@ from .text import decoded
 
 _HEAD = 8192
 _NAME = re.compile(r"<([A-Za-z_:][^\s/>]*)([^>]*)")
+_HTML = re.compile(r"<!DOCTYPE\s+html", re.IGNORECASE)
 _SUBSET_END = re.compile(r"\]\s*>")
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -53,7 +54,10 @@ def is_xml(source: Source) -> bool:
     """Tell whether a text begins with the prolog or the root element of XML, and is not HTML."""
     text = decoded(source)
     found = root(text) if text is not None else None
-    return found is not None and (found[0].lower() != "html" or "xmlns" in found[1])
+    if text is None or found is None:
+        return False
+    is_html = found[0].lower() == "html" or _HTML.search(text)
+    return not is_html or "xmlns" in found[1]
 
 
 def rooted(*names: str, namespace: str = "") -> Check:
