@@ -201,4 +201,4 @@ def mime(filename: str, default: str | None = None) -> str | None:
     >>> mime("README", "application/octet-stream")
     'application/octet-stream'
     """
-    return TYPES.get(extension(filename), default)
+    return TYPES.get(os.path.splitext(filename)[1][1:].lower(), default)

@@ -22,10 +22,10 @@ _WEB = {
 }
 
 _TEXT = {
+    "application/texinfo": "texi texinfo",
     "application/x-latex": "latex",
     "application/x-subrip": "srt",
     "application/x-tex": "tex ltx",
-    "application/x-texinfo": "texi texinfo",
     "application/x-troff-man": "man",
     "application/x-troff-me": "me",
     "application/x-troff-ms": "ms",
@@ -185,6 +185,8 @@ _IMAGES = {
     "image/bmp": "bmp dib",
     "image/cgm": "cgm",
     "image/emf": "emf",
+    "image/fits": "fits fit fts",
+    "image/g3fax": "g3",
     "image/gif": "gif",
     "image/heic": "heic",
     "image/heic-sequence": "heics",
@@ -203,7 +205,9 @@ _IMAGES = {
     "image/png": "png",
     "image/qoi": "qoi",
     "image/svg+xml": "svg",
+    "image/t38": "t38",
     "image/tiff": "tif tiff",
+    "image/tiff-fx": "tfx",
     "image/vnd.adobe.photoshop": "psd psb",
     "image/vnd.dwg": "dwg",
     "image/vnd.dxf": "dxf",

@@ -81,15 +81,11 @@ def _usable(base: str) -> str:
 def _with_gaps(base: str) -> str:
     """Return a name with a gap for each character that is left out."""
     kept: list[str] = []
-    for position, character in enumerate(base):
+    for position, given in enumerate(base):
         before = kept[-1] if kept else _GAP
         after = base[position + 1 : position + 2]
-        if character in "._-":
-            kept.append(character)
-        elif _is_word(character) or (_is_mark(character) and _is_in_word(before)) or _joins(before, character, after):
-            kept.append(character)
-        else:
-            kept.append(_DASHES.get(unicodedata.category(character), _GAP))
+        stays = given in "._-" or _is_word(given) or _joins(before, given, after)
+        kept.append(given if stays else _DASHES.get(unicodedata.category(given), _GAP))
     return "".join(kept)
 
 
@@ -114,7 +110,12 @@ def _is_in_word(character: str) -> bool:
 
 
 def _joins(before: str, character: str, after: str) -> bool:
-    if not (after and _is_word(after) and _is_in_word(before)):
+    """Return whether a character that is no letter belongs to a word: a mark, or a sign inside it."""
+    if not _is_in_word(before):
+        return False
+    if _is_mark(character):
+        return True
+    if not (after and _is_word(after)):
         return False
     if character in (_ZWNJ, _ZWJ) and unicodedata.combining(before) == _VIRAMA:
         return True

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001
 """The names that clients send, made safe: tables, and what holds for every name."""
 
 import re
@@ -60,7 +61,13 @@ TABLE = {
     },
     "no extension": {".htaccess": "htaccess", ".png": "png", "...jpg": "jpg", "a.": "a", "a..": "a", "a.🎉": "a"},
     "nothing": dict.fromkeys(["", ".", "..", "...", "/", "🎉", "___", "．．／", "\u202e", "\u0301", "a/..", "!."], ""),
-    "ends": {"a.txt.": "a.txt", "a.txt ": "a.txt", "a.txt . .": "a.txt", " a.txt": "a.txt", ".hidden.txt": "hidden.txt"},
+    "ends": {
+        "a.txt.": "a.txt",
+        "a.txt ": "a.txt",
+        "a.txt . .": "a.txt",
+        " a.txt": "a.txt",
+        ".hidden.txt": "hidden.txt",
+    },
     "Windows": {
         "con.txt": "_con.txt",
         "NUL": "_NUL",

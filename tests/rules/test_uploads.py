@@ -236,11 +236,3 @@ def test_extensions_of_names():
         "",
     ]
     assert [files.lower_extension(name) for name in ("A.JPG", "A", ".HTACCESS")] == ["A.jpg", "A", ".HTACCESS"]
-
-
-def test_types_of_names():
-    assert files.mime("d.x/a.PNG") == "image/png"
-    assert files.mime("a.tar.gz") == "application/gzip"
-    assert files.mime("data:text/html,x.txt") == "text/plain"
-    assert files.mime("a.unknown") is None
-    assert files.mime("a.unknown", "x/y") == "x/y"

@@ -60,6 +60,24 @@ DOCUMENTS = {
     ),
 }
 
+# documents in several encodings, and who says which it is; as an <img>, Chromium takes any SVG for UTF-8
+SVG = "<svg xmlns='http://www.w3.org/2000/svg' width='30' height='20'><text>Größe</text></svg>"
+XML = f"<data xmlns:h='{XHTML}'><h:p>Größe</h:p></data>"
+LATIN = "<?xml version='1.0' encoding='iso-8859-1'?>"
+ENCODED = {
+    "utf-8, found.txt": "Größe".encode(),
+    "utf-8 after much ASCII.txt": b"\n" * 4000 + "Größe".encode(),
+    "latin-1, guessed by the browser.txt": "Größe".encode("latin-1"),
+    "utf-8, found.html": "<!doctype html><p>Größe".encode(),
+    "latin-1, declared.html": "<!doctype html><meta charset=iso-8859-1><p>Größe".encode("latin-1"),
+    "koi8-r, declared.html": "<!doctype html><meta charset=koi8-r><p>Größe".encode("koi8-r", "xmlcharrefreplace"),
+    "latin-1, declared.xml": f"{LATIN}{XML}".encode("latin-1"),
+    "utf-8 by default.xml": XML.encode(),
+    "utf-16 by its mark.xml": XML.encode("utf-16"),
+    "latin-1, declared.svg": f"{LATIN}{SVG}".encode("latin-1"),
+    "utf-8 by default.svg": SVG.encode(),
+}
+
 FRAMES = """<!doctype html><link rel="icon" href="data:,">
 <iframe src="{url}"></iframe><object data="{url}"></object><embed src="{url}">"""
 
@@ -279,7 +297,7 @@ def upload(configure_storage):
     storage = configure_storage("files", {"BACKEND": "memory"})
 
     def upload(name, content):
-        return storage.url(storage.save(io.BytesIO(content.encode()), name))
+        return storage.url(storage.save(io.BytesIO(content.encode() if isinstance(content, str) else content), name))
 
     return upload
 
@@ -331,6 +349,14 @@ def test_uploaded_image_with_a_script_is_shown(app, page, canary, upload, add_pa
         assert page.evaluate("document.querySelector('img').naturalWidth") == 30
         assert page.problems() == []
     assert canary == []
+
+
+@pytest.mark.parametrize("name", ENCODED)
+def test_uploaded_text_shows_its_letters(app, page, upload, name):
+    url = upload(name, ENCODED[name])
+    with serving(app) as served:
+        page.open(served.url + url)
+        assert page.evaluate("document.querySelector('text, p, body, pre').textContent.trim()") == "Größe"
 
 
 @pytest.mark.parametrize("load", LOADERS.values(), ids=LOADERS)

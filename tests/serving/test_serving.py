@@ -79,7 +79,7 @@ def test_only_reading_is_answered(storage, get):
 
 def test_types(storage, get):
     expected = {
-        "a.txt": "text/plain; charset=utf-8",
+        "a.txt": "text/plain",
         "a.png": "image/png",
         "a.webp": "image/webp",
         "a.pdf": "application/pdf",
