@@ -17,7 +17,7 @@ from flask_pyfs.uploads.kinds import KINDS
 FOLDER = Path(__file__).parent / "samples"
 
 # what else a file is, besides what its extension says, by extension; then by name
-TEXT = "txt ts"
+TEXT = "txt ts dot pot pub mid"
 OFFICE = "docx dotx docm dotm xlsx xltx xlsm xltm xlam xlsb pptx ppsx potx pptm ppsm potm vsdx"
 WHAT_ELSE = {
     f"{OFFICE} odt ott ods odp odg odf epub": "zip",
@@ -27,8 +27,10 @@ WHAT_ELSE = {
     "pptx": "zip ppsx",
     "txt log md csv ini yaml yml js php pl py rb sh bat html json": TEXT,
     "abw fods xml svg": f"{TEXT} xml",
-    "doc ppt xls xlt": "msi",
-    "rtf": "doc",
+    "doc": "msi dot pub",
+    "ppt": "msi pot pub",
+    "xls xlt": "msi pub",
+    "rtf": "doc dot",
     "gnumeric tgz": "gz",
     "txz": "xz",
     "png apng": "png ico",
@@ -46,10 +48,10 @@ WHAT_ELSE = {
 ALSO = {ext: also for extensions, also in WHAT_ELSE.items() for ext in extensions.split()}
 ALSO_BY_NAME = {
     "plain.gnumeric": f"{TEXT} xml",
-    "abiword.doc": "rtf",
+    "abiword.doc": "rtf dot",
     "also-quicktime.mov": "mp4",
     "postscript.pdf": "ps eps",
-    "typescript.ts": "txt",
+    "typescript.ts": TEXT,
     "show.ppsx": "zip pptx",
     "a-png.ico": "png",
     "speex.oga": "ogg ogx spx",
@@ -65,7 +67,7 @@ ALSO_BY_NAME = {
     "binary.plist": "",
     "doctype.xml": f"{TEXT} xml",
     **{f"biff{version}.xls": "" for version in (2, 3, 4, 5)},
-    **{f"encrypted.{ext}": f"{OFFICE} msi" for ext in ("docx", "xlsx", "pptx")},
+    **{f"encrypted.{ext}": f"{OFFICE} msi pub" for ext in ("docx", "xlsx", "pptx")},
 }
 
 

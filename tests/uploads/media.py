@@ -106,6 +106,7 @@ def made(read):
         "large-tag.aac": id3(200_000) + adts,
         "large-tag.mp3": id3(2_000_000) + mp3,
         "footer.mp3": id3(footer=True) + mp3,
+        "one-frame.mp3": mp3[: 144 * 32000 // 44100] + b"TAG".ljust(128, b"\0"),
         "zeros.mp3": id3() + bytes(1000) + mp3,
         "radio.mp3": (mp3[100:] + mp3 * 3)[: 4 * len(mp3) - 250],
         "mono.wav": wav(),

@@ -87,7 +87,6 @@ def made(read):
         "no-codec.heic": branded(heic, "mif1", "mif1 heic miaf"),
         "sequence.heic": branded(heic, "msf1", "hevc msf1 mif1"),
         "ten-bits.heif": branded(heic, "heix", "mif1 heix miaf"),
-        "only-mif1.heif": branded(heic, "mif1", "mif1"),
         "canon.hif": branded(heic, "heix", "heix mif1 miaf"),
         "mif1-first.avif": branded(read("still.avif"), "mif1", "mif1 miaf avif MA1B"),
         "plain.svg": b'<svg xmlns="http://www.w3.org/2000/svg"><rect width="1" height="1"/></svg>',

@@ -179,6 +179,40 @@ def test_large_files_are_told_by_little():
             verify(file, "mp4")
 
 
+def large_document():
+    """Return the offsets and bytes of a compound file of 10 MiB whose directory is at its end.
+
+    The sectors of its FAT are so many that the header cannot name them all.
+    """
+    first, fat, difat = 20_000, 19_000, 18_000
+    header = bytearray(looped_sectors()[:512])
+    header[48:52] = first.to_bytes(4, "little")
+    header[68:72] = difat.to_bytes(4, "little")
+    root = (
+        "Root Entry".encode("utf-16-le").ljust(64, b"\0") + struct.pack("<HBBIII", 22, 5, 1, *[2**32 - 1] * 2, 5)
+    ).ljust(512, b"\0")
+    name = "WordDocument".encode("utf-16-le").ljust(64, b"\0")
+    document = bytes(128) + (name + struct.pack("<HBBIII", 26, 2, 1, *[2**32 - 1] * 3)).ljust(384, b"\0")
+    fat_number, place = divmod(first, 128)
+    return {
+        0: bytes(header),
+        512 * (difat + 1) + 4 * (fat_number - 109): fat.to_bytes(4, "little"),
+        512 * (fat + 1) + 4 * place: (first + 1).to_bytes(4, "little"),
+        512 * (first + 1): root + document,
+    }
+
+
+def test_a_large_document_is_told_by_its_directory():
+    with tempfile.TemporaryFile() as file:
+        for offset, content in large_document().items():
+            file.seek(offset)
+            file.write(content)
+        verify(file, "doc")
+        for ext in ("xls", "docx"):
+            with pytest.raises(fs.UnauthorizedFileType):
+                verify(file, ext)
+
+
 def test_a_large_package_is_told_by_its_directory():
     types = f'<Types><Override PartName="/word/document.xml" ContentType="{WORD}"/></Types>'
     with tempfile.TemporaryFile() as file:

@@ -4,13 +4,15 @@
 """
 
 import io
+import random
+import sys
 
 import collection
 import pytest
 from collection import extension, kinds_of, samples
 
 import flask_pyfs as fs
-from flask_pyfs.uploads.kinds import KINDS
+from flask_pyfs.uploads.kinds import KINDS, Source
 
 SETS = ("TEXT", "DOCUMENTS", "IMAGES", "AUDIO", "VIDEO", "DATA", "ARCHIVES", "SCRIPTS", "EXECUTABLES")
 IN_SETS = [ext for name in SETS for ext in getattr(fs, name)]
@@ -74,3 +76,48 @@ def test_other_extensions_take_anything(is_taken):
     for ext in ("unknown", ""):
         assert is_taken(b"\0", ext)
         assert not is_taken(b"", ext)
+
+
+@pytest.mark.parametrize(
+    "name", ["RGB.jpg", "deflated.zip", "text.docx", "text.gz", "bare.mp3", "isom.mp4", "seven.7z"]
+)
+def test_binary_without_nul_is_no_text(name):
+    body = random.Random(name).randbytes(20_000)
+    content = (samples()[name][:100] + body).replace(b"\0", b"a")
+    for ext in ("txt", "csv", "json", "xml", "plist", "ini", "yaml", "py", "html"):
+        assert not KINDS[ext](Source(io.BytesIO(content)))
+
+
+@pytest.mark.parametrize(
+    ("ext", "content"),
+    [
+        ("json", b"Dear {name}, this is a letter."),
+        ("json", b"<html></html>"),
+        ("json", b"key: value"),
+        ("xml", b"A text with <b>tags</b>"),
+        ("xml", b"<!DOCTYPE html><p>a"),
+        ("xml", b"<html><body>"),
+        ("plist", b"<a/>"),
+        ("txt", b"a\0b"),
+        ("txt", b"\xff\xfe\0\xd8a\0"),
+        ("txt", b"\xff\xfea\0\0\0"),
+        ("pdf", b"<html>%PDF-1.7</html>"),
+        ("pdf", b"\xef\xbb\xbf  <!-- %PDF-1.7"),
+        ("pdf", bytes(2000) + b"%PDF-1.7"),
+        ("mp3", "<html>".encode("utf-16")),
+        ("mp3", b"\xff\xfb\x90\0"),
+        ("tar", b"1" * 512),
+        ("tar", b"9" * 512),
+        ("txz", b"\xfd7zXZ\0" + bytes(100)),
+        ("exe", b"MZ is no program, but a text that is long enough"[:20]),
+        ("zip", b"PK is what archives begin with"),
+    ],
+)
+def test_what_only_resembles_a_kind_is_refused(ext, content):
+    assert not KINDS[ext](Source(io.BytesIO(content)))
+
+
+def test_without_lzma_the_signature_of_txz_counts(monkeypatch):
+    monkeypatch.setitem(sys.modules, "lzma", None)
+    assert KINDS["txz"](Source(io.BytesIO(samples()["text.xz"])))
+    assert not KINDS["txz"](Source(io.BytesIO(samples()["gnu.tgz"])))

@@ -22,7 +22,7 @@ def _same(check: Check, extensions: str) -> dict[str, Check]:
 
 _TEXTS = {
     **_same(text.is_text, " ".join([*TEXT, *SCRIPTS])),
-    **_same(text.is_text, "csv ini yaml yml css htm html log md rst toml tsv tex srt vtt ics vcf eml sql"),
+    **_same(text.is_text, "csv ini yaml yml css htm html log md rst toml tsv tex srt vtt ics vcf eml"),
     **_same(text.is_json, "json jsonl ndjson geojson webmanifest ipynb"),
     **_same(xml.is_xml, "xml xhtml xsd xsl xslt rss atom gpx kml"),
     "plist": any_of(starts(b"bplist"), xml.rooted("plist"), text.is_old_plist),
@@ -33,24 +33,28 @@ _TEXTS = {
 _DOCUMENTS = {
     **OFFICE,
     **OPEN_DOCUMENT,
-    **_same(documents.is_doc, "doc dot"),
     **_same(documents.is_xls, "xls xlt"),
-    **_same(documents.is_ppt, "ppt pps pot"),
-    **_same(is_ole, "msi mpp pub"),
+    **_same(documents.is_ppt, "ppt pps"),
+    **_same(is_ole, "msi mpp"),
+    "doc": documents.is_doc,
+    # Graphviz, gettext and OpenSSH have the same extensions for text
+    "dot": any_of(documents.is_doc, text.is_text),
+    "pot": any_of(documents.is_ppt, text.is_text),
+    "pub": any_of(is_ole, text.is_text),
     "msg": streams("__properties_version1.0"),
     "vsd": streams("visiodocument"),
     "pdf": documents.is_pdf,
     "rtf": documents.is_rtf,
-    "abw": xml.rooted("abiword", "awml"),
-    "zabw": xml.rooted_in_gzip("abiword", "awml"),
+    **_same(any_of(xml.rooted("abiword", "awml"), xml.rooted_in_gzip("abiword", "awml")), "abw zabw"),
     "gnumeric": any_of(xml.rooted("Workbook", namespace="gnumeric"), xml.rooted_in_gzip("Workbook", namespace="gnu")),
     "fodt": xml.rooted("document", namespace="opendocument.text"),
     "fods": xml.rooted("document", namespace="opendocument.spreadsheet"),
     "fodp": xml.rooted("document", namespace="opendocument.presentation"),
     "fodg": xml.rooted("document", namespace="opendocument.graphics"),
     "epub": typed("application/epub+zip"),
-    "ps": starts(b"%!PS"),
-    "eps": starts(b"%!PS", b"\xc5\xd0\xd3\xc6"),
+    # a driver of Windows puts the end of the last job before it, and previews come in a binary file
+    "ps": starts(b"%!PS", b"\4%!PS"),
+    "eps": starts(b"%!PS", b"\4%!PS", b"\xc5\xd0\xd3\xc6"),
     "djvu": starts(b"AT&TFORM"),
     "sqlite": starts(b"SQLite format 3\0"),
 }
@@ -87,8 +91,9 @@ _SOUND = {
     "mka": sound(b"matroska"),
     "wma": asf.is_wma,
     "amr": starts(b"#!AMR"),
-    "mid": starts(b"MThd"),
     "midi": starts(b"MThd"),
+    # MapInfo has the same extension for text
+    "mid": any_of(starts(b"MThd"), text.is_text),
     "caf": starts(b"caff"),
     **_same(starts(b"AIFF", b"AIFC", at=8), "aif aiff aifc"),
 }
