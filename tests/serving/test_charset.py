@@ -5,12 +5,11 @@ from contextlib import ExitStack, closing
 from urllib.request import urlopen
 
 import pytest
-from conftest import STORES, app_with, make_place, on_servers
 from containers import bare_connection
+from servers.s3 import s3_from_environment
 from werkzeug.datastructures import FileStorage
 from werkzeug.wsgi import FileWrapper
 
-import flask_pyfs as fs
 from flask_pyfs.web.charset import LOOKED_AT
 
 TEXT = "Größe, Ελλάδα, 日本語\n"
@@ -71,20 +70,21 @@ KEPT = {
     "application/x-own": "application/x-own",
 }
 
-KINDS = ["local", "memory", "pyfs", *on_servers(STORES)]
+S3 = ["s3-other"] if s3_from_environment() else ["s3-swift", "s3-moto"]
+STORES = [*S3, "gridfs", "swift"]
 
 
 @pytest.fixture
-def serve(request, tmp_path):
+def serve(app, place_on, configure_storage):
     """Serve a storage with the files from a place of a kind."""
-    with make_place(request.param, request) as settings, ExitStack() as stack:
+    with ExitStack() as stack:
 
-        def serve(**more):
-            storage = fs.Storage("files", fs.ALL)
-            app = app_with(storage, tmp_path, {**settings, **more})
+        def serve(kind, **settings):
+            settings |= stack.enter_context(place_on(kind))
+            storage = configure_storage("files", settings)
             stack.enter_context(app.app_context())
             for name, (content, _, _) in FILES.items():
-                storage.write(name, content, overwrite=True)
+                storage.write(name, content)
             return storage, app.test_client()
 
         yield serve
@@ -105,9 +105,9 @@ SENT = {name: sent for name, (_, _, sent) in FILES.items()}
 BARE = {name: sent.partition(";")[0] for name, sent in SENT.items()}
 
 
-@pytest.mark.parametrize("serve", KINDS, indirect=True)
-def test_streamed(serve):
-    storage, client = serve()
+@pytest.mark.parametrize("kind", ["local", "memory", "pyfs", *STORES])
+def test_streamed(serve, kind):
+    storage, client = serve(kind)
     for name, (content, kept, sent) in FILES.items():
         assert storage.metadata(name)["mime"] == kept
         with client.get(f"/files/{name}") as answer:
@@ -121,36 +121,34 @@ def test_streamed(serve):
         assert (answer.status_code, answer.headers.get("Content-Type")) == (304, None)
 
 
-@pytest.mark.parametrize("serve", on_servers(STORES), indirect=True)
-def test_what_a_store_keeps_is_passed_on(serve):
-    storage, client = serve()
+@pytest.mark.parametrize("kind", STORES)
+def test_what_a_store_keeps_is_passed_on(serve, kind):
+    storage, client = serve(kind)
     for number, (kept, sent) in enumerate(KEPT.items()):
         name = storage.write(f"{number}.unknown", FileStorage(io.BytesIO(UTF8), content_type=kept))
         with client.get(f"/files/{name}") as answer:
             assert (answer.headers["Content-Type"], answer.data) == (sent, UTF8), kept
 
 
-@pytest.mark.parametrize("serve", ["local"], indirect=True)
 @pytest.mark.parametrize("server", [{}, {"ACCEL_URL": "/protected"}], ids=["X-Sendfile", "X-Accel-Redirect"])
 def test_sent_by_the_web_server(serve, server):
-    _, client = serve(SERVE_MODE="sendfile", **server)
+    _, client = serve("local", SERVE_MODE="sendfile", **server)
     assert types_of(client) == SENT
     assert types_of(client, "HEAD") == BARE
 
 
-@pytest.mark.parametrize("serve", ["local"], indirect=True)
 def test_sent_by_wsgi(serve):
-    _, client = serve()
+    _, client = serve("local")
     for name, (content, _, sent) in FILES.items():
         with client.get(f"/files/{name}", environ_overrides={"wsgi.file_wrapper": FileWrapper}) as answer:
             assert (answer.headers["Content-Type"], answer.data) == (sent, content)
 
 
-@pytest.mark.parametrize("serve", on_servers([store for store in STORES if store != "gridfs"]), indirect=True)
-def test_sent_by_the_store(serve, request):
-    on_swift = request.node.callspec.params["serve"] == "swift"
-    storage, client = serve(SERVE_MODE="redirect", **({"TEMP_URL_KEY": "the key"} if on_swift else {}))
-    if on_swift:
+@pytest.mark.parametrize("kind", [*S3, "swift"])
+def test_sent_by_the_store(serve, request, kind):
+    key = {"TEMP_URL_KEY": "the key"} if kind == "swift" else {}
+    storage, client = serve(kind, SERVE_MODE="redirect", **key)
+    if key:
         with closing(bare_connection(request.getfixturevalue("swift_place"))) as connection:
             connection.post_container(storage.config["container"], {"X-Container-Meta-Temp-URL-Key": "the key"})
     for name, (content, kept, _) in FILES.items():
