@@ -10,10 +10,10 @@ from .source import Check, any_of, starts
 from .zipped import OFFICE, OPEN_DOCUMENT, is_zip, typed
 
 
-def _riff(form: bytes) -> Check:
-    """Return a check for a form of RIFF, or of its variants for other orders of bytes and for large sound."""
-    beginnings = any_of(starts(b"RIFF", b"RIFX"), starts(b"RF64", b"BW64") if form == b"WAVE" else starts(b"RIFF"))
-    return lambda source: source.at(8, 4) == form and beginnings(source)
+def _riff(form: bytes, *also: bytes) -> Check:
+    """Return a check for a form of RIFF, or of its variants for the other order of bytes or for large files."""
+    signature = starts(b"RIFF", *also)
+    return lambda source: signature(source) and source.at(8, 4) == form
 
 
 def _same(check: Check, extensions: str) -> dict[str, Check]:
@@ -46,7 +46,9 @@ _DOCUMENTS = {
     "pdf": documents.is_pdf,
     "rtf": documents.is_rtf,
     **_same(any_of(xml.rooted("abiword", "awml"), xml.rooted_in_gzip("abiword", "awml")), "abw zabw"),
-    "gnumeric": any_of(xml.rooted("Workbook", namespace="gnumeric"), xml.rooted_in_gzip("Workbook", namespace="gnu")),
+    "gnumeric": any_of(
+        xml.rooted("Workbook", namespace="gnumeric"), xml.rooted_in_gzip("Workbook", namespace="gnumeric")
+    ),
     "fodt": xml.rooted("document", namespace="opendocument.text"),
     "fods": xml.rooted("document", namespace="opendocument.spreadsheet"),
     "fodp": xml.rooted("document", namespace="opendocument.presentation"),
@@ -80,7 +82,7 @@ _IMAGES = {
 _SOUND = {
     **_same(mpeg.is_mp3, "mp3 mp2 mpga"),
     **_same(isobmff.is_sound, "m4a m4b m4p m4r"),
-    "wav": _riff(b"WAVE"),
+    "wav": _riff(b"WAVE", b"RIFX", b"RF64", b"BW64"),
     "aac": mpeg.is_aac,
     "flac": mpeg.tagged(b"fLaC"),
     "ogg": ogg.has_sound,
