@@ -22,9 +22,9 @@ def has_pillow() -> bool:
 def verify(file: BinaryIO, ext: str, max_pixels: int | None = None, max_memory: int | None = None) -> None:
     """Check that a file has the type that its extension claims.
 
-    What is looked at depends on the kind; see :ref:`the table <verify>`. At most 1 MiB of the file is read for that,
-    and any content passes for extensions that are not in the table. If Pillow is installed, it opens images as well. SVG is
-    not checked here but in :mod:`flask_pyfs.uploads.svg`.
+    What is looked at depends on the kind; see :ref:`the table <verify>`. At most 1 MiB of the file is read for it, and
+    any content passes for extensions outside of the table. If Pillow is installed, it opens images as well. SVG is not
+    checked here but in :mod:`flask_pyfs.uploads.svg`.
 
     >>> import io
     >>> verify(io.BytesIO(b"plain text"), "txt")

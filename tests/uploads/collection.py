@@ -17,7 +17,7 @@ from flask_pyfs.uploads.kinds import KINDS
 FOLDER = Path(__file__).parent / "samples"
 
 # what else a file is, besides what its extension says, by extension; then by name
-TEXT = "txt ts dot pot pub mid"
+TEXT = "txt ts dot pot pub mid msg"
 OFFICE = "docx dotx docm dotm xlsx xltx xlsm xltm xlam xlsb pptx ppsx potx pptm ppsm potm vsdx"
 WHAT_ELSE = {
     f"{OFFICE} odt ott ods odp odg odf epub": "zip",
@@ -36,7 +36,7 @@ WHAT_ELSE = {
     "png apng": "png ico",
     "m4a m4b 3gp 3g2": "mp4",
     "mpg mpeg": "vob",
-    "ts mts": "ts mpg mts",
+    "ts mts": "ts mpg m2ts",
     "weba": "webm",
     "mka": "mkv",
     "ogg": "oga ogx",

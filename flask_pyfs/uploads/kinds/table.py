@@ -27,7 +27,7 @@ _TEXTS = {
     **_same(xml.is_xml, "xml xhtml xsd xsl xslt rss atom gpx kml"),
     "plist": any_of(starts(b"bplist"), xml.rooted("plist"), text.is_old_plist),
     # TypeScript, and video
-    "ts": any_of(mpeg.is_transport, text.is_text),
+    **_same(any_of(mpeg.is_transport, text.is_text), "ts mts"),
 }
 
 _DOCUMENTS = {
@@ -37,11 +37,11 @@ _DOCUMENTS = {
     **_same(documents.is_ppt, "ppt pps"),
     **_same(is_ole, "msi mpp"),
     "doc": documents.is_doc,
-    # Graphviz, gettext and OpenSSH have the same extensions for text
+    # Graphviz, gettext, OpenSSH and Tcl have the same extensions for text
     "dot": any_of(documents.is_doc, text.is_text),
     "pot": any_of(documents.is_ppt, text.is_text),
     "pub": any_of(is_ole, text.is_text),
-    "msg": streams("__properties_version1.0"),
+    "msg": any_of(streams("__properties_version1.0"), text.is_text),
     "vsd": streams("visiodocument"),
     "pdf": documents.is_pdf,
     "rtf": documents.is_rtf,
@@ -105,7 +105,7 @@ _VIDEO = {
     **_same(isobmff.is_mobile, "3gp 3gpp 3g2"),
     **_same(isobmff.is_quicktime, "mov qt"),
     **_same(any_of(mpeg.is_program, mpeg.is_transport), "mpg mpeg mpe"),
-    **_same(mpeg.is_transport, "mts m2ts"),
+    "m2ts": mpeg.is_transport,
     **_same(doc_type(b"matroska"), "mkv mk3d"),
     "vob": mpeg.is_program,
     "webm": doc_type(b"webm"),
