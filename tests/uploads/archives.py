@@ -58,6 +58,16 @@ def marked(marker):
     return marker + content
 
 
+def last_part():
+    """Return the second and last file of an archive, with the central directory."""
+    content = bytearray(zipped())
+    end = content.rindex(b"PK\5\6")
+    start = content.index(b"PK\1\2")
+    content[end + 4 : end + 8] = b"\1\0\1\0"
+    content[end + 16 : end + 20] = bytes(4)
+    return bytes(content[start:])
+
+
 def with_zip64_end(content):
     """Return an archive whose last record sends the reader to those of ZIP64, as one of more than 4 GiB does."""
     place = content.rindex(b"PK\5\6")
@@ -137,8 +147,10 @@ def made(read):
         "zip64.zip": with_zip64_end(zipped()),
         "piped.zip": piped(),
         "spanned.zip": marked(b"PK\7\x08"),
+        "last-part.zip": last_part(),
         "spanned-into-one.zip": marked(b"PK00"),
         "types-last.docx": office(),
+        "lower-case.docx": office().replace(b"[Content_Types]", b"[content_types]"),
         "main-by-default.docx": office(declared=default),
         "utf-16.docx": office(encoding="utf-16"),
         "zip64.docx": with_zip64_end(office()),

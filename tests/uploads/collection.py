@@ -17,14 +17,15 @@ from flask_pyfs.uploads.kinds import KINDS
 FOLDER = Path(__file__).parent / "samples"
 
 # what else a file is, besides what its extension says, by extension; then by name
-TEXT = "txt ts dot pot pub mid msg"
+TEXT = "txt ts dot pot pub mid"
 OFFICE = "docx dotx docm dotm xlsx xltx xlsm xltm xlam xlsb pptx ppsx potx pptm ppsm potm vsdx"
 WHAT_ELSE = {
-    f"{OFFICE} odt ott ods odp odg odf epub": "zip",
-    "docm": "zip dotm",
-    "xlsm": "zip xltm",
-    "pptm": "zip ppsm potm",
-    "pptx": "zip ppsx",
+    f"{OFFICE} odt ott ods odp odg odf epub": "zip jar",
+    "zip": "jar",
+    "docm": "zip jar dotm",
+    "xlsm": "zip jar xltm",
+    "pptm": "zip jar ppsm potm",
+    "pptx": "zip jar ppsx",
     "txt log md csv ini yaml yml js php pl py rb sh bat html json": TEXT,
     "abw fods xml svg": f"{TEXT} xml",
     "doc": "msi dot pub",
@@ -52,8 +53,9 @@ ALSO_BY_NAME = {
     "also-quicktime.mov": "mp4",
     "postscript.pdf": "ps eps",
     "typescript.ts": TEXT,
-    "show.ppsx": "zip pptx",
+    "show.ppsx": "zip jar pptx",
     "a-png.ico": "png",
+    "last-part.zip": "",
     "speex.oga": "ogg ogx spx",
     "3gp4-brand.m4a": "mp4 3gp",
     "3gp4.m4a": "mp4 3gp",

@@ -44,5 +44,5 @@ is_doc = any_of(streams("worddocument"), is_rtf)
 #: Excel 2 and later.
 is_xls = any_of(streams("workbook", "book"), _is_old_excel)
 
-#: PowerPoint 95 and later.
-is_ppt = streams("powerpoint document", "pp97_dualstorage")
+#: PowerPoint 4 and later.
+is_ppt = streams("powerpoint document", "pp97_dualstorage", "pp40")

@@ -7,7 +7,7 @@ from . import archives, asf, documents, images, isobmff, mpeg, ogg, programs, te
 from .ebml import doc_type, sound
 from .ole import is_ole, streams
 from .source import Check, any_of, starts
-from .zipped import OFFICE, OPEN_DOCUMENT, is_zip, typed
+from .zipped import OFFICE, OPEN_DOCUMENT, is_last_part, is_zip, typed
 
 
 def _riff(form: bytes, *also: bytes) -> Check:
@@ -40,8 +40,7 @@ _DOCUMENTS = {
     # Graphviz, gettext, OpenSSH and Tcl have the same extensions for text
     "dot": any_of(documents.is_doc, text.is_text),
     "pot": any_of(documents.is_ppt, text.is_text),
-    "pub": any_of(is_ole, text.is_text),
-    "msg": any_of(streams("__properties_version1.0"), text.is_text),
+    **_same(any_of(is_ole, text.is_text), "pub msg"),
     "vsd": streams("visiodocument"),
     "pdf": documents.is_pdf,
     "rtf": documents.is_rtf,
@@ -119,7 +118,8 @@ _VIDEO = {
 }
 
 _ARCHIVES = {
-    **_same(is_zip, "zip jar apk whl kmz cbz xpi"),
+    **_same(is_zip, "jar apk whl kmz cbz xpi"),
+    "zip": any_of(is_zip, is_last_part),
     **_same(archives.is_tar_in_gzip, "tgz"),
     **_same(archives.is_tar_in_xz, "txz"),
     **_same(archives.is_bzip2, "bz2 tbz2 tbz"),

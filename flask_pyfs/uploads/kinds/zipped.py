@@ -30,6 +30,15 @@ _PIECE = 16 * 1024
 is_zip = starts(b"PK\3\4", b"PK\5\6", b"PK\7\x08PK\3\4", b"PK00PK\3\4")
 
 
+def is_last_part(source: Source) -> bool:
+    """Tell whether the file is the last of a split archive, which has the directory and the name ``zip``."""
+    end = _end_of_directory(source)
+    part, start_part, comment_size = (source.little(end + at, 2) for at in (4, 6, 20))
+    is_at_end = end >= 0 and end + _END_SIZE + comment_size == source.size
+    # the offset counts from the part in which the directory begins
+    return is_at_end and 0 < part == start_part and source.at(source.little(end + 16, 4), 4) == b"PK\1\2"
+
+
 @dataclass(frozen=True)
 class _Member:
     name: bytes
@@ -77,8 +86,11 @@ def _members(source: Source) -> Iterator[_Member]:
 
 
 def _read(source: Source, *names: bytes) -> bytes:
-    """Return the start of the first of these members, empty if the archive has none that can be read."""
-    found = next((member for member in _members(source) if member.name in names), None)
+    """Return the start of the first of these members, empty if the archive has none that can be read.
+
+    :param names: in lower case, as names of parts differ in more than their case (ECMA-376 part 2, 9.1.1.1.1).
+    """
+    found = next((member for member in _members(source) if member.name.lower() in names), None)
     if found is None or found.is_encrypted or source.at(found.offset, 4) != b"PK\3\4":
         return b""
     start = found.offset + 30 + source.little(found.offset + 26, 2) + source.little(found.offset + 28, 2)
@@ -140,7 +152,7 @@ def _office(ext: str) -> Check:
         if not is_zip(source):
             return is_encrypted(source)
         # without the zeros, UTF-16 is ASCII
-        content_types = _read(source, b"[Content_Types].xml").replace(b"\0", b"")
+        content_types = _read(source, b"[content_types].xml").replace(b"\0", b"")
         found = {name.lower() for name in _CONTENT_TYPE.findall(content_types)} & _EVERY_MAIN_PART
         return bool(found) and found <= wanted
 
@@ -178,7 +190,7 @@ def typed(media_type: str) -> Check:
             return False
         found = _read(source, b"mimetype")
         if not found:
-            root = _ROOT_OF_MANIFEST.search(_read(source, b"META-INF/manifest.xml"))
+            root = _ROOT_OF_MANIFEST.search(_read(source, b"meta-inf/manifest.xml"))
             value = _MEDIA_TYPE.search(root.group()) if root else None
             found = value.group(1) if value else b""
         return found.strip() == wanted
