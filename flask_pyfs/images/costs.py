@@ -30,11 +30,11 @@ _DECODED_DEEP = 10
 # each frame of an animation is composed from the frames before it
 _DECODED_ANIMATED = {"GIF": 16, "PNG": 16, "WEBP": 18, "AVIF": 22}
 
-_DECODING = {"JPEG": 14, "MPO": 14, "PNG": 60, "GIF": 20, "WEBP": 70, "AVIF": 120, "BMP": 6, "TIFF": 30}
+_DECODING = {"JPEG": 14, "PNG": 60, "GIF": 20, "WEBP": 70, "AVIF": 120, "BMP": 6, "TIFF": 30}
 _DECODING_GRAY_PNG = 14
 _DECODING_VARIANT = {"rle": 120, "arithmetic": 150, "scans": 14}
 _DECODING_ANIMATED = 20
-_DECODING_BYTE = {"JPEG": 35, "MPO": 35}
+_DECODING_BYTE = {"JPEG": 35}
 # a pass of libjpeg over coefficients that do not change, for each band
 _PASS = 2
 _FRAME = 0.4 * _MILLISECOND
@@ -68,7 +68,7 @@ _ENCODED_ANIMATED: dict[str, _Costs] = {
 _ENCODED_FRAME = {"GIF": 5, "PNG": 8, "WEBP": 1, "AVIF": 4}
 _ENCODED_FRAME_SECONDS = 0.7 * _MILLISECOND
 # the bytes of a file for each pixel, if they are fewer than those of the image
-_MADE = {"JPEG": 2, "MPO": 2, "GIF": 2, "AVIF": 2}
+_MADE = {"JPEG": 2, "GIF": 2, "AVIF": 2}
 # what is not written to a temporary file
 _FILE = {"PNG": 8, "TIFF": 26, "BMP": 4}
 
@@ -154,7 +154,7 @@ def decoding_seconds(source: Source, outputs: list[Output]) -> float:
     each = _DECODING_VARIANT.get(header.variant, _DECODING[source.format])
     if source.format == "PNG" and bytes_per_pixel(source.mode) == 1:
         each = _DECODING_GRAY_PNG
-    if source.format in ("JPEG", "MPO"):
+    if source.format == "JPEG":
         # most of the passes are over nothing, because the bytes count by themselves
         pixels = max(header.pixels, source.pixels)
         each += (header.passes - 1) * _PASS * (4 if source.mode == "CMYK" else 3)
@@ -169,7 +169,7 @@ def decoding_seconds(source: Source, outputs: list[Output]) -> float:
 
 def encoding(source: Source, output: Output, effort: int) -> tuple[int, float]:
     """Return the memory, besides the frames themselves, and the time that encoding takes."""
-    name = "JPEG" if source.format == "MPO" else source.format
+    name = "JPEG" if source.format == "HEIF" else source.format
     count = source.header.frames
     if not output.pixels:
         return 0, 0.0

@@ -86,7 +86,6 @@ def test_every_content_under_every_extension(storage, ext, content):
         ("rtf", b"{\\rtf1"),
         ("so", b"\x7fELF"),
         ("plist", b"bplist00\0"),
-        ("heic", b"\0\0\0\x18ftypheic"),
         ("mp4", b"\0\0\0\x18ftypisom"),
         ("unknown", b"\0"),
     ],

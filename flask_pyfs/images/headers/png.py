@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 
 from .reader import ENTRY, LONGEST_EXIF, Header, Reader, exif_copies, exif_cost, refuse_steps
 
@@ -13,6 +14,10 @@ _INFLATED_TEXT = 1024 * 1024
 # Pillow inflates each of these, even those that are damaged and that it does not keep; the standard allows one profile
 _MOST_INFLATED = 500
 _MOST_SINGLE = 4
+
+# without what browsers do not need
+_CHECKED = (b"IHDR", b"PLTE", b"IDAT", b"fdAT", b"IEND")
+_AT_ONCE = 64 * 1024
 
 
 def read(reader: Reader, header: Header) -> None:
@@ -50,3 +55,27 @@ def read(reader: Reader, header: Header) -> None:
         reader.skip(length + 4)
     header.opening += 3 * min(texts, _MOST_TEXT)
     header.steps = chunks
+
+
+def is_cut(reader: Reader) -> bool:
+    """Return whether a PNG has not all of its chunks up to IEND, or those with pixels are damaged."""
+    reader.skip(8)
+    has_pixels = False
+    steps = 0
+    while len(head := reader.take(8)) == 8:
+        steps += 1
+        refuse_steps("chunks", steps, _MOST_CHUNKS)
+        length, name = struct.unpack(">I4s", head)
+        if name not in _CHECKED:
+            reader.skip(length + 4)
+            continue
+        checksum = zlib.crc32(name)
+        while length and (piece := reader.take(min(length, _AT_ONCE))):
+            checksum = zlib.crc32(piece, checksum)
+            length -= len(piece)
+        if length or reader.take(4) != struct.pack(">I", checksum):
+            return True
+        has_pixels |= name == b"IDAT"
+        if name == b"IEND":
+            return not has_pixels
+    return True

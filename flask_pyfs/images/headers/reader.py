@@ -94,6 +94,25 @@ class Reader:
             self._piece, self._place = b"", 0
 
 
+class Bits:
+    """Reads numbers of so many bits, the most significant first."""
+
+    def __init__(self, data: bytes) -> None:
+        self._value, self._left = int.from_bytes(data, "big"), 8 * len(data)
+
+    def take(self, size: int) -> int:
+        """Return the next bits as a number; 0 after the end."""
+        self._left -= size
+        return self._value >> self._left & ((1 << size) - 1) if self._left >= 0 else 0
+
+    def take_golomb(self) -> int:
+        """Return a number as H.265 writes it (9.2)."""
+        zeros = 0
+        while zeros < 32 and not self.take(1):
+            zeros += 1
+        return (1 << zeros) - 1 + self.take(zeros)
+
+
 def refuse_steps(what: str, steps: int, most: int) -> None:
     """Refuse a file with so many pieces that reading them one by one takes too long.
 
