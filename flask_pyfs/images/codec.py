@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -13,8 +13,13 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import Blend, Disposal
 
 from ..errors import UnauthorizedFileType
+from .bitmaps import has_no_alpha, write_alpha
+from .colours import fits, has_deep_key, png_info, with_deep_key
 from .costs import Output
-from .opening import Opened, translated_errors
+from .limits import Limits
+from .opening import Opened, open_image, translated_errors
+from .palettes import with_palette
+from .pixels import digest
 
 _ORIENTATION = 0x0112
 _TRANSPOSED = {
@@ -36,8 +41,10 @@ class Picture:
     :param frames: the frames, a single one unless it is animated.
     :param durations: the time that each frame is shown, in milliseconds.
     :param loop: the number of times that the animation repeats, 0 for ever, None if the file does not say.
-    :param icc_profile: the colour profile, and the colour space that it applies to.
+    :param icc_profile: the colour profile, and the mode of the image that it belongs to.
+    :param colours: what a PNG says of its colours besides, by the names of its chunks.
     :param options: more arguments for Pillow's ``save``.
+    :param seen: the :func:`~flask_pyfs.images.pixels.digest` of each frame, if the file must show the same.
     """
 
     format: str
@@ -45,7 +52,9 @@ class Picture:
     durations: list[float] = field(default_factory=list)
     loop: int | None = None
     icc_profile: tuple[bytes, str] | None = None
+    colours: dict[bytes, bytes] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
+    seen: list[bytes] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -72,24 +81,53 @@ def decode(opened: Opened, jobs: Sequence[Job]) -> list[Picture]:
 
     :param opened: an open image, at the size at which it is to be decoded.
     """
+    pictures = [Picture(opened.format, colours=opened.header.colours) for _ in jobs]
+    for image, orientation in _frames(opened):
+        for job, picture in zip(jobs, pictures, strict=True):
+            if not picture.durations:
+                _set_options(picture, image)
+            if job.change is not None:
+                frame = job.change(image, orientation)
+                if job.output.is_compared:
+                    picture.seen.append(digest(frame, _is_blind(opened)))
+                # the open image refers to more than its frame, and the next frame takes its place
+                picture.frames.append(frame.copy() if frame is opened.image and not is_shared(opened) else frame)
+            picture.durations.append(image.info.get("duration", 0))
+    return pictures
+
+
+def shows(file: BinaryIO, picture: Picture, limits: Limits) -> bool:
+    """Return whether a file shows what was seen of the frames of a picture, for the same time."""
+    with open_image(file, limits) as opened:
+        opened.count_frames()
+        if opened.header.frames != len(picture.seen) or opened.image.info.get("loop") != picture.loop:
+            return False
+        return all(
+            digest(frame, _is_blind(opened)) == seen and round(frame.info.get("duration", 0)) == round(duration)
+            for (frame, _), seen, duration in zip(_frames(opened), picture.seen, picture.durations, strict=True)
+        )
+
+
+def _frames(opened: Opened) -> Iterator[tuple[Image.Image, int]]:
+    """Decode one frame after another, each with its EXIF orientation."""
     image = opened.image
-    pictures = [Picture(opened.format) for _ in jobs]
     for number in range(opened.header.frames):
         if number:
             image.seek(number)
             if image.width * image.height > opened.header.pixels:
                 raise UnauthorizedFileType("a frame of the image is larger than its header says")
         image.load()
-        orientation = orientation_of(image)
-        for job, picture in zip(jobs, pictures, strict=True):
-            if not number:
-                _set_options(picture, image)
-            if job.change is not None:
-                frame = job.change(image, orientation)
-                # the open image refers to more than its frame, and the next frame takes its place
-                picture.frames.append(frame.copy() if frame is image and not is_shared(opened) else frame)
-            picture.durations.append(image.info.get("duration", 0))
-    return pictures
+        frame = image
+        if opened.format == "BMP" and has_no_alpha(image):
+            frame = image.convert("RGB")
+        elif opened.format == "PNG" and opened.header.frames == 1 and has_deep_key(image, opened.header):
+            frame = with_deep_key(image, opened.view)
+        yield frame, orientation_of(image)
+
+
+def _is_blind(opened: Opened) -> bool:
+    # animations are composed, which leaves nothing certain below what is transparent
+    return opened.format == "GIF" or opened.header.frames > 1
 
 
 def is_shared(opened: Opened) -> bool:
@@ -106,12 +144,13 @@ def draft(image: JpegImageFile, divisor: int) -> None:
 def _set_options(picture: Picture, image: Image.Image) -> None:
     profile = image.info.get("icc_profile")
     if profile:
-        picture.icc_profile = (profile, _colour_space(image.mode))
+        picture.icc_profile = (profile, image.mode)
     picture.loop = image.info.get("loop")
     if image.info.get("default_image"):
         picture.options["default_image"] = True
     if picture.format == "WEBP":
-        picture.options["lossless"] = image.info.get("lossless", False)
+        # exact keeps the colours that are transparent
+        picture.options["lossless"] = picture.options["exact"] = image.info.get("lossless", False)
     elif picture.format == "TIFF":
         compression = image.info.get("compression")
         lossless = ("tiff_lzw", "tiff_adobe_deflate", "packbits", "raw")
@@ -133,7 +172,8 @@ def oriented(image: Image.Image, orientation: int) -> Image.Image:
 
 
 def encode(picture: Picture, effort: int = 0, out: BinaryIO | None = None) -> BinaryIO:
-    """Encode a picture and return the file, positioned at its start. The colour profile is the only metadata kept.
+    """Encode a picture and return the file, positioned at its start. The colour profile is the only metadata kept, or
+    what a PNG says of its colours.
 
     The frames of the picture are changed.
 
@@ -148,10 +188,11 @@ def encode(picture: Picture, effort: int = 0, out: BinaryIO | None = None) -> Bi
     name = "lossless" if picture.options.get("lossless") else picture.format
     faster = _FASTER.get(name, ({}, {}, {}))[effort]
     arguments: dict[str, Any] = {**_OPTIONS.get(picture.format, {}), **picture.options, **faster}
-    if picture.icc_profile is not None and _colour_space(frames[0].mode) == picture.icc_profile[1]:
-        arguments["icc_profile"] = picture.icc_profile[0]
-    else:
-        arguments["icc_profile"] = None
+    profile = picture.icc_profile
+    has_profile = profile is not None and fits(*profile, frames[0].mode)
+    arguments["icc_profile"] = profile[0] if profile is not None and has_profile else None
+    if picture.format == "PNG":
+        arguments["pnginfo"] = png_info(picture.colours, has_profile)
     if len(frames) > 1:
         arguments.update(save_all=True, append_images=frames[1:], duration=_durations(picture))
         if picture.loop is not None:
@@ -159,7 +200,7 @@ def encode(picture: Picture, effort: int = 0, out: BinaryIO | None = None) -> Bi
         if picture.format == "PNG":
             # the frames are complete, so the disposal and blending of the source do not apply
             arguments.update(disposal=Disposal.OP_NONE, blend=Blend.OP_SOURCE)
-        if picture.format == "GIF" and any("A" in frame.mode for frame in frames):
+        if picture.format == "GIF" and any("transparency" in frame.info for frame in frames):
             # otherwise the previous frame shows through
             arguments["disposal"] = 2
     out = io.BytesIO() if out is None else out
@@ -168,7 +209,10 @@ def encode(picture: Picture, effort: int = 0, out: BinaryIO | None = None) -> Bi
         for key in ("exif", "xmp", "comment", "dpi", "XML:com.adobe.xmp"):
             frame.info.pop(key, None)
     with translated_errors():
-        frames[0].save(out, picture.format, **arguments)
+        if picture.format == "BMP" and frames[0].mode == "RGBA":
+            write_alpha(frames[0], out)
+        else:
+            frames[0].save(out, picture.format, **arguments)
     out.seek(0)
     return out
 
@@ -181,7 +225,6 @@ def _durations(picture: Picture) -> list[int]:
 
 _OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 85, "optimize": True, "progressive": True},
-    "PNG": {"optimize": True},
     "GIF": {"optimize": True},
     "WEBP": {"quality": 80},
 }
@@ -198,31 +241,17 @@ _MODES = {
     "JPEG": ("L", "RGB", "CMYK"),
     "WEBP": ("RGB", "RGBA"),
     "AVIF": ("RGB", "RGBA"),
-    "BMP": ("1", "L", "P", "RGB"),
+    "BMP": ("1", "L", "P", "RGB", "RGBA"),
     "PNG": ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"),
-    "GIF": ("1", "L", "P", "RGB", "RGBA"),
 }
 
 
 def _for_format(image: Image.Image, name: str, effort: int) -> Image.Image:
+    if name == "GIF":
+        return with_palette(image, effort)
     modes = _MODES.get(name, (image.mode,))
-    if image.mode not in modes:
-        if image.mode.startswith("I") and "I;16" in modes:
-            return image.convert("I").convert("I;16")
-        image = image.convert("RGBA" if "A" in image.mode and "RGBA" in modes else "RGB")
-    if name == "GIF" and image.mode == "RGBA":
-        # pixels of a GIF are opaque or transparent: without a threshold faint edges become opaque, and without a
-        # common colour transparent pixels use up the palette
-        alpha = image.getchannel("A")
-        image.paste((0, 0, 0, 0), mask=alpha.point(lambda value: 255 if value < 128 else 0))
-        image.putalpha(alpha.point(lambda value: 255 if value >= 128 else 0))
-    if name == "GIF" and image.mode == "RGB" and effort:
-        return image.quantize(256, Image.Quantize.FASTOCTREE)
-    return image
-
-
-def _colour_space(mode: str) -> str:
-    """Return the colour space of a mode, which must be that of a profile."""
-    if mode in ("CMYK", "LAB"):
-        return mode
-    return "gray" if mode in ("1", "L", "LA", "La", "F") or mode.startswith("I") else "RGB"
+    if image.mode in modes:
+        return image
+    if image.mode.startswith("I") and "I;16" in modes:
+        return image.convert("I").convert("I;16")
+    return image.convert("RGBA" if "A" in image.mode and "RGBA" in modes else "RGB")

@@ -37,6 +37,7 @@ _DECODING_ANIMATED = 20
 _DECODING_BYTE = {"JPEG": 35}
 # a pass of libjpeg over coefficients that do not change, for each band
 _PASS = 2
+_DIGEST = 12
 _FRAME = 0.4 * _MILLISECOND
 _STEP = 4e-6
 # for each pixel of the image, and for each that is made
@@ -102,6 +103,7 @@ class Output:
     :param is_shared: whether it is the decoded image itself.
     :param turns: whether its frames are turned, and so are there twice for a moment.
     :param in_memory: whether its file is in the memory.
+    :param is_compared: whether its file is decoded again, to see that it shows the same.
     """
 
     pixels: int
@@ -109,6 +111,7 @@ class Output:
     is_shared: bool = False
     turns: bool = False
     in_memory: bool = True
+    is_compared: bool = False
 
 
 def bytes_per_pixel(mode: str) -> int:
@@ -187,6 +190,9 @@ def encoding(source: Source, output: Output, effort: int) -> tuple[int, float]:
         each, time = costs[effort]
         if output.in_memory:
             each += _FILE.get(name, 0)
+    if output.is_compared:
+        # with a digest of the pixels before and after
+        time += _DECODING[source.format] + 2 * _DIGEST
     seconds = output.pixels * count * time * _NANOSECOND + count * _ENCODED_FRAME_SECONDS
     return int(output.pixels * each), seconds
 

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from PIL.JpegImagePlugin import JpegImageFile
 
 from ..errors import UnauthorizedFileType
-from .codec import Job, Picture, decode, draft, encode
+from .codec import Job, Picture, decode, draft, encode, shows
 from .costs import Output, Source, decoding_bytes, decoding_seconds
 from .headers import pages
 from .limits import Limits, refusal, require_pixels, sufficient_effort
@@ -52,7 +52,7 @@ def make(file: BinaryIO, wanted: Sequence[Wanted], limits: Limits) -> list[Binar
         for place in group:
             picture = pictures.pop(0)
             if picture.frames:
-                made[place] = _encoded(file, picture, plan, place, wanted[place].is_optional)
+                made[place] = _encoded(file, picture, plan, place, wanted[place].is_optional, limits)
     return made
 
 
@@ -134,7 +134,9 @@ def _check_pages(opened: Opened, limits: Limits) -> None:
             opened.image.load()
 
 
-def _encoded(file: BinaryIO, picture: Picture, plan: _Plan, place: int, is_optional: bool) -> BinaryIO | None:
+def _encoded(
+    file: BinaryIO, picture: Picture, plan: _Plan, place: int, is_optional: bool, limits: Limits
+) -> BinaryIO | None:
     out = io.BytesIO() if plan.jobs[place].output.in_memory else temporary_file()
     picture.options.update(plan.jobs[place].options)
     try:
@@ -146,7 +148,11 @@ def _encoded(file: BinaryIO, picture: Picture, plan: _Plan, place: int, is_optio
         return None
     finally:
         picture.frames.clear()
-    return None if is_optional and length(out) >= length(file) else out
+    if is_optional and length(out) >= length(file):
+        return None
+    if plan.jobs[place].output.is_compared and not shows(out, picture, limits):
+        return None
+    return out
 
 
 class _TemporaryFile(io.BufferedRandom):

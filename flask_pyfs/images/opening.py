@@ -12,6 +12,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from ..errors import ConfigurationError, FSError, UnauthorizedFileType
 from ..seekable import FileView
+from .colours import mend_key
 from .headers import Header, count_frames, read_header
 from .limits import Limits, require_openable
 
@@ -94,6 +95,8 @@ def open_image(file: BinaryIO, limits: Limits, formats: Sequence[str] = FORMATS)
                     header.size = image.size
                 if name == "WEBP":
                     image.info["lossless"] = header.variant == "lossless"
+                elif name == "PNG":
+                    mend_key(image, header)
                 yield Opened(image, header, name, view)
     finally:
         file.seek(position)

@@ -9,17 +9,26 @@ from PIL import Image
 
 from .costs import BAND_PIXELS
 
+Box = tuple[float, float, float, float]
+
+# those of libjpeg
+_DIVISORS = (1, 2, 4, 8)
+
 _LANCZOS = Image.Resampling.LANCZOS
 
 # images are first reduced to so many times the new size, as Pillow does if its argument reducing_gap is 2
 _GAP = 2.0
 
-# formats without transparency, or whose transparency other programs do not read
+_DEEPEST = 65535
+
+# formats without transparency, but for a BMP that has it already
 _OPAQUE = ("JPEG", "BMP")
 
 
 def resamplable(image: Image.Image) -> Image.Image:
     """Return an image in a mode that resamples without loss: palettes and single bits become colours."""
+    if image.mode[0] == "I" and "transparency" in image.info:
+        return _with_deep_key(image, image.info["transparency"])
     if image.has_transparency_data and image.mode not in ("RGBA", "LA"):
         return image.convert("LA" if image.mode in ("1", "L", "La") else "RGBA")
     if image.mode in ("L", "LA", "RGB", "RGBA", "CMYK", "I", "F"):
@@ -29,9 +38,15 @@ def resamplable(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def resampled(
-    image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None = None
-) -> Image.Image:
+def _with_deep_key(image: Image.Image, key: int) -> Image.Image:
+    """Return a 16-bit image with a transparent gray in 8 bits with alpha, as Pillow has no deeper mode with alpha."""
+    wide = image if image.mode == "I" else image.convert("I")
+    gray = wide.point([(value * 255 + _DEEPEST // 2) // _DEEPEST for value in range(_DEEPEST + 1)], "L")
+    gray.putalpha(wide.point([255 * (value != key) for value in range(_DEEPEST + 1)], "L"))
+    return gray
+
+
+def resampled(image: Image.Image, size: tuple[int, int], box: Box | None = None) -> Image.Image:
     """Return a part of an image in another size, in a :func:`resamplable` mode.
 
     Only the part is converted and resampled, and in bands, because Pillow copies what it converts.
@@ -96,7 +111,7 @@ def _premultiplied(image: Image.Image, box: tuple[int, int, int, int]) -> Image.
     return part if part.mode == mode else part.convert(mode)
 
 
-def _scaled(image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float]) -> Image.Image:
+def _scaled(image: Image.Image, size: tuple[int, int], box: Box) -> Image.Image:
     box = (max(0.0, box[0]), max(0.0, box[1]), min(box[2], image.width), min(box[3], image.height))
     result = image.resize(size, _LANCZOS, box)
     if result.mode in ("RGBa", "La"):
@@ -109,14 +124,14 @@ def _scaled(image: Image.Image, size: tuple[int, int], box: tuple[float, float, 
 
 def _is_16_bit(image: Image.Image) -> bool:
     low, high = image.getextrema()
-    return low >= 0 and high <= 65535  # type: ignore[operator]
+    return low >= 0 and high <= _DEEPEST  # type: ignore[operator]
 
 
 def eight_bit(image: Image.Image) -> Image.Image:
     """Return an image with 8 bits for each colour; deeper grays are scaled, not clipped."""
     if image.mode == "I":
         # the 16 bits of a PNG, or the range of a scientific TIFF
-        top = 65535 if _is_16_bit(image) else max(map(abs, image.getextrema()))  # type: ignore[arg-type]
+        top = _DEEPEST if _is_16_bit(image) else max(map(abs, image.getextrema()))  # type: ignore[arg-type]
         return image.convert("F").point(lambda value: value * (255 / top) + 0).convert("L")
     if image.mode == "F":
         low, high = image.getextrema()
@@ -135,7 +150,7 @@ def centered(image: Image.Image, size: int, name: str) -> Image.Image:
         return image
     if image.mode == "CMYK":
         square = Image.new("CMYK", (size, size), (0, 0, 0, 0))
-    elif name in _OPAQUE:
+    elif name in _OPAQUE and image.mode != "RGBA":
         square = Image.new(image.mode, (size, size), "white")
     else:
         gray = image.mode in ("L", "LA")
@@ -165,7 +180,21 @@ def bbox_before_orientation(bbox: Sequence[float], size: tuple[int, int], orient
     }.get(orientation, bbox)
 
 
-def bbox_in_draft(bbox: Sequence[float], full_size: tuple[int, int], draft: tuple[int, int]) -> Sequence[float]:
-    """Convert the coordinates of a part of an image to those of the image in another size."""
-    across, down = draft[0] / full_size[0], draft[1] / full_size[1]
-    return bbox[0] * across, bbox[1] * down, bbox[2] * across, bbox[3] * down
+def within(size: Sequence[float], longest: int) -> tuple[int, int]:
+    """Return the width and height of an image in its proportions whose longer side has a length, at least 1 each."""
+    across, down = (max(1, round(side * longest / max(size))) for side in size)
+    return across, down
+
+
+def in_draft(part: Box, full_size: tuple[int, int], draft: Image.Image) -> Box:
+    """Convert the coordinates of a part of an image to those of a draft of it.
+
+    A draft is the image divided by a whole number. Its last pixel may reach over the edge of the image.
+    """
+    divisor = next((number for number in _DIVISORS if _divided(full_size, number) == draft.size), 1)
+    left, top, right, bottom = (side / divisor for side in part)
+    return left, top, right, bottom
+
+
+def _divided(size: tuple[int, int], divisor: int) -> tuple[int, int]:
+    return -(-size[0] // divisor), -(-size[1] // divisor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from PIL import Image
@@ -11,12 +12,23 @@ from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 from .codec import Job, is_shared, orientation_of, oriented
 from .costs import Output
 from .opening import Opened
-from .resampling import bbox_before_orientation, bbox_in_draft, centered, eight_bit, resampled
+from .resampling import bbox_before_orientation, centered, eight_bit, in_draft, resampled, within
 
 BBox = Sequence[float]
 
 #: A job that only decodes the image, to see whether it is damaged.
 CHECK = Job(None, Output(0, is_resampled=False), scale=0)
+
+#: The most pixels, in all frames, of a PNG that is compressed as well as possible. The best level takes at most six
+#: microseconds for each (pixels that are only black or white), which is 3 seconds; the default takes one at most.
+BEST_PNG_PIXELS = 500_000
+
+# WebP has both kinds
+_LOSSLESS = ("PNG", "GIF", "BMP", "TIFF")
+_BITS_PER_SAMPLE = 258
+# EXIF orientations from this on swap width and height, and Pillow's number for 4:2:2
+_FIRST_THAT_SWAPS = 5
+_HALF_WIDTH = 1
 
 # larger files are temporary files
 _MAX_IN_MEMORY = 16 * 1024 * 1024
@@ -48,12 +60,10 @@ class Thumbnail:
         longer_side = max(full_size) if bbox is None else max(1.0, bbox[2] - bbox[0], bbox[3] - bbox[1])
 
         def change(frame: Image.Image, orientation: int) -> Image.Image:
-            part = None
-            if bbox is not None:
-                # a draft is smaller than the image, and Pillow rotates a TIFF when it loads it
-                whole = full_size if name == "JPEG" else frame.size
-                part = bbox_in_draft(bbox_before_orientation(bbox, whole, orientation), whole, frame.size)
-            return square(frame, size, part, orientation, name)
+            # Pillow rotates a TIFF when it loads it
+            whole = full_size if name == "JPEG" else frame.size
+            part = None if bbox is None else bbox_before_orientation(bbox, whole, orientation)
+            return square(frame, size, part, orientation, name, whole)
 
         return Job(change, Output(size * size, turns=True), size / longer_side)
 
@@ -67,13 +77,15 @@ class Smaller:
         self._size = size
 
     def job(self, opened: Opened) -> Job:
-        size, image = self._size, opened.image
-        if max(image.size) > size:
-            scale = size / max(image.size)
-            pixels = round(image.width * image.height * scale * scale)
-            return Job(
-                lambda frame, orientation: oriented(_within(frame, size), orientation), _output(opened, pixels), scale
-            )
+        size, image, name, full_size = self._size, opened.image, opened.format, opened.image.size
+
+        def change(frame: Image.Image, orientation: int) -> Image.Image:
+            whole = full_size if name == "JPEG" else frame.size
+            return oriented(resampled(frame, within(whole, size), in_draft((0, 0, *whole), whole, frame)), orientation)
+
+        if max(full_size) > size:
+            width, height = within(full_size, size)
+            return Job(change, _output(opened, width * height), size / max(full_size))
         if orientation_of(image) != 1:
             return Job(oriented, _output(opened, image.width * image.height, is_resampled=False))
         return CHECK
@@ -86,13 +98,19 @@ class Optimized:
 
     def job(self, opened: Opened) -> Job:
         image = opened.image
-        tiles = getattr(image, "tile", ())
-        # Pillow decodes 8 bits of 16
-        is_deep = opened.format == "PNG" and image.mode[0] != "I" and any("16" in str(tile[3]) for tile in tiles)
-        if is_deep or opened.header.pages > 1:
+        if opened.header.pages > 1 or _is_deeper(opened):
             return CHECK
-        options = _jpeg_options(image) if isinstance(image, JpegImageFile) else {}
-        return Job(oriented, _output(opened, image.width * image.height, is_resampled=False), options=options)
+        options: dict[str, object] = {}
+        if isinstance(image, JpegImageFile):
+            if not image.quantization:
+                # lossless JPEG, which libjpeg reads but does not write
+                return CHECK
+            options = _jpeg_options(image)
+        elif opened.format == "PNG" and opened.header.pixels * opened.header.frames <= BEST_PNG_PIXELS:
+            options = {"optimize": True}
+        output = _output(opened, image.width * image.height, is_resampled=False)
+        is_lossless = opened.format in _LOSSLESS or bool(image.info.get("lossless"))
+        return Job(oriented, replace(output, is_compared=is_lossless), options=options)
 
 
 class Displayed:
@@ -121,27 +139,45 @@ def _output(opened: Opened, pixels: int, is_resampled: bool = True) -> Output:
     return Output(pixels, is_resampled, not is_resampled and not turns and is_shared(opened), turns, in_memory)
 
 
+def _is_deeper(opened: Opened) -> bool:
+    """Return whether Pillow decodes 8 of the bits of each colour, and the image has more."""
+    image = opened.image
+    if opened.format == "PNG":
+        depth = opened.header.depth
+    else:
+        depth = max(getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (8,)))
+    return depth > 8 and image.mode[0] not in "IF"
+
+
 def _jpeg_options(image: JpegImageFile) -> dict[str, object]:
     options: dict[str, object] = {"quality": -1, "qtables": image.quantization, "optimize": True}
     sampling = get_sampling(image)
+    is_turned = orientation_of(image) >= _FIRST_THAT_SWAPS
     if sampling >= 0:
-        options["subsampling"] = sampling
+        options["subsampling"] = 0 if sampling == _HALF_WIDTH and is_turned else sampling
+    elif image.mode == "RGB":
+        # one that Pillow has no name for, such as 4:4:0, which halves the height alone
+        options["subsampling"] = 0
     return options
 
 
-def square(frame: Image.Image, size: int, part: BBox | None, orientation: int, name: str) -> Image.Image:
-    """Return a thumbnail of a frame, or of a part in the coordinates of the frame before it is rotated."""
-    left, top, right, bottom = (0.0, 0.0, *map(float, frame.size)) if part is None else part
-    left, top = (min(max(low, 0.0), side - 1.0) for low, side in zip((left, top), frame.size, strict=True))
-    right = min(max(right, left + 1), frame.width)
-    bottom = min(max(bottom, top + 1), frame.height)
-    scale = size / max(right - left, bottom - top)
-    inner = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
-    small = eight_bit(resampled(frame, inner, (left, top, right, bottom)))
+def square(
+    frame: Image.Image,
+    size: int,
+    part: BBox | None,
+    orientation: int,
+    name: str,
+    full_size: tuple[int, int] | None = None,
+) -> Image.Image:
+    """Return a thumbnail of a frame, or of a part in the coordinates of the frame before it is rotated.
+
+    :param full_size: the width and height of the image, if the frame is a draft.
+    """
+    whole = full_size or frame.size
+    left, top, right, bottom = (0.0, 0.0, *map(float, whole)) if part is None else part
+    left, top = (min(max(low, 0.0), side - 1.0) for low, side in zip((left, top), whole, strict=True))
+    right = min(max(right, left + 1), whole[0])
+    bottom = min(max(bottom, top + 1), whole[1])
+    inner = within((right - left, bottom - top), size)
+    small = eight_bit(resampled(frame, inner, in_draft((left, top, right, bottom), whole, frame)))
     return centered(oriented(small, orientation), size, name)
-
-
-def _within(image: Image.Image, size: int) -> Image.Image:
-    # the draft of a JPEG may be small enough already
-    scale = min(1.0, size / max(image.size))
-    return resampled(image, (max(1, round(image.width * scale)), max(1, round(image.height * scale))))

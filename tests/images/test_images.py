@@ -413,3 +413,24 @@ def test_the_image_that_stands_for_an_apng_stays_out_of_its_animation():
             made.seek(number)
             durations.append(made.info["duration"])
     assert durations == [300, 400]
+
+
+def compressed_pixels(content):
+    """Return the compressed data of a PNG."""
+    found, place = b"", 8
+    while place < len(content):
+        length, kind = struct.unpack_from(">I4s", content, place)
+        found += content[place + 8 : place + 8 + length] if kind == b"IDAT" else b""
+        place += length + 12
+    return found
+
+
+def test_pngs_are_compressed_as_well_as_possible_only_if_they_are_small():
+    # zlib writes its level into the second byte
+    default, best = 0x9C, 0xDA
+    small = saved(Image.radial_gradient("L").convert("RGB"), "PNG", compress_level=0)
+    for name, operation in EVERY.items():
+        level = compressed_pixels(operation(io.BytesIO(small)).read())[1]
+        assert level == (best if name == "optimize" else default)
+    large = saved(Image.radial_gradient("L").resize((1001, 500)), "PNG", compress_level=0)
+    assert compressed_pixels(images.optimize(io.BytesIO(large)).read())[1] == default

@@ -14,6 +14,11 @@ _INFLATED_TEXT = 1024 * 1024
 # Pillow inflates each of these, even those that are damaged and that it does not keep; the standard allows one profile
 _MOST_INFLATED = 500
 _MOST_SINGLE = 4
+# https://www.w3.org/TR/png-3/#11addnlcolinfo and #11tRNS, with the lengths of those that say it in numbers
+_COLOURS = {b"tRNS": 256, b"cHRM": 32, b"gAMA": 4, b"sRGB": 1, b"cICP": 4}
+_TRUE_COLOUR = 2
+# the other half of the bits, and masks
+_KEY_OF_16_BITS = 11
 
 # without what browsers do not need
 _CHECKED = (b"IHDR", b"PLTE", b"IDAT", b"fdAT", b"IEND")
@@ -26,13 +31,15 @@ def read(reader: Reader, header: Header) -> None:
     texts = chunks = 0
     single = {b"iCCP": 0, b"eXIf": 0}
     has_pixels = False
+    colour_type = 0
     while len(head := reader.take(8)) == 8:
         length, name = struct.unpack(">I4s", head)
         chunks += 1
         refuse_steps("chunks", chunks, _MOST_CHUNKS)
         if name == b"IHDR":
-            header.size = struct.unpack(">II", reader.take(8).ljust(8, b"\0"))
-            length -= 8
+            *size, header.depth, colour_type = struct.unpack(">IIBB", reader.take(10).ljust(10, b"\0"))
+            header.size = (size[0], size[1])
+            length -= 10
         elif name == b"IEND":
             break
         elif name in (b"zTXt", b"iTXt", b"iCCP"):
@@ -41,6 +48,10 @@ def read(reader: Reader, header: Header) -> None:
         elif name == b"eXIf":
             data = reader.take(min(length, LONGEST_EXIF))
             header.opening += exif_cost(length) + exif_copies(data) + 2 * len(data)
+            length -= len(data)
+        elif name in _COLOURS and not has_pixels and name not in header.colours:
+            data = reader.take(min(length, _COLOURS[name]))
+            header.colours[name] = data
             length -= len(data)
         if name in single:
             single[name] += 1
@@ -55,6 +66,9 @@ def read(reader: Reader, header: Header) -> None:
         reader.skip(length + 4)
     header.opening += 3 * min(texts, _MOST_TEXT)
     header.steps = chunks
+    if header.depth == 16 and colour_type == _TRUE_COLOUR and b"tRNS" in header.colours:
+        header.decoding = _KEY_OF_16_BITS * header.pixels
+        header.passes = 2
 
 
 def is_cut(reader: Reader) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ...errors import UnauthorizedFileType
@@ -39,6 +39,8 @@ class Header:
     :param is_late: whether there may be an orientation after the pixels.
     :param variant: what makes the decoder another one: ``scans``, ``arithmetic``, ``rle``, ``lossless``,
         ``deep``, ``turned``.
+    :param colours: what a PNG says of its colours before its pixels: the data of the first chunk of each name.
+    :param depth: the bits of each colour of a PNG.
     """
 
     size: tuple[int, int] = (0, 0)
@@ -51,6 +53,8 @@ class Header:
     length: int = 0
     variant: str = ""
     is_late: bool = False
+    colours: dict[bytes, bytes] = field(default_factory=dict)
+    depth: int = 8
 
     @property
     def pixels(self) -> int:
