@@ -81,7 +81,7 @@ def decode(opened: Opened, jobs: Sequence[Job]) -> list[Picture]:
 
     :param opened: an open image, at the size at which it is to be decoded.
     """
-    pictures = [Picture(opened.format, colours=opened.header.colours) for _ in jobs]
+    pictures = [Picture(opened.made, colours=opened.header.colours) for _ in jobs]
     for image, orientation in _frames(opened):
         for job, picture in zip(jobs, pictures, strict=True):
             if not picture.durations:
@@ -132,7 +132,7 @@ def _is_blind(opened: Opened) -> bool:
 
 def is_shared(opened: Opened) -> bool:
     """Return whether an open image refers to nothing but its only frame, so that the frame can be kept as it is."""
-    return opened.header.frames == 1 and opened.format in ("JPEG", "PNG", "BMP")
+    return opened.header.frames == 1 and opened.format in ("JPEG", "PNG", "BMP", "HEIF")
 
 
 def draft(image: JpegImageFile, divisor: int) -> None:
@@ -254,4 +254,9 @@ def _for_format(image: Image.Image, name: str, effort: int) -> Image.Image:
         return image
     if image.mode.startswith("I") and "I;16" in modes:
         return image.convert("I").convert("I;16")
+    if name == "JPEG" and image.mode == "RGBA":
+        # of a HEIC
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=image.getchannel("A"))
+        return white
     return image.convert("RGBA" if "A" in image.mode and "RGBA" in modes else "RGB")

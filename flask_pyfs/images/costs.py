@@ -25,12 +25,12 @@ _FIXED = 16 * 1024 * 1024
 _BAND = 16
 
 # beside the image itself: libwebp has two canvases and libavif its planes, and both return copies
-_DECODED = {"WEBP": 13, "AVIF": 10, "GIF": 1}
+_DECODED = {"WEBP": 13, "AVIF": 10, "HEIF": 10, "GIF": 1}
 _DECODED_DEEP = 10
 # each frame of an animation is composed from the frames before it
 _DECODED_ANIMATED = {"GIF": 16, "PNG": 16, "WEBP": 18, "AVIF": 22}
 
-_DECODING = {"JPEG": 14, "PNG": 60, "GIF": 20, "WEBP": 70, "AVIF": 120, "BMP": 6, "TIFF": 30}
+_DECODING = {"JPEG": 14, "PNG": 60, "GIF": 20, "WEBP": 70, "AVIF": 120, "HEIF": 120, "BMP": 6, "TIFF": 30}
 _DECODING_GRAY_PNG = 14
 _DECODING_VARIANT = {"rle": 120, "arithmetic": 150, "scans": 14}
 _DECODING_ANIMATED = 20

@@ -29,7 +29,7 @@ def verify_image(file: BinaryIO, ext: str, limits: Limits) -> None:
             if limits.max_pixels is not None:
                 opened.count_frames()
                 require_pixels(opened.header.pixels * opened.header.frames, limits)
-            _require_whole(opened.view, name)
+            require_whole(opened.view, name)
 
 
 def _verify_heif(file: BinaryIO, limits: Limits) -> None:
@@ -41,9 +41,14 @@ def _verify_heif(file: BinaryIO, limits: Limits) -> None:
         header = read_header(view, found)
         require_openable(header, limits)
         require_pixels(header.pixels, limits)
-        _require_whole(view, found)
+        require_whole(view, found)
 
 
-def _require_whole(view: FileView, name: str) -> None:
+def require_whole(view: FileView, name: str) -> None:
+    """Refuse an image of which something is missing, without decoding it.
+
+    :param name: Pillow's name of the format.
+    :raises UnauthorizedFileType: if it is truncated.
+    """
     if is_cut(view, name):
         raise UnauthorizedFileType(f"the {name} is truncated: its end is missing, or its data are damaged")

@@ -70,11 +70,13 @@ JPEGS = {
 }
 
 
-def heic(image=None, **options):
-    """Return a HEIC as phones write it."""
-    made = photo() if image is None else image
+def heic(image=None, exif=None, **options):
+    """Return a HEIC as phones write it. The orientation of the EXIF data is also that of its boxes."""
+    made = pillow_heif.from_pillow(photo() if image is None else image)
+    if exif:
+        made[0].info["exif"] = exif
     out = io.BytesIO()
-    pillow_heif.from_pillow(made).save(out, **{"quality": 60, **options})
+    made.save(out, **{"quality": 60, **options})
     return out.getvalue()
 
 
