@@ -16,6 +16,7 @@ from ..errors import UnauthorizedFileType
 from .bitmaps import has_no_alpha, write_alpha
 from .colours import fits, has_deep_key, png_info, with_deep_key
 from .costs import Output
+from .heif import HeifImage
 from .limits import Limits
 from .opening import Opened, open_image, translated_errors
 from .palettes import with_palette
@@ -116,7 +117,10 @@ def _frames(opened: Opened) -> Iterator[tuple[Image.Image, int]]:
             image.seek(number)
             if image.width * image.height > opened.header.pixels:
                 raise UnauthorizedFileType("a frame of the image is larger than its header says")
-        image.load()
+        if isinstance(image, HeifImage):
+            image.decode()
+        else:
+            image.load()
         frame = image
         if opened.format == "BMP" and has_no_alpha(image):
             frame = image.convert("RGB")
@@ -254,8 +258,9 @@ def _for_format(image: Image.Image, name: str, effort: int) -> Image.Image:
         return image
     if image.mode.startswith("I") and "I;16" in modes:
         return image.convert("I").convert("I;16")
-    if name == "JPEG" and image.mode == "RGBA":
+    if name == "JPEG" and "A" in image.mode:
         # of a HEIC
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
         white = Image.new("RGB", image.size, "white")
         white.paste(image, mask=image.getchannel("A"))
         return white

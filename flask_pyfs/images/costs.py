@@ -6,7 +6,9 @@ and nanoseconds for each pixel. Pillow itself takes four bytes for each pixel of
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import partial
 
 from .headers import Header
 
@@ -16,6 +18,9 @@ EFFORTS = (0, 1, 2)
 #: The number of pixels that are resampled at a time.
 BAND_PIXELS = 2_000_000
 
+#: Images are first reduced to so many times the new size, as Pillow does if its argument reducing_gap is 2.
+GAP = 2.0
+
 _MILLISECOND = 1e-3
 _NANOSECOND = 1e-9
 
@@ -23,10 +28,18 @@ _NANOSECOND = 1e-9
 _FIXED = 16 * 1024 * 1024
 # a part of the image, the same in another mode, and what is made of it
 _BAND = 16
+_BAND_UNCHANGED = 8
+_UNCHANGED = ("L", "RGB", "CMYK", "F")
 
 # beside the image itself: libwebp has two canvases and libavif its planes, and both return copies
-_DECODED = {"WEBP": 13, "AVIF": 10, "HEIF": 10, "GIF": 1}
+_DECODED = {"WEBP": 13, "AVIF": 10, "GIF": 1}
+# without alpha, and with what photos have
+_DECODED_PHOTO = {("WEBP", "", "RGB"): 12, ("AVIF", "4:2:0", "RGB"): 6}
 _DECODED_DEEP = 10
+# libheif returns this for each pixel, and a whole image of Pillow is made of it only if that is the output
+_DECODED_HEIF = {"L": 1, "LA": 2, "RGB": 3}
+# what these decoders take besides is freed before the image is changed
+_FREED = ("TIFF", "HEIF")
 # each frame of an animation is composed from the frames before it
 _DECODED_ANIMATED = {"GIF": 16, "PNG": 16, "WEBP": 18, "AVIF": 22}
 
@@ -65,6 +78,9 @@ _ENCODED_ANIMATED: dict[str, _Costs] = {
     "WEBP": ((60, 400), (55, 300), (50, 200)),
     "AVIF": ((60, 5500), (60, 2400), (60, 800)),
 }
+# what is transparent becomes white
+_WHITE = 5
+_WITH_ALPHA = ("LA", "RGBA")
 # for each pixel of each frame: encoders that compare frames keep them
 _ENCODED_FRAME = {"GIF": 5, "PNG": 8, "WEBP": 1, "AVIF": 4}
 _ENCODED_FRAME_SECONDS = 0.7 * _MILLISECOND
@@ -129,25 +145,39 @@ def _kept(source: Source, output: Output) -> int:
     return 1 if source.mode in ("1", "L") else 4
 
 
+def _reduced(source: Source, pixels: int) -> int:
+    """Return the memory of the image that is made first, at about twice the size, of one that is much larger."""
+    factor = int(math.sqrt(source.pixels / max(1, pixels)) / GAP)
+    return 4 * source.pixels // factor**2 if factor > 1 else 0
+
+
 def decoding_bytes(source: Source, outputs: list[Output]) -> int:
     """Return the memory that decoding an image and changing it takes."""
     header, count = source.header, source.header.frames
     own = bytes_per_pixel(source.mode)
     if count > 1:
         own = 4 + _DECODED_ANIMATED[source.format]
+    elif source.format == "HEIF":
+        own = _DECODED_HEIF.get(source.mode, 4)
     else:
-        own += _DECODED.get(source.format, 0)
-    if header.variant == "deep":
+        usual = _DECODED.get(source.format, 0)
+        own += _DECODED_PHOTO.get((source.format, header.variant, source.mode), usual)
+    if header.variant == "deep" and source.format != "HEIF":
         own += _DECODED_DEEP
     elif header.variant == "turned":
         own *= 2
-    needed = _FIXED + header.opening + header.decoding + own * source.pixels
-    if any(output.is_resampled for output in outputs):
-        needed += _BAND * min(source.pixels, BAND_PIXELS)
+    changing = max((output.pixels * _kept(source, output) for output in outputs if output.turns), default=0)
+    resampled = [output.pixels for output in outputs if output.is_resampled]
+    if resampled:
+        # a PNG may have a transparent colour besides
+        is_unchanged = source.mode in _UNCHANGED and source.format != "PNG"
+        band = _BAND_UNCHANGED if is_unchanged else _BAND
+        changing += band * min(source.pixels, BAND_PIXELS) + max(map(partial(_reduced, source), resampled))
     for output in outputs:
-        if not output.is_shared:
-            needed += output.pixels * count * _kept(source, output)
-    return needed + max((output.pixels * _kept(source, output) for output in outputs if output.turns), default=0)
+        if not output.is_shared or source.format == "HEIF":
+            changing += output.pixels * count * _kept(source, output)
+    beside = max(header.decoding, changing) if source.format in _FREED else header.decoding + changing
+    return int(_FIXED + header.opening + own * source.pixels + beside)
 
 
 def decoding_seconds(source: Source, outputs: list[Output]) -> float:
@@ -190,6 +220,8 @@ def encoding(source: Source, output: Output, effort: int) -> tuple[int, float]:
         each, time = costs[effort]
         if output.in_memory:
             each += _FILE.get(name, 0)
+    if source.format == "HEIF" and source.mode in _WITH_ALPHA:
+        each += _WHITE
     if output.is_compared:
         # with a digest of the pixels before and after
         time += _DECODING[source.format] + 2 * _DIGEST

@@ -10,10 +10,11 @@ from typing import Any, BinaryIO, cast
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from ..errors import ConfigurationError, FSError, UnauthorizedFileType
+from ..errors import FSError, UnauthorizedFileType
 from ..seekable import FileView
 from .colours import mend_key
 from .headers import Header, count_frames, read_header
+from .heif import HeifImage
 from .limits import Limits, require_openable
 
 #: Pillow's names of the formats that are read, without those that contain other files or need another program.
@@ -144,23 +145,12 @@ def _format_of_boxes(prefix: bytes) -> str | None:
 
 def _opened(view: FileView, name: str) -> Image.Image:
     if name == "HEIF":
-        return cast(Image.Image, _heif_class()(view, ""))
+        return HeifImage(view)
     if name == "JPEG":
         # not what Image.OPEN has: of several pictures in a file, pages show the first
         return JpegImageFile(cast(Any, view), "")
     # not Image.open: it judges all formats by the same number of pixels
     return Image.OPEN[name][0](cast(Any, view), "")
-
-
-def _heif_class() -> Any:
-    try:
-        # without registering it: the app's own Pillow stays as it is
-        from pillow_heif import HeifImageFile
-    except ImportError as error:
-        raise ConfigurationError(
-            "thumbnails of HEIC need pillow-heif: pip install 'flask_pyfs[heif]' installs it"
-        ) from error
-    return HeifImageFile
 
 
 def is_readable(name: str) -> bool:

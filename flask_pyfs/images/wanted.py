@@ -56,14 +56,16 @@ class Thumbnail:
 
     def job(self, opened: Opened) -> Job:
         size, bbox, full_size = self._size, self._bbox, opened.image.size
+        # not opened itself, which would keep the decoded image
+        name, made = opened.format, opened.made
         # a draft must be large enough for the part
         longer_side = max(full_size) if bbox is None else max(1.0, bbox[2] - bbox[0], bbox[3] - bbox[1])
 
         def change(frame: Image.Image, orientation: int) -> Image.Image:
             # Pillow rotates a TIFF when it loads it
-            whole = full_size if opened.format == "JPEG" else frame.size
+            whole = full_size if name == "JPEG" else frame.size
             part = None if bbox is None else bbox_before_orientation(bbox, whole, orientation)
-            return square(frame, size, part, orientation, opened.made, whole)
+            return square(frame, size, part, orientation, made, whole)
 
         return Job(change, Output(size * size, turns=True), size / longer_side)
 

@@ -31,7 +31,7 @@ def read(view: FileView, header: Header) -> None:
     header.frames = boxes.frames
     header.size = max(boxes.sizes, key=lambda size: size[0] * size[1])
     header.opening = _COPIES * header.length + boxes.frames * _SAMPLE
-    header.variant = "deep" if boxes.is_deep else ""
+    header.variant = "deep" if boxes.is_deep else "4:2:0" if boxes.has_half_chroma else ""
     coded = [_coded_pixels(Item(view, item), boxes) for item in boxes.items]
     header.steps = boxes.steps
     # colours and alpha are two items; the cells of a grid are as large as the image together

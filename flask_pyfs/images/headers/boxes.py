@@ -27,6 +27,7 @@ class Boxes:
     :param items: the pieces of each item or sample: their offsets and lengths.
     :param frames: the number of frames of a sequence.
     :param is_deep: whether AV1 has more than 8 bits for each colour.
+    :param has_half_chroma: whether all AV1 is 4:2:0 or monochrome.
     :param configurations: the headers of HEVC: the content of hvcC.
     :param steps: the number of pieces that were read.
     :param is_cut: whether the file ends inside a box that an image needs.
@@ -42,6 +43,7 @@ class Boxes:
     samples: list[int] = field(default_factory=list)
     frames: int = 1
     is_deep: bool = False
+    has_half_chroma: bool = True
     configurations: list[bytes] = field(default_factory=list)
     steps: int = 0
     is_cut: bool = False
@@ -115,7 +117,10 @@ def _ispe(reader: Reader, length: int, boxes: Boxes) -> None:
 
 
 def _av1c(reader: Reader, length: int, boxes: Boxes) -> None:
-    boxes.is_deep |= bool(reader.take(4).ljust(4, b"\0")[2] & 0x40)
+    flags = reader.take(4).ljust(4, b"\0")[2]
+    # high_bitdepth, monochrome, chroma_subsampling_x and _y
+    boxes.is_deep |= bool(flags & 0x40)
+    boxes.has_half_chroma &= bool(flags & 0x10) or flags & 0x0C == 0x0C
 
 
 def _hvcc(reader: Reader, length: int, boxes: Boxes) -> None:

@@ -17,8 +17,9 @@ _SEQUENCE_SIZE = 600
 _CONFIGURATION_SIZE = 22
 _GENERAL_PROFILE, _PROFILE, _LEVEL = 96, 88, 8
 
-# the file is read, joined and kept
-_COPIES = 3
+# the decoder's bytes for each pixel of monochrome, 4:2:0, 4:2:2 and 4:4:4 (chroma_format_idc)
+_PLANES = (1, 1.5, 2, 3)
+_COLOURS_OF_DEEP = 6
 # what a decoder keeps for each pixel that the boxes do not admit
 _HIDDEN = 8
 
@@ -27,17 +28,18 @@ def read(view: FileView, header: Header) -> None:
     """Read the boxes, and the parameter sets beside the items and in them."""
     boxes = read_boxes(view, header.length)
     header.size = max(boxes.sizes, key=lambda size: size[0] * size[1])
-    header.opening = _COPIES * header.length
-    coded = 0
+    header.opening = header.length
+    coded, planes = 0, 1.0
     for configuration in boxes.configurations:
-        # bit_depth_luma_minus8 (ISO 14496-15, 8.3.3.1)
-        if configuration[17:18].ljust(1, b"\0")[0] & 7:
-            header.variant = "deep"
+        # chroma_format_idc and bit_depth_luma_minus8 (ISO 14496-15, 8.3.3.1)
+        chroma, depth = configuration[16:18].ljust(2, b"\0")
+        own = _PLANES[chroma & 3]
+        planes = max(planes, 2 * own + _COLOURS_OF_DEEP if depth & 7 else own)
         coded = max(coded, *map(_pixels, _units_beside(configuration)), 0)
     for item in boxes.items:
         coded = max(coded, *map(_pixels, _units_inside(Item(view, item), boxes)), 0)
     header.steps = boxes.steps
-    header.decoding = max(coded - header.pixels, 0) * _HIDDEN
+    header.decoding = int(planes * header.pixels) + max(coded - header.pixels, 0) * _HIDDEN
 
 
 def _units_beside(configuration: bytes) -> Iterator[bytes]:

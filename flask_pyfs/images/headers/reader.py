@@ -38,7 +38,7 @@ class Header:
     :param length: the length of the file, in bytes.
     :param is_late: whether there may be an orientation after the pixels.
     :param variant: what makes the decoder another one: ``scans``, ``arithmetic``, ``rle``, ``lossless``,
-        ``deep``, ``turned``.
+        ``deep``, ``turned``, ``4:2:0``.
     :param colours: what a PNG says of its colours before its pixels: the data of the first chunk of each name.
     :param depth: the bits of each colour of a PNG.
     """
