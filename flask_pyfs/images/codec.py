@@ -139,6 +139,11 @@ def is_shared(opened: Opened) -> bool:
     return opened.header.frames == 1 and opened.format in ("JPEG", "PNG", "BMP", "HEIF")
 
 
+def is_lossless_jpeg(image: JpegImageFile) -> bool:
+    """Return whether a JPEG is a lossless one: libjpeg reads it, but neither at a smaller size nor does it write it."""
+    return not image.quantization
+
+
 def draft(image: JpegImageFile, divisor: int) -> None:
     """Let a JPEG be decoded at a half, a quarter or an eighth of its size."""
     width, height = image.size

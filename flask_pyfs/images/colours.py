@@ -44,11 +44,13 @@ def png_info(chunks: dict[bytes, bytes], has_profile: bool) -> PngInfo:
 
 
 def mend_key(image: Image.Image, header: Header) -> None:
-    """Scale the transparent gray of a PNG with two or four bits, as Pillow scales the pixels but not it."""
+    """Scale the transparent colour of a PNG as its pixels are: Pillow leaves it as it is, even of two or four bits."""
+    most = (1 << header.depth) - 1
     key = image.info.get("transparency")
-    if isinstance(key, int) and image.mode == "L" and header.depth < 8:
-        most = (1 << header.depth) - 1
+    if image.mode == "L" and isinstance(key, int):
         image.info["transparency"] = (key & most) * 255 // most
+    elif image.mode == "RGB" and isinstance(key, tuple):
+        image.info["transparency"] = tuple(value & most for value in key)
 
 
 def has_deep_key(image: Image.Image, header: Header) -> bool:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from PIL.JpegImagePlugin import JpegImageFile
 
 from ..errors import UnauthorizedFileType
-from .codec import Job, Picture, decode, draft, encode, shows
+from .codec import Job, Picture, decode, draft, encode, is_lossless_jpeg, shows
 from .costs import Output, Source, decoding_bytes, decoding_seconds
 from .headers import pages
 from .limits import Limits, refusal, require_pixels, sufficient_effort
@@ -82,7 +82,7 @@ def _again(file: BinaryIO, plan: _Plan, group: list[int], limits: Limits) -> lis
 
 
 def _decode(opened: Opened, plan: _Plan, group: list[int]) -> list[Picture]:
-    if isinstance(opened.image, JpegImageFile):
+    if isinstance(opened.image, JpegImageFile) and not is_lossless_jpeg(opened.image):
         draft(opened.image, plan.divisor)
     return decode(opened, [plan.jobs[place] for place in group])
 
@@ -108,7 +108,7 @@ def _plan(opened: Opened, wanted: Sequence[Wanted], limits: Limits) -> _Plan:
 
 def _divisors(opened: Opened, scale: float) -> list[int]:
     """Return by what a JPEG may be divided: first so that it is twice as large as needed, then just large enough."""
-    if not isinstance(opened.image, JpegImageFile):
+    if not isinstance(opened.image, JpegImageFile) or is_lossless_jpeg(opened.image):
         return [1]
     return [
         next(divisor for divisor in (8, 4, 2, 1) if divisor == 1 or divisor * smallest <= 1)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 
-from .codec import Job, is_shared, orientation_of, oriented
+from .codec import Job, is_lossless_jpeg, is_shared, orientation_of, oriented
 from .costs import Output
 from .opening import Opened
 from .resampling import bbox_before_orientation, centered, eight_bit, in_draft, resampled, within
@@ -25,7 +25,11 @@ BEST_PNG_PIXELS = 500_000
 
 # WebP has both kinds
 _LOSSLESS = ("PNG", "GIF", "BMP", "TIFF")
+# TIFF 6.0
 _BITS_PER_SAMPLE = 258
+_SAMPLES_PER_PIXEL = 277
+_EXTRA_SAMPLES = 338
+_ASSOCIATED_ALPHA = 1
 # EXIF orientations from this on swap width and height, and Pillow's number for 4:2:2
 _FIRST_THAT_SWAPS = 5
 _HALF_WIDTH = 1
@@ -100,12 +104,11 @@ class Optimized:
 
     def job(self, opened: Opened) -> Job:
         image = opened.image
-        if opened.header.pages > 1 or _is_deeper(opened) or opened.made != opened.format:
+        if opened.header.pages > 1 or opened.made != opened.format or _has_more(opened):
             return CHECK
         options: dict[str, object] = {}
         if isinstance(image, JpegImageFile):
-            if not image.quantization:
-                # lossless JPEG, which libjpeg reads but does not write
+            if is_lossless_jpeg(image):
                 return CHECK
             options = _jpeg_options(image)
         elif opened.format == "PNG" and opened.header.pixels * opened.header.frames <= BEST_PNG_PIXELS:
@@ -142,14 +145,20 @@ def _output(opened: Opened, pixels: int, is_resampled: bool = True) -> Output:
     return Output(pixels, is_resampled, not is_resampled and not turns and is_shared(opened), turns, in_memory)
 
 
-def _is_deeper(opened: Opened) -> bool:
-    """Return whether Pillow decodes 8 of the bits of each colour, and the image has more."""
-    image = opened.image
-    if opened.format == "PNG":
-        depth = opened.header.depth
-    else:
-        depth = max(getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (8,)))
-    return depth > 8 and image.mode[0] not in "IF"
+def _has_more(opened: Opened) -> bool:
+    """Return whether an image has more than Pillow decodes: bits, samples, colours, or what is behind it."""
+    image, header = opened.image, opened.header
+    tags: Mapping[int, Any] = getattr(image, "tag_v2", {})
+    depth = header.depth if opened.format == "PNG" else max(tags.get(_BITS_PER_SAMPLE, (8,)))
+    return (
+        (depth > 8 and image.mode[0] not in "IF")
+        or tags.get(_SAMPLES_PER_PIXEL, 1) > len(image.getbands())
+        # Pillow divides the colours by it, and rounds them
+        or _ASSOCIATED_ALPHA in tags.get(_EXTRA_SAMPLES, ())
+        or (opened.format == "AVIF" and (header.variant == "deep" or b"nclx" in header.colours))
+        # Pillow fills with a colour what a GIF clears
+        or header.variant == "cleared"
+    )
 
 
 def _jpeg_options(image: JpegImageFile) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Images that the tests draw: each corner has a colour of its own, and one may be transparent."""
 
 import io
+import struct
 from typing import Any
 
 from PIL import Image, ImageCms
@@ -27,11 +28,14 @@ STORED = {
 #: the modes of each format, with what stands for several frames
 MODES = {
     "JPEG": ["L", "RGB", "CMYK"],
-    "PNG": ["1", "L", "LA", "P", "P+transparency", "RGB", "RGB+transparency", "RGBA", "I;16", "animated"],
+    "PNG": [
+        *("1", "L", "LA", "L+transparency", "P", "P+transparency", "RGB", "RGB+transparency", "RGBA"),
+        *("I;16", "I;16+transparency", "animated"),
+    ],
     "GIF": ["1", "L", "P", "P+transparency", "animated"],
     "WEBP": ["RGB", "RGBA", "lossless", "animated"],
     "AVIF": ["RGB", "RGBA", "animated"],
-    "BMP": ["1", "L", "P", "RGB"],
+    "BMP": ["1", "L", "P", "RGB", "RGBA"],
     "TIFF": ["1", "L", "P", "RGB", "RGBA", "CMYK", "I;16"],
 }
 FRAMES = 3
@@ -39,12 +43,12 @@ FRAMES = 3
 
 def kind_of(mode):
     """How the colours of the corners are told: bits, grays or colours."""
-    return {"1": "bits", "L": "grays", "LA": "grays", "I;16": "grays"}.get(mode, "colours")
+    return {"1": "bits", "L": "grays", "LA": "grays", "I;16": "grays"}.get(mode.partition("+")[0], "colours")
 
 
 def has_hole(mode):
     """Whether the lower left corner is transparent."""
-    return mode in ("LA", "RGBA", "P+transparency", "RGB+transparency", "animated", "lossless")
+    return "+" in mode or mode in ("LA", "RGBA", "animated", "lossless")
 
 
 def expected_corners(mode):
@@ -81,8 +85,13 @@ def _in_mode(image, mode):
         flat = image.convert("RGB")
         flat.info["transparency"] = (0, 0, 0)
         return flat
-    if mode == "I;16":
-        return image.convert("L").convert("I").point(lambda value: value * 257).convert("I;16")
+    if mode in ("L+transparency", "I;16", "I;16+transparency"):
+        flat = image.convert("L")
+        if mode != "L+transparency":
+            flat = flat.convert("I").point(lambda value: value * 257).convert("I;16")
+        if has_hole(mode):
+            flat.info["transparency"] = 0
+        return flat
     if mode == "P":
         return image.convert("RGB").quantize(8, dither=Image.Dither.NONE)
     if mode in ("animated", "lossless"):
@@ -120,9 +129,21 @@ def drawn(name, mode, orientation=1, size=(WIDTH, HEIGHT), icc=False, **options)
         options = {"save_all": True, "append_images": images[1:], "duration": [100, 200, 300], "loop": 0, **options}
         if name == "GIF":
             options["disposal"] = 2
+    if (name, first.mode) == ("BMP", "RGBA"):
+        return bmp_with_alpha(first)
     out = io.BytesIO()
     first.save(out, name, **options)
     return out.getvalue()
+
+
+def bmp_with_alpha(image):
+    """Return an RGBA image as a BMP with a header of the version 4, from the first row to the last."""
+    width, height = image.size
+    header = struct.pack("<IiiHHII16x", 108, width, -height, 1, 32, 3, 4 * width * height)
+    masks = struct.pack("<IIII4s48x", 0xFF0000, 0xFF00, 0xFF, 0xFF000000, b"BGRs")
+    start = 14 + 108
+    file = struct.pack("<2sI4xI", b"BM", start + 4 * width * height, start)
+    return file + header + masks + image.tobytes("raw", "BGRA")
 
 
 def corners(image):

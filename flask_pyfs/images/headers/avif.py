@@ -32,6 +32,8 @@ def read(view: FileView, header: Header) -> None:
     header.size = max(boxes.sizes, key=lambda size: size[0] * size[1])
     header.opening = _COPIES * header.length + boxes.frames * _SAMPLE
     header.variant = "deep" if boxes.is_deep else "4:2:0" if boxes.has_half_chroma else ""
+    if boxes.colours:
+        header.colours[b"nclx"] = boxes.colours
     coded = [_coded_pixels(Item(view, item), boxes) for item in boxes.items]
     header.steps = boxes.steps
     # colours and alpha are two items; the cells of a grid are as large as the image together

@@ -18,6 +18,10 @@ _MOST_LEVELS = 10
 _MOST_STEPS = 100_000
 _LONGEST_CONFIGURATION = 4096
 
+# those of sRGB and what is taken for it (ITU-T H.273, with 2 for unknown ones)
+_SRGB_PRIMARIES = (1, 2)
+_SRGB_TRANSFERS = (1, 2, 6, 13)
+
 
 @dataclass
 class Boxes:
@@ -28,6 +32,7 @@ class Boxes:
     :param frames: the number of frames of a sequence.
     :param is_deep: whether AV1 has more than 8 bits for each colour.
     :param has_half_chroma: whether all AV1 is 4:2:0 or monochrome.
+    :param colours: the primaries and the transfer of nclx, if they are not those of sRGB.
     :param configurations: the headers of HEVC: the content of hvcC.
     :param steps: the number of pieces that were read.
     :param is_cut: whether the file ends inside a box that an image needs.
@@ -44,6 +49,7 @@ class Boxes:
     frames: int = 1
     is_deep: bool = False
     has_half_chroma: bool = True
+    colours: bytes = b""
     configurations: list[bytes] = field(default_factory=list)
     steps: int = 0
     is_cut: bool = False
@@ -123,6 +129,12 @@ def _av1c(reader: Reader, length: int, boxes: Boxes) -> None:
     boxes.has_half_chroma &= bool(flags & 0x10) or flags & 0x0C == 0x0C
 
 
+def _colr(reader: Reader, length: int, boxes: Boxes) -> None:
+    kind, primaries, transfer = struct.unpack(">4sHH", reader.take(8).ljust(8, b"\0"))
+    if kind == b"nclx" and (primaries not in _SRGB_PRIMARIES or transfer not in _SRGB_TRANSFERS):
+        boxes.colours = struct.pack(">HH", primaries, transfer)
+
+
 def _hvcc(reader: Reader, length: int, boxes: Boxes) -> None:
     boxes.configurations.append(reader.take(min(length, _LONGEST_CONFIGURATION)))
 
@@ -183,6 +195,7 @@ _READERS: dict[bytes, Callable[[Reader, int, Boxes], None]] = {
     b"ispe": _ispe,
     b"av1C": _av1c,
     b"hvcC": _hvcc,
+    b"colr": _colr,
     b"tkhd": _tkhd,
     b"iloc": _iloc,
     b"stsz": _stsz,

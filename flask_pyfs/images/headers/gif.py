@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 
 _MOST_BLOCKS = 5_000_000
 
+# a graphic control extension: its flags say what becomes of the frame, and whether one of its colours is transparent
+_CONTROL = b"\xf9"
+_HAS_TRANSPARENCY = 1
+_CLEARED = 2
+
 
 def read(reader: Reader, header: Header) -> None:
     """Read the blocks up to the first frame."""
@@ -25,20 +30,33 @@ def count_frames(view: FileView, header: Header) -> None:
 
 
 def _read(reader: Reader, header: Header, most_frames: int | None) -> None:
+    control = 0
     head = reader.take(13).ljust(13, b"\0")
     width, height, flags = struct.unpack("<6xHHB2x", head)
+    canvas = (0, 0, width, height)
     reader.skip(3 << ((flags & 7) + 1) if flags & 128 else 0)
     frames = 0
     comments = 0
     while frames != most_frames and (kind := reader.take(1)) not in (b"", b";"):
         if kind == b"!":
-            is_comment = reader.take(1) == b"\xfe"
+            label = reader.take(1)
             before, place = header.steps, reader.tell()
-            _skip_blocks(reader, header)
-            if is_comment:
+            size = reader.take(1)
+            if label == _CONTROL and size > b"\0":
+                control = (reader.take(1) or b"\0")[0]
+                reader.skip(size[0] - 1)
+            elif size:
+                reader.skip(size[0])
+            if size > b"\0":
+                _skip_blocks(reader, header)
+            if label == b"\xfe":
                 comments += reader.tell() - place + (header.steps - before) * ENTRY
         elif kind == b",":
             left, top, across, down, flags = struct.unpack("<HHHHB", reader.take(9).ljust(9, b"\0"))
+            is_part = not frames and (left, top, across, down) != canvas
+            if (is_part or control >> 2 & 7 == _CLEARED) and not control & _HAS_TRANSPARENCY:
+                header.variant = "cleared"
+            control = 0
             width, height = max(width, left + across), max(height, top + down)
             frames += 1
             if frames == most_frames:

@@ -38,8 +38,10 @@ class Header:
     :param length: the length of the file, in bytes.
     :param is_late: whether there may be an orientation after the pixels.
     :param variant: what makes the decoder another one: ``scans``, ``arithmetic``, ``rle``, ``lossless``,
-        ``deep``, ``turned``, ``4:2:0``.
-    :param colours: what a PNG says of its colours before its pixels: the data of the first chunk of each name.
+        ``deep``, ``turned``, ``4:2:0``; ``cleared`` if a GIF shows what is behind it, though it has no transparent
+        colour.
+    :param colours: what a PNG says of its colours before its pixels: the data of the first chunk of each name. Of an
+        AVIF the numbers ``nclx``, unless they are those of sRGB.
     :param depth: the bits of each colour of a PNG.
     """
 
