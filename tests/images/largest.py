@@ -59,7 +59,10 @@ class Kind:
 
 
 def drawn(mode, size, content, number=0):
-    """Draw an image: one colour, smooth spots, these on a white page, or noise; and a few pixels that differ in each frame."""
+    """Draw an image: one colour, smooth spots, these on a white page, or noise.
+
+    A few pixels differ in each frame.
+    """
     if content == "flat":
         image = Image.new(mode, size)
     elif content == "page":
