@@ -2,17 +2,21 @@
 
 import io
 import random
+import struct
 
 import phones
 import pytest
+from bombs import tiff
 from drawn import drawn
 from PIL import Image, ImageChops, ImageStat
 from PIL.JpegImagePlugin import JpegImageFile
 
 import flask_pyfs as fs
 from flask_pyfs import UnauthorizedFileType, images
+from flask_pyfs.images.headers import is_cut
 from flask_pyfs.images.limits import Limits
 from flask_pyfs.images.verification import verify_image
+from flask_pyfs.seekable import FileView
 from flask_pyfs.uploads.content import verify
 
 #: What does not count: bytes behind the image, and those that fill up a page of a TIFF.
@@ -75,6 +79,20 @@ def test_a_jpeg_whose_rest_was_never_written_is_refused():
     for place in (len(content) // 3, len(content) - 10):
         with pytest.raises(UnauthorizedFileType, match="truncated"):
             taken(content[:place] + bytes(len(content) - place), "JPEG")
+
+
+def test_the_size_of_the_last_strip_may_be_that_of_a_full_one():
+    content = tiff((273, 4, 1, 200), (278, 4, 1, 20), (279, 4, 1, 16 * 20), tail=bytes(16 * 16))
+    taken(content, "TIFF")
+    assert not is_taken(content[:-1], "TIFF")
+
+
+def test_a_bmp_of_os2_with_a_short_header():
+    """The header has 16 bytes, and what follows says nothing of a compression."""
+    head = struct.pack("<2sIHHI", b"BM", 0, 0, 0, 14 + 16 + 8) + struct.pack("<IiiHH", 16, 9, 5, 1, 1)
+    content = head + struct.pack("<II", 1, 0x00FFFFFF) + bytes(4 * 5)
+    assert not is_cut(FileView(io.BytesIO(content)), "BMP")
+    assert is_cut(FileView(io.BytesIO(content[:-4])), "BMP")
 
 
 def test_a_jpeg_without_pixels_is_refused():

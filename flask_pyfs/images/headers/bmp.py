@@ -9,6 +9,7 @@ from .reader import Header, Reader
 
 _BMP_CORE = 12
 _BMP_RLE = (1, 2)
+_BMP_WITH_COMPRESSION = 40
 _LARGEST_BMP_HEADER = 124
 
 
@@ -38,7 +39,7 @@ def is_cut(reader: Reader, length: int) -> bool:
         compression = compressed = 0
     else:
         width, height, bits, compression, compressed = struct.unpack_from("<ii2xHII", head, 18)
-    if compression in _BMP_RLE:
+    if compression in _BMP_RLE and size >= _BMP_WITH_COMPRESSION:
         return int(start + compressed) > length
     row = abs(width) * bits
     # the last row may not be filled up

@@ -193,6 +193,16 @@ def pages(view: FileView) -> list[Header]:
     return found
 
 
+def _largest_last(directory: _Directory, count: int) -> int:
+    """Return the bytes that the last strip has if it is not compressed: some programs write the size of a full one."""
+    if directory.value(_COMPRESSION, _RAW) != _RAW or directory.value(_PLANAR, 1) != 1:
+        return 2**62
+    height = directory.value(_HEIGHT, 0)
+    rows = height - (count - 1) * min(directory.value(_ROWS, height), height)
+    bits = directory.value(_WIDTH, 0) * directory.value(_BANDS, 1) * directory.value(_BITS, 1)
+    return max(rows, 0) * -(-bits // 8)
+
+
 def is_cut(view: FileView, length: int) -> bool:
     """Return whether a piece of a page ends after the file, or is missing.
 
@@ -212,13 +222,12 @@ def is_cut(view: FileView, length: int) -> bool:
             count = directory.value_count(tag)
             pieces += count
             refuse_steps("pieces", pieces, _MOST_PIECES)
-            ends = (
-                offset + size
-                for offset, size in zip_longest(
-                    islice(file.numbers(directory, tag), count), file.numbers(directory, sizes), fillvalue=0
-                )
-            )
-            if max(ends, default=0) > length:
-                return True
+            most = _largest_last(directory, count) if tag == _STRIPS else 2**62
+            places = islice(file.numbers(directory, tag), count)
+            for number, (offset, size) in enumerate(
+                zip_longest(places, islice(file.numbers(directory, sizes), count), fillvalue=0), 1
+            ):
+                if offset + (min(size, most) if number == count else size) > length:
+                    return True
         place = directory.following
     return not seen
