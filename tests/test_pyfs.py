@@ -47,8 +47,6 @@ class TestFTP(StorageConformance):
     exclusive_create = False
     # times of whole seconds
     distinct_versions = False
-    # FTPFS misreads the names of an MLSD listing that hold these characters
-    odd_names = frozenset(name for name in StorageConformance.odd_names if not {";", "="} & set(name))
 
     @pytest.fixture
     def storage(self, app, ftp):

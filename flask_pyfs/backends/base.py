@@ -324,8 +324,14 @@ class BaseBackend(NamedFiles):
                 self.store.delete_tree(path)
                 return self._name(path)
             paths = self._deleted(filename)
+            impossible = []
             for path in paths:
-                first(self.store, [path], self.store.delete_tree)
+                try:
+                    first(self.store, [path], self.store.delete_tree)
+                except PathError as error:
+                    impossible.append(error)
+            if len(impossible) == len(paths):
+                raise impossible[0]
         return self._name(paths[0])
 
     def copy(self, filename: str, target: str, overwrite: bool = True) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from fs import open_fs
+from typing import cast
+
 from fs.base import FS
 from fs.errors import CreateFailed, ResourceNotFound
+from fs.opener import ftpfs, open_fs, registry
 from fs.opener.errors import OpenerError
+from fs.opener.parse import parse_fs_url
 
 from ..config import wrong_setting
 from ..options import Option
 from .base import BaseBackend
 
 __all__ = ["PyFilesystemBackend"]
+
+# PyFilesystem's own opener of ftp://; its decorator has made an instance of the class
+_FTP: object = ftpfs.FTPOpener
 
 
 class PyFilesystemBackend(BaseBackend):
@@ -41,8 +47,18 @@ class PyFilesystemBackend(BaseBackend):
 
     def _open(self, *, create: bool) -> FS:
         try:
-            return open_fs(self.config["open_url"], create=create)
+            return _opened(self.config["open_url"], create)
         except OpenerError as error:
             problem = type(error).__name__
         # outside the except, because the cause's message contains the URL
         raise wrong_setting(self.name, "pyfs", "OPEN_URL", f"cannot be opened ({problem})")
+
+
+def _opened(url: str, create: bool) -> FS:
+    parsed = parse_fs_url(url)
+    if registry.get_opener(parsed.protocol) is not _FTP:
+        return open_fs(url, create=create)
+    # ftplib takes long to import
+    from ..filesystems.ftp import FTPOpener
+
+    return cast(FS, FTPOpener().open_fs(url, parsed, True, create, "."))

@@ -6,12 +6,14 @@ import hashlib
 import io
 import logging
 import secrets
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, BinaryIO, cast
 
 from fs import errors
 from fs.base import FS
+from fs.enums import ResourceType
 from fs.info import Info
 from fs.path import dirname, join
 from fs.wrapfs import WrapFS
@@ -22,6 +24,9 @@ from .store import Facts, OtherVersion, StoreFS
 from .streams import PendingFile, WholeFile, WrappedFile
 
 __all__ = ["GenericStore", "as_store"]
+
+# to open one of these may wait for ever
+_SPECIAL = {ResourceType.character, ResourceType.block_special_file, ResourceType.fifo, ResourceType.socket}
 
 log = logging.getLogger(__name__)
 
@@ -154,6 +159,8 @@ class GenericStore(WrapFS[FS], StoreFS):
         if info.is_dir:
             raise errors.FileExpected(path)
         details = info.raw["details"]
+        if details.get("type") in _SPECIAL:
+            raise errors.ResourceNotFound(path)
         # our MemoryFS numbers its writes, because two of them may see the same time
         etag = f"{details.get('version') or details.get('modified') or 0}-{info.size}"
         return Facts(info.size, info.modified, etag, None, self._sha1(path) if checksum else None)
@@ -168,14 +175,15 @@ class GenericStore(WrapFS[FS], StoreFS):
                     continue
                 path = f"{directory}/{info.name}" if directory else info.name
                 if not info.is_dir:
-                    yield path
+                    if self._is_file(path, info):
+                        yield path
                 elif not _is_link(info):
                     directories.append(path)
 
     def _listed(self, directory: str, top: str) -> list[Info]:
         try:
             # a whole directory at once, because MemoryFS holds its lock during a listing
-            return list(self._filesystem.scandir(directory or "/", ["link"]))
+            return list(self._filesystem.scandir(directory or "/", ["link", "lstat"]))
         except (errors.ResourceNotFound, errors.DirectoryExpected):
             return []
         except errors.PermissionDenied as error:
@@ -185,6 +193,14 @@ class GenericStore(WrapFS[FS], StoreFS):
                 self._unreadable.add(directory)
                 log.warning("list_files leaves out the directory %r of %s: %s", directory, self._filesystem, error)
             return []
+
+    def _is_file(self, path: str, info: Info) -> bool:
+        if _is_link(info):
+            # OSFS lists links that lead nowhere
+            return self.has_file(path)
+        # OSFS tells by this what an entry is; others have nothing but files and directories
+        mode = info.get("lstat", "st_mode")
+        return mode is None or stat.S_ISREG(mode)
 
     def delete_tree(self, path: str) -> None:
         while True:

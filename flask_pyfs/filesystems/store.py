@@ -34,6 +34,10 @@ class Facts:
     :param content_type: the media type if the store keeps one, else None.
     :param checksum: ``'algorithm:hexadecimal digits'`` of the content, or None.
     :param mark: what the write itself left with the file to be told from all others, or None.
+    :param content_encoding: the codings that were applied to the content before it was stored, such as ``'gzip'``
+        (RFC 9110, section 8.4), or None. Size, checksum and content are those of the encoded content.
+    :param content_disposition: how the store says that the file is to be shown (RFC 6266), or None.
+    :param content_language: the languages of its readers (RFC 9110, section 8.5), or None.
     """
 
     size: int
@@ -42,6 +46,9 @@ class Facts:
     content_type: str | None = None
     checksum: str | None = None
     mark: str | None = None
+    content_encoding: str | None = None
+    content_disposition: str | None = None
+    content_language: str | None = None
 
     @property
     def version(self) -> str | None:

@@ -28,6 +28,9 @@ _BINARY = "application/octet-stream"
 _SCRIPT = re.compile(r"(application|text)/(x-)?(ecma|java)script|text/(javascript1\.[0-5]|jscript|livescript)")
 _DOCUMENTS = {"text/html", "text/xml", "text/xsl", "application/xml", "application/x-shockwave-flash", "text/mathml"}
 
+# in ISO-8859-1, as a store sends it and as WSGI takes it
+_HEADER_VALUE = re.compile("[!-~\x80-\xff]([\t -~\x80-\xff]*[!-~\x80-\xff])?")
+
 _YEAR = 365 * 24 * 60 * 60
 
 
@@ -104,6 +107,8 @@ def respond(config: Config, name: str, facts: Facts, file: BinaryIO, guard: Abst
     response.make_conditional(_range_environ(facts, status), accept_ranges=True, complete_length=facts.size)
     if status == 304:
         response.status_code = status
+    if response.status_code != 304 and (facts.content_encoding or facts.content_disposition or facts.content_language):
+        _describe_as_stored(response, facts)
     if request.method == "HEAD" or response.status_code == 304:
         # without a body, the connection to the store can be freed before the client reads
         response.close()
@@ -208,6 +213,19 @@ def _described(config: Config, name: str, content_type: str | None) -> Response:
     if is_download():
         response.headers["Content-Disposition"] = attachment(name)
     return response
+
+
+def _describe_as_stored(response: Response, facts: Facts) -> None:
+    """Pass on what the store keeps about the content, unless it is no value of a header (RFC 9110, section 5.5)."""
+    kept = {
+        "Content-Encoding": facts.content_encoding,
+        "Content-Language": facts.content_language,
+        # what the client asked for, or what is safe, goes first
+        "Content-Disposition": None if "Content-Disposition" in response.headers else facts.content_disposition,
+    }
+    for header, value in kept.items():
+        if value is not None and _HEADER_VALUE.fullmatch(value):
+            response.headers[header] = value
 
 
 def _range() -> tuple[int, int | None] | None:

@@ -31,6 +31,11 @@ class Gate:
             self._counting = False
 
     @property
+    def is_passed(self) -> bool:
+        """Whether there was a request of this number: a request that is sent again may be missing the next time."""
+        return self._count >= self._at
+
+    @property
     def count(self) -> int:
         """The number of requests."""
         return self._count

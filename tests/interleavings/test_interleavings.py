@@ -117,6 +117,8 @@ def unexplained(place, name, soak):
         case = Case(place, operation)
         with gate.before(number, partial(case.interrupt, other)):
             ours = case.act(operation.act)
+        if not gate.is_passed:
+            case.interrupt(other)
         files = case.end()
         if not is_explained(name, ours, case.their_result, files, action):
             told = f"before request {number} of {count}: {ours}, {case.their_result}, {files}"

@@ -5,8 +5,11 @@ rely on the fact: look there before you change the test.
 """
 
 import copy
+import ftplib
 import io
+import os
 import pickle
+import stat
 import struct
 import zlib
 from inspect import signature
@@ -26,10 +29,13 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.response import StreamingBody
 from flask import Flask, current_app
-from fs import errors
+from fs import _ftp_parse, errors, opener
 from fs.copy import copy_file
+from fs.enums import ResourceType
+from fs.ftpfs import FTPFS
 from fs.info import Info
 from fs.memoryfs import MemoryFS
+from fs.opener import registry
 from fs.osfs import OSFS
 from keystoneauth1.session import Session as KeystoneSession
 from mongoengine.base import BaseField
@@ -247,6 +253,33 @@ def test_fs_osfs_finds_files_by_two_methods_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["elsewhere"]
 
 
+def test_fs_osfs_opens_files_with_further_options_of_open(tmp_path):
+    """filesystems.local.standard gives it an opener, which does not wait for the other end of a pipe."""
+    opened = []
+
+    def opener(path, flags):
+        opened.append(os.fsdecode(path))
+        return os.open(path, flags)
+
+    (tmp_path / "a").write_bytes(b"content")
+    with OSFS(str(tmp_path)).openbin("a", "r", opener=opener) as file:
+        assert file.read() == b"content"
+    assert opened == [str(tmp_path / "a")]
+
+
+def test_fs_osfs_tells_by_the_namespace_lstat_what_an_entry_is(tmp_path):
+    """filesystems.generic asks for it, and gets no error for a link that leads nowhere."""
+    (tmp_path / "link").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    listed = {info.name: info for info in OSFS(str(tmp_path)).scandir("/", ["link", "lstat"])}
+    assert {name: stat.S_IFMT(info.get("lstat", "st_mode")) for name, info in listed.items()} == {
+        "link": stat.S_IFLNK,
+        "pipe": stat.S_IFIFO,
+    }
+    assert listed["link"].is_link
+    assert OSFS(str(tmp_path)).getinfo("pipe", ["details"]).type == ResourceType.fifo
+
+
 def test_fs_osfs_lists_by_underscore_scandir(tmp_path):
     """filesystems.local.filesystem replaces it, which hides unfinished files."""
 
@@ -312,6 +345,32 @@ def test_fs_memoryfs_has_all_of_its_files_below_its_root():
     other.root = one.root
     one.makedirs("a/b").writetext("c", "content")
     assert other.readtext("a/b/c") == "content"
+
+
+def test_fs_ftpfs_makes_information_of_facts_and_of_lines():
+    """filesystems.ftp gives it the name "x" instead of the real ones, which it would take apart."""
+    (raw,) = FTPFS._parse_mlsx(["type=file;size=5;modify=20200102030405;x"])
+    assert raw["basic"] == {"name": "x", "is_dir": False}
+    assert raw["details"] == {"type": 2, "size": 5, "modified": 1577934245}
+    unix = _ftp_parse.parse_line("drwxr-xr-x 1 user group 0 Jan  2 2020 x")
+    windows = _ftp_parse.parse_line("02-01-20  12:00AM  5 x")
+    assert (unix["basic"], windows["basic"]) == ({"name": "x", "is_dir": True}, {"name": "x", "is_dir": False})
+    assert unix["details"]["modified"] == windows["details"]["modified"] == 1577923200
+
+
+def test_fs_ftpfs_keeps_its_connection_in_these_attributes():
+    """filesystems.ftp gives up a lost one, and sends names in the encoding of the server."""
+    filesystem = FTPFS("host")
+    assert (filesystem._ftp, filesystem.encoding, filesystem.host) == (None, "latin-1", "host")
+    filesystem._ftp, filesystem._features = ftplib.FTP(), {"MLST": "type*;"}
+    assert filesystem.ftp is filesystem._ftp
+    assert filesystem.supports_mlst
+
+
+def test_fs_opens_ftp_with_an_instance_of_an_opener():
+    """backends.pyfs opens it itself, unless another package registers an opener."""
+    plain: object = opener.ftpfs.FTPOpener
+    assert registry.get_opener("ftp") is registry.get_opener("ftps") is plain
 
 
 def test_fs_errors_format_their_messages():

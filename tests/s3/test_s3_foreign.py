@@ -961,9 +961,17 @@ LARGE = bytes(range(256)) * (10 * MIB // 256) + b"end"
 
 @pytest.mark.parametrize("overwrite", [True, False])
 def test_copy_in_parts(s3, storage, fill, keys, head, refuse_copies, overwrite):
-    described = {"ContentType": "application/vnd.thing", "CacheControl": "max-age=60", "Metadata": {"color": "blue"}}
+    described = {
+        "ContentType": "application/vnd.thing",
+        "CacheControl": "max-age=60",
+        "ContentDisposition": "attachment",
+        "ContentEncoding": "gzip",
+        "Metadata": {"color": "blue"},
+    }
     fill({"large.txt": LARGE}, **described)
     s3.copy_part_size = 5 * MIB
+    # what new objects get is not for copies
+    s3.upload_args.update(ContentLanguage="en", ContentEncoding="br")
     # the bucket is known to be there
     assert s3.listdir("/") == ["large.txt"]
     with requests_of(s3.client) as sent:
@@ -976,6 +984,7 @@ def test_copy_in_parts(s3, storage, fill, keys, head, refuse_copies, overwrite):
     # it was written by us, so it is a version of its own
     assert found["Metadata"].pop(MARK)
     assert {key: found.get(key) for key in described} == described
+    assert "ContentLanguage" not in found
     s3.move_file("large.txt", "moved", overwrite=overwrite)
     assert keys() == {"dir/copy.bin", "moved"}
 

@@ -12,16 +12,23 @@ from servers.process import HOST, on_free_ports, running
 USER, PASSWORD = "user", "s3cret"
 
 
-def pyftpd(directory: Path) -> AbstractContextManager[str]:
-    """Run a server with its files and its log in ``directory``, and give its address with user and password."""
-    return on_free_ports(1, lambda ports: _pyftpd(directory, ports[0]))
+# "facts" has MLSD, "unix" and "windows" have only LIST, and "narrow" has no UTF-8
+KINDS = ("facts", "unix", "windows", "narrow")
+
+
+def pyftpd(directory: Path, kind: str = "facts") -> AbstractContextManager[str]:
+    """Run a server with its files and its log in ``directory``, and give its address with user and password.
+
+    :param kind: one of ``KINDS``.
+    """
+    return on_free_ports(1, lambda ports: _pyftpd(directory, ports[0], kind))
 
 
 @contextmanager
-def _pyftpd(directory: Path, port: int) -> Iterator[str]:
+def _pyftpd(directory: Path, port: int, kind: str) -> Iterator[str]:
     root = directory / "root"
     root.mkdir(exist_ok=True)
     script = Path(__file__).with_name("ftpserver.py")
-    argv = [sys.executable, "-W", "ignore", str(script), str(root), str(port), USER, PASSWORD]
+    argv = [sys.executable, "-W", "ignore", str(script), str(root), str(port), USER, PASSWORD, kind]
     with running(argv, port, directory / "ftp.log"):
         yield f"{USER}:{PASSWORD}@{HOST}:{port}"

@@ -1,14 +1,70 @@
-"""pyftpdlib's FTP server: ``python ftpserver.py DIRECTORY PORT USER PASSWORD`` runs until it is stopped."""
+"""pyftpdlib's FTP server: ``python ftpserver.py DIRECTORY PORT USER PASSWORD KIND`` runs until it is stopped."""
 
+import os
 import sys
+import time
+from stat import S_ISDIR
 
 from pyftpdlib.authorizers import DummyAuthorizer
+from pyftpdlib.filesystems import AbstractedFS
 from pyftpdlib.handlers import FTPHandler
 from pyftpdlib.servers import FTPServer
 
+
+class ListingHandler(FTPHandler):
+    """Knows no MLST and no MLSD, and leaves hidden files out of a LIST without ``-a``, as vsftpd does."""
+
+    proto_cmds = {name: facts for name, facts in FTPHandler.proto_cmds.items() if name not in ("MLST", "MLSD")}
+    asked = ""
+
+    def pre_process_command(self, line, cmd, arg):
+        self.asked = arg
+        super().pre_process_command(line, cmd, arg)
+
+
+class HidingFS(AbstractedFS):
+    def listdir(self, path):
+        names = super().listdir(path)
+        return names if self.cmd_channel.asked.startswith("-a") else [name for name in names if name[0] != "."]
+
+
+class WindowsHandler(ListingHandler):
+    """Lists as IIS does, and takes ``-a`` for a name."""
+
+    def ftp_LIST(self, path):  # noqa: N802
+        if self.asked.startswith("-"):
+            self.respond("550 The system cannot find the file specified.")
+            return None
+        return super().ftp_LIST(path)
+
+
+class WindowsFS(AbstractedFS):
+    def format_list(self, basedir, listing, ignore_err=True):
+        for name in listing:
+            found = os.stat(os.path.join(basedir, name))
+            modified = time.strftime("%m-%d-%y  %I:%M%p", time.gmtime(found.st_mtime))
+            size = "       <DIR>         " if S_ISDIR(found.st_mode) else f"{found.st_size:>21}"
+            yield f"{modified}{size} {name}\r\n".encode("utf-8", "surrogateescape")
+
+
+class NarrowHandler(FTPHandler):
+    """Knows no UTF-8."""
+
+    encoding = "latin-1"
+
+
+KINDS = {
+    "facts": (FTPHandler, AbstractedFS),
+    "narrow": (NarrowHandler, AbstractedFS),
+    "unix": (ListingHandler, HidingFS),
+    "windows": (WindowsHandler, WindowsFS),
+}
+
 if __name__ == "__main__":
-    directory, port, user, password = sys.argv[1:]
-    FTPHandler.auth_failed_timeout = 0.1
-    FTPHandler.authorizer = DummyAuthorizer()
-    FTPHandler.authorizer.add_user(user, password, directory, perm="elradfmwMT")
-    FTPServer(("127.0.0.1", int(port)), FTPHandler).serve_forever()
+    directory, port, user, password, kind = sys.argv[1:]
+    handler, filesystem = KINDS[kind]
+    handler.abstracted_fs = filesystem
+    handler.auth_failed_timeout = 0.1
+    handler.authorizer = DummyAuthorizer()
+    handler.authorizer.add_user(user, password, directory, perm="elradfmwMT")
+    FTPServer(("127.0.0.1", int(port)), handler).serve_forever()

@@ -325,6 +325,15 @@ def test_segments_of_a_manifest_elsewhere_stay(storage, swift_connection, contai
 @pytest.mark.parametrize("levels", MANIFESTS.values(), ids=MANIFESTS)
 def test_copies_of_what_is_too_large(app, make_storage, swift_place, swift_connection, container, levels):
     put_manifests(swift_connection, container, "a", levels)
+    described = {
+        "content-type": "text/x-thing; charset=utf-8",
+        "content-encoding": "gzip",
+        "content-disposition": 'attachment; filename="é.gz"',
+        "content-language": "de",
+        "cache-control": "max-age=60",
+        "x-object-meta-color": "bläulich",
+    }
+    swift_connection.post_object(container, "a", described)
     address = urlsplit(swift_place.auth_url)
     refusal = b"HTTP/1.1 413 Request Entity Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     with FaultProxy(address.hostname, address.port) as proxy, app.app_context():
@@ -332,6 +341,11 @@ def test_copies_of_what_is_too_large(app, make_storage, swift_place, swift_conne
         proxy.answer(refusal, when=lambda head: head.startswith(b"COPY") and b"_segments/" not in head.split()[1])
         storage.copy("a", "b")
         assert storage.read("b") == storage.read("a")
+        found = swift_connection.head_object(container, "b")
+        assert {name: found.get(name) for name in described} == described
+        storage.move("b", "c")
+        assert [*storage.list_files()] == ["a", "c"]
+        assert storage.version("c") != storage.version("a")
 
 
 def test_a_manifest_whose_name_has_dots(swift_place, storage, swift_connection, container, names):

@@ -26,6 +26,7 @@ from .osfiles import (
     is_same,
     is_version,
     open_nameless,
+    open_now,
     require_file,
     version_of,
     write_all,
@@ -190,15 +191,13 @@ class LocalFS(StandardFS):
             raise
 
     def _open_descriptor(self, path: str) -> int:
-        # without O_NONBLOCK, opening a named pipe would wait for a writer
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
         try:
-            return os.open(self._place(path), flags | os.O_NOFOLLOW)
+            return open_now(self._place(path), os.O_RDONLY | os.O_NOFOLLOW)
         except OSError as error:
             if error.errno != errno.ELOOP:
                 raise
         # the path is a link: _target checks where it leads
-        return os.open(self._target(path), flags)
+        return open_now(self._target(path), os.O_RDONLY)
 
     def read_file(self, path: str) -> bytes:
         with guarded(self._root, "read", path):

@@ -33,6 +33,40 @@ def require_file(path: str, result: os.stat_result) -> os.stat_result:
     raise errors.ResourceNotFound(path)
 
 
+def open_now(path: str, flags: int) -> int:
+    """Open what is at a path, without waiting for the other end of a pipe, and return the descriptor.
+
+    :param flags: those of ``os.open``.
+    :raises FileNotFoundError: if it is missing, or cannot be opened and is no file, such as a socket.
+    """
+    try:
+        return os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
+    except OSError as error:
+        if not isinstance(error, FileNotFoundError) and holds(path, _is_special):
+            raise _missing(path) from error
+        raise
+
+
+def open_file(path: str, flags: int) -> int:
+    """Open a file, as the ``opener`` of ``open``.
+
+    :raises FileNotFoundError: if it is missing, or anything else than a file or a directory.
+    """
+    descriptor = open_now(path, flags)
+    if _is_special(os.fstat(descriptor)):
+        os.close(descriptor)
+        raise _missing(path)
+    return descriptor
+
+
+def _is_special(found: os.stat_result) -> bool:
+    return not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode) or stat.S_ISLNK(found.st_mode))
+
+
+def _missing(path: str) -> FileNotFoundError:
+    return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+
+
 def facts_of(path: str, result: os.stat_result) -> Facts:
     """Return the facts of a file.
 

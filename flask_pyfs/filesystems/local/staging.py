@@ -15,7 +15,7 @@ from fs import errors
 
 from ...errors import StoreMisconfigured
 from ...names import RESERVED
-from .osfiles import copy_all
+from .osfiles import copy_all, open_file
 from .root import Root
 from .trees import directories_below
 
@@ -120,7 +120,7 @@ class Staging:
         descriptor, temporary = self.open(beside)
         try:
             try:
-                with open(source, "rb", buffering=0) as file:
+                with open(source, "rb", buffering=0, opener=open_file) as file:
                     copied = os.fstat(file.fileno())
                     copy_all(file.fileno(), descriptor)
                 os.fchmod(descriptor, stat.S_IMODE(copied.st_mode))

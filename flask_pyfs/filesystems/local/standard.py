@@ -20,7 +20,7 @@ from ..store import StoreFS
 from ..streams import PendingFile
 from .entries import Entries
 from .listing import leads_to_shown
-from .osfiles import holds, is_link, is_same, is_version, stat_dict, version_of
+from .osfiles import holds, is_link, is_same, is_version, open_file, stat_dict, version_of
 from .publisher import Publisher
 from .root import Root, guarded
 
@@ -131,7 +131,8 @@ class StandardFS(OSFS, StoreFS):
         opened.validate_bin()
         if not self._makes_a_file(path, opened):
             with guarded(self._root, "openbin", path):
-                return super().openbin(path, mode, buffering, **options)
+                # OSFS would wait for the other end of a pipe
+                return super().openbin(path, mode, buffering, opener=open_file, **options)
         return cast(BinaryIO, self._open_pending(path, opened, buffering))
 
     # OSFS would publish a file even if an exception ends its "with"

@@ -144,6 +144,15 @@ def known_type(content_type: str | None) -> str | None:
     return None if content_type in ("binary/octet-stream", "application/octet-stream", "") else content_type
 
 
+def known_encoding(content_encoding: str) -> str | None:
+    """Return the Content-Encoding of an object (RFC 9110, section 8.4) without what was only said of its upload.
+
+    Some clients and servers leave ``aws-chunked`` with the object, though the server has decoded that.
+    """
+    codings = [coding.strip() for coding in content_encoding.split(",")]
+    return ", ".join(coding for coding in codings if coding and coding.lower() != "aws-chunked") or None
+
+
 def strong_tag(etag: str | None) -> str | None:
     """Return an entity tag (RFC 9110, section 8.8.3) without its quotes, or None if it is weak or invalid.
 

@@ -95,7 +95,7 @@ class ObjectStore(StoreFS):
 
     @abstractmethod
     def copy_object(self, key: str, target: str, *, overwrite: bool) -> None:
-        """Copy an object and its media type inside the store. The caller ensures that the keys differ.
+        """Copy an object and what the store keeps with it inside the store. The caller ensures that the keys differ.
 
         :raises fs.errors.ResourceNotFound: if there is no such object.
         :raises fs.errors.FileExists: if the target exists and ``overwrite`` is false.

@@ -10,7 +10,7 @@ from typing import Any
 
 from fs import errors
 
-from ..objects.http import strong_tag
+from ..objects.http import known_encoding, strong_tag
 from ..objects.writer import in_parts
 from .bucket import NOT_IN_XML
 from .conditional import ConditionalWrites
@@ -54,8 +54,7 @@ class Copies:
         source = {"Bucket": self.writes.bucket.name, "Key": self.full_key(path)}
         if NOT_IN_XML.search(path):
             self.head(path)
-        own = {name: value for name, value in self.arguments.items() if name not in _DESCRIPTION}
-        parameters = self.writes.bucket.known("CopyObject", own)
+        parameters = self.writes.bucket.known("CopyObject", self._own)
         if only is not None:
             parameters["CopySourceIfMatch"] = only
         try:
@@ -70,9 +69,14 @@ class Copies:
             return facts_of(head).etag
         return strong_tag(answer["CopyObjectResult"]["ETag"])
 
+    @property
+    def _own(self) -> dict[str, Any]:
+        return {name: value for name, value in self.arguments.items() if name not in _DESCRIPTION}
+
     def _copy_parts(self, source: dict[str, str], head: Any, target: str, *, overwrite: bool) -> None:
         described = {name: value for name, value in head.items() if name in _DESCRIPTION or name == "Metadata"}
-        arguments = {**self.arguments, **described}
+        described["ContentEncoding"] = known_encoding(described.get("ContentEncoding", ""))
+        arguments = {**self._own, **{name: value for name, value in described.items() if value is not None}}
         upload = S3Upload(self.writes, target, self.full_key(target), overwrite=overwrite, arguments=arguments)
         size = head["ContentLength"]
         with in_parts(upload):

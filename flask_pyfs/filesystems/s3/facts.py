@@ -6,7 +6,7 @@ import base64
 import re
 from typing import Any
 
-from ..objects.http import content_range, known_type, strong_tag
+from ..objects.http import content_range, known_encoding, known_type, strong_tag
 from ..store import Facts
 
 #: The user metadata in which each of our writes leaves what tells it from all others.
@@ -32,6 +32,7 @@ def facts_of(answer: Any, size: int | None = None) -> Facts:
 
     :param size: the size of the object in bytes, if the response contains only a range of it.
     """
+    encoding = answer.get("ContentEncoding")
     return Facts(
         size=answer["ContentLength"] if size is None else size,
         modified=answer.get("LastModified"),
@@ -39,6 +40,9 @@ def facts_of(answer: Any, size: int | None = None) -> Facts:
         content_type=known_type(answer.get("ContentType")),
         checksum=_checksum(answer),
         mark=_version(answer),
+        content_encoding=known_encoding(encoding) if encoding else None,
+        content_disposition=answer.get("ContentDisposition") or None,
+        content_language=answer.get("ContentLanguage") or None,
     )
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import cast
 
 from fs import errors
 
 from ..objects.store import ObjectStore
 from ..objects.writer import in_parts
 from .container import SwiftContainer
-from .facts import is_copied, version_of
+from .facts import description_of, is_copied, version_of
 from .segments import remove_segments, segments_of, whole_segments
 from .upload import SwiftUpload
 
@@ -47,15 +46,16 @@ class Copies:
         return partial(is_copied, answer)
 
     def _copy_segments(self, key: str, target: str, *, overwrite: bool) -> str | None:
-        facts = self.store.head_object(key)
+        headers = self.container.head(key).headers
+        upload = SwiftUpload(
+            self.container, self.segments, target, overwrite=overwrite, headers=description_of(headers)
+        )
         parts = whole_segments(self.container, key)
         if parts is None:
-            facts, source = self.store.fetch(key)
-            with source:
-                self.store.put(target, source, overwrite=overwrite, content_type=facts.content_type)
-            return facts.version
-        upload = cast(SwiftUpload, self.store.new_object(target, overwrite=overwrite, content_type=facts.content_type))
+            with self.store.open_read(key) as source:
+                self.store.send(upload, source)
+            return version_of(headers)
         with in_parts(upload):
             for number, (container, below, part) in enumerate(parts, 1):
                 upload.copy_part(number, container, below, part["bytes"], part["hash"])
-        return facts.version
+        return version_of(headers)

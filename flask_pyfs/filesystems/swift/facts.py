@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ..objects.http import content_range, known_type, strong_tag
+from ..objects.http import content_range, known_encoding, known_type, strong_tag
 from ..store import Facts
 from .answers import length_of
 from .errors import is_of_swift
@@ -19,6 +19,19 @@ Headers = Mapping[str, str]
 # a write of ours leaves the first one with the object, and a copy of ours adds the second one to those of the source
 _WRITTEN = "X-Object-Meta-Pyfs-Version"
 _COPIED = "X-Object-Meta-Pyfs-Copy"
+
+
+# what describes an object besides its user metadata, as far as a copy by Swift keeps it
+_DESCRIPTION = (
+    "Cache-Control",
+    "Content-Disposition",
+    "Content-Encoding",
+    "Content-Language",
+    "Content-Type",
+    "Expires",
+    "X-Delete-At",
+    "X-Robots-Tag",
+)
 
 
 def written_mark() -> tuple[str, dict[str, str]]:
@@ -41,6 +54,18 @@ def mark_of(headers: Headers) -> str | None:
 def version_of(headers: Headers) -> str | None:
     """Return :attr:`Facts.version` of an object."""
     return mark_of(headers) or strong_tag(headers.get("Etag"))
+
+
+def description_of(headers: Headers) -> dict[str, Any]:
+    """Return the headers with which a copy of an object has the description of the object.
+
+    They are bytes: swiftclient would send text as UTF-8, but it reads headers as ISO-8859-1.
+    """
+    kept = {name: headers[name] for name in _DESCRIPTION if name in headers}
+    for name, value in headers.items():
+        if name.title().startswith("X-Object-Meta-") and name.title() not in (_WRITTEN, _COPIED):
+            kept[name] = value
+    return {name: value.encode("iso-8859-1") for name, value in kept.items()}
 
 
 def is_copied(answer: Headers, source: Headers) -> bool:
@@ -85,7 +110,7 @@ def facts_of(headers: Headers, size: int | None = None) -> Facts:
     """
     if not is_of_swift(headers):
         raise ValueError("X-Trans-Id is missing: it is no answer of Swift")
-    etag = strong_tag(headers.get("Etag"))
+    etag, encoding = strong_tag(headers.get("Etag")), headers.get("Content-Encoding")
     whole = re.fullmatch(r"[0-9a-f]{32}", etag or "") and not is_segmented(headers)
     return Facts(
         size=length_of(headers) if size is None else size,
@@ -94,6 +119,9 @@ def facts_of(headers: Headers, size: int | None = None) -> Facts:
         content_type=known_type(headers.get("Content-Type")),
         checksum=f"md5:{etag}" if whole else None,
         mark=mark_of(headers),
+        content_encoding=known_encoding(encoding) if encoding else None,
+        content_disposition=headers.get("Content-Disposition") or None,
+        content_language=headers.get("Content-Language") or None,
     )
 
 

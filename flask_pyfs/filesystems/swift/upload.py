@@ -51,7 +51,7 @@ class SwiftUpload(Upload):
         key: str,
         *,
         overwrite: bool,
-        headers: dict[str, str],
+        headers: Mapping[str, Any],
         replaces: str | None = None,
     ) -> None:
         self._container = container
