@@ -123,7 +123,7 @@ def _frames(opened: Opened) -> Iterator[tuple[Image.Image, int]]:
             image.load()
         frame = image
         if opened.format == "BMP" and has_no_alpha(image):
-            frame = image.convert("RGB")
+            image.putalpha(255)
         elif opened.format == "PNG" and opened.header.frames == 1 and has_deep_key(image, opened.header):
             frame = with_deep_key(image, opened.view)
         yield frame, orientation_of(image)

@@ -154,9 +154,11 @@ def _encoded(
         picture.frames.clear()
     if is_optional and length(out) >= length(file):
         return None
-    if plan.jobs[place].output.is_compared and not shows(out, picture, limits):
-        return None
-    return out
+    try:
+        is_right = not plan.jobs[place].output.is_compared or shows(out, picture, limits)
+    except UnauthorizedFileType:
+        is_right = False
+    return out if is_right else None
 
 
 class _TemporaryFile(io.BufferedRandom):

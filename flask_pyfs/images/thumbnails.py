@@ -1,8 +1,9 @@
 """Thumbnails, smaller images and smaller files, with Pillow (the extra ``images``).
 
 Every function keeps the format: a JPEG gives a JPEG, an animated GIF, WebP, PNG or AVIF stays animated, and transparent
-pixels stay transparent. The EXIF orientation is applied, and all metadata except the colour profile is dropped. A file
-is read from its first byte and left open; its position is restored afterwards. One that cannot seek is read to its end.
+pixels stay transparent. The EXIF orientation is applied, and all metadata is dropped, except what says how colours are
+seen: the colour profile, and gAMA, cHRM, sRGB and cICP of a PNG. A file is read from its first byte and left open; its
+position is restored afterwards. One that cannot seek is read to its end.
 
 Files that are not images, are damaged, or would take too much memory or time raise
 :exc:`~flask_pyfs.errors.UnauthorizedFileType`.
@@ -187,9 +188,10 @@ def resize(file: ImageFile, size: int, *, max_pixels: int | None = None, max_mem
 def optimize(file: ImageFile, *, max_pixels: int | None = None, max_memory: int | None = None) -> BinaryIO:
     """Return an image encoded in fewer bytes, if its format allows.
 
-    A JPEG keeps its quality, and lossless images stay lossless. If the result is not smaller, the file is returned
-    unchanged, byte for byte. So are files with several pages, with 16 bits for each colour (Pillow decodes 8), and
-    files whose encoding would take more than 200 MiB of memory.
+    A JPEG keeps its quality. A PNG, GIF, BMP, TIFF or lossless WebP keeps every pixel of every frame: the result is
+    decoded and compared. If it differs or is not smaller, the file is returned unchanged, byte for byte. So are files
+    with several pages, with more than Pillow decodes (16 bits for each colour, samples that are no colours, an AVIF of
+    other colours than sRGB, lossless JPEG), and files whose encoding would exceed the limits.
 
     >>> import io
     >>> from PIL import Image

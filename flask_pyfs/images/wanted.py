@@ -113,6 +113,8 @@ class Optimized:
             options = _jpeg_options(image)
         elif opened.format == "PNG" and opened.header.pixels * opened.header.frames <= BEST_PNG_PIXELS:
             options = {"optimize": True}
+        elif image.info.get("compression") == "raw":
+            options = {"compression": "tiff_adobe_deflate"}
         output = _output(opened, image.width * image.height, is_resampled=False)
         is_lossless = opened.format in _LOSSLESS or bool(image.info.get("lossless"))
         return Job(oriented, replace(output, is_compared=is_lossless), options=options)
@@ -170,7 +172,15 @@ def _jpeg_options(image: JpegImageFile) -> dict[str, object]:
     elif image.mode == "RGB":
         # one that Pillow has no name for, such as 4:4:0, which halves the height alone
         options["subsampling"] = 0
+    if image.mode == "RGB" and _has_no_chroma(image):
+        options["keep_rgb"] = True
     return options
+
+
+def _has_no_chroma(image: JpegImageFile) -> bool:
+    """Return whether a JPEG has red, green and blue instead of brightness and chroma, as libjpeg tells them."""
+    transform = image.info.get("adobe_transform")
+    return transform == 0 if transform is not None else [layer[0] for layer in image.layer] == [*b"RGB"]
 
 
 def square(

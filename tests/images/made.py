@@ -15,7 +15,12 @@ def chunk(name, data):
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
-def png(size, depth, colour_type, pixels, *before):
+# https://www.w3.org/TR/png-3/#8Interlace: the first column and row of each pass, and the steps
+WHOLE = [(0, 0, 1, 1)]
+ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+
+
+def png(size, depth, colour_type, pixels, *before, passes=WHOLE):
     """Return a PNG with samples of any depth.
 
     :param pixels: what gives the samples at x and y, a tuple.
@@ -23,14 +28,33 @@ def png(size, depth, colour_type, pixels, *before):
     """
     width, height = size
     rows = b""
-    for y in range(height):
-        samples = [sample for x in range(width) for sample in pixels(x, y)]
-        bits = sum(sample << depth * place for place, sample in enumerate(reversed(samples)))
-        length = -(-len(samples) * depth // 8)
-        rows += b"\0" + (bits << (length * 8 - len(samples) * depth)).to_bytes(length, "big")
-    header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
+    for left, top, across, down in passes:
+        for y in range(top, height, down):
+            samples = [sample for x in range(left, width, across) for sample in pixels(x, y)]
+            bits = sum(sample << depth * place for place, sample in enumerate(reversed(samples)))
+            length = -(-len(samples) * depth // 8)
+            rows += b"\0" + (bits << (length * 8 - len(samples) * depth)).to_bytes(length, "big")
+    header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, passes is ADAM7)
     chunks = [(b"IHDR", header), *before, (b"IDAT", zlib.compress(rows, 0)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks)
+
+
+def tiff(size, depth, samples, data, *entries):
+    """Return a TIFF of one strip that is not compressed.
+
+    :param depth: the bits of each sample.
+    :param samples: how many each pixel has.
+    :param entries: more entries of its directory, each a tag and a number.
+    """
+    depths = struct.pack(f"<{samples}H", *[depth] * samples)
+    start = 8 + len(depths)
+    numbers = [(256, size[0]), (257, size[1]), (259, 1), (273, start), (277, samples), (278, size[1]), (279, len(data))]
+    directory = [struct.pack("<HHII", 258, 3, samples, 8)]
+    directory += [struct.pack("<HHII", tag, 4 if tag in (273, 279) else 3, 1, value) for tag, value in numbers]
+    directory += [struct.pack("<HHII", tag, 3, 1, value) for tag, value in entries]
+    directory.sort(key=lambda entry: struct.unpack("<H", entry[:2]))
+    head = struct.pack("<2sHI", b"II", 42, start + len(data))
+    return head + depths + data + struct.pack("<H", len(directory)) + b"".join(directory) + bytes(4)
 
 
 def segment(code, data):

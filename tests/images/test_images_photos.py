@@ -32,6 +32,15 @@ def test_chroma_of_half_the_width_is_kept_when_it_is_turned():
         assert (image.size, get_sampling(image)) == ((200, 300), 0)
 
 
+def test_red_green_and_blue_are_kept_instead_of_chroma():
+    content = saved(photo((300, 200)), "JPEG", quality=90, keep_rgb=True)
+    result = made("optimize", content)
+    assert len(result) < len(content)
+    with Image.open(io.BytesIO(result)) as image:
+        assert [layer[0] for layer in image.layer] == [*b"RGB"]
+    assert mean(*(bands(frame) for content in (content, result) for frame, _ in shown(content))) < 0.5
+
+
 @pytest.mark.parametrize("operation", EVERY)
 def test_a_lossless_jpeg(operation):
     # so large that others are decoded at a half

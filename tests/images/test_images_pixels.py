@@ -3,10 +3,11 @@
 import io
 import random
 import struct
+from typing import Any, cast
 
 import pytest
 from drawn import SRGB, bmp_with_alpha
-from made import COLOUR, GRAY, chunk, png
+from made import ADAM7, COLOUR, GRAY, WHOLE, chunk, png, tiff
 from PIL import Image, ImageCms
 from reference import bands, furthest, hidden_aside, scaled, shown
 
@@ -224,37 +225,60 @@ def test_the_alpha_of_a_bmp():
     image.putalpha(0)
     for operation in EVERY:
         ((shown_one, _),) = shown(made(operation, bmp_with_alpha(image)))
-        if operation != "optimize" or shown_one.mode == "RGB":
-            assert shown_one.convert("RGBA").getextrema()[3] == (255, 255)
-            assert shown_one.getpixel((3, 3)) != (0, 0, 0)
+        if operation != "optimize":
+            assert shown_one.getextrema()[3] == (255, 255)
+            assert shown_one.getpixel((3, 16)) != (0, 0, 0, 255)
 
 
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "CMYK"])
-def test_a_tiff_of_16_bits_is_not_made_one_of_8(mode):
-    """Pillow reads the upper 8 bits."""
-    count = len(mode)
-    extra = [(338, 3, 1, 2)] if mode == "RGBA" else []
-    data = bytes(range(256)) * (count * 2 * 16)
-    content = tiff((64, 64), [(258, 3, count, 0), (262, 3, 1, 5 if mode == "CMYK" else 2), *extra], count, data)
-    with Image.open(io.BytesIO(content)) as image:
-        assert image.mode == mode
+# bits, samples and more entries: 262 is the kind of colours, 338 what the samples beyond them are
+MORE_THAN_IS_DECODED = {
+    "16 bits": (16, 3, (262, 2)),
+    "16 bits with alpha": (16, 4, (262, 2), (338, 2)),
+    "16 bits of CMYK": (16, 4, (262, 5)),
+    "a sample of no known kind": (8, 4, (262, 2), (338, 0)),
+    "alpha that is multiplied already": (8, 4, (262, 2), (338, 1)),
+}
+
+
+@pytest.mark.parametrize("kind", MORE_THAN_IS_DECODED)
+def test_a_tiff_with_more_than_is_decoded_is_not_optimized(kind):
+    depth, samples, *entries = cast(Any, MORE_THAN_IS_DECODED[kind])
+    data = bytes(SIDE * SIDE * samples * depth // 8)
+    content = tiff((SIDE, SIDE), depth, samples, data, *entries)
     assert made("optimize", content) == content
     assert made("resize", content) != content
 
 
-def tiff(size, entries, count, data):
-    """Return a TIFF with 16 bits for each of some samples."""
-    start = 8
-    depths = struct.pack(f"<{count}H", *[16] * count)
-    fixed = [(256, 3, 1, size[0]), (257, 3, 1, size[1]), (259, 3, 1, 1), (277, 3, 1, count), (278, 3, 1, size[1])]
-    fixed += [(273, 4, 1, start + len(depths)), (279, 4, 1, len(data)), *entries]
-    directory = b"".join(
-        struct.pack("<HHII", tag, kind, number, start if tag == 258 else value)
-        for tag, kind, number, value in sorted(fixed)
-    )
-    place = start + len(depths) + len(data)
-    head = struct.pack("<2sHI", b"II", 42, place)
-    return head + depths + data + struct.pack("<H", len(fixed)) + directory + bytes(4)
+def test_an_avif_of_wide_colours_is_not_optimized():
+    content = saved(noise((200, 200)), "AVIF", quality=100, speed=10)
+    place = content.index(b"colrnclx") + 8
+    assert content[place : place + 4] == bytes([0, 1, 0, 13])
+    assert len(made("optimize", content)) < len(content)
+    # Display P3, and PQ
+    for numbers in ((12, 13), (9, 16)):
+        wide = content[:place] + struct.pack(">HH", *numbers) + content[place + 4 :]
+        assert made("optimize", wide) == wide
+
+
+@pytest.mark.parametrize("operation", EVERY)
+@pytest.mark.parametrize("depth", [1, 4, 16])
+def test_an_interlaced_png(depth, operation):
+    key, kind = (b"tRNS", struct.pack(">H", 1)), GRAY
+    files = [png((SIDE, SIDE), depth, kind, lambda x, y: ((x * y) % 2,), key, passes=all) for all in (WHOLE, ADAM7)]
+    one, other = (made(operation, content) for content in files)
+    assert one == other
+    assert one != files[0]
+
+
+@pytest.mark.parametrize("loop", [None, 0, 1, 5])
+@pytest.mark.parametrize("operation", EVERY)
+def test_a_gif_repeats_as_often_as_before(operation, loop):
+    first, *others = animation(14, has_hole=False, seed=1)
+    options = {} if loop is None else {"loop": loop}
+    content = saved(first, "GIF", save_all=True, append_images=others, duration=50, comment=b"x" * 9000, **options)
+    with Image.open(io.BytesIO(made(operation, content))) as image:
+        assert image.info.get("loop") == loop
+        assert "comment" not in image.info
 
 
 @pytest.mark.parametrize("is_animated", [False, True])
