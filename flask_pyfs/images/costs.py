@@ -38,6 +38,8 @@ _DECODED_PHOTO = {("WEBP", "", "RGB"): 12, ("AVIF", "4:2:0", "RGB"): 6}
 _DECODED_DEEP = 10
 # libheif returns this for each pixel, and a whole image of Pillow is made of it only if that is the output
 _DECODED_HEIF = {"L": 1, "LA": 2, "RGB": 3}
+# libheif decodes in threads, which have memory of their own
+_THREADS = {"HEIF": 18 * 1024 * 1024}
 # what these decoders take besides is freed before the image is changed
 _FREED = ("TIFF", "HEIF")
 # each frame of an animation is composed from the frames before it
@@ -176,7 +178,8 @@ def decoding_bytes(source: Source, outputs: list[Output]) -> int:
     for output in outputs:
         if not output.is_shared or source.format == "HEIF":
             changing += output.pixels * count * _kept(source, output)
-    beside = max(header.decoding, changing) if source.format in _FREED else header.decoding + changing
+    decoding = header.decoding + _THREADS.get(source.format, 0)
+    beside = max(decoding, changing) if source.format in _FREED else decoding + changing
     return int(_FIXED + header.opening + own * source.pixels + beside)
 
 

@@ -17,9 +17,8 @@ _SEQUENCE_SIZE = 600
 _CONFIGURATION_SIZE = 22
 _GENERAL_PROFILE, _PROFILE, _LEVEL = 96, 88, 8
 
-# the decoder's bytes for each pixel of monochrome, 4:2:0, 4:2:2 and 4:4:4 (chroma_format_idc), and a fifth for its
-# threads
-_PLANES = (1.2, 1.8, 2.4, 3.6)
+# the decoder's bytes for each pixel of monochrome, 4:2:0, 4:2:2 and 4:4:4 (chroma_format_idc)
+_PLANES = (1, 1.5, 2, 3)
 _COLOURS_OF_DEEP = 3
 # what a decoder keeps for each pixel that the boxes do not admit
 _HIDDEN = 8
