@@ -28,7 +28,7 @@ _NANOSECOND = 1e-9
 _FIXED = 16 * 1024 * 1024
 # a part of the image, the same in another mode, and what is made of it
 _BAND = 16
-_BAND_UNCHANGED = 8
+_BAND_UNCHANGED = 12
 _UNCHANGED = ("L", "RGB", "CMYK", "F")
 
 # beside the image itself: libwebp has two canvases and libavif its planes, and both return copies
