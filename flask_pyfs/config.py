@@ -21,6 +21,7 @@ __all__ = [
     "Config",
     "backend_key",
     "backend_name",
+    "own_key",
     "require_unencrypted",
     "resolve",
     "route_prefix",
@@ -55,6 +56,7 @@ COMMON: tuple[Option, ...] = (
     _SERVE,
     Option("ALLOW", "extensions", default=()),
     Option("DENY", "extensions", default=()),
+    Option("MAX_SIZE", "size", check=lambda size: size >= 1, rule="a number of bytes, 1 or more, or such as '20 MB'"),
     Option("SERVE_MODE", default="stream", choices=("stream", "redirect", "sendfile")),
     Option("ACCEL_URL", named=True),
     Option("PRIVATE", "bool", default=False),
@@ -62,6 +64,7 @@ COMMON: tuple[Option, ...] = (
     Option("MAX_AGE", "seconds"),
     Option("IMMUTABLE", "bool", default=False),
     Option("VERIFY", "bool"),
+    Option("VERIFY_RENAME", "bool", default=False),
     Option("VERIFY_SVG", default="refuse", choices=("refuse", "strip")),
     Option("IMAGES_OPTIMIZE", "bool", default=False),
     Option("IMAGES_MAX_PIXELS", "int"),
@@ -128,6 +131,12 @@ def backend_key(backend: str, key: str) -> str:
 
 def _storage_prefixes(storage: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((f"{storage.upper()}_FS_", storage_key(storage, ""))))
+
+
+def own_key(settings: Mapping[str, Any], storage: str, key: str) -> str | None:
+    """Return the name by which a setting is set at the storage's own level, or None if it is not set there."""
+    keys = (prefix + key for prefix in _storage_prefixes(storage))
+    return next((found for found in keys if settings.get(found) is not None), None)
 
 
 def route_prefix(settings: Mapping[str, Any]) -> str | None:

@@ -16,10 +16,12 @@ __all__ = [
     "BackendError",
     "ConfigurationError",
     "ETagMismatchError",
+    "EmptyUpload",
     "ErrorContext",
     "FSError",
     "FileExists",
     "FileNotFound",
+    "FileTooLarge",
     "InvalidPath",
     "OperationNotSupported",
     "PermissionDenied",
@@ -58,6 +60,14 @@ class FileNotFound(FSError, FileNotFoundError):
 
 class UnauthorizedFileType(FSError):
     """The storage does not accept files of this type, or the content does not match the extension."""
+
+
+class FileTooLarge(FSError):
+    """The file is larger than the setting MAX_SIZE allows."""
+
+
+class EmptyUpload(FSError, ValueError):
+    """The stream of the upload was read to its end before, so nothing of the file is left to store."""
 
 
 class UploadNotAllowed(FSError):

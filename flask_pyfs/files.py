@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import mimetypes
 import os.path
 import re
 import unicodedata
 from collections.abc import Collection, Container, Iterable
 from typing import overload
+
+from .mediatypes import TYPES
 
 __all__ = [
     "ALL",
@@ -21,6 +22,7 @@ __all__ = [
     "NONE",
     "SCRIPTS",
     "TEXT",
+    "VIDEO",
     "All",
     "AllExcept",
     "DisallowAll",
@@ -29,11 +31,17 @@ __all__ = [
 #: Plain text.
 TEXT = ["txt"]
 
-#: Office documents, without the formats that can contain macros.
-DOCUMENTS = ["rtf", "odf", "ods", "gnumeric", "abw", "doc", "docx", "xls", "xlsx"]
+#: Office documents, without the formats of today's Office that can contain macros (``docm``…), and PDF.
+DOCUMENTS = [
+    *("rtf", "odf", "odt", "ods", "odp", "odg", "gnumeric", "abw"),
+    *("doc", "docx", "xls", "xlsx", "pptx", "pdf"),
+]
 
 #: Images that browsers display.
-IMAGES = ["jpg", "jpe", "jpeg", "png", "gif", "svg", "bmp"]
+IMAGES = ["jpg", "jpe", "jpeg", "png", "gif", "svg", "bmp", "webp", "avif"]
+
+#: Films, as cameras, phones and encoders write them.
+VIDEO = ["mp4", "m4v", "webm", "ogv", "mov", "mkv", "avi", "3gp"]
 
 #: Sound.
 AUDIO = ["wav", "mp3", "aac", "ogg", "oga", "flac"]
@@ -174,29 +182,6 @@ def lower_extension(filename: str) -> str:
     return main + ext.lower()
 
 
-# the mimetypes module of some supported Python lacks these
-_MORE_TYPES = {
-    ".7z": "application/x-7z-compressed",
-    ".avif": "image/avif",
-    ".flac": "audio/flac",
-    ".heic": "image/heic",
-    ".md": "text/markdown",
-    ".oga": "audio/ogg",
-    ".ogg": "audio/ogg",
-    ".webp": "image/webp",
-    ".woff2": "font/woff2",
-    ".yaml": "application/yaml",
-    ".yml": "application/yaml",
-}
-_COMPRESSED_TYPES = {
-    "br": "application/x-brotli",
-    "bzip2": "application/x-bzip2",
-    "compress": "application/x-compress",
-    "gzip": "application/gzip",
-    "xz": "application/x-xz",
-}
-
-
 @overload
 def mime(filename: str, default: str) -> str: ...
 
@@ -208,16 +193,12 @@ def mime(filename: str, default: None = None) -> str | None: ...
 def mime(filename: str, default: str | None = None) -> str | None:
     """Return the media type of a file name, or the default if the type is unknown.
 
-    A compressed file has the type of its compression.
+    Only the table :data:`flask_pyfs.mediatypes.TYPES` decides, so the answer is the same on every machine. A compressed
+    file has the type of its compression.
 
     >>> mime("photos/ann.png"), mime("backup.tar.gz")
     ('image/png', 'application/gzip')
     >>> mime("README", "application/octet-stream")
     'application/octet-stream'
     """
-    basename = filename.rpartition("/")[2]
-    # mimetypes takes names with these characters for URLs
-    guessed, encoding = mimetypes.guess_type(re.sub(r"[:?#;,]", "_", basename))
-    if encoding is not None:
-        return _COMPRESSED_TYPES.get(encoding, "application/octet-stream")
-    return guessed or _MORE_TYPES.get(os.path.splitext(basename)[1].lower(), default)
+    return TYPES.get(os.path.splitext(filename)[1][1:].lower(), default)

@@ -18,6 +18,7 @@ __all__ = [
     "Exact",
     "collapse",
     "given",
+    "is_ignorable",
     "is_normal",
     "is_plain",
     "is_refused",
@@ -57,6 +58,8 @@ _IGNORABLE = (
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+
+_ONE_IGNORABLE = re.compile(_IGNORABLE)
 
 # all that can become a dot at the start, or a tilde, when it is folded
 _SUSPECT = re.compile(f"{_IGNORABLE}*[.\u2024\ufe52\uff0e]|.*[~\uff5e]", re.DOTALL)
@@ -176,6 +179,11 @@ def is_reserved(component: str) -> bool:
     else:
         return False
     return folded.startswith(RESERVED) or _SHORT.fullmatch(folded) is not None
+
+
+def is_ignorable(character: str) -> bool:
+    """Return whether a character has no width, so that a reader does not see it and some disks ignore it."""
+    return _ONE_IGNORABLE.fullmatch(character) is not None
 
 
 def _folded(text: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from fractions import Fraction
 from typing import Any
 
 from .errors import InvalidPath
@@ -20,6 +21,14 @@ __all__ = ["Option", "Secret", "is_count", "is_duration"]
 
 _TRUE = {"1", "true", "yes", "on", "y", "t"}
 _FALSE = {"0", "false", "no", "off", "n", "f", ""}
+
+
+_SIZE = re.compile(r"\s*([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*((?:[kmgt]i?)?b)\s*", re.IGNORECASE)
+_UNITS = {
+    "b": 1,
+    **{f"{letter}b": 1000**power for power, letter in enumerate("kmgt", 1)},
+    **{f"{letter}ib": 1024**power for power, letter in enumerate("kmgt", 1)},
+}
 
 
 class Secret(str):
@@ -103,6 +112,16 @@ def _to_callable(value: Any) -> Callable[..., Any]:
     raise ValueError("a callable, or the name of one such as 'package.module:function'")
 
 
+def _to_size(value: Any) -> int:
+    if isinstance(value, str) and (match := _SIZE.fullmatch(value)):
+        # exact, as a float is not
+        return int(Fraction(match[1]) * _UNITS[match[2].lower()])
+    try:
+        return _to_int(value)
+    except ValueError:
+        raise ValueError("a number of bytes, or a size such as '20 MB' or '20 MiB'") from None
+
+
 def _to_mode(value: Any) -> int:
     try:
         mode = int(value, 8) if isinstance(value, str) else _to_int(value)
@@ -156,6 +175,7 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "dict": _to_dict,
     "prefix": _to_prefix,
     "seconds": _to_seconds,
+    "size": _to_size,
     "callable": _to_callable,
     "version": _to_version,
 }
@@ -172,6 +192,8 @@ class Option:
     True
     >>> Option("DENY", "extensions").convert("php, .EXE")
     ['php', 'exe']
+    >>> Option("MAX_SIZE", "size").convert("20 MB")
+    20000000
     >>> part_size.convert("many")
     Traceback (most recent call last):
     ...
@@ -179,9 +201,9 @@ class Option:
 
     :param name: the KEY, in upper case.
     :param type: ``str``, ``bool``, ``int``, ``float``, ``mode`` (file permissions), ``list`` (of str), ``extensions``,
-        ``prefix`` (a directory), ``dict``, ``seconds`` (a number or a ``timedelta``), ``version`` (its major number:
-        ``'v2.0'`` is ``'2'``) or ``callable`` (or its name, as ``'module:name'``). A str, as the environment gives it,
-        is converted to the type.
+        ``prefix`` (a directory), ``dict``, ``seconds`` (a number or a ``timedelta``), ``size`` (a number of bytes, or a
+        text such as ``'20 MB'`` or ``'20 MiB'``), ``version`` (its major number: ``'v2.0'`` is ``'2'``) or ``callable``
+        (or its name, as ``'module:name'``). A str, as the environment gives it, is converted to the type.
     :param default: the value if the setting is not set.
     :param required: whether a configuration without the setting is rejected.
     :param secret: whether the value is hidden in ``repr``, logs and error messages. A str becomes a :class:`Secret`.

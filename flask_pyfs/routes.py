@@ -11,10 +11,12 @@ from werkzeug.datastructures import FileStorage
 
 from . import names
 from .backends.contract import StoredName
-from .errors import FileExists, InvalidPath, UnauthorizedFileType
+from .display_names import display_name
+from .errors import EmptyUpload, FileExists, FileTooLarge, InvalidPath, UnauthorizedFileType
 from .signals import file_uploaded
 from .state import State, find
 from .storage import Storage
+from .uploads.intake import allows
 from .web.access import is_allowed
 from .web.delivery import claims_of
 from .web.signing import SIGNATURE
@@ -76,9 +78,10 @@ def _put_file(fs: str, filename: str) -> tuple[Response, int]:
     claims = claims_of(state, filename, "write")
     if claims is None or not is_allowed(state, name, "write", signed=True) or not _may_replace(state, name, claims):
         abort(403)
-    upload = _uploaded(int(claims["size"]) if "size" in claims else None)
+    sizes = [state.config["max_size"], int(claims["size"]) if "size" in claims else None]
+    upload = _uploaded(min((size for size in sizes if size is not None), default=None))
     media_type = claims.get("type")
-    if upload.mimetype != (media_type or upload.mimetype) or not storage.file_allowed(upload, name.rpartition("/")[2]):
+    if upload.mimetype != (media_type or upload.mimetype) or not allows(storage, upload, name.rpartition("/")[2]):
         abort(415)
     options = {} if media_type is None else {"content_type": media_type}
     try:
@@ -89,9 +92,15 @@ def _put_file(fs: str, filename: str) -> tuple[Response, int]:
         abort(409)
     except UnauthorizedFileType:
         abort(415)
-    name = stored if isinstance(stored, StoredName) else name
-    file_uploaded.send(storage, filename=str(name))
-    return jsonify(name=name, url=storage.url(name)), 201
+    except FileTooLarge:
+        abort(413)
+    except EmptyUpload:
+        # a subclass of the app has read it
+        abort(400, "nothing is left of the file")
+    known = stored if isinstance(stored, StoredName) else StoredName(name)
+    known.original_name = display_name(upload.filename)
+    file_uploaded.send(storage, filename=known)
+    return jsonify(name=known, url=storage.url(known)), 201
 
 
 def _may_replace(state: State, name: str, claims: dict[str, str]) -> bool:

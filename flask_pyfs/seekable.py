@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import operator
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +18,11 @@ _READ_SIZE = 1024 * 1024
 
 
 @contextmanager
-def rewindable(file: Any) -> Iterator[BinaryIO]:
+def rewindable(file: Any, max_size: int | None = None) -> Iterator[BinaryIO]:
     """Yield an upload as a file that can seek: the file itself, or a temporary copy of what is left of it.
 
     :param file: a ``FileStorage``, a binary file, a bytes-like object, or a str, which is encoded as UTF-8.
+    :param max_size: the maximum size of an upload, in bytes. The copy of a larger one ends after a byte more.
     """
     stream: Any = file.stream if isinstance(file, FileStorage) else file
     if isinstance(stream, str):
@@ -39,17 +39,28 @@ def rewindable(file: Any) -> Iterator[BinaryIO]:
     if can_seek:
         yield stream
     else:
-        with copied(stream) as copy:
+        with copied(stream, max_size) as copy:
             yield copy
 
 
 @contextmanager
-def copied(file: Any) -> Iterator[BinaryIO]:
-    """Yield a temporary copy of what is left of a file, positioned at its first byte."""
+def copied(file: Any, max_size: int | None = None) -> Iterator[BinaryIO]:
+    """Yield a temporary copy of what is left of a file, positioned at its first byte.
+
+    :param max_size: how many bytes to copy, and one more if there are more; None for all.
+    """
+    room = _OFFSET_LIMIT if max_size is None else max_size + 1
     with tempfile.TemporaryFile() as copy:
-        shutil.copyfileobj(file, copy)
+        while room > 0 and (piece := file.read(min(room, _READ_SIZE))):
+            copy.write(piece)
+            room -= len(piece)
         copy.seek(0)
         yield cast(BinaryIO, copy)
+
+
+def as_given(file: Any, content: BinaryIO) -> Any:
+    """Return an upload itself if :func:`rewindable` yielded its stream, else the copy."""
+    return file if content is getattr(file, "stream", file) else content
 
 
 class FileView:

@@ -6,13 +6,14 @@ from . import _import_fs  # noqa: F401  (before fs, also in a thread of its own)
 
 # isort: split
 import copy
+import dataclasses
 import os
 import re
-import secrets
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import IO, Any
+from urllib.parse import quote
 
 from flask import Flask, Response, abort
 from fs.base import FS
@@ -22,22 +23,16 @@ from . import config as configuration
 from . import names
 from .backends import registry
 from .backends.contract import StoredName, UploadTerms, UploadURL
-from .config import Config, storage_key
-from .errors import (
-    ConfigurationError,
-    InvalidPath,
-    OperationNotSupported,
-    PermissionDenied,
-    UnauthorizedFileType,
-    UploadNotAllowed,
-)
-from .files import DEFAULTS, denied_part, extension, has_extension, is_empty, only_images
+from .config import Config
+from .display_names import display_name
+from .errors import ConfigurationError, InvalidPath, OperationNotSupported
+from .files import DEFAULTS, denied_part, extension, has_extension
 from .filesystems.base import CHUNK_SIZE
 from .signals import file_deleted, file_uploaded
 from .state import HasConfig, StandIn, State, find
-from .uploads import client_name
+from .uploads import client_name, intake
 from .web import delivery, links, urls
-from .web.access import is_allowed
+from .web.downloads import PARAMETER, value_of
 from .web.signing import lifetime_of
 
 __all__ = ["Config", "Storage"]
@@ -110,6 +105,7 @@ class Storage:
         config = configuration.resolve(
             app.config, self.name, backend_name, registry.options_of(backend_class), registry.all_options
         )
+        intake.require_reach(self, app.config, config)
         backend, callee = registry.build(backend_name, backend_class, self.name, config)
         State(app, self, backend_name, config, backend, callee).attach()
 
@@ -208,7 +204,7 @@ class Storage:
         external: bool = False,
         *,
         expires: float | timedelta | None = None,
-        download: bool = False,
+        download: bool | str = False,
     ) -> str:
         """Return the URL of a file. The file need not exist.
 
@@ -224,8 +220,9 @@ class Storage:
         :param expires: sign the URL: anybody who has it may read the file for at most this time, in seconds, and for at
             least three quarters of it. Calls that follow each other closely return the same URL, so clients can cache
             it. It is a URL of the store if the store signs URLs, else one of the app's own route.
-        :param download: make browsers save the file instead of showing it. If URL is set, the server behind it must
-            support ``?download=1``.
+        :param download: make browsers save the file instead of showing it, under its name or under this one. Without a
+            signature, another extension than that of the file does not count: the file's is appended. If URL is set,
+            the server behind it must support ``?download=``.
         :raises PermissionDenied: with ``expires``, if AUTHORIZE denies it.
         :raises ConfigurationError: with ``expires``, if the app itself has to sign and has no ``SECRET_KEY``.
         :raises ValueError: if ``expires`` is not positive, or longer than the store supports.
@@ -237,13 +234,12 @@ class Storage:
         if expires is not None:
             # no file has a name that ends with a slash
             name = names.spellings(name)[0]
-            _require_permission(state, name, "read")
             return links.signed_url(state, name, expires, external=external, download=download)
         if state.config["url"] and state.config["prefix"]:
             # to a server that serves the store itself, PREFIX is a directory
             name = f"{state.config['prefix']}/{name}"
         url = urls.file_url(state.app, self.name, state.config["url"], name, external)
-        return urls.with_query(url, "download=1") if download else url
+        return urls.with_query(url, f"{PARAMETER}={quote(value_of(download), safe='')}") if download else url
 
     def upload_url(
         self,
@@ -255,6 +251,7 @@ class Storage:
         overwrite: bool | None = None,
         content_type: str | None = None,
         max_size: int | None = None,
+        original_name: str | None = None,
         external: bool = False,
     ) -> UploadURL:
         """Return a URL to which a client uploads one file, directly to the store if possible.
@@ -273,7 +270,8 @@ class Storage:
         :param overwrite: replace a file of that name; None means the storage's own ``overwrite``. With ``unique``, no
             other file can have the name, but a store lets the client replace its own upload.
         :param content_type: the media type that the client must send.
-        :param max_size: the maximum size of the file in bytes.
+        :param max_size: the maximum size of the file in bytes. If the setting MAX_SIZE is less, it applies.
+        :param original_name: what the client calls the file, for the result; by default the last part of ``filename``.
         :param external: make a URL of the app's route absolute; URLs of a store always are.
         :raises UploadNotAllowed: if the storage accepts no uploads.
         :raises UnauthorizedFileType: if the storage does not accept files with this extension.
@@ -281,12 +279,13 @@ class Storage:
         :raises ValueError: if the time, type or size is invalid.
         :raises ConfigurationError: if the app itself has to sign and has no ``SECRET_KEY``.
         """
-        name = names.normalize(self._upload_name(None, filename, prefix, unique))
+        state = find(self)
+        accepted = intake.accepted_name(self, None, filename, state.config)
+        name = names.normalize(intake.place(self, accepted, prefix, unique))
         replace = self.overwrite if overwrite is None else overwrite
         terms = UploadTerms(*lifetime_of(expires), replace, content_type and content_type.lower(), max_size)
-        state = find(self)
-        _require_permission(state, name, "write")
-        return links.signed_upload(state, name, terms, external=external, unique=unique, verifies=self.verifies)
+        upload = links.signed_upload(state, name, terms, external=external, unique=unique, verifies=self.verifies)
+        return dataclasses.replace(upload, original_name=display_name(original_name or filename))
 
     def path(self, filename: str) -> str:
         """Return the absolute path of a file in the operating system. The file need not exist. An empty name stands for
@@ -388,9 +387,11 @@ class Storage:
         name = names.given(filename)
         return self._announced(name, find(self).operations.write(name, content, overwrite=False))
 
-    def _announced(self, name: str, stored: Any) -> StoredName:
+    def _announced(self, name: str, stored: Any, original_name: str | None = None) -> StoredName:
         # backends that were written for Flask-FS return other values
         announced = stored if isinstance(stored, StoredName) else StoredName(names.stored_as(name))
+        if original_name is not None:
+            announced.original_name = original_name
         file_uploaded.send(self, filename=announced)
         return announced
 
@@ -402,9 +403,11 @@ class Storage:
         overwrite: bool | None = None,
         unique: bool = False,
     ) -> StoredName:
-        """Store an upload and return its name, ``upload_to/prefix/filename``, which also knows its version.
+        """Store an upload and return its name, ``upload_to/prefix/filename``, which also knows its version and what the
+        client called it.
 
-        If the storage :attr:`verifies` uploads, the content must match the extension.
+        If the storage :attr:`verifies` uploads, the content must match the extension; with VERIFY_RENAME, an image gets
+        the right one.
 
         >>> from werkzeug.datastructures import FileStorage
         >>> upload = FileStorage(io.BytesIO(b"..."), filename="../My Report.TXT")
@@ -421,30 +424,35 @@ class Storage:
         :raises UploadNotAllowed: if the storage accepts no uploads.
         :raises UnauthorizedFileType: if the storage does not accept files with this extension, or the content does not
             match it.
+        :raises FileTooLarge: if the file is larger than MAX_SIZE.
+        :raises EmptyUpload: if the stream of the file was read to its end before.
         :raises FileExists: if the name is taken.
         """
-        if not filename and isinstance(file_or_wfs, FileStorage):
-            filename = client_name(file_or_wfs.filename or "")
-        name = self._upload_name(file_or_wfs, filename, prefix, unique)
+        state, original_name = find(self), None
+        if isinstance(file_or_wfs, FileStorage):
+            original_name = display_name(file_or_wfs.filename)
+            filename = filename or client_name(file_or_wfs.filename or "")
+        name = intake.accepted_name(self, file_or_wfs, filename, state.config)
         replace = self.overwrite if overwrite is None else overwrite
-        with self.prepared(file_or_wfs, name) as content:
-            stored = find(self).operations.save(content, name, overwrite=replace)
-        return self._announced(name, stored)
+        with self._rightly_named(file_or_wfs, name, state.config) as (upload, name):
+            name = intake.place(self, name, prefix, unique)
+            with self.prepared(upload, name) as content:
+                stored = state.operations.save(content, name, overwrite=replace)
+        return self._announced(name, stored, original_name)
 
-    def check(self, file_or_wfs: Any, filename: str) -> None:
+    def check(self, file_or_wfs: Any, filename: str) -> str:
         """Check an upload as :meth:`save` does, but store nothing. The position of the file does not change.
 
         :param file_or_wfs: a ``FileStorage`` or a binary file that can seek.
         :param filename: the name for the file.
-        :raises UploadNotAllowed: see :meth:`save`.
-        :raises UnauthorizedFileType: see :meth:`save`.
+        :return: the name; with VERIFY_RENAME, it has the extension of the content.
+        :raises FSError: see :meth:`save`.
         """
-        position = file_or_wfs.tell()
+        config, position = self.config, file_or_wfs.tell()
         try:
-            name = names.uploaded(filename)
-            self._require_allowed(file_or_wfs, name)
-            with self.prepared(file_or_wfs, name):
-                pass
+            name = intake.accepted_name(self, file_or_wfs, filename, config)
+            with self._rightly_named(file_or_wfs, name, config) as (upload, name), self.prepared(upload, name):
+                return name
         finally:
             file_or_wfs.seek(position)
 
@@ -454,44 +462,23 @@ class Storage:
 
         :param file_or_wfs: a ``FileStorage`` or a binary file.
         :param filename: the name for the file.
-        :raises UnauthorizedFileType: when the context is entered, if the content does not match the extension.
+        :raises FSError: now, when the context is entered, or while a stream of unknown length is read: see
+            :meth:`save`.
         """
+        config = find(self).config
+        upload = intake.measured(self, file_or_wfs, filename, config["max_size"])
         if not self.verifies:
-            return nullcontext(file_or_wfs)
+            return nullcontext(upload)
         from .uploads.prepare import prepared
 
-        return prepared(file_or_wfs, filename, self.config, self.name)
+        return prepared(upload, filename, config, self.name)
 
-    def _require_allowed(self, file: Any, name: str) -> None:
-        if is_empty(self.extensions) and is_empty(self.config["allow"]):
-            raise UploadNotAllowed(
-                f"storage {self.name!r} accepts no uploads: set {storage_key(self.name, 'ALLOW')} to some extensions",
-                storage=self.name,
-            )
-        for basename in names.last_parts(name):
-            if not self.file_allowed(file, basename):
-                raise UnauthorizedFileType(
-                    f"storage {self.name!r} does not take {basename!r}: files of this type are not allowed",
-                    path=name,
-                    storage=self.name,
-                )
+    def _rightly_named(self, file: Any, name: str, config: Config) -> AbstractContextManager[tuple[Any, str]]:
+        if not config["verify_rename"] or not self.verifies:
+            return nullcontext((file, name))
+        from .uploads.renaming import renamed
 
-    def _upload_name(
-        self, file: Any, filename: str | None, prefix: str | Callable[[], str] | None, unique: bool
-    ) -> str:
-        if not filename:
-            raise InvalidPath("a filename is required", storage=self.name)
-        # all that judges the name looks at its last part
-        name = names.uploaded(filename)
-        self._require_allowed(file, name)
-        if unique:
-            # nothing else can have the name, in any spelling
-            stem, ext = os.path.splitext(names.normalize(name))
-            name = f"{stem}-{secrets.token_hex(8)}{ext}"
-        if self.upload_to or prefix:
-            # Flask-FS puts them together so, and its files must be found
-            name = "/".join(filter(None, (_directory(self.upload_to), _directory(prefix), name)))
-        return names.Exact(names.normalize(name)) if unique else names.given(name)
+        return renamed(self, file, name, config)
 
     def delete(self, filename: str) -> None:
         """Delete a file, or everything below a directory. A missing file is no error.
@@ -640,7 +627,7 @@ class Storage:
 
         :param ext: the extension without its dot, in upper or lower case.
         """
-        config = self.config
+        config = find(self).config
         if config["deny"] and has_extension(config["deny"], ext):
             return False
         return has_extension(self.extensions, ext) or has_extension(config["allow"], ext)
@@ -650,12 +637,11 @@ class Storage:
         """Whether ``save`` and uploads to the app's own route check the content: the setting VERIFY. By default, it is
         on if the storage accepts only images.
         """
-        verify, allow = self.config["verify"], self.config["allow"]
-        return only_images(self.extensions, allow) if verify is None else bool(verify)
+        return intake.verifies(self.extensions, find(self).config)
 
     # Serving
 
-    def serve(self, filename: str) -> Response:
+    def serve(self, filename: str, *, download: bool | str | None = None) -> Response:
         """Return a response to the current request with a file, as SERVE_MODE says. The storage need not be served by
         the app's route.
 
@@ -664,8 +650,9 @@ class Storage:
             @app.get("/invoices/<int:number>")
             @login_required
             def invoice(number):
-                return invoices.serve(f"{current_user.id}/{number}.pdf")
+                return invoices.serve(f"{current_user.id}/{number}.pdf", download=f"Invoice {number}.pdf")
 
+        :param download: whether browsers save the file, or under which name; None as the query of the request says.
         :raises NotFound: (404) if there is no such file.
         :raises Forbidden: (403) if AUTHORIZE denies it.
         """
@@ -673,7 +660,7 @@ class Storage:
             name = names.given(filename)
         except InvalidPath:
             abort(404)
-        return delivery.serve(find(self), name)
+        return delivery.serve(find(self), name, download)
 
     @property
     def is_served(self) -> bool:
@@ -684,15 +671,3 @@ class Storage:
             # an app may change it at any time, and may set a str
             served = state.app.config.get("FS_SERVE")
         return served if isinstance(served, bool) else configuration.serves(state.app.config)
-
-
-def _directory(value: str | Callable[[], str] | None) -> str:
-    return (value() if callable(value) else value) or ""
-
-
-def _require_permission(state: State, name: str, action: str) -> None:
-    if not is_allowed(state, name, action):
-        storage = state.storage.name
-        raise PermissionDenied(
-            f"AUTHORIZE of storage {storage!r} denies permission to {action} {name!r}", path=name, storage=storage
-        )

@@ -642,7 +642,7 @@ class StorageConformance:
         response = get(url)
         assert response.status_code == 200
         assert response.data == bytes(range(100))
-        assert response.content_type == "text/plain; charset=utf-8"
+        assert response.content_type == "text/plain"
         assert response.content_length == 100
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         head = get(url, "HEAD")

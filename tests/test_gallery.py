@@ -217,7 +217,17 @@ def test_same_name_twice_in_one_upload(visitor, photos):
 
 @pytest.mark.parametrize(
     "name",
-    ["<b>.png", "фото <b>.jpg", "it's %22quoted%22 & co.png", "日本語.gif", "../../up.png", "a%2Fb.png", "é.png"],
+    [
+        "<b>.png",
+        "фото <b>.jpg",
+        "it's %22quoted%22 & co.png",
+        "日本語.gif",
+        "../../up.png",
+        "a%2Fb.png",
+        "é.png",
+        "🎉.png",
+        "हिन्दी.png",
+    ],
 )
 def test_odd_client_name_is_stored_shown_and_served(visitor, photos, name):
     visitor.upload((name, PNG))

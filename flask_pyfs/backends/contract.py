@@ -70,9 +70,11 @@ class StoredName(str):
     :ivar version: what tells this write of the file from all others, for
         :meth:`~flask_pyfs.Storage.delete_version` and :meth:`~flask_pyfs.Storage.replace_version`; None if the store
         knows no versions.
+    :ivar original_name: what the client calls the file; None if it is not known, or the file is no upload.
     """
 
     version: str | None
+    original_name: str | None = None
 
     def __new__(cls, name: str, version: str | None = None) -> StoredName:
         stored = super().__new__(cls, name)
@@ -80,7 +82,7 @@ class StoredName(str):
         return stored
 
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
-        # a copy or a pickle is a plain name: it may outlive the version
+        # a copy or a pickle is a plain name: it may outlive the version, and the rest
         return str, (str(self),)
 
 
@@ -121,6 +123,7 @@ class UploadURL:
         ``file``; or ``'PUT'``, with the file as the body.
     :param fields: the fields of the form.
     :param headers: the headers of the request.
+    :param original_name: what the client calls the file, as :func:`~flask_pyfs.display_names.display_name` shows it.
     """
 
     name: str
@@ -128,6 +131,7 @@ class UploadURL:
     method: str = "POST"
     fields: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
+    original_name: str | None = None
 
 
 class Operations(Protocol):

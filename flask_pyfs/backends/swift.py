@@ -10,6 +10,7 @@ from urllib.parse import quote
 from fs.base import FS
 
 from ..config import wrong_setting
+from ..display_names import name_in
 from ..errors import ETagMismatchError, PoolExhaustedError
 from ..files import mime
 from ..options import Option, Secret, is_count, is_duration
@@ -134,8 +135,7 @@ class SwiftBackend(BaseBackend):
             return None
         with self._translated(filename):
             url = cast("SwiftFS", self.store).temporary_url(self._path(filename), expires)
-        basename = filename.rpartition("/")[2]
-        return f"{url}&inline" if disposition is None else f"{url}&filename={quote(basename, safe='')}"
+        return f"{url}&inline" if disposition is None else f"{url}&filename={quote(name_in(disposition), safe='')}"
 
     def signed_upload(self, filename: str, terms: UploadTerms) -> UploadURL | None:
         """Return a temporary URL for a PUT.

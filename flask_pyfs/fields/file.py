@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from .. import names
 from ..backends.contract import StoredName
+from ..display_names import display_name
 from ..errors import ConfigurationError, FileExists, InvalidPath, VersionChanged
 from ..seekable import rewindable
 from ..storage import Storage
@@ -58,7 +59,7 @@ class FileReference:
     _settings_class: ClassVar[type[FileSettings]] = FileSettings
     #: What Flask-FS calls the settings, and their names here.
     _setting_names: ClassVar[Mapping[str, str]] = {"fs": "fs", "upload_to": "upload_to", "basename": "basename"}
-    _part_names: ClassVar[tuple[str, ...]] = ("filename",)
+    _part_names: ClassVar[tuple[str, ...]] = ("filename", "original_name")
 
     #: When the document was loaded that the reference belongs to, or None.
     since: datetime | None = None
@@ -86,7 +87,8 @@ class FileReference:
         if isinstance(value, str):
             # as the app spells it: a file that another tool stored may have this very name
             name, version = names.given(value) if value else None, getattr(value, "version", None)
-            value = {"filename": name, "versions": {name: version}}
+            original_name = getattr(value, "original_name", None)
+            value = {"filename": name, "versions": {name: version}, "original_name": original_name}
         if not isinstance(value, (Mapping, type(None))):
             raise TypeError(
                 f"cannot make a reference from a value of type {type(value).__name__}: assign a file name, a document "
@@ -104,13 +106,15 @@ class FileReference:
         :param state: a document, or what :meth:`snapshot` returned; absent parts become empty.
         """
         self._filename: str | None = state.get("filename")
+        original_name = state.get("original_name")
+        self._original_name = original_name if isinstance(original_name, str) else None
         versions = state.get("versions")
         self._versions: Mapping[str, str] = versions if isinstance(versions, Mapping) else {}
 
     def snapshot(self) -> dict[str, Any]:
         """Return all parts of the reference, empty ones included, for :meth:`restore`."""
         versions = {name: known.version for name, known in self.files.items() if known.version}
-        return {"filename": self._filename, "versions": versions}
+        return {"filename": self._filename, "original_name": self._original_name, "versions": versions}
 
     @property
     def files(self) -> dict[str, Known]:
@@ -118,11 +122,17 @@ class FileReference:
         return {name: Known(self._versions.get(name), self.since) for name in self.filenames}
 
     def to_document(self) -> dict[str, Any] | None:
-        """Return the document that a database stores, without empty parts; None if there is no file."""
+        """Return the document that a database stores, without empty parts; None if there is no file.
+
+        It has the parts that Flask-FS knows and, if the field has ``facts``, what is known of the upload.
+        """
         document = self.to_row()
         if document is not None:
             # Flask-FS cannot read documents with other keys
             document.pop("versions", None)
+            # after unpickling, the settings are unknown until a field gets the reference
+            if not getattr(getattr(self, "settings", None), "facts", False):
+                document.pop("original_name", None)
         return document
 
     def to_mongo(self) -> dict[str, Any]:
@@ -130,7 +140,7 @@ class FileReference:
         return self.to_document() or {"filename": None}
 
     def to_row(self) -> dict[str, Any] | None:
-        """Return :meth:`to_document`, with the versions of the files."""
+        """Return all parts that are not empty, with the versions of the files; None if there is no file."""
         return {key: part for key, part in self.snapshot().items() if part} if self._filename else None
 
     def __repr__(self) -> str:
@@ -174,9 +184,18 @@ class FileReference:
 
     @filename.setter
     def filename(self, value: str | None) -> None:
-        self._change({**self.snapshot(), "filename": value and names.given(value)}, [])
+        self._change({**self.snapshot(), "filename": value and names.given(value), "original_name": None}, [])
         # the app names what it has stored itself
         self.since = None
+
+    @property
+    def original_name(self) -> str | None:
+        """What the client called the file that it uploaded, as :func:`~flask_pyfs.display_names.display_name` shows it.
+
+        None if that is not known: the client sent no name, another file was assigned, or an old row or document or one
+        without ``facts`` was loaded.
+        """
+        return self._original_name
 
     @property
     def filenames(self) -> list[str]:
@@ -203,7 +222,9 @@ class FileReference:
         base, ext = self._base_and_extension(file, filename)
         with storing() as new:
             name = self._put(new, file, base + ext, overwrite)
-            self._change({"filename": str(name), "versions": {str(name): name.version}}, new)
+            original_name = original_name_of(file)
+            document = {"filename": str(name), "original_name": original_name, "versions": {str(name): name.version}}
+            self._change(document, new)
         return name
 
     def delete(self) -> None:
@@ -231,7 +252,7 @@ class FileReference:
         return self.holder.replaced(self, dropped, is_deleted)
 
     def _base_and_extension(self, file: Any, filename: str | None) -> tuple[str, str]:
-        name = filename or client_name(getattr(file, "filename", None) or "")
+        name = filename or client_name(_sent_name(file) or "")
         if not name:
             raise InvalidPath("a filename is required", storage=self.fs.name)
         base, ext = os.path.splitext(name)
@@ -246,7 +267,7 @@ class FileReference:
         prefix = self._call_namer(self.settings.upload_to)
         if not (self.fs.overwrite if overwrite is None else overwrite):
             return self._added(new, self.fs.save(file, name, prefix=prefix, overwrite=False))
-        with rewindable(file) as source:
+        with rewindable(file, self.fs.config["max_size"]) as source:
             start = source.tell()
             try:
                 return self._added(new, self.fs.save(source, name, prefix=prefix, overwrite=False))
@@ -278,3 +299,13 @@ class FileReference:
         name = with_version(self.fs, stored)
         new.append(NewFile(self.fs, str(name), name.version, replaces=version, is_replacement=True))
         return name
+
+
+def original_name_of(file: Any) -> str | None:
+    """Return what the client calls an upload, or None if it is not known."""
+    return display_name(_sent_name(file))
+
+
+def _sent_name(file: Any) -> str | None:
+    name = getattr(file, "filename", None)
+    return name if isinstance(name, str) else None

@@ -14,7 +14,7 @@ from ..errors import FileExists, FileNotFound, VersionChanged
 from ..options import Option
 from ..seekable import copied, rewindable
 from ..state import find
-from .file import FileReference
+from .file import FileReference, original_name_of
 from .renditions import Renditions, render
 from .settings import ImageSettings, Setting
 from .stored import NewFile, storing, write_new
@@ -60,7 +60,7 @@ class ImageReference(FileReference):
         "thumbnail_sizes": "thumbnails",
         "optimize": "optimize",
     }
-    _part_names = ("filename", "original", "thumbnails", "bbox")
+    _part_names = (*FileReference._part_names, "original", "thumbnails", "bbox")
 
     def restore(self, state: Mapping[str, Any]) -> None:
         super().restore(state)
@@ -80,7 +80,7 @@ class ImageReference(FileReference):
 
     @original.setter
     def original(self, value: str | None) -> None:
-        self._change({**self.snapshot(), "original": value and names.given(value)}, [])
+        self._change({**self.snapshot(), "original": value and names.given(value), "original_name": None}, [])
         self.since = None
 
     @property
@@ -173,9 +173,9 @@ class ImageReference(FileReference):
         """
         base, ext = self._base_and_extension(file, filename)
         bbox = bbox or None
-        with rewindable(file) as source, storing() as new:
+        with rewindable(file, self.fs.config["max_size"]) as source, storing() as new:
             # what is stored under this name is rendered here, so the storage must check the upload itself
-            self.fs.check(_rewound(source), base + ext)
+            base, ext = os.path.splitext(self.fs.check(_rewound(source), base + ext) or base + ext)
             renditions = self._render(source, bbox)
             made_ext = renditions.ext or ext
             main = self._put(
@@ -191,7 +191,7 @@ class ImageReference(FileReference):
                 str(size): self._put_beside(new, thumbnail, f"{base}-{size}{renditions.ext or main_ext}", overwrite)
                 for size, thumbnail in renditions.thumbnails.items()
             }
-            self._change(_document(main, original, thumbnails, bbox), new)
+            self._change(_document(main, original, thumbnails, bbox, original_name_of(file)), new)
         return main
 
     def rerender(self) -> None:
@@ -228,7 +228,7 @@ class ImageReference(FileReference):
             elif self._keeps_original(renditions):
                 original = self._put_new(new, _rewound(source), f"{base}-original{ext}")
                 main = self._replace_original(new, main, renditions.main, versions)
-            self._change(_document(main, original, thumbnails, self.bbox), new)
+            self._change(_document(main, original, thumbnails, self.bbox, self.original_name), new)
 
     def _version(self, name: str) -> str | None:
         try:
@@ -314,11 +314,16 @@ class ImageReference(FileReference):
 
 
 def _document(
-    main: StoredName, original: StoredName | None, thumbnails: Mapping[str, StoredName], bbox: Sequence[float] | None
+    main: StoredName,
+    original: StoredName | None,
+    thumbnails: Mapping[str, StoredName],
+    bbox: Sequence[float] | None,
+    original_name: str | None,
 ) -> dict[str, Any]:
     stored = [main, *thumbnails.values(), *([original] if original else [])]
     return {
         "filename": str(main),
+        "original_name": original_name,
         "original": original and str(original),
         "thumbnails": {size: str(name) for size, name in thumbnails.items()},
         "bbox": bbox,

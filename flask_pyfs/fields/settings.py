@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..storage import Storage
@@ -22,12 +22,14 @@ class FileSettings:
     :param basename: the name of uploads, without the extension: a str, or a callable that takes the document or row and
         returns one.
     :param remove_files: whether files that the document or row no longer references are deleted.
+    :param facts: whether a document keeps what is known of the upload, such as the client's own name. Rows always do.
     """
 
     fs: Storage | None
     upload_to: Namer = None
     basename: Namer = None
     remove_files: bool = False
+    facts: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True)

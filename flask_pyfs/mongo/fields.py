@@ -46,6 +46,8 @@ class FileField(BaseField):  # type: ignore[misc]
     :param remove_files: whether saving the document deletes files that it no longer references, and deleting the
         document deletes all of its files. The default of the field is never deleted. Queries that delete documents load
         them first. Fields in embedded documents and lists cannot have it.
+    :param facts: whether documents keep what is known of an upload: ``original_name``. Flask-FS cannot read such
+        documents.
     :raises InvalidDocumentError: if a class has the field with ``remove_files`` in an embedded document or a list.
     """
 
@@ -61,9 +63,10 @@ class FileField(BaseField):  # type: ignore[misc]
         basename: Namer = None,
         *arguments: Any,
         remove_files: bool = False,
+        facts: bool = False,
         **options: Any,
     ) -> None:
-        self.settings = FileSettings(fs, upload_to, basename, remove_files)
+        self.settings = FileSettings(fs, upload_to, basename, remove_files, facts=facts)
         super().__init__(*arguments, **options)
 
     @property
@@ -204,7 +207,7 @@ class ImageField(FileField):
         super().__init__(*arguments, **options)
         files = self.settings
         self.settings = ImageSettings(
-            files.fs, files.upload_to, files.basename, files.remove_files, max_size, tuple(thumbnails or ()), optimize
+            **vars(files), max_size=max_size, thumbnails=tuple(thumbnails or ()), optimize=optimize
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, cast
 from ..config import Config
 from ..errors import UnauthorizedFileType
 from ..files import extension
-from ..seekable import FileView, rewindable
+from ..seekable import FileView, as_given, rewindable
 from .content import verify
 
 
@@ -36,7 +36,7 @@ def prepared(file: Any, filename: str, config: Config, storage: str) -> Iterator
         if stripped is not None:
             yield stripped
         else:
-            yield file if content is getattr(file, "stream", file) else content
+            yield as_given(file, content)
 
 
 def _verify(content: BinaryIO, start: int, ext: str, config: Config) -> io.BytesIO | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from ..errors import PermissionDenied
 from ..state import Named, State
 
 
@@ -34,3 +35,14 @@ def is_allowed(state: State, filename: str, action: str, *, signed: bool = False
     """Return what AUTHORIZE decides. If it is not set, every access is allowed."""
     authorize: Any = state.config["authorize"]
     return authorize is None or bool(authorize(Access(state.storage, filename, action, signed)))
+
+
+def require_permission(state: State, filename: str, action: str) -> None:
+    """Ask AUTHORIZE, for a URL that is about to be signed.
+
+    :raises PermissionDenied: if AUTHORIZE denies it.
+    """
+    if not is_allowed(state, filename, action):
+        storage = state.storage.name
+        message = f"AUTHORIZE of storage {storage!r} denies permission to {action} {filename!r}"
+        raise PermissionDenied(message, path=filename, storage=storage)

@@ -19,6 +19,7 @@ from ..signals import before_display
 from ..state import State
 from . import responses
 from .access import is_allowed
+from .downloads import PARAMETER, Download, wanted_download
 from .signing import SIGNATURE, lifetime_of, verified
 
 # how long a URL is valid to which a client is redirected, in seconds
@@ -43,12 +44,13 @@ def claims_of(state: State, name: str, action: str) -> dict[str, str] | None:
     return claims
 
 
-def serve(state: State, name: str) -> Response:
+def serve(state: State, name: str, download: bool | str | None = None) -> Response:
     """Return a response to the current request with a file of a storage.
 
     AUTHORIZE and the signal get the name of the file that is served. If several spellings of the name are tried, this
     is the one that is found, and AUTHORIZE is asked before anything of it is sent.
 
+    :param download: whether browsers save the file, or under which name; None as the request says.
     :raises werkzeug.exceptions.HTTPException: 403 if AUTHORIZE denies it, 404 if there is no such file, 412 if a
         condition of the request fails, 416 if the file has none of the bytes of its Range.
     """
@@ -58,6 +60,9 @@ def serve(state: State, name: str) -> Response:
     else:
         spellings = _exactly(state, name, signed=claims is not None)
     several = len(spellings) > 1
+    saved = None
+    if download is not None or PARAMETER in request.args:
+        saved = wanted_download(download, signed=claims is not None)
     permission = None
     if config["authorize"] is not None:
         # AUTHORIZE has allowed no other when the URL was signed
@@ -71,7 +76,9 @@ def serve(state: State, name: str) -> Response:
             announce = partial(_permitted, permission, spelling, announce)
         try:
             # SERVE_MODE stream is the common one
-            sent = _sent_elsewhere(state, spelling, several, announce) if config["serve_mode"] != "stream" else None
+            sent = (
+                _sent_elsewhere(state, spelling, several, saved, announce) if config["serve_mode"] != "stream" else None
+            )
             response = sent or streamed(state.operations.serve, config, spelling, announce)
             break
         except (FileNotFound, InvalidPath):
@@ -88,6 +95,8 @@ def serve(state: State, name: str) -> Response:
             # whether a file is missing is not for everybody
             permission(names.stored_as(name))
         abort(404)
+    if saved is not None and response.location is None:
+        response.headers["Content-Disposition"] = saved.disposition_of(spelling)
     responses.harden(config, response)
     if claims is not None and response.cache_control.max_age:
         # no cache may keep the response after the signature expires
@@ -120,12 +129,14 @@ def _permitted(permission: Callable[[str], None], name: str, announce: Callable[
     announce()
 
 
-def _sent_elsewhere(state: State, name: str, several: bool, announce: Callable[[], object]) -> Response | None:
+def _sent_elsewhere(
+    state: State, name: str, several: bool, saved: Download | None, announce: Callable[[], object]
+) -> Response | None:
     config = state.config
     if config["serve_mode"] == "redirect" and request.method == "GET":
         if several and not state.operations.exists(name):
             raise FileNotFound(f"{name!r} is not in storage {state.storage.name!r}")
-        if url := _url_in_store(state, name):
+        if url := _url_in_store(state, name, saved):
             announce()
             return responses.redirection(url)
     if config["serve_mode"] == "sendfile" and state.root and (facts := state.operations.facts(name)):
@@ -168,11 +179,12 @@ def streamed(serve: Callable[..., Any], config: Config, name: str, announce: Cal
     return response
 
 
-def _url_in_store(state: State, name: str) -> str | None:
+def _url_in_store(state: State, name: str, saved: Download | None) -> str | None:
     media_type = mime(name)
     if responses.is_script(media_type):
         # a store sends no nosniff, so a page could load the file as a script
         return None
-    is_saved = responses.is_active(media_type) or responses.is_download()
-    disposition = responses.attachment(name) if is_saved else None
+    if saved is None and responses.is_active(media_type):
+        saved = Download("1", True)
+    disposition = saved and saved.disposition_of(name)
     return state.operations.signed_url(name, *lifetime_of(_REDIRECTED), disposition=disposition)

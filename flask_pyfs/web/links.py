@@ -7,18 +7,25 @@ from datetime import timedelta
 
 from ..backends.contract import UploadTerms, UploadURL
 from ..state import State
-from .responses import attachment
+from .access import require_permission
+from .downloads import PARAMETER, wanted_download
 from .signing import lifetime_of, signed_query
 from .urls import file_url, with_query
 
 
-def signed_url(state: State, name: str, expires: float | timedelta, *, external: bool, download: bool) -> str:
-    """Return a signed URL to read a file: one of the store if it signs URLs, else one of the app's own route."""
+def signed_url(state: State, name: str, expires: float | timedelta, *, external: bool, download: bool | str) -> str:
+    """Return a signed URL to read a file: one of the store if it signs URLs, else one of the app's own route.
+
+    :param download: whether browsers save the file, or under which name.
+    :raises PermissionDenied: if AUTHORIZE denies it.
+    """
+    require_permission(state, name, "read")
     until, lifetime = lifetime_of(expires)
-    disposition = attachment(name) if download else None
+    saved = wanted_download(download, signed=True)
+    disposition = saved and saved.disposition_of(name)
     url = state.operations.signed_url(name, until, lifetime, disposition=disposition)
     if url is None:
-        claims = {"expires": str(until), **({"download": "1"} if download else {})}
+        claims = {"expires": str(until), **({PARAMETER: saved.name} if saved else {})}
         url = _route_url(state, name, "read", claims, external=external)
     return url
 
@@ -27,12 +34,16 @@ def signed_upload(
     state: State, name: str, terms: UploadTerms, *, external: bool, unique: bool, verifies: bool
 ) -> UploadURL:
     """Return a signed URL to upload a file: one of the store if it can enforce the terms, else one of the app's own
-    route.
+    route. MAX_SIZE is one of the terms.
 
     :param unique: whether the name is unique. A store may then let the client replace the file, which is its own.
     :param verifies: whether the content must be checked, which only the app can do.
+    :raises PermissionDenied: if AUTHORIZE denies it.
     """
+    require_permission(state, name, "write")
     upload = None
+    sizes = [size for size in (terms.max_size, state.config["max_size"]) if size is not None]
+    terms = replace(terms, max_size=min(sizes, default=None))
     if not verifies:
         upload = state.operations.signed_upload(name, replace(terms, overwrite=terms.overwrite or unique))
     if upload is None:

@@ -5,27 +5,28 @@ from __future__ import annotations
 import io
 import os
 import re
-import unicodedata
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timezone
 from typing import Any, BinaryIO, cast
 from urllib.parse import quote
 
 from flask import Response, abort, current_app, request
-from werkzeug.http import dump_options_header
 from werkzeug.wsgi import FileWrapper, wrap_file
 
 from ..backends.contract import Wanted
 from ..config import Config
+from ..display_names import attachment
 from ..files import mime
 from ..filesystems.base import CHUNK_SIZE
 from ..filesystems.store import Facts
-from ..names import visible
+from .charset import LOOKED_AT, charset_of, is_worth_looking
 from .conditions import CONDITIONS, range_applies, status_of, version_known
 
 _BINARY = "application/octet-stream"
 # the JavaScript MIME types (WHATWG MIME Sniffing, section 4.6)
 _SCRIPT = re.compile(r"(application|text)/(x-)?(ecma|java)script|text/(javascript1\.[0-5]|jscript|livescript)")
+# the names of encodings (WHATWG Encoding, section 4.2)
+_CHARSET = re.compile(r"[\w.:+-]+", re.ASCII)
 _DOCUMENTS = {"text/html", "text/xml", "text/xsl", "application/xml", "application/x-shockwave-flash", "text/mathml"}
 
 # in ISO-8859-1, as a store sends it and as WSGI takes it
@@ -49,6 +50,7 @@ class _Pieces(FileWrapper):
     def __init__(self, file: BinaryIO, guard: AbstractContextManager[Any]) -> None:
         super().__init__(file, CHUNK_SIZE)
         self._guard = guard
+        self._first = b""
 
     def __del__(self) -> None:
         # a test client may drop a response unread; files of stores close themselves
@@ -56,17 +58,30 @@ class _Pieces(FileWrapper):
             self.close()
 
     def release(self) -> BinaryIO:
-        """Return the file. The caller has to close it."""
+        """Return the file, at its beginning. The caller has to close it."""
+        if self._first:
+            self.file.seek(0)
         file, self.file = cast(BinaryIO, self.file), io.BytesIO()
         return file
 
+    def first(self, size: int) -> bytes:
+        """Return the first bytes, which will be sent as any."""
+        while len(self._first) < size and (piece := self._read(size - len(self._first))):
+            self._first += piece
+        return self._first
+
     def __next__(self) -> bytes:
+        piece, self._first = self._first, b""
+        piece = piece or self._read(self.buffer_size)
+        if not piece:
+            raise StopIteration
+        return piece
+
+    def _read(self, size: int) -> bytes:
         with self._guard:
             # unlike read, it does not ask for bytes behind the range to make a full piece
             read = getattr(self.file, "read1", self.file.read)
-            piece: bytes = read(self.buffer_size)
-        if not piece:
-            raise StopIteration
+            piece: bytes = read(size)
         return piece
 
     def seek(self, *arguments: int) -> None:
@@ -112,9 +127,12 @@ def respond(config: Config, name: str, facts: Facts, file: BinaryIO, guard: Abst
     if request.method == "HEAD" or response.status_code == 304:
         # without a body, the connection to the store can be freed before the client reads
         response.close()
-    elif response.status_code == 200 and "wsgi.file_wrapper" in request.environ and _is_real(file):
-        # the server may send a file of the operating system faster, as by sendfile
-        response.response = wrap_file(request.environ, pieces.release(), CHUNK_SIZE)
+    elif response.status_code == 200:
+        if _may_lack_charset(response):
+            _add_charset(response, pieces.first(min(facts.size, LOOKED_AT)))
+        if "wsgi.file_wrapper" in request.environ and _is_real(file):
+            # the server may send a file of the operating system faster, as by sendfile
+            response.response = wrap_file(request.environ, pieces.release(), CHUNK_SIZE)
     return response
 
 
@@ -138,6 +156,9 @@ def respond_by_server(config: Config, name: str, facts: Facts, place: tuple[str,
     """
     root, below = place
     response = _described(config, name, facts.content_type)
+    if request.method == "GET" and _may_lack_charset(response):
+        with suppress(OSError), open(os.path.join(root, below), "rb") as file:
+            _add_charset(response, file.read(LOOKED_AT))
     if is_active(response.mimetype):
         # nginx drops Content-Security-Policy from a response with X-Accel-Redirect
         response.headers["Content-Disposition"] = attachment(name)
@@ -163,7 +184,9 @@ def harden(config: Config, response: Response) -> None:
     response.headers["X-Content-Type-Options"] = "nosniff"
     if is_script(response.mimetype):
         # with this type and nosniff, a page cannot load the file as a script
-        response.mimetype = "text/plain"
+        charset = _CHARSET.fullmatch(response.mimetype_params.get("charset", ""))
+        # the setter of Werkzeug would add a charset
+        response.headers["Content-Type"] = f"text/plain; charset={charset[0]}" if charset else "text/plain"
     if is_active(response.mimetype):
         response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     if config["private"] or config["authorize"] is not None:
@@ -181,37 +204,12 @@ def is_active(media_type: str | None) -> bool:
     return media_type is not None and (media_type in _DOCUMENTS or media_type.endswith("+xml"))
 
 
-def is_download() -> bool:
-    """Return whether the current request asks for an attachment, with ``?download=1``."""
-    return request.args.get("download", "0") not in ("", "0")
-
-
-def attachment(name: str) -> str:
-    """Return the Content-Disposition that makes a browser save a file under its name (RFC 6266, section 4.3).
-
-    No control character and no backslash, which ends a directory on some systems, reaches it.
-    """
-    basename = visible(name.rpartition("/")[2])
-    plain = unicodedata.normalize("NFKD", basename).encode("ascii", "ignore").decode()
-    stem, ext = os.path.splitext(plain)
-    if stem.startswith(".") and not ext and not basename.startswith("."):
-        # only the extension of the name is ASCII
-        stem, ext = "", stem
-    parameters = {"filename": (stem or "download") + ext}
-    if plain != basename:
-        # the encoding of RFC 8187
-        parameters["filename*"] = f"UTF-8''{quote(basename, safe='')}"
-    return dump_options_header("attachment", parameters)
-
-
 def _described(config: Config, name: str, content_type: str | None) -> Response:
     media_type, parameters = _type_of(name, content_type)
-    response = current_app.response_class(mimetype=media_type, direct_passthrough=True)
-    if parameters:
-        response.headers["Content-Type"] = media_type + parameters
+    response = current_app.response_class(direct_passthrough=True)
+    # Werkzeug would add a charset to a mimetype
+    response.headers["Content-Type"] = media_type + parameters
     _set_cache_control(config, response, name)
-    if is_download():
-        response.headers["Content-Disposition"] = attachment(name)
     return response
 
 
@@ -226,6 +224,16 @@ def _describe_as_stored(response: Response, facts: Facts) -> None:
     for header, value in kept.items():
         if value is not None and _HEADER_VALUE.fullmatch(value):
             response.headers[header] = value
+
+
+def _may_lack_charset(response: Response) -> bool:
+    kind = response.mimetype or ""
+    return "charset" not in response.mimetype_params and (is_worth_looking(kind) or is_script(kind))
+
+
+def _add_charset(response: Response, head: bytes) -> None:
+    if charset := charset_of(response.mimetype or "", head):
+        response.headers["Content-Type"] += f"; charset={charset}"
 
 
 def _range() -> tuple[int, int | None] | None:

@@ -69,6 +69,16 @@ def test_the_name_of_an_upload(storage, kind, of, settings, filename, stored):
     assert names(storage) == [stored]
 
 
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [("🎉.PNG", "file.png"), ("папка/हिन्दी.txt", "हिन्दी.txt"), ("C:\\me\\cv.txt", "cv.txt")],
+)
+@pytest.mark.parametrize("kind", [FileReference, ImageReference])
+def test_the_client_s_name_is_made_safe(storage, kind, sent, stored):
+    reference = kind((FileSettings if kind is FileReference else ImageSettings)(storage))
+    assert reference.save(upload(filename=sent)) == stored == reference.filename
+
+
 def test_a_name_is_required(storage):
     for reference in (FileReference(FileSettings(storage, basename="x")), image(storage)):
         with pytest.raises(ValueError, match="filename"):

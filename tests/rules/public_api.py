@@ -24,6 +24,7 @@ MODULES = [
     "flask_pyfs.files",
     *(f"flask_pyfs.filesystems.{name}" for name in FILESYSTEMS),
     "flask_pyfs.images",
+    "flask_pyfs.mediatypes",
     "flask_pyfs.mongo",
     "flask_pyfs.signals",
     "flask_pyfs.sqlalchemy",

@@ -166,14 +166,16 @@ def test_an_upload_has_a_name(app, file):
     ("given", "stored"),
     [
         ("My Photo.JPG", "My_Photo.jpg"),
-        ("../../etc/passwd.txt", "etc_passwd.txt"),
+        ("../../etc/passwd.txt", "passwd.txt"),
         ("фото.JPG", "фото.jpg"),
         ("日本 語.txt", "日本_語.txt"),
         ("..\\фото.jpg", "фото.jpg"),
-        ("../фото/été.jpg", "été.jpg"),
-        ("ж\x00ж\nж.jpg", "ж_ж_ж.jpg"),
+        ("../фото/été.jpg", "ete.jpg"),
+        ("ж\x00ж\nж.jpg", "жж_ж.jpg"),
         ("café.txt", "cafe.txt"),
         (".hidden.txt", "hidden.txt"),
+        ("🎉.PNG", "file.png"),
+        ("हिन्दी.txt", "हिन्दी.txt"),
     ],
 )
 def test_the_clients_name_is_made_safe(app, given, stored):
@@ -236,11 +238,3 @@ def test_extensions_of_names():
         "",
     ]
     assert [files.lower_extension(name) for name in ("A.JPG", "A", ".HTACCESS")] == ["A.jpg", "A", ".HTACCESS"]
-
-
-def test_types_of_names():
-    assert files.mime("d.x/a.PNG") == "image/png"
-    assert files.mime("a.tar.gz") == "application/gzip"
-    assert files.mime("data:text/html,x.txt") == "text/plain"
-    assert files.mime("a.unknown") is None
-    assert files.mime("a.unknown", "x/y") == "x/y"

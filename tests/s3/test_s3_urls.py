@@ -42,6 +42,16 @@ def test_a_download(below):
         assert response.headers["Content-Disposition"] is None
 
 
+def test_a_form_has_the_largest_size(make_storage, app):
+    storage = make_storage(MAX_SIZE=10)
+    with app.app_context():
+        for asked, most in ((None, 10), (4, 4), (1000, 10)):
+            upload = storage.upload_url("a.txt", expires=60, max_size=asked)
+            policy = json.loads(base64.b64decode(upload.fields["policy"]))
+            assert ["content-length-range", 0, most] in policy["conditions"]
+            assert upload.original_name == "a.txt"
+
+
 def test_no_request_is_made(below):
     below.exists("a.txt")
     with requests_of(below.backend.store.client) as requested:

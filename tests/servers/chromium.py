@@ -162,6 +162,11 @@ class Page:
         loaded = {"name": "load", "frameId": went["frameId"], "loaderId": went["loaderId"]}
         self._chromium.event(self._session, seconds, "Page.lifecycleEvent", **loaded)
 
+    def event(self, method: str, seconds: float = SECONDS) -> dict[str, Any]:
+        """Wait for an event of this page, and return its parameters."""
+        params: dict[str, Any] = self._chromium.event(self._session, seconds, method)["params"]
+        return params
+
     def evaluate(self, expression: str, seconds: float = SECONDS) -> Any:
         """Return the value of a JavaScript expression; await it if it is a promise."""
         answer = self.command(

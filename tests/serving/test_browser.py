@@ -60,6 +60,24 @@ DOCUMENTS = {
     ),
 }
 
+# documents in several encodings, and who says which it is; as an <img>, Chromium takes any SVG for UTF-8
+SVG = "<svg xmlns='http://www.w3.org/2000/svg' width='30' height='20'><text>Größe</text></svg>"
+XML = f"<data xmlns:h='{XHTML}'><h:p>Größe</h:p></data>"
+LATIN = "<?xml version='1.0' encoding='iso-8859-1'?>"
+ENCODED = {
+    "utf-8, found.txt": "Größe".encode(),
+    "utf-8 after much ASCII.txt": b"\n" * 4000 + "Größe".encode(),
+    "latin-1, guessed by the browser.txt": "Größe".encode("latin-1"),
+    "utf-8, found.html": "<!doctype html><p>Größe".encode(),
+    "latin-1, declared.html": "<!doctype html><meta charset=iso-8859-1><p>Größe".encode("latin-1"),
+    "koi8-r, declared.html": "<!doctype html><meta charset=koi8-r><p>Größe".encode("koi8-r", "xmlcharrefreplace"),
+    "latin-1, declared.xml": f"{LATIN}{XML}".encode("latin-1"),
+    "utf-8 by default.xml": XML.encode(),
+    "utf-16 by its mark.xml": XML.encode("utf-16"),
+    "latin-1, declared.svg": f"{LATIN}{SVG}".encode("latin-1"),
+    "utf-8 by default.svg": SVG.encode(),
+}
+
 FRAMES = """<!doctype html><link rel="icon" href="data:,">
 <iframe src="{url}"></iframe><object data="{url}"></object><embed src="{url}">"""
 
@@ -231,6 +249,32 @@ def test_seeking(app, configure_storage, settings, page, sound):
     assert sum(request.sent for request in parts) < size / 2
 
 
+# a name that is asked for, and what the browser makes of it for a file named 1.txt
+SAVED = [
+    ("Bericht 2026.txt", "Bericht 2026.txt"),
+    ("50%41.txt", "50%41.txt"),
+    ("\N{PARTY POPPER} \u0939\u093f.txt", "\N{PARTY POPPER} \u0939\u093f.txt"),
+    ("evil.exe", "evil.exe.txt"),
+    ("../a\\b.txt", "b.txt"),
+    ("invoice\u202etxt.exe", "invoicetxt.exe.txt"),
+]
+
+
+def saved_as(page, url):
+    """Return the name under which the browser would save what a link leads to."""
+    with pytest.raises(ChromiumError, match="ERR_ABORTED"):
+        page.open(url)
+    return page.event("Page.downloadWillBegin")["suggestedFilename"]
+
+
+def test_the_name_of_a_download(app, configure_storage, settings, page):
+    storage = configure_storage("files", settings)
+    storage.write("1.txt", "text")
+    with serving(app) as served:
+        for name, saved in SAVED:
+            assert saved_as(page, served.url + storage.url("1.txt", download=name)) == saved
+
+
 @pytest.fixture(params=["s3", "swift"])
 def redirecting(request, configure_storage):
     """A storage on each of the stores that sign URLs in turn, to which clients are sent."""
@@ -246,6 +290,14 @@ def redirecting(request, configure_storage):
 def test_seeking_in_the_store(app, redirecting, page, sound):
     requests = seek(app, redirecting, page, sound)
     assert {request.status for request in requests} == {302}
+
+
+def test_the_name_of_a_download_from_the_store(app, redirecting, page):
+    redirecting.write("1.txt", "text")
+    with serving(app) as served:
+        for name, saved in SAVED:
+            assert saved_as(page, served.url + redirecting.url("1.txt", download=name)) == saved
+    assert saved_as(page, redirecting.url("1.txt", expires=60, download="any.name")) == "any.name"
 
 
 def test_uploaded_documents_in_the_store_are_not_shown(app, redirecting, page, canary):
@@ -279,7 +331,7 @@ def upload(configure_storage):
     storage = configure_storage("files", {"BACKEND": "memory"})
 
     def upload(name, content):
-        return storage.url(storage.save(io.BytesIO(content.encode()), name))
+        return storage.url(storage.save(io.BytesIO(content.encode() if isinstance(content, str) else content), name))
 
     return upload
 
@@ -331,6 +383,14 @@ def test_uploaded_image_with_a_script_is_shown(app, page, canary, upload, add_pa
         assert page.evaluate("document.querySelector('img').naturalWidth") == 30
         assert page.problems() == []
     assert canary == []
+
+
+@pytest.mark.parametrize("name", ENCODED)
+def test_uploaded_text_shows_its_letters(app, page, upload, name):
+    url = upload(name, ENCODED[name])
+    with serving(app) as served:
+        page.open(served.url + url)
+        assert page.evaluate("document.querySelector('text, p, body, pre').textContent.trim()") == "Größe"
 
 
 @pytest.mark.parametrize("load", LOADERS.values(), ids=LOADERS)

@@ -38,14 +38,14 @@ ADD_HEADERS = """
 LARGE = 256 * 1024 * 1024
 
 TYPES = {
-    "a.txt": "text/plain; charset=utf-8",
+    "a.txt": "text/plain",
     "a.png": "image/png",
     "a.pdf": "application/pdf",
     "a.unknown": "application/octet-stream",
     "a.tar.gz": "application/gzip",
-    "a.js": "text/plain; charset=utf-8",
-    "a.html": "text/html; charset=utf-8",
-    "a.svg": "image/svg+xml; charset=utf-8",
+    "a.js": "text/plain",
+    "a.html": "text/html",
+    "a.svg": "image/svg+xml",
 }
 
 NAMES = [

@@ -20,7 +20,7 @@ def test_x_sendfile(app, storage):
     assert response.status_code == 200
     assert response.data == b""
     assert response.headers["X-Sendfile"] == f"{storage.root}/dir/a%20b%25.txt"
-    assert response.content_type == "text/plain; charset=utf-8"
+    assert response.content_type == "text/plain"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert "X-Accel-Redirect" not in response.headers
 

@@ -79,7 +79,7 @@ def test_only_reading_is_answered(storage, get):
 
 def test_types(storage, get):
     expected = {
-        "a.txt": "text/plain; charset=utf-8",
+        "a.txt": "text/plain",
         "a.png": "image/png",
         "a.webp": "image/webp",
         "a.pdf": "application/pdf",
@@ -160,7 +160,7 @@ def test_an_empty_file(storage, get):
         ("d/b.txt", "attachment; filename=b.txt"),
         ("é.txt", "attachment; filename=e.txt; filename*=UTF-8''%C3%A9.txt"),
         ("日本.txt", "attachment; filename=download.txt; filename*=UTF-8''%E6%97%A5%E6%9C%AC.txt"),
-        ('q".txt', 'attachment; filename="q\\".txt"'),
+        ('q".txt', "attachment; filename=q_.txt; filename*=UTF-8''q%22.txt"),
         ("a b.txt", 'attachment; filename="a b.txt"'),
     ],
 )

@@ -43,6 +43,7 @@ def test_a_file_is_sent(storage, send):
         assert answer.json == {"name": upload.name, "url": storage.url(upload.name)}
     assert stored(storage) == {"up/pre/dir/a.txt": b"content"}
     assert signals == [(storage, upload.name)]
+    assert signals[0][1].original_name == "any.name"
 
 
 def test_a_random_part_makes_the_name_unique(storage, send):
@@ -180,3 +181,60 @@ def test_what_is_too_large_for_the_app_is_refused(app, storage, send):
     app.config["MAX_CONTENT_LENGTH"] = 1000
     assert send(storage.upload_url("a.txt", expires=60).url, bytes(2000)).status_code == 413
     assert stored(storage) == {}
+
+
+@pytest.fixture
+def limited(app, storage):
+    app.config["FILES_FS_MAX_SIZE"] = "10 B"
+    fs.init_app(app, storage)
+    return storage
+
+
+@pytest.mark.parametrize(("asked", "most"), [({}, 10), ({"max_size": 4}, 4), ({"max_size": 1000}, 10)])
+def test_the_largest_size_holds(limited, send, asked, most):
+    url = limited.upload_url("a.txt", expires=60, **asked).url
+    assert send(url, bytes(most + 1)).status_code == 413
+    assert stored(limited) == {}
+    assert send(url, bytes(most)).status_code == 201
+    assert [len(content) for content in stored(limited).values()] == [most]
+
+
+def test_a_url_that_was_signed_before_the_limit(app, storage, send):
+    url = storage.upload_url("a.txt", expires=60).url
+    app.config["FILES_FS_MAX_SIZE"] = 10
+    fs.init_app(app, storage)
+    assert send(url, bytes(11)).status_code == 413
+    assert stored(storage) == {}
+
+
+def test_a_body_over_the_limit_is_not_read(app, storage):
+    class Unread:
+        def __getattr__(self, name):
+            raise AssertionError(f"the body is used: {name}")
+
+    url = storage.upload_url("a.txt", expires=60).url
+    # the limit of today counts, not that of the URL
+    app.config["FILES_FS_MAX_SIZE"] = "10 B"
+    fs.init_app(app, storage)
+    for sent in ({"CONTENT_LENGTH": "1000000"}, {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}):
+        body = {"CONTENT_TYPE": "multipart/form-data; boundary=x", "wsgi.input": Unread(), **sent}
+        assert app.test_client().post(url, environ_overrides=body).status_code == 413
+
+
+def test_an_upload_that_the_app_has_read_is_refused(app, send, storage, monkeypatch):
+    prepared = storage.prepared
+
+    def read_before(upload, filename):
+        upload.read()
+        return prepared(upload, filename)
+
+    monkeypatch.setattr(storage, "prepared", read_before)
+    url = storage.upload_url("a.txt", expires=60).url
+    assert send(url).status_code == 400
+    assert stored(storage) == {}
+
+
+def test_a_filter_that_reads_takes_nothing_away(send, storage, monkeypatch):
+    monkeypatch.setattr(storage, "file_allowed", lambda file, basename: file is None or file.read() == b"content")
+    assert send(storage.upload_url("a.txt", expires=60).url).status_code == 201
+    assert list(stored(storage).values()) == [b"content"]

@@ -136,3 +136,13 @@ def test_what_swift_cannot_hold_goes_through_the_app(app, signing, asked):
     data = {"file": (io.BytesIO(b"content"), "a.txt")}
     assert app.test_client().post(upload.url, data=data).status_code == 201
     assert signing.read(upload.name) == b"content"
+
+
+def test_swift_cannot_hold_the_largest_size_either(app, signing):
+    app.config["FILES_FS_MAX_SIZE"] = 6
+    fs.init_app(app, signing)
+    upload = signing.upload_url("a.txt", expires=60)
+    assert (upload.method, upload.url.partition("?")[0]) == ("POST", f"/files/{upload.name}")
+    data = {"file": (io.BytesIO(b"content"), "a.txt")}
+    assert app.test_client().post(upload.url, data=data).status_code == 413
+    assert not signing.exists(upload.name)
