@@ -236,3 +236,11 @@ def test_a_field_that_gets_a_max_size(photos):
     reference.rerender()
     assert (reference.filename, reference.original) == ("a.jpg", "a.heic")
     assert starts(photos) == {"a.jpg": "jpg", "a.heic": "heic", "a-50.jpg": "jpg", "a-60.jpg": "jpg"}
+
+
+def test_a_heic_of_another_name_is_renamed_without_pillow_heif(app, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    photos = fs.Storage("photos", [*fs.IMAGES, "heic"])
+    app.config.update(FS_BACKEND="memory", FS_VERIFY_RENAME=True)
+    fs.init_app(app, photos)
+    assert photos.save(io.BytesIO(CONTENT), "a.jpg") == "a.heic"
