@@ -160,7 +160,7 @@ class ImageReference(FileReference):
 
         If this fails, the reference is unchanged and no new file remains. The displayed image is stored as
         ``base.ext``, thumbnails as ``base-100.ext``, and the upload as ``base-original.ext`` if it differs from the
-        displayed image or the field optimizes.
+        displayed image or the field optimizes. What is made of a HEIC is a JPEG, and its extension ``.jpg``.
 
         :param file: a ``FileStorage`` or a binary file, which is read from its first byte and left open.
         :param filename: see :meth:`FileReference.save`.
@@ -177,14 +177,18 @@ class ImageReference(FileReference):
             # what is stored under this name is rendered here, so the storage must check the upload itself
             base, ext = os.path.splitext(self.fs.check(_rewound(source), base + ext) or base + ext)
             renditions = self._render(source, bbox)
-            main = self._put(new, _rewound(renditions.main), base + ext, overwrite)
+            made_ext = renditions.ext or ext
+            main = self._put(
+                new, _rewound(renditions.main), base + (ext if renditions.is_source else made_ext), overwrite
+            )
             # the storage has accepted the image; the other files are stored beside it without further checks
-            base, ext = os.path.splitext(main)
+            base, main_ext = os.path.splitext(main)
             original = None
             if self._keeps_original(renditions):
-                original = self._put_beside(new, _rewound(source), f"{base}-original{ext}", overwrite)
+                own_ext = main_ext if renditions.ext is None else ext
+                original = self._put_beside(new, _rewound(source), f"{base}-original{own_ext}", overwrite)
             thumbnails = {
-                str(size): self._put_beside(new, thumbnail, f"{base}-{size}{ext}", overwrite)
+                str(size): self._put_beside(new, thumbnail, f"{base}-{size}{renditions.ext or main_ext}", overwrite)
                 for size, thumbnail in renditions.thumbnails.items()
             }
             self._change(_document(main, original, thumbnails, bbox, original_name_of(file)), new)
@@ -211,13 +215,16 @@ class ImageReference(FileReference):
         with self.fs.open(self.original, "rb") as stored, copied(stored) as source, storing() as new:
             renditions = self._render(source, self.bbox)
             thumbnails = {
-                str(size): self._put_again(new, thumbnail, f"{base}-{size}{ext}", versions)
+                str(size): self._put_again(new, thumbnail, f"{base}-{size}{renditions.ext or ext}", versions)
                 for size, thumbnail in renditions.thumbnails.items()
             }
             main = StoredName(self._filename, versions[self._filename])
             original = StoredName(self._original, versions[self._original]) if self._original else None
             if original:
                 main = self._replace(new, main, renditions.main, versions)
+            elif renditions.ext not in (None, ext) and not renditions.is_source:
+                # the displayed image gets a name of its own, so the original keeps its name
+                original, main = main, self._put_new(new, renditions.main, base + str(renditions.ext))
             elif self._keeps_original(renditions):
                 original = self._put_new(new, _rewound(source), f"{base}-original{ext}")
                 main = self._replace_original(new, main, renditions.main, versions)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
+from ..seekable import FileView
+
 
 @dataclass(frozen=True)
 class Renditions:
@@ -14,11 +16,13 @@ class Renditions:
     :param main: the displayed image.
     :param is_source: whether the displayed image is the upload, byte for byte.
     :param thumbnails: the thumbnails by their sizes, in pixels.
+    :param ext: the extension of what was made, with its dot; None for that of the upload.
     """
 
     main: BinaryIO
     is_source: bool
     thumbnails: dict[int, BinaryIO]
+    ext: str | None = None
 
 
 def render(
@@ -43,12 +47,14 @@ def render(
         of :mod:`flask_pyfs.images`.
     :raises UnauthorizedFileType: if there is something to render and the upload is not an image, is damaged, or exceeds
         a limit.
+    :raises ConfigurationError: if there is something to render of a HEIC, and pillow-heif is not installed.
     """
     if not (max_size or sizes or optimize):
         return Renditions(source, True, {})
     # needs Pillow, which may be missing if nothing is rendered
     from ..images.jobs import make
     from ..images.limits import Limits
+    from ..images.opening import format_of
     from ..images.thumbnails import require_bbox, require_size
     from ..images.wanted import Displayed, Thumbnail, Wanted
 
@@ -59,4 +65,6 @@ def render(
     wanted: list[Wanted] = [Thumbnail(size, bbox) for size in sizes]
     *thumbnails, main = make(source, [*wanted, Displayed(max_size, optimize)], Limits.of(max_pixels, max_memory))
     made = {size: cast(BinaryIO, thumbnail) for size, thumbnail in zip(sizes, thumbnails, strict=True)}
-    return Renditions(source if main is None else main, main is None, made)
+    # no browser but Safari shows HEIC
+    ext = ".jpg" if format_of(FileView(source)) == "HEIF" else None
+    return Renditions(source if main is None else main, main is None, made, ext)

@@ -16,6 +16,7 @@ from ..errors import UnauthorizedFileType
 from .bitmaps import has_no_alpha, write_alpha
 from .colours import fits, has_deep_key, png_info, with_deep_key
 from .costs import Output
+from .heif import HeifImage
 from .limits import Limits
 from .opening import Opened, open_image, translated_errors
 from .palettes import with_palette
@@ -81,7 +82,7 @@ def decode(opened: Opened, jobs: Sequence[Job]) -> list[Picture]:
 
     :param opened: an open image, at the size at which it is to be decoded.
     """
-    pictures = [Picture(opened.format, colours=opened.header.colours) for _ in jobs]
+    pictures = [Picture(opened.made, colours=opened.header.colours) for _ in jobs]
     for image, orientation in _frames(opened):
         for job, picture in zip(jobs, pictures, strict=True):
             if not picture.durations:
@@ -116,7 +117,10 @@ def _frames(opened: Opened) -> Iterator[tuple[Image.Image, int]]:
             image.seek(number)
             if image.width * image.height > opened.header.pixels:
                 raise UnauthorizedFileType("a frame of the image is larger than its header says")
-        image.load()
+        if isinstance(image, HeifImage):
+            image.decode()
+        else:
+            image.load()
         frame = image
         if opened.format == "BMP" and has_no_alpha(image):
             image.putalpha(255)
@@ -132,7 +136,7 @@ def _is_blind(opened: Opened) -> bool:
 
 def is_shared(opened: Opened) -> bool:
     """Return whether an open image refers to nothing but its only frame, so that the frame can be kept as it is."""
-    return opened.header.frames == 1 and opened.format in ("JPEG", "PNG", "BMP")
+    return opened.header.frames == 1 and opened.format in ("JPEG", "PNG", "BMP", "HEIF")
 
 
 def is_lossless_jpeg(image: JpegImageFile) -> bool:
@@ -259,4 +263,10 @@ def _for_format(image: Image.Image, name: str, effort: int) -> Image.Image:
         return image
     if image.mode.startswith("I") and "I;16" in modes:
         return image.convert("I").convert("I;16")
+    if name == "JPEG" and "A" in image.mode:
+        # of a HEIC
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=image.getchannel("A"))
+        return white
     return image.convert("RGBA" if "A" in image.mode and "RGBA" in modes else "RGB")

@@ -6,7 +6,9 @@ and nanoseconds for each pixel. Pillow itself takes four bytes for each pixel of
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import partial
 
 from .headers import Header
 
@@ -16,6 +18,9 @@ EFFORTS = (0, 1, 2)
 #: The number of pixels that are resampled at a time.
 BAND_PIXELS = 2_000_000
 
+#: Images are first reduced to so many times the new size, as Pillow does if its argument reducing_gap is 2.
+GAP = 2.0
+
 _MILLISECOND = 1e-3
 _NANOSECOND = 1e-9
 
@@ -23,18 +28,28 @@ _NANOSECOND = 1e-9
 _FIXED = 16 * 1024 * 1024
 # a part of the image, the same in another mode, and what is made of it
 _BAND = 16
+_BAND_UNCHANGED = 12
+_UNCHANGED = ("L", "RGB", "CMYK", "F")
 
 # beside the image itself: libwebp has two canvases and libavif its planes, and both return copies
 _DECODED = {"WEBP": 13, "AVIF": 10, "GIF": 1}
+# without alpha, and with what photos have
+_DECODED_PHOTO = {("WEBP", "", "RGB"): 12, ("AVIF", "4:2:0", "RGB"): 6}
 _DECODED_DEEP = 10
+# libheif returns this for each pixel, and a whole image of Pillow is made of it only if that is the output
+_DECODED_HEIF = {"L": 1, "LA": 2, "RGB": 3}
+# libheif decodes in threads, which have memory of their own
+_THREADS = {"HEIF": 18 * 1024 * 1024}
+# what these decoders take besides is freed before the image is changed
+_FREED = ("TIFF", "HEIF")
 # each frame of an animation is composed from the frames before it
 _DECODED_ANIMATED = {"GIF": 16, "PNG": 16, "WEBP": 18, "AVIF": 22}
 
-_DECODING = {"JPEG": 14, "MPO": 14, "PNG": 60, "GIF": 20, "WEBP": 70, "AVIF": 120, "BMP": 6, "TIFF": 30}
+_DECODING = {"JPEG": 14, "PNG": 60, "GIF": 20, "WEBP": 70, "AVIF": 120, "HEIF": 120, "BMP": 6, "TIFF": 30}
 _DECODING_GRAY_PNG = 14
 _DECODING_VARIANT = {"rle": 120, "arithmetic": 150, "scans": 14}
 _DECODING_ANIMATED = 20
-_DECODING_BYTE = {"JPEG": 35, "MPO": 35}
+_DECODING_BYTE = {"JPEG": 35}
 # a pass of libjpeg over coefficients that do not change, for each band
 _PASS = 2
 _DIGEST = 12
@@ -65,11 +80,14 @@ _ENCODED_ANIMATED: dict[str, _Costs] = {
     "WEBP": ((60, 400), (55, 300), (50, 200)),
     "AVIF": ((60, 5500), (60, 2400), (60, 800)),
 }
+# what is transparent becomes white
+_WHITE = 5
+_WITH_ALPHA = ("LA", "RGBA")
 # for each pixel of each frame: encoders that compare frames keep them
 _ENCODED_FRAME = {"GIF": 5, "PNG": 8, "WEBP": 1, "AVIF": 4}
 _ENCODED_FRAME_SECONDS = 0.7 * _MILLISECOND
 # the bytes of a file for each pixel, if they are fewer than those of the image
-_MADE = {"JPEG": 2, "MPO": 2, "GIF": 2, "AVIF": 2}
+_MADE = {"JPEG": 2, "GIF": 2, "AVIF": 2}
 # what is not written to a temporary file
 _FILE = {"PNG": 8, "TIFF": 26, "BMP": 4}
 
@@ -129,25 +147,40 @@ def _kept(source: Source, output: Output) -> int:
     return 1 if source.mode in ("1", "L") else 4
 
 
+def _reduced(source: Source, pixels: int) -> int:
+    """Return the memory of the image that is made first, at about twice the size, of one that is much larger."""
+    factor = int(math.sqrt(source.pixels / max(1, pixels)) / GAP)
+    return 4 * source.pixels // factor**2 if factor > 1 else 0
+
+
 def decoding_bytes(source: Source, outputs: list[Output]) -> int:
     """Return the memory that decoding an image and changing it takes."""
     header, count = source.header, source.header.frames
     own = bytes_per_pixel(source.mode)
     if count > 1:
         own = 4 + _DECODED_ANIMATED[source.format]
+    elif source.format == "HEIF":
+        own = _DECODED_HEIF.get(source.mode, 4)
     else:
-        own += _DECODED.get(source.format, 0)
-    if header.variant == "deep":
+        usual = _DECODED.get(source.format, 0)
+        own += _DECODED_PHOTO.get((source.format, header.variant, source.mode), usual)
+    if header.variant == "deep" and source.format != "HEIF":
         own += _DECODED_DEEP
     elif header.variant == "turned":
         own *= 2
-    needed = _FIXED + header.opening + header.decoding + own * source.pixels
-    if any(output.is_resampled for output in outputs):
-        needed += _BAND * min(source.pixels, BAND_PIXELS)
+    changing = max((output.pixels * _kept(source, output) for output in outputs if output.turns), default=0)
+    resampled = [output.pixels for output in outputs if output.is_resampled]
+    if resampled:
+        # a PNG may have a transparent colour besides
+        is_unchanged = source.mode in _UNCHANGED and source.format != "PNG"
+        band = _BAND_UNCHANGED if is_unchanged else _BAND
+        changing += band * min(source.pixels, BAND_PIXELS) + max(map(partial(_reduced, source), resampled))
     for output in outputs:
-        if not output.is_shared:
-            needed += output.pixels * count * _kept(source, output)
-    return needed + max((output.pixels * _kept(source, output) for output in outputs if output.turns), default=0)
+        if not output.is_shared or source.format == "HEIF":
+            changing += output.pixels * count * _kept(source, output)
+    decoding = header.decoding + _THREADS.get(source.format, 0)
+    beside = max(decoding, changing) if source.format in _FREED else decoding + changing
+    return int(_FIXED + header.opening + own * source.pixels + beside)
 
 
 def decoding_seconds(source: Source, outputs: list[Output]) -> float:
@@ -157,7 +190,7 @@ def decoding_seconds(source: Source, outputs: list[Output]) -> float:
     each = _DECODING_VARIANT.get(header.variant, _DECODING[source.format])
     if source.format == "PNG" and bytes_per_pixel(source.mode) == 1:
         each = _DECODING_GRAY_PNG
-    if source.format in ("JPEG", "MPO"):
+    if source.format == "JPEG":
         # most of the passes are over nothing, because the bytes count by themselves
         pixels = max(header.pixels, source.pixels)
         each += (header.passes - 1) * _PASS * (4 if source.mode == "CMYK" else 3)
@@ -172,7 +205,7 @@ def decoding_seconds(source: Source, outputs: list[Output]) -> float:
 
 def encoding(source: Source, output: Output, effort: int) -> tuple[int, float]:
     """Return the memory, besides the frames themselves, and the time that encoding takes."""
-    name = "JPEG" if source.format == "MPO" else source.format
+    name = "JPEG" if source.format == "HEIF" else source.format
     count = source.header.frames
     if not output.pixels:
         return 0, 0.0
@@ -190,6 +223,8 @@ def encoding(source: Source, output: Output, effort: int) -> tuple[int, float]:
         each, time = costs[effort]
         if output.in_memory:
             each += _FILE.get(name, 0)
+    if source.format == "HEIF" and source.mode in _WITH_ALPHA:
+        each += _WHITE
     if output.is_compared:
         # with a digest of the pixels before and after
         time += _DECODING[source.format] + 2 * _DIGEST

@@ -17,6 +17,7 @@ from .costs import Output, Source, decoding_bytes, decoding_seconds
 from .headers import pages
 from .limits import Limits, refusal, require_pixels, sufficient_effort
 from .opening import Opened, open_image
+from .verification import require_whole
 from .wanted import CHECK, Wanted
 
 
@@ -63,6 +64,9 @@ def _first(file: BinaryIO, wanted: Sequence[Wanted], limits: Limits) -> tuple[_P
         if opened.format == "TIFF" and any(one.is_optional for one in wanted):
             opened.header.pages = len(pages(opened.view))
         plan = _plan(opened, wanted, limits)
+        if not plan.groups or opened.format == "HEIF":
+            # libheif shows tiles that are missing as black
+            require_whole(opened.view, opened.format)
         if not plan.groups:
             return plan, []
         pictures = _decode(opened, plan, plan.groups[0])
@@ -97,7 +101,7 @@ def _plan(opened: Opened, wanted: Sequence[Wanted], limits: Limits) -> _Plan:
                 effort = sufficient_effort(source, outputs, limits)
                 if effort is not None:
                     return _Plan(tried, groups, effort, divisor)
-    if all(one.is_optional for one in wanted):
+    if all(one.is_optional or job is CHECK for one, job in zip(wanted, jobs, strict=True)):
         return _Plan([], [])
     raise refusal(source, outputs, limits)
 

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 
 from ..errors import FSError, UnauthorizedFileType
 from ..seekable import FileView
 from .colours import mend_key
 from .headers import Header, count_frames, read_header
+from .heif import HeifImage
 from .limits import Limits, require_openable
 
 #: Pillow's names of the formats that are read, without those that contain other files or need another program.
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "HEIF", "AVIF", "BMP", "TIFF")
 
 #: The format that each extension stands for.
 EXTENSIONS = {
@@ -26,11 +28,15 @@ EXTENSIONS = {
     "gif": "GIF",
     "webp": "WEBP",
     "avif": "AVIF",
+    **dict.fromkeys(("heic", "heif", "hif"), "HEIF"),
     "bmp": "BMP",
 }
 
 _ANIMATED = ("PNG", "WEBP", "AVIF")
-_PREFIX = 16
+_PREFIX = 128
+_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+_AVIF_BRANDS = {b"avif", b"avis"}
+_ANY_BRANDS = {b"mif1", b"msf1"}
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,11 @@ class Opened:
     header: Header
     format: str
     view: FileView
+
+    @property
+    def made(self) -> str:
+        """The format of what is made of the image: browsers show no HEIC, so that becomes JPEG."""
+        return "JPEG" if self.format == "HEIF" else self.format
 
     def count_frames(self) -> None:
         """Set the number of frames of the header, and the size if a frame exceeds the canvas."""
@@ -72,7 +83,7 @@ def open_image(file: BinaryIO, limits: Limits, formats: Sequence[str] = FORMATS)
     position = file.tell()
     try:
         with translated_errors(view):
-            name = _format(view)
+            name = format_of(view)
             if name is None:
                 raise UnauthorizedFileType("the file is not a readable image (its first bytes are of no known format)")
             if name not in formats:
@@ -80,9 +91,7 @@ def open_image(file: BinaryIO, limits: Limits, formats: Sequence[str] = FORMATS)
             header = read_header(view, name)
             require_openable(header, limits)
             view.seek(0)
-            # not Image.open: it judges all formats by the same number of pixels
-            image = Image.OPEN[name][0](cast(Any, view), "")
-            with image:
+            with _opened(view, name) as image:
                 if image.width * image.height > header.pixels:
                     header.size = image.size
                 if name == "WEBP":
@@ -108,15 +117,40 @@ def translated_errors(view: FileView | None = None) -> Iterator[None]:
         raise UnauthorizedFileType(f"the file is not a readable image ({error})") from error
 
 
-def _format(view: FileView) -> str | None:
+def format_of(view: FileView) -> str | None:
+    """Return Pillow's name of the format of a file, None if it is none that is read."""
     view.seek(0)
     prefix = view.read(_PREFIX)
+    if prefix[4:8] == b"ftyp":
+        return _format_of_boxes(prefix)
     for name in FORMATS:
-        if is_readable(name):
+        if name != "HEIF" and is_readable(name):
             accept = Image.OPEN[name][1]
             if accept is None or accept(prefix) is True:
                 return name
     return None
+
+
+def _format_of_boxes(prefix: bytes) -> str | None:
+    """Return the format that the brands of ISO 14496-12 name: first the major one, then those that are compatible."""
+    end = min(int.from_bytes(prefix[:4], "big"), len(prefix))
+    major, *others = (prefix[place : place + 4] for place in (8, *range(16, end, 4)))
+    for brands in ({major}, {*others} if major in _ANY_BRANDS else ()):
+        if not _HEIF_BRANDS.isdisjoint(brands):
+            return "HEIF"
+        if not _AVIF_BRANDS.isdisjoint(brands) and is_readable("AVIF"):
+            return "AVIF"
+    return None
+
+
+def _opened(view: FileView, name: str) -> Image.Image:
+    if name == "HEIF":
+        return HeifImage(view)
+    if name == "JPEG":
+        # not what Image.OPEN has: of several pictures in a file, pages show the first
+        return JpegImageFile(cast(Any, view), "")
+    # not Image.open: it judges all formats by the same number of pixels
+    return Image.OPEN[name][0](cast(Any, view), "")
 
 
 def is_readable(name: str) -> bool:

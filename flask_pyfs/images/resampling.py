@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from .costs import BAND_PIXELS
+from .costs import BAND_PIXELS, GAP
 
 Box = tuple[float, float, float, float]
 
@@ -15,9 +15,6 @@ Box = tuple[float, float, float, float]
 _DIVISORS = (1, 2, 4, 8)
 
 _LANCZOS = Image.Resampling.LANCZOS
-
-# images are first reduced to so many times the new size, as Pillow does if its argument reducing_gap is 2
-_GAP = 2.0
 
 _DEEPEST = 65535
 
@@ -59,7 +56,7 @@ def resampled(image: Image.Image, size: tuple[int, int], box: Box | None = None)
     # each pixel depends on those around it: Lanczos reaches three pixels of the new size
     beside, around = _margin(across), _margin(down)
     columns = max(0, int(left) - beside), min(image.width, math.ceil(right) + beside)
-    factors = max(1, int(across / _GAP)), max(1, int(down / _GAP))
+    factors = max(1, int(across / GAP)), max(1, int(down / GAP))
     if max(factors) > 1:
         rows = max(0, int(top) - around), min(image.height, math.ceil(bottom) + around)
         small = _reduced(image, columns, rows, factors)

@@ -59,7 +59,9 @@ class Thumbnail:
         self._bbox = bbox
 
     def job(self, opened: Opened) -> Job:
-        size, bbox, name, full_size = self._size, self._bbox, opened.format, opened.image.size
+        size, bbox, full_size = self._size, self._bbox, opened.image.size
+        # not opened itself, which would keep the decoded image
+        name, made = opened.format, opened.made
         # a draft must be large enough for the part
         longer_side = max(full_size) if bbox is None else max(1.0, bbox[2] - bbox[0], bbox[3] - bbox[1])
 
@@ -67,7 +69,7 @@ class Thumbnail:
             # Pillow rotates a TIFF when it loads it
             whole = full_size if name == "JPEG" else frame.size
             part = None if bbox is None else bbox_before_orientation(bbox, whole, orientation)
-            return square(frame, size, part, orientation, name, whole)
+            return square(frame, size, part, orientation, made, whole)
 
         return Job(change, Output(size * size, turns=True), size / longer_side)
 
@@ -90,7 +92,7 @@ class Smaller:
         if max(full_size) > size:
             width, height = within(full_size, size)
             return Job(change, _output(opened, width * height), size / max(full_size))
-        if orientation_of(image) != 1:
+        if orientation_of(image) != 1 or opened.made != opened.format:
             return Job(oriented, _output(opened, image.width * image.height, is_resampled=False))
         return CHECK
 
@@ -102,7 +104,7 @@ class Optimized:
 
     def job(self, opened: Opened) -> Job:
         image = opened.image
-        if opened.header.pages > 1 or _has_more(opened):
+        if opened.header.pages > 1 or opened.made != opened.format or _has_more(opened):
             return CHECK
         options: dict[str, object] = {}
         if isinstance(image, JpegImageFile):
@@ -132,7 +134,8 @@ class Displayed:
 
     def job(self, opened: Opened) -> Job:
         fits = not self._max_size or max(opened.image.size) <= self._max_size
-        if fits and self._optimize:
+        is_converted = bool(self._max_size) and opened.made != opened.format
+        if fits and self._optimize and not is_converted:
             self._is_optimized = True
             return Optimized().job(opened)
         return Smaller(self._max_size).job(opened) if self._max_size else CHECK

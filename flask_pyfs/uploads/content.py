@@ -51,14 +51,7 @@ def verify(file: BinaryIO, ext: str, max_pixels: int | None = None, max_memory: 
 
 
 def _verify_image(file: BinaryIO, ext: str, max_pixels: int | None, max_memory: int | None) -> None:
-    from ..images.limits import Limits, require_pixels
-    from ..images.opening import EXTENSIONS, is_readable, open_image
+    from ..images.limits import Limits
+    from ..images.verification import verify_image
 
-    name = EXTENSIONS.get(ext)
-    if name is None or not is_readable(name):
-        return
-    limits = Limits.of(max_pixels, max_memory)
-    with open_image(file, limits, [name]) as opened:
-        if max_pixels is not None:
-            opened.count_frames()
-            require_pixels(opened.header.pixels * opened.header.frames, limits)
+    verify_image(file, ext, Limits.of(max_pixels, max_memory))

@@ -38,7 +38,7 @@ def renamed(storage: Receiver, file: Any, name: str, config: Config) -> Iterator
     """
     with rewindable(file, config["max_size"]) as content:
         start = content.tell()
-        for candidate in _candidates(cast(BinaryIO, FileView(content, start)), name, config):
+        for candidate in _candidates(cast(BinaryIO, FileView(content, start)), name):
             content.seek(start)
             try:
                 name = accepted_name(storage, as_given(file, content), candidate, config)
@@ -49,26 +49,21 @@ def renamed(storage: Receiver, file: Any, name: str, config: Config) -> Iterator
         yield as_given(file, content), name
 
 
-def _candidates(file: BinaryIO, name: str, config: Config) -> list[str]:
+def _candidates(file: BinaryIO, name: str) -> list[str]:
     if not has_pillow():
         return []
     from ..images.opening import EXTENSIONS
 
     claimed = EXTENSIONS.get(extension(name))
-    found = claimed and _format_of(file, config)
+    found = claimed and _format_of(file)
     if found is None or found == claimed:
         return []
     stem = os.path.splitext(name)[0]
     return [f"{stem}.{ext}" for ext in _EXTENSIONS.get(found, ())]
 
 
-def _format_of(file: BinaryIO, config: Config) -> str | None:
-    from ..images.limits import Limits
-    from ..images.opening import open_image
+def _format_of(file: BinaryIO) -> str | None:
+    from ..images.opening import format_of
 
-    file.seek(0)
-    try:
-        with open_image(file, Limits.of(config["images_max_pixels"], config["images_max_memory"])) as opened:
-            return opened.format
-    except UnauthorizedFileType:
-        return None
+    # not opened: that needs another package for HEIC
+    return format_of(FileView(file))

@@ -14,7 +14,7 @@ from drawn import MODES, drawn
 from PIL import Image
 
 from flask_pyfs import FSError, UnauthorizedFileType, images
-from flask_pyfs.images.headers import avif, jpeg, pages, read_header
+from flask_pyfs.images.headers import boxes, jpeg, pages, read_header
 from flask_pyfs.images.limits import Limits, require_openable
 from flask_pyfs.seekable import FileView
 from flask_pyfs.uploads import content as verify
@@ -228,9 +228,9 @@ def test_samples_belong_to_the_last_run_of_chunks_that_has_begun():
         (((1, 5), (1, 1), (4, 3)), [1, 1, 1, 3]),
         (((2, 4),), [0, 4, 4, 4]),
     ):
-        boxes = avif._Boxes(chunks=[100, 200, 300, 400], runs=list(runs), samples=[1] * 30)
-        boxes.end_track()
-        starts = [item[0][0] // 100 for item in boxes.items]
+        found = boxes.Boxes(chunks=[100, 200, 300, 400], runs=list(runs), samples=[1] * 30)
+        found.end_track()
+        starts = [item[0][0] // 100 for item in found.items]
         assert [starts.count(number) for number in (1, 2, 3, 4)] == counts, runs
 
 

@@ -1,14 +1,19 @@
 """No image takes more than 256 MiB and ten seconds, whatever it is and whatever is made of it."""
 
+import io
 from typing import Any
 
 import bombs
 import largest
+import pytest
 from largest import measured
+
+from flask_pyfs import UnauthorizedFileType, images
+from flask_pyfs.fields.renditions import render
 
 MIB = 1024 * 1024
 ALL = ("verify", "center", "crop", "resize", "optimize", "field")
-EXTENSIONS = {"JPEG": "jpg", "TIFF": "tif"}
+EXTENSIONS = {"JPEG": "jpg", "TIFF": "tif", "HEIF": "heic"}
 
 
 def files(tmp_path, cases):
@@ -74,3 +79,30 @@ def test_the_largest_of_each_kind_keeps_the_promise(tmp_path, soak):
                 path.write_bytes(kind.made(side))
                 found = measured(tmp_path, [[path, operation, side, ext]])[0]
             keeps_the_promise(f"{name} of {side} by {side}", operation, found, soak)
+
+
+@pytest.mark.parametrize("name", largest.ORDINARY)
+def test_ordinary_pictures_are_taken(name, tmp_path, soak):
+    """What phones, cameras and scanners make, with the default of IMAGES_MAX_MEMORY."""
+    kind, size = largest.ORDINARY[name]
+    with largest.sample(kind) as is_taken:
+        for operation, wanted in largest.MADE.items():
+            assert is_taken(size, wanted), operation
+    if soak:
+        path = tmp_path / "picture"
+        path.write_bytes(kind.made(size))
+        ext = EXTENSIONS.get(kind.format, kind.format.lower())
+        for operation in ("verify", *largest.MADE, "optimize"):
+            (found,) = measured(tmp_path, [[path, operation, max(size), ext]])
+            keeps_the_promise(f"{name}, {size[0]} by {size[1]}", operation, found, soak)
+
+
+def test_what_needs_nothing_done_is_returned_whatever_it_would_cost():
+    content = bombs.png(8_500, 8_500, rows=1)
+    assert images.resize(io.BytesIO(content), 8_500).read() == content
+    with pytest.raises(UnauthorizedFileType, match="FS_IMAGES_MAX_MEMORY"):
+        images.resize(io.BytesIO(content), 8_499)
+    with pytest.raises(UnauthorizedFileType, match="truncated"):
+        images.resize(io.BytesIO(content[:-20]), 8_500)
+    renditions = render(io.BytesIO(content), max_size=8_500)
+    assert renditions.is_source

@@ -70,7 +70,8 @@ def _read(reader: Reader, header: Header, most_frames: int | None) -> None:
     header.opening += comments
 
 
-def _skip_blocks(reader: Reader, header: Header) -> None:
+def _skip_blocks(reader: Reader, header: Header) -> bool:
+    """Pass over blocks, and return whether they end."""
     steps = header.steps
     while (size := reader.take(1)) not in (b"", b"\0"):
         reader.skip(size[0])
@@ -79,3 +80,31 @@ def _skip_blocks(reader: Reader, header: Header) -> None:
             break
     header.steps = steps + 1
     refuse_steps("blocks", steps, _MOST_BLOCKS)
+    return size == b"\0"
+
+
+def is_cut(reader: Reader) -> bool:
+    """Return whether the data of a frame do not end; or those of an animation end, but not the animation.
+
+    Some programs leave out the last byte of a GIF with one frame, and browsers show it whole.
+    """
+    header = Header()
+    head = reader.take(13).ljust(13, b"\0")
+    reader.skip(3 << ((head[10] & 7) + 1) if head[10] & 128 else 0)
+    frames = 0
+    while (kind := reader.take(1)) != b";":
+        if not kind:
+            return frames != 1
+        if kind == b"!":
+            reader.skip(1)
+        elif kind == b",":
+            flags = reader.take(9).ljust(9, b"\0")[8]
+            reader.skip((3 << ((flags & 7) + 1) if flags & 128 else 0) + 1)
+            frames += 1
+        else:
+            header.steps += 1
+            refuse_steps("blocks", header.steps, _MOST_BLOCKS)
+            continue
+        if not _skip_blocks(reader, header):
+            return True
+    return not frames

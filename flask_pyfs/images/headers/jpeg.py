@@ -91,25 +91,45 @@ def _set_frame(header: Header, reader: Reader, frame: bytes, scanned: int) -> No
         header.decoding = int(2 * header.pixels * samples)
         header.variant = header.variant or "scans"
         # each scan costs a pass over the whole image, however few bytes it has
-        header.passes = _count_scans(reader)
+        header.passes = _count_scans(reader)[0]
 
 
-def _count_scans(reader: Reader) -> int:
-    """Count the scans as libjpeg does: from marker to marker up to the end of the image, whatever follows it."""
+def is_cut(reader: Reader) -> bool:
+    """Return whether a JPEG has no scan, or not the marker of its end."""
+    reader.skip(2)
+    segments = 0
+    while marker := _marker(reader):
+        segments += 1
+        refuse_steps("segments", segments, _MOST_SEGMENTS)
+        if marker[0] == _END:
+            break
+        if marker[0] in _ALONE:
+            continue
+        length = max(int.from_bytes(reader.take(2), "big") - 2, 0)
+        reader.skip(length)
+        if marker[0] == _SCAN:
+            return not _count_scans(reader)[1]
+    return True
+
+
+def _count_scans(reader: Reader) -> tuple[int, bool]:
+    """Count the scans as libjpeg does: from marker to marker up to the end of the image, whatever follows it.
+
+    Return also whether there is an end.
+    """
     scans, segments, piece, place = 1, 0, b"", 0
     while True:
         found = _MARKER.search(piece, place)
+        if found and found[0][1] == _END:
+            return scans, True
         if found is None or found.end() + 2 > len(piece):
             rest = piece[found.start() if found else max(place, len(piece) - 1) :]
             more = reader.take(_READ_SIZE)
             piece, place = rest + more, 0
             if more:
                 continue
-            # the file ends without the end of the image, or with it
-            return scans
+            return scans, False
         code = found[0][1]
-        if code == _END:
-            return scans
         segments += 1
         scans += code == _SCAN
         refuse_steps("scans", scans, _MOST_SCANS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 
 from .reader import ENTRY, LONGEST_EXIF, Header, Reader, exif_copies, exif_cost, refuse_steps
 
@@ -18,6 +19,10 @@ _COLOURS = {b"tRNS": 256, b"cHRM": 32, b"gAMA": 4, b"sRGB": 1, b"cICP": 4}
 _TRUE_COLOUR = 2
 # the other half of the bits, and masks
 _KEY_OF_16_BITS = 11
+
+# without what browsers do not need
+_CHECKED = (b"IHDR", b"PLTE", b"IDAT", b"fdAT", b"IEND")
+_AT_ONCE = 64 * 1024
 
 
 def read(reader: Reader, header: Header) -> None:
@@ -64,3 +69,27 @@ def read(reader: Reader, header: Header) -> None:
     if header.depth == 16 and colour_type == _TRUE_COLOUR and b"tRNS" in header.colours:
         header.decoding = _KEY_OF_16_BITS * header.pixels
         header.passes = 2
+
+
+def is_cut(reader: Reader) -> bool:
+    """Return whether a PNG has not all of its chunks up to IEND, or those with pixels are damaged."""
+    reader.skip(8)
+    has_pixels = False
+    steps = 0
+    while len(head := reader.take(8)) == 8:
+        steps += 1
+        refuse_steps("chunks", steps, _MOST_CHUNKS)
+        length, name = struct.unpack(">I4s", head)
+        if name not in _CHECKED:
+            reader.skip(length + 4)
+            continue
+        checksum = zlib.crc32(name)
+        while length and (piece := reader.take(min(length, _AT_ONCE))):
+            checksum = zlib.crc32(piece, checksum)
+            length -= len(piece)
+        if length or reader.take(4) != struct.pack(">I", checksum):
+            return True
+        has_pixels |= name == b"IDAT"
+        if name == b"IEND":
+            return not has_pixels
+    return True

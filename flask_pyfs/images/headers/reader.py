@@ -38,7 +38,8 @@ class Header:
     :param length: the length of the file, in bytes.
     :param is_late: whether there may be an orientation after the pixels.
     :param variant: what makes the decoder another one: ``scans``, ``arithmetic``, ``rle``, ``lossless``,
-        ``deep``, ``turned``; ``cleared`` if a GIF shows what is behind it, though it has no transparent colour.
+        ``deep``, ``turned``, ``4:2:0``; ``cleared`` if a GIF shows what is behind it, though it has no transparent
+        colour.
     :param colours: what a PNG says of its colours before its pixels: the data of the first chunk of each name. Of an
         AVIF the numbers ``nclx``, unless they are those of sRGB.
     :param depth: the bits of each colour of a PNG.
@@ -97,6 +98,25 @@ class Reader:
         if self._place > len(self._piece):
             self._offset += self._place - len(self._piece)
             self._piece, self._place = b"", 0
+
+
+class Bits:
+    """Reads numbers of so many bits, the most significant first."""
+
+    def __init__(self, data: bytes) -> None:
+        self._value, self._left = int.from_bytes(data, "big"), 8 * len(data)
+
+    def take(self, size: int) -> int:
+        """Return the next bits as a number; 0 after the end."""
+        self._left -= size
+        return self._value >> self._left & ((1 << size) - 1) if self._left >= 0 else 0
+
+    def take_golomb(self) -> int:
+        """Return a number as H.265 writes it (9.2)."""
+        zeros = 0
+        while zeros < 32 and not self.take(1):
+            zeros += 1
+        return (1 << zeros) - 1 + self.take(zeros)
 
 
 def refuse_steps(what: str, steps: int, most: int) -> None:

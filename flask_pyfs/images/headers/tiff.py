@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice, zip_longest
 from typing import TYPE_CHECKING
 
 from ...errors import UnauthorizedFileType
@@ -13,8 +15,8 @@ if TYPE_CHECKING:
     from ...seekable import FileView
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _STRIPS = 256, 257, 258, 259, 273
-_BANDS, _ROWS, _PLANAR = 277, 278, 284
-_TILE_WIDTH, _TILE_HEIGHT, _TILES = 322, 323, 324
+_BANDS, _ROWS, _STRIP_SIZES, _PLANAR = 277, 278, 279, 284
+_TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_SIZES = 322, 323, 324, 325
 _ORIENTATION = 274
 _DIRECTORIES = (34665, 34853, 40965)
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
@@ -30,6 +32,8 @@ _PIECE = 800
 _MOST_ENTRIES = 4096
 _MOST_ENTRIES_OF_ALL = 200_000
 _MOST_PAGES = 10_000
+_MOST_PIECES = 4_000_000
+_AT_ONCE = 4096
 _RAW, _JPEG, _LZMA, _ZSTD = 1, (6, 7), 34925, 50000
 _ZSTD_WINDOW = 128 * 1024 * 1024
 
@@ -37,10 +41,16 @@ _ZSTD_WINDOW = 128 * 1024 * 1024
 @dataclass
 class _Directory:
     values: dict[int, tuple[int, int]] = field(default_factory=dict)
+    # of the tags that have many: the type of their values, and where these are
+    places: dict[int, tuple[int, int]] = field(default_factory=dict)
     cost: int = 0
     # the bytes that are copied once more when the image is decoded
     copied: int = 0
     following: int = 0
+    end: int = 0
+
+    def value_count(self, tag: int) -> int:
+        return self.values.get(tag, (0, 0))[0]
 
     def value(self, tag: int, default: int) -> int:
         return self.values.get(tag, (1, default))[1]
@@ -78,6 +88,12 @@ class _File:
             if kind not in _SIZES:
                 continue
             data = entry[4 + inline :]
+            if tag in _PIECES:
+                is_inline = number * _SIZES[kind] <= inline
+                found.places[tag] = (
+                    kind,
+                    reader.tell() - inline if is_inline else self._unpack("Q" if self._big else "I", data),
+                )
             if number * _SIZES[kind] > inline:
                 # the first value says enough: Pillow refuses an image whose size is several numbers
                 place = self._unpack("Q" if self._big else "I", data)
@@ -88,8 +104,22 @@ class _File:
             found.values[tag] = (number, value)
             found.cost += ENTRY + self._cost(kind, number)
             found.copied += number if kind in _BYTES else 0
+        found.end = offset + size + entries * (4 + 2 * inline) + inline
         found.following = self._unpack("Q" if self._big else "I", reader.take(inline))
         return found
+
+    def numbers(self, directory: _Directory, tag: int) -> Iterator[int]:
+        """Yield all values of a tag."""
+        kind, place = directory.places.get(tag, (4, 2**62))
+        size = _SIZES[kind]
+        letter = {2: "H", 8: "Q"}.get(size, "I")
+        reader, left = Reader(self._view, place), directory.values.get(tag, (0, 0))[0]
+        while left > 0 and 0 <= place < 2**62:
+            data = reader.take(min(left, _AT_ONCE) * size)
+            if len(data) < size:
+                return
+            yield from struct.unpack(f"{self._order}{len(data) // size}{letter}", data[: len(data) // size * size])
+            left -= _AT_ONCE
 
     def _cost(self, kind: int, number: int) -> int:
         if kind in _BYTES:
@@ -97,6 +127,7 @@ class _File:
         return number * (_FRACTION if kind in _FRACTIONS else _VALUE)
 
 
+_PIECES = (_STRIPS, _STRIP_SIZES, _TILES, _TILE_SIZES)
 _NEEDED = (_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _BANDS, _ROWS, _PLANAR, _TILE_WIDTH, _TILE_HEIGHT)
 
 
@@ -123,7 +154,7 @@ def _set_page(file: _File, directory: _Directory, header: Header) -> None:
     if not {_TILE_WIDTH, _TILE_HEIGHT, _TILES}.isdisjoint(directory.values):
         # Pillow and libtiff disagree about what makes tiles of strips
         across, down = max(across, directory.value(_TILE_WIDTH, 0)), max(down, directory.value(_TILE_HEIGHT, 0))
-    number = sum(directory.values.get(tag, (0, 0))[0] for tag in (_STRIPS, _TILES))
+    number = sum(directory.value_count(tag) for tag in (_STRIPS, _TILES))
     compression = directory.value(_COMPRESSION, _RAW)
     header.variant = "turned" if directory.value(_ORIENTATION, 1) != 1 else ""
     if compression == _LZMA:
@@ -160,3 +191,43 @@ def pages(view: FileView) -> list[Header]:
         found.append(header)
         place = directory.following
     return found
+
+
+def _largest_last(directory: _Directory, count: int) -> int:
+    """Return the bytes that the last strip has if it is not compressed: some programs write the size of a full one."""
+    if directory.value(_COMPRESSION, _RAW) != _RAW or directory.value(_PLANAR, 1) != 1:
+        return 2**62
+    height = directory.value(_HEIGHT, 0)
+    rows = height - (count - 1) * min(directory.value(_ROWS, height), height)
+    bits = directory.value(_WIDTH, 0) * directory.value(_BANDS, 1) * directory.value(_BITS, 1)
+    return max(rows, 0) * -(-bits // 8)
+
+
+def is_cut(view: FileView, length: int) -> bool:
+    """Return whether a piece of a page ends after the file, or is missing.
+
+    :param length: the length of the file, in bytes.
+    :raises UnauthorizedFileType: as :func:`pages` does, and if there are more than four million pieces.
+    """
+    file = _File(view)
+    seen: set[int] = set()
+    place, pieces = file.first, 0
+    while place and place not in seen:
+        refuse_steps("pages", len(seen) + 1, _MOST_PAGES)
+        seen.add(place)
+        directory = file.directory(place) if place < length else _Directory(end=length + 1)
+        if directory.end > length:
+            return True
+        for tag, sizes in ((_STRIPS, _STRIP_SIZES), (_TILES, _TILE_SIZES)):
+            count = directory.value_count(tag)
+            pieces += count
+            refuse_steps("pieces", pieces, _MOST_PIECES)
+            most = _largest_last(directory, count) if tag == _STRIPS else 2**62
+            places = islice(file.numbers(directory, tag), count)
+            for number, (offset, size) in enumerate(
+                zip_longest(places, islice(file.numbers(directory, sizes), count), fillvalue=0), 1
+            ):
+                if offset + (min(size, most) if number == count else size) > length:
+                    return True
+        place = directory.following
+    return not seen

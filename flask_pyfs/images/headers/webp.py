@@ -46,3 +46,9 @@ def read(reader: Reader, header: Header) -> None:
         offset = end
     header.frames = max(1, header.frames)
     header.opening += _WEBP_COPIES * header.length
+
+
+def is_cut(reader: Reader, length: int) -> bool:
+    """Return whether a file of so many bytes is shorter than it says."""
+    (size,) = struct.unpack("<4xI", reader.take(8).ljust(8, b"\0"))
+    return int(size) + 8 > length
