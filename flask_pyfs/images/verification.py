@@ -15,7 +15,7 @@ def verify_image(file: BinaryIO, ext: str, limits: Limits) -> None:
     """Check that a file is a whole image of the format that its extension claims. No pixels are decoded.
 
     Nothing is checked if the extension is of no known format, or Pillow cannot read the format. HEIC is not opened, so
-    it needs no other package.
+    it needs no other package. The position of the file is restored.
 
     :param ext: the extension, in lower case, without its dot.
     :raises UnauthorizedFileType: if the image is of another format, is truncated, has more pixels than allowed, or
@@ -34,14 +34,18 @@ def verify_image(file: BinaryIO, ext: str, limits: Limits) -> None:
 
 def _verify_heif(file: BinaryIO, limits: Limits) -> None:
     view = FileView(file)
-    with translated_errors(view):
-        found = format_of(view)
-        if found != "HEIF":
-            raise UnauthorizedFileType(f"the content is {found or 'no image'}, but HEIF is wanted")
-        header = read_header(view, found)
-        require_openable(header, limits)
-        require_pixels(header.pixels, limits)
-        require_whole(view, found)
+    position = file.tell()
+    try:
+        with translated_errors(view):
+            found = format_of(view)
+            if found != "HEIF":
+                raise UnauthorizedFileType(f"the content is {found or 'no image'}, but HEIF is wanted")
+            header = read_header(view, found)
+            require_openable(header, limits)
+            require_pixels(header.pixels, limits)
+            require_whole(view, found)
+    finally:
+        file.seek(position)
 
 
 def require_whole(view: FileView, name: str) -> None:

@@ -24,7 +24,12 @@ BEHIND = {"TIFF of pages": 6, "PNG with more behind": 6, "GIF with more behind":
 
 
 def taken(content, name):
-    verify_image(io.BytesIO(content), phones.EXTENSIONS[name], Limits())
+    file = io.BytesIO(content)
+    file.seek(3)
+    try:
+        verify_image(file, phones.EXTENSIONS[name], Limits())
+    finally:
+        assert file.tell() == 3
 
 
 def is_taken(content, name):
