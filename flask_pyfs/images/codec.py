@@ -191,9 +191,10 @@ def encode(picture: Picture, effort: int = 0, out: BinaryIO | None = None) -> Bi
     :raises UnauthorizedFileType: if Pillow fails.
     """
     frames = picture.frames
-    for number, frame in enumerate(frames):
-        # in place, which frees the previous frame
-        frames[number] = _for_format(frame, picture.format, effort)
+    with translated_errors():
+        for number, frame in enumerate(frames):
+            # in place, which frees the previous frame
+            frames[number] = _for_format(frame, picture.format, effort)
     name = "lossless" if picture.options.get("lossless") else picture.format
     faster = _FASTER.get(name, ({}, {}, {}))[effort]
     arguments: dict[str, Any] = {**_OPTIONS.get(picture.format, {}), **picture.options, **faster}

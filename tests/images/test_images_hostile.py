@@ -331,3 +331,11 @@ def test_no_more_is_asked_of_a_file_than_it_has():
         with pytest.raises(ValueError, match="cannot seek"):
             view.seek(*outside)
     assert view.error is None
+
+
+@pytest.mark.parametrize("mode", ["P", "P+transparency"])
+def test_a_limit_of_pillow_that_the_app_makes_small(mode, monkeypatch):
+    content = drawn("GIF", mode)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(UnauthorizedFileType, match="exceeds limit of 20 pixels"):
+        images.make_thumbnail(io.BytesIO(content), 33)
