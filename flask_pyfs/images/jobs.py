@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from PIL import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from ..errors import UnauthorizedFileType
@@ -64,8 +65,8 @@ def _first(file: BinaryIO, wanted: Sequence[Wanted], limits: Limits) -> tuple[_P
         if opened.format == "TIFF" and any(one.is_optional for one in wanted):
             opened.header.pages = len(pages(opened.view))
         plan = _plan(opened, wanted, limits)
-        if not plan.groups or opened.format == "HEIF":
-            # libheif shows tiles that are missing as black
+        if not plan.groups or opened.format == "HEIF" or ImageFile.LOAD_TRUNCATED_IMAGES:
+            # libheif shows tiles that are missing as black, and Pillow what is missing as gray if the app says so
             require_whole(opened.view, opened.format)
         if not plan.groups:
             return plan, []

@@ -8,7 +8,7 @@ import phones
 import pytest
 from bombs import tiff
 from drawn import drawn
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops, ImageFile, ImageStat
 from PIL.JpegImagePlugin import JpegImageFile
 
 import flask_pyfs as fs
@@ -67,6 +67,18 @@ def test_what_is_cut_is_refused(name, soak):
     places = random.Random(name).sample(range(1, length), min(length - 1, 200 if soak else 40))
     for place in (*places, length - 1, length - 2, length // 2):
         assert not is_taken(content[:place], format_), f"{place} of {len(content)} bytes"
+
+
+@pytest.mark.parametrize("name", ["JPEG, RGB", "PNG, RGB", "PNG, animated", "GIF, P", "WEBP, RGB", "TIFF, RGB", "BMP, RGB"])
+def test_what_is_cut_is_refused_whatever_the_app_tells_pillow(name, monkeypatch):
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    format_, whole = phones.WHOLE[name]
+    content = whole()
+    assert images.make_thumbnail(io.BytesIO(content), 30).read()
+    length = whole_length(name, format_, content)
+    for place in (length - 1, length * 9 // 10, length // 2):
+        with pytest.raises(UnauthorizedFileType):
+            images.make_thumbnail(io.BytesIO(content[:place]), 30)
 
 
 @pytest.mark.parametrize("name", ["PNG, photo", "PNG, animated", "PNG, P"])
