@@ -69,7 +69,9 @@ def test_what_is_cut_is_refused(name, soak):
         assert not is_taken(content[:place], format_), f"{place} of {len(content)} bytes"
 
 
-@pytest.mark.parametrize("name", ["JPEG, RGB", "PNG, RGB", "PNG, animated", "GIF, P", "WEBP, RGB", "TIFF, RGB", "BMP, RGB"])
+@pytest.mark.parametrize(
+    "name", ["JPEG, RGB", "PNG, RGB", "PNG, animated", "GIF, P", "WEBP, RGB", "TIFF, RGB", "BMP, RGB"]
+)
 def test_what_is_cut_is_refused_whatever_the_app_tells_pillow(name, monkeypatch):
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     format_, whole = phones.WHOLE[name]
