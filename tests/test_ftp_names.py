@@ -57,9 +57,9 @@ WIDE = ["日本.txt", "a\u2028b", "🎉.png"]
 OLD = ["a\x1cb", "a\x0bb", "a\tb", "back\\slash"]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def collected():
-    """Let the garbage collector find such sockets here and not in another test."""
+    """Let the garbage collector find such sockets here and not in another module."""
     yield
     gc.collect()
 
@@ -99,7 +99,9 @@ def storage(app, configure_storage, address, place):
 
 def test_each_operation_finds_files_of_any_name(storage, kind, soak):
     now = datetime.now(timezone.utc)
-    names = NAMES + (WIDE[:1] if kind != "narrow" else []) + (MORE if soak else [])
+    # all servers are sent the same; a server without facts lists a directory for each step, and how is tested below
+    names = NAMES if soak or kind in ("facts", "narrow") else NAMES[::3]
+    names = names + (WIDE[:1] if kind != "narrow" else []) + (MORE if soak else [])
     for name in names:
         assert storage.write(name, name) == name
     assert sorted(storage.list_files()) == sorted(names)
