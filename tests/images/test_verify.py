@@ -1,7 +1,6 @@
 """What is stored is what its extension says, wherever it comes in."""
 
 import io
-import zipfile
 
 import pytest
 from drawn import MODES, drawn
@@ -15,21 +14,10 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
 HOSTILE_SVG = b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"><rect/></svg>'
 
 
-def zipped():
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("a.txt", "text")
-    return out.getvalue()
-
-
 CONTENT = {
     **{ext: drawn(name, MODES[name][1]) for name, ext in EXTENSIONS.items()},
     "svg": SVG,
     "txt": b"some text",
-    "zip": zipped(),
-    "pdf": b"%PDF-1.7\n1 0 obj\n",
-    "wav": b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0",
-    "exe": b"MZ\x90\0\x03\0\0\0\x04" + bytes(100),
     "html": b"<!DOCTYPE html><html><script>alert(1)</script></html>",
 }
 
@@ -51,8 +39,8 @@ def storage(app):
 def test_every_content_under_every_extension(storage, ext, content):
     pictures = storage(VERIFY=True)
     file = io.BytesIO(CONTENT[content])
-    # these are text in fact, or like it
-    fits = ext == content or (ext in ("txt", "html") and b"\0" not in CONTENT[content])
+    # these are text in fact
+    fits = ext == content or (ext in ("txt", "html") and content in ("txt", "html", "svg"))
     if fits:
         assert pictures.read(pictures.save(file, f"a.{ext}")) == CONTENT[content]
     else:
@@ -62,39 +50,6 @@ def test_every_content_under_every_extension(storage, ext, content):
         assert caught.value.storage == "pictures"
         assert not list(pictures.list_files())
     assert not file.closed
-
-
-@pytest.mark.parametrize(
-    ("ext", "start"),
-    [
-        ("mp3", b"ID3\x03"),
-        ("mp3", b"\xff\xfb\x90\x00"),
-        ("mp3", b"\xff\xf3\x90\x00"),
-        ("aac", b"\xff\xf1\x50\x80"),
-        ("ogg", b"OggS\0\2"),
-        ("oga", b"OggS\0\2"),
-        ("flac", b"fLaC"),
-        ("gz", b"\x1f\x8b\x08"),
-        ("tgz", b"\x1f\x8b\x08"),
-        ("bz2", b"BZh91AY&SY"),
-        ("7z", b"7z\xbc\xaf\x27\x1c"),
-        ("doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
-        ("xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
-        ("docx", b"PK\3\4\x14\0\6\0"),
-        ("ods", b"PK\3\4\x14" + bytes(25) + b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet"),
-        ("odf", b"PK\3\4\x14\0\0\0"),
-        ("rtf", b"{\\rtf1"),
-        ("so", b"\x7fELF"),
-        ("plist", b"bplist00\0"),
-        ("mp4", b"\0\0\0\x18ftypisom"),
-        ("unknown", b"\0"),
-    ],
-)
-def test_other_formats(ext, start):
-    verify.verify(io.BytesIO(start + bytes(600)), ext)
-    if ext != "unknown":
-        with pytest.raises(fs.UnauthorizedFileType):
-            verify.verify(io.BytesIO(b"\xfe\0" + bytes(600)), ext)
 
 
 @pytest.mark.parametrize("ext", ["jpg", "jpe", "jpeg", "JPG"])
@@ -159,9 +114,10 @@ def test_file_is_taken_from_where_it_stands(storage):
     pictures = storage(fs.IMAGES)
     assert pictures.read(pictures.save(file, "a.png")) == CONTENT["png"]
     file.seek(3)
-    with pytest.raises(fs.UnauthorizedFileType):
-        pictures.save(file, "b.png")
-    assert file.tell() == 3
+    for name in ("b.png", "b.svg", "b.jpg"):
+        with pytest.raises(fs.UnauthorizedFileType):
+            pictures.save(file, name)
+        assert file.tell() == 3
 
 
 class Pipe(io.RawIOBase):

@@ -41,7 +41,6 @@ from keystoneauth1.session import Session as KeystoneSession
 from mongoengine.base import BaseField
 from PIL import Image, features
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
-from puremagic import magic_stream, main
 from requests.adapters import HTTPAdapter
 from sqlalchemy import event
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -397,22 +396,6 @@ def test_fs_copy_hands_over_the_open_file_of_the_other_filesystem():
     copy_file(source, "a", Target(), "b")
     assert len(given) == 1
     assert given == handles
-
-
-# puremagic
-
-
-def test_puremagic_has_its_signatures_in_these_tables():
-    """uploads.content reads there for which extensions there is a signature."""
-    rows = [*main.magic_header_array, *main.magic_footer_array]
-    rows += [row for several in main.multi_part_dict.values() for row in several]
-    assert {".png", ".pdf", ".zip", ".docx", ".webp", ".mp3"} <= {row.extension for row in rows}
-
-
-def test_puremagic_returns_all_that_match():
-    """uploads.content compares their extensions with that of the file."""
-    found = magic_stream(io.BytesIO(b"\x89PNG\r\n\x1a\n" + bytes(50)))
-    assert ".png" in {match.extension for match in found}
 
 
 # swiftclient and requests
