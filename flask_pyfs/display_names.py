@@ -8,7 +8,7 @@ import unicodedata
 from urllib.parse import quote, unquote
 
 from .files import extension
-from .names import visible
+from .names import visible, without_middle
 
 __all__ = ["MAX_BYTES", "attachment", "display_name", "name_in", "saved_name"]
 
@@ -41,7 +41,8 @@ def display_name(name: str | None) -> str | None:
     """
     if not name:
         return None
-    last = re.split(r"[/\\]", unicodedata.normalize("NFC", _HIDDEN.sub("", name)))[-1].strip()
+    last = re.split(r"[/\\]", _HIDDEN.sub("", name))[-1].strip()
+    last = unicodedata.normalize("NFC", without_middle(last))
     if last in ("", ".", ".."):
         return None
     stem, ext = os.path.splitext(last)
