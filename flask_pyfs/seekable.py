@@ -105,3 +105,7 @@ class FileView:
         except Exception as error:
             self.error = error
             raise
+
+
+class OwnFile(FileView):
+    """Presents a file that was made here of an upload: only the upload had to be as small as MAX_SIZE says."""

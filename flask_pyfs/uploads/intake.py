@@ -22,6 +22,7 @@ from ..errors import (
     UploadNotAllowed,
 )
 from ..files import is_empty, only_images
+from ..seekable import OwnFile
 
 Directory = str | Callable[[], str] | None
 
@@ -115,6 +116,8 @@ def measured(storage: Receiver, file: Any, name: str, max_size: int | None) -> A
     :raises EmptyUpload: if the file has a size, but was read to its end.
     """
     stream = file.stream if isinstance(file, FileStorage) else file
+    if isinstance(stream, OwnFile):
+        return file
     is_file = hasattr(stream, "read")
     try:
         position = stream.tell() if is_file else 0
