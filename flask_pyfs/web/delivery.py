@@ -19,7 +19,7 @@ from ..signals import before_display
 from ..state import State
 from . import responses
 from .access import is_allowed
-from .downloads import Download, given_download, requested_download
+from .downloads import PARAMETER, Download, given_download, requested_download
 from .signing import SIGNATURE, lifetime_of, verified
 
 # how long a URL is valid to which a client is redirected, in seconds
@@ -60,7 +60,11 @@ def serve(state: State, name: str, download: bool | str | None = None) -> Respon
     else:
         spellings = _exactly(state, name, signed=claims is not None)
     several = len(spellings) > 1
-    saved = given_download(download) if download is not None else requested_download(signed=claims is not None)
+    saved = None
+    if download is not None:
+        saved = given_download(download)
+    elif PARAMETER in request.args:
+        saved = requested_download(signed=claims is not None)
     permission = None
     if config["authorize"] is not None:
         # AUTHORIZE has allowed no other when the URL was signed

@@ -32,7 +32,7 @@ def requested_download(*, signed: bool) -> Download | None:
 
     :param signed: whether its query has a valid signature.
     """
-    asked = request.args.get(PARAMETER, "0")
+    asked = request.args.get(PARAMETER, "")
     return None if asked in ("", "0") else Download(asked, signed)
 
 
