@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import ftplib
+import io
 import re
+import sys
 from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from functools import wraps
-from typing import Any, BinaryIO, TypeVar, cast
+from ssl import SSLSocket
+from typing import Any, BinaryIO, SupportsInt, TypeVar, cast
 
 from fs import _ftp_parse, errors, ftpfs
 from fs.info import Info
+from fs.mode import Mode
 from fs.opener import Opener
 from fs.opener.parse import ParseResult
-from fs.path import abspath, basename, normpath, split
+from fs.path import abspath, basename, dirname, normpath, split
 from fs.subfs import ClosingSubFS, SubFS
 
 from ..errors import ErrorContext
@@ -37,6 +41,9 @@ class ftp_errors(ErrorContext):  # noqa: N801
     """Translate the errors of ftplib that PyFilesystem lets pass. ``path`` is that of the file."""
 
     def meaning(self, error: Exception) -> errors.FSError | None:
+        # the base may have made another error of it
+        if isinstance(error, (errors.ResourceError, errors.OperationFailed)):
+            error = error.__context__ if isinstance(error.__context__, ftplib.error_temp) else error
         code = str(error)[:3]
         if code in ("452", "552") and isinstance(error, ftplib.Error):
             return errors.InsufficientStorage(self.path, exc=error)
@@ -68,7 +75,8 @@ class FTPFS(ftpfs.FTPFS):
     """A filesystem on an FTP server, in which files are found whatever their names.
 
     PyFilesystem's own misreads names with ``;`` or ``=``, with spaces around them, and in NFD; it lets errors of
-    ``ftplib`` pass, and never gives up a connection that is lost. It is no longer maintained.
+    ``ftplib`` pass, takes a connection that is lost for the end of a file, and never gives one up. It is no longer
+    maintained.
     """
 
     def disconnect(self) -> None:
@@ -177,7 +185,22 @@ class FTPFS(ftpfs.FTPFS):
 
     @_careful
     def openbin(self, path: str, mode: str = "r", buffering: int = -1, **options: Any) -> BinaryIO:
-        return cast(BinaryIO, _FTPFile(super().openbin(path, mode, buffering, **options), self.host, path))
+        opened = Mode(mode)
+        opened.validate_bin()
+        valid = self.validatepath(path)
+        with self._lock:
+            try:
+                info = self.getinfo(valid)
+            except errors.ResourceNotFound:
+                if opened.reading or not self.isdir(dirname(valid)):
+                    raise errors.ResourceNotFound(path) from None
+            else:
+                if info.is_dir:
+                    raise errors.FileExpected(path)
+                if opened.exclusive:
+                    raise errors.FileExists(path)
+            transfer = _Transfer(self, valid, opened.to_platform_bin())
+        return cast(BinaryIO, _FTPFile(cast(BinaryIO, transfer), self.host, path))
 
     @_careful
     def setinfo(self, path: str, info: Any) -> None:
@@ -213,6 +236,40 @@ def _named(line: str, name: str) -> Info:
 
 def _renamed(raw: Any, name: str) -> Info:
     return Info({**raw, "basic": {**raw["basic"], "name": name}})
+
+
+class _Transfer(ftpfs.FTPFile):
+    _ended = False
+
+    # the base takes a connection that is lost for the end of the file
+    def read(self, size: int = -1) -> bytes:
+        if not self.mode.reading:
+            raise io.UnsupportedOperation("the file is not open for reading")
+        chunks = []
+        left = sys.maxsize if size < 0 else size
+        while left and not self._ended:
+            chunk = self.read_conn.recv(min(left, io.DEFAULT_BUFFER_SIZE))
+            if not chunk:
+                self._ended = True
+                self.read_conn.close()
+                # the server says whether that was all
+                self.ftp.voidresp()
+            chunks.append(chunk)
+            self.pos += len(chunk)
+            left -= len(chunk)
+        return b"".join(chunks)
+
+    def seek(self, pos: int, whence: SupportsInt = 0) -> int:
+        self._ended = False
+        return super().seek(pos, whence)
+
+    def close(self) -> None:
+        try:
+            # without a farewell, the server loses what it has not read yet
+            if isinstance(self._write_conn, SSLSocket):
+                self._write_conn.unwrap()
+        finally:
+            super().close()
 
 
 class _FTPFile(WrappedFile):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import logging
 import secrets
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from typing import Any, BinaryIO, cast
 
@@ -155,7 +156,7 @@ class GenericStore(WrapFS[FS], StoreFS):
     readbytes = StoreFS.readbytes
 
     def facts(self, path: str, *, checksum: bool = False) -> Facts:
-        info = self._filesystem.getinfo(path, ["details"])
+        info = self._getinfo(path, ["details"])
         if info.is_dir:
             raise errors.FileExpected(path)
         details = info.raw["details"]
@@ -183,7 +184,7 @@ class GenericStore(WrapFS[FS], StoreFS):
     def _listed(self, directory: str, top: str) -> list[Info]:
         try:
             # a whole directory at once, because MemoryFS holds its lock during a listing
-            return list(self._filesystem.scandir(directory or "/", ["link", "lstat"]))
+            return self._scan(directory or "/", ["link", "lstat"])
         except (errors.ResourceNotFound, errors.DirectoryExpected):
             return []
         except errors.PermissionDenied as error:
@@ -218,7 +219,7 @@ class GenericStore(WrapFS[FS], StoreFS):
 
     def _is_directory(self, path: str) -> bool:
         try:
-            info = self._filesystem.getinfo(path, ["link"])
+            info = self._getinfo(path, ["link"])
         except errors.ResourceNotFound:
             # it is missing, or a broken link, which remove deletes
             return False
@@ -229,7 +230,7 @@ class GenericStore(WrapFS[FS], StoreFS):
         for directory in directories:
             # others may delete it, or put a file in its place
             with suppress(errors.ResourceNotFound, errors.DirectoryExpected):
-                for info in list(self._filesystem.scandir(directory, ["link"])):
+                for info in self._scan(directory, ["link"]):
                     below = join(directory, info.name)
                     # removetree would follow a link
                     if info.is_dir and not _is_link(info):
@@ -275,9 +276,32 @@ class GenericStore(WrapFS[FS], StoreFS):
 
     def _info(self, path: str) -> Info | None:
         try:
-            return self._filesystem.getinfo(path)
+            return self._getinfo(path)
         except errors.ResourceNotFound:
             return None
+
+    def _getinfo(self, path: str, namespaces: Collection[str] = ()) -> Info:
+        try:
+            return self._filesystem.getinfo(path, namespaces)
+        except errors.OperationFailed as error:
+            if _is_loop(error):
+                raise errors.ResourceNotFound(path) from error
+            raise
+
+    def _scan(self, directory: str, namespaces: Collection[str]) -> list[Info]:
+        try:
+            return list(self._filesystem.scandir(directory, namespaces))
+        except errors.OperationFailed as error:
+            if not _is_loop(error):
+                raise
+        # OSFS fails for a whole directory in which a link leads to itself
+        return [self._entry(directory, name, namespaces) for name in self._filesystem.listdir(directory)]
+
+    def _entry(self, directory: str, name: str, namespaces: Collection[str]) -> Info:
+        try:
+            return self._getinfo(join(directory, name), namespaces)
+        except errors.ResourceNotFound:
+            return Info({"basic": {"name": name, "is_dir": False}, "link": {"target": name}})
 
     def _sha1(self, path: str) -> str:
         digest = hashlib.sha1(usedforsecurity=False)
@@ -289,6 +313,10 @@ class GenericStore(WrapFS[FS], StoreFS):
 class _Digest:
     def __init__(self, digest: Any) -> None:
         self.write = digest.update
+
+
+def _is_loop(error: errors.OperationFailed) -> bool:
+    return isinstance(error.exc, OSError) and error.exc.errno == errno.ELOOP
 
 
 def _is_link(info: Info) -> bool:

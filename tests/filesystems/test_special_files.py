@@ -108,3 +108,22 @@ def test_the_standard_methods_do_not_wait_for_it(storage, special, mode):
     with pytest.raises(errors.ResourceNotFound):
         storage.fs.openbin(special, mode)
     assert not storage.fs.isfile(special)
+
+
+@pytest.mark.parametrize("name", ["loop.txt", "dir/loop.txt"])
+def test_a_link_to_itself_is_no_file(app, storage, directory, name):
+    os.mkdir(os.path.join(directory, "dir"))
+    os.symlink("loop.txt", os.path.join(directory, name))
+    storage.write("a.txt", "content")
+    storage.write("dir/b.txt", "content")
+    assert not storage.exists(name)
+    assert app.test_client().get(f"/files/{name}").status_code == 404
+    for operation in (storage.read, storage.metadata, lambda name: storage.copy(name, "copy.txt")):
+        with pytest.raises(fs.FileNotFound):
+            operation(name)
+    assert sorted(storage.list_files()) == ["a.txt", "dir/b.txt"]
+    storage.delete("dir")
+    assert list(storage.list_files()) == ["a.txt"]
+    if name == "loop.txt":
+        storage.delete(name)
+    assert set(os.listdir(directory)) - {".flask_pyfs"} == {"a.txt"}

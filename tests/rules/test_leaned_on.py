@@ -32,7 +32,7 @@ from flask import Flask, current_app
 from fs import _ftp_parse, errors, opener
 from fs.copy import copy_file
 from fs.enums import ResourceType
-from fs.ftpfs import FTPFS
+from fs.ftpfs import FTPFS, FTPFile
 from fs.info import Info
 from fs.memoryfs import MemoryFS
 from fs.opener import registry
@@ -364,6 +364,26 @@ def test_fs_ftpfs_keeps_its_connection_in_these_attributes():
     filesystem._ftp, filesystem._features = ftplib.FTP(), {"MLST": "type*;"}
     assert filesystem.ftp is filesystem._ftp
     assert filesystem.supports_mlst
+
+
+def test_fs_ftpfs_reads_a_file_from_these_attributes():
+    """filesystems.ftp reads it itself, because fs takes a lost connection for the end."""
+
+    class Connection(ftplib.FTP):
+        def voidcmd(self, cmd):
+            return "200"
+
+        def transfercmd(self, cmd, rest=None):
+            return asked.append((cmd, rest))
+
+    class Filesystem(FTPFS):
+        def _open_ftp(self):
+            return Connection()
+
+    asked: list = []
+    file = FTPFile(Filesystem("host"), "/a", "rb")
+    assert file.read_conn is file._write_conn is None
+    assert (asked, file.mode.reading) == ([("RETR /a", file.pos)], True)
 
 
 def test_fs_opens_ftp_with_an_instance_of_an_opener():

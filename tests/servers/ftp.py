@@ -19,7 +19,8 @@ KINDS = ("facts", "unix", "windows", "narrow")
 def pyftpd(directory: Path, kind: str = "facts") -> AbstractContextManager[str]:
     """Run a server with its files and its log in ``directory``, and give its address with user and password.
 
-    :param kind: one of ``KINDS``.
+    :param kind: one of ``KINDS``, or ``failing``, where each transfer ends after its first part, or ``secure``, which
+        takes nothing but ``ftps://``.
     """
     return on_free_ports(1, lambda ports: _pyftpd(directory, ports[0], kind))
 

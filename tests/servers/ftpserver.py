@@ -3,11 +3,17 @@
 import os
 import sys
 import time
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from stat import S_ISDIR
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pyftpdlib.authorizers import DummyAuthorizer
 from pyftpdlib.filesystems import AbstractedFS
-from pyftpdlib.handlers import FTPHandler
+from pyftpdlib.handlers import FTPHandler, TLS_FTPHandler
 from pyftpdlib.servers import FTPServer
 
 
@@ -53,9 +59,52 @@ class NarrowHandler(FTPHandler):
     encoding = "latin-1"
 
 
+class SecureHandler(TLS_FTPHandler):
+    """Takes nothing that is not encrypted."""
+
+    tls_control_required = tls_data_required = True
+
+
+def certificate(path):
+    """Write a key and its certificate, and return the path."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    today = datetime.now(timezone.utc)
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    signed = made.not_valid_before(today).not_valid_after(today + timedelta(days=1)).sign(key, hashes.SHA256())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(pem + signed.public_bytes(Encoding.PEM))
+    return path
+
+
+class FailingHandler(FTPHandler):
+    use_sendfile = False
+
+
+class FailingFS(AbstractedFS):
+    """Its disk fails behind the first part of each file."""
+
+    def open(self, filename, mode):
+        file = super().open(filename, mode)
+        if "r" in mode:
+            file.read = self.read_once(file.read)
+        return file
+
+    @staticmethod
+    def read_once(read):
+        parts = iter([read])
+        return lambda size: next(parts, fail)(size)
+
+
+def fail(size):
+    raise OSError("the disk failed")
+
+
 KINDS = {
     "facts": (FTPHandler, AbstractedFS),
+    "failing": (FailingHandler, FailingFS),
     "narrow": (NarrowHandler, AbstractedFS),
+    "secure": (SecureHandler, AbstractedFS),
     "unix": (ListingHandler, HidingFS),
     "windows": (WindowsHandler, WindowsFS),
 }
@@ -63,6 +112,8 @@ KINDS = {
 if __name__ == "__main__":
     directory, port, user, password, kind = sys.argv[1:]
     handler, filesystem = KINDS[kind]
+    if kind == "secure":
+        handler.certfile = str(certificate(Path(directory).with_name("server.pem")))
     handler.abstracted_fs = filesystem
     handler.auth_failed_timeout = 0.1
     handler.authorizer = DummyAuthorizer()
