@@ -87,6 +87,21 @@ def test_the_size_of_the_last_strip_may_be_that_of_a_full_one():
     assert not is_taken(content[:-1], "TIFF")
 
 
+@pytest.mark.parametrize(("tag", "kind"), [(258, 3), (273, 4), (279, 4), (320, 3), (339, 3), (347, 7), (34675, 7)])
+def test_values_of_a_tiff_behind_its_pixels(tag, kind):
+    """Libtiff writes the directory at the end, and behind it what has no room in it: strips, palettes, tables."""
+    content = tiff((273, 4, 1, 200), (279, 4, 1, 16), (tag, kind, 6, 300), tail=bytes(124))
+    assert not is_cut(FileView(io.BytesIO(content)), "TIFF")
+    size = 6 * {3: 2, 4: 4, 7: 1}[kind]
+    assert not is_cut(FileView(io.BytesIO(content[: 300 + size])), "TIFF")
+    assert is_cut(FileView(io.BytesIO(content[: 299 + size])), "TIFF")
+
+
+def test_tags_that_do_not_change_the_picture_may_point_anywhere():
+    content = tiff((273, 4, 1, 200), (279, 4, 1, 16), (37500, 7, 1000, 10**6), tail=bytes(16))
+    assert not is_cut(FileView(io.BytesIO(content)), "TIFF")
+
+
 def test_a_bmp_of_os2_with_a_short_header():
     """The header has 16 bytes, and what follows says nothing of a compression."""
     head = struct.pack("<2sIHHI", b"BM", 0, 0, 0, 14 + 16 + 8) + struct.pack("<IiiHH", 16, 9, 5, 1, 1)

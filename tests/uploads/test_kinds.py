@@ -111,6 +111,7 @@ def test_binary_without_nul_is_no_text(name):
         ("txz", b"\xfd7zXZ\0" + bytes(100)),
         ("exe", b"MZ is no program, but a text that is long enough"[:20]),
         ("zip", b"PK is what archives begin with"),
+        *(("ico", samples()[name][:-1]) for name in ("pngs.ico", "bitmaps.ico")),
     ],
 )
 def test_what_only_resembles_a_kind_is_refused(ext, content):

@@ -18,6 +18,7 @@ _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _STRIPS = 256, 257, 258, 259, 273
 _BANDS, _ROWS, _STRIP_SIZES, _PLANAR = 277, 278, 279, 284
 _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_SIZES = 322, 323, 324, 325
 _ORIENTATION = 274
+_PALETTE, _EXTRA, _FORMATS, _TABLES, _COEFFICIENTS, _REFERENCES, _PROFILE = 320, 338, 339, 347, 529, 532, 34675
 _DIRECTORIES = (34665, 34853, 40965)
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _BYTES, _FRACTIONS = (1, 2, 6, 7), (5, 10)
@@ -47,6 +48,7 @@ class _Directory:
     # the bytes that are copied once more when the image is decoded
     copied: int = 0
     following: int = 0
+    # where the directory, and the values that its picture needs, end
     end: int = 0
 
     def value_count(self, tag: int) -> int:
@@ -77,8 +79,8 @@ class _File:
         # directories may overlap
         self._entries += entries
         refuse_steps("entries in all directories of TIFF", self._entries, _MOST_ENTRIES_OF_ALL)
-        found = _Directory()
         inline = 8 if self._big else 4
+        found = _Directory(end=offset + size + entries * (4 + 2 * inline) + inline)
         for _ in range(entries):
             entry = reader.take(4 + 2 * inline)
             if len(entry) < 4 + 2 * inline:
@@ -97,6 +99,8 @@ class _File:
             if number * _SIZES[kind] > inline:
                 # the first value says enough: Pillow refuses an image whose size is several numbers
                 place = self._unpack("Q" if self._big else "I", data)
+                if tag in _SHOWN:
+                    found.end = max(found.end, place + number * _SIZES[kind])
                 data = Reader(self._view, place).take(8) if 0 <= place < 2**62 and tag in _NEEDED else b""
             if tag in found.values and tag in _NEEDED:
                 raise UnauthorizedFileType(f"the TIFF has the tag {tag} twice")
@@ -104,7 +108,6 @@ class _File:
             found.values[tag] = (number, value)
             found.cost += ENTRY + self._cost(kind, number)
             found.copied += number if kind in _BYTES else 0
-        found.end = offset + size + entries * (4 + 2 * inline) + inline
         found.following = self._unpack("Q" if self._big else "I", reader.take(inline))
         return found
 
@@ -129,6 +132,8 @@ class _File:
 
 _PIECES = (_STRIPS, _STRIP_SIZES, _TILES, _TILE_SIZES)
 _NEEDED = (_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _BANDS, _ROWS, _PLANAR, _TILE_WIDTH, _TILE_HEIGHT)
+# without these a picture is another: other tags may point anywhere, as those that editors copy without their values
+_SHOWN = (*_PIECES, *_NEEDED, _PALETTE, _EXTRA, _FORMATS, _TABLES, _COEFFICIENTS, _REFERENCES, _PROFILE)
 
 
 def read(view: FileView, header: Header) -> None:
@@ -204,7 +209,7 @@ def _largest_last(directory: _Directory, count: int) -> int:
 
 
 def is_cut(view: FileView, length: int) -> bool:
-    """Return whether a piece of a page ends after the file, or is missing.
+    """Return whether a piece of a page, or of its directory, ends after the file, or is missing.
 
     :param length: the length of the file, in bytes.
     :raises UnauthorizedFileType: as :func:`pages` does, and if there are more than four million pieces.
