@@ -29,6 +29,7 @@ _FIXED = 16 * 1024 * 1024
 # a part of the image, the same in another mode, and what is made of it
 _BAND = 16
 _BAND_UNCHANGED = 12
+_BAND_REDUCED = 6
 _UNCHANGED = ("L", "RGB", "CMYK", "F")
 
 # beside the image itself: libwebp has two canvases and libavif its planes, and both return copies
@@ -80,7 +81,8 @@ _ENCODED_ANIMATED: dict[str, _Costs] = {
     "WEBP": ((60, 400), (55, 300), (50, 200)),
     "AVIF": ((60, 5500), (60, 2400), (60, 800)),
 }
-# what is transparent becomes white
+# alpha is an image of its own, and what is transparent becomes white
+_ALPHA = 3
 _WHITE = 5
 _WITH_ALPHA = ("LA", "RGBA")
 # for each pixel of each frame: encoders that compare frames keep them
@@ -147,10 +149,18 @@ def _kept(source: Source, output: Output) -> int:
     return 1 if source.mode in ("1", "L") else 4
 
 
-def _reduced(source: Source, pixels: int) -> int:
-    """Return the memory of the image that is made first, at about twice the size, of one that is much larger."""
+def _resampling_bytes(source: Source, pixels: int) -> int:
+    """Return the memory that it takes to scale an image to so many pixels, besides both."""
+    # one with a transparent colour gets alpha, and that is multiplied into the colours
+    is_unchanged = source.mode in _UNCHANGED and b"tRNS" not in source.header.colours
+    rows = min(source.pixels, BAND_PIXELS)
     factor = int(math.sqrt(source.pixels / max(1, pixels)) / GAP)
-    return 4 * source.pixels // factor**2 if factor > 1 else 0
+    if factor < 2:
+        return (_BAND_UNCHANGED if is_unchanged else _BAND) * rows
+    # an image of about twice the size is made first, one part of the source after another, and then scaled in width
+    reduced = source.pixels / factor**2
+    scaled = 4 * math.sqrt(reduced * pixels) + (0 if is_unchanged else 4 * pixels)
+    return int(4 * reduced + max((_BAND_REDUCED if is_unchanged else _BAND) * rows, scaled))
 
 
 def decoding_bytes(source: Source, outputs: list[Output]) -> int:
@@ -171,14 +181,13 @@ def decoding_bytes(source: Source, outputs: list[Output]) -> int:
     changing = max((output.pixels * _kept(source, output) for output in outputs if output.turns), default=0)
     resampled = [output.pixels for output in outputs if output.is_resampled]
     if resampled:
-        # a PNG may have a transparent colour besides
-        is_unchanged = source.mode in _UNCHANGED and source.format != "PNG"
-        band = _BAND_UNCHANGED if is_unchanged else _BAND
-        changing += band * min(source.pixels, BAND_PIXELS) + max(map(partial(_reduced, source), resampled))
+        changing += max(map(partial(_resampling_bytes, source), resampled))
     for output in outputs:
         if not output.is_shared or source.format == "HEIF":
             changing += output.pixels * count * _kept(source, output)
     decoding = header.decoding + _THREADS.get(source.format, 0)
+    if source.format == "HEIF" and source.mode in _WITH_ALPHA:
+        decoding += _ALPHA * source.pixels
     beside = max(decoding, changing) if source.format in _FREED else decoding + changing
     return int(_FIXED + header.opening + own * source.pixels + beside)
 

@@ -35,7 +35,9 @@ def test_what_costs_too_much_is_refused_quickly_and_in_little_memory(tmp_path, s
                     (name, operation, cases[name][2] if cases is bombs.UNOPENABLE else "FS_IMAGES_MAX_MEMORY")
                 )
     for (name, operation, message), found in zip(wanted, measured(tmp_path, runs), strict=True):
-        assert message in found["error"], (name, operation, found)
+        # the signature of some is wrong, too
+        messages = (message, "is not of the type") if operation == "verify" else (message,)
+        assert any(one in found["error"] for one in messages), (name, operation, found)
         assert found["mib"] < 32, (name, operation, found)
         assert found["seconds"] < 5 or not soak, (name, operation, found)
 

@@ -142,6 +142,14 @@ def test_stripped_is_harmless(case):
     assert b"alert" not in stripped or b"attributeName" not in stripped
 
 
+@pytest.mark.parametrize("encoding", ["iso-8859-1", "utf-16", "utf-8"])
+def test_stripped_is_utf_8(encoding):
+    text = (
+        f'<?xml version="1.0" encoding="{encoding}"?><svg xmlns="http://www.w3.org/2000/svg"><text>Größe</text></svg>'
+    )
+    assert "<text>Größe</text>" in svg.strip(io.BytesIO(text.encode(encoding))).decode()
+
+
 def test_stripping_keeps_what_is_seen():
     stripped = svg.strip(as_file(f'<svg {NS} onload="x"><rect width="3" fill="red"/><script>x</script></svg>'))
     root = ElementTree.fromstring(stripped)

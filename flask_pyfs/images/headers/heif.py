@@ -18,8 +18,8 @@ _CONFIGURATION_SIZE = 22
 _GENERAL_PROFILE, _PROFILE, _LEVEL = 96, 88, 8
 
 # the decoder's bytes for each pixel of monochrome, 4:2:0, 4:2:2 and 4:4:4 (chroma_format_idc)
-_PLANES = (1, 1.5, 2, 3)
-_COLOURS_OF_DEEP = 3
+_PLANES = (1, 1.5, 5, 6)
+_COLOURS_OF_DEEP = 1.5
 # what a decoder keeps for each pixel that the boxes do not admit
 _HIDDEN = 8
 
