@@ -74,6 +74,13 @@ def test_pixels_of_a_png_that_are_damaged_are_refused(name):
             taken(damaged, "PNG")
 
 
+def test_an_icon_that_is_a_png_is_as_whole_as_a_png():
+    content = phones.WHOLE["PNG, photo"][1]()
+    verify(io.BytesIO(content), "ico")
+    with pytest.raises(UnauthorizedFileType, match="truncated"):
+        verify(io.BytesIO(content[:-20]), "ico")
+
+
 def test_a_jpeg_whose_rest_was_never_written_is_refused():
     content = phones.saved(phones.photo(), "JPEG")
     for place in (len(content) // 3, len(content) - 10):

@@ -10,8 +10,10 @@ import sys
 import collection
 import pytest
 from collection import extension, kinds_of, samples
+from PIL import Image
 
 import flask_pyfs as fs
+from flask_pyfs import images
 from flask_pyfs.uploads.kinds import KINDS, Source
 
 SETS = ("TEXT", "DOCUMENTS", "IMAGES", "AUDIO", "VIDEO", "DATA", "ARCHIVES", "SCRIPTS", "EXECUTABLES")
@@ -65,6 +67,18 @@ def test_every_extension_of_the_sets_has_a_sample():
     extensions = {extension(name) for name in samples()}
     assert set(IN_SETS) | set(NEAR) <= extensions
     assert set(IN_SETS) | set(NEAR) <= KINDS.keys() | {"svg"}
+
+
+# without the one that only has the brand of a sequence
+HEIC = [name for name in samples() if extension(name) in ("heic", "heif", "hif") and name != "sequence.heic"]
+
+
+@pytest.mark.parametrize("name", HEIC)
+def test_samples_of_heic_are_decoded(name):
+    pytest.importorskip("pillow_heif")
+    with Image.open(images.make_thumbnail(io.BytesIO(samples()[name]), 8)) as made:
+        assert made.format == "JPEG"
+        assert made.size == (8, 8)
 
 
 def test_samples_of_programs_are_small():
