@@ -35,6 +35,7 @@ _MOST_ENTRIES_OF_ALL = 200_000
 _MOST_PAGES = 10_000
 _MOST_PIECES = 4_000_000
 _AT_ONCE = 4096
+_AHEAD = 256
 _RAW, _JPEG, _LZMA, _ZSTD = 1, (6, 7), 34925, 50000
 _ZSTD_WINDOW = 128 * 1024 * 1024
 
@@ -72,7 +73,7 @@ class _File:
         return int(struct.unpack(self._order + kind, data[:size].ljust(size, b"\0"))[0])
 
     def directory(self, offset: int) -> _Directory:
-        reader = Reader(self._view, offset)
+        reader = Reader(self._view, offset, _AHEAD)
         count, size = ("Q", 8) if self._big else ("H", 2)
         entries = self._unpack(count, reader.take(size))
         refuse_steps("entries in a directory of TIFF", entries, _MOST_ENTRIES)
@@ -101,7 +102,7 @@ class _File:
                 place = self._unpack("Q" if self._big else "I", data)
                 if tag in _SHOWN:
                     found.end = max(found.end, place + number * _SIZES[kind])
-                data = Reader(self._view, place).take(8) if 0 <= place < 2**62 and tag in _NEEDED else b""
+                data = Reader(self._view, place, 8).take(8) if 0 <= place < 2**62 and tag in _NEEDED else b""
             if tag in found.values and tag in _NEEDED:
                 raise UnauthorizedFileType(f"the TIFF has the tag {tag} twice")
             value = self._unpack({1: "B", 3: "H"}.get(kind, "Q" if _SIZES[kind] == 8 else "I"), data)
@@ -116,7 +117,7 @@ class _File:
         kind, place = directory.places.get(tag, (4, 2**62))
         size = _SIZES[kind]
         letter = {2: "H", 8: "Q"}.get(size, "I")
-        reader, left = Reader(self._view, place), directory.values.get(tag, (0, 0))[0]
+        reader, left = Reader(self._view, place, size), directory.values.get(tag, (0, 0))[0]
         while left > 0 and 0 <= place < 2**62:
             data = reader.take(min(left, _AT_ONCE) * size)
             if len(data) < size:
