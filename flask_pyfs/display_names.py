@@ -8,7 +8,7 @@ import unicodedata
 from urllib.parse import quote, unquote
 
 from .files import extension
-from .names import visible
+from .names import visible, without_middle
 
 __all__ = ["MAX_BYTES", "attachment", "display_name", "name_in", "saved_name"]
 
@@ -41,7 +41,8 @@ def display_name(name: str | None) -> str | None:
     """
     if not name:
         return None
-    last = re.split(r"[/\\]", unicodedata.normalize("NFC", _HIDDEN.sub("", name)))[-1].strip()
+    last = re.split(r"[/\\]", _HIDDEN.sub("", name))[-1].strip()
+    last = unicodedata.normalize("NFC", without_middle(last))
     if last in ("", ".", ".."):
         return None
     stem, ext = os.path.splitext(last)
@@ -67,9 +68,15 @@ def saved_name(asked: str, stored: str, *, trusted: bool) -> str:
         return name
     # Windows drops these at the end
     name, ext = _WINDOWS.sub("_", name).rstrip(". "), extension(own)
-    if name and {extension(name), extension(unicodedata.normalize("NFKC", name))} == {ext}:
+    plain = unicodedata.normalize("NFKC", name).rstrip(". ")
+    if plain and {extension(name), _ending(plain)} == {ext}:
         return name
     return display_name(f"{name}.{ext}") or own if name and ext else own
+
+
+def _ending(name: str) -> str:
+    # also that of ".exe", before which a program may put a name
+    return name.lower().rpartition(".")[2] if "." in name else ""
 
 
 def attachment(name: str) -> str:
@@ -85,7 +92,7 @@ def attachment(name: str) -> str:
     if stem.startswith(".") and not ext and not basename.startswith("."):
         # only the extension of the name is ASCII
         stem, ext = "", stem
-    plain = (stem or "download") + ext
+    plain = (stem if stem.strip(". ") else "download") + ext
     disposition = f"attachment; filename={plain}" if _TOKEN.fullmatch(plain) else f'attachment; filename="{plain}"'
     if plain != basename:
         # the encoding of RFC 8187

@@ -15,7 +15,7 @@ from .routes import make_blueprint
 from .state import registry_of, require_registry
 from .storage import Storage
 from .web.delivery import streamed
-from .web.downloads import wanted_download
+from .web.downloads import requested_download
 from .web.responses import harden
 from .web.urls import ENDPOINT
 
@@ -76,7 +76,7 @@ def _respond(backend: BaseBackend, filename: str) -> Response:
         response = streamed(partial(BaseBackend.serve, backend), config, filename, _ignore)
     except (FileNotFound, InvalidPath):
         abort(404)
-    if saved := wanted_download(None, signed=False):
+    if saved := requested_download(signed=False):
         response.headers["Content-Disposition"] = saved.disposition_of(filename)
     harden(config, response)
     return response

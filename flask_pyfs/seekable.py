@@ -21,7 +21,7 @@ _READ_SIZE = 1024 * 1024
 def rewindable(file: Any, max_size: int | None = None) -> Iterator[BinaryIO]:
     """Yield an upload as a file that can seek: the file itself, or a temporary copy of what is left of it.
 
-    :param file: a ``FileStorage``, a binary file, a bytes-like object, or a str, which is encoded as UTF-8.
+    :param file: a ``FileStorage``, a file, or content. Text becomes UTF-8.
     :param max_size: the maximum size of an upload, in bytes. The copy of a larger one ends after a byte more.
     """
     stream: Any = file.stream if isinstance(file, FileStorage) else file
@@ -32,7 +32,8 @@ def rewindable(file: Any, max_size: int | None = None) -> Iterator[BinaryIO]:
         return
     try:
         stream.seek(stream.tell())
-        can_seek = True
+        # what a text has must become UTF-8
+        can_seek = not isinstance(stream, io.TextIOBase)
     except Exception:
         # pipes have neither method, and wrappers of files raise whatever they like
         can_seek = False
@@ -52,6 +53,7 @@ def copied(file: Any, max_size: int | None = None) -> Iterator[BinaryIO]:
     room = _OFFSET_LIMIT if max_size is None else max_size + 1
     with tempfile.TemporaryFile() as copy:
         while room > 0 and (piece := file.read(min(room, _READ_SIZE))):
+            piece = piece.encode() if isinstance(piece, str) else piece
             copy.write(piece)
             room -= len(piece)
         copy.seek(0)
@@ -105,3 +107,7 @@ class FileView:
         except Exception as error:
             self.error = error
             raise
+
+
+class OwnFile(FileView):
+    """Presents a file that was made here of an upload: only the upload had to be as small as MAX_SIZE says."""

@@ -204,7 +204,7 @@ class Storage:
         external: bool = False,
         *,
         expires: float | timedelta | None = None,
-        download: bool | str = False,
+        download: bool | str | None = False,
     ) -> str:
         """Return the URL of a file. The file need not exist.
 
@@ -220,9 +220,10 @@ class Storage:
         :param expires: sign the URL: anybody who has it may read the file for at most this time, in seconds, and for at
             least three quarters of it. Calls that follow each other closely return the same URL, so clients can cache
             it. It is a URL of the store if the store signs URLs, else one of the app's own route.
-        :param download: make browsers save the file instead of showing it, under its name or under this one. Without a
-            signature, another extension than that of the file does not count: the file's is appended. If URL is set,
-            the server behind it must support ``?download=``.
+        :param download: make browsers save the file instead of showing it, under its name or under this one; an
+            ``original_name`` that is None asks for nothing. Without a signature, another extension than that of the
+            file does not count: the file's is appended. If URL is set, the server behind it must support
+            ``?download=``.
         :raises PermissionDenied: with ``expires``, if AUTHORIZE denies it.
         :raises ConfigurationError: with ``expires``, if the app itself has to sign and has no ``SECRET_KEY``.
         :raises ValueError: if ``expires`` is not positive, or longer than the store supports.

@@ -105,7 +105,7 @@ class UploadTerms:
     max_size: int | None = None
 
     def __post_init__(self) -> None:
-        if self.max_size is not None and (not isinstance(self.max_size, int) or self.max_size < 1):
+        if self.max_size is not None and (type(self.max_size) is not int or self.max_size < 1):
             raise ValueError(f"max_size must be a whole number of bytes, 1 or more, not {self.max_size!r}")
         if self.content_type is not None and not re.fullmatch(r"[a-z0-9_.+-]+/[a-z0-9_.+-]+", self.content_type):
             raise ValueError(

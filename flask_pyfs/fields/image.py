@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from .. import names
 from ..backends.contract import StoredName
 from ..config import IMAGES_MAX_MEMORY, lookup
 from ..errors import FileExists, FileNotFound, VersionChanged
 from ..options import Option
-from ..seekable import copied, rewindable
+from ..seekable import OwnFile, copied, rewindable
 from ..state import find
 from .file import FileReference, original_name_of
 from .renditions import Renditions, render
@@ -177,10 +177,10 @@ class ImageReference(FileReference):
             # what is stored under this name is rendered here, so the storage must check the upload itself
             base, ext = os.path.splitext(self.fs.check(_rewound(source), base + ext) or base + ext)
             renditions = self._render(source, bbox)
-            made_ext = renditions.ext or ext
-            main = self._put(
-                new, _rewound(renditions.main), base + (ext if renditions.is_source else made_ext), overwrite
-            )
+            shown, shown_ext = _rewound(renditions.main), ext
+            if not renditions.is_source:
+                shown, shown_ext = cast(BinaryIO, OwnFile(shown)), renditions.ext or ext
+            main = self._put(new, shown, base + shown_ext, overwrite)
             # the storage has accepted the image; the other files are stored beside it without further checks
             base, main_ext = os.path.splitext(main)
             original = None

@@ -22,6 +22,7 @@ from ..errors import (
     UploadNotAllowed,
 )
 from ..files import is_empty, only_images
+from ..seekable import OwnFile
 
 Directory = str | Callable[[], str] | None
 
@@ -115,6 +116,8 @@ def measured(storage: Receiver, file: Any, name: str, max_size: int | None) -> A
     :raises EmptyUpload: if the file has a size, but was read to its end.
     """
     stream = file.stream if isinstance(file, FileStorage) else file
+    if isinstance(stream, OwnFile):
+        return file
     is_file = hasattr(stream, "read")
     try:
         position = stream.tell() if is_file else 0
@@ -124,13 +127,13 @@ def measured(storage: Receiver, file: Any, name: str, max_size: int | None) -> A
     except Exception:
         # a pipe has no position, an object like a file may raise anything, and what is neither is refused later
         size = None
-    if size and is_file and position >= size:
+    if size and is_file and position >= size and _is_at_end(stream, position):
         message = f"nothing is left of {name!r}: its stream was read to its end before; seek(0) first"
         raise EmptyUpload(message, path=name, storage=storage.name)
     if max_size is None:
         return file
-    if size is None or isinstance(stream, io.TextIOBase):
-        # of a text file, the size is not one in bytes
+    if not size or isinstance(stream, io.TextIOBase):
+        # a device says 0, and of a text file, the size is not one in bytes
         counted = CountedStream(stream, max_size, _too_large(storage, name, max_size))
         return _like(file, counted) if is_file else file
     if size - position > max_size:
@@ -143,6 +146,16 @@ def _end_of(stream: Any, position: int) -> int:
         # not what seek returns: some objects like a file return nothing
         stream.seek(0, io.SEEK_END)
         return int(stream.tell())
+    finally:
+        stream.seek(position)
+
+
+def _is_at_end(stream: Any, position: int) -> bool:
+    # the position of a text file is a number for the state of its decoder
+    if not isinstance(stream, io.TextIOBase):
+        return True
+    try:
+        return not stream.read(1)
     finally:
         stream.seek(position)
 

@@ -7,7 +7,7 @@ import unicodedata
 from functools import lru_cache
 
 from .. import files
-from ..names import is_ignorable
+from ..names import is_ignorable, without_middle
 
 # file systems allow 255 bytes, and save() may add a random part
 MAX_BYTES = 200
@@ -16,9 +16,6 @@ MAX_BYTES = 200
 _EXTENSION = re.compile(r"(\.tar)?\.[^.]+\Z", re.IGNORECASE)
 # in bytes; what is longer is no extension
 _LONGEST_EXTENSION = 64
-
-# longer than any name of a file; normalizing takes quadratic time where marks follow each other
-_LONGEST_GIVEN = 512
 
 # white space, and what NFKC or a reader takes for a slash
 _BLANKS = re.compile("[\\s\uff0f\uff3c\u2044\u2215]+")
@@ -58,9 +55,7 @@ def client_name(filename: str) -> str:
     :param filename: the name that the client sent.
     """
     base = filename.replace("\\", "/").rstrip("/").rpartition("/")[2]
-    if len(base) > _LONGEST_GIVEN:
-        base = base[: _LONGEST_GIVEN // 2] + base[-_LONGEST_GIVEN // 2 :]
-    name = _usable(unicodedata.normalize("NFC", base))
+    name = _usable(unicodedata.normalize("NFC", without_middle(base)))
     # what is left of a long name may have an ASCII form, which may be longer
     for _ in range(2):
         name = unicodedata.normalize("NFC", files.lower_extension(_in_ascii(name)))

@@ -19,7 +19,7 @@ from ..signals import before_display
 from ..state import State
 from . import responses
 from .access import is_allowed
-from .downloads import PARAMETER, Download, wanted_download
+from .downloads import PARAMETER, Download, given_download, requested_download
 from .signing import SIGNATURE, lifetime_of, verified
 
 # how long a URL is valid to which a client is redirected, in seconds
@@ -61,8 +61,10 @@ def serve(state: State, name: str, download: bool | str | None = None) -> Respon
         spellings = _exactly(state, name, signed=claims is not None)
     several = len(spellings) > 1
     saved = None
-    if download is not None or PARAMETER in request.args:
-        saved = wanted_download(download, signed=claims is not None)
+    if download is not None:
+        saved = given_download(download)
+    elif PARAMETER in request.args:
+        saved = requested_download(signed=claims is not None)
     permission = None
     if config["authorize"] is not None:
         # AUTHORIZE has allowed no other when the URL was signed

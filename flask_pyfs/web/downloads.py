@@ -27,21 +27,24 @@ class Download(NamedTuple):
         return attachment(saved_name(self.name, stored, trusted=self.trusted))
 
 
-def wanted_download(download: bool | str | None, *, signed: bool) -> Download | None:
-    """Return what the app asks for or, with None, the current request.
+def requested_download(*, signed: bool) -> Download | None:
+    """Return what the current request asks for.
 
-    :param signed: whether the query of the request has a valid signature.
+    :param signed: whether its query has a valid signature.
     """
-    if download is None:
-        asked = request.args.get(PARAMETER, "0")
-        return None if asked in ("", "0") else Download(asked, signed)
+    asked = request.args.get(PARAMETER, "")
+    return None if asked in ("", "0") else Download(asked, signed)
+
+
+def given_download(download: bool | str | None) -> Download | None:
+    """Return what the app asks for."""
     return Download(value_of(download), True) if download else None
 
 
 def value_of(download: bool | str) -> str:
     """Return the value of the parameter in a URL, for something true."""
     if isinstance(download, str):
-        name = display_name(download) or "1"
-        # these two mean something else
-        return f"./{name}" if download in ("0", "1") else name
+        name = display_name(download)
+        # as they are, these two mean something else
+        return f"./{name}" if name in ("0", "1") else name or "1"
     return "1"

@@ -8,20 +8,22 @@ from datetime import timedelta
 from ..backends.contract import UploadTerms, UploadURL
 from ..state import State
 from .access import require_permission
-from .downloads import PARAMETER, wanted_download
+from .downloads import PARAMETER, given_download
 from .signing import lifetime_of, signed_query
 from .urls import file_url, with_query
 
 
-def signed_url(state: State, name: str, expires: float | timedelta, *, external: bool, download: bool | str) -> str:
+def signed_url(
+    state: State, name: str, expires: float | timedelta, *, external: bool, download: bool | str | None
+) -> str:
     """Return a signed URL to read a file: one of the store if it signs URLs, else one of the app's own route.
 
-    :param download: whether browsers save the file, or under which name.
+    :param download: whether browsers save the file, or under which name; None is False.
     :raises PermissionDenied: if AUTHORIZE denies it.
     """
     require_permission(state, name, "read")
     until, lifetime = lifetime_of(expires)
-    saved = wanted_download(download, signed=True)
+    saved = given_download(download)
     disposition = saved and saved.disposition_of(name)
     url = state.operations.signed_url(name, until, lifetime, disposition=disposition)
     if url is None:

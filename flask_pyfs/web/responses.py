@@ -228,6 +228,9 @@ def _describe_as_stored(response: Response, facts: Facts) -> None:
 
 def _may_lack_charset(response: Response) -> bool:
     kind = response.mimetype or ""
+    if "Content-Encoding" in response.headers:
+        # these bytes are not the text
+        return False
     return "charset" not in response.mimetype_params and (is_worth_looking(kind) or is_script(kind))
 
 

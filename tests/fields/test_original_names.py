@@ -10,7 +10,7 @@ from typing import Any
 import mongoengine
 import pytest
 from databases import sqlite
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from werkzeug.datastructures import FileStorage
 
@@ -82,6 +82,11 @@ def test_a_row_keeps_it(session, row):
     session.add(Row(id=2, paper=loaded.paper))
     session.commit()
     assert session.get_one(Row, 2).paper.original_name == "Bericht 2026.pdf"
+
+
+def test_a_row_is_found_by_the_name_of_its_file(session, row):
+    for found in (Row.paper == "Bericht_2026.pdf", Row.paper == row.paper, Row.picture.in_(["party.png"])):
+        assert session.scalars(select(Row).where(found)).one() is row
 
 
 def test_it_follows_the_transaction(session, row, upload):
@@ -159,6 +164,7 @@ class TestDocuments:
     def test_one_with_facts_keeps_it(self, save, upload):
         document = save(Knowing())
         assert stored(document)["paper"] == {"filename": "Bericht_2026.pdf", "original_name": "Bericht 2026.pdf"}
+        assert Knowing.objects(__raw__={"paper.filename": "Bericht_2026.pdf"}).get() == document
         loaded = Knowing.objects.get(pk=document.pk)
         assert loaded.paper.original_name == "Bericht 2026.pdf"
         assert loaded.picture.original_name == "\N{PARTY POPPER}.png"

@@ -54,6 +54,18 @@ def test_the_upload_counts(storage, reference, content, make):
     assert storage.read(getattr(reference, "original", reference.filename)) == content
 
 
+def test_what_is_made_of_an_upload_may_be_larger(app, storage):
+    file = io.BytesIO()
+    Image.effect_noise((90, 70), 80).save(file, "JPEG", quality=5)
+    app.config["FILES_FS_MAX_SIZE"] = file.tell()
+    fs.init_app(app, storage)
+    reference = ImageReference(ImageSettings(storage, max_size=80, thumbnails=[70]))
+    for _ in range(2 if storage.overwrite else 1):
+        reference.save(FileStorage(file, "a.jpg"))
+        assert reference.original == "a-original.jpg"
+        assert {len(storage.read(name)) > file.getbuffer().nbytes for name in ("a.jpg", "a-70.jpg")} == {True}
+
+
 def test_no_more_of_a_stream_is_read_than_shows_that_it_is_too_long(storage, reference, content):
     stream = Stream(content + bytes(3_000_000))
     with pytest.raises(fs.FileTooLarge):

@@ -47,6 +47,9 @@ def headers(app, storage):
         ("evil.exe", "evil.exe", "evil.exe.txt"),
         ("a/b\\c\r\n.txt", "c.txt", "c.txt"),
         ("..", "1", "a.txt"),
+        (" 1", "./1", "1.txt"),
+        ("a/1", "./1", "1.txt"),
+        ("a/0", "./0", "0.txt"),
     ],
 )
 def test_a_url_without_a_signature(storage, headers, download, query, saved):
@@ -71,6 +74,14 @@ def test_a_signed_url_has_any_name(app, storage, headers, download, disposition)
     changed = url.replace("download=", "download=x")
     assert app.test_client().get(changed).status_code == 403
     assert app.test_client().get(f"{storage.url('dir/a.txt', expires=60)}&download=a.txt").status_code == 403
+
+
+def test_a_url_without_a_name_that_is_known(app, storage):
+    # as the original_name of a file that is no upload
+    url, signed = (storage.url("dir/a.txt", download=None, expires=expires) for expires in (None, 60))
+    assert "download" not in url + signed
+    with app.test_request_context("/?download=evil.exe"):
+        assert storage.url("dir/a.txt", download=None, expires=60) == signed
 
 
 @pytest.mark.parametrize("query", ["", "?download=", "?download=0", "?download", "?downloads=1"])

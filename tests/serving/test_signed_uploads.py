@@ -80,6 +80,7 @@ def test_the_filter_of_extensions_holds(storage, name):
         {"max_size": 0},
         {"max_size": -1},
         {"max_size": 1e6},
+        {"max_size": True},
         {"content_type": "text/plain; charset=utf-8"},
         {"content_type": "text"},
         {"expires": 0},

@@ -233,6 +233,7 @@ def client(tmp_path_factory):
         patch.setattr(registry, "load", lambda name, storage: Backend)
         fs.init_app(app, storage)
         storage.write("a.txt", "0123456789")
+        storage.write("utf8.txt", "Größe")
     return app.test_client()
 
 
@@ -263,6 +264,13 @@ def test_what_is_no_value_of_a_header_is_left_out(client, field, value):
 def test_other_values_are_passed_on_as_they_are(client, value):
     Describing.said = {"content_disposition": value}
     assert client.get("/files/a.txt").headers["Content-Disposition"] == value
+
+
+def test_the_charset_of_encoded_bytes_is_not_looked_for(client):
+    # every byte of it could be UTF-8
+    for encoding, charset in ((None, "text/plain; charset=utf-8"), ("x-own", "text/plain")):
+        Describing.said = {"content_encoding": encoding}
+        assert client.get("/files/utf8.txt").content_type == charset
 
 
 def test_facts_made_by_hand_describe_nothing(client):

@@ -164,9 +164,8 @@ def test_nothing_is_left(make_storage, make_source, source, position, settings):
         assert file.tell() == position
     assert list(storage.list_files()) == []
     file.seek(6)
-    if source != "text" or not settings.get("VERIFY"):
-        storage.save(file, "a.txt")
-        assert storage.read("a.txt") == b"t"
+    storage.save(file, "a.txt")
+    assert storage.read("a.txt") == b"t"
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -220,6 +219,45 @@ def test_a_seek_that_returns_nothing(make_storage):
     file.read()
     with pytest.raises(fs.EmptyUpload):
         storage.save(file, "a.txt")
+
+
+class WithoutSize(io.BytesIO):
+    """As a device: its end is at 0."""
+
+    def tell(self):
+        return 0
+
+    def seek(self, *arguments):
+        return 0
+
+
+def test_a_file_that_says_that_it_is_empty(make_storage):
+    storage = make_storage(MAX_SIZE=3)
+    storage.save(WithoutSize(b"123"), "a.txt")
+    assert storage.read("a.txt") == b"123"
+    with pytest.raises(fs.FileTooLarge):
+        storage.save(WithoutSize(b"1234"), "b.txt")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-7", "iso2022_jp"])
+@pytest.mark.parametrize("newline", [None, ""])
+@pytest.mark.parametrize("settings", [{}, {"MAX_SIZE": 100}, {"VERIFY": True}])
+def test_a_text_that_was_read_in_part(make_storage, encoding, newline, settings):
+    storage = make_storage(**settings)
+    text = "a日本\r\nb"
+    for read in range(len(text)):
+        file = io.TextIOWrapper(io.BytesIO(text.encode(encoding)), encoding, newline=newline)
+        file.read(read)
+        file.seek(file.tell())
+        left = file.read()
+        file.seek(0)
+        file.read(read)
+        if left:
+            storage.save(file, "a.txt", overwrite=True)
+            assert storage.read("a.txt").decode() == left
+        else:
+            with pytest.raises(fs.EmptyUpload):
+                storage.save(file, "a.txt")
 
 
 @pytest.mark.parametrize("rename", [False, True])
