@@ -27,8 +27,8 @@ EXTENSIONS = {
     **dict.fromkeys(("tif", "tiff"), "TIFF"),
     "gif": "GIF",
     "webp": "WEBP",
-    "avif": "AVIF",
-    **dict.fromkeys(("heic", "heif", "hif"), "HEIF"),
+    **dict.fromkeys(("avif", "avifs"), "AVIF"),
+    **dict.fromkeys(("heic", "heif", "heics", "heifs", "hif"), "HEIF"),
     "bmp": "BMP",
 }
 

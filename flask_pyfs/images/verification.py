@@ -21,7 +21,8 @@ def verify_image(file: BinaryIO, ext: str, limits: Limits) -> None:
     :raises UnauthorizedFileType: if the image is of another format, is truncated, has more pixels than allowed, or
         would take too much memory to open.
     """
-    name = EXTENSIONS.get(ext)
+    # icons may be PNG; those of Windows are not opened
+    name = "PNG" if ext == "ico" and format_of(FileView(file)) == "PNG" else EXTENSIONS.get(ext)
     if name == "HEIF":
         _verify_heif(file, limits)
     elif name is not None and is_readable(name):

@@ -9,6 +9,9 @@ from PIL import Image
 
 MIB = 1024 * 1024
 
+#: The start of a GIF without colours of its own.
+GIF = b"GIF89a" + struct.pack("<HHBBB", 9, 9, 0, 0, 0)
+
 
 def chunk(kind, data):
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -191,6 +194,10 @@ UNOPENABLE = {
     "JPEG, many segments": ("jpg", lambda: jpeg(segment(0xE5, b"") * 10_000), "5000 segments"),
     "JPEG, many tables": ("jpg", lambda: jpeg(segment(0xDB, bytes(65 * 1000)) * 150), "100 segments of tables"),
     "JPEG, junk": ("jpg", lambda: jpeg(segment(0xE5, b"") + bytes(10 * MIB)), "65536 bytes between"),
+    "JPEG, fill bytes": ("jpg", lambda: jpeg(b"\xff" * 10 * MIB), "65536 bytes between"),
+    "GIF, junk": ("gif", lambda: GIF + b"\1" * 1_000_000, "250000 extensions and other bytes"),
+    "GIF, extensions": ("gif", lambda: GIF + b"!\xfe\0" * 1_000_000, "250000 extensions and other bytes"),
+    "GIF, junk behind a frame": ("gif", lambda: gif(1, 1, 1)[:-1] + b"\1" * 1_000_000 + b";", "250000 extensions"),
     "TIFF, fractions": ("tif", lambda: tiff((282, 5, 1_000_000, 200), tail=bytes(8 * MIB)), "FS_IMAGES_MAX_MEMORY"),
     "TIFF, offsets": ("tif", lambda: tiff((273, 4, 1_000_000, 200), tail=bytes(4 * MIB)), "FS_IMAGES_MAX_MEMORY"),
     "TIFF, twice": ("tif", lambda: tiff((256, 4, 1, 16)).replace(b"\1\1\4\0", b"\0\1\4\0", 1), "tag 256 twice"),

@@ -6,7 +6,7 @@ import struct
 
 import phones
 import pytest
-from bombs import tiff
+from bombs import tiff, tiff_pages
 from drawn import drawn
 from PIL import Image, ImageChops, ImageFile, ImageStat
 from PIL.JpegImagePlugin import JpegImageFile
@@ -93,6 +93,13 @@ def test_pixels_of_a_png_that_are_damaged_are_refused(name):
             taken(damaged, "PNG")
 
 
+def test_an_icon_that_is_a_png_is_as_whole_as_a_png():
+    content = phones.WHOLE["PNG, photo"][1]()
+    verify(io.BytesIO(content), "ico")
+    with pytest.raises(UnauthorizedFileType, match="truncated"):
+        verify(io.BytesIO(content[:-20]), "ico")
+
+
 def test_a_jpeg_whose_rest_was_never_written_is_refused():
     content = phones.saved(phones.photo(), "JPEG")
     for place in (len(content) // 3, len(content) - 10):
@@ -104,6 +111,59 @@ def test_the_size_of_the_last_strip_may_be_that_of_a_full_one():
     content = tiff((273, 4, 1, 200), (278, 4, 1, 20), (279, 4, 1, 16 * 20), tail=bytes(16 * 16))
     taken(content, "TIFF")
     assert not is_taken(content[:-1], "TIFF")
+
+
+@pytest.mark.parametrize(("tag", "kind"), [(258, 3), (273, 4), (279, 4), (320, 3), (339, 3), (347, 7), (34675, 7)])
+def test_values_of_a_tiff_behind_its_pixels(tag, kind):
+    """Libtiff writes the directory at the end, and behind it what has no room in it: strips, palettes, tables."""
+    content = tiff((273, 4, 1, 200), (279, 4, 1, 16), (tag, kind, 6, 300), tail=bytes(124))
+    assert not is_cut(FileView(io.BytesIO(content)), "TIFF")
+    size = 6 * {3: 2, 4: 4, 7: 1}[kind]
+    assert not is_cut(FileView(io.BytesIO(content[: 300 + size])), "TIFF")
+    assert is_cut(FileView(io.BytesIO(content[: 299 + size])), "TIFF")
+
+
+def test_tags_that_do_not_change_the_picture_may_point_anywhere():
+    content = tiff((273, 4, 1, 200), (279, 4, 1, 16), (37500, 7, 1000, 10**6), tail=bytes(16))
+    assert not is_cut(FileView(io.BytesIO(content)), "TIFF")
+
+
+class Counting(io.BytesIO):
+    count = 0
+
+    def read(self, size=-1):
+        content = super().read(size)
+        self.count += len(content)
+        return content
+
+
+def boxes_of_sizes(count):
+    head = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+    sizes = struct.pack(">I4s4xII", 20, b"ispe", 9, 9) * count
+    return (
+        head
+        + struct.pack(">I4s4xI4sI4s", 28 + len(sizes), b"meta", 16 + len(sizes), b"iprp", 8 + len(sizes), b"ipco")
+        + sizes
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("HEIF", boxes_of_sizes(5_000)), ("TIFF", tiff_pages(2_000))], ids=["boxes", "pages"]
+)
+def test_many_small_pieces_are_not_read_again_and_again(name, content):
+    file = Counting(content)
+    is_cut(FileView(file), name)
+    assert len(content) // 2 < file.count < 20 * len(content)
+
+
+@pytest.mark.parametrize(
+    ("ext", "name"), [("heics", "HEIC"), ("heifs", "HEIC"), ("hif", "HEIC"), ("avifs", "AVIF, photo")]
+)
+def test_names_of_sequences(ext, name):
+    content = phones.WHOLE[name][1]()
+    verify(io.BytesIO(content), ext)
+    with pytest.raises(UnauthorizedFileType):
+        verify(io.BytesIO(content[:-20]), ext)
 
 
 def test_a_bmp_of_os2_with_a_short_header():

@@ -149,6 +149,8 @@ def made(read):
         "spanned.zip": marked(b"PK\7\x08"),
         "last-part.zip": last_part(),
         "spanned-into-one.zip": marked(b"PK00"),
+        # what LibreOffice writes into it if nobody asks for macros
+        "without-macros.xlsm": read("sheet.xlsx"),
         "types-last.docx": office(),
         "lower-case.docx": office().replace(b"[Content_Types]", b"[content_types]"),
         "main-by-default.docx": office(declared=default),

@@ -21,6 +21,7 @@ TEXT = "txt ts dot pot pub mid"
 OFFICE = "docx dotx docm dotm xlsx xltx xlsm xltm xlam xlsb pptx ppsx potx pptm ppsm potm vsdx"
 WHAT_ELSE = {
     f"{OFFICE} odt ott ods odp odg odf epub": "zip jar",
+    "xlsx": "zip jar xlsm",
     "zip": "jar",
     "docm": "zip jar dotm",
     "xlsm": "zip jar xltm",
@@ -54,6 +55,7 @@ ALSO_BY_NAME = {
     "postscript.pdf": "ps eps",
     "typescript.ts": TEXT,
     "show.ppsx": "zip jar pptx",
+    "without-macros.xlsm": "zip jar xlsx",
     "a-png.ico": "png",
     "last-part.zip": "",
     "speex.oga": "ogg ogx spx",

@@ -30,6 +30,20 @@ def saved(ext, mode="RGB", **options):
     return out.getvalue()
 
 
+def several(*others, **options):
+    """Return an MPO: a JPEG with other pictures behind the first, which browsers do not show."""
+    out = io.BytesIO()
+    image("RGB", (64, 48)).save(out, "MPO", save_all=True, append_images=others, **options)
+    return out.getvalue()
+
+
+#: The XMP of a photo with a map that says how bright each pixel is on a screen that can (Ultra HDR).
+GAIN_MAP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" hdrgm:Version="1.0"/></rdf:RDF></x:xmpmeta>'
+)
+
+
 def moving(format):
     out = io.BytesIO()
     image().save(out, format, save_all=True, append_images=[image(shade=200)], duration=100)
@@ -66,6 +80,11 @@ def made(read):
     return samples | {
         "progressive.jpg": saved("jpg", progressive=True),
         "exif.jpg": saved("jpg", exif=b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0"),
+        "iphone.jpg": several(image("L", (32, 24))),
+        "stereo.jpe": several(image("RGB", (64, 48)), image("RGB", (64, 48))),
+        "ultra-hdr.jpeg": several(image("L", (16, 12)), xmp=GAIN_MAP),
+        "ultra-hdr.jpg": several(image("L", (16, 12)), xmp=GAIN_MAP),
+        "motion.jpg": saved("jpg") + read("isom.mp4"),
         "a.jpe": saved("jpg"),
         "a.jpeg": saved("jpg"),
         "a.jfif": saved("jpg"),

@@ -10,8 +10,10 @@ import sys
 import collection
 import pytest
 from collection import extension, kinds_of, samples
+from PIL import Image
 
 import flask_pyfs as fs
+from flask_pyfs import images
 from flask_pyfs.uploads.kinds import KINDS, Source
 
 SETS = ("TEXT", "DOCUMENTS", "IMAGES", "AUDIO", "VIDEO", "DATA", "ARCHIVES", "SCRIPTS", "EXECUTABLES")
@@ -67,6 +69,18 @@ def test_every_extension_of_the_sets_has_a_sample():
     assert set(IN_SETS) | set(NEAR) <= KINDS.keys() | {"svg"}
 
 
+# without the one that only has the brand of a sequence
+HEIC = [name for name in samples() if extension(name) in ("heic", "heif", "hif") and name != "sequence.heic"]
+
+
+@pytest.mark.parametrize("name", HEIC)
+def test_samples_of_heic_are_decoded(name):
+    pytest.importorskip("pillow_heif")
+    with Image.open(images.make_thumbnail(io.BytesIO(samples()[name]), 8)) as made:
+        assert made.format == "JPEG"
+        assert made.size == (8, 8)
+
+
 def test_samples_of_programs_are_small():
     sizes = {path.name: path.stat().st_size for path in collection.FOLDER.iterdir()}
     assert {name: size for name, size in sizes.items() if size > 20 * 1024} == {}
@@ -111,6 +125,7 @@ def test_binary_without_nul_is_no_text(name):
         ("txz", b"\xfd7zXZ\0" + bytes(100)),
         ("exe", b"MZ is no program, but a text that is long enough"[:20]),
         ("zip", b"PK is what archives begin with"),
+        *(("ico", samples()[name][:-1]) for name in ("pngs.ico", "bitmaps.ico")),
     ],
 )
 def test_what_only_resembles_a_kind_is_refused(ext, content):

@@ -16,6 +16,7 @@ _PARENTS = {b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"stbl": 0, b"meta":
 _NEEDED = {b"ftyp", b"meta", b"moov", b"mdat"}
 _MOST_LEVELS = 10
 _MOST_STEPS = 100_000
+_AHEAD = 256
 _LONGEST_CONFIGURATION = 4096
 
 # those of sRGB and what is taken for it (ITU-T H.273, with 2 for unknown ones)
@@ -96,7 +97,7 @@ def is_cut(view: FileView, length: int) -> bool:
 def _walk(view: FileView, start: int, end: int, boxes: Boxes, levels: int) -> None:
     while start + 8 <= end and levels:
         boxes.step()
-        reader = Reader(view, start)
+        reader = Reader(view, start, _AHEAD)
         length, name, content = reader.number(4), reader.take(4), start + 8
         if length == 1:
             length, content = reader.number(8), start + 16

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from ...seekable import FileView
 
 _MOST_BLOCKS = 5_000_000
+# extensions, and bytes that are of no block: Pillow reads them one by one, and slowly
+_MOST_OTHERS = 250_000
 
 # a graphic control extension: its flags say what becomes of the frame, and whether one of its colours is transparent
 _CONTROL = b"\xf9"
@@ -35,9 +37,11 @@ def _read(reader: Reader, header: Header, most_frames: int | None) -> None:
     width, height, flags = struct.unpack("<6xHHB2x", head)
     canvas = (0, 0, width, height)
     reader.skip(3 << ((flags & 7) + 1) if flags & 128 else 0)
-    frames = 0
-    comments = 0
+    frames = others = comments = 0
     while frames != most_frames and (kind := reader.take(1)) not in (b"", b";"):
+        if kind != b",":
+            others += 1
+            refuse_steps("extensions and other bytes between its frames", others, _MOST_OTHERS)
         if kind == b"!":
             label = reader.take(1)
             before, place = header.steps, reader.tell()
@@ -65,7 +69,6 @@ def _read(reader: Reader, header: Header, most_frames: int | None) -> None:
             _skip_blocks(reader, header)
         else:
             header.steps += 1
-            refuse_steps("blocks", header.steps, _MOST_BLOCKS)
     header.frames, header.size = max(1, frames), (width, height)
     header.opening += comments
 
@@ -91,10 +94,13 @@ def is_cut(reader: Reader) -> bool:
     header = Header()
     head = reader.take(13).ljust(13, b"\0")
     reader.skip(3 << ((head[10] & 7) + 1) if head[10] & 128 else 0)
-    frames = 0
+    frames = others = 0
     while (kind := reader.take(1)) != b";":
         if not kind:
             return frames != 1
+        if kind != b",":
+            others += 1
+            refuse_steps("extensions and other bytes between its frames", others, _MOST_OTHERS)
         if kind == b"!":
             reader.skip(1)
         elif kind == b",":
@@ -102,8 +108,6 @@ def is_cut(reader: Reader) -> bool:
             reader.skip((3 << ((flags & 7) + 1) if flags & 128 else 0) + 1)
             frames += 1
         else:
-            header.steps += 1
-            refuse_steps("blocks", header.steps, _MOST_BLOCKS)
             continue
         if not _skip_blocks(reader, header):
             return True

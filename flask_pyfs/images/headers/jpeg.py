@@ -65,9 +65,9 @@ def _marker(reader: Reader) -> tuple[int, int] | None:
     byte = reader.take(1)
     while byte:
         if byte == b"\xff":
-            while (byte := reader.take(1)) == b"\xff":
+            while (byte := reader.take(1)) == b"\xff" and skipped <= _MOST_OTHER_BYTES:
                 skipped += 1
-            if byte and byte != b"\0":
+            if byte not in (b"", b"\0", b"\xff"):
                 return byte[0], skipped
         skipped += 1
         if skipped > _MOST_OTHER_BYTES:

@@ -64,10 +64,15 @@ class Header:
 
 
 class Reader:
-    """Reads a file in pieces, with few calls of its methods."""
+    """Reads a file in pieces, with few calls of its methods.
 
-    def __init__(self, view: FileView, offset: int = 0) -> None:
+    :param ahead: how many bytes are read at once: few where only few are needed at an offset, as there may be many such
+        offsets in a file.
+    """
+
+    def __init__(self, view: FileView, offset: int = 0, ahead: int = _READ_SIZE) -> None:
         self._view = view
+        self._ahead = ahead
         self._piece = b""
         self._place = 0
         self._offset = offset
@@ -81,7 +86,7 @@ class Reader:
         if self._place + size > len(self._piece):
             rest = self._piece[self._place :]
             self._view.seek(self._offset)
-            piece = self._view.read(max(_READ_SIZE, size))
+            piece = self._view.read(max(self._ahead, size))
             self._offset += len(piece)
             self._piece, self._place = rest + piece, 0
         found = self._piece[self._place : self._place + size]

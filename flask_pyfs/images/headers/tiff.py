@@ -18,6 +18,7 @@ _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _STRIPS = 256, 257, 258, 259, 273
 _BANDS, _ROWS, _STRIP_SIZES, _PLANAR = 277, 278, 279, 284
 _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_SIZES = 322, 323, 324, 325
 _ORIENTATION = 274
+_PALETTE, _EXTRA, _FORMATS, _TABLES, _COEFFICIENTS, _REFERENCES, _PROFILE = 320, 338, 339, 347, 529, 532, 34675
 _DIRECTORIES = (34665, 34853, 40965)
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _BYTES, _FRACTIONS = (1, 2, 6, 7), (5, 10)
@@ -34,6 +35,7 @@ _MOST_ENTRIES_OF_ALL = 200_000
 _MOST_PAGES = 10_000
 _MOST_PIECES = 4_000_000
 _AT_ONCE = 4096
+_AHEAD = 256
 _RAW, _JPEG, _LZMA, _ZSTD = 1, (6, 7), 34925, 50000
 _ZSTD_WINDOW = 128 * 1024 * 1024
 
@@ -47,6 +49,7 @@ class _Directory:
     # the bytes that are copied once more when the image is decoded
     copied: int = 0
     following: int = 0
+    # where the directory, and the values that its picture needs, end
     end: int = 0
 
     def value_count(self, tag: int) -> int:
@@ -70,15 +73,15 @@ class _File:
         return int(struct.unpack(self._order + kind, data[:size].ljust(size, b"\0"))[0])
 
     def directory(self, offset: int) -> _Directory:
-        reader = Reader(self._view, offset)
+        reader = Reader(self._view, offset, _AHEAD)
         count, size = ("Q", 8) if self._big else ("H", 2)
         entries = self._unpack(count, reader.take(size))
         refuse_steps("entries in a directory of TIFF", entries, _MOST_ENTRIES)
         # directories may overlap
         self._entries += entries
         refuse_steps("entries in all directories of TIFF", self._entries, _MOST_ENTRIES_OF_ALL)
-        found = _Directory()
         inline = 8 if self._big else 4
+        found = _Directory(end=offset + size + entries * (4 + 2 * inline) + inline)
         for _ in range(entries):
             entry = reader.take(4 + 2 * inline)
             if len(entry) < 4 + 2 * inline:
@@ -97,14 +100,15 @@ class _File:
             if number * _SIZES[kind] > inline:
                 # the first value says enough: Pillow refuses an image whose size is several numbers
                 place = self._unpack("Q" if self._big else "I", data)
-                data = Reader(self._view, place).take(8) if 0 <= place < 2**62 and tag in _NEEDED else b""
+                if tag in _SHOWN:
+                    found.end = max(found.end, place + number * _SIZES[kind])
+                data = Reader(self._view, place, 8).take(8) if 0 <= place < 2**62 and tag in _NEEDED else b""
             if tag in found.values and tag in _NEEDED:
                 raise UnauthorizedFileType(f"the TIFF has the tag {tag} twice")
             value = self._unpack({1: "B", 3: "H"}.get(kind, "Q" if _SIZES[kind] == 8 else "I"), data)
             found.values[tag] = (number, value)
             found.cost += ENTRY + self._cost(kind, number)
             found.copied += number if kind in _BYTES else 0
-        found.end = offset + size + entries * (4 + 2 * inline) + inline
         found.following = self._unpack("Q" if self._big else "I", reader.take(inline))
         return found
 
@@ -113,7 +117,7 @@ class _File:
         kind, place = directory.places.get(tag, (4, 2**62))
         size = _SIZES[kind]
         letter = {2: "H", 8: "Q"}.get(size, "I")
-        reader, left = Reader(self._view, place), directory.values.get(tag, (0, 0))[0]
+        reader, left = Reader(self._view, place, size), directory.values.get(tag, (0, 0))[0]
         while left > 0 and 0 <= place < 2**62:
             data = reader.take(min(left, _AT_ONCE) * size)
             if len(data) < size:
@@ -129,6 +133,8 @@ class _File:
 
 _PIECES = (_STRIPS, _STRIP_SIZES, _TILES, _TILE_SIZES)
 _NEEDED = (_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _BANDS, _ROWS, _PLANAR, _TILE_WIDTH, _TILE_HEIGHT)
+# without these a picture is another: other tags may point anywhere, as those that editors copy without their values
+_SHOWN = (*_PIECES, *_NEEDED, _PALETTE, _EXTRA, _FORMATS, _TABLES, _COEFFICIENTS, _REFERENCES, _PROFILE)
 
 
 def read(view: FileView, header: Header) -> None:
@@ -204,7 +210,7 @@ def _largest_last(directory: _Directory, count: int) -> int:
 
 
 def is_cut(view: FileView, length: int) -> bool:
-    """Return whether a piece of a page ends after the file, or is missing.
+    """Return whether a piece of a page, or of its directory, ends after the file, or is missing.
 
     :param length: the length of the file, in bytes.
     :raises UnauthorizedFileType: as :func:`pages` does, and if there are more than four million pieces.

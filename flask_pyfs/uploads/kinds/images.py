@@ -27,9 +27,10 @@ def _is_icons(source: Source) -> bool:
     count = source.little(4, 2)
     if source.at(0, 4) != b"\0\0\1\0" or not 0 < count <= _MOST_ICONS:
         return False
-    size, offset = source.little(14, 4), source.little(18, 4)
-    is_inside = 6 + 16 * count <= offset and size and offset + size <= source.size
-    return bool(is_inside) and (source.at(offset, 8) == _PNG or source.little(offset, 4) in _BITMAP_HEADERS)
+    places = [(source.little(entry + 12, 4), source.little(entry + 8, 4)) for entry in range(6, 6 + 16 * count, 16)]
+    are_inside = all(size and 6 + 16 * count <= start and start + size <= source.size for start, size in places)
+    first = places[0][0]
+    return are_inside and (source.at(first, 8) == _PNG or source.little(first, 4) in _BITMAP_HEADERS)
 
 
 #: Icons of Windows, and PNG, which browsers take for them.

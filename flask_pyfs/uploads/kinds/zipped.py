@@ -141,7 +141,7 @@ _MAIN_PARTS = {
 }
 
 # LibreOffice writes the type on the right into files with the extension on the left
-_ALSO = {"ppsx": "pptx", "ppsm": "pptm", "potm": "pptm", "dotm": "docm", "xltm": "xlsm"}
+_ALSO = {"ppsx": "pptx", "ppsm": "pptm", "potm": "pptm", "dotm": "docm", "xltm": "xlsm", "xlsm": "xlsx"}
 _EVERY_MAIN_PART = {name.lower().encode() for name in _MAIN_PARTS.values()}
 
 
