@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import logging
 import secrets
-import stat
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, BinaryIO, cast
 
 from fs import errors
 from fs.base import FS
-from fs.enums import ResourceType
 from fs.info import Info
 from fs.path import dirname, join
 from fs.wrapfs import WrapFS
 
 from ..names import RESERVED, is_reserved
 from .base import Readable, copy_stream
+from .special import entries_of, info_of, is_link, is_special
 from .store import Facts, OtherVersion, StoreFS
 from .streams import PendingFile, WholeFile, WrappedFile
 
 __all__ = ["GenericStore", "as_store"]
-
-# to open one of these may wait for ever
-_SPECIAL = {ResourceType.character, ResourceType.block_special_file, ResourceType.fifo, ResourceType.socket}
 
 log = logging.getLogger(__name__)
 
@@ -156,12 +151,12 @@ class GenericStore(WrapFS[FS], StoreFS):
     readbytes = StoreFS.readbytes
 
     def facts(self, path: str, *, checksum: bool = False) -> Facts:
-        info = self._getinfo(path, ["details"])
+        info = info_of(self._filesystem, path, ["details"])
         if info.is_dir:
             raise errors.FileExpected(path)
-        details = info.raw["details"]
-        if details.get("type") in _SPECIAL:
+        if is_special(info):
             raise errors.ResourceNotFound(path)
+        details = info.raw["details"]
         # our MemoryFS numbers its writes, because two of them may see the same time
         etag = f"{details.get('version') or details.get('modified') or 0}-{info.size}"
         return Facts(info.size, info.modified, etag, None, self._sha1(path) if checksum else None)
@@ -176,15 +171,16 @@ class GenericStore(WrapFS[FS], StoreFS):
                     continue
                 path = f"{directory}/{info.name}" if directory else info.name
                 if not info.is_dir:
-                    if self._is_file(path, info):
+                    # OSFS lists links that lead nowhere
+                    if self.has_file(path) if is_link(info) else not is_special(info):
                         yield path
-                elif not _is_link(info):
+                elif not is_link(info):
                     directories.append(path)
 
     def _listed(self, directory: str, top: str) -> list[Info]:
         try:
             # a whole directory at once, because MemoryFS holds its lock during a listing
-            return self._scan(directory or "/", ["link", "lstat"])
+            return entries_of(self._filesystem, directory or "/", ["link", "lstat"])
         except (errors.ResourceNotFound, errors.DirectoryExpected):
             return []
         except errors.PermissionDenied as error:
@@ -194,14 +190,6 @@ class GenericStore(WrapFS[FS], StoreFS):
                 self._unreadable.add(directory)
                 log.warning("list_files leaves out the directory %r of %s: %s", directory, self._filesystem, error)
             return []
-
-    def _is_file(self, path: str, info: Info) -> bool:
-        if _is_link(info):
-            # OSFS lists links that lead nowhere
-            return self.has_file(path)
-        # OSFS tells by this what an entry is; others have nothing but files and directories
-        mode = info.get("lstat", "st_mode")
-        return mode is None or stat.S_ISREG(mode)
 
     def delete_tree(self, path: str) -> None:
         while True:
@@ -219,21 +207,21 @@ class GenericStore(WrapFS[FS], StoreFS):
 
     def _is_directory(self, path: str) -> bool:
         try:
-            info = self._getinfo(path, ["link"])
+            info = info_of(self._filesystem, path, ["link"])
         except errors.ResourceNotFound:
             # it is missing, or a broken link, which remove deletes
             return False
-        return info.is_dir and not _is_link(info)
+        return info.is_dir and not is_link(info)
 
     def _delete_directory(self, path: str) -> None:
         directories = [path]
         for directory in directories:
             # others may delete it, or put a file in its place
             with suppress(errors.ResourceNotFound, errors.DirectoryExpected):
-                for info in self._scan(directory, ["link"]):
+                for info in entries_of(self._filesystem, directory, ["link"]):
                     below = join(directory, info.name)
                     # removetree would follow a link
-                    if info.is_dir and not _is_link(info):
+                    if info.is_dir and not is_link(info):
                         directories.append(below)
                         continue
                     with suppress(errors.ResourceNotFound):
@@ -276,32 +264,9 @@ class GenericStore(WrapFS[FS], StoreFS):
 
     def _info(self, path: str) -> Info | None:
         try:
-            return self._getinfo(path)
+            return info_of(self._filesystem, path)
         except errors.ResourceNotFound:
             return None
-
-    def _getinfo(self, path: str, namespaces: Collection[str] = ()) -> Info:
-        try:
-            return self._filesystem.getinfo(path, namespaces)
-        except errors.OperationFailed as error:
-            if _is_loop(error):
-                raise errors.ResourceNotFound(path) from error
-            raise
-
-    def _scan(self, directory: str, namespaces: Collection[str]) -> list[Info]:
-        try:
-            return list(self._filesystem.scandir(directory, namespaces))
-        except errors.OperationFailed as error:
-            if not _is_loop(error):
-                raise
-        # OSFS fails for a whole directory in which a link leads to itself
-        return [self._entry(directory, name, namespaces) for name in self._filesystem.listdir(directory)]
-
-    def _entry(self, directory: str, name: str, namespaces: Collection[str]) -> Info:
-        try:
-            return self._getinfo(join(directory, name), namespaces)
-        except errors.ResourceNotFound:
-            return Info({"basic": {"name": name, "is_dir": False}, "link": {"target": name}})
 
     def _sha1(self, path: str) -> str:
         digest = hashlib.sha1(usedforsecurity=False)
@@ -313,14 +278,6 @@ class GenericStore(WrapFS[FS], StoreFS):
 class _Digest:
     def __init__(self, digest: Any) -> None:
         self.write = digest.update
-
-
-def _is_loop(error: errors.OperationFailed) -> bool:
-    return isinstance(error.exc, OSError) and error.exc.errno == errno.ELOOP
-
-
-def _is_link(info: Info) -> bool:
-    return bool(info.has_namespace("link") and info.is_link)
 
 
 class _ForwardFile(WrappedFile):
