@@ -30,10 +30,10 @@ def prepared(file: Any, filename: str, config: Config, storage: str) -> Iterator
         try:
             stripped = _verify(content, start, extension(filename), config)
         except UnauthorizedFileType as error:
-            content.seek(start)
             message = f"storage {storage!r} does not take {filename!r}: {error}"
             raise UnauthorizedFileType(message, path=filename, storage=storage) from error
-        content.seek(start)
+        finally:
+            content.seek(start)
         if stripped is not None:
             yield stripped
         else:

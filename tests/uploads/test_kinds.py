@@ -75,7 +75,6 @@ HEIC = [name for name in samples() if extension(name) in ("heic", "heif", "hif")
 
 @pytest.mark.parametrize("name", HEIC)
 def test_samples_of_heic_are_decoded(name):
-    pytest.importorskip("pillow_heif")
     with Image.open(images.make_thumbnail(io.BytesIO(samples()[name]), 8)) as made:
         assert made.format == "JPEG"
         assert made.size == (8, 8)
