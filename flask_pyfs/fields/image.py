@@ -199,8 +199,9 @@ class ImageReference(FileReference):
 
         The files that the document or row references exist at any moment: new files are stored first, and files of the
         same name are each replaced in one step. An image without a separate original is first copied to
-        ``base-original.ext``, and moved back if the change is not kept. If the field has ``remove_files``, thumbnails
-        of sizes that it no longer has are deleted when the document or row is saved. Without an image nothing happens.
+        ``base-original.ext``, and moved back if the change is not kept. If a HEIC gets or loses a ``max_size``, the
+        displayed image gets the extension of its new type. If the field has ``remove_files``, what it no longer
+        references is deleted when the document or row is saved. Without an image nothing happens.
 
         :raises FileNotFound: if the original does not exist.
         :raises UnauthorizedFileType: if the original is not an image.
@@ -220,11 +221,14 @@ class ImageReference(FileReference):
             }
             main = StoredName(self._filename, versions[self._filename])
             original = StoredName(self._original, versions[self._original]) if self._original else None
-            if original:
+            shown_ext = ext
+            if renditions.ext is not None:
+                shown_ext = os.path.splitext(self.original)[1] if renditions.is_source else renditions.ext
+            if shown_ext != ext:
+                # the displayed image is of another type now, so it gets another name, and the original keeps its own
+                original, main = original or main, self._put_new(new, _rewound(renditions.main), base + shown_ext)
+            elif original:
                 main = self._replace(new, main, renditions.main, versions)
-            elif renditions.ext not in (None, ext) and not renditions.is_source:
-                # the displayed image gets a name of its own, so the original keeps its name
-                original, main = main, self._put_new(new, renditions.main, base + str(renditions.ext))
             elif self._keeps_original(renditions):
                 original = self._put_new(new, _rewound(source), f"{base}-original{ext}")
                 main = self._replace_original(new, main, renditions.main, versions)

@@ -238,6 +238,27 @@ def test_a_field_that_gets_a_max_size(photos):
     assert starts(photos) == {"a.jpg": "jpg", "a.heic": "heic", "a-50.jpg": "jpg", "a-60.jpg": "jpg"}
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        ({"optimize": True}, {"max_size": 100}, "a.jpg"),
+        ({"max_size": 100}, {}, "a.heic"),
+        ({"max_size": 100}, {"optimize": True}, "a.heic"),
+    ],
+)
+def test_the_displayed_image_is_what_its_extension_says_after_a_change(photos, before, after, shown):
+    reference = ImageReference(ImageSettings(photos, thumbnails=[50], **before))
+    replaced = reference.save(io.BytesIO(CONTENT), "a.heic")
+    reference = ImageReference(ImageSettings(photos, thumbnails=[50], **after), reference)
+    for _ in range(2):
+        reference.rerender()
+        assert (reference.filename, reference.original) == (shown, "a-original.heic")
+        found = starts(photos)
+        assert found == {name: name.rpartition(".")[2] for name in found}
+        # a field without remove_files keeps what it no longer references
+        assert found.keys() == {replaced, shown, "a-original.heic", "a-50.jpg"}
+
+
 def test_a_heic_of_another_name_is_renamed_without_pillow_heif(app, monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     photos = fs.Storage("photos", [*fs.IMAGES, "heic"])
