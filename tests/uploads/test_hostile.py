@@ -64,11 +64,9 @@ def test_damaged_samples(data):
     outcome(bytes(content[:end]), ext if ext in KINDS else "xml")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if extension(name) in KINDS])
 def test_each_number_of_a_sample_at_its_extremes(name):
     content, ext = samples()[name], extension(name)
-    if ext not in KINDS:
-        return
     for place in [*range(0, min(len(content), 200), 2), *range(max(len(content) - 22, 0), len(content), 2)]:
         for number in (b"\0\0\0\0", b"\xff\xff\xff\xff", b"\0\0\0\1", b"\1\0\0\0"):
             outcome(content[:place] + number + content[place + 4 :], ext)
