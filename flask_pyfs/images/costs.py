@@ -27,7 +27,7 @@ _NANOSECOND = 1e-9
 # libraries, tables and what else does not depend on the pixels
 _FIXED = 16 * 1024 * 1024
 # a part of the image, the same in another mode, and what is made of it
-_BAND = 16
+_BAND = 18
 _BAND_UNCHANGED = 12
 _BAND_REDUCED = 6
 _UNCHANGED = ("L", "RGB", "CMYK", "F")
