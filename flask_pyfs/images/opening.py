@@ -36,7 +36,7 @@ _ANIMATED = ("PNG", "WEBP", "AVIF")
 _PREFIX = 128
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _AVIF_BRANDS = {b"avif", b"avis"}
-_ANY_BRANDS = {b"mif1", b"msf1"}
+_ANY_BRANDS = {b"mif1", b"msf1", b"mif2", b"1pic"}
 
 
 @dataclass(frozen=True)
@@ -132,14 +132,14 @@ def format_of(view: FileView) -> str | None:
 
 
 def _format_of_boxes(prefix: bytes) -> str | None:
-    """Return the format that the brands of ISO 14496-12 name: first the major one, then those that are compatible."""
+    """Return the format that the brands of ISO 14496-12 name: the major one, or else the first that is compatible."""
     end = min(int.from_bytes(prefix[:4], "big"), len(prefix))
     major, *others = (prefix[place : place + 4] for place in (8, *range(16, end, 4)))
-    for brands in ({major}, {*others} if major in _ANY_BRANDS else ()):
-        if not _HEIF_BRANDS.isdisjoint(brands):
+    for brand in (major, *(others if major in _ANY_BRANDS else ())):
+        if brand in _HEIF_BRANDS:
             return "HEIF"
-        if not _AVIF_BRANDS.isdisjoint(brands) and is_readable("AVIF"):
-            return "AVIF"
+        if brand in _AVIF_BRANDS:
+            return "AVIF" if is_readable("AVIF") else None
     return None
 
 

@@ -18,6 +18,7 @@ from flask_pyfs.images.headers import read_header
 from flask_pyfs.images.limits import Limits
 from flask_pyfs.images.verification import verify_image
 from flask_pyfs.seekable import FileView
+from flask_pyfs.uploads.content import verify
 
 MADE = {
     "thumbnail": lambda file: images.make_thumbnail(file, 100),
@@ -117,11 +118,15 @@ def test_what_is_something_else_is_refused(content, ext):
         verify_image(io.BytesIO(content), ext, Limits())
 
 
-def test_brands_that_stand_for_both():
-    """The major brand may be that of any image; the others say which it is."""
-    for content, ext, brand in ((phones.heic(), "heic", b"mif1"), (drawn("AVIF", "RGB"), "avif", b"mif1")):
-        changed = content[:8] + brand + content[12:]
-        verify_image(io.BytesIO(changed), ext, Limits())
+@pytest.mark.parametrize("brand", [b"mif1", b"msf1", b"mif2", b"1pic"])
+def test_brands_that_stand_for_both(brand):
+    """The major brand may be that of any image; the first of the others that names a codec says which it is."""
+    for content, ext, own, other in (
+        (phones.heic(), "heic", b"heic", b"avif"),
+        (drawn("AVIF", "RGB"), "avif", b"avif", b"heic"),
+    ):
+        changed = content[:8] + brand + bytes(4) + own + other + content[24:]
+        verify(io.BytesIO(changed), ext)
         assert images.make_thumbnail(io.BytesIO(changed), 50)
 
 
