@@ -22,14 +22,14 @@ FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "HEIF", "AVIF", "BMP", "TIFF")
 
 #: The format that each extension stands for.
 EXTENSIONS = {
-    **dict.fromkeys(("jpg", "jpe", "jpeg", "jfif"), "JPEG"),
+    **dict.fromkeys(("jpg", "jpe", "jpeg", "jfif", "jif", "pjpeg", "pjp"), "JPEG"),
     **dict.fromkeys(("png", "apng"), "PNG"),
     **dict.fromkeys(("tif", "tiff"), "TIFF"),
     "gif": "GIF",
     "webp": "WEBP",
     **dict.fromkeys(("avif", "avifs"), "AVIF"),
     **dict.fromkeys(("heic", "heif", "heics", "heifs", "hif"), "HEIF"),
-    "bmp": "BMP",
+    **dict.fromkeys(("bmp", "dib"), "BMP"),
 }
 
 _ANIMATED = ("PNG", "WEBP", "AVIF")

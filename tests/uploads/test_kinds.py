@@ -14,6 +14,8 @@ from PIL import Image
 
 import flask_pyfs as fs
 from flask_pyfs import images
+from flask_pyfs.images.opening import EXTENSIONS
+from flask_pyfs.mediatypes import TYPES
 from flask_pyfs.uploads.kinds import KINDS, Source
 
 SETS = ("TEXT", "DOCUMENTS", "IMAGES", "AUDIO", "VIDEO", "DATA", "ARCHIVES", "SCRIPTS", "EXECUTABLES")
@@ -67,6 +69,14 @@ def test_every_extension_of_the_sets_has_a_sample():
     extensions = {extension(name) for name in samples()}
     assert set(IN_SETS) | set(NEAR) <= extensions
     assert set(IN_SETS) | set(NEAR) <= KINDS.keys() | {"svg"}
+
+
+def test_every_name_of_a_format_has_its_check():
+    """A storage of ``pjpeg`` verifies by default, as its type is that of an image: so it must look at the content."""
+    by_type = {TYPES[ext]: (KINDS[ext], format) for ext, format in EXTENSIONS.items()}
+    for ext, media_type in TYPES.items():
+        if media_type in by_type:
+            assert (KINDS.get(ext), EXTENSIONS.get(ext)) == by_type[media_type], ext
 
 
 # without the one that only has the brand of a sequence

@@ -61,13 +61,13 @@ _DOCUMENTS = {
 }
 
 _IMAGES = {
-    **_same(starts(b"\xff\xd8\xff"), "jpg jpe jpeg jfif"),
+    **_same(starts(b"\xff\xd8\xff"), "jpg jpe jpeg jfif jif pjpeg pjp"),
     **_same(images.is_png, "png apng"),
     **_same(images.is_tiff, "tif tiff"),
     **_same(isobmff.is_heif, "heic heif heics heifs hif"),
     **_same(isobmff.is_avif, "avif avifs"),
     "gif": starts(b"GIF87a", b"GIF89a"),
-    "bmp": images.is_bmp,
+    **_same(images.is_bmp, "bmp dib"),
     "webp": _riff(b"WEBP"),
     "ico": images.is_ico,
     "psd": starts(b"8BPS\0\1"),
