@@ -176,7 +176,8 @@ def test_a_bmp_of_os2_with_a_short_header():
 
 def test_a_jpeg_without_pixels_is_refused():
     content = phones.saved(phones.photo(), "JPEG")
-    with pytest.raises(UnauthorizedFileType, match="truncated"):
+    # some versions of Pillow refuse it by themselves
+    with pytest.raises(UnauthorizedFileType):
         taken(content[: content.index(b"\xff\xda")] + b"\xff\xd9", "JPEG")
 
 
