@@ -34,10 +34,6 @@ class Receiver(Protocol):
     extensions: Container[str]
     upload_to: Directory
 
-    @property
-    def verifies(self) -> bool:
-        """Whether the content is checked."""
-
     def file_allowed(self, file: Any, basename: str) -> bool:
         """Return whether the storage accepts a file."""
 

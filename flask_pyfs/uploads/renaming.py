@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from ..config import Config
 from ..errors import UnauthorizedFileType
@@ -38,7 +38,7 @@ def renamed(storage: Receiver, file: Any, name: str, config: Config) -> Iterator
     """
     with rewindable(file, config["max_size"]) as content:
         start = content.tell()
-        for candidate in _candidates(cast(BinaryIO, FileView(content, start)), name):
+        for candidate in _candidates(FileView(content, start), name):
             content.seek(start)
             try:
                 name = accepted_name(storage, as_given(file, content), candidate, config)
@@ -49,21 +49,15 @@ def renamed(storage: Receiver, file: Any, name: str, config: Config) -> Iterator
         yield as_given(file, content), name
 
 
-def _candidates(file: BinaryIO, name: str) -> list[str]:
+def _candidates(view: FileView, name: str) -> list[str]:
     if not has_pillow():
         return []
-    from ..images.opening import EXTENSIONS
+    from ..images.opening import EXTENSIONS, format_of
 
     claimed = EXTENSIONS.get(extension(name))
-    found = claimed and _format_of(file)
+    # not opened: that needs another package for HEIC
+    found = claimed and format_of(view)
     if found is None or found == claimed:
         return []
     stem = os.path.splitext(name)[0]
     return [f"{stem}.{ext}" for ext in _EXTENSIONS.get(found, ())]
-
-
-def _format_of(file: BinaryIO) -> str | None:
-    from ..images.opening import format_of
-
-    # not opened: that needs another package for HEIC
-    return format_of(FileView(file))
