@@ -1,5 +1,6 @@
 """The proxy that fails as it is told, before a plain HTTP server and a plain echo."""
 
+import gc
 import http.client
 import socket
 import socketserver
@@ -356,3 +357,14 @@ def test_nothing_is_left_when_the_proxy_stops(echo):
     with pytest.raises(ConnectionRefusedError):
         raw(proxy)
     wait_until(lambda: set(threading.enumerate()) <= threads)
+
+
+def test_no_socket_is_left_that_was_accepted_while_the_proxy_stopped(echo):
+    # what is left is a ResourceWarning, which fails the test
+    for _ in range(20):
+        with FaultProxy("127.0.0.1", echo.server_address[1]) as proxy:
+            connections = [raw(proxy) for _ in range(3)]
+        for connection in connections:
+            with connection, suppress(ConnectionResetError):
+                assert connection.recv(1) == b""
+    gc.collect()

@@ -94,8 +94,8 @@ class FaultProxy:
         self._server = (host, port)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
-        self._listener: asyncio.Server | None = None
         self._socket: socket.socket | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._open: set[asyncio.StreamWriter] = set()
         self._fault: Fault = None
         self.port = 0
@@ -183,23 +183,25 @@ class FaultProxy:
         return bound
 
     async def _listen(self) -> None:
-        bound, self._socket = self._socket or self._bound(), None
-        self._listener = await asyncio.start_server(self._connected, sock=bound)
+        self._socket = self._socket or self._bound()
+        self._socket.setblocking(False)
+        self._socket.listen(100)
+        # a server of asyncio that is closed loses the sockets that it has just accepted
+        self._loop.add_reader(self._socket, self._accept, self._socket)
 
     async def _stop(self) -> None:
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
         if self._socket is not None:
+            self._loop.remove_reader(self._socket)
             self._socket.close()
             self._socket = None
+        # a task that is cancelled before its first step would not close its socket
+        await asyncio.sleep(0)
         self._close_all()
-        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            # the sockets of aborted connections are closed in the next round of the loop
-            await asyncio.sleep(0)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # the sockets of aborted connections are closed in the next round of the loop
+        await asyncio.sleep(0)
 
     def _close_all(self) -> None:
         for writer in list(self._open):
@@ -216,10 +218,20 @@ class FaultProxy:
             writer.close()
             self._open.discard(writer)
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            client, _ = listener.accept()
+        except OSError:
+            return
+        client.setblocking(False)
         self.connections += 1
-        # end normally if cancelled; otherwise asyncio logs an error
-        with contextlib.suppress(OSError, asyncio.CancelledError):
+        task = self._loop.create_task(self._connected(client))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _connected(self, client: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            reader, writer = await asyncio.open_connection(sock=client)
             async with self._closing(writer):
                 server = await asyncio.open_connection(*self._server)
                 async with self._closing(server[1]):
