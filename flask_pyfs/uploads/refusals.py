@@ -8,7 +8,7 @@ from typing import Any
 
 from ..config import Config, storage_key
 from ..errors import FileTooLarge, InvalidPath, UnauthorizedFileType
-from ..files import denied_part, extension, has_extension
+from ..files import denied_part, extension, has_extension, is_empty
 
 #: The sentence for a form in which no file was chosen.
 NOTHING_CHOSEN = "Choose a file first."
@@ -64,13 +64,17 @@ def _reason(basename: str, extensions: Container[str], allow: Container[str], de
     if denied is not None and denied != ext:
         return f"The name of the file must not contain .{denied}. Rename the file."
     known = _listed(extensions, allow, deny)
-    if known is not None and ext not in map(str.lower, known):
-        return f"Only {_all_of(known)} files are accepted." if known else None
-    if known is not None or has_extension(extensions, ext) or has_extension(allow, ext):
-        # its own method refuses it
-        return None if denied else "This file is not accepted."
+    if known is None:
+        is_taken = denied is None and (has_extension(extensions, ext) or has_extension(allow, ext))
+    else:
+        is_taken = has_extension(known, ext)
+    if is_taken:
+        # a method of the app refuses it
+        return "This file is not accepted."
+    if known:
+        return f"Only {_all_of(known)} files are accepted."
     # a set such as AllExcept only knows what it does not hold
-    return f"{ext} files are not accepted." if re.fullmatch(r"\w{1,16}", ext) else None
+    return f"{ext} files are not accepted." if known is None and re.fullmatch(r"\w{1,16}", ext) else None
 
 
 def _listed(extensions: Container[str], allow: Container[str], deny: Container[str]) -> list[str] | None:
@@ -79,6 +83,8 @@ def _listed(extensions: Container[str], allow: Container[str], deny: Container[s
     for each in (extensions, allow):
         if isinstance(each, str):
             each = each.split()
+        if is_empty(each):
+            continue
         if not isinstance(each, Iterable):
             return None
         # a set has no order
