@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from typing import Any
 
-from flask import Flask, Response, current_app, jsonify, request
+from flask import Flask, Response, current_app, jsonify, make_response, request
 from flask.typing import ResponseReturnValue
+from markupsafe import escape
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from ..config import handles_errors
@@ -49,11 +52,49 @@ def is_of_client(error: FSError) -> bool:
     return 400 <= error.code < 500 and not refused_by_store
 
 
+class Failure(HTTPException):
+    """What an error becomes for Werkzeug: one of its own classes for the status, whose response is what the client of
+    the current request prefers, JSON or HTML.
+
+    :ivar error: the error.
+    :ivar message: its message for the developer, which the response has too; None outside of debug mode.
+    """
+
+    error: FSError
+    message: str | None = None
+
+    def get_description(self, environ: Any = None, scope: Any = None) -> str:
+        description = super().get_description(environ, scope)
+        return f"{description}<p>{escape(self.message)}</p>" if self.message else description
+
+    def get_response(self, environ: Any = None, scope: Any = None) -> Any:
+        response = self._in_json() if _wants_json() else super().get_response(environ, scope)
+        response.vary.add("Accept")
+        return response
+
+    def _in_json(self) -> Response:
+        # the keys of the handler for HTTPException in Flask's documentation, and the name of the error
+        body = {
+            "code": self.code,
+            "name": self.name,
+            # an app may have set one that is translated when it is shown
+            "description": str(self.description),
+            "error": type(self.error).__name__,
+            **({"debug": self.message} if self.message else {}),
+        }
+        return make_response(jsonify(body), self.code)
+
+
+@cache
+def _kind(code: int) -> type[Failure]:
+    known = default_exceptions.get(code, HTTPException)
+    return type(known.__name__, (Failure, known), {"code": code})
+
+
 def http_error(error: FSError) -> HTTPException:
     """Return the exception of Werkzeug for an error, and log the error.
 
-    The ``description`` is the error's ``user_message``. The response is what the client of the current request prefers:
-    JSON or HTML. In debug mode, it has the message for the developer too.
+    Its ``description`` is the error's ``user_message``, and its ``__cause__`` the error.
     """
     _log.info(
         "answered %d to %s %r: %s: %s",
@@ -64,16 +105,10 @@ def http_error(error: FSError) -> HTTPException:
         " ".join(str(error).splitlines()),
         exc_info=error if _log.isEnabledFor(logging.DEBUG) else None,
     )
-    description = str(error.user_message)
-    failure = _failure(error.code, description)
-    failure.__cause__ = error
-    message = f"{type(error).__name__}: {error}" if current_app.debug else None
-    if _wants_json():
-        failure.response = _in_json(failure, error, message)
-    else:
-        shown = f"{description}\n\n{message}" if message else description
-        failure.response = _failure(error.code, shown).get_response(request.environ)
-    failure.response.vary.add("Accept")
+    failure = _kind(error.code)(description=str(error.user_message))
+    failure.error = failure.__cause__ = error
+    if current_app.debug:
+        failure.message = f"{type(error).__name__}: {error}"
     return failure
 
 
@@ -91,26 +126,6 @@ def answered() -> Iterator[None]:
 def missing(filename: str, storage: str) -> HTTPException:
     """Return the exception for a file that is not in a storage."""
     return http_error(FileNotFound(f"{filename!r} is not in storage {storage!r}", path=filename, storage=storage))
-
-
-def _failure(code: int, description: str) -> HTTPException:
-    failure = default_exceptions.get(code, HTTPException)(description=description)
-    failure.code = code
-    return failure
-
-
-def _in_json(failure: HTTPException, error: FSError, message: str | None) -> Response:
-    # the keys of the handler for HTTPException in Flask's documentation, and the name of the error
-    body = {
-        "code": failure.code,
-        "name": failure.name,
-        "description": failure.description,
-        "error": type(error).__name__,
-        **({"debug": message} if message else {}),
-    }
-    response = jsonify(body)
-    response.status_code = error.code
-    return response
 
 
 def _wants_json() -> bool:

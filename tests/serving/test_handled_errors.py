@@ -7,6 +7,7 @@ import itertools
 import logging
 import re
 from pathlib import Path
+from typing import Any, cast
 
 import flask
 import pytest
@@ -148,7 +149,7 @@ def test_in_debug_mode_the_answer_has_the_message(make_app):
     error = fs.FileExists("'<a>.txt' in storage 'files': the name is taken")
     page = ask(app, error)
     assert page.status_code == 409
-    assert f"{error.user_message}<br><br>FileExists: &#39;&lt;a&gt;.txt&#39; in storage" in page.text
+    assert f"<p>{error.user_message}</p><p>FileExists: &#39;&lt;a&gt;.txt&#39; in storage" in page.text
     answer = ask(app, error, headers=JSON).json
     assert answer["description"] == error.user_message
     assert answer["debug"] == f"FileExists: {error}"
@@ -161,7 +162,7 @@ def test_a_sentence_is_escaped_and_may_be_lazy(make_app):
 
     app = make_app()
     fs.init_app(app)
-    error = fs.FileTooLarge(user_message=Lazy())
+    error = fs.FileTooLarge(user_message=cast(Any, Lazy()))
     assert "<p>&lt;b&gt;Zu groß&lt;/b&gt;</p>" in ask(app, error).text
     assert ask(app, error, headers=JSON).json["description"] == "<b>Zu groß</b>"
 
@@ -383,7 +384,7 @@ def test_a_handler_for_the_status_gets_the_exception_of_werkzeug(make_app, key, 
     answer = in_order(make_app(), lambda target: handle(target, key, "a status", calls), order, error)
     assert (answer.status_code, answer.text) == (299, "handled by a status")
     (given,) = calls
-    assert type(given) is NotFound
+    assert isinstance(given, NotFound)
     assert (given.code, given.name, given.description) == (404, "Not Found", "Nothing here.")
     assert given.__cause__ is error
     assert "Nothing here." in given.get_body()
@@ -453,6 +454,23 @@ def test_the_handler_of_flasks_documentation(make_app):
     assert answer.json == {"code": 415, "name": "Unsupported Media Type", "description": "Only pdf files are accepted."}
 
 
+@pytest.mark.parametrize("key", [404, HTTPException])
+def test_a_handler_may_change_the_sentence(make_app, key):
+    app = make_app(FS_SERVE=True)
+    fs.init_app(app, fs.Storage("files"))
+
+    @app.errorhandler(key)
+    def in_german(failure):
+        failure.description = "Diese Datei gibt es <nicht>."
+        return failure
+
+    for page in (ask(app, fs.FileNotFound()), app.test_client().get("/files/none.txt")):
+        assert page.status_code == 404
+        assert "<p>Diese Datei gibt es &lt;nicht&gt;.</p>" in page.text
+    for answer in (ask(app, fs.FileNotFound(), headers=JSON), app.test_client().get("/files/none.txt", headers=JSON)):
+        assert answer.json["description"] == "Diese Datei gibt es <nicht>."
+
+
 def test_a_handler_that_fails_or_lets_pass(make_app):
     app = make_app()
     fs.init_app(app)
@@ -493,7 +511,7 @@ def test_who_traps_exceptions_of_http_sees_the_error(make_app, settings, error, 
 def readme(tmp_path, monkeypatch):
     source = re.search(r"```python\n(from flask import.*?)```", README.read_text(encoding="utf-8"), re.DOTALL).group(1)
     monkeypatch.setattr(flask.Flask, "auto_find_instance_path", lambda app: str(tmp_path))
-    names = {"__name__": "readme"}
+    names: dict[str, Any] = {"__name__": "readme"}
     exec(compile(source, "README.md", "exec"), names)
     return names["app"].test_client()
 
