@@ -5,7 +5,10 @@ import re
 import struct
 import zlib
 
+import flask
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from werkzeug.datastructures import FileStorage
 
@@ -114,3 +117,27 @@ def test_no_uploads_at_all(app):
     with pytest.raises(fs.UploadNotAllowed) as raised:
         storage.save(io.BytesIO(b"text"), "a.txt")
     assert raised.value.user_message == "No files can be uploaded here."
+
+
+PARTS = st.sampled_from(
+    ["a", "é", ".", "..", "/", "\\", "\0", "\n", "\ud800", "~", "<b>", "CON", "\u202e", ".php", ".txt"]
+)
+
+
+@given(parts=st.lists(PARTS | st.text(max_size=3), max_size=8))
+def test_whatever_name_a_client_sends_it_is_taken_or_told_why(parts):
+    app = flask.Flask("vault", instance_path="/nowhere")
+    app.config.update(FS_BACKEND="memory", TESTING=True)
+    storage = fs.Storage("vault", ["txt"])
+    fs.init_app(app, storage)
+    name = "".join(parts)
+
+    @app.post("/")
+    def upload():
+        return storage.save(FileStorage(io.BytesIO(b"text"), filename=name))
+
+    answer = app.test_client().post("/", headers={"Accept": "application/json"})
+    assert answer.status_code in (200, 400, 415)
+    if answer.status_code != 200:
+        assert re.fullmatch(r"[A-Z][\w .?,]+\.", answer.json["description"])
+        assert "vault" not in answer.text
