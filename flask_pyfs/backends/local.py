@@ -10,12 +10,13 @@ from typing import IO, Any, BinaryIO, cast
 from fs import errors as fs_errors
 
 from .. import names
-from ..config import Config, storage_key
+from ..config import Config
 from ..errors import ConfigurationError, FileNotFound, InvalidPath, PermissionDenied, translated
 from ..filesystems.base import copy_stream
 from ..filesystems.local.filesystem import LocalFS
 from ..filesystems.local.listing import log_once
 from ..filesystems.store import Facts
+from ..keys import storage_key
 from ..options import Option
 from .base import BaseBackend
 from .contract import StoredName, Wanted
@@ -37,7 +38,7 @@ class LocalBackend(BaseBackend):
     """
 
     options = (
-        Option("ROOT", named=True, required=True),
+        Option("ROOT", "directory", named=True, required=True),
         Option("MODE", "mode", argument="mode"),
         Option("DIR_MODE", "mode", argument="directory_mode"),
         Option("DURABLE", "bool", default=False, argument="durable"),
