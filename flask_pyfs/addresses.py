@@ -15,7 +15,7 @@ _START = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(/*)")
 _IMPOSSIBLE = re.compile(r"[\x00-\x20\x7f\\\"<>]")
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 _AMAZON = re.compile(
-    r"(?P<bucket>.+)\.(?P<server>s3(?:-fips|-accelerate|-external-1|-[a-z]{2}(?:-[a-z]+)+-[0-9])?\..*amazonaws\.com.*)"
+    r"(?!.*\.vpce\.)(?P<bucket>.+)\.(?P<server>s3(?:-fips|-accelerate|-external-1|-[a-z]{2}(?:-[a-z]+)+-[0-9])?\..*amazonaws\.com.*)"
 )
 # others with the bucket in front of the host
 _PROVIDERS = ("digitaloceanspaces.com", "linodeobjects.com", "r2.cloudflarestorage.com", "your-objectstorage.com")
@@ -95,10 +95,16 @@ def require_mongo(url: str) -> bool:
     login, at, _ = authority.rpartition("@")
     # an option may have one too, as AWS_SESSION_TOKEN
     before = re.split("[?][A-Za-z]+=", rest, maxsplit=1)[0]
-    further = "@" in before[len(authority) :] or ("@" in rest and not at and re.search(":.*[^0-9,].*$", authority))
+    further = "@" in before[len(authority) :] or (
+        "@" in rest and not at and not all(map(_is_server, authority.split(",")))
+    )
     if further or (at and ("@" in login or login.count(":") > 1 or _has_unquoted_percent(login))):
         raise ValueError("a URL whose user and password are quoted: write %40 for @, %3A for :, %2F for /, %25 for %")
     return True
+
+
+def _is_server(entry: str) -> bool:
+    return re.fullmatch(r"(\[.*\]|[^:]*)(:[0-9]*)?", entry) is not None
 
 
 def _has_unquoted_percent(text: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -40,17 +41,19 @@ def is_close(given: str, known: str) -> bool:
     >>> is_close("ROOOT", "ROOT"), is_close("SECRETKEY", "SECRET_KEY"), is_close("FILES_EU", "FILES_US")
     (True, True, False)
     """
-    given, known = (re.sub(r"[-.\s]", "_", name.upper()) for name in (given, known))
-    if given.replace("_", "") == known.replace("_", ""):
+    one, other = _words(given), _words(known)
+    letters, others = "".join(one), "".join(other)
+    if letters == others:
         return True
-    one, other = _differing(given.split("_"), known.split("_"))
-    if re.sub(r"\D", "", one) != re.sub(r"\D", "", other):
+    if not _may_be_close(letters, others):
         return False
-    most = max(1, max(len(one), len(other)) // _LETTERS)
-    if abs(len(one) - len(other)) > most or _distance(one, other) > most:
+    part, wanted = _differing(one, other)
+    if re.sub(r"\D", "", part) != re.sub(r"\D", "", wanted):
         return False
-    is_substituted = len(one) == len(other) and sorted(one) != sorted(other)
-    return min(len(one), len(other)) >= (3 if is_substituted else 2)
+    if not _may_be_close(part, wanted) or _distance(part, wanted) > _most(part, wanted):
+        return False
+    is_substituted = len(part) == len(wanted) and sorted(part) != sorted(wanted)
+    return min(len(part), len(wanted)) >= (3 if is_substituted else 2)
 
 
 def closest(given: str, known: Iterable[str]) -> str | None:
@@ -165,7 +168,22 @@ def _splits(key: str) -> Iterator[tuple[str, str]]:
             yield name, rest
 
 
-def _differing(one: list[str], other: list[str]) -> tuple[str, str]:
+@lru_cache(4096)
+def _words(name: str) -> tuple[str, ...]:
+    return tuple(re.sub(r"[-.\s]", "_", name.upper()).split("_"))
+
+
+def _most(one: str, other: str) -> int:
+    return max(1, max(len(one), len(other)) // _LETTERS)
+
+
+def _may_be_close(one: str, other: str) -> bool:
+    # quick: a wrong letter changes the length by one at most, and two of the letters that there are
+    most = _most(one, other)
+    return abs(len(one) - len(other)) <= most and len(set(one) ^ set(other)) <= 2 * most
+
+
+def _differing(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, str]:
     while one and other and one[0] == other[0]:
         one, other = one[1:], other[1:]
     while one and other and one[-1] == other[-1]:
