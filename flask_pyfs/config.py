@@ -242,7 +242,7 @@ def with_defaults(config: Mapping[str, Any], options: Iterable[Option], storage:
         value = next((value for value in given if value is not None), None)
         if value is None:
             if option.required:
-                raise refusal(f"storage {storage!r} needs {option.name}: set it", storage)
+                raise refusal(f"storage {storage!r} needs {option.name}", storage)
             complete[key] = option.default
         elif not complete._is_resolved and value is not option.default:
             complete[key] = converted(option, option.name, value, storage)

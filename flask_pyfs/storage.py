@@ -28,7 +28,7 @@ from .display_names import display_name
 from .errors import ConfigurationError, InvalidPath, OperationNotSupported
 from .files import DEFAULTS, denied_part, extension, has_extension
 from .filesystems.base import CHUNK_SIZE
-from .keys import backend_key, own_key
+from .keys import backend_key
 from .misspelt import require_storage
 from .signals import file_deleted, file_uploaded
 from .state import HasConfig, StandIn, State, constructed_names, find, remember
@@ -106,8 +106,7 @@ class Storage:
             app = StandIn(app.config)
         require_storage(app.config, self.name, constructed_names())
         backend_name = configuration.backend_name(app.config, self.name)
-        key = own_key(app.config, self.name, "BACKEND") or "FS_BACKEND"
-        backend_class = registry.load(backend_name, self.name, key)
+        backend_class = registry.load(backend_name, self.name)
         config = configuration.resolve(
             app.config, self.name, backend_name, registry.options_of(backend_class), registry.all_options
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..config import Config
 from ..errors import ConfigurationError
-from ..keys import refusal, shortened
+from ..keys import refusal, shortened, storage_key
 from ..misspelt import closest
 from ..options import Option
 from .base import BaseBackend
@@ -31,20 +31,20 @@ def installed() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in sorted(found, key=_is_own)}
 
 
-def load(name: str, storage: str, key: str = "BACKEND") -> Any:
+def load(name: str, storage: str) -> Any:
     """Return the class of a backend.
 
     :param name: the backend's name.
     :param storage: the storage's name, for the message.
-    :param key: the name of the setting, for the message.
     :raises ConfigurationError: if no package registers the name, or its module cannot be imported.
     """
     entry = installed().get(name)
     if entry is None:
         close = closest(name, installed())
-        meant = f": did you mean {close!r}?" if close else ": set it to"
-        known, given = ", ".join(sorted(installed())), shortened(repr(name))
-        raise refusal(f"{key} of storage {storage!r}: there is no backend {given}{meant} ({known})", storage)
+        meant = f"did you mean {close!r}? Set" if close else "set"
+        keys, known = f"{storage_key(storage, 'BACKEND')} or FS_BACKEND", ", ".join(sorted(installed()))
+        given = shortened(repr(name))
+        raise refusal(f"storage {storage!r}: there is no backend {given}: {meant} {keys} to one of {known}", storage)
     try:
         return entry.load()
     except (ImportError, AttributeError) as error:
@@ -140,7 +140,7 @@ def _is_own(entry: EntryPoint) -> bool:
 
 def _not_importable(entry: EntryPoint, storage: str, error: Exception) -> ConfigurationError:
     # a module of this package, or a part of a module, comes with no other package
-    is_missing = isinstance(error, ModuleNotFoundError) and not (error.name or _PACKAGE).startswith(_PACKAGE)
+    is_missing = isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith(_PACKAGE)
     hint = f": pip install '{_PACKAGE}[{entry.name}]'" if _is_own(entry) and is_missing else ""
     cause = shortened(str(error), 150)
     return refusal(f"storage {storage!r}: the backend {entry.name!r} cannot be imported ({cause}){hint}", storage)

@@ -25,13 +25,12 @@ __all__ = ["S3Backend"]
 _MIB = 1024 * 1024
 
 
-# what no server takes: the rules of Amazon are stricter, and those of others are not all the same
+# what boto3 refuses: the rules of Amazon are stricter, and those of others are not all the same
 _BUCKET = "a name of 3 to 63 lower-case letters, digits, '-' and '.' (some servers also take '_' and upper case)"
 
 
 def _is_bucket(name: str) -> bool:
-    is_name = 3 <= len(name) <= 255 and re.fullmatch("[A-Za-z0-9._-]*", name) is not None
-    return not name or is_name or name.startswith("arn:")
+    return re.fullmatch("[A-Za-z0-9._-]{0,255}", name) is not None or name.startswith("arn:")
 
 
 class S3Backend(BaseBackend):
