@@ -43,7 +43,12 @@ class S3Backend(BaseBackend):
 
     options = (
         Option("ENDPOINT", check=require_server, argument="endpoint_url"),
-        Option("REGION", argument="region"),
+        Option(
+            "REGION",
+            check=lambda name: re.fullmatch(r"(?![0-9]+\Z)(?!-)[A-Za-z0-9-]{0,63}(?<!-)", name) is not None,
+            rule="the name of a region, such as 'eu-west-2'",
+            argument="region",
+        ),
         Option("ACCESS_KEY", argument="aws_access_key_id"),
         Option("SECRET_KEY", secret=True, argument="aws_secret_access_key"),
         Option("SESSION_TOKEN", secret=True, argument="aws_session_token"),
@@ -84,9 +89,9 @@ class S3Backend(BaseBackend):
                 rule = f"must not contain the bucket: set it to {found[1]!r}, and {setting} to {found[0]!r}"
                 raise self._wrong(key, rule)
         if bool(self.config["access_key"]) != bool(self.config["secret_key"]):
-            rule = "must be set together, or not at all, so that boto3 finds the credentials itself"
-            missing = "SECRET_KEY" if self.config["access_key"] else "ACCESS_KEY"
-            raise self._wrong(missing, f"is missing: ACCESS_KEY and SECRET_KEY {rule}")
+            given, missing = ("ACCESS_KEY", "SECRET_KEY") if self.config["access_key"] else ("SECRET_KEY", "ACCESS_KEY")
+            rule = f"is set without {missing}: set both, or neither, so that boto3 finds the credentials itself"
+            raise self._wrong(given, rule)
 
     def _wrong(self, key: str, rule: str) -> ConfigurationError:
         return wrong_setting(self.name, "s3", self.config, key, rule)

@@ -112,7 +112,9 @@ TABLE: dict[str, tuple[dict[str, Any], list[str]]] = {
         {**S3, "FS_S3_PUBLIC_ENDPOINT": "cdn"},
         ["FS_S3_PUBLIC_ENDPOINT", "https://cdn"],
     ),
-    "ACCESS_KEY without SECRET_KEY": ({**S3, "FS_S3_ACCESS_KEY": "a"}, ["FS_S3_SECRET_KEY", "is missing"]),
+    "ACCESS_KEY without SECRET_KEY": ({**S3, "FS_S3_ACCESS_KEY": "a"}, ["FS_S3_ACCESS_KEY is set without SECRET_KEY"]),
+    "SECRET_KEY without ACCESS_KEY": ({**S3, "FS_SECRET_KEY": "a"}, ["FS_SECRET_KEY is set without ACCESS_KEY"]),
+    "REGION": ({**S3, "FS_S3_REGION": "eu west"}, ["FS_S3_REGION", "such as 'eu-west-2'", "'eu west'"]),
     "MONGO_URL: @ in the password": (
         {**GRIDFS, "FS_GRIDFS_MONGO_URL": "mongodb://u:p@ss@db.example.org/"},
         ["FS_GRIDFS_MONGO_URL", "%40 for @"],
