@@ -46,7 +46,8 @@ def init_app(app: Flask, *storages: Storage) -> None:
 
     :param app: the app.
     :param storages: the storages.
-    :raises flask_pyfs.errors.ConfigurationError: if a setting is missing or invalid; the message names its keys.
+    :raises flask_pyfs.errors.ConfigurationError: if a setting is missing or invalid; the message names its keys. It is
+        a TypeError as well if the arguments are not an app and storages, in this order.
     """
     _require_order(app, storages)
     app.config.setdefault("FS_SERVE", app.config.get("DEBUG", False))
