@@ -12,9 +12,9 @@ from werkzeug.datastructures import FileStorage
 
 from . import names
 from .backends.contract import StoredName
-from .config import storage_key
 from .display_names import display_name
 from .errors import FileExists, FileNotFound, InvalidPath, NotAuthorized
+from .keys import storage_key
 from .signals import file_uploaded
 from .state import State, find
 from .storage import Storage

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -52,6 +53,25 @@ class Registry(dict[str, Any]):
         self.states: dict[Any, State] = {}
         self.causes: dict[tuple[Any, str], object] = {}
 
+    def is_first(self, cause: str, storage: Any = None) -> bool:
+        """Return whether this is the first time that something is to be told of the app, or of a storage on it."""
+        mark = object()
+        return self.causes.setdefault((storage, cause), mark) is mark
+
+
+_constructed: weakref.WeakValueDictionary[int, Named] = weakref.WeakValueDictionary()
+
+
+def remember(storage: Named) -> None:
+    """Know that a storage was constructed. This does not keep it."""
+    _constructed[id(storage)] = storage
+
+
+def constructed_names() -> set[str]:
+    """Return the names of all storages of this process, which need not be configured."""
+    # a copy, because another thread may construct one
+    return {storage.name for reference in list(_constructed.valuerefs()) if (storage := reference()) is not None}
+
 
 class State(NamedTuple):
     """The state of one storage on one app.
@@ -99,8 +119,7 @@ class State(NamedTuple):
 
     def is_first(self, cause: str) -> bool:
         """Return whether this is the first time that something is to be told of the storage on its app."""
-        mark = object()
-        return registry_of(self.app).causes.setdefault((self.storage, cause), mark) is mark
+        return registry_of(self.app).is_first(cause, self.storage)
 
     def attach(self) -> None:
         """Make this the state of its storage on its app, and the one that applies outside an app context."""

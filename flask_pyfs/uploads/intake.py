@@ -12,9 +12,10 @@ from typing import Any, Protocol
 from werkzeug.datastructures import FileStorage
 
 from .. import names
-from ..config import Config, own_key, storage_key
+from ..config import Config
 from ..errors import ConfigurationError, EmptyUpload, UploadNotAllowed
 from ..files import is_empty, only_images
+from ..keys import own_key, storage_key
 from ..seekable import OwnFile
 from .refusals import too_large, unnamed, wrong_type
 
@@ -206,7 +207,7 @@ def require_reach(storage: Receiver, settings: Mapping[str, Any], config: Config
     from .content import has_pillow
 
     if not has_pillow():
-        raise ConfigurationError(f"{key} needs Pillow: pip install flask_pyfs[images]", storage=storage.name)
+        raise ConfigurationError(f"{key} needs Pillow: pip install 'flask_pyfs[images]'", storage=storage.name)
 
 
 def verifies(extensions: Container[str], config: Config) -> bool:

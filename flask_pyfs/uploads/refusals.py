@@ -6,9 +6,10 @@ import re
 from collections.abc import Container, Iterable
 from typing import Any
 
-from ..config import Config, storage_key
+from ..config import Config
 from ..errors import FileTooLarge, InvalidPath, UnauthorizedFileType
 from ..files import denied_part, extension, has_extension, is_empty
+from ..keys import storage_key
 
 #: The sentence for a form in which no file was chosen.
 NOTHING_CHOSEN = "Choose a file first."
