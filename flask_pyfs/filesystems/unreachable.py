@@ -96,6 +96,12 @@ def unreachable(
     return None
 
 
+def is_wrong_scheme(error: BaseException, *, before: BaseException | None = None) -> bool:
+    """Return whether only the setting can be wrong: the server speaks no TLS on this port, or nothing else."""
+    texts = [str(each).lower() for each in _linked(error, before)]
+    return any(_NOT_TLS.search(text) or _NEEDS_TLS.search(text) for text in texts)
+
+
 def needs_tls(key: str, address: str) -> str:
     """Return what to do if the server wants TLS on this port."""
     return f"{key} {shown_address(address)} wants TLS on this port: {_scheme(key, address, tls=True)}"
