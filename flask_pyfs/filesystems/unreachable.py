@@ -102,6 +102,12 @@ def is_wrong_scheme(error: BaseException, *, before: BaseException | None = None
     return any(_NOT_TLS.search(text) or _NEEDS_TLS.search(text) for text in texts)
 
 
+def is_unknown_host(error: BaseException, *, before: BaseException | None = None) -> bool:
+    """Return whether there is no such host."""
+    found = list(_linked(error, before))
+    return any(isinstance(each, socket.gaierror) or _UNKNOWN.search(str(each).lower()) for each in found)
+
+
 def needs_tls(key: str, address: str) -> str:
     """Return what to do if the server wants TLS on this port."""
     return f"{key} {shown_address(address)} wants TLS on this port: {_scheme(key, address, tls=True)}"
