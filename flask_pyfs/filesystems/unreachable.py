@@ -82,7 +82,7 @@ def unreachable(
     if says(_NOT_TLS):
         return f"{where} does not speak TLS on this port: {_scheme(key, address, tls=False)}, or set the port with TLS"
     if says(_NEEDS_TLS):
-        return needs_tls(key, address)
+        return f"{where} wants TLS on this port: {_scheme(key, address, tls=True)}"
     if is_kind(TimeoutError, errno.ETIMEDOUT) or says(_SILENT):
         within = "in time" if timeout is None else f"in {timeout:g} s"
         return f"{where} did not answer {within}: check host, port and firewall, or raise TIMEOUT"
@@ -108,9 +108,9 @@ def is_unknown_host(error: BaseException, *, before: BaseException | None = None
     return any(isinstance(each, socket.gaierror) or _UNKNOWN.search(str(each).lower()) for each in found)
 
 
-def needs_tls(key: str, address: str) -> str:
-    """Return what to do if the server wants TLS on this port."""
-    return f"{key} {shown_address(address)} wants TLS on this port: {_scheme(key, address, tls=True)}"
+def needs_tls(text: str) -> bool:
+    """Return whether the text of an answer with the status 400 says that the server wants TLS on this port."""
+    return _NEEDS_TLS.search(text.lower()) is not None
 
 
 def _certificate(found: list[BaseException], texts: list[str], key: str, where: str) -> str | None:

@@ -119,6 +119,8 @@ def advice(error: ClientError, bucket: str, settings: S3Settings) -> str:
         return _region(code, operation, bucket, details, headers, settings)
     if code in _OTHERS:
         return _OTHERS[code].format(bucket=repr(bucket))
+    if code.isdigit() and status < 500 and not operation.startswith("Head") and not is_of_s3(error):
+        return f"{server(settings)} answers {status}, but not as S3 does: set it to the address of S3, without a path"
     if status in (401, 403):
         if code.isdigit():
             right = _RIGHTS.get(operation, "the operation")
@@ -126,11 +128,15 @@ def advice(error: ClientError, bucket: str, settings: S3Settings) -> str:
         return no_right(operation, bucket, code)
     if status == 429 or (status >= 500 and status != 501):
         said = code if code.isdigit() else f"{status} {code}"
-        return f"the server at {server(settings)} fails ({said}): try again later, look into its log, or raise RETRIES"
-    if status == 404:
-        return f"{server(settings)} answers 404, but not as S3 does: set ENDPOINT to the address of S3, without a path"
+        return f"{server(settings)} fails ({said}): try again later, look into its log, or raise RETRIES"
     said = shortened(str(details.get("Message") or ""), 140)
     return f"the server refused {operation} ({code}){': ' if said else ''}{said}"
+
+
+def is_of_s3(error: ClientError) -> bool:
+    """Return whether an answer has one of the headers of S3."""
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return any(name.startswith("x-amz") for name in headers)
 
 
 def server(settings: S3Settings) -> str:

@@ -9,10 +9,12 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
+from botocore.exceptions import ClientError
 from fs import errors
 
 from ...errors import StoreMisconfigured
 from ..objects.clients import PerProcess
+from .advice import is_of_s3
 from .client import S3Settings
 from .errors import BucketMissing, S3Refused, is_mute, not_deleted, s3_answers, s3_errors
 
@@ -86,7 +88,7 @@ class S3Bucket:
         try:
             return self.read("head_object", path, **parameters)
         except errors.ResourceNotFound as error:
-            if not self._is_s3 and not _is_of_s3(error.exc):
+            if not self._is_s3 and not (isinstance(error.exc, ClientError) and is_of_s3(error.exc)):
                 self._ask_again(path, parameters["Key"])
                 self._is_s3 = True
             # a missing bucket looks like a missing object
@@ -227,8 +229,3 @@ class S3Bucket:
                 raise
             return False
         return True
-
-
-def _is_of_s3(error: Any) -> bool:
-    headers = getattr(error, "response", {}).get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    return any(name.startswith("x-amz") for name in headers)
