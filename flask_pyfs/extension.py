@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
 from functools import partial
+from itertools import chain
 
 from flask import Flask, Response, abort, current_app, has_app_context
 
 from .backends.base import BaseBackend
+from .backends.registry import all_options, installed, options_of
 from .backends.surroundings import surroundings
-from .config import COMMON, DEFAULT_BACKEND, Config, route_prefix, serves, with_defaults
-from .errors import FileNotFound, InvalidPath
+from .config import APP, COMMON, DEFAULT_BACKEND, Config, route_prefix, serves, with_defaults
+from .errors import ConfigurationError, FileNotFound, InvalidPath
+from .misspelt import Misspelt, reaching_nothing
 from .routes import make_blueprint
 from .state import registry_of, require_registry
 from .storage import Storage
@@ -18,6 +23,12 @@ from .web.delivery import streamed
 from .web.downloads import requested_download
 from .web.responses import harden
 from .web.urls import ENDPOINT
+
+log = logging.getLogger(__name__)
+
+
+class WrongArguments(ConfigurationError, TypeError):
+    """``init_app`` was called with something else than an app and storages."""
 
 
 def init_app(app: Flask, *storages: Storage) -> None:
@@ -35,8 +46,10 @@ def init_app(app: Flask, *storages: Storage) -> None:
 
     :param app: the app.
     :param storages: the storages.
-    :raises flask_pyfs.errors.ConfigurationError: if a setting is missing or invalid; the message names its keys.
+    :raises flask_pyfs.errors.ConfigurationError: if a setting is missing or invalid; the message names its keys. It is
+        a TypeError as well if the arguments are not an app and storages, in this order.
     """
+    _require_order(app, storages)
     app.config.setdefault("FS_SERVE", app.config.get("DEBUG", False))
     app.config.setdefault("FS_ROOT", os.path.join(app.instance_path, "fs"))
     app.config.setdefault("FS_PREFIX", None)
@@ -51,6 +64,33 @@ def init_app(app: Flask, *storages: Storage) -> None:
     serves(app.config)
     if ENDPOINT not in app.view_functions:
         app.register_blueprint(make_blueprint(), url_prefix=route_prefix(app.config))
+    _log_misspelt(app)
+
+
+def _require_order(app: object, storages: tuple[object, ...]) -> None:
+    if not isinstance(app, Flask):
+        given = f"{app!r} is first" if isinstance(app, Storage) else f"the first is a {type(app).__name__}"
+        raise WrongArguments(f"call init_app(app, storage, …), with the app first: here, {given}")
+    for storage in storages:
+        if not isinstance(storage, Storage):
+            what = type(storage).__name__
+            hint = "unpack it: init_app(app, *storages)" if isinstance(storage, (list, tuple, set)) else "construct one"
+            raise WrongArguments(f"call init_app(app, storage, …): after the app, a {what} is no Storage; {hint}")
+
+
+def misspelt_settings(app: Flask) -> Iterator[Misspelt]:
+    """Find the settings of the app as a whole that reach nothing, and are close to one that would."""
+    registry = registry_of(app)
+    of_backends = (options_of(type(state.backend)) or () for state in registry.states.values())
+    known = (*APP, *COMMON, *chain.from_iterable(of_backends))
+    return reaching_nothing(app.config, known, installed(), all_options, list(registry))
+
+
+def _log_misspelt(app: Flask) -> None:
+    for key, meant in misspelt_settings(app):
+        if key not in registry_of(app).noted:
+            registry_of(app).noted.add(key)
+            log.warning("%s has no effect: did you mean %s?", key, meant)
 
 
 def by_name(name: str) -> Storage | None:

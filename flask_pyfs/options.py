@@ -22,6 +22,7 @@ __all__ = ["Option", "Secret", "is_count", "is_duration"]
 _TRUE = {"1", "true", "yes", "on", "y", "t"}
 _FALSE = {"0", "false", "no", "off", "n", "f", ""}
 
+_CALLABLE = "a callable, or the name of one such as 'package.module:function'"
 
 _SIZE = re.compile(r"\s*([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*((?:[kmgt]i?)?b)\s*", re.IGNORECASE)
 _UNITS = {
@@ -57,7 +58,7 @@ def _to_bool(value: Any) -> bool:
     text = str(value).strip().lower()
     if isinstance(value, (str, int)) and text in _TRUE | _FALSE:
         return text in _TRUE
-    raise ValueError("true or false")
+    raise ValueError("true or false (also 1 and 0, yes and no, on and off)")
 
 
 def _to_int(value: Any) -> int:
@@ -102,14 +103,15 @@ def _to_version(value: Any) -> str:
 
 
 def _to_callable(value: Any) -> Callable[..., Any]:
+    found = value
     if isinstance(value, str):
         try:
-            value = pkgutil.resolve_name(value)
-        except (ImportError, AttributeError, ValueError):
-            raise ValueError("a callable, or the name of one such as 'package.module:function'") from None
-    if callable(value):
-        return value  # type: ignore[no-any-return]
-    raise ValueError("a callable, or the name of one such as 'package.module:function'")
+            found = pkgutil.resolve_name(value)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise ValueError(f"{_CALLABLE} ({type(error).__name__}: {str(error)[:120]})") from error
+    if callable(found):
+        return found  # type: ignore[no-any-return]
+    raise ValueError(f"{_CALLABLE} (it is a {type(found).__name__})" if isinstance(value, str) else _CALLABLE)
 
 
 def _to_size(value: Any) -> int:
@@ -119,7 +121,7 @@ def _to_size(value: Any) -> int:
     try:
         return _to_int(value)
     except ValueError:
-        raise ValueError("a number of bytes, or a size such as '20 MB' or '20 MiB'") from None
+        raise ValueError("a size such as 8 MiB or '20 MB', or a number of bytes") from None
 
 
 def _to_mode(value: Any) -> int:
@@ -129,7 +131,16 @@ def _to_mode(value: Any) -> int:
         mode = -1
     if 0 <= mode <= 0o777:
         return mode
-    raise ValueError("permissions such as 0o644 or '0644'")
+    raise ValueError("permissions: an octal number such as 0o640 or '0640'")
+
+
+def _to_directory(value: Any) -> str:
+    path = _to_str(value)
+    directory = os.path.expanduser(path)
+    if path.startswith("~") and directory == path:
+        user = path.partition("/")[0]
+        raise ValueError(f"a directory: {user[:40]!r} is no home directory (./{user[:40]} is one of that name)")
+    return directory
 
 
 def _to_list(value: Any) -> list[str]:
@@ -169,6 +180,7 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "bool": _to_bool,
     "int": _to_int,
     "float": _to_float,
+    "directory": _to_directory,
     "mode": _to_mode,
     "list": _to_list,
     "extensions": _to_extensions,
@@ -200,8 +212,9 @@ class Option:
     ValueError: a whole number
 
     :param name: the KEY, in upper case.
-    :param type: ``str``, ``bool``, ``int``, ``float``, ``mode`` (file permissions), ``list`` (of str), ``extensions``,
-        ``prefix`` (a directory), ``dict``, ``seconds`` (a number or a ``timedelta``), ``size`` (a number of bytes, or a
+    :param type: ``str``, ``bool``, ``int``, ``float``, ``directory`` (of the operating system; ``~`` is the home
+        directory), ``mode`` (file permissions), ``list`` (of str), ``extensions``, ``prefix`` (a directory of a store),
+        ``dict``, ``seconds`` (a number or a ``timedelta``), ``size`` (a number of bytes, or a
         text such as ``'20 MB'`` or ``'20 MiB'``), ``version`` (its major number: ``'v2.0'`` is ``'2'``) or ``callable``
         (or its name, as ``'module:name'``). A str, as the environment gives it, is converted to the type.
     :param default: the value if the setting is not set.
@@ -211,7 +224,7 @@ class Option:
     :param named: whether the name of the storage is appended, as a directory, to values of the levels 2 and 3.
     :param levels: the levels that may set it: 1 the storage's, 2 the backend's, 3 the app's.
     :param choices: the allowed values; any value of the type if empty.
-    :param check: whether a converted value is possible.
+    :param check: whether a converted value is possible. It may also raise a ValueError with what the value must be.
     :param rule: what ``check`` asks for, to be read after "must be".
     :param argument: the keyword argument of the backend's filesystem that gets the value; see
         :meth:`flask_pyfs.backends.BaseBackend.arguments`.

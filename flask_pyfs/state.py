@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -45,11 +46,29 @@ class Named(Protocol):
 
 
 class Registry(dict[str, Any]):
-    """``app.extensions["fs"]``: the storages of an app by their names, and the state of each."""
+    """``app.extensions["fs"]``: the storages of an app by their names, and the state of each.
+
+    :ivar noted: the settings without effect that are in the log.
+    """
 
     def __init__(self, storages: Mapping[str, Any]) -> None:
         super().__init__(storages)
         self.states: dict[Any, State] = {}
+        self.noted: set[str] = set()
+
+
+_constructed: weakref.WeakValueDictionary[int, Named] = weakref.WeakValueDictionary()
+
+
+def remember(storage: Named) -> None:
+    """Know that a storage was constructed. This does not keep it."""
+    _constructed[id(storage)] = storage
+
+
+def constructed_names() -> set[str]:
+    """Return the names of all storages of this process, which need not be configured."""
+    # a copy, because another thread may construct one
+    return {storage.name for reference in list(_constructed.valuerefs()) if (storage := reference()) is not None}
 
 
 class State(NamedTuple):

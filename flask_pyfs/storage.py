@@ -28,11 +28,14 @@ from .display_names import display_name
 from .errors import ConfigurationError, InvalidPath, OperationNotSupported
 from .files import DEFAULTS, denied_part, extension, has_extension
 from .filesystems.base import CHUNK_SIZE
+from .keys import backend_key
+from .misspelt import require_storage
 from .signals import file_deleted, file_uploaded
-from .state import HasConfig, StandIn, State, find
+from .state import HasConfig, StandIn, State, constructed_names, find, remember
 from .uploads import client_name, intake
 from .web import delivery, links, urls
 from .web.downloads import PARAMETER, value_of
+from .web.requirements import require_possible
 from .web.signing import lifetime_of
 
 __all__ = ["Config", "Storage"]
@@ -78,6 +81,7 @@ class Storage:
         self.upload_to = upload_to
         self.overwrite = overwrite
         self.last_state: State | None = None
+        remember(self)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
@@ -100,6 +104,7 @@ class Storage:
         """
         if not isinstance(app, Flask):
             app = StandIn(app.config)
+        require_storage(app.config, self.name, constructed_names())
         backend_name = configuration.backend_name(app.config, self.name)
         backend_class = registry.load(backend_name, self.name)
         config = configuration.resolve(
@@ -107,7 +112,9 @@ class Storage:
         )
         intake.require_reach(self, app.config, config)
         backend, callee = registry.build(backend_name, backend_class, self.name, config)
-        State(app, self, backend_name, config, backend, callee).attach()
+        state = State(app, self, backend_name, config, backend, callee)
+        require_possible(state)
+        state.attach()
 
     @property
     def backend(self) -> Any:
@@ -133,7 +140,7 @@ class Storage:
     @property
     def backend_prefix(self) -> str:
         """What the keys of the backend's settings begin with: ``'FS_S3_'``."""
-        return configuration.backend_key(self.backend_name, "")
+        return backend_key(self.backend_name, "")
 
     @property
     def config(self) -> Config:
@@ -169,7 +176,7 @@ class Storage:
                 storage=self.name,
             )
         config = copy.copy(state.config)
-        config["root"] = os.fspath(root)
+        config["root"] = os.path.expanduser(os.fspath(root))
         backend, _ = registry.build(state.backend_name, backend_class, self.name, config)
         state.assign(backend=backend, config=config)
 

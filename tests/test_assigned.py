@@ -42,7 +42,7 @@ class Dictionary:
 
 def make_app(root, storage, **settings):
     app = flask.Flask("tests")
-    app.config.update(FS_ROOT=str(root), FS_SERVE=True, **settings)
+    app.config.update(FS_ROOT=str(root), FS_SERVE=True, SECRET_KEY="secret", **settings)
     fs.init_app(app, storage)
     return app
 

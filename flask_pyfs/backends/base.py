@@ -14,7 +14,8 @@ from fs.base import FS
 from fs.errors import PathError, ResourceNotFound
 
 from .. import files, names
-from ..config import require_unencrypted, with_defaults
+from ..config import with_defaults
+from ..encryption import require_unencrypted
 from ..errors import FileExists, OperationNotSupported, VersionChanged, translated
 from ..filesystems.base import CHUNK_SIZE, copy_stream
 from ..filesystems.store import DAY, Facts, OtherVersion, RangeNotSatisfiable, StoreFS, Unchanged
@@ -96,6 +97,19 @@ class BaseBackend(NamedFiles):
 
         :raises flask_pyfs.errors.ConfigurationError: if the store cannot be used with these settings.
         """
+
+    @property
+    def signs_urls(self) -> bool:
+        """Whether the store signs URLs itself, so that the app need not."""
+        return type(self).signed_url is not BaseBackend.signed_url
+
+    def obstacle_to(self, serve_mode: str) -> str | None:
+        """Return why this backend cannot serve files in a SERVE_MODE, or None if it can."""
+        if serve_mode == "redirect" and not self.signs_urls:
+            return "it signs no URLs"
+        if serve_mode == "sendfile" and not self.root:
+            return "its files are not on a local disk"
+        return None
 
     def arguments(self) -> dict[str, Any]:
         """Return the keyword arguments of the filesystem: the settings whose options have an ``argument``."""

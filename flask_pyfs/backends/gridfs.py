@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from fs.base import FS
 
+from ..addresses import require_mongo
+from ..config import wrong_setting
+from ..keys import shortened
+from ..misspelt import closest
 from ..options import Option, is_duration
 from .base import BaseBackend
 from .overrides import handle
@@ -17,6 +22,21 @@ if TYPE_CHECKING:
 __all__ = ["GridFsBackend"]
 
 _KIB = 1024
+
+
+# both by what MongoDB and its drivers refuse
+_DATABASE = "a name of at most 63 bytes without spaces and '.', '$', '/', '\\' and '\"'"
+_BUCKET = "a name of at most 120 bytes without '$', with no '.' at an end and no two together, not 'system.…'"
+
+
+def _is_database(name: str) -> bool:
+    return 0 < len(name.encode()) <= 63 and re.search(r'[\s.$/\\"\0]', name) is None
+
+
+def _is_bucket(name: str) -> bool:
+    parts = name.split(".")
+    is_name = len(name.encode()) <= 120 and all(parts) and re.search(r"[$\0]", name) is None
+    return not name or (is_name and not (len(parts) > 1 and parts[0] == "system"))
 
 
 class GridFsBackend(BaseBackend):
@@ -32,17 +52,16 @@ class GridFsBackend(BaseBackend):
             "MONGO_URL",
             required=True,
             secret=True,
-            check=lambda url: url.startswith(("mongodb://", "mongodb+srv://")),
-            rule="a URL that begins with mongodb:// or mongodb+srv://",
+            check=require_mongo,
         ),
-        Option("MONGO_DB", required=True),
-        Option("BUCKET", aliases=("BUCKET_NAME",)),
+        Option("MONGO_DB", required=True, check=_is_database, rule=_DATABASE),
+        Option("BUCKET", aliases=("BUCKET_NAME",), check=_is_bucket, rule=_BUCKET),
         Option(
             "CHUNK_SIZE",
-            "int",
+            "size",
             default=255 * _KIB,
             check=lambda size: _KIB <= size <= 15 * _KIB * _KIB,
-            rule="from 1 KiB to 15 MiB, in bytes",
+            rule="a size from 1 KiB to 15 MiB, such as '255 KiB'",
             argument="chunk_size",
         ),
         Option("TIMEOUT", "float", default=30, check=is_duration, rule="at least 0.001 seconds", argument="timeout"),
@@ -53,6 +72,21 @@ class GridFsBackend(BaseBackend):
         from ..filesystems.gridfs import GridFS  # noqa: F401  (not later, when another thread may fork)
 
         super().__init__(name, config)
+        if not _is_bucket(self.bucket_name):
+            rule = f"must be set, because the storage's own name cannot be that of a bucket: {_BUCKET}"
+            raise wrong_setting(name, "gridfs", self.config, "BUCKET", rule)
+
+    def check_settings(self) -> None:
+        from ..filesystems.gridfs.options import known_options
+
+        known = known_options()
+        options = self.config["mongo_url"].partition("?")[2]
+        for option in re.findall(r"(?:^|[&;])([A-Za-z.]+)=", options):
+            if option.lower() not in known and (meant := closest(option, known)):
+                rule = (
+                    f"has the option {shortened(option)!r}, which MongoDB does not know: did you mean {known[meant]!r}?"
+                )
+                raise wrong_setting(self.name, "gridfs", self.config, "MONGO_URL", rule)
 
     @property
     def bucket_name(self) -> str:

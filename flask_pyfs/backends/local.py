@@ -10,12 +10,13 @@ from typing import IO, Any, BinaryIO, cast
 from fs import errors as fs_errors
 
 from .. import names
-from ..config import Config, storage_key
-from ..errors import ConfigurationError, FileNotFound, InvalidPath, PermissionDenied, translated
+from ..config import Config, wrong_setting
+from ..errors import FileNotFound, InvalidPath, PermissionDenied, translated
 from ..filesystems.base import copy_stream
 from ..filesystems.local.filesystem import LocalFS
 from ..filesystems.local.listing import log_once
 from ..filesystems.store import Facts
+from ..keys import shortened
 from ..options import Option
 from .base import BaseBackend
 from .contract import StoredName, Wanted
@@ -37,7 +38,7 @@ class LocalBackend(BaseBackend):
     """
 
     options = (
-        Option("ROOT", named=True, required=True),
+        Option("ROOT", "directory", named=True, required=True),
         Option("MODE", "mode", argument="mode"),
         Option("DIR_MODE", "mode", argument="directory_mode"),
         Option("DURABLE", "bool", default=False, argument="durable"),
@@ -52,7 +53,9 @@ class LocalBackend(BaseBackend):
         self.root = os.path.join(self._directory, self.prefix) if self.prefix else self._directory
 
     def check_settings(self) -> None:
-        _require_writable(self._directory, self.name)
+        if problem := _problem_of(self._directory):
+            rule = f"must be a directory that this process can write to, but {problem}"
+            raise wrong_setting(self.name, "local", self.config, "ROOT", rule)
 
     @property
     def default_root(self) -> str | None:
@@ -217,18 +220,13 @@ class _Place(str):
 _PATH, _ENSURE_PATH, _OPEN = LocalBackend.path, LocalBackend.ensure_path, LocalBackend.open
 
 
-def _require_writable(directory: str, storage: str) -> None:
+def _problem_of(directory: str) -> str | None:
     existing = directory
     while not os.path.lexists(existing):
         existing = os.path.dirname(existing)
+    shown = shortened(repr(existing), 150)
     if not os.path.isdir(existing):
-        problem = f"{existing!r} is not a directory"
-    elif not os.access(existing, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
-        problem = f"{existing!r} is not writable"
-    else:
-        return
-    raise ConfigurationError(
-        f"storage {storage!r} cannot keep files in {directory!r}: {problem}. "
-        f"Set {storage_key(storage, 'ROOT')}, FS_LOCAL_ROOT or FS_ROOT to a directory that this process can write to",
-        storage=storage,
-    )
+        return f"{shown} is not a directory"
+    if not os.access(existing, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        return f"{shown} is not writable"
+    return None

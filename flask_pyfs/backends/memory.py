@@ -20,6 +20,10 @@ class MemoryBackend(BaseBackend):
         super().__init__(name, config)
         self._files = MemoryFS()
 
+    def obstacle_to(self, serve_mode: str) -> str | None:
+        # a test keeps the settings of the real backend, and the app streams
+        return None
+
     def open_fs(self) -> MemoryFS:
         # the files must outlive a filesystem that an app closes
         self._files = MemoryFS(self._files)

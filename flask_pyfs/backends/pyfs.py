@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import cast
+import os
+from collections.abc import Mapping
+from typing import Any, cast
 
 from fs.base import FS
 from fs.errors import CreateFailed, ResourceNotFound
 from fs.opener import ftpfs, open_fs, registry
-from fs.opener.errors import OpenerError
-from fs.opener.parse import parse_fs_url
+from fs.opener.errors import OpenerError, ParseError
+from fs.opener.parse import ParseResult, parse_fs_url
 
 from ..config import wrong_setting
+from ..errors import ConfigurationError
+from ..keys import shortened
+from ..misspelt import closest
 from ..options import Option
 from .base import BaseBackend
 
@@ -20,10 +25,29 @@ __all__ = ["PyFilesystemBackend"]
 _FTP: object = ftpfs.FTPOpener
 
 
+# what brings the openers of others
+_PACKAGES = {
+    "ssh": "fs.sshfs",
+    "sftp": "fs.sshfs, which calls it ssh://",
+    "webdav": "fs.webdavfs",
+    "webdavs": "fs.webdavfs",
+    "smb": "fs.smbfs",
+    "dropbox": "fs.dropboxfs",
+    "gs": "fs-gcsfs",
+    "gcs": "fs-gcsfs, which calls it gs://",
+    "googledrive": "fs.googledrivefs",
+    "onedrive": "fs.onedrivefs",
+    "irods": "fs-irods",
+    "s3": "flask_pyfs[s3]",
+    "azblob": "fs-azureblob",
+}
+
+
 class PyFilesystemBackend(BaseBackend):
     """Keeps files in the filesystem of a PyFilesystem URL: ``ftp://``, ``zip://``, ``temp://``, ``mem://``, ``ssh://``…
 
-    The first operation opens the filesystem. The URL is secret, because it may contain a password.
+    The first operation opens the filesystem. The URL is secret, because it may contain a password. The files of
+    ``osfs://`` are on a disk of the operating system, so ``storage.path`` and SERVE_MODE ``sendfile`` work.
 
     :raises flask_pyfs.errors.ConfigurationError: if a setting is missing or invalid.
     """
@@ -38,6 +62,37 @@ class PyFilesystemBackend(BaseBackend):
         ),
     )
 
+    def __init__(self, name: str, config: Mapping[str, Any]) -> None:
+        super().__init__(name, config)
+        parsed = self._parsed()
+        if parsed.protocol in ("osfs", "file") and not parsed.path:
+            directory = os.path.abspath(os.path.expanduser(parsed.resource))
+            self.root = os.path.join(directory, self.prefix) if self.prefix else directory
+
+    def check_settings(self) -> None:
+        protocol, known = self._parsed().protocol, registry.protocols
+        if protocol in known:
+            return
+        shown, names = shortened(repr(protocol), 30), ", ".join(sorted(known))
+        if protocol.lower() in _PACKAGES:
+            problem = f"pip install {_PACKAGES[protocol.lower()]} (installed are {names})"
+        elif close := closest(protocol, [*known, *_PACKAGES]):
+            problem = f"did you mean {close!r}? ({names})"
+        else:
+            problem = f"installed are {names}"
+        raise self._wrong(f"begins with {shown}, a scheme that no installed package has: {problem}")
+
+    def _parsed(self) -> ParseResult:
+        try:
+            return parse_fs_url(self.config["open_url"])
+        except ParseError:
+            problem = "is not a PyFilesystem URL such as 'mem://' or 'ftp://user:password@host/'"
+        # outside the except, because the cause's message contains the URL
+        raise self._wrong(problem)
+
+    def _wrong(self, problem: str) -> ConfigurationError:
+        return wrong_setting(self.name, "pyfs", self.config, "OPEN_URL", problem)
+
     def open_fs(self) -> FS:
         # create=True replaces existing archives of zip:// and tar://, so try without it first
         try:
@@ -51,7 +106,7 @@ class PyFilesystemBackend(BaseBackend):
         except OpenerError as error:
             problem = type(error).__name__
         # outside the except, because the cause's message contains the URL
-        raise wrong_setting(self.name, "pyfs", "OPEN_URL", f"cannot be opened ({problem})")
+        raise self._wrong(f"cannot be opened ({problem})")
 
 
 def _opened(url: str, create: bool) -> FS:

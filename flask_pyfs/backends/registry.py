@@ -6,8 +6,10 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from ..config import Config, storage_key
+from ..config import Config
 from ..errors import ConfigurationError
+from ..keys import refusal, shortened, storage_key
+from ..misspelt import closest
 from ..options import Option
 from .base import BaseBackend
 from .contract import Operations
@@ -38,11 +40,11 @@ def load(name: str, storage: str) -> Any:
     """
     entry = installed().get(name)
     if entry is None:
-        raise ConfigurationError(
-            f"storage {storage!r}: there is no backend {name!r}: set {storage_key(storage, 'BACKEND')} or FS_BACKEND "
-            f"to one of {', '.join(sorted(installed()))}",
-            storage=storage,
-        )
+        close = closest(name, installed())
+        meant = f"did you mean {close!r}? Set" if close else "set"
+        keys, known = f"{storage_key(storage, 'BACKEND')} or FS_BACKEND", ", ".join(sorted(installed()))
+        given = shortened(repr(name))
+        raise refusal(f"storage {storage!r}: there is no backend {given}: {meant} {keys} to one of {known}", storage)
     try:
         return entry.load()
     except (ImportError, AttributeError) as error:
@@ -137,7 +139,8 @@ def _is_own(entry: EntryPoint) -> bool:
 
 
 def _not_importable(entry: EntryPoint, storage: str, error: Exception) -> ConfigurationError:
-    hint = f": pip install '{_PACKAGE}[{entry.name}]'" if _is_own(entry) else ""
-    return ConfigurationError(
-        f"storage {storage!r}: the backend {entry.name!r} cannot be imported ({error}){hint}", storage=storage
-    )
+    # a module of this package, or a part of a module, comes with no other package
+    is_missing = isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith(_PACKAGE)
+    hint = f": pip install '{_PACKAGE}[{entry.name}]'" if _is_own(entry) and is_missing else ""
+    cause = shortened(str(error), 150)
+    return refusal(f"storage {storage!r}: the backend {entry.name!r} cannot be imported ({cause}){hint}", storage)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from fs.base import FS
 
-from ..config import wrong_setting
+from ..addresses import bucket_in, require_server
+from ..config import set_by, wrong_setting
+from ..errors import ConfigurationError
+from ..keys import storage_key
 from ..options import Option, is_count, is_duration
 from .base import BaseBackend
 from .contract import UploadTerms, UploadURL
@@ -21,6 +25,14 @@ __all__ = ["S3Backend"]
 _MIB = 1024 * 1024
 
 
+# what boto3 refuses: the rules of Amazon are stricter, and those of others are not all the same
+_BUCKET = "a name of 3 to 63 lower-case letters, digits, '-' and '.' (some servers also take '_' and upper case)"
+
+
+def _is_bucket(name: str) -> bool:
+    return re.fullmatch("[A-Za-z0-9._-]{0,255}", name) is not None or name.startswith("arn:")
+
+
 class S3Backend(BaseBackend):
     """Keeps files in a bucket: Amazon's S3, MinIO, Ceph, OpenStack Swift, R2…
 
@@ -30,12 +42,17 @@ class S3Backend(BaseBackend):
     """
 
     options = (
-        Option("ENDPOINT", argument="endpoint_url"),
-        Option("REGION", argument="region"),
+        Option("ENDPOINT", check=require_server, argument="endpoint_url"),
+        Option(
+            "REGION",
+            check=lambda name: re.fullmatch(r"(?![0-9]+\Z)(?!-)[A-Za-z0-9-]{0,63}(?<!-)", name) is not None,
+            rule="the name of a region, such as 'eu-west-2'",
+            argument="region",
+        ),
         Option("ACCESS_KEY", argument="aws_access_key_id"),
         Option("SECRET_KEY", secret=True, argument="aws_secret_access_key"),
         Option("SESSION_TOKEN", secret=True, argument="aws_session_token"),
-        Option("BUCKET", aliases=("BUCKET_NAME",)),
+        Option("BUCKET", aliases=("BUCKET_NAME",), check=_is_bucket, rule=_BUCKET),
         Option("CREATE_BUCKET", "bool", default=True, argument="create_bucket"),
         Option("ACL", aliases=("OBJECT_ACL",), argument="acl"),
         Option("STORAGE_CLASS", aliases=("OBJECT_STORAGE_CLASS",), argument="storage_class"),
@@ -43,15 +60,15 @@ class S3Backend(BaseBackend):
         Option("ADDRESSING_STYLE", choices=("auto", "path", "virtual"), argument="addressing_style"),
         Option(
             "PART_SIZE",
-            "int",
+            "size",
             default=8 * _MIB,
             check=lambda size: 5 * _MIB <= size <= 5 * 1024 * _MIB,
-            rule="from 5 MiB to 5 GiB, in bytes",
+            rule="a size from 5 MiB to 5 GiB, such as '8 MiB'",
             argument="part_size",
         ),
         Option("TIMEOUT", "float", default=30, check=is_duration, rule="at least 0.001 seconds", argument="timeout"),
         Option("RETRIES", "int", default=2, check=is_count, rule="0 or more", argument="retries"),
-        Option("PUBLIC_ENDPOINT", argument="public_endpoint_url"),
+        Option("PUBLIC_ENDPOINT", check=require_server, argument="public_endpoint_url"),
     )
 
     def __init__(self, name: str, config: Mapping[str, Any]) -> None:
@@ -59,19 +76,25 @@ class S3Backend(BaseBackend):
         from ..filesystems.s3 import S3FS  # noqa: F401  (not later, when another thread may fork)
 
         super().__init__(name, config)
-        for key in ("endpoint", "public_endpoint"):
+        if not _is_bucket(self.bucket_name):
+            rule = f"must be set, because the storage's own name cannot be that of a bucket: {_BUCKET}"
+            raise self._wrong("BUCKET", rule)
+        for key in ("ENDPOINT", "PUBLIC_ENDPOINT"):
+            url = self.config[key.lower()] or ""
             # it would be in signed URLs, and in messages
-            if "@" in (self.config[key] or ""):
-                raise wrong_setting(
-                    name, "s3", key.upper(), "must not contain a user or a password: set ACCESS_KEY and SECRET_KEY"
-                )
+            if "@" in url:
+                raise self._wrong(key, "must not contain a user or a password: set ACCESS_KEY and SECRET_KEY")
+            if found := bucket_in(url, self.bucket_name):
+                setting = set_by(self.config, "BUCKET") or storage_key(name, "BUCKET")
+                rule = f"must not contain the bucket: set it to {found[1]!r}, and {setting} to {found[0]!r}"
+                raise self._wrong(key, rule)
         if bool(self.config["access_key"]) != bool(self.config["secret_key"]):
-            raise wrong_setting(
-                name,
-                "s3",
-                "ACCESS_KEY",
-                "and SECRET_KEY must be set together, or not at all, so that boto3 finds the credentials itself",
-            )
+            given, missing = ("ACCESS_KEY", "SECRET_KEY") if self.config["access_key"] else ("SECRET_KEY", "ACCESS_KEY")
+            rule = f"is set without {missing}: set both, or neither, so that boto3 finds the credentials itself"
+            raise self._wrong(given, rule)
+
+    def _wrong(self, key: str, rule: str) -> ConfigurationError:
+        return wrong_setting(self.name, "s3", self.config, key, rule)
 
     @property
     def bucket_name(self) -> str:

@@ -30,9 +30,12 @@ _MIB = 1024 * 1024
 _VERSION = re.compile(r"/v([123])(\.\d+)?/*\Z")
 
 
+_CONTAINER = "a name of at most 247 bytes without a slash, and not '.' or '..'"
+
+
 def _is_container(name: str) -> bool:
     # the container of the segments has a longer name, and Swift allows 256 bytes
-    return "/" not in name and len(name.encode()) <= 256 - len("_segments")
+    return "/" not in name and name not in (".", "..") and len(name.encode()) <= 256 - len("_segments")
 
 
 class SwiftBackend(BaseBackend):
@@ -61,15 +64,15 @@ class SwiftBackend(BaseBackend):
             "CONTAINER",
             aliases=("CONTAINER_NAME",),
             check=_is_container,
-            rule="without a slash, and at most 247 bytes long",
+            rule=_CONTAINER,
         ),
         Option("CREATE_CONTAINER", "bool", default=True, argument="create_container"),
         Option(
             "SEGMENT_SIZE",
-            "int",
+            "size",
             default=1024 * _MIB,
             check=lambda size: _MIB <= size <= 5 * 1024 * _MIB,
-            rule="from 1 MiB to 5 GiB, in bytes",
+            rule="a size from 1 MiB to 5 GiB, such as '1 GiB'",
             argument="segment_size",
         ),
         Option("TEMP_URL_KEY", secret=True, argument="temp_url_key"),
@@ -87,22 +90,33 @@ class SwiftBackend(BaseBackend):
         os_options = self._os_options
         if unknown := sorted(set(os_options) - KNOWN):
             known = ", ".join(sorted(KNOWN))
-            raise wrong_setting(name, "swift", "OS_OPTIONS", f"has the unknown key {unknown[0]!r}: use {known}")
+            raise wrong_setting(
+                name, "swift", self.config, "OS_OPTIONS", f"has the unknown key {unknown[0]!r}: use {known}"
+            )
         if not is_address(self.config["authurl"]):
-            raise wrong_setting(name, "swift", "AUTHURL", ADDRESS)
+            raise wrong_setting(name, "swift", self.config, "AUTHURL", ADDRESS)
         if not is_address(os_options.get("object_storage_url", "https://default")):
-            raise wrong_setting(name, "swift", "OS_OPTIONS", f"has an object_storage_url, which {ADDRESS}")
+            raise wrong_setting(name, "swift", self.config, "OS_OPTIONS", f"has an object_storage_url, which {ADDRESS}")
         if self.config["auth_version"] is None:
             ending = _VERSION.search(self.config["authurl"])
             self.config["auth_version"] = ending[1] if ending else "3"
         if not _is_container(self.container):
-            rule = "must be set, because the name of the storage cannot be that of a container"
-            raise wrong_setting(name, "swift", "CONTAINER", rule)
+            rule = f"must be set, because the storage's own name cannot be that of a container: {_CONTAINER}"
+            raise wrong_setting(name, "swift", self.config, "CONTAINER", rule)
 
     @property
     def container(self) -> str:
         """The name of the container."""
         return self.config["container"] or self.name
+
+    @property
+    def signs_urls(self) -> bool:
+        return bool(self.config["temp_url_key"])
+
+    def obstacle_to(self, serve_mode: str) -> str | None:
+        if serve_mode == "redirect" and not self.signs_urls:
+            return "it signs URLs only with a TEMP_URL_KEY"
+        return super().obstacle_to(serve_mode)
 
     @property
     def _os_options(self) -> dict[str, str]:

@@ -1,5 +1,8 @@
 """Thumbnails, smaller images and smaller files, with Pillow (the extra ``images``)."""
 
-from .thumbnails import center_thumbnail, crop_thumbnail, make_thumbnail, optimize, resize
+from ..extras import required_by
+
+with required_by("images", "PIL"):
+    from .thumbnails import center_thumbnail, crop_thumbnail, make_thumbnail, optimize, resize
 
 __all__ = ["center_thumbnail", "crop_thumbnail", "make_thumbnail", "optimize", "resize"]

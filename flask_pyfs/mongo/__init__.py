@@ -9,9 +9,12 @@
    user.save()
 """
 
+from ..extras import required_by
 from ..fields.file import FileReference
 from ..fields.image import ImageReference
-from .fields import FileField, ImageField
-from .undoing import undoing
+
+with required_by("mongo", "mongoengine", "pymongo", "bson"):
+    from .fields import FileField, ImageField
+    from .undoing import undoing
 
 __all__ = ["FileField", "FileReference", "ImageField", "ImageReference", "undoing"]

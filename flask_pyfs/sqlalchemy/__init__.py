@@ -1,7 +1,10 @@
 """Column types for SQLAlchemy 2 (the extra ``sqlalchemy``)."""
 
+from ..extras import required_by
 from ..fields.file import FileReference
 from ..fields.image import ImageReference
-from .types import FileType, ImageType
+
+with required_by("sqlalchemy", "sqlalchemy"):
+    from .types import FileType, ImageType
 
 __all__ = ["FileReference", "FileType", "ImageReference", "ImageType"]

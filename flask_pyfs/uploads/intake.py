@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from werkzeug.datastructures import FileStorage
 
 from .. import names
-from ..config import Config, own_key, storage_key
+from ..config import Config
 from ..errors import (
     ConfigurationError,
     EmptyUpload,
@@ -22,6 +22,7 @@ from ..errors import (
     UploadNotAllowed,
 )
 from ..files import is_empty, only_images
+from ..keys import own_key, storage_key
 from ..seekable import OwnFile
 
 Directory = str | Callable[[], str] | None
@@ -224,7 +225,7 @@ def require_reach(storage: Receiver, settings: Mapping[str, Any], config: Config
     from .content import has_pillow
 
     if not has_pillow():
-        raise ConfigurationError(f"{key} needs Pillow: pip install flask_pyfs[images]", storage=storage.name)
+        raise ConfigurationError(f"{key} needs Pillow: pip install 'flask_pyfs[images]'", storage=storage.name)
 
 
 def verifies(extensions: Container[str], config: Config) -> bool:

@@ -305,14 +305,14 @@ def test_an_app_serves_when_it_is_debugged(tmp_path, debug):
         ("AVATARS_FS_ALOW", "AVATARS_FS_ALLOW"),
         ("AVATARS_FS_SECRETKEY", "AVATARS_FS_SECRET_KEY"),
         ("AVATARS_FS_DURABEL", "AVATARS_FS_DURABLE"),
-        ("AVATARS_FS_region", "AVATARS_FS_"),
+        ("AVATARS_FS_region", "AVATARS_FS_REGION"),
         ("FS_S3_REGIO", "FS_S3_REGION"),
         ("FS_S3_ULR", "FS_S3_URL"),
     ],
 )
 def test_an_unknown_key_is_refused_with_the_closest_one(app, key, meant):
     message = refusal(app, "avatars", **{"AVATARS_FS_BACKEND": "s3", key: "x"})
-    assert message.startswith(f"{key} is not a setting of any backend: did you mean {meant}")
+    assert message == f"{key} is not a setting of any backend (storage 'avatars'): did you mean {meant}?"
 
 
 def test_an_unknown_key_set_to_none_is_refused_too(app):

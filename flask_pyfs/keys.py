@@ -1,0 +1,48 @@
+"""The names of settings, and the error about one of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from .errors import ConfigurationError
+
+__all__ = ["backend_key", "own_key", "refusal", "shortened", "storage_key", "storage_prefixes"]
+
+# what a message has room for, and a value in it
+_LINE = 300
+_VALUE = 60
+
+
+def storage_key(storage: str, key: str) -> str:
+    """Return the name of a setting at the storage's own level, valid as the name of an environment variable."""
+    return f"{re.sub('[-.]', '_', storage.upper())}_FS_{key}"
+
+
+def backend_key(backend: str, key: str) -> str:
+    """Return the name of a setting at the level of a backend."""
+    return f"FS_{backend.upper()}_{key}"
+
+
+def storage_prefixes(storage: str) -> tuple[str, ...]:
+    """Return what the names of a storage's own settings begin with."""
+    return tuple(dict.fromkeys((f"{storage.upper()}_FS_", storage_key(storage, ""))))
+
+
+def own_key(settings: Mapping[str, Any], storage: str, key: str) -> str | None:
+    """Return the name by which a setting is set at the storage's own level, or None if it is not set there."""
+    keys = (prefix + key for prefix in storage_prefixes(storage))
+    return next((found for found in keys if settings.get(found) is not None), None)
+
+
+def refusal(message: str, storage: str | None) -> ConfigurationError:
+    """Return the error about a setting: one line of at most 300 characters, which names the storage."""
+    place = f"storage {storage!r}"
+    end = f" ({place})" if storage and place not in message else ""
+    return ConfigurationError(shortened(" ".join(message.split()), _LINE - len(end)) + end, storage=storage)
+
+
+def shortened(text: str, length: int = _VALUE) -> str:
+    """Return a text for a message, cut to a length."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
