@@ -8,7 +8,7 @@ from . import _import_fs  # noqa: F401  (before fs, also in a thread of its own)
 import io
 from abc import abstractmethod
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, TypeVar
 
 from fs import errors as fs_errors
 
@@ -31,6 +31,8 @@ __all__ = [
     "UploadNotAllowed",
     "VersionChanged",
 ]
+
+Error = TypeVar("Error", bound=Exception)
 
 
 class FSError(Exception):
@@ -235,8 +237,15 @@ _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[FSError], str], ...
 )
 
 
+# the longest text of an error, and what a name in it keeps however long the rest is
+_LONGEST = 300
+_SHORTEST = 24
+
+
 def translate(error: Exception, storage: str | None = None, path: str | None = None) -> FSError | None:
     """Return the public error for an error of a filesystem, or None if it is another exception.
+
+    Its text is one line of at most 300 characters.
 
     :param error: the exception of a filesystem or its driver.
     :param storage: the name of the storage.
@@ -244,11 +253,57 @@ def translate(error: Exception, storage: str | None = None, path: str | None = N
     """
     for kinds, public, meaning in _TRANSLATIONS:
         if isinstance(error, kinds):
-            where = " ".join(
-                part for part in (repr(path) if path else "", f"in storage {storage!r}" if storage else "") if part
-            )
-            return public(f"{where + ': ' if where else ''}{meaning} ({error})", path=path, storage=storage)
+            return public(_text(error, meaning, storage, path), path=path, storage=storage)
     return None
+
+
+def _text(error: Exception, meaning: str, storage: str | None, path: str | None) -> str:
+    explanation = getattr(error, "explanation", None)
+    if explanation is None:
+        # the rest of the line may be short for what a driver says
+        said = _said(error)
+        what = f"{meaning} ({shortened(said, 160)})" if said else meaning
+    else:
+        what = shortened(explanation, 240)
+    place = f"in storage {shortened(repr(storage), 2 * _SHORTEST)}" if storage else ""
+    left = _LONGEST - len(what) - len(place) - len(" : ")
+    name = shortened(repr(path), max(left, _SHORTEST)) if path else ""
+    where = " ".join(filter(None, (name, place)))
+    return shortened(f"{where}: {what}" if where else what)
+
+
+# the texts that the classes of fs have for any cause
+_PLAIN = {
+    kind.default_message
+    for kind in vars(fs_errors).values()
+    if isinstance(kind, type) and issubclass(kind, fs_errors.FSError) and "{details}" not in kind.default_message
+}
+
+
+def _said(error: Exception) -> str:
+    # what an error says beside its kind, which the meaning says already; a class of ours says more than its base
+    if isinstance(error, fs_errors.FSError) and error._msg in _PLAIN:
+        return ""
+    return str(error)
+
+
+def explained(error: Error, explanation: str) -> Error:
+    """Return an error of a filesystem with what a storage is to say of it.
+
+    :param explanation: what happened and what to do, naming the setting: one sentence of at most 240 characters. The
+        storage and the file are put before it.
+    """
+    error.explanation = explanation  # type: ignore[attr-defined]
+    return error
+
+
+def shortened(text: str, length: int = _LONGEST) -> str:
+    """Return a text as one line, without its middle if it is too long: what matters is at both ends."""
+    line = "".join(character if character.isprintable() else " " for character in " ".join(text.split()))
+    if len(line) <= length:
+        return line
+    kept = length - 1
+    return f"{line[: kept - kept // 2]}…{line[len(line) - kept // 2 :]}"
 
 
 class ErrorContext(AbstractContextManager[Any]):

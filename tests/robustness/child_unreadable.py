@@ -72,8 +72,8 @@ assert sum("lost+found" in message for message in logged) == 0, logged
 
 # who asks for the directory itself is told
 refused(list, storage.list_files("lost+found/"), part="lost+found")
-refused(storage.read, "lost+found/c")
-refused(storage.read, "unreadable")
+refused(storage.read, "lost+found/c", part="lost+found/c': check the owner and the permissions there")
+refused(storage.read, "unreadable", part=f"{root}/unreadable': check the owner and the permissions there, or set ROOT")
 refused(storage.exists, "d/secret/d")
 refused(storage.metadata, "d/secret/d")
 refused(storage.version, "d/secret/d")

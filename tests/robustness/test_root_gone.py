@@ -197,3 +197,70 @@ def test_braces_in_the_path_of_the_root(tmp_path):
     spoil(storage.root, "file")
     with pytest.raises(FSError, match=r"\.flask_pyfs"):
         storage.write("a", b"x", overwrite=True)
+
+
+# A root behind a link that is switched, as deployments do
+
+
+@pytest.fixture(params=["root", "above"])
+def releases(request, tmp_path):
+    """A storage whose ROOT is a link, or lies behind one, and a function that switches it to a release."""
+    for number in (1, 2):
+        (tmp_path / "releases" / str(number) / "files").mkdir(parents=True)
+    link = tmp_path / "root" / "files" if request.param == "root" else tmp_path / "root"
+    link.parent.mkdir(exist_ok=True)
+
+    def switch(number):
+        release = tmp_path / "releases" / str(number)
+        os.symlink(release / "files" if request.param == "root" else release, f"{link}.new")
+        os.replace(f"{link}.new", link)
+        return release / "files"
+
+    switch(1)
+    storage, _ = make_storage(tmp_path)
+    return storage, switch
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_a_link_that_is_switched_is_followed(releases, is_deleted):
+    storage, switch = releases
+    storage.write("a", b"old")
+    storage.write("only/old", b"old")
+    new = switch(2)
+    if is_deleted:
+        shutil.rmtree(new.parent.parent / "1")
+    assert list(storage.list_files()) == []
+    assert not storage.exists("a")
+    for name, write in WRITES.items():
+        write(storage)
+        assert (new / ("d/a" if name == "write below" else "a")).exists(), name
+        storage.delete("a")
+        storage.delete("d")
+    storage.write("a", b"new")
+    assert storage.fs.readbytes("a") == b"new"
+    with open(storage.path("a"), "rb") as file:
+        assert file.read() == b"new"
+    assert (new.parent.parent / "1").exists() is not is_deleted
+    if not is_deleted:
+        old = switch(1)
+        assert storage.read("a") == b"old"
+        assert sorted(storage.list_files()) == ["a", "only/old"]
+        assert (old / "a").read_bytes() == b"old"
+
+
+def test_a_release_that_is_gone_is_not_made_again(releases):
+    storage, switch = releases
+    storage.write("a", b"old")
+    release = switch(1).parent
+    shutil.rmtree(release)
+    for operation in {**READS, **WRITES}.values():
+        with pytest.raises(BackendError, match="is gone; is it mounted"):
+            operation(storage)
+    assert not release.exists()
+
+
+def test_nobody_follows_a_root_without_a_link(storage, monkeypatch):
+    monkeypatch.setattr(Root, "_follow", None)
+    storage.read("a")
+    storage.write("new", b"x")
+    assert not storage.exists("missing")

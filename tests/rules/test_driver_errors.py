@@ -6,12 +6,19 @@ import pytest
 from botocore.exceptions import ClientError
 from bson.errors import InvalidDocument
 from fs import errors
-from pymongo.errors import AutoReconnect, BulkWriteError, OperationFailure, ServerSelectionTimeoutError
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    OperationFailure,
+    ServerSelectionTimeoutError,
+    WriteConcernError,
+)
 from requests.exceptions import ConnectionError as HTTPConnectionError
 from requests.exceptions import InvalidURL, ReadTimeout
 from swiftclient.client import ClientException
 
 from flask_pyfs.errors import ContentDamaged, StoreMisconfigured
+from flask_pyfs.filesystems.gridfs.advice import MongoPlace
 from flask_pyfs.filesystems.gridfs.errors import mongo_errors
 from flask_pyfs.filesystems.gridfs.facts import following_date, revision_of
 from flask_pyfs.filesystems.s3.errors import not_deleted, s3_errors
@@ -79,7 +86,9 @@ def test_only_the_404_of_an_object_is_taken_for_its_absence():
 def test_objects_that_s3_did_not_delete(code, expected):
     error = not_deleted("bucket", {"Key": "a{b}.txt", "Code": code, "Message": "said {so}"}, 3)
     assert type(error) is expected
-    assert str(error) == "bucket 'bucket': could not delete 3 objects, among them 'a{b}.txt': said {so}"
+    why = "allow them s3:DeleteObject" if code == "AccessDenied" else "'a{b}.txt': said {so}"
+    assert str(error).startswith("bucket 'bucket': could not delete 3 objects, among them 'a{b}.txt': ")
+    assert str(error).endswith(why)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +99,7 @@ def test_objects_that_s3_did_not_delete(code, expected):
         (OperationFailure("no space", 14031), errors.InsufficientStorage),
         (OperationFailure("another index", 86), StoreMisconfigured),
         (OperationFailure("anything else", 1), errors.OperationFailed),
+        (WriteConcernError("interrupted", 11602), errors.RemoteConnectionError),
         (BulkWriteError({"writeErrors": [{"code": 14031}]}), errors.InsufficientStorage),
         (ServerSelectionTimeoutError("nobody"), errors.OperationTimeout),
         (ServerSelectionTimeoutError("{'ok': 0.0, 'code': 18}"), errors.PermissionDenied),
@@ -99,7 +109,9 @@ def test_objects_that_s3_did_not_delete(code, expected):
     ],
 )
 def test_what_mongodb_refuses(error, expected):
-    assert translated(mongo_errors, error) is expected
+    # of a refusal, the message names the setting
+    place = MongoPlace("mongodb://the-{place}/", "the-{place}", "files", 1)
+    assert translated(lambda _, path: mongo_errors(place, path), error) is expected
 
 
 def test_nothing_is_newer_than_the_last_date():

@@ -15,8 +15,8 @@ from flask_pyfs.errors import BackendError, ConfigurationError, FileExists, File
 
 
 @pytest.fixture
-def place(bucket):
-    return bucket
+def place():
+    return "in storage 'files': "
 
 
 # what the client makes of a fault does not depend on the server behind it
@@ -74,13 +74,13 @@ def taken(s3_client, bucket):
 
 
 @pytest.mark.usefixtures("taken")
-def test_a_wrong_key_is_permission_denied(make_frail, bucket):
-    all_fail(make_frail(SECRET_KEY="wr0ng"), PermissionDenied, bucket)
-    all_fail(make_frail(ACCESS_KEY="wrong"), PermissionDenied, bucket)
+def test_a_wrong_key_is_permission_denied(make_frail):
+    all_fail(make_frail(SECRET_KEY="wr0ng"), PermissionDenied, "SECRET_KEY")
+    all_fail(make_frail(ACCESS_KEY="wrong"), PermissionDenied, "ACCESS_KEY")
 
 
 @pytest.mark.usefixtures("taken")
-def test_an_address_that_is_not_of_s3(frail, proxy, bucket):
+def test_an_address_that_is_not_of_s3(frail, proxy):
     # a 404 of no object says nothing of any object
     proxy.answer(b"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\nConnection: close\r\n\r\nNot found")
     for call in (
@@ -89,7 +89,7 @@ def test_an_address_that_is_not_of_s3(frail, proxy, bucket):
         lambda: frail.write("new", b"new"),
         lambda: list(frail.list_files()),
     ):
-        with pytest.raises(ConfigurationError, match=bucket):
+        with pytest.raises(ConfigurationError, match="ENDPOINT"):
             call()
 
 
@@ -103,8 +103,8 @@ def test_an_answer_that_lacks_what_it_must_hold(frail, proxy, left):
     assert left() == ([], [])
 
 
-def test_a_host_that_does_not_exist(make_frail, bucket):
-    all_fail(make_frail(ENDPOINT="http://no-such-host.invalid:1"), BackendError, bucket)
+def test_a_host_that_does_not_exist(make_frail):
+    all_fail(make_frail(ENDPOINT="http://no-such-host.invalid:1"), BackendError, "ENDPOINT")
 
 
 # Buckets

@@ -251,9 +251,10 @@ class LocalFS(StandardFS):
                 if not delete(self._place(path)):
                     self._root.require()
                 return
-            for name in os.listdir(self._root_path):
+            root = self._root.path
+            for name in os.listdir(root):
                 if not is_reserved(name):
-                    delete(os.path.join(self._root_path, name))
+                    delete(os.path.join(root, name))
 
     def copy_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
         self._copy(path, target, overwrite=overwrite, make_parents=True)

@@ -6,10 +6,12 @@ import os
 import stat
 from contextlib import suppress
 from types import TracebackType
+from typing import NamedTuple
 
 from fs import errors
 from fs.error_tools import convert_os_errors
 
+from ...errors import explained, shortened
 from ...names import is_reserved
 
 # the first and the last of directories of which each holds the next, without a link between them
@@ -20,8 +22,24 @@ Run = tuple[str, str]
 _MANY = 16
 
 
+class _Place(NamedTuple):
+    # the directory that the root is; the last two as they were at first use, or when it was made again
+    path: str
+    bare: str
+    parent: str
+    here: os.stat_result
+    above: os.stat_result
+
+
+def _place(path: str) -> _Place:
+    parent = os.path.dirname(path)
+    return _Place(path, path.rstrip("/"), parent, os.stat(path), os.stat(parent))
+
+
 class Root:
     """The root of a filesystem.
+
+    If a symbolic link leads to it, and is switched to another directory, that one is the root from then on.
 
     Parameters named ``path`` are paths of the filesystem, for messages; all others are paths of the operating system.
 
@@ -31,13 +49,25 @@ class Root:
     """
 
     def __init__(self, directory: str, follow_symlinks: bool, directory_mode: int | None) -> None:
+        self._given = os.path.abspath(directory)
         # one file must have one path, though links may lead to it
-        self.path = os.path.realpath(directory)
+        self._now = _place(os.path.realpath(directory))
+        self._is_linked = self._now.path != self._given
         self.follow_symlinks = follow_symlinks
-        self._bare = self.path.rstrip("/")
         self._directory_mode = directory_mode
-        self._parent = os.path.dirname(self.path)
-        self._here, self._above = os.stat(self.path), os.stat(self._parent)
+
+    @property
+    def path(self) -> str:
+        """The path of the directory, without links."""
+        return self._now.path
+
+    def _follow(self) -> None:
+        # where releases are switched by a link, no process is told; without a link, nobody asks
+        with suppress(OSError):
+            if not os.path.samestat(os.stat(self._given), self._now.here):
+                path = os.path.realpath(self._given)
+                if path != self._now.path:
+                    self._now = _place(path)
 
     # Paths
 
@@ -48,9 +78,11 @@ class Root:
         :raises fs.errors.InvalidPath: if a link leads out of the root.
         :raises fs.errors.ResourceNotFound: if links lead to each other.
         """
-        if len(parts) > _MANY and _is_real(straight := "/".join((self._bare, *parts))):
+        if self._is_linked:
+            self._follow()
+        current = self._now.bare
+        if len(parts) > _MANY and _is_real(straight := "/".join((current, *parts))):
             return straight
-        current = self._bare
         for index, part in enumerate(parts):
             current = f"{current}/{part}"
             if not through_last and index == len(parts) - 1:
@@ -70,8 +102,9 @@ class Root:
 
     def leads_to(self, real_path: str) -> bool:
         """Return whether a link may lead to a place."""
-        if f"{real_path}/".startswith(f"{self._bare}/"):
-            return not any(map(is_reserved, real_path[len(self._bare) + 1 :].split("/")))
+        bare = self._now.bare
+        if f"{real_path}/".startswith(f"{bare}/"):
+            return not any(map(is_reserved, real_path[len(bare) + 1 :].split("/")))
         return self.follow_symlinks
 
     def runs(self, parts: list[str]) -> tuple[Run, ...]:
@@ -93,7 +126,7 @@ class Root:
 
         :raises fs.errors.RemoteConnectionError: see :meth:`require`.
         """
-        if written.st_dev != self._here.st_dev:
+        if written.st_dev != self._now.here.st_dev:
             self.require()
 
     def require(self) -> None:
@@ -101,51 +134,62 @@ class Root:
 
         :raises fs.errors.RemoteConnectionError: if it is gone, or another disk is or was mounted in its place.
         """
+        if self._is_linked:
+            self._follow()
+        now = self._now
         try:
-            found = os.stat(self.path)
+            found = os.stat(now.path)
         except OSError:
             raise self._gone() from None
         if not stat.S_ISDIR(found.st_mode):
             raise self._gone()
-        if not os.path.samestat(found, self._here):
-            if not self._is_replaced_by(found):
+        if not os.path.samestat(found, now.here):
+            if not _is_replaced_by(now, found):
                 raise self._gone()
-            self._here, self._above = found, os.stat(self._parent)
+            self._now = now._replace(here=found, above=os.stat(now.parent))
 
     def restore(self) -> None:
         """Make the root again if it was deleted, but only inside the parent that it had at first use.
 
         :raises fs.errors.RemoteConnectionError: see :meth:`require`; or if the parent is another one.
         """
-        if not os.path.lexists(self.path):
-            if self._is_mounted(self._here) or not self._has_its_parent():
+        if self._is_linked:
+            self._follow()
+        now = self._now
+        if not os.path.lexists(now.path):
+            if _is_mounted(now, now.here) or not _has_its_parent(now):
                 raise self._gone()
             with suppress(FileExistsError):
-                os.mkdir(self.path)
+                os.mkdir(now.path)
                 if self._directory_mode is not None:
-                    os.chmod(self.path, self._directory_mode)
+                    os.chmod(now.path, self._directory_mode)
         self.require()
 
-    def _is_replaced_by(self, found: os.stat_result) -> bool:
-        # the same disk may have another number after it was mounted again
-        if found.st_ino == self._here.st_ino:
-            return True
-        if self._has_its_parent():
-            return self._is_mounted(found) == self._is_mounted(self._here)
-        # FUSE and overlays may give directories other numbers while they are mounted
-        return os.major(found.st_dev) == 0 and found.st_dev == self._here.st_dev
-
-    def _has_its_parent(self) -> bool:
-        try:
-            return os.path.samestat(os.stat(self._parent), self._above)
-        except OSError:
-            return False
-
-    def _is_mounted(self, found: os.stat_result) -> bool:
-        return found.st_dev != self._above.st_dev
-
     def _gone(self) -> errors.FSError:
-        return errors.RemoteConnectionError(self.path, msg="ROOT '{path}' is gone; is it mounted?")
+        explanation = f"ROOT {shortened(repr(self.path), 160)} is gone; is it mounted?"
+        error = errors.RemoteConnectionError(self.path, msg="ROOT '{path}' is gone; is it mounted?")
+        return explained(error, explanation)
+
+
+def _is_replaced_by(now: _Place, found: os.stat_result) -> bool:
+    # the same disk may have another number after it was mounted again
+    if found.st_ino == now.here.st_ino:
+        return True
+    if _has_its_parent(now):
+        return _is_mounted(now, found) == _is_mounted(now, now.here)
+    # FUSE and overlays may give directories other numbers while they are mounted
+    return os.major(found.st_dev) == 0 and found.st_dev == now.here.st_dev
+
+
+def _has_its_parent(now: _Place) -> bool:
+    try:
+        return os.path.samestat(os.stat(now.parent), now.above)
+    except OSError:
+        return False
+
+
+def _is_mounted(now: _Place, found: os.stat_result) -> bool:
+    return found.st_dev != now.above.st_dev
 
 
 def _is_real(path: str) -> bool:
@@ -188,4 +232,14 @@ class guarded:  # noqa: N801
             return
         if isinstance(error, (FileNotFoundError, NotADirectoryError, errors.ResourceNotFound)):
             self._root.require()
-        convert_os_errors(self._operation, self._path, self._directory).__exit__(kind, error, traceback)
+        try:
+            convert_os_errors(self._operation, self._path, self._directory).__exit__(kind, error, traceback)
+        except errors.PermissionDenied as denied:
+            refused = getattr(error, "filename", None)
+            place = os.fsdecode(refused) if isinstance(refused, (str, bytes)) else self._root.path
+            explained(
+                denied,
+                f"this process has no permission for {shortened(repr(place), 130)}: "
+                "check the owner and the permissions there, or set ROOT to another directory",
+            )
+            raise

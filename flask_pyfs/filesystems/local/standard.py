@@ -145,7 +145,7 @@ class StandardFS(OSFS, StoreFS):
 
     def _open_pending(self, path: str, mode: Mode, buffering: int) -> PendingFile:
         target = self._target(path)
-        if target == self._root_path:
+        if target == self._root.path:
             raise errors.FileExpected(path)
         with guarded(self._root, "open", path):
             if not stat.S_ISDIR(os.stat(os.path.dirname(target)).st_mode):

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from traceback import clear_frames
-from typing import Any
+from typing import Any, TypeVar
 
-from ...errors import ErrorContext
+from fs import errors
+
+from ...errors import ErrorContext, StoreMisconfigured, explained, shortened
+
+Kind = TypeVar("Kind", bound=errors.FSError)
 
 
 class StoreErrors(ErrorContext):
@@ -22,20 +27,45 @@ class StoreErrors(ErrorContext):
     #: The store's word for ``place``, used in messages.
     kind = "bucket"
 
+    #: What the caller was handling already, which is not the driver's, though its exceptions may lead there.
+    before: BaseException | None = None
+
     def __enter__(self) -> Any:
-        # what the caller was handling already is not the driver's
-        self._before = sys.exc_info()[1]
+        self.before = sys.exc_info()[1]
         return super().__enter__()
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        before, self._before = self._before, None
-        if error is not None and error is not getattr(self._source, "error", None):
-            _drop_variables(error, before)
-        super().__exit__(kind, error, traceback)
+        try:
+            if error is not None and error is not getattr(self._source, "error", None):
+                _drop_variables(error, self.before)
+            super().__exit__(kind, error, traceback)
+        finally:
+            self.before = None
 
-    def message(self, error: Exception) -> str:
+    def message(self, error: Exception | str) -> str:
         """Return the message for an error of the driver, with the name of the bucket or container."""
-        return literal(f"{self.kind} {self.place!r}: {error}")
+        return literal(shortened(f"{self.kind} {shortened(repr(self.place), 66)}: {error}"))
+
+    def explain(self, kind: Callable[..., Kind], explanation: str | None, error: Exception | None) -> Kind:
+        """Return an error of PyFilesystem that says what to do.
+
+        :param kind: the class of the error.
+        :param explanation: see :func:`~flask_pyfs.errors.explained`; None for what the driver says.
+        :param error: the error of the driver.
+        """
+        place = {} if isinstance(kind, type) and issubclass(kind, StoreMisconfigured) else {"path": self.path}
+        if explanation is None:
+            return kind(**place, exc=error, msg=self.message(str(error)))
+        return explained(kind(**place, exc=error, msg=self.message(explanation)), explanation)
+
+
+def misconfigured(explanation: str, error: Exception | None = None) -> StoreMisconfigured:
+    """Return an error that says which setting is wrong, and nothing else.
+
+    :param explanation: see :func:`~flask_pyfs.errors.explained`.
+    :param error: the error of the driver.
+    """
+    return explained(StoreMisconfigured(literal(explanation), exc=error), explanation)
 
 
 def _drop_variables(error: BaseException, before: BaseException | None) -> None:

@@ -15,6 +15,7 @@ from xml.etree.ElementTree import ParseError, XMLPullParser, fromstring
 
 from botocore.exceptions import BotoCoreError
 
+from ..unreachable import needs_tls
 from .facts import is_range
 
 # statuses of redirections; 304 is the answer to a condition
@@ -34,6 +35,12 @@ class Redirected(BotoCoreError):  # type: ignore[misc]
     """The server redirects to another address. Nobody follows it, because keys and tokens are in the request."""
 
     fmt = "the server redirects to {address}: set ENDPOINT to the address, with its scheme, that answers itself"
+
+
+class NeedsTLS(BotoCoreError):  # type: ignore[misc]
+    """The server refuses HTTP without TLS. botocore drops what it says, because it is no XML."""
+
+    fmt = "Client sent an HTTP request to an HTTPS server"
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,8 @@ def _odd_raw(model: Any, answer: dict[str, Any]) -> str | None:
     is_read = isinstance(body, bytes) and model.http["method"] != "HEAD" and status not in _BODILESS
     if is_read and status < 500 and length is not None and int(length) != len(body):
         return f"it is cut, {len(body)} of {length} bytes came"
+    if is_read and status == 400 and needs_tls(body[:2000].decode("latin-1")):
+        raise NeedsTLS
     proof = _PROOFS.get(model.name)
     if proof is None or status >= 301:
         if is_read and status < 500 and body.lstrip().startswith((b"<?xml", b"<Error")):

@@ -9,10 +9,14 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
+from botocore.exceptions import ClientError
 from fs import errors
 
+from ...errors import StoreMisconfigured
 from ..objects.clients import PerProcess
-from .errors import BucketMissing, S3Refused, not_deleted, s3_answers, s3_errors
+from .advice import is_of_s3
+from .client import S3Settings
+from .errors import BucketMissing, S3Refused, is_mute, not_deleted, s3_answers, s3_errors
 
 # seconds for which a response of the bucket proves that it exists
 _PROOF = 10.0
@@ -29,14 +33,25 @@ class S3Bucket:
 
     :param name: the name of the bucket.
     :param clients: returns the client of the current process.
+    :param settings: the settings of the client, for messages.
     :param create: create the bucket on the first write.
     """
 
-    def __init__(self, name: str, clients: PerProcess[Any], *, create: bool) -> None:
+    def __init__(self, name: str, clients: PerProcess[Any], settings: S3Settings, *, create: bool) -> None:
         self.name = name
         self.create = create
         self._clients = clients
+        self._settings = settings
         self._answered = float("-inf")
+        self._is_s3 = False
+
+    def guard(self, path: str = "") -> s3_errors:
+        """Return a context that translates the errors of boto3."""
+        return s3_errors(self.name, path, self._settings)
+
+    def answers(self, path: str = "") -> s3_answers:
+        """Return a context that translates the errors of boto3 around a request."""
+        return s3_answers(self.name, path, self._settings)
 
     def request(self, operation: str, path: str = "", **parameters: Any) -> Any:
         """Send a request and return its response.
@@ -47,13 +62,14 @@ class S3Bucket:
         :raises fs.errors.FSError: if the request fails otherwise.
         """
         client = self._client(path)
-        with s3_answers(self.name, path):
+        with self.answers(path):
             answer = getattr(client, operation)(Bucket=self.name, **parameters)
         self._answered = time.monotonic()
+        self._is_s3 = True
         return answer
 
     def _client(self, path: str = "") -> Any:
-        with s3_errors(self.name, path):
+        with self.guard(path):
             return self._clients()
 
     def read(self, operation: str, path: str = "", **parameters: Any) -> Any:
@@ -66,20 +82,40 @@ class S3Bucket:
             raise errors.ResourceNotFound(path) from None
 
     def head(self, path: str, **parameters: Any) -> Any:
-        """Send a HeadObject request. If the bucket may be missing, one more request checks it."""
+        """Send a HeadObject request. The answer has no body: one more request is sent if the bucket may be missing, if
+        the server may not be one of S3, or to learn the reason of a refusal.
+        """
         try:
             return self.read("head_object", path, **parameters)
-        except errors.ResourceNotFound:
-            # a response to HEAD has no body, so a missing bucket looks like a missing object
+        except errors.ResourceNotFound as error:
+            if not self._is_s3 and not (isinstance(error.exc, ClientError) and is_of_s3(error.exc)):
+                self._ask_again(path, parameters["Key"])
+                self._is_s3 = True
+            # a missing bucket looks like a missing object
             if not self.create and time.monotonic() - self._answered > _PROOF:
                 self._require()
             raise
+        except errors.FSError as error:
+            if is_mute(getattr(error, "exc", None)):
+                self._ask_again(path, parameters["Key"])
+            raise
+
+    def _ask_again(self, path: str, key: str) -> None:
+        # the answer to a GET says why it is refused; but not if that cannot be parsed
+        if NOT_IN_XML.search(key):
+            return
+        with suppress(errors.ResourceNotFound):
+            try:
+                self.read("get_object", path, Key=key, Range="bytes=0-0")["Body"].close()
+            except S3Refused as error:
+                if error.code != "InvalidRange":
+                    raise
 
     def _require(self) -> None:
         try:
             self.request("head_bucket")
         except errors.ResourceNotFound as error:
-            raise BucketMissing.named(self.name) from error
+            raise self.guard().bucket_missing(error) from error
 
     def write(self, operation: str, path: str, **parameters: Any) -> Any:
         """Send a request that writes. Create the bucket if it is missing and ``create`` is set."""
@@ -88,10 +124,17 @@ class S3Bucket:
         except BucketMissing:
             if not self.create:
                 raise
-        self._make()
-        return self.request(operation, path, **parameters)
+        is_ours = self._make()
+        try:
+            return self.request(operation, path, **parameters)
+        except errors.PermissionDenied as error:
+            if is_ours:
+                raise
+            taken = f"BUCKET {self.name!r} belongs to another account: set BUCKET to another name"
+            raise self.guard(path).explain(StoreMisconfigured, taken, error.exc) from error
 
-    def _make(self) -> None:
+    def _make(self) -> bool:
+        # whether the bucket belongs to this account, as far as the server tells
         region = self._client().meta.region_name
         # Amazon rejects a LocationConstraint for us-east-1 (CreateBucket in the S3 API)
         parameters: dict[str, Any] = {}
@@ -103,6 +146,8 @@ class S3Bucket:
             # another process has just created it; if it belongs to another account, the write fails
             if error.code not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists", "OperationAborted"):
                 raise
+            return error.code != "BucketAlreadyExists"
+        return True
 
     def prepare(self) -> None:
         """Create the bucket if it is missing and ``create`` is set. One request, or two, on the first call."""

@@ -26,7 +26,7 @@ from .bucket import NOT_IN_XML, S3Bucket
 from .client import S3Settings, make_client, make_session
 from .conditional import ConditionalWrites
 from .copies import Copies
-from .errors import S3Refused, s3_answers, s3_errors
+from .errors import S3Refused
 from .facts import facts_of, listed_facts, range_of
 from .listing import list_keys, list_parts, list_uploads
 from .signing import LONGEST, Signer
@@ -85,7 +85,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
         self._clients = shared_client(replace(self._settings, public_endpoint_url=None), make_client)
         self._signers = shared_client(self._settings, Signer)
         self._resources = PerProcess(self._make_resource)
-        self._bucket = S3Bucket(bucket_name, self._clients, create=create_bucket)
+        self._bucket = S3Bucket(bucket_name, self._clients, self._settings, create=create_bucket)
         self._writes = ConditionalWrites(self._bucket)
 
     @property
@@ -146,7 +146,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
 
     def _body(self, key: str, answer: Any) -> HTTPBody:
         # the wrapper of botocore waits until it has all that it is asked for
-        return HTTPBody(answer["Body"]._raw_stream, answer["Body"], s3_answers(self._bucket.name, key))
+        return HTTPBody(answer["Body"]._raw_stream, answer["Body"], self._bucket.answers(key))
 
     def get_object_again(self, key: str, facts: Facts, start: int, stop: int | None) -> Body:
         parameters = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"}
@@ -268,7 +268,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
         _check_lifetime(lifetime)
         key = self._file_key(path)
         shown = {} if disposition is None else {"ResponseContentDisposition": disposition}
-        with s3_errors(self._bucket.name, key):
+        with self._bucket.guard(key):
             signer = self._signers()
             return signer.url(expires, lifetime, Bucket=self._bucket.name, Key=self._full_key(key), **shown)
 
@@ -291,7 +291,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
         if content_type is not None:
             arguments["ContentType"] = content_type
         conditions = [] if max_size is None else [["content-length-range", 0, max_size]]
-        with s3_errors(self._bucket.name, key):
+        with self._bucket.guard(key):
             form = self._signers().post(
                 lifetime, self._bucket.name, self._full_key(key), self._bucket.as_fields(arguments), conditions
             )
