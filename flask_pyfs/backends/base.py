@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,14 +31,13 @@ from .contract import (
     Wanted,
 )
 from .handles import Chunks, Source, StorageFile, declared_type
+from .listing import ListedFiles
 from .overrides import accepts, call
-from .spellings import NamedFiles, Result, existing, first
+from .spellings import Result, existing, first
 from .surroundings import surroundings
 
-log = logging.getLogger(__name__)
 
-
-class BaseBackend(NamedFiles):
+class BaseBackend(ListedFiles):
     """The base of all backends.
 
     A subclass declares its settings in :attr:`options` and returns its filesystem from :meth:`open_fs`. This class
@@ -362,35 +360,19 @@ class BaseBackend(NamedFiles):
         with translated(self.name, filename, target=target):
             self._transfer(self.store.move_file, filename, target, overwrite, moves=True)
 
-    def list_files(self, prefix: str | None = None) -> Iterator[str]:
-        """Iterate over the names of the files, lazily.
+    def metadata(self, filename: str, checksum: bool = True) -> dict[str, Any]:
+        """Return ``name``, ``checksum``, ``size`` (bytes), ``mime`` and ``modified`` of a file.
 
-        :param prefix: the start of the names. It stands for each of its spellings: ``/2026`` for ``2026`` too. Files
-            with a name that no operation accepts are logged and left out.
+        :param checksum: read the file for its checksum if the store keeps none.
         """
-        return self._list_files(names.prefixes(prefix))
-
-    def _list_files(self, prefixes: Sequence[str]) -> Iterator[str]:
-        above = len(self._above())
-        with self._translated(prefixes[0]):
-            for start in self._starts(prefixes):
-                for path in self.store.iter_files(start):
-                    name = path[above:]
-                    if names.is_refused(name):
-                        log.warning("storage %r: the file %r is left out, because its name is invalid", self.name, name)
-                    else:
-                        yield name
-
-    def metadata(self, filename: str) -> dict[str, Any]:
-        """Return ``name``, ``checksum``, ``size`` (bytes), ``mime`` and ``modified`` of a file."""
-        metadata = self.get_metadata(filename)
+        metadata = call(self.get_metadata, filename, checksum=checksum)
         metadata["mime"] = metadata.get("mime") or files.mime(filename, self.DEFAULT_MIME)
-        return metadata
+        return cast("dict[str, Any]", metadata)
 
-    def get_metadata(self, filename: str) -> dict[str, Any]:
+    def get_metadata(self, filename: str, checksum: bool = True) -> dict[str, Any]:
         """Return the same as the store has it; ``mime`` may be None."""
         with self._translated(filename):
-            path, facts = self._first(filename, lambda path: (path, self.store.facts(path, checksum=True)))
+            path, facts = self._first(filename, lambda path: (path, self.store.facts(path, checksum=checksum)))
         return {
             "name": self._name(path),
             "checksum": facts.checksum,
@@ -398,6 +380,11 @@ class BaseBackend(NamedFiles):
             "mime": facts.content_type,
             "modified": facts.modified,
         }
+
+    def size(self, filename: str) -> int:
+        """Return the length of a file in bytes. Makes one request to the store."""
+        with self._translated(filename):
+            return self._first(filename, self.store.facts).size
 
     def serve(
         self,

@@ -84,7 +84,7 @@ class Callee:
         self._backend = backend
         self._storage = storage
         self._prefix = prefix
-        self.kind: type = BaseBackend
+        self.kind: type[BaseBackend] = BaseBackend
         self.attributes: dict[str, Any] = {}
         if isinstance(backend, BaseBackend):
             # a test may put a method into it
