@@ -539,7 +539,20 @@ class StorageConformance:
         assert list(storage.list_files("none")) == []
 
     def test_entries(self, storage: Storage) -> None:
-        names = {"a.txt", "a-", "a b", "a/c", "a/c.d", "a/d-/x", "a/d/x", "a0", "B", "\xe9.txt", "\ufffd", "\U0001f600/x"}
+        names = {
+            "a.txt",
+            "a-",
+            "a b",
+            "a/c",
+            "a/c.d",
+            "a/d-/x",
+            "a/d/x",
+            "a0",
+            "B",
+            "\xe9.txt",
+            "\ufffd",
+            "\U0001f600/x",
+        }
         if not self.has_directories:
             names |= {"a", "a/d"}
         for name in names:

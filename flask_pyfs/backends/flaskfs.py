@@ -202,8 +202,15 @@ class FlaskFSBackend:
 
     def metadata(self, filename: str, checksum: bool = True) -> dict[str, Any]:
         method = self._own("metadata") or self._method("get_metadata")
-        with self._translated(filename):
-            metadata = dict(call(method, self._path(filename), checksum=checksum))
+        try:
+            with self._translated(filename):
+                metadata = dict(call(method, self._path(filename), checksum=checksum))
+        except FileNotFound:
+            raise
+        except Exception:
+            # Flask-FS let each backend say in its own way that there is no such file
+            self._require(filename)
+            raise
         metadata["mime"] = metadata.get("mime") or files.mime(filename, BaseBackend.DEFAULT_MIME)
         return metadata
 
