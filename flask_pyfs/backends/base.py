@@ -31,8 +31,8 @@ from .contract import (
     Wanted,
 )
 from .handles import Chunks, Source, StorageFile, declared_type
-from .listing import ListedFiles
-from .overrides import accepts, call
+from .listing import ListedFiles, by_names
+from .overrides import accepts, call, is_foreign
 from .spellings import Result, existing, first
 from .surroundings import surroundings
 
@@ -359,6 +359,25 @@ class BaseBackend(ListedFiles):
     def _move(self, filename: str, target: str, overwrite: bool) -> None:
         with translated(self.name, filename, target=target):
             self._transfer(self.store.move_file, filename, target, overwrite, moves=True)
+
+    def list_files(self, prefix: str | None = None) -> Iterator[str]:
+        """Iterate over the names of the files, lazily.
+
+        :param prefix: the start of the names. It stands for each of its spellings: ``/2026`` for ``2026`` too. Files
+            with a name that no operation accepts are logged and left out.
+        """
+        return self._list_files(names.prefixes(prefix))
+
+    def entries(self, prefix: str | None = None) -> Iterator[tuple[str, Facts]]:
+        """Iterate over the names of the files in key order, lazily, each with the facts that the listing tells.
+
+        If a subclass overrides :meth:`list_files`, this sorts the names that it returns and asks for the facts of each.
+
+        :param prefix: as for :meth:`list_files`.
+        """
+        if is_foreign(self.list_files):
+            return by_names(self.list_files(prefix), self.facts)
+        return self._entries(names.prefixes(prefix))
 
     def metadata(self, filename: str, checksum: bool = True) -> dict[str, Any]:
         """Return ``name``, ``checksum``, ``size`` (bytes), ``mime`` and ``modified`` of a file.

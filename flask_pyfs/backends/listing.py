@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import logging
-from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from operator import itemgetter
@@ -12,7 +11,6 @@ from operator import itemgetter
 from .. import names
 from ..errors import FileNotFound, translated
 from ..filesystems.store import Facts
-from .overrides import is_foreign
 from .spellings import NamedFiles
 
 log = logging.getLogger(__name__)
@@ -26,31 +24,12 @@ class ListedFiles(NamedFiles):
     #: The storage's name.
     name: str
 
-    def list_files(self, prefix: str | None = None) -> Iterator[str]:
-        """Iterate over the names of the files, lazily.
-
-        :param prefix: the start of the names. It stands for each of its spellings: ``/2026`` for ``2026`` too. Files
-            with a name that no operation accepts are logged and left out.
-        """
-        return self._list_files(names.prefixes(prefix))
-
     def _list_files(self, prefixes: Sequence[str]) -> Iterator[str]:
         with translated(self.name, prefixes[0]):
             for start in self._starts(prefixes):
                 for path in self.store.iter_files(start):
                     if (name := self._listed_name(path)) is not None:
                         yield name
-
-    def entries(self, prefix: str | None = None) -> Iterator[tuple[str, Facts]]:
-        """Iterate over the names of the files in key order, lazily, each with the facts that the listing tells.
-
-        If a subclass overrides :meth:`list_files`, this sorts the names that it returns and asks for the facts of each.
-
-        :param prefix: as for :meth:`list_files`.
-        """
-        if is_foreign(self.list_files):
-            return by_names(self.list_files(prefix), self.facts)
-        return self._entries(names.prefixes(prefix))
 
     def _entries(self, prefixes: Sequence[str]) -> Iterator[tuple[str, Facts]]:
         with translated(self.name, prefixes[0]):
@@ -61,9 +40,6 @@ class ListedFiles(NamedFiles):
                 if name is not None and path != last:
                     yield name, facts
                 last = path
-
-    @abstractmethod
-    def facts(self, filename: str) -> Facts: ...
 
     def _listed_name(self, path: str) -> str | None:
         name = path[len(self._above()) :]
