@@ -7,6 +7,7 @@ from itertools import islice
 import pytest
 from fs import errors as fs_errors
 from fs.memoryfs import MemoryFS
+from fs.osfs import OSFS
 from hypothesis import given
 from key_order import COMPONENTS, FEW, PREFIXES, TREES, check_order
 
@@ -150,6 +151,37 @@ def test_a_store_that_lists_only_paths():
     found = first + list(listing)
     assert [path for path, _ in found] == sorted(f"d/{each}" for each in COMPONENTS if each != "b")
     assert all(isinstance(facts, Facts) for _, facts in found)
+
+
+def test_a_name_that_a_filesystem_lists_twice():
+    class Twice(MemoryFS):
+        def scandir(self, path, namespaces=None, page=None):
+            for info in super().scandir(path, namespaces, page):
+                yield from (info, info)
+
+    store = GenericStore(Twice())
+    for name in ("b", "a/b", "a/c"):
+        store.put(name, io.BytesIO(b"x"))
+    assert [path for path, _ in store.iter_facts()] == list(store.iter_files()) == ["a/b", "a/c", "b"]
+
+
+def test_a_file_that_is_deleted_while_its_directory_is_listed(tmp_path):
+    """OSFS asks for the details of each file after it has read the names, and fails for the whole directory."""
+
+    class Racing(OSFS):
+        def scandir(self, path, namespaces=None, page=None):
+            if "details" in (namespaces or ()):
+                for info in list(super().scandir(path, ["basic"])):
+                    if info.name == "b":
+                        self.remove("b")
+                        raise fs_errors.ResourceNotFound("b")
+            return super().scandir(path, namespaces, page)
+
+    store = GenericStore(Racing(str(tmp_path)))
+    for name in ("a", "b", "c/d"):
+        store.put(name, io.BytesIO(b"x"))
+    os.symlink("nowhere", tmp_path / "broken")
+    assert [(path, facts.size) for path, facts in store.iter_facts()] == [("a", 1), ("c/d", 1)]
 
 
 def test_an_error_in_the_middle_names_the_storage(app, configure_storage):

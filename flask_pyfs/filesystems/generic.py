@@ -8,7 +8,6 @@ import logging
 import secrets
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
-from operator import itemgetter
 from typing import Any, BinaryIO, cast
 
 from fs import errors
@@ -204,9 +203,8 @@ class GenericStore(WrapFS[FS], StoreFS):
                 log.warning("a listing leaves out the directory %r of %s: %s", directory, self._filesystem, error)
             return []
         shown = (info for info in found if info.name.startswith(start or "") and not is_reserved(info.name))
-        # a directory is where its slash puts its files
-        named = ((f"{info.name}/" if info.is_dir else info.name, info) for info in shown)
-        return sorted(named, key=itemgetter(0))
+        # a directory is where its slash puts its files; some servers tell a name twice
+        return sorted({f"{info.name}/" if info.is_dir else info.name: info for info in shown}.items())
 
     def delete_tree(self, path: str) -> None:
         while True:

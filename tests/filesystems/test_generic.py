@@ -448,7 +448,7 @@ def test_a_directory_that_cannot_be_read_is_left_out_and_logged_once(tmp_path, c
     for _ in range(3):
         assert set(store.iter_files()) == {"a", "d/b"}
     assert [record.getMessage().partition(" of ")[0] for record in caplog.records] == [
-        "list_files leaves out the directory 'lost+found'"
+        "a listing leaves out the directory 'lost+found'"
     ]
     # who asks for it is told
     with pytest.raises(fs.errors.PermissionDenied):

@@ -9,7 +9,8 @@ from bson import ObjectId
 from counting_commands import commands
 
 import flask_pyfs as fs
-from flask_pyfs.filesystems.gridfs import upload
+from flask_pyfs.filesystems.gridfs import listing, upload
+from flask_pyfs.testing import StorageConformance
 
 MIB = 1024 * 1024
 CHUNK = 255 * 1024
@@ -391,6 +392,11 @@ def test_list_thousands_with_facts(storage, crowded, bare):
             assert len(list(storage.entries())) == 10_000 + more
         assert sent == [FIND] * pages
         storage.write("z", b"one more", overwrite=True)
+
+
+def test_pages_while_others_write(storage, monkeypatch):
+    monkeypatch.setattr(listing, "_FILES", 2)
+    StorageConformance().test_entries_while_others_write(storage)
 
 
 def test_older_revisions_are_no_entries(storage, bare):

@@ -106,8 +106,8 @@ class Listing:
     def _level(self, directory: Directory) -> Iterator[Directory | tuple[str, Facts]]:
         descriptor = self._open(directory)
         try:
-            # a directory is where its slash puts its files
-            for name in sorted(self._shown(directory, descriptor)) if descriptor is not None else ():
+            # a directory is where its slash puts its files; while it changes, some systems tell a name twice
+            for name in sorted(set(self._shown(directory, descriptor))) if descriptor is not None else ():
                 if name.endswith("/"):
                     if below := self._below(directory, name[:-1]):
                         if descriptor is not None:
