@@ -197,7 +197,13 @@ class GridFS(ObjectFS):
             self._bucket.remove_replaced(replaced)
         return renamed
 
+    def _files(self, prefix: str) -> Iterator[tuple[str, Facts]]:
+        for revision in self._bucket.all_below(prefix):
+            if not revision.filename.endswith("/"):
+                yield revision.filename, revision
+
     def iter_files(self, prefix: str = "") -> Iterator[str]:
+        # shorter answers
         return (name for name in self._bucket.names(prefix, _NAMES) if not name.endswith("/"))
 
     def list_objects(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:

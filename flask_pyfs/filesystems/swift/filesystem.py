@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import chain
 from typing import cast
 
@@ -303,15 +304,27 @@ class SwiftFS(ObjectFS):
         if not found and prefix.endswith("/") and (marker := self._foreign_marker(prefix)):
             yield prefix, marker
 
-    def iter_files(self, prefix: str = "") -> Iterator[str]:
+    def _files(self, prefix: str) -> Iterator[tuple[str, Facts]]:
+        # list_objects may ask for a marker too
         for entry in entries(self._container, prefix):
             name = entry["name"]
             if name.endswith("/") or is_marker(entry.get("content_type"), entry["bytes"]):
                 continue
             if collapses(name):
                 log.warning("container %r: no HTTP client can ask for %r: it is left out", self._container.name, name)
-            else:
-                yield name
+                continue
+            with odd_answers(self._container.name, name):
+                facts = listed_facts(entry)
+            yield name, facts
+
+    def iter_facts(self, prefix: str = "") -> Iterator[tuple[str, Facts]]:
+        for key, facts in super().iter_facts(prefix):
+            if facts.size:
+                yield key, facts
+                continue
+            # a dynamic large object is listed as the empty object that names its segments
+            with suppress(errors.ResourceNotFound):
+                yield key, self.head_object(key)
 
     # Methods of Swift only
 
