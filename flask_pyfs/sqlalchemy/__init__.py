@@ -2,6 +2,7 @@
 
 from ..fields.file import FileReference
 from ..fields.image import ImageReference
+from .columns import MappedReference, file_column
 from .types import FileType, ImageType
 
-__all__ = ["FileReference", "FileType", "ImageReference", "ImageType"]
+__all__ = ["FileReference", "FileType", "ImageReference", "ImageType", "MappedReference", "file_column"]
