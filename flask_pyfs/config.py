@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from .errors import ConfigurationError
-from .options import Option
+from .options import Option, is_duration
 from .peers import WITHOUT_EFFECT
 
 __all__ = [
@@ -48,6 +48,15 @@ IMAGES_MAX_MEMORY = Option(
     rule="a number of bytes, at least 33554432 (32 MiB)",
 )
 
+_URL_EXPIRES = Option(
+    "URL_EXPIRES",
+    "seconds",
+    default=3600,
+    # S3 signs for no longer
+    check=lambda seconds: is_duration(seconds) and seconds <= 7 * 24 * 60 * 60,
+    rule="a number of seconds, more than 0 and at most 604800 (7 days)",
+)
+
 #: The options of every storage, with any backend.
 COMMON: tuple[Option, ...] = (
     Option("BACKEND", default=DEFAULT_BACKEND, levels=(1, 3)),
@@ -61,6 +70,7 @@ COMMON: tuple[Option, ...] = (
     Option("ACCEL_URL", named=True),
     Option("PRIVATE", "bool", default=False),
     Option("AUTHORIZE", "callable"),
+    _URL_EXPIRES,
     Option("MAX_AGE", "seconds"),
     Option("IMMUTABLE", "bool", default=False),
     Option("VERIFY", "bool"),

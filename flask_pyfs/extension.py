@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from functools import partial
 
-from flask import Flask, Response, abort, current_app, has_app_context
+from flask import Flask, Response, abort, appcontext_pushed, current_app, has_app_context
 
 from .backends.base import BaseBackend
 from .backends.surroundings import surroundings
 from .config import COMMON, DEFAULT_BACKEND, Config, route_prefix, serves, with_defaults
 from .errors import FileNotFound, InvalidPath
+from .fields.json import teach
 from .routes import make_blueprint
 from .state import registry_of, require_registry
 from .storage import Storage
@@ -49,6 +50,9 @@ def init_app(app: Flask, *storages: Storage) -> None:
         storage.configure(app)
         registry[storage.name] = storage
     serves(app.config)
+    teach(app)
+    # the app may get another provider after this
+    appcontext_pushed.connect(teach, app)
     if ENDPOINT not in app.view_functions:
         app.register_blueprint(make_blueprint(), url_prefix=route_prefix(app.config))
 
