@@ -15,7 +15,7 @@ from .encryption import ENCRYPTED, refuse_encryption
 from .errors import ConfigurationError
 from .keys import backend_key, own_key, refusal, storage_key, storage_prefixes
 from .misspelt import require_known, undeclared_keys
-from .options import Option
+from .options import Option, is_duration
 from .values import converted, shown, sounds_secret
 
 __all__ = [
@@ -46,6 +46,15 @@ IMAGES_MAX_MEMORY = Option(
     rule="a size of at least 32 MiB, such as '256 MiB'",
 )
 
+_URL_EXPIRES = Option(
+    "URL_EXPIRES",
+    "seconds",
+    default=3600,
+    # S3 signs for no longer
+    check=lambda seconds: is_duration(seconds) and seconds <= 7 * 24 * 60 * 60,
+    rule="a number of seconds, more than 0 and at most 604800 (7 days)",
+)
+
 #: The options of every storage, with any backend.
 COMMON: tuple[Option, ...] = (
     Option("BACKEND", default=DEFAULT_BACKEND, levels=(1, 3)),
@@ -59,6 +68,7 @@ COMMON: tuple[Option, ...] = (
     Option("ACCEL_URL", named=True, check=require_link),
     Option("PRIVATE", "bool", default=False),
     Option("AUTHORIZE", "callable"),
+    _URL_EXPIRES,
     Option("MAX_AGE", "seconds"),
     Option("IMMUTABLE", "bool", default=False),
     Option("VERIFY", "bool"),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import chain
 
-from flask import Flask, Response, current_app, has_app_context
+from flask import Flask, Response, appcontext_pushed, current_app, has_app_context
 
 from .backends.base import BaseBackend
 from .backends.registry import all_options, installed, options_of
@@ -22,6 +22,7 @@ from .storage import Storage
 from .web.delivery import streamed
 from .web.downloads import requested_download
 from .web.failures import missing, register
+from .web.json import teach
 from .web.responses import harden
 from .web.urls import ENDPOINT
 
@@ -64,6 +65,9 @@ def init_app(app: Flask, *storages: Storage) -> None:
         registry[storage.name] = storage
     serves(app.config)
     handles_errors(app.config)
+    teach(app)
+    # the app may get another provider after this
+    appcontext_pushed.connect(teach, app)
     if ENDPOINT not in app.view_functions:
         app.register_blueprint(make_blueprint(), url_prefix=route_prefix(app.config))
     register(app)

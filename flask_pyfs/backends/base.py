@@ -252,11 +252,20 @@ class BaseBackend(ListedFiles):
         try:
             with translated(self.name, filename, source):
                 path = self._target(filename, overwrite=overwrite)
+                source.hash_by(self.store.checksum_algorithm)
                 version = self.store.put(path, source, overwrite=overwrite, content_type=content_type)
         except FileExists:
             source.rewind()
             raise
-        return StoredName(self._name(path), version)
+        return self._stored(path, version, source, content_type)
+
+    def _stored(self, path: str, version: str | None, source: Source, content_type: str | None = None) -> StoredName:
+        stored = StoredName(self._name(path), version)
+        stored.size, stored.checksum = source.size, source.checksum
+        if content_type is None:
+            # not every store keeps the type that it is given, but each has that of the name
+            stored.content_type = files.mime(stored, self.DEFAULT_MIME)
+        return stored
 
     def save(self, file: Any, filename: str, overwrite: bool = True, *, content_type: str | None = None) -> str:
         """Store a file. Return the name, with its version.
@@ -298,6 +307,7 @@ class BaseBackend(ListedFiles):
         """
         source = Source(content)
         with translated(self.name, filename, source):
+            source.hash_by(self.store.checksum_algorithm)
             paths = self._paths(filename)
             if len(paths) > 1 and not source.rewind():
                 # it is read only once
@@ -307,7 +317,7 @@ class BaseBackend(ListedFiles):
                 if source.error is not None:
                     raise source.error
                 try:
-                    return StoredName(self._name(path), self.store.replace_version(path, source, version))
+                    return self._stored(path, self.store.replace_version(path, source, version), source)
                 except OtherVersion:
                     source.rewind()
                     self._require(path, paths)

@@ -72,10 +72,16 @@ class StoredName(str):
         :meth:`~flask_pyfs.Storage.delete_version` and :meth:`~flask_pyfs.Storage.replace_version`; None if the store
         knows no versions.
     :ivar original_name: what the client calls the file; None if it is not known, or the file is no upload.
+    :ivar size: the length of what was stored, in bytes; None if it is not known, as with a method of other code.
+    :ivar content_type: the media type that it was stored with; None if it is not known.
+    :ivar checksum: ``'algorithm:hexadecimal digits'`` of what was stored; None but for the file of a field.
     """
 
     version: str | None
     original_name: str | None = None
+    size: int | None = None
+    content_type: str | None = None
+    checksum: str | None = None
 
     def __new__(cls, name: str, version: str | None = None) -> StoredName:
         stored = super().__new__(cls, name)

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from contextvars import ContextVar
 from typing import Any, BinaryIO
 
 from ..filesystems.base import Readable
 from ..filesystems.streams import Discardable, Result, WrappedFile
+
+_hashed = ContextVar("flask_pyfs.hashed", default=False)
+
+
+@contextmanager
+def hashing() -> Iterator[None]:
+    """Compute the checksum of what the block stores, on its way to the store.
+
+    It is no parameter, because methods of apps and of their backends, whose parameters are those of Flask-FS, are
+    between who wants it and the store.
+    """
+    before = _hashed.set(True)
+    try:
+        yield
+    finally:
+        _hashed.reset(before)
+
 
 # with its parameters, in printable ASCII
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+ *(;[ -~]*)?")
@@ -25,6 +44,9 @@ class Source:
 
     def __init__(self, content: Any) -> None:
         self.error: Exception | None = None
+        self._digest: Any = None
+        # where the next byte is, and how many were read from the first one on without a gap; counted from the start
+        self._position, self._read = 0, 0
         if isinstance(content, str):
             content = content.encode()
         if hasattr(content, "read"):
@@ -46,11 +68,38 @@ class Source:
         if self._start is not None:
             with suppress(Exception):
                 self._file.seek(self._start)  # type: ignore[attr-defined]
+                self._position = 0
                 return True
         return False
 
+    def hash_by(self, algorithm: str) -> None:
+        """Compute the checksum of what is read, if that is wanted: see :func:`hashing`.
+
+        :param algorithm: the name that :mod:`hashlib` has for it.
+        """
+        if _hashed.get():
+            self._digest = hashlib.new(algorithm, usedforsecurity=False)
+
+    @property
+    def size(self) -> int | None:
+        """How many bytes were read, all of which the store has; None if some were passed over."""
+        return self._read if self._read >= 0 else None
+
+    @property
+    def checksum(self) -> str | None:
+        """``'algorithm:hexadecimal digits'`` of these bytes, or None."""
+        if self._digest is None or self.size is None:
+            return None
+        return f"{self._digest.name}:{self._digest.hexdigest()}"
+
     def seek(self, offset: int, whence: int = 0) -> Any:
-        return self._file.seek(offset, whence)  # type: ignore[attr-defined]
+        found = self._file.seek(offset, whence)  # type: ignore[attr-defined]
+        if self._start is None:
+            self._read = -1
+        else:
+            # some objects like a file return nothing
+            self._position = (self.tell() if found is None else found) - self._start
+        return found
 
     def tell(self) -> Any:
         return self._file.tell()  # type: ignore[attr-defined]
@@ -63,7 +112,22 @@ class Source:
         except Exception as error:
             self.error = error
             raise
+        self._note(piece.encode() if isinstance(piece, str) else piece)
         return piece
+
+    def _note(self, piece: Any) -> None:
+        if self._read < 0 or not isinstance(piece, (bytes, bytearray, memoryview)):
+            # of anything else, the store knows what it is
+            self._read = -1
+            return
+        start, self._position = self._position, self._position + len(piece)
+        if start > self._read and piece:
+            self._read = -1
+        elif self._position > self._read:
+            # a store that tries again reads some bytes again
+            if self._digest is not None:
+                self._digest.update(piece[self._read - start :] if self._read > start else piece)
+            self._read = self._position
 
 
 def declared_type(content: Any) -> str | None:

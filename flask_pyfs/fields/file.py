@@ -10,18 +10,21 @@ from typing import Any, ClassVar
 
 from .. import names
 from ..backends.contract import StoredName
+from ..backends.handles import hashing
 from ..display_names import display_name
-from ..errors import ConfigurationError, FileExists, VersionChanged
+from ..errors import FileExists, VersionChanged
 from ..seekable import rewindable
 from ..storage import Storage
 from ..uploads import client_name
 from ..uploads.refusals import unnamed
+from . import facts
 from .holders import DetachedHolder, Holder, NamedHolder
+from .reading import ReadableReference
 from .settings import FileSettings, Namer, Setting
 from .stored import Known, NewFile, storing, with_version
 
 
-class FileReference:
+class FileReference(ReadableReference):
     """A reference to a file of a storage. It is false if there is no file, and its ``str`` is the URL.
 
     >>> import io
@@ -52,7 +55,6 @@ class FileReference:
     :raises InvalidPath: if the name is not valid.
     """
 
-    settings: FileSettings
     #: The settings of the field when the reference got them. The app may have changed its own since.
     given: FileSettings
     upload_to, basename = Setting("upload_to"), Setting("basename")
@@ -60,7 +62,8 @@ class FileReference:
     _settings_class: ClassVar[type[FileSettings]] = FileSettings
     #: What Flask-FS calls the settings, and their names here.
     _setting_names: ClassVar[Mapping[str, str]] = {"fs": "fs", "upload_to": "upload_to", "basename": "basename"}
-    _part_names: ClassVar[tuple[str, ...]] = ("filename", "original_name")
+    _fact_names: ClassVar[tuple[str, ...]] = facts.NAMES
+    _part_names: ClassVar[tuple[str, ...]] = ("filename", "original_name", *_fact_names)
 
     #: When the document was loaded that the reference belongs to, or None.
     since: datetime | None = None
@@ -87,9 +90,12 @@ class FileReference:
             value = value.snapshot()
         if isinstance(value, str):
             # as the app spells it: a file that another tool stored may have this very name
-            name, version = names.given(value) if value else None, getattr(value, "version", None)
-            original_name = getattr(value, "original_name", None)
-            value = {"filename": name, "versions": {name: version}, "original_name": original_name}
+            name = names.given(value) if value else None
+            if isinstance(value, StoredName):
+                known = {"versions": {name: value.version}, "original_name": value.original_name}
+                value = {"filename": name, **known, **facts.stored_facts(value)}
+            else:
+                value = {"filename": name}
         if not isinstance(value, (Mapping, type(None))):
             raise TypeError(
                 f"cannot make a reference from a value of type {type(value).__name__}: assign a file name, a document "
@@ -106,16 +112,20 @@ class FileReference:
 
         :param state: a document, or what :meth:`snapshot` returned; absent parts become empty.
         """
-        self._filename: str | None = state.get("filename")
+        self._filename = state.get("filename")
         original_name = state.get("original_name")
         self._original_name = original_name if isinstance(original_name, str) else None
         versions = state.get("versions")
         self._versions: Mapping[str, str] = versions if isinstance(versions, Mapping) else {}
+        self._facts = facts.kept(state, self._fact_names)
+        # what the store was asked for is no part of the document or row
+        self._asked = {}
 
     def snapshot(self) -> dict[str, Any]:
         """Return all parts of the reference, empty ones included, for :meth:`restore`."""
         versions = {name: known.version for name, known in self.files.items() if known.version}
-        return {"filename": self._filename, "original_name": self._original_name, "versions": versions}
+        own = {"filename": self._filename, "original_name": self._original_name, "versions": versions}
+        return {**own, **dict.fromkeys(self._fact_names), **self._facts}
 
     @property
     def files(self) -> dict[str, Known]:
@@ -125,15 +135,15 @@ class FileReference:
     def to_document(self) -> dict[str, Any] | None:
         """Return the document that a database stores, without empty parts; None if there is no file.
 
-        It has the parts that Flask-FS knows and, if the field has ``facts``, what is known of the upload.
+        It has the parts that Flask-FS knows and, if the field has ``facts``, what is known of the upload and the file.
         """
         document = self.to_row()
         if document is not None:
-            # Flask-FS cannot read documents with other keys
-            document.pop("versions", None)
             # after unpickling, the settings are unknown until a field gets the reference
-            if not getattr(getattr(self, "settings", None), "facts", False):
-                document.pop("original_name", None)
+            keeps_facts = getattr(getattr(self, "settings", None), "facts", False)
+            # Flask-FS cannot read documents with other keys
+            for key in ("versions", *(() if keeps_facts else ("original_name", *self._fact_names))):
+                document.pop(key, None)
         return document
 
     def to_mongo(self) -> dict[str, Any]:
@@ -142,16 +152,16 @@ class FileReference:
 
     def to_row(self) -> dict[str, Any] | None:
         """Return all parts that are not empty, with the versions of the files; None if there is no file."""
-        return {key: part for key, part in self.snapshot().items() if part} if self._filename else None
+        if not self._filename:
+            return None
+        # a file may have no bytes
+        return {key: part for key, part in self.snapshot().items() if part or part == 0}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._filename!r}>"
 
     def __bool__(self) -> bool:
         return bool(self._filename)
-
-    def __str__(self) -> str:
-        return self.url or ""
 
     def __copy__(self) -> FileReference:
         return type(self)(self.settings, self, DetachedHolder() if self.holder.instance is not None else None)
@@ -169,44 +179,21 @@ class FileReference:
         self.restore(state)
 
     @property
-    def fs(self) -> Storage:
-        """The storage.
-
-        :raises ConfigurationError: if the field has none yet.
-        """
-        if self.settings.fs is None:
-            raise ConfigurationError("the field has no storage: pass it as fs=…, or set the attribute fs of the field")
-        return self.settings.fs
-
-    @property
     def filename(self) -> str | None:
         """The name of the file in its storage, or None. Assign a name to refer to another file."""
         return self._filename
 
     @filename.setter
     def filename(self, value: str | None) -> None:
-        self._change({**self.snapshot(), "filename": value and names.given(value), "original_name": None}, [])
+        unknown = dict.fromkeys(("original_name", *self._fact_names))
+        self._change({**self.snapshot(), **unknown, "filename": value and names.given(value)}, [])
         # the app names what it has stored itself
         self.since = None
-
-    @property
-    def original_name(self) -> str | None:
-        """What the client called the file that it uploaded, as :func:`~flask_pyfs.display_names.display_name` shows it.
-
-        None if that is not known: the client sent no name, another file was assigned, or an old row or document or one
-        without ``facts`` was loaded.
-        """
-        return self._original_name
 
     @property
     def filenames(self) -> list[str]:
         """The names of all files of the reference."""
         return [self._filename] if self._filename else []
-
-    @property
-    def url(self) -> str | None:
-        """The URL of the file, or None if there is no file. No request is made to the store."""
-        return self.fs.url(self._filename) if self._filename else None
 
     def save(self, file: Any, filename: str | None = None, *, overwrite: bool | None = None) -> str:
         """Store an upload and refer to it. If this fails, the reference is unchanged and no new file remains.
@@ -221,11 +208,10 @@ class FileReference:
         :raises FSError: see :meth:`flask_pyfs.Storage.save`.
         """
         base, ext = self._base_and_extension(file, filename)
-        with storing() as new:
+        with storing() as new, hashing():
             name = self._put(new, file, base + ext, overwrite)
-            original_name = original_name_of(file)
-            document = {"filename": str(name), "original_name": original_name, "versions": {str(name): name.version}}
-            self._change(document, new)
+            known = {"original_name": original_name_of(file), "versions": {str(name): name.version}}
+            self._change({"filename": str(name), **known, **facts.stored_facts(name)}, new)
         return name
 
     def delete(self) -> None:

@@ -9,21 +9,24 @@ from typing import Any, BinaryIO, cast
 
 from .. import names
 from ..backends.contract import StoredName
+from ..backends.handles import hashing
 from ..config import IMAGES_MAX_MEMORY, lookup
 from ..errors import FileExists, FileNotFound, VersionChanged
 from ..options import Option
 from ..seekable import OwnFile, copied, rewindable
 from ..state import find
+from . import facts
 from .file import FileReference, original_name_of
 from .renditions import Renditions, render
 from .settings import ImageSettings, Setting
+from .showing import ShownReference
 from .stored import NewFile, storing, write_new
 
 _OPTIMIZE = Option("IMAGES_OPTIMIZE", "bool", default=False)
 _MAX_PIXELS = Option("IMAGES_MAX_PIXELS", "int")
 
 
-class ImageReference(FileReference):
+class ImageReference(ShownReference, FileReference):
     """A reference to an image with its original and its thumbnails. Calling it calls :meth:`best_url`.
 
     >>> import io
@@ -60,14 +63,14 @@ class ImageReference(FileReference):
         "thumbnail_sizes": "thumbnails",
         "optimize": "optimize",
     }
-    _part_names = (*FileReference._part_names, "original", "thumbnails", "bbox")
+    _fact_names = (*facts.NAMES, *facts.IMAGE_NAMES)
+    _part_names = (*FileReference._part_names, *facts.IMAGE_NAMES, "original", "thumbnails", "bbox")
 
     def restore(self, state: Mapping[str, Any]) -> None:
         super().restore(state)
         self._original: str | None = state.get("original")
         self.bbox: Sequence[float] | None = state.get("bbox")
-        #: The names of the thumbnails by their sizes; the sizes are str.
-        self.thumbnails: dict[str, str] = {str(size): name for size, name in (state.get("thumbnails") or {}).items()}
+        self.thumbnails = {str(size): name for size, name in (state.get("thumbnails") or {}).items()}
 
     def snapshot(self) -> dict[str, Any]:
         own = {"original": self._original, "thumbnails": dict(self.thumbnails), "bbox": self.bbox}
@@ -101,54 +104,6 @@ class ImageReference(FileReference):
             raise ValueError(f"there is no thumbnail of size {size}; the sizes of the field are: {sizes}")
         return found
 
-    def full(self, external: bool = False) -> str | None:
-        """Return the URL of the displayed image, or None if there is no image. No request is made to the store.
-
-        :param external: whether the URL is absolute.
-        """
-        return self.fs.url(self._filename, external=external) if self._filename else None
-
-    def best_url(self, size: int | None = None, external: bool = False) -> str | None:
-        """Return the URL of the smallest thumbnail that is large enough, or of the largest one.
-
-        Without thumbnails, return the URL of the displayed image; without an image, None.
-
-        :param size: the size at which the page shows the image, in pixels; None for the largest thumbnail.
-        :param external: whether the URL is absolute.
-        """
-        sizes = self._sizes
-        if not self._filename or not sizes:
-            return self.full(external)
-        best = next((known for known in sizes if size and known >= size), sizes[-1])
-        return self.fs.url(self.thumbnails[str(best)], external=external)
-
-    __call__ = best_url
-
-    def srcset(self, size: int | None = None, external: bool = False) -> str:
-        """Return the ``srcset`` attribute of an ``<img>``. It is empty if there are no thumbnails.
-
-        :param size: the fixed size at which the page shows the image, in pixels: the browser chooses a thumbnail by the
-            pixel density of the screen. Without it, ``srcset`` has all thumbnails with their widths, for ``sizes``.
-        :param external: whether the URLs are absolute.
-        """
-        choices = {f"{known}w": known for known in self._sizes}
-        if size:
-            choices = {}
-            for density in (1, 2, 3):
-                best = next((known for known in self._sizes if known >= density * size), None)
-                if best is not None and best not in choices.values():
-                    choices[f"{density}x"] = best
-        return ", ".join(
-            # a comma ends a URL in srcset
-            f"{self.fs.url(self.thumbnails[str(known)], external=external).replace(',', '%2C')} {descriptor}"
-            for descriptor, known in choices.items()
-        )
-
-    @property
-    def _sizes(self) -> list[int]:
-        # documents written by other libraries may hold other keys
-        return sorted(int(size) for size, name in self.thumbnails.items() if size.isdecimal() and name)
-
     def save(
         self,
         file: Any,
@@ -180,7 +135,9 @@ class ImageReference(FileReference):
             shown, shown_ext = _rewound(renditions.main), ext
             if not renditions.is_source:
                 shown, shown_ext = cast(BinaryIO, OwnFile(shown)), renditions.ext or ext
-            main = self._put(new, shown, base + shown_ext, overwrite)
+            with hashing():
+                main = self._put(new, shown, base + shown_ext, overwrite)
+            known = self._facts_of(main, renditions.main)
             # the storage has accepted the image; the other files are stored beside it without further checks
             base, main_ext = os.path.splitext(main)
             original = None
@@ -191,8 +148,15 @@ class ImageReference(FileReference):
                 str(size): self._put_beside(new, thumbnail, f"{base}-{size}{renditions.ext or main_ext}", overwrite)
                 for size, thumbnail in renditions.thumbnails.items()
             }
-            self._change(_document(main, original, thumbnails, bbox, original_name_of(file)), new)
+            self._change(_document(main, original, thumbnails, bbox, original_name_of(file)) | known, new)
         return main
+
+    def _facts_of(self, stored: StoredName, content: BinaryIO) -> dict[str, Any]:
+        known = facts.stored_facts(stored)
+        if known.get("size") == _rewound(content).seek(0, os.SEEK_END):
+            # else a method of the app has stored something else
+            known |= facts.sides_of(find(self.fs), _rewound(content))
+        return known
 
     def rerender(self) -> None:
         """Render the displayed image and the thumbnails again from the original, as the field is now set up.
@@ -213,7 +177,7 @@ class ImageReference(FileReference):
         # before the original is read, so that nothing newer is replaced
         versions = {name: self._version(name) for name in self.filenames}
         # a copy, because the original is read several times and may be replaced meanwhile
-        with self.fs.open(self.original, "rb") as stored, copied(stored) as source, storing() as new:
+        with self.fs.open(self.original, "rb") as stored, copied(stored) as source, storing() as new, hashing():
             renditions = self._render(source, self.bbox)
             thumbnails = {
                 str(size): self._put_again(new, thumbnail, f"{base}-{size}{renditions.ext or ext}", versions)
@@ -224,6 +188,7 @@ class ImageReference(FileReference):
             shown_ext = ext
             if renditions.ext is not None:
                 shown_ext = os.path.splitext(self.original)[1] if renditions.is_source else renditions.ext
+            before = main
             if shown_ext != ext:
                 # the displayed image is of another type now, so it gets another name, and the original keeps its own
                 original, main = original or main, self._put_new(new, _rewound(renditions.main), base + shown_ext)
@@ -232,7 +197,8 @@ class ImageReference(FileReference):
             elif self._keeps_original(renditions):
                 original = self._put_new(new, _rewound(source), f"{base}-original{ext}")
                 main = self._replace_original(new, main, renditions.main, versions)
-            self._change(_document(main, original, thumbnails, self.bbox, self.original_name), new)
+            known = self._facts if main is before else self._facts_of(main, renditions.main)
+            self._change(_document(main, original, thumbnails, self.bbox, self.original_name) | known, new)
 
     def _version(self, name: str) -> str | None:
         try:

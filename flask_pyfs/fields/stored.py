@@ -20,6 +20,7 @@ from ..errors import FileExists, FileNotFound, FSError, InvalidPath, VersionChan
 from ..filesystems.store import DAY, Facts
 from ..state import find
 from ..storage import Storage
+from .facts import note_facts
 
 log = logging.getLogger(__name__)
 
@@ -192,11 +193,21 @@ def write_new(storage: Storage, name: str, content: BinaryIO) -> StoredName:
 
 
 def with_version(storage: Storage, stored: str) -> StoredName:
-    """Return the name of a file that was just stored, with its version.
+    """Return the name of a file that was just stored, with its version and the facts of the file.
 
-    Asks for the version if the method of an app or of a backend returned the name alone.
+    Asks for them, in one request, if the method of an app or of a backend returned the name alone.
     """
-    return StoredName(stored, getattr(stored, "version", None) or storage.version(stored))
+    if isinstance(stored, StoredName) and stored.version is not None:
+        return stored
+    name = StoredName(stored)
+    facts = find(storage).operations.facts(stored)
+    if facts is None:
+        # the methods of Flask-FS tell none, but whether there is a file
+        name.version = storage.version(stored)
+    else:
+        name.version = facts.version
+        note_facts(name, facts)
+    return name
 
 
 def current_file(storage: Storage, name: str, known: Known, owner: Owner = None) -> StoredFile:

@@ -105,6 +105,9 @@ class StoreFS(CarefulFS):
     and one file of a directory. :meth:`canonical` tells which are the same. No path has a ``..`` component.
     """
 
+    #: The algorithm of the checksums of this store, as :mod:`hashlib` names it.
+    checksum_algorithm = "sha1"
+
     @property
     def standard(self) -> FS:
         """The filesystem for callers that use only standard methods."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from mongoengine import Document, EmbeddedDocument, signals
 from mongoengine.base import BaseField
@@ -17,6 +17,8 @@ from ..fields.settings import FileSettings, ImageSettings, Namer, Setting
 from ..fields.stored import dropped_file
 from ..storage import Storage
 from .changes import DocumentHolder
+
+Field = TypeVar("Field", bound="FileField")
 
 
 class FileField(BaseField):  # type: ignore[misc]
@@ -46,8 +48,8 @@ class FileField(BaseField):  # type: ignore[misc]
     :param remove_files: whether saving the document deletes files that it no longer references, and deleting the
         document deletes all of its files. The default of the field is never deleted. Queries that delete documents load
         them first. Fields in embedded documents and lists cannot have it.
-    :param facts: whether documents keep what is known of an upload: ``original_name``. Flask-FS cannot read such
-        documents.
+    :param facts: whether documents keep what is known of an upload and its file: ``original_name``, ``size``,
+        ``content_type``, ``checksum``, and ``width`` and ``height`` of an image. Flask-FS cannot read such documents.
     :raises InvalidDocumentError: if a class has the field with ``remove_files`` in an embedded document or a list.
     """
 
@@ -76,6 +78,12 @@ class FileField(BaseField):  # type: ignore[misc]
             return set()
         return set(self.proxy_class(self.settings, self.default).filenames)
 
+    @overload
+    def __get__(self: Field, instance: None, owner: Any) -> Field: ...
+
+    @overload
+    def __get__(self, instance: Any, owner: Any) -> FileReference: ...
+
     def __get__(self, instance: Any, owner: Any) -> Any:
         if instance is None:
             return self
@@ -88,7 +96,7 @@ class FileField(BaseField):  # type: ignore[misc]
             value.settings = value.given = self.settings
         return value
 
-    def __set__(self, instance: Any, value: Any) -> None:
+    def __set__(self, instance: Any, value: FileReference | Mapping[str, Any] | str | None) -> None:
         before = instance._data.get(self.name)
         is_reload = _is_reload(instance, value)
         if not value and self.default is not None and not self.null:
@@ -195,6 +203,16 @@ class ImageField(FileField):
     proxy_class = ImageReference
 
     max_size, thumbnail_sizes, optimize = Setting("max_size"), Setting("thumbnails"), Setting("optimize")
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self: Field, instance: None, owner: Any) -> Field: ...
+
+        @overload
+        def __get__(self, instance: Any, owner: Any) -> ImageReference: ...
+
+        def __get__(self, instance: Any, owner: Any) -> Any: ...
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ from ..fields.file import FileReference
 from ..fields.image import ImageReference
 
 with required_by("sqlalchemy", "sqlalchemy"):
+    from .columns import MappedReference, file_column
     from .types import FileType, ImageType
 
-__all__ = ["FileReference", "FileType", "ImageReference", "ImageType"]
+__all__ = ["FileReference", "FileType", "ImageReference", "ImageType", "MappedReference", "file_column"]

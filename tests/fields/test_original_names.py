@@ -1,6 +1,7 @@
 """The client's own name of a file, in references, rows and documents."""
 
 import copy
+import hashlib
 import io
 import pickle
 from contextlib import suppress
@@ -163,10 +164,20 @@ class TestDocuments:
 
     def test_one_with_facts_keeps_it(self, save, upload):
         document = save(Knowing())
-        assert stored(document)["paper"] == {"filename": "Bericht_2026.pdf", "original_name": "Bericht 2026.pdf"}
+        content = document.paper.read()
+        assert stored(document)["paper"] == {
+            "filename": "Bericht_2026.pdf",
+            "original_name": "Bericht 2026.pdf",
+            "size": len(content),
+            "content_type": "application/pdf",
+            "checksum": f"sha1:{hashlib.sha1(content).hexdigest()}",
+        }
+        picture = stored(document)["picture"]
+        assert (picture["width"], picture["height"], picture["size"]) == (20, 20, len(document.picture.read()))
         assert Knowing.objects(__raw__={"paper.filename": "Bericht_2026.pdf"}).get() == document
         loaded = Knowing.objects.get(pk=document.pk)
         assert loaded.paper.original_name == "Bericht 2026.pdf"
+        assert loaded.to_mongo() == document.to_mongo()
         assert loaded.picture.original_name == "\N{PARTY POPPER}.png"
         with suppress(ZeroDivisionError), undoing(loaded):
             loaded.paper.save(upload("other.pdf"))

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -20,7 +20,7 @@ import flask_pyfs as fs
 sys.path += [str(Path(__file__).parents[1] / name) for name in ("gridfs", "s3", "swift")]
 
 from buckets import new_bucket
-from containers import new_container
+from containers import bare_connection, new_container
 from counting_commands import commands
 
 S3 = ["s3-other"] if s3_from_environment() else ["s3-swift", "s3-moto"]
@@ -141,6 +141,17 @@ def make_place(kind, request):
 def place_on(request):
     """Make a place of a kind for files; the block has the settings of a storage there."""
     return lambda kind: make_place(kind, request)
+
+
+@pytest.fixture(params=["local", "memory", "pyfs", *on_servers(STORES)])
+def each_place(request):
+    """The settings of a storage in an empty place of each kind in turn; all stores sign URLs that can."""
+    with make_place(request.param, request) as settings:
+        if request.param == "swift":
+            settings["TEMP_URL_KEY"] = "the key"
+            with closing(bare_connection(request.getfixturevalue("swift_place"))) as connection:
+                connection.post_container(settings["CONTAINER"], {"X-Container-Meta-Temp-URL-Key": "the key"})
+        yield settings
 
 
 @contextmanager

@@ -48,6 +48,8 @@ class ObjectStore(StoreFS):
     #: The size of a part in bytes; larger objects are sent in parts of this size.
     part_size = 8 * 1024 * 1024
 
+    checksum_algorithm = "md5"
+
     # Primitives
 
     @abstractmethod

@@ -1,0 +1,94 @@
+"""The image of a reference, as far as a page shows it: its width and height, and the URLs of its thumbnails."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from . import facts, links
+from .reading import ReadableReference
+
+
+class ShownReference(ReadableReference):
+    """What a reference to an image does without changing. A subclass sets the parts."""
+
+    #: The names of the thumbnails by their sizes; the sizes are str.
+    thumbnails: dict[str, str]
+
+    @property
+    def width(self) -> int | None:
+        """The width of the displayed image in pixels, for ``<img width>``: upright, as browsers show it.
+
+        It is kept or asked for as :attr:`size` is. One request asks for the beginning of the file. It is None if there
+        is no file, if that is no image that Pillow reads, such as SVG, and without Pillow.
+        """
+        found: int | None = self._fact("width")
+        return found
+
+    @property
+    def height(self) -> int | None:
+        """The height of the displayed image in pixels, as :attr:`width`."""
+        found: int | None = self._fact("height")
+        return found
+
+    def _ask(self, filename: str, name: str) -> dict[str, Any]:
+        return facts.asked_of_image(self.fs, filename) if name in facts.IMAGE_NAMES else super()._ask(filename, name)
+
+    def full(self, external: bool = False, *, expires: float | timedelta | None = None) -> str | None:
+        """Return the URL of the displayed image, or None if there is no image. No request is made to the store.
+
+        :param external: whether the URL is absolute.
+        :param expires: sign the URL for so many seconds. None signs the URLs of a PRIVATE storage for URL_EXPIRES. If
+            AUTHORIZE denies that or fails, the URL is not signed.
+        """
+        return links.page_url(self.fs, self._filename, external=external, expires=expires) if self._filename else None
+
+    def best_url(
+        self, size: int | None = None, external: bool = False, *, expires: float | timedelta | None = None
+    ) -> str | None:
+        """Return the URL of the smallest thumbnail that is large enough, or of the largest one.
+
+        Without thumbnails, return the URL of the displayed image; without an image, None.
+
+        :param size: the size at which the page shows the image, in pixels; None for the largest thumbnail.
+        :param external: whether the URL is absolute.
+        :param expires: see :meth:`full`.
+        """
+        sizes = self._sizes
+        if not self._filename or not sizes:
+            return self.full(external, expires=expires)
+        best = next((known for known in sizes if size and known >= size), sizes[-1])
+        return links.page_url(self.fs, self.thumbnails[str(best)], external=external, expires=expires)
+
+    __call__ = best_url
+
+    def srcset(
+        self, size: int | None = None, external: bool = False, *, expires: float | timedelta | None = None
+    ) -> str:
+        """Return the ``srcset`` attribute of an ``<img>``. It is empty if there are no thumbnails.
+
+        :param size: the fixed size at which the page shows the image, in pixels: the browser chooses a thumbnail by the
+            pixel density of the screen. Without it, ``srcset`` has all thumbnails with their widths, for ``sizes``.
+        :param external: whether the URLs are absolute.
+        :param expires: see :meth:`full`.
+        """
+        choices = {f"{known}w": known for known in self._sizes}
+        if size:
+            choices = {}
+            for density in (1, 2, 3):
+                best = next((known for known in self._sizes if known >= density * size), None)
+                if best is not None and best not in choices.values():
+                    choices[f"{density}x"] = best
+        urls = (
+            links.page_url(self.fs, self.thumbnails[str(known)], external=external, expires=expires)
+            for known in choices.values()
+        )
+        # a comma ends a URL in srcset
+        return ", ".join(
+            f"{url.replace(',', '%2C')} {descriptor}" for url, descriptor in zip(urls, choices, strict=True)
+        )
+
+    @property
+    def _sizes(self) -> list[int]:
+        # documents written by other libraries may hold other keys
+        return sorted(int(size) for size, name in self.thumbnails.items() if size.isdecimal() and name)
