@@ -1,12 +1,17 @@
 """The code in the documentation runs, and prints what the pages say."""
 
 import doctest
+import importlib.util
+import io
 import os
 import re
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from servers.waitressapp import serving
 
 TOP = Path(__file__).resolve().parent.parent
 RST = re.compile(r"^( *)\.\. code-block:: (?:python|pycon)\n\n((?:\1 {3,}\S.*\n|\n)+)", re.MULTILINE)
@@ -53,3 +58,102 @@ def test_the_code_of_a_page(page, tmp_path, monkeypatch):
         run(page, line, code, namespace)
     # closes the responses that a page did not read; the functions of the page would keep them for the collector
     namespace.clear()
+
+
+# what people look for, and a page that must have it
+WORDS = {
+    "404": "troubleshooting",
+    "alternatives": "comparison",
+    "backup": "deployment",
+    "Celery": "cookbook",
+    "CORS": "troubleshooting",
+    "CSV": "cookbook",
+    "deployment": "deployment",
+    "Docker": "deployment",
+    "gunicorn": "deployment",
+    "MinIO": "deployment",
+    "performance": "performance",
+    "security": "security",
+    "SQLAlchemy": "models",
+    "thumbnails": "images",
+    "zip": "cookbook",
+}
+
+
+@pytest.mark.parametrize(("word", "page"), WORDS.items())
+def test_a_word_that_people_look_for_is_in_the_page_that_answers(word, page):
+    text = (TOP / "docs" / f"{page}.rst").read_text(encoding="utf-8")
+    assert re.search(rf"\b{word}\b", text, re.IGNORECASE)
+
+
+GUIDES = ["comparison", "cookbook", "deployment", "performance", "security", "troubleshooting"]
+
+
+@pytest.mark.parametrize("name", [*GUIDES, "serving", "testing", "uploads"])
+def test_a_page_starts_with_code(name):
+    text = (TOP / "docs" / f"{name}.rst").read_text(encoding="utf-8")
+    before, directive, _ = text.partition(".. code-block:: py")
+    assert directive
+    assert len(before.splitlines()) < 12
+
+
+def test_the_index_and_the_readme_name_each_guide():
+    index = (TOP / "docs" / "index.rst").read_text(encoding="utf-8")
+    readme = (TOP / "README.md").read_text(encoding="utf-8")
+    for name in GUIDES:
+        assert f":doc:`{name}`" in index
+        assert f"(docs/{name}.rst)" in readme
+
+
+@pytest.mark.browser
+@pytest.mark.server
+def test_the_direct_upload_of_the_cookbook(page):
+    namespace = {"__name__": "myapp"}
+    cookbook = TOP / "docs" / "cookbook.rst"
+    needed = [
+        (line, code) for line, code in blocks(cookbook) if "def new_app(" in code or '@app.post("/uploads")' in code
+    ]
+    assert len(needed) == 2
+    for line, code in needed:
+        run(cookbook, line, code, namespace)
+    script = (TOP / "docs" / "examples" / "direct_upload.js").read_text(encoding="utf-8")
+    with serving(namespace["app"]) as served:
+        page.open(f"{served.url}/any-page")
+        done = page.evaluate(f"{script}\nupload(new File(['a film'], 'Holidays 2026.mp4'))")
+        refused = page.evaluate("upload(new File(['MZ'], 'tool.exe')).catch(error => error.message)")
+    assert done["original_name"] == "Holidays 2026.mp4"
+    assert refused == "This file is not taken."
+    with namespace["app"].app_context():
+        assert namespace["videos"].read(done["name"]) == b"a film"
+
+
+@pytest.mark.slow
+def test_the_thumbnails_of_celery(monkeypatch):
+    pytest.importorskip("celery")
+    from celery.contrib.testing.worker import start_worker
+    from celery.signals import task_success
+
+    monkeypatch.setenv("FLASK_CELERY_BROKER_URL", "memory://")
+    monkeypatch.setenv("FLASK_FS_BACKEND", "memory")
+    example = TOP / "docs" / "examples" / "background" / "celery_thumbnails.py"
+    spec = importlib.util.spec_from_file_location("celery_thumbnails", example)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    picture = io.BytesIO()
+    Image.new("RGB", (40, 30)).save(picture, "PNG")
+    picture.seek(0)
+    done = threading.Event()
+
+    @task_success.connect(weak=False, sender=module.make_thumbnail)
+    def finished(**details):
+        done.set()
+
+    try:
+        with start_worker(module.celery, perform_ping_check=False, pool="solo"):
+            module.photos.save(picture, "a.png")
+            assert done.wait(20)
+    finally:
+        task_success.disconnect(finished, sender=module.make_thumbnail)
+        module.file_uploaded.disconnect(module.photo_uploaded, sender=module.photos)
+    with Image.open(io.BytesIO(module.thumbnails.read("a.png"))) as thumbnail:
+        assert thumbnail.size == (100, 100)
