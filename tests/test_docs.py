@@ -7,6 +7,7 @@ import os
 import re
 import textwrap
 import threading
+import uuid
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,28 @@ def test_the_direct_upload_of_the_cookbook(page):
     assert refused == "This file is not taken."
     with namespace["app"].app_context():
         assert namespace["videos"].read(done["name"]) == b"a film"
+
+
+def test_counting_requests_as_the_page_on_performance_does(moto_endpoint, app, configure_storage):
+    namespace = {}
+    page = TOP / "docs" / "performance.rst"
+    [(line, code)] = [(line, code) for line, code in blocks(page) if "def counted(" in code]
+    run(page, line, code, namespace)
+    settings = {
+        "BACKEND": "s3",
+        "BUCKET": f"bucket-{uuid.uuid4().hex}",
+        "ENDPOINT": moto_endpoint.url,
+        "ACCESS_KEY": moto_endpoint.access_key,
+        "SECRET_KEY": moto_endpoint.secret_key,
+        "REGION": moto_endpoint.region,
+    }
+    files = configure_storage("files", settings)
+    with app.app_context():
+        files.write("a.txt", "text")
+        with namespace["counted"]() as sent:
+            assert files.exists("a.txt")
+            assert not files.exists("b.txt")
+    assert [line.split()[1] for line in sent] == ['"HEAD', '"HEAD']
 
 
 @pytest.mark.slow
