@@ -87,15 +87,34 @@ def test_a_word_that_people_look_for_is_in_the_page_that_answers(word, page):
     assert re.search(rf"\b{word}\b", text, re.IGNORECASE)
 
 
+def test_numbers_are_in_the_index():
+    # which is all that Sphinx's search finds of them
+    text = (TOP / "docs" / "troubleshooting.rst").read_text(encoding="utf-8")
+    headings = re.findall(r"^(\d+): .*\n-+$", text, re.MULTILINE)
+    assert headings == ["404", "403", "413", "415", "500"]
+    assert headings == re.findall(r"^\.\. index:: (\d+)$", text, re.MULTILINE)
+
+
 GUIDES = ["comparison", "cookbook", "deployment", "performance", "security", "troubleshooting"]
 
 
-@pytest.mark.parametrize("name", [*GUIDES, "serving", "testing", "uploads"])
+@pytest.mark.parametrize("name", [*GUIDES, "api", "serving", "testing", "uploads"])
 def test_a_page_starts_with_code(name):
     text = (TOP / "docs" / f"{name}.rst").read_text(encoding="utf-8")
     before, directive, _ = text.partition(".. code-block:: py")
     assert directive
     assert len(before.splitlines()) < 12
+
+
+def test_no_page_installs_from_pypi_what_is_not_there():
+    installs = [
+        line
+        for page in (TOP / "README.md", *TOP.glob("docs/*.rst"))
+        for line in page.read_text(encoding="utf-8").splitlines()
+        if re.search(r"pip install .*flask_pyfs", line)
+    ]
+    assert installs
+    assert not [line for line in installs if "git+https" not in line]
 
 
 def test_the_index_and_the_readme_name_each_guide():
