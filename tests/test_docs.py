@@ -1,7 +1,7 @@
 """The code in the documentation runs, and prints what the pages say."""
 
 import doctest
-import importlib.util
+import importlib
 import io
 import os
 import re
@@ -9,6 +9,7 @@ import textwrap
 import threading
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -128,7 +129,7 @@ def test_the_index_and_the_readme_name_each_guide():
 @pytest.mark.browser
 @pytest.mark.server
 def test_the_direct_upload_of_the_cookbook(page):
-    namespace = {"__name__": "myapp"}
+    namespace: dict[str, Any] = {"__name__": "myapp"}
     cookbook = TOP / "docs" / "cookbook.rst"
     needed = [
         (line, code) for line, code in blocks(cookbook) if "def new_app(" in code or '@app.post("/uploads")' in code
@@ -178,9 +179,8 @@ def test_the_thumbnails_of_celery(monkeypatch):
     monkeypatch.setenv("FLASK_CELERY_BROKER_URL", "memory://")
     monkeypatch.setenv("FLASK_FS_BACKEND", "memory")
     example = TOP / "docs" / "examples" / "background" / "celery_thumbnails.py"
-    spec = importlib.util.spec_from_file_location("celery_thumbnails", example)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    monkeypatch.syspath_prepend(example.parent)
+    module = importlib.import_module(example.stem)
     picture = io.BytesIO()
     Image.new("RGB", (40, 30)).save(picture, "PNG")
     picture.seek(0)
