@@ -21,6 +21,7 @@ __all__ = [
     "Config",
     "backend_key",
     "backend_name",
+    "handles_errors",
     "own_key",
     "require_unencrypted",
     "resolve",
@@ -37,6 +38,7 @@ _SECRET_KEY = re.compile(r"secret|password|passwd|token|credential|(^|_)key$", r
 
 _ROUTE_PREFIX = Option("PREFIX", levels=(3,))
 _SERVE = Option("SERVE", "bool", levels=(1, 2))
+_HANDLE_ERRORS = Option("HANDLE_ERRORS", "bool", default=True, levels=(3,))
 _ENCRYPTED = Option("AES256_ENCRYPTED", "bool")
 _ENCRYPTION_KEY = "AES256_KEY"
 
@@ -156,6 +158,15 @@ def serves(settings: Mapping[str, Any]) -> bool:
     """
     value = settings.get("FS_SERVE")
     return False if value is None else bool(_convert(_SERVE, "FS_SERVE", value, None))
+
+
+def handles_errors(settings: Mapping[str, Any]) -> bool:
+    """Return whether the errors that clients cause are answered: the app's ``FS_HANDLE_ERRORS``.
+
+    :raises ConfigurationError: if it is neither true nor false.
+    """
+    value = settings.get("FS_HANDLE_ERRORS")
+    return bool(_HANDLE_ERRORS.default if value is None else _convert(_HANDLE_ERRORS, "FS_HANDLE_ERRORS", value, None))
 
 
 def wrong_setting(storage: str, backend: str, key: str, rule: str) -> ConfigurationError:

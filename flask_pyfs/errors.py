@@ -23,6 +23,7 @@ __all__ = [
     "FileNotFound",
     "FileTooLarge",
     "InvalidPath",
+    "NotAuthorized",
     "OperationNotSupported",
     "PermissionDenied",
     "PoolExhaustedError",
@@ -33,53 +34,97 @@ __all__ = [
 
 
 class FSError(Exception):
-    """The base of all errors of this package.
+    """The base of all errors of this package, and what is raised if nothing below it fits.
 
     If a driver or a filesystem failed, ``__cause__`` is its exception.
 
+    :cvar code: the status of an HTTP response to the request that caused it.
+    :ivar user_message: a sentence for the person who uploads a file or asks for one: it names no storage, no setting
+        and no host. Each class has one; an error may have a better one of its own.
     :ivar path: the name of the file, or None.
     :ivar storage: the name of the storage, or None.
     """
 
+    code: int = 500
+    user_message: str = "Something went wrong with the file. Try again later."
     path: str | None = None
     storage: str | None = None
 
-    def __init__(self, *args: Any, path: str | None = None, storage: str | None = None) -> None:
+    def __init__(
+        self, *args: Any, path: str | None = None, storage: str | None = None, user_message: str | None = None
+    ) -> None:
         super().__init__(*args)
         self.path = path
         self.storage = storage
+        if user_message is not None:
+            self.user_message = user_message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # a subclass may have a constructor that takes other arguments than those of Exception
+        reduced: Any = super().__reduce__()
+        return (_made_again, (type(self), *reduced[1]), self.__dict__)
+
+
+def _made_again(kind: type[FSError], *args: Any) -> FSError:
+    error = kind.__new__(kind, *args)
+    FSError.__init__(error, *args)
+    return error
 
 
 class FileExists(FSError, FileExistsError):
     """The name is taken, and ``overwrite`` is false."""
 
+    code = 409
+    user_message = "There is already a file with this name. Choose another name."
+
 
 class FileNotFound(FSError, FileNotFoundError):
     """There is no file of this name."""
+
+    code = 404
+    user_message = "There is no such file."
 
 
 class UnauthorizedFileType(FSError):
     """The storage does not accept files of this type, or the content does not match the extension."""
 
+    code = 415
+    user_message = "Files of this type are not accepted."
+
 
 class FileTooLarge(FSError):
     """The file is larger than the setting MAX_SIZE allows."""
+
+    code = 413
+    user_message = "The file is too large."
 
 
 class EmptyUpload(FSError, ValueError):
     """The stream of the upload was read to its end before, so nothing of the file is left to store."""
 
+    code = 400
+    user_message = "Nothing of the file arrived. Choose it again."
+
 
 class UploadNotAllowed(FSError):
     """The storage accepts no uploads."""
+
+    code = 403
+    user_message = "No files can be uploaded here."
 
 
 class OperationNotSupported(FSError, NotImplementedError):
     """The backend does not support the operation."""
 
+    code = 501
+    user_message = "This cannot be done with the file."
+
 
 class InvalidPath(FSError, ValueError):
     """The name is not valid."""
+
+    code = 400
+    user_message = "A file cannot have this name. Choose another name."
 
 
 class ConfigurationError(FSError, ValueError):
@@ -87,11 +132,21 @@ class ConfigurationError(FSError, ValueError):
 
 
 class PermissionDenied(FSError, PermissionError):
-    """The store refused the operation."""
+    """The store refused the operation; or AUTHORIZE did, and then it is :exc:`NotAuthorized`."""
+
+    code = 403
+    user_message = "You do not have permission to use this file."
+
+
+class NotAuthorized(PermissionDenied):
+    """AUTHORIZE does not allow the access."""
 
 
 class BackendError(FSError, ConnectionError):
     """The store is unreachable, does not answer in time, or fails."""
+
+    code = 503
+    user_message = "The file cannot be read or stored at the moment. Try again later."
 
 
 class ETagMismatchError(BackendError):
@@ -104,6 +159,9 @@ class PoolExhaustedError(BackendError):
 
 class VersionChanged(FSError):
     """The file is no longer the version that the caller knows: it was replaced or deleted."""
+
+    code = 409
+    user_message = "The file was changed or deleted in the meantime. Load it again."
 
 
 class StoreMisconfigured(fs_errors.CreateFailed):

@@ -5,23 +5,24 @@ from __future__ import annotations
 import os
 from functools import partial
 
-from flask import Flask, Response, abort, current_app, has_app_context
+from flask import Flask, Response, current_app, has_app_context
 
 from .backends.base import BaseBackend
 from .backends.surroundings import surroundings
-from .config import COMMON, DEFAULT_BACKEND, Config, route_prefix, serves, with_defaults
+from .config import COMMON, DEFAULT_BACKEND, Config, handles_errors, route_prefix, serves, with_defaults
 from .errors import FileNotFound, InvalidPath
 from .routes import make_blueprint
 from .state import registry_of, require_registry
 from .storage import Storage
 from .web.delivery import streamed
 from .web.downloads import requested_download
+from .web.failures import missing, register
 from .web.responses import harden
 from .web.urls import ENDPOINT
 
 
 def init_app(app: Flask, *storages: Storage) -> None:
-    """Configure storages on an app, and register the route that serves them.
+    """Configure storages on an app, register the route that serves them, and answer the errors that clients cause.
 
     Makes no request to a store and starts no thread. An app may call it again with more storages.
 
@@ -49,8 +50,10 @@ def init_app(app: Flask, *storages: Storage) -> None:
         storage.configure(app)
         registry[storage.name] = storage
     serves(app.config)
+    handles_errors(app.config)
     if ENDPOINT not in app.view_functions:
         app.register_blueprint(make_blueprint(), url_prefix=route_prefix(app.config))
+        register(app)
 
 
 def by_name(name: str) -> Storage | None:
@@ -74,8 +77,8 @@ def _respond(backend: BaseBackend, filename: str) -> Response:
     config = with_defaults(Config(backend.config), COMMON, backend.name)
     try:
         response = streamed(partial(BaseBackend.serve, backend), config, filename, _ignore)
-    except (FileNotFound, InvalidPath):
-        abort(404)
+    except (FileNotFound, InvalidPath) as error:
+        raise missing(filename, backend.name) from error
     if saved := requested_download(signed=False):
         response.headers["Content-Disposition"] = saved.disposition_of(filename)
     harden(config, response)

@@ -50,6 +50,7 @@ class Registry(dict[str, Any]):
     def __init__(self, storages: Mapping[str, Any]) -> None:
         super().__init__(storages)
         self.states: dict[Any, State] = {}
+        self.causes: dict[tuple[Any, str], object] = {}
 
 
 class State(NamedTuple):
@@ -95,6 +96,11 @@ class State(NamedTuple):
         if place is None:
             return root, collapse(name)
         return root, place[len(root) + 1 :] if place.startswith(f"{root}/") else os.path.relpath(place, root)
+
+    def is_first(self, cause: str) -> bool:
+        """Return whether this is the first time that something is to be told of the storage on its app."""
+        mark = object()
+        return registry_of(self.app).causes.setdefault((self.storage, cause), mark) is mark
 
     def attach(self) -> None:
         """Make this the state of its storage on its app, and the one that applies outside an app context."""

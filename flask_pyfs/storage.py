@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import IO, Any
 from urllib.parse import quote
 
-from flask import Flask, Response, abort
+from flask import Flask, Response
 from fs.base import FS
 from werkzeug.datastructures import FileStorage
 
@@ -33,6 +33,7 @@ from .state import HasConfig, StandIn, State, find
 from .uploads import client_name, intake
 from .web import delivery, links, urls
 from .web.downloads import PARAMETER, value_of
+from .web.failures import missing
 from .web.signing import lifetime_of
 
 __all__ = ["Config", "Storage"]
@@ -224,7 +225,7 @@ class Storage:
             ``original_name`` that is None asks for nothing. Without a signature, another extension than that of the
             file does not count: the file's is appended. If URL is set, the server behind it must support
             ``?download=``.
-        :raises PermissionDenied: with ``expires``, if AUTHORIZE denies it.
+        :raises NotAuthorized: with ``expires``, if AUTHORIZE denies it.
         :raises ConfigurationError: with ``expires``, if the app itself has to sign and has no ``SECRET_KEY``.
         :raises ValueError: if ``expires`` is not positive, or longer than the store supports.
         """
@@ -276,7 +277,7 @@ class Storage:
         :param external: make a URL of the app's route absolute; URLs of a store always are.
         :raises UploadNotAllowed: if the storage accepts no uploads.
         :raises UnauthorizedFileType: if the storage does not accept files with this extension.
-        :raises PermissionDenied: if AUTHORIZE denies it.
+        :raises NotAuthorized: if AUTHORIZE denies it.
         :raises ValueError: if the time, type or size is invalid.
         :raises ConfigurationError: if the app itself has to sign and has no ``SECRET_KEY``.
         """
@@ -659,8 +660,8 @@ class Storage:
         """
         try:
             name = names.given(filename)
-        except InvalidPath:
-            abort(404)
+        except InvalidPath as error:
+            raise missing(filename, self.name) from error
         return delivery.serve(find(self), name, download)
 
     @property

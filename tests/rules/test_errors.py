@@ -3,11 +3,13 @@
 import copy
 import inspect
 import pickle
+import re
 
 import pytest
 from fs import errors as fs_errors
 
 import flask_pyfs as fs
+from flask_pyfs import errors
 from flask_pyfs.errors import translate, translated
 
 PYTHON = {
@@ -17,6 +19,7 @@ PYTHON = {
     fs.InvalidPath: ValueError,
     fs.ConfigurationError: ValueError,
     fs.PermissionDenied: PermissionError,
+    fs.NotAuthorized: fs.PermissionDenied,
     fs.BackendError: ConnectionError,
     fs.UnauthorizedFileType: fs.FSError,
     fs.UploadNotAllowed: fs.FSError,
@@ -31,12 +34,79 @@ def test_every_error_is_ours_and_pythons(error, base):
     assert (error().path, error().storage) == (None, None)
 
 
-@pytest.mark.parametrize("error", PYTHON)
-@pytest.mark.parametrize("remake", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))])
+# SPEC: the status of each, and the sentence for the person who uploads
+CODES = {
+    fs.FileNotFound: 404,
+    fs.FileExists: 409,
+    fs.VersionChanged: 409,
+    fs.FileTooLarge: 413,
+    fs.UnauthorizedFileType: 415,
+    fs.InvalidPath: 400,
+    fs.EmptyUpload: 400,
+    fs.UploadNotAllowed: 403,
+    fs.PermissionDenied: 403,
+    fs.NotAuthorized: 403,
+    fs.OperationNotSupported: 501,
+    fs.BackendError: 503,
+    errors.ETagMismatchError: 503,
+    errors.PoolExhaustedError: 503,
+    fs.ConfigurationError: 500,
+    fs.FSError: 500,
+}
+
+
+def test_every_public_error_has_a_code():
+    public = {each for each in vars(errors).values() if inspect.isclass(each) and issubclass(each, fs.FSError)}
+    assert {kind: kind.code for kind in public} == CODES
+
+
+@pytest.mark.parametrize("error", CODES)
+def test_every_error_has_a_sentence_for_people(error):
+    raised = error("'a.txt' in storage 'files' on host db1: SECRET_KEY", path="a.txt", storage="files")
+    assert raised.user_message == error.user_message
+    assert re.fullmatch(r"[A-Z][a-z ]+(\.|\. [A-Z][a-z ]+\.)", raised.user_message)
+    better = error("message", user_message="Only jpg and png files are accepted.")
+    assert better.user_message == "Only jpg and png files are accepted."
+    assert str(better) == "message"
+
+
+class QuotaUsedUp(fs.FileTooLarge):
+    """As an app may write one."""
+
+    code = 402
+    user_message = "You have no space left."
+
+    def __init__(self, used, limit):
+        super().__init__(f"{used} of {limit}", path="a.txt", storage="files")
+        self.used = used
+
+
+class Renamed(fs.FileExists):
+    def __init__(self, name):
+        super().__init__(17, "taken", user_message=f"{name} is taken.")
+
+
+REMAKE = [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))]
+
+
+@pytest.mark.parametrize("error", CODES)
+@pytest.mark.parametrize("remake", REMAKE)
 def test_errors_can_be_copied(error, remake):
     again = remake(error("message", path="a.txt", storage="files"))
     assert type(again) is error
     assert (str(again), again.path, again.storage) == ("message", "a.txt", "files")
+    assert again.user_message == error.user_message
+    assert remake(error("message", user_message="Because.")).user_message == "Because."
+
+
+@pytest.mark.parametrize("remake", REMAKE)
+def test_errors_of_apps_with_constructors_of_their_own_can_be_copied(remake):
+    quota = remake(QuotaUsedUp(7, 5))
+    assert (type(quota), str(quota), quota.path, quota.used) == (QuotaUsedUp, "7 of 5", "a.txt", 7)
+    assert (quota.code, quota.user_message) == (402, "You have no space left.")
+    renamed = remake(Renamed("b.txt"))
+    assert (type(renamed), renamed.errno, renamed.user_message) == (Renamed, 17, "b.txt is taken.")
+    assert str(renamed) == "[Errno 17] taken"
 
 
 EXPECTED = {
