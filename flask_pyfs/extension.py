@@ -53,7 +53,7 @@ def init_app(app: Flask, *storages: Storage) -> None:
     handles_errors(app.config)
     if ENDPOINT not in app.view_functions:
         app.register_blueprint(make_blueprint(), url_prefix=route_prefix(app.config))
-        register(app)
+    register(app)
 
 
 def by_name(name: str) -> Storage | None:

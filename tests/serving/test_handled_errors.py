@@ -310,6 +310,9 @@ def test_the_setting_is_one_of_the_app(make_app):
         # read for each error
         app.config["FS_HANDLE_ERRORS"] = value
         assert ask(app, fs.FileExists()).status_code == status
+    app.config.update(FS_HANDLE_ERRORS=False, TESTING=True)
+    with pytest.raises(fs.FileExists):
+        ask(app, fs.FileExists())
 
 
 def test_more_storages_may_come_after_the_first_request(make_app):
