@@ -5,6 +5,7 @@ import importlib
 import io
 import os
 import re
+import subprocess
 import textwrap
 import threading
 import uuid
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from servers.nginx import TEMPORARY
+from servers.programs import program
 from servers.waitressapp import serving
 
 TOP = Path(__file__).resolve().parent.parent
@@ -168,6 +171,21 @@ def test_counting_requests_as_the_page_on_performance_does(moto_endpoint, app, c
             assert files.exists("a.txt")
             assert not files.exists("b.txt")
     assert [line.split()[1] for line in sent] == ['"HEAD', '"HEAD']
+
+
+@pytest.mark.server
+def test_nginx_takes_the_configuration_that_the_page_on_serving_shows(tmp_path, unused_port):
+    text = (TOP / "docs" / "serving.rst").read_text(encoding="utf-8")
+    [block] = re.findall(r"^\.\. code-block:: nginx\n\n((?: {3}.*\n|\n)+)", text, re.MULTILINE)
+    server = block.replace("server {", f"server {{ listen 127.0.0.1:{unused_port};", 1)
+    temporary = "\n".join(f'{name}_temp_path "{tmp_path}/{name}";' for name in TEMPORARY)
+    conf = tmp_path / "nginx.conf"
+    conf.write_text(
+        f'pid "{tmp_path}/pid"; error_log stderr; events {{}} http {{ access_log off; {temporary}\n{server} }}'
+    )
+    argv = [program("nginx", "nginx-light"), "-t", "-p", str(tmp_path), "-c", str(conf)]
+    found = subprocess.run(argv, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert found.returncode == 0, found.stderr
 
 
 @pytest.mark.slow
