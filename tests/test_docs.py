@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import io
+import logging
 import os
 import re
 import subprocess
@@ -53,7 +54,18 @@ def test_no_block_is_overlooked():
     }
 
 
+@pytest.fixture
+def log_as_before():
+    """Undo what a page does to the log."""
+    log = logging.getLogger("flask_pyfs")
+    level, handlers = log.level, log.handlers[:]
+    yield
+    log.setLevel(level)
+    log.handlers[:] = handlers
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.usefixtures("log_as_before")
 def test_the_code_of_a_page(page, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "environ", os.environ.copy())
     # an app of an unknown module has its instance directory below the current one
