@@ -1,12 +1,23 @@
 """The code in the documentation runs, and prints what the pages say."""
 
 import doctest
+import importlib
+import io
+import logging
 import os
 import re
+import subprocess
 import textwrap
+import threading
+import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
+from servers.nginx import TEMPORARY
+from servers.programs import program
+from servers.waitressapp import serving
 
 TOP = Path(__file__).resolve().parent.parent
 RST = re.compile(r"^( *)\.\. code-block:: (?:python|pycon)\n\n((?:\1 {3,}\S.*\n|\n)+)", re.MULTILINE)
@@ -43,7 +54,18 @@ def test_no_block_is_overlooked():
     }
 
 
+@pytest.fixture
+def log_as_before():
+    """Undo what a page does to the log."""
+    log = logging.getLogger("flask_pyfs")
+    level, handlers = log.level, log.handlers[:]
+    yield
+    log.setLevel(level)
+    log.handlers[:] = handlers
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.usefixtures("log_as_before")
 def test_the_code_of_a_page(page, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "environ", os.environ.copy())
     # an app of an unknown module has its instance directory below the current one
@@ -53,3 +75,157 @@ def test_the_code_of_a_page(page, tmp_path, monkeypatch):
         run(page, line, code, namespace)
     # closes the responses that a page did not read; the functions of the page would keep them for the collector
     namespace.clear()
+
+
+# what people look for, and a page that must have it
+WORDS = {
+    "404": "troubleshooting",
+    "alternatives": "comparison",
+    "backup": "deployment",
+    "Celery": "cookbook",
+    "CORS": "troubleshooting",
+    "CSV": "cookbook",
+    "deployment": "deployment",
+    "Docker": "deployment",
+    "gunicorn": "deployment",
+    "MinIO": "deployment",
+    "performance": "performance",
+    "security": "security",
+    "SQLAlchemy": "models",
+    "thumbnails": "images",
+    "zip": "cookbook",
+}
+
+
+@pytest.mark.parametrize(("word", "page"), WORDS.items())
+def test_a_word_that_people_look_for_is_in_the_page_that_answers(word, page):
+    text = (TOP / "docs" / f"{page}.rst").read_text(encoding="utf-8")
+    assert re.search(rf"\b{word}\b", text, re.IGNORECASE)
+
+
+def test_numbers_are_in_the_index():
+    # which is all that Sphinx's search finds of them
+    text = (TOP / "docs" / "troubleshooting.rst").read_text(encoding="utf-8")
+    headings = re.findall(r"^(\d+): .*\n-+$", text, re.MULTILINE)
+    assert headings == ["404", "403", "413", "415", "500"]
+    assert headings == re.findall(r"^\.\. index:: (\d+)$", text, re.MULTILINE)
+
+
+GUIDES = ["comparison", "cookbook", "deployment", "performance", "security", "troubleshooting"]
+
+
+@pytest.mark.parametrize("name", [*GUIDES, "api", "serving", "testing", "uploads"])
+def test_a_page_starts_with_code(name):
+    text = (TOP / "docs" / f"{name}.rst").read_text(encoding="utf-8")
+    before, directive, _ = text.partition(".. code-block:: py")
+    assert directive
+    assert len(before.splitlines()) < 12
+
+
+def test_no_page_installs_from_pypi_what_is_not_there():
+    installs = [
+        line
+        for page in (TOP / "README.md", *TOP.glob("docs/*.rst"))
+        for line in page.read_text(encoding="utf-8").splitlines()
+        if re.search(r"pip install .*flask_pyfs", line)
+    ]
+    assert installs
+    assert not [line for line in installs if "git+https" not in line]
+
+
+def test_the_index_and_the_readme_name_each_guide():
+    index = (TOP / "docs" / "index.rst").read_text(encoding="utf-8")
+    readme = (TOP / "README.md").read_text(encoding="utf-8")
+    for name in GUIDES:
+        assert f":doc:`{name}`" in index
+        assert f"(docs/{name}.rst)" in readme
+
+
+@pytest.mark.browser
+@pytest.mark.server
+def test_the_direct_upload_of_the_cookbook(page):
+    namespace: dict[str, Any] = {"__name__": "myapp"}
+    cookbook = TOP / "docs" / "cookbook.rst"
+    needed = [
+        (line, code) for line, code in blocks(cookbook) if "def new_app(" in code or '@app.post("/uploads")' in code
+    ]
+    assert len(needed) == 2
+    for line, code in needed:
+        run(cookbook, line, code, namespace)
+    script = (TOP / "docs" / "examples" / "direct_upload.js").read_text(encoding="utf-8")
+    with serving(namespace["app"]) as served:
+        page.open(f"{served.url}/any-page")
+        done = page.evaluate(f"{script}\nupload(new File(['a film'], 'Holidays 2026.mp4'))")
+        refused = page.evaluate("upload(new File(['MZ'], 'tool.exe')).catch(error => error.message)")
+    assert done["original_name"] == "Holidays 2026.mp4"
+    assert refused == "This file is not taken."
+    with namespace["app"].app_context():
+        assert namespace["videos"].read(done["name"]) == b"a film"
+
+
+def test_counting_requests_as_the_page_on_performance_does(moto_endpoint, app, configure_storage):
+    namespace = {}
+    page = TOP / "docs" / "performance.rst"
+    [(line, code)] = [(line, code) for line, code in blocks(page) if "def counted(" in code]
+    run(page, line, code, namespace)
+    settings = {
+        "BACKEND": "s3",
+        "BUCKET": f"bucket-{uuid.uuid4().hex}",
+        "ENDPOINT": moto_endpoint.url,
+        "ACCESS_KEY": moto_endpoint.access_key,
+        "SECRET_KEY": moto_endpoint.secret_key,
+        "REGION": moto_endpoint.region,
+    }
+    files = configure_storage("files", settings)
+    with app.app_context():
+        files.write("a.txt", "text")
+        with namespace["counted"]() as sent:
+            assert files.exists("a.txt")
+            assert not files.exists("b.txt")
+    assert [line.split()[1] for line in sent] == ['"HEAD', '"HEAD']
+
+
+@pytest.mark.server
+def test_nginx_takes_the_configuration_that_the_page_on_serving_shows(tmp_path, unused_port):
+    text = (TOP / "docs" / "serving.rst").read_text(encoding="utf-8")
+    [block] = re.findall(r"^\.\. code-block:: nginx\n\n((?: {3}.*\n|\n)+)", text, re.MULTILINE)
+    server = block.replace("server {", f"server {{ listen 127.0.0.1:{unused_port};", 1)
+    temporary = "\n".join(f'{name}_temp_path "{tmp_path}/{name}";' for name in TEMPORARY)
+    conf = tmp_path / "nginx.conf"
+    conf.write_text(
+        f'pid "{tmp_path}/pid"; error_log stderr; events {{}} http {{ access_log off; {temporary}\n{server} }}'
+    )
+    argv = [program("nginx", "nginx-light"), "-t", "-p", str(tmp_path), "-c", str(conf)]
+    found = subprocess.run(argv, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert found.returncode == 0, found.stderr
+
+
+@pytest.mark.slow
+def test_the_thumbnails_of_celery(monkeypatch):
+    pytest.importorskip("celery")
+    from celery.contrib.testing.worker import start_worker
+    from celery.signals import task_success
+
+    monkeypatch.setenv("FLASK_CELERY_BROKER_URL", "memory://")
+    monkeypatch.setenv("FLASK_FS_BACKEND", "memory")
+    example = TOP / "docs" / "examples" / "background" / "celery_thumbnails.py"
+    monkeypatch.syspath_prepend(example.parent)
+    module = importlib.import_module(example.stem)
+    picture = io.BytesIO()
+    Image.new("RGB", (40, 30)).save(picture, "PNG")
+    picture.seek(0)
+    done = threading.Event()
+
+    @task_success.connect(weak=False, sender=module.make_thumbnail)
+    def finished(**details):
+        done.set()
+
+    try:
+        with start_worker(module.celery, perform_ping_check=False, pool="solo"):
+            module.photos.save(picture, "a.png")
+            assert done.wait(20)
+    finally:
+        task_success.disconnect(finished, sender=module.make_thumbnail)
+        module.file_uploaded.disconnect(module.photo_uploaded, sender=module.photos)
+    with Image.open(io.BytesIO(module.thumbnails.read("a.png"))) as thumbnail:
+        assert thumbnail.size == (100, 100)
