@@ -2,7 +2,7 @@
 
 from . import _import_fs  # noqa: F401  (before any import of fs)
 from .backends import DEFAULT_BACKEND, BaseBackend
-from .backends.contract import StoredName, UploadTerms, UploadURL
+from .backends.contract import Entry, StoredName, UploadTerms, UploadURL
 from .errors import (
     BackendError,
     ConfigurationError,
@@ -64,6 +64,7 @@ __all__ = [
     "ConfigurationError",
     "DisallowAll",
     "EmptyUpload",
+    "Entry",
     "FSError",
     "FileExists",
     "FileNotFound",

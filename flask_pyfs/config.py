@@ -23,6 +23,7 @@ __all__ = [
     "COMMON",
     "Config",
     "backend_name",
+    "handles_errors",
     "resolve",
     "route_prefix",
     "serves",
@@ -35,6 +36,7 @@ DEFAULT_BACKEND = "local"
 
 _ROUTE_PREFIX = Option("PREFIX", levels=(3,))
 _SERVE = Option("SERVE", "bool", levels=(1, 2))
+_HANDLE_ERRORS = Option("HANDLE_ERRORS", "bool", default=True, levels=(3,))
 
 #: The least leaves room for the libraries.
 IMAGES_MAX_MEMORY = Option(
@@ -52,7 +54,7 @@ COMMON: tuple[Option, ...] = (
     _SERVE,
     Option("ALLOW", "extensions", default=()),
     Option("DENY", "extensions", default=()),
-    Option("MAX_SIZE", "size", check=lambda size: size >= 1, rule="a size of 1 byte or more, such as '20 MB'"),
+    Option("MAX_SIZE", "size", check=lambda size: size >= 1, rule="a number of bytes, 1 or more, or such as '20 MB'"),
     Option("SERVE_MODE", default="stream", choices=("stream", "redirect", "sendfile")),
     Option("ACCEL_URL", named=True, check=require_link),
     Option("PRIVATE", "bool", default=False),
@@ -68,7 +70,7 @@ COMMON: tuple[Option, ...] = (
 )
 
 #: The settings of the app as a whole. ``init_app`` sets FS_ROOT, which is the backend's.
-APP: tuple[Option, ...] = (_ROUTE_PREFIX, _SERVE, Option("HANDLE_ERRORS", "bool"), Option("ROOT"))
+APP: tuple[Option, ...] = (_ROUTE_PREFIX, _SERVE, _HANDLE_ERRORS, Option("ROOT"))
 
 
 class Config(dict[str, Any]):
@@ -137,6 +139,15 @@ def serves(settings: Mapping[str, Any]) -> bool:
     """
     value = settings.get("FS_SERVE")
     return False if value is None else bool(converted(_SERVE, "FS_SERVE", value, None))
+
+
+def handles_errors(settings: Mapping[str, Any]) -> bool:
+    """Return whether the errors that clients cause are answered: the app's ``FS_HANDLE_ERRORS``.
+
+    :raises ConfigurationError: if it is neither true nor false.
+    """
+    value = settings.get("FS_HANDLE_ERRORS")
+    return bool(_HANDLE_ERRORS.default if value is None else converted(_HANDLE_ERRORS, "FS_HANDLE_ERRORS", value, None))
 
 
 def set_by(config: Mapping[str, Any], key: str) -> str | None:

@@ -272,9 +272,17 @@ def _text(error: Exception, meaning: str, storage: str | None, path: str | None)
     return shortened(f"{where}: {what}" if where else what)
 
 
+# the texts that the classes of fs have for any cause
+_PLAIN = {
+    kind.default_message
+    for kind in vars(fs_errors).values()
+    if isinstance(kind, type) and issubclass(kind, fs_errors.FSError) and "{details}" not in kind.default_message
+}
+
+
 def _said(error: Exception) -> str:
-    # what an error says beside its kind, which the meaning says already
-    if isinstance(error, fs_errors.FSError) and error._msg == error.default_message and "{details}" not in error._msg:
+    # what an error says beside its kind, which the meaning says already; a class of ours says more than its base
+    if isinstance(error, fs_errors.FSError) and error._msg in _PLAIN:
         return ""
     return str(error)
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import chain
 
-from flask import Flask, Response, abort, current_app, has_app_context
+from flask import Flask, Response, current_app, has_app_context
 
 from .backends.base import BaseBackend
 from .backends.registry import all_options, installed, options_of
 from .backends.surroundings import surroundings
-from .config import APP, COMMON, DEFAULT_BACKEND, Config, route_prefix, serves, with_defaults
+from .config import APP, COMMON, DEFAULT_BACKEND, Config, handles_errors, route_prefix, serves, with_defaults
 from .errors import ConfigurationError, FileNotFound, InvalidPath
 from .misspelt import Misspelt, reaching_nothing
 from .routes import make_blueprint
@@ -21,6 +21,7 @@ from .state import registry_of, require_registry
 from .storage import Storage
 from .web.delivery import streamed
 from .web.downloads import requested_download
+from .web.failures import missing, register
 from .web.responses import harden
 from .web.urls import ENDPOINT
 
@@ -32,7 +33,7 @@ class WrongArguments(ConfigurationError, TypeError):
 
 
 def init_app(app: Flask, *storages: Storage) -> None:
-    """Configure storages on an app, and register the route that serves them.
+    """Configure storages on an app, register the route that serves them, and answer the errors that clients cause.
 
     Makes no request to a store and starts no thread. An app may call it again with more storages.
 
@@ -62,8 +63,10 @@ def init_app(app: Flask, *storages: Storage) -> None:
         storage.configure(app)
         registry[storage.name] = storage
     serves(app.config)
+    handles_errors(app.config)
     if ENDPOINT not in app.view_functions:
         app.register_blueprint(make_blueprint(), url_prefix=route_prefix(app.config))
+    register(app)
     _log_misspelt(app)
 
 
@@ -88,8 +91,7 @@ def misspelt_settings(app: Flask) -> Iterator[Misspelt]:
 
 def _log_misspelt(app: Flask) -> None:
     for key, meant in misspelt_settings(app):
-        if key not in registry_of(app).noted:
-            registry_of(app).noted.add(key)
+        if registry_of(app).is_first(key):
             log.warning("%s has no effect: did you mean %s?", key, meant)
 
 
@@ -114,8 +116,8 @@ def _respond(backend: BaseBackend, filename: str) -> Response:
     config = with_defaults(Config(backend.config), COMMON, backend.name)
     try:
         response = streamed(partial(BaseBackend.serve, backend), config, filename, _ignore)
-    except (FileNotFound, InvalidPath):
-        abort(404)
+    except (FileNotFound, InvalidPath) as error:
+        raise missing(filename, backend.name) from error
     if saved := requested_download(signed=False):
         response.headers["Content-Disposition"] = saved.disposition_of(filename)
     harden(config, response)

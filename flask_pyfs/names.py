@@ -48,6 +48,8 @@ RESERVED = ".flask_pyfs"
 
 _PLAIN = re.compile(rf"(?!.{{{MAX_BYTES + 1}}})(?!\.)[A-Za-z0-9_.\-]+(?:/(?!\.)[A-Za-z0-9_.\-]+)*")
 
+_TOO_LONG = "The name of the file is too long. Choose a shorter one."
+
 # in characters, of a name that a client sent
 _HALF = 256
 
@@ -200,7 +202,7 @@ def _folded(text: str) -> str:
 
 def _refuse(name: str) -> None:
     if len(name.encode(errors="surrogatepass")) > _LONGEST:
-        raise _invalid(name, f"it is longer than {MAX_BYTES} bytes")
+        raise _invalid(name, f"it is longer than {MAX_BYTES} bytes", _TOO_LONG)
     if never := _NEVER.search(name):
         raise _invalid(name, f"it contains the character {never[0]!r}")
     # some tools take a backslash for a separator, or compatible characters for their ASCII ones
@@ -220,13 +222,13 @@ def _normalize(name: str) -> str:
         raise _invalid(name, f"no new file can have the character {odd[0]!r}")
     normal = "/".join(part for part in composed.split("/") if part not in ("", "."))
     if len(normal.encode()) > MAX_BYTES:
-        raise _invalid(name, f"no new file can have a name longer than {MAX_BYTES} bytes")
+        raise _invalid(name, f"no new file can have a name longer than {MAX_BYTES} bytes", _TOO_LONG)
     return normal
 
 
-def _invalid(name: str, reason: str) -> InvalidPath:
+def _invalid(name: str, reason: str, user_message: str | None = None) -> InvalidPath:
     shown = name if len(name) <= 80 else name[:77] + "..."
-    return InvalidPath(f"{shown!r} is not a valid file name: {reason}", path=name)
+    return InvalidPath(f"{shown!r} is not a valid file name: {reason}", path=name, user_message=user_message)
 
 
 def normalize_prefix(prefix: str | None) -> str:

@@ -58,7 +58,7 @@ def _to_bool(value: Any) -> bool:
     text = str(value).strip().lower()
     if isinstance(value, (str, int)) and text in _TRUE | _FALSE:
         return text in _TRUE
-    raise ValueError("true or false (also 1 and 0, yes and no, on and off)")
+    raise ValueError("true or false")
 
 
 def _to_int(value: Any) -> int:
@@ -121,7 +121,7 @@ def _to_size(value: Any) -> int:
     try:
         return _to_int(value)
     except ValueError:
-        raise ValueError("a size such as 8 MiB or '20 MB', or a number of bytes") from None
+        raise ValueError("a number of bytes, or a size such as '20 MB' or '20 MiB'") from None
 
 
 def _to_mode(value: Any) -> int:
@@ -254,7 +254,10 @@ class Option:
         :raises ValueError: if the value cannot be converted or is not one of the choices. The message says what it must
             be.
         """
-        converted = _CONVERTERS[self.type](value)
+        try:
+            converted = _CONVERTERS[self.type](value)
+        except ValueError as error:
+            raise (ValueError(f"{error}: {self.rule}") if self.rule else error) from error.__cause__
         if self.choices and converted not in self.choices:
             raise ValueError(f"one of {', '.join(map(str, self.choices))}")
         if self.check is not None and not self.check(converted):

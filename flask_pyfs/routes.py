@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from urllib.parse import quote
@@ -12,15 +13,20 @@ from werkzeug.datastructures import FileStorage
 from . import names
 from .backends.contract import StoredName
 from .display_names import display_name
-from .errors import EmptyUpload, FileExists, FileTooLarge, InvalidPath, UnauthorizedFileType
+from .errors import FileExists, FileNotFound, InvalidPath, NotAuthorized
+from .keys import storage_key
 from .signals import file_uploaded
 from .state import State, find
 from .storage import Storage
 from .uploads.intake import allows
-from .web.access import is_allowed
+from .uploads.refusals import NOTHING_CHOSEN, too_large, wrong_media_type, wrong_type
+from .web.access import is_allowed, refused
 from .web.delivery import claims_of
+from .web.failures import answered, http_error
 from .web.signing import SIGNATURE
 from .web.urls import NameConverter, with_query
+
+_log = logging.getLogger(__name__)
 
 # the bytes that a form may have besides its file
 _FORM = 64 * 1024
@@ -42,8 +48,10 @@ def _served(name: str, filename: str) -> tuple[Storage, str]:
         merged = quote(re.sub("/{2,}", "/", request.root_path + request.path))
         query = request.query_string.decode("latin-1")
         abort(redirect(with_query(merged, query) if query else merged, 308))
-    if storage is None or not storage.is_served:
+    if storage is None:
         abort(404)
+    if not storage.is_served:
+        raise http_error(_unserved(storage))
     # Werkzeug replaces the bytes that are not UTF-8
     return storage, _as_sent(filename) if "\ufffd" in filename else filename
 
@@ -54,10 +62,18 @@ def _as_sent(filename: str) -> str:
     return b"/".join(sent[-1 - filename.count("/") :]).decode(errors="surrogateescape")
 
 
+def _unserved(storage: Storage) -> FileNotFound:
+    key = storage_key(storage.name, "SERVE")
+    message = f"storage {storage.name!r} is not served, so its URLs are answered 404: set FS_SERVE or {key} to True"
+    if find(storage).is_first("not served"):
+        _log.warning("%s", message)
+    return FileNotFound(message, storage=storage.name)
+
+
 def _get_file(fs: str, filename: str) -> Response:
     storage, filename = _served(fs, filename)
     if (storage.config["private"] or SIGNATURE in request.args) and not _is_signed(storage, filename):
-        abort(403)
+        raise http_error(_unsigned(storage, filename))
     return storage.serve(filename)
 
 
@@ -66,41 +82,54 @@ def _is_signed(storage: Storage, filename: str) -> bool:
     return not names.is_refused(filename) and claims_of(find(storage), filename, "read") is not None
 
 
+def _unsigned(storage: Storage, filename: str) -> NotAuthorized:
+    return NotAuthorized(
+        f"the URL of {filename!r} in storage {storage.name!r} has no valid signature, or one that has expired",
+        path=filename,
+        storage=storage.name,
+        user_message="This link is not valid, or not any more. Ask for a new one.",
+    )
+
+
 def _put_file(fs: str, filename: str) -> tuple[Response, int]:
     storage, filename = _served(fs, filename)
     if SIGNATURE not in request.args:
         abort(405, valid_methods=["GET", "HEAD", "OPTIONS"])
-    try:
-        name = names.normalize(names.given(filename))
-    except InvalidPath:
-        abort(403)
-    state = find(storage)
-    claims = claims_of(state, filename, "write")
-    if claims is None or not is_allowed(state, name, "write", signed=True) or not _may_replace(state, name, claims):
-        abort(403)
-    sizes = [state.config["max_size"], int(claims["size"]) if "size" in claims else None]
-    upload = _uploaded(min((size for size in sizes if size is not None), default=None))
-    media_type = claims.get("type")
-    if upload.mimetype != (media_type or upload.mimetype) or not allows(storage, upload, name.rpartition("/")[2]):
-        abort(415)
-    options = {} if media_type is None else {"content_type": media_type}
-    try:
-        with storage.prepared(upload, name) as content:
-            stored = state.operations.save(content, name, overwrite="overwrite" in claims, **options)
-    except (FileExists, InvalidPath):
-        # InvalidPath: a parent of the name is a file
-        abort(409)
-    except UnauthorizedFileType:
-        abort(415)
-    except FileTooLarge:
-        abort(413)
-    except EmptyUpload:
-        # a subclass of the app has read it
-        abort(400, "nothing is left of the file")
-    known = stored if isinstance(stored, StoredName) else StoredName(name)
-    known.original_name = display_name(upload.filename)
+    with answered():
+        known = _stored(storage, filename)
     file_uploaded.send(storage, filename=known)
     return jsonify(name=known, url=storage.url(known)), 201
+
+
+def _stored(storage: Storage, filename: str) -> StoredName:
+    try:
+        name = names.normalize(names.given(filename))
+    except InvalidPath as error:
+        raise _unsigned(storage, filename) from error
+    state = find(storage)
+    claims = claims_of(state, filename, "write")
+    if claims is None:
+        raise _unsigned(storage, filename)
+    if not is_allowed(state, name, "write", signed=True) or not _may_replace(state, name, claims):
+        raise refused(state, name, "write")
+    sizes = [state.config["max_size"], int(claims["size"]) if "size" in claims else None]
+    upload = _uploaded(storage.name, name, min((size for size in sizes if size is not None), default=None))
+    media_type = claims.get("type")
+    if upload.mimetype != (media_type or upload.mimetype):
+        raise wrong_media_type(storage.name, name, str(media_type))
+    basename = name.rpartition("/")[2]
+    if not allows(storage, upload, basename):
+        raise wrong_type(storage.name, name, basename, storage.extensions, state.config)
+    options = {} if media_type is None else {"content_type": media_type}
+    with storage.prepared(upload, name) as content:
+        try:
+            stored = state.operations.save(content, name, overwrite="overwrite" in claims, **options)
+        except InvalidPath as error:
+            # a parent of the name is a file
+            raise FileExists(str(error), path=name, storage=storage.name) from error
+    known = stored if isinstance(stored, StoredName) else StoredName(name)
+    known.original_name = display_name(upload.filename)
+    return known
 
 
 def _may_replace(state: State, name: str, claims: dict[str, str]) -> bool:
@@ -111,15 +140,16 @@ def _may_replace(state: State, name: str, claims: dict[str, str]) -> bool:
     return all(not state.operations.exists(names.Exact(each)) or is_allowed(state, each, "write") for each in others)
 
 
-def _uploaded(limit: int | None) -> FileStorage:
+def _uploaded(storage: str, name: str, limit: int | None) -> FileStorage:
     if limit is not None and (request.content_length is None or request.content_length > limit + _FORM):
         # before any of the body is read
-        abort(413)
+        raise too_large(storage, name, limit)
     upload = request.files.get("file")
-    if upload is None:
-        abort(400, "the form has no file in its field 'file'")
-    if limit is not None and _size_of(upload) > limit:
-        abort(413)
+    size = None if upload is None else _size_of(upload)
+    if upload is None or not (size or upload.filename):
+        raise InvalidPath("the form has no file in its field 'file'", storage=storage, user_message=NOTHING_CHOSEN)
+    if limit is not None and size is not None and size > limit:
+        raise too_large(storage, name, limit)
     return upload
 
 

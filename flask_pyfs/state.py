@@ -46,15 +46,17 @@ class Named(Protocol):
 
 
 class Registry(dict[str, Any]):
-    """``app.extensions["fs"]``: the storages of an app by their names, and the state of each.
-
-    :ivar noted: the settings without effect that are in the log.
-    """
+    """``app.extensions["fs"]``: the storages of an app by their names, and the state of each."""
 
     def __init__(self, storages: Mapping[str, Any]) -> None:
         super().__init__(storages)
         self.states: dict[Any, State] = {}
-        self.noted: set[str] = set()
+        self.causes: dict[tuple[Any, str], object] = {}
+
+    def is_first(self, cause: str, storage: Any = None) -> bool:
+        """Return whether this is the first time that something is to be told of the app, or of a storage on it."""
+        mark = object()
+        return self.causes.setdefault((storage, cause), mark) is mark
 
 
 _constructed: weakref.WeakValueDictionary[int, Named] = weakref.WeakValueDictionary()
@@ -114,6 +116,10 @@ class State(NamedTuple):
         if place is None:
             return root, collapse(name)
         return root, place[len(root) + 1 :] if place.startswith(f"{root}/") else os.path.relpath(place, root)
+
+    def is_first(self, cause: str) -> bool:
+        """Return whether this is the first time that something is to be told of the storage on its app."""
+        return registry_of(self.app).is_first(cause, self.storage)
 
     def attach(self) -> None:
         """Make this the state of its storage on its app, and the one that applies outside an app context."""

@@ -15,18 +15,19 @@ from datetime import timedelta
 from typing import IO, Any
 from urllib.parse import quote
 
-from flask import Flask, Response, abort
+from flask import Flask, Response
 from fs.base import FS
 from werkzeug.datastructures import FileStorage
 
 from . import config as configuration
 from . import names
 from .backends import registry
-from .backends.contract import StoredName, UploadTerms, UploadURL
+from .backends.contract import Entry, StoredName, UploadTerms, UploadURL
+from .backends.overrides import call
 from .config import Config
 from .display_names import display_name
 from .errors import ConfigurationError, InvalidPath, OperationNotSupported
-from .files import DEFAULTS, denied_part, extension, has_extension
+from .files import DEFAULTS, denied_part, extension, has_extension, mime
 from .filesystems.base import CHUNK_SIZE
 from .keys import backend_key
 from .misspelt import require_storage
@@ -35,6 +36,7 @@ from .state import HasConfig, StandIn, State, constructed_names, find, remember
 from .uploads import client_name, intake
 from .web import delivery, links, urls
 from .web.downloads import PARAMETER, value_of
+from .web.failures import missing
 from .web.requirements import require_possible
 from .web.signing import lifetime_of
 
@@ -201,7 +203,11 @@ class Storage:
 
     @property
     def base_url(self) -> str:
-        """The URL that the URLs of all files begin with. It ends with a slash."""
+        """The URL that the URLs of all files begin with. It ends with a slash.
+
+        It is absolute if URL has a host. That of the app's route is absolute too, but outside a request and without
+        ``SERVER_NAME`` it is a path.
+        """
         state = find(self)
         return urls.base_url(state.app, self.name, state.config["url"])
 
@@ -215,15 +221,15 @@ class Storage:
     ) -> str:
         """Return the URL of a file. The file need not exist.
 
-        Makes no request to the store, except that signing a URL of Swift needs one login per process. So the URL has
-        the name as it is given. A signed one opens only the file with exactly this name; or, if there is none, the one
-        with its NFD, which AUTHORIZE judges as without a signature.
+        Makes no request to the store, except that for Swift a process logs in and asks once whether the key is right.
+        So the URL has the name as it is given. A signed one opens only the file with exactly this name; or, if there is
+        none, the one with its NFD, which AUTHORIZE judges as without a signature.
 
         >>> files.url("reports/2026.txt")
         '/files/reports/2026.txt'
 
         :param filename: the name. An empty one stands for :attr:`base_url`, and a slash at the end is kept.
-        :param external: return an absolute URL. Outside a request and without ``SERVER_NAME``, it is still only a path.
+        :param external: return an absolute URL.
         :param expires: sign the URL: anybody who has it may read the file for at most this time, in seconds, and for at
             least three quarters of it. Calls that follow each other closely return the same URL, so clients can cache
             it. It is a URL of the store if the store signs URLs, else one of the app's own route.
@@ -231,7 +237,9 @@ class Storage:
             ``original_name`` that is None asks for nothing. Without a signature, another extension than that of the
             file does not count: the file's is appended. If URL is set, the server behind it must support
             ``?download=``.
-        :raises PermissionDenied: with ``expires``, if AUTHORIZE denies it.
+        :raises RuntimeError: with ``external``, outside a request, if neither ``SERVER_NAME`` nor URL tells the host.
+            Flask's ``url_for`` raises the same.
+        :raises NotAuthorized: with ``expires``, if AUTHORIZE denies it.
         :raises ConfigurationError: with ``expires``, if the app itself has to sign and has no ``SECRET_KEY``.
         :raises ValueError: if ``expires`` is not positive, or longer than the store supports.
         """
@@ -281,9 +289,10 @@ class Storage:
         :param max_size: the maximum size of the file in bytes. If the setting MAX_SIZE is less, it applies.
         :param original_name: what the client calls the file, for the result; by default the last part of ``filename``.
         :param external: make a URL of the app's route absolute; URLs of a store always are.
+        :raises RuntimeError: with ``external``, outside a request and without ``SERVER_NAME``.
         :raises UploadNotAllowed: if the storage accepts no uploads.
         :raises UnauthorizedFileType: if the storage does not accept files with this extension.
-        :raises PermissionDenied: if AUTHORIZE denies it.
+        :raises NotAuthorized: if AUTHORIZE denies it.
         :raises ValueError: if the time, type or size is invalid.
         :raises ConfigurationError: if the app itself has to sign and has no ``SECRET_KEY``.
         """
@@ -577,7 +586,7 @@ class Storage:
         find(self).operations.move(names.given(filename), names.given(target), overwrite=replace)
 
     def list_files(self, prefix: str | None = None) -> Iterator[str]:
-        """Iterate over the names of all files, lazily, in no particular order.
+        """Iterate over the names of all files, lazily, in no particular order. See :meth:`entries` for more.
 
         >>> list(files.list_files("reports/"))
         ['reports/2026.txt']
@@ -587,9 +596,45 @@ class Storage:
         """
         return find(self).operations.list_files(prefix)
 
-    def metadata(self, filename: str) -> dict[str, Any]:
-        """Return ``filename`` (without directories), ``url`` (absolute), ``checksum`` (``'algorithm:digits'`` or None),
-        ``size`` (bytes), ``mime`` and ``modified`` (a datetime with a time zone) of a file.
+    def entries(self, prefix: str | None = None) -> Iterator[Entry]:
+        """Iterate over all files with their sizes, times and media types, lazily, without reading any.
+
+        They are in key order on every backend, that of the UTF-8 of their names: ``a.txt``, ``a/b``, ``a0``. Two
+        storages can so be compared step by step.
+
+        >>> [(entry.name, entry.size, entry.content_type) for entry in files.entries("reports/")]
+        [('reports/2026.txt', 12, 'text/plain')]
+
+        One request lists 1,000 files on S3, and 10,000 on Swift and GridFS. Swift needs one more for each empty
+        file, because it lists dynamic large objects as empty. Backends that were written for Flask-FS are asked for
+        the metadata of each file.
+
+        A file that was there all the time is listed once, also while others are written and deleted.
+
+        :param prefix: the start of the names, as for :meth:`list_files`.
+        """
+        state = find(self)
+        unknown = state.callee.kind.DEFAULT_MIME
+        return (
+            Entry(name, facts.size, facts.modified, facts.content_type or mime(name, unknown))
+            for name, facts in state.operations.entries(prefix)
+        )
+
+    def size(self, filename: str) -> int:
+        """Return the length of a file in bytes. Makes one request to the store, and does not read the file.
+
+        >>> files.size("reports/2026.txt")
+        12
+
+        :raises FileNotFound: if there is no such file.
+        """
+        return find(self).operations.size(names.given(filename))
+
+    def metadata(self, filename: str, checksum: bool = True) -> dict[str, Any]:
+        """Return ``filename`` (without directories), ``url``, ``checksum`` (``'algorithm:digits'`` or None), ``size``
+        (bytes), ``mime`` and ``modified`` (a datetime with a time zone) of a file. Makes one request to the store.
+
+        The URL is absolute; outside a request and without ``SERVER_NAME``, that of the app's route is a path.
 
         The backends local, memory and pyfs keep no checksums: they read the whole file to compute one.
 
@@ -597,13 +642,16 @@ class Storage:
         >>> found["size"], found["mime"], found["checksum"]
         (12, 'text/plain', 'sha1:95eb9081e26fdedc99cf75232ab60ef87015c47e')
 
+        :param checksum: read the file for its checksum if the store keeps none. Without it, the checksum is None there.
         :raises FileNotFound: if there is no such file.
         """
-        name = names.given(filename)
-        metadata = find(self).operations.metadata(name)
+        name, state = names.given(filename), find(self)
+        operation = state.operations.metadata
+        # of a backend that was written for this package before it had checksum
+        metadata = operation(name) if checksum else call(operation, name, checksum=False)
         name = metadata.pop("name", name)
         metadata["filename"] = name.rpartition("/")[2]
-        metadata["url"] = self.url(name, external=True)
+        metadata["url"] = self.url(name, external=urls.knows_host(state.app))
         return metadata
 
     def resolve_conflict(self, target_folder: str, basename: str) -> str:
@@ -666,8 +714,8 @@ class Storage:
         """
         try:
             name = names.given(filename)
-        except InvalidPath:
-            abort(404)
+        except InvalidPath as error:
+            raise missing(filename, self.name) from error
         return delivery.serve(find(self), name, download)
 
     @property

@@ -154,6 +154,7 @@ class StorageConformance:
 
     def test_an_empty_storage(self, storage: Storage) -> None:
         assert list(storage.list_files()) == []
+        assert list(storage.entries()) == []
         assert not storage.exists("a.txt")
         assert "a.txt" not in storage
 
@@ -209,6 +210,7 @@ class StorageConformance:
             lambda: storage.open("no"),
             lambda: storage.open("no", "rb"),
             lambda: storage.metadata("no"),
+            lambda: storage.size("no"),
             lambda: storage.copy("no", "other"),
             lambda: storage.move("no", "other"),
         )
@@ -536,6 +538,62 @@ class StorageConformance:
         assert set(storage.list_files("d1/e/1")) == {name for name in names if name.startswith("d1/e/1")}
         assert list(storage.list_files("none")) == []
 
+    def test_entries(self, storage: Storage) -> None:
+        names = {
+            "a.txt",
+            "a-",
+            "a b",
+            "a/c",
+            "a/c.d",
+            "a/d-/x",
+            "a/d/x",
+            "a0",
+            "B",
+            "\xe9.txt",
+            "\ufffd",
+            "\U0001f600/x",
+        }
+        if not self.has_directories:
+            names |= {"a", "a/d"}
+        for name in names:
+            storage.write(name, name.encode())
+        ordered = sorted(names, key=str.encode)
+        entries = list(storage.entries())
+        assert [entry.name for entry in entries] == ordered
+        for prefix in ("a", "a/", "a/d", "a/d/", "/a/", "none"):
+            found = [entry.name for entry in storage.entries(prefix)]
+            assert found == [name for name in ordered if name.startswith(prefix.lstrip("/"))], prefix
+        for entry in entries:
+            known = storage.metadata(entry.name, checksum=False)
+            assert entry.size == storage.size(entry.name) == known["size"] == len(entry.name.encode())
+            assert (entry.modified, entry.content_type) == (known["modified"], known["mime"])
+            assert entry.modified is None or entry.modified.utcoffset() is not None
+
+    def test_entries_while_others_write(self, storage: Storage) -> None:
+        names = {f"{letter}/{number}" for letter in "bdf" for number in range(3)} | {"c", "e"}
+        for name in names:
+            storage.write(name, b"x")
+        entries = storage.entries()
+        found = [next(entries).name]
+        for name in ("a", "b/-", "d/-/x", "d-", "g"):
+            storage.write(name, b"new")
+        storage.delete("e")
+        storage.delete("f/1")
+        found += [entry.name for entry in entries]
+        assert found == sorted(set(found))
+        assert names - {"e", "f/1"} <= set(found)
+
+    def test_sizes(self, storage: Storage) -> None:
+        storage.write("d/a", b"content")
+        storage.write("empty", b"")
+        assert (storage.size("d/a"), storage.size("empty")) == (7, 0)
+        assert storage.metadata("d/a", checksum=False)["checksum"] in (None, *self.checksums)
+        for name in ("no", "d"):
+            with _raises(FileNotFound):
+                storage.size(name)
+            with _raises(FileNotFound):
+                storage.metadata(name, checksum=False)
+
     # Names
 
     def test_bad_names(self, storage: Storage) -> None:
@@ -561,6 +619,7 @@ class StorageConformance:
             lambda name: storage.copy(name, "other"),
             lambda name: storage.move(name, "other"),
             storage.metadata,
+            storage.size,
             # that of an empty name is the base of all
             lambda name: storage.url(name or "."),
         )

@@ -163,8 +163,8 @@ def test_svg_is_sent_in_a_sandbox(visitor):
 def test_wrong_type_is_refused_and_the_others_are_stored(visitor, photos):
     assert visitor.upload(("virus.exe", b"MZ"), ("a.png", PNG), ("b.png.php", b"<?php")).status_code == 303
     refused_exe, refused_php, stored = visitor.page().messages
-    assert refused_exe.startswith("“virus.exe” was refused: only jpg, ")
-    assert refused_php.startswith("“b.png.php” was refused")
+    assert refused_exe.startswith("“virus.exe” was not stored. Only jpg, ")
+    assert refused_php.startswith("“b.png.php” was not stored. Only jpg, ")
     assert stored == "“a.png” was stored."
     assert list(photos.list_files()) == ["a.png"]
     assert visitor.client.get("/photos/virus.exe").status_code == 404
@@ -183,7 +183,7 @@ def test_many_refusals_fit_in_the_cookie(visitor, photos):
 def test_name_without_a_usable_part_is_refused(visitor, photos, name):
     visitor.upload((name, PNG))
     (message,) = visitor.page().messages
-    assert message.startswith(f"“{name}” was refused")
+    assert message.startswith(f"“{name}” was not stored.")
     assert list(photos.list_files()) == []
 
 
@@ -268,7 +268,7 @@ def test_refused_name_is_only_text(visitor, name):
     response = visitor.client.get("/")
     assert name not in response.get_data(as_text=True)
     # the client's own name comes as it was sent, less what looks like directories
-    assert Page(response).messages[0].startswith(f"“{name}” was refused")
+    assert Page(response).messages[0].startswith(f"“{name}” was not stored.")
 
 
 def test_delete(visitor, photos):
@@ -292,7 +292,7 @@ def test_delete_of_a_bad_name_is_refused(visitor, photos, tmp_path, name):
     visitor.upload(("a.png", PNG))
     response = visitor.delete(name)
     assert response.status_code == 400
-    assert "There is no such image." in Page(response).messages
+    assert fs.InvalidPath.user_message in Page(response).messages
     assert list(photos.list_files()) == ["a.png"]
     assert (tmp_path / "secret").exists()
 
@@ -366,14 +366,23 @@ def test_limit_is_sane(app):
     assert app.config["MAX_CONTENT_LENGTH"] == 64 * 1024 * 1024
 
 
-def test_failing_storage_is_a_message(gallery, visitor, photos, monkeypatch, caplog):
+@pytest.mark.parametrize("error", [fs.BackendError, fs.PermissionDenied, fs.FSError])
+def test_failing_storage_is_a_message(visitor, photos, monkeypatch, caplog, error):
     def fail(*args, **options):
-        raise gallery.fs.BackendError("the store failed")
+        raise error("the store failed")
 
     monkeypatch.setattr(photos, "save", fail)
     visitor.upload(("a.png", PNG))
-    assert visitor.page().messages == ["“a.png” could not be stored: the storage failed."]
+    assert visitor.page().messages == [f"“a.png” was not stored. {error.user_message}"]
     assert "the store failed" in caplog.text
+
+
+def test_the_address_of_an_upload_is_refused_with_a_reason(visitor, photos):
+    form = {"token": visitor.page().token, "name": "virus.exe"}
+    response = visitor.client.post("/upload-url", data=form, headers=JSON)
+    assert (response.status_code, response.json["error"]) == (415, "UnauthorizedFileType")
+    response = visitor.client.post("/upload-url", data={**form, "name": ""}, headers=JSON)
+    assert (response.status_code, response.json["messages"]) == (400, [["error", "Choose a file first."]])
 
 
 def test_pages(gallery, visitor, photos, monkeypatch):

@@ -1,10 +1,12 @@
 """The pyfs backend: a real FTP server, archives, and what goes wrong."""
 
 import gc
+import socket
 import uuid
 
 import pytest
 from servers.ftp import pyftpd
+from wrong_settings import wrong
 
 import flask_pyfs as fs
 from flask_pyfs.testing import StorageConformance
@@ -104,6 +106,48 @@ def test_a_server_that_does_not_answer_is_a_backend_error(app, ftp, unused_port)
                 operation()
             assert raised.value.storage == "files"
             assert raised.value.__cause__ is not None
+
+
+@pytest.fixture
+def silent():
+    """The address of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"user:s3cret@127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture(scope="module")
+def secure_server(tmp_path_factory):
+    """A server that takes nothing but ``ftps://``."""
+    with pyftpd(tmp_path_factory.mktemp("secure"), "secure") as address:
+        yield address
+
+
+@pytest.mark.parametrize("directory", ["", "/some/where"])
+@pytest.mark.parametrize(
+    ("scheme", "place", "kind", "said"),
+    [
+        ("ftp", "down", fs.BackendError, "refused the connection"),
+        ("ftps", "down", fs.BackendError, "refused the connection"),
+        (
+            "ftp",
+            "user:s3cret@nowhere.invalid",
+            fs.BackendError,
+            "the host of OPEN_URL ftp://nowhere.invalid:21 is unknown",
+        ),
+        ("ftp", "silent", fs.BackendError, "did not answer in 1 s"),
+        ("ftp", "wrong password", fs.PermissionDenied, "refused its user or password"),
+        ("ftp", "secure_server", fs.ConfigurationError, "wants TLS on this port: set OPEN_URL to ftps://"),
+        ("ftps", "ftp_server", fs.ConfigurationError, "does not speak TLS on this port: set OPEN_URL to ftp://"),
+    ],
+)
+def test_a_server_that_cannot_be_used(
+    app, ftp_server, secure_server, silent, unused_port, directory, scheme, place, kind, said
+):
+    places = {"down": f"user:s3cret@127.0.0.1:{unused_port}", "silent": silent}
+    places |= {"ftp_server": ftp_server, "secure_server": secure_server}
+    places |= {"wrong password": ftp_server.replace("s3cret", "wr0ng")}
+    storage = configured(app, f"{scheme}://{places.get(place, place)}{directory}?timeout=1")
+    wrong(app, storage, kind, f"OPEN_URL {scheme}://", said, hidden=["s3cret", "wr0ng"])
 
 
 def test_no_server_is_asked_before_the_first_use(app, unused_port):

@@ -169,6 +169,8 @@ class StorageMachine(RuleBasedStateMachine):
         for wanted in (prefix, prefix + "/"):
             expected = {name for name in self.model if name.startswith(wanted)}
             assert set(self.storage.list_files(wanted)) == expected
+            entries = {entry.name: entry.size for entry in self.storage.entries(wanted)}
+            assert list(entries.items()) == [(name, len(self.model[name])) for name in sorted(expected, key=str.encode)]
 
     @invariant()
     def the_same_files(self):

@@ -92,7 +92,12 @@ def test_urls_are_those_of_an_app_that_serves_the_files(tmp_path, settings, exte
         other = flask.Flask("other")
         other.config.update(app.config)
         script.configure(other)
-    assert script.url(NAME, external) == storage.url(NAME, external)
+    if external and settings.keys().isdisjoint(("SERVER_NAME", "FS_URL")):
+        for either in (script, storage):
+            with pytest.raises(RuntimeError, match="SERVER_NAME"):
+                either.url(NAME, external)
+    else:
+        assert script.url(NAME, external) == storage.url(NAME, external)
     assert script.base_url == storage.base_url
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,14 +32,13 @@ from .contract import (
     Wanted,
 )
 from .handles import Chunks, Source, StorageFile, declared_type
-from .overrides import accepts, call
-from .spellings import NamedFiles, Result, existing, first
+from .listing import ListedFiles, by_names
+from .overrides import accepts, call, is_foreign
+from .spellings import Result, existing, first
 from .surroundings import surroundings
 
-log = logging.getLogger(__name__)
 
-
-class BaseBackend(NamedFiles):
+class BaseBackend(ListedFiles):
     """The base of all backends.
 
     A subclass declares its settings in :attr:`options` and returns its filesystem from :meth:`open_fs`. This class
@@ -384,27 +382,30 @@ class BaseBackend(NamedFiles):
         """
         return self._list_files(names.prefixes(prefix))
 
-    def _list_files(self, prefixes: Sequence[str]) -> Iterator[str]:
-        above = len(self._above())
-        with self._translated(prefixes[0]):
-            for start in self._starts(prefixes):
-                for path in self.store.iter_files(start):
-                    name = path[above:]
-                    if names.is_refused(name):
-                        log.warning("storage %r: the file %r is left out, because its name is invalid", self.name, name)
-                    else:
-                        yield name
+    def entries(self, prefix: str | None = None) -> Iterator[tuple[str, Facts]]:
+        """Iterate over the names of the files in key order, lazily, each with the facts that the listing tells.
 
-    def metadata(self, filename: str) -> dict[str, Any]:
-        """Return ``name``, ``checksum``, ``size`` (bytes), ``mime`` and ``modified`` of a file."""
-        metadata = self.get_metadata(filename)
+        If a subclass overrides :meth:`list_files`, this sorts the names that it returns and asks for the facts of each.
+
+        :param prefix: as for :meth:`list_files`.
+        """
+        if is_foreign(self.list_files):
+            return by_names(self.list_files(prefix), self.facts)
+        return self._entries(names.prefixes(prefix))
+
+    def metadata(self, filename: str, checksum: bool = True) -> dict[str, Any]:
+        """Return ``name``, ``checksum``, ``size`` (bytes), ``mime`` and ``modified`` of a file.
+
+        :param checksum: read the file for its checksum if the store keeps none.
+        """
+        metadata = call(self.get_metadata, filename, checksum=checksum)
         metadata["mime"] = metadata.get("mime") or files.mime(filename, self.DEFAULT_MIME)
-        return metadata
+        return cast("dict[str, Any]", metadata)
 
-    def get_metadata(self, filename: str) -> dict[str, Any]:
+    def get_metadata(self, filename: str, checksum: bool = True) -> dict[str, Any]:
         """Return the same as the store has it; ``mime`` may be None."""
         with self._translated(filename):
-            path, facts = self._first(filename, lambda path: (path, self.store.facts(path, checksum=True)))
+            path, facts = self._first(filename, lambda path: (path, self.store.facts(path, checksum=checksum)))
         return {
             "name": self._name(path),
             "checksum": facts.checksum,
@@ -412,6 +413,11 @@ class BaseBackend(NamedFiles):
             "mime": facts.content_type,
             "modified": facts.modified,
         }
+
+    def size(self, filename: str) -> int:
+        """Return the length of a file in bytes. Makes one request to the store."""
+        with self._translated(filename):
+            return self._first(filename, self.store.facts).size
 
     def serve(
         self,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import IO, Any, BinaryIO, NamedTuple, Protocol, TypeVar
 
 from fs.base import FS
@@ -84,6 +85,21 @@ class StoredName(str):
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
         # a copy or a pickle is a plain name: it may outlive the version, and the rest
         return str, (str(self),)
+
+
+class Entry(NamedTuple):
+    """A file in a listing.
+
+    :param name: its name.
+    :param size: its length in bytes.
+    :param modified: the time of the last write, with a time zone, or None if the store does not tell it.
+    :param content_type: the media type that the listing tells; else that of the extension.
+    """
+
+    name: str
+    size: int
+    modified: datetime | None
+    content_type: str
 
 
 @dataclass(frozen=True)
@@ -201,8 +217,17 @@ class Operations(Protocol):
     def list_files(self, prefix: str | None = None) -> Iterator[str]:
         """Iterate over the names of all files that start with a prefix."""
 
-    def metadata(self, filename: str) -> dict[str, Any]:
-        """Return ``checksum``, ``size`` (bytes), ``mime`` and ``modified`` of a file, and perhaps its ``name``."""
+    def entries(self, prefix: str | None = None) -> Iterator[tuple[str, Facts]]:
+        """Iterate over the names of all files that start with a prefix, in key order, each with facts of the file."""
+
+    def metadata(self, filename: str, checksum: bool = True) -> dict[str, Any]:
+        """Return ``checksum``, ``size`` (bytes), ``mime`` and ``modified`` of a file, and perhaps its ``name``.
+
+        Without ``checksum``, the file is not read for one.
+        """
+
+    def size(self, filename: str) -> int:
+        """Return the length of a file in bytes."""
 
     def facts(self, filename: str) -> Facts | None:
         """Return the facts of a file, or None if the backend cannot tell them."""

@@ -6,6 +6,7 @@ import inspect
 import io
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime, timezone
 from typing import IO, Any, BinaryIO, cast
 
 from fs.base import FS
@@ -13,9 +14,11 @@ from fs.base import FS
 from .. import files, names
 from ..errors import FileExists, FileNotFound, OperationNotSupported, translated
 from ..filesystems.base import CHUNK_SIZE
+from ..filesystems.store import Facts
 from .base import BaseBackend
 from .contract import WHOLE, Respond, Response, StoredName, Wanted
 from .handles import Chunks
+from .listing import by_names
 from .overrides import accepts, call
 
 # the methods of Flask-FS that an operation calls
@@ -30,7 +33,9 @@ _CALLED = {
     "copy": {"exists", "copy"},
     "move": {"exists", "move"},
     "list_files": {"list_files"},
+    "entries": {"list_files", "metadata", "get_metadata"},
     "metadata": {"metadata", "get_metadata"},
+    "size": {"metadata", "get_metadata"},
     "serve": {"exists", "serve"},
 }
 
@@ -183,11 +188,41 @@ class FlaskFSBackend:
                 if path.startswith(starts):
                     yield path[len(above) :]
 
-    def metadata(self, filename: str) -> dict[str, Any]:
-        with self._translated(filename):
-            metadata = dict((self._own("metadata") or self._method("get_metadata"))(self._path(filename)))
+    def entries(self, prefix: str | None = None) -> Iterator[tuple[str, Facts]]:
+        return by_names(self.list_files(prefix), self._known)
+
+    def _known(self, filename: str) -> Facts:
+        known = self.metadata(filename, checksum=False)
+        modified = known.get("modified")
+        if isinstance(modified, datetime) and modified.tzinfo is None:
+            # Flask-FS told the local time
+            modified = modified.astimezone(timezone.utc)
+        size = self._size_in(known, filename)
+        return Facts(size, modified, content_type=known["mime"], checksum=known.get("checksum"), marked=False)
+
+    def metadata(self, filename: str, checksum: bool = True) -> dict[str, Any]:
+        method = self._own("metadata") or self._method("get_metadata")
+        try:
+            with self._translated(filename):
+                metadata = dict(call(method, self._path(filename), checksum=checksum))
+        except FileNotFound:
+            raise
+        except Exception:
+            # Flask-FS let each backend say in its own way that there is no such file
+            self._require(filename)
+            raise
         metadata["mime"] = metadata.get("mime") or files.mime(filename, BaseBackend.DEFAULT_MIME)
         return metadata
+
+    def size(self, filename: str) -> int:
+        return self._size_in(self.metadata(filename, checksum=False), filename)
+
+    def _size_in(self, metadata: dict[str, Any], filename: str) -> int:
+        size = metadata.get("size")
+        if isinstance(size, int):
+            return size
+        message = f"{type(self._backend).__name__} does not tell the sizes of files"
+        raise OperationNotSupported(message, path=filename, storage=self._name)
 
     def serve(
         self,

@@ -86,7 +86,7 @@ class Callee:
         self._backend = backend
         self._storage = storage
         self._prefix = prefix
-        self.kind: type = BaseBackend
+        self.kind: type[BaseBackend] = BaseBackend
         self.attributes: dict[str, Any] = {}
         if isinstance(backend, BaseBackend):
             # a test may put a method into it
@@ -113,7 +113,8 @@ class Callee:
 
 def _is_built_in(backend_class: type) -> bool:
     # what Flask-FS does not have, a subclass of BaseBackend with a filesystem, overrides methods as they are here
-    return any(each.__module__.startswith(f"{_PACKAGE}.") for each in backend_class.__mro__ if each is not BaseBackend)
+    bases = set(backend_class.__mro__) - set(BaseBackend.__mro__)
+    return any(each.__module__.startswith(f"{_PACKAGE}.") for each in bases)
 
 
 def options_of(backend_class: Any) -> tuple[Option, ...] | None:

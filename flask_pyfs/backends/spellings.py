@@ -7,7 +7,7 @@ operation itself finds out.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from fs import errors
@@ -80,17 +80,6 @@ class NamedFiles:
 
     def _above(self) -> str:
         return f"{self.prefix}/" if self.prefix else ""
-
-    def _starts(self, prefixes: Sequence[str]) -> Iterator[str]:
-        """Return the starts of the paths to list."""
-        return iter(dict.fromkeys(self._above() + self._start(each) for each in prefixes))
-
-    def _start(self, prefix: str) -> str:
-        # a path has no slash at its end
-        path = prefix.rstrip("/")
-        if path and not names.is_plain(path):
-            path = self.store.canonical(path)
-        return f"{path}/" if prefix.endswith("/") else path
 
     # What operations do with the paths
 

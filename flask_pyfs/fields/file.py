@@ -11,10 +11,11 @@ from typing import Any, ClassVar
 from .. import names
 from ..backends.contract import StoredName
 from ..display_names import display_name
-from ..errors import ConfigurationError, FileExists, InvalidPath, VersionChanged
+from ..errors import ConfigurationError, FileExists, VersionChanged
 from ..seekable import rewindable
 from ..storage import Storage
 from ..uploads import client_name
+from ..uploads.refusals import unnamed
 from .holders import DetachedHolder, Holder, NamedHolder
 from .settings import FileSettings, Namer, Setting
 from .stored import Known, NewFile, storing, with_version
@@ -254,7 +255,7 @@ class FileReference:
     def _base_and_extension(self, file: Any, filename: str | None) -> tuple[str, str]:
         name = filename or client_name(_sent_name(file) or "")
         if not name:
-            raise InvalidPath("a filename is required", storage=self.fs.name)
+            raise unnamed(file, self.fs.name)
         base, ext = os.path.splitext(name)
         if not filename:
             base = self._call_namer(self.settings.basename) or base

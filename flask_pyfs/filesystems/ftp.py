@@ -16,11 +16,13 @@ from fs import _ftp_parse, errors, ftpfs
 from fs.info import Info
 from fs.mode import Mode
 from fs.opener import Opener
+from fs.opener.errors import OpenerError
 from fs.opener.parse import ParseResult
 from fs.path import abspath, basename, dirname, normpath, split
 from fs.subfs import ClosingSubFS, SubFS
 
 from ..errors import ErrorContext
+from .ftp_login import not_logged_in
 from .streams import WrappedFile
 
 __all__ = ["FTPFS", "FTPOpener"]
@@ -88,6 +90,14 @@ class FTPFS(ftpfs.FTPFS):
                 lost.close()
 
     def _open_ftp(self) -> ftplib.FTP:
+        before = sys.exc_info()[1]
+        try:
+            return self._logged_in()
+        except errors.FSError as error:
+            address = f"{'ftps' if self.tls else 'ftp'}://{self.host}:{self.port}"
+            raise not_logged_in(error, address, self.timeout, before) from error
+
+    def _logged_in(self) -> ftplib.FTP:
         with ftp_errors(self.host):
             opened = super()._open_ftp()
             if self.encoding == "utf-8":
@@ -287,10 +297,19 @@ class FTPOpener(Opener):
 
     protocols = ["ftp", "ftps"]
 
-    @errors.CreateFailed.catch_all  # type: ignore[untyped-decorator]
     def open_fs(
         self, fs_url: str, parse_result: ParseResult, writeable: bool, create: bool, cwd: str
     ) -> FTPFS | SubFS[FTPFS]:
+        try:
+            return self._opened(parse_result, create)
+        except (errors.FSError, OpenerError):
+            # each says what is wrong
+            raise
+        except Exception as error:
+            raise errors.CreateFailed(exc=error) from error
+
+    @staticmethod
+    def _opened(parse_result: ParseResult, create: bool) -> FTPFS | SubFS[FTPFS]:
         place, _, directory = parse_result.resource.partition("/")
         host, _, port = place.partition(":")
         opened = FTPFS(

@@ -6,7 +6,7 @@ import hashlib
 import io
 import logging
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from typing import Any, BinaryIO, cast
 
@@ -156,40 +156,55 @@ class GenericStore(WrapFS[FS], StoreFS):
             raise errors.FileExpected(path)
         if is_special(info):
             raise errors.ResourceNotFound(path)
-        details = info.raw["details"]
-        # our MemoryFS numbers its writes, because two of them may see the same time
-        etag = f"{details.get('version') or details.get('modified') or 0}-{info.size}"
-        return Facts(info.size, info.modified, etag, None, self._sha1(path) if checksum else None)
+        return _facts_of(info, self._sha1(path) if checksum else None)
 
     def iter_files(self, prefix: str = "") -> Iterator[str]:
-        top, _, start = prefix.rpartition("/")
-        directories = [top]
-        while directories:
-            directory = directories.pop()
-            for info in self._listed(directory, top):
-                if is_reserved(info.name) or (directory == top and not info.name.startswith(start)):
-                    continue
-                path = f"{directory}/{info.name}" if directory else info.name
-                if not info.is_dir:
-                    # OSFS lists links that lead nowhere
-                    if self.has_file(path) if is_link(info) else not is_special(info):
-                        yield path
-                elif not is_link(info):
-                    directories.append(path)
+        for path, info in self._walk(prefix, ["link", "lstat"]):
+            # OSFS lists links that lead nowhere
+            if self.has_file(path) if is_link(info) else not is_special(info):
+                yield path
 
-    def _listed(self, directory: str, top: str) -> list[Info]:
+    def iter_facts(self, prefix: str = "") -> Iterator[tuple[str, Facts]]:
+        for path, info in self._walk(prefix, ["link", "lstat", "details"]):
+            # not every filesystem heeds the namespaces of a listing
+            if is_link(info) or not info.has_namespace("details"):
+                with suppress(errors.ResourceNotFound, errors.FileExpected):
+                    yield path, self.facts(path)
+            elif not is_special(info):
+                yield path, _facts_of(info)
+
+    def _walk(self, prefix: str, namespaces: Collection[str]) -> Iterator[tuple[str, Info]]:
+        """Iterate over what is below a prefix and no directory, in key order."""
+        top, _, start = prefix.rpartition("/")
+        above = f"{top}/" if top else ""
+        levels = [(above, iter(self._listed(above, namespaces, start)))]
+        while levels:
+            above, listed = levels[-1]
+            name, info = next(listed, (None, None))
+            if name is None or info is None:
+                levels.pop()
+            elif not info.is_dir:
+                yield above + name, info
+            elif not is_link(info):
+                levels.append((above + name, iter(self._listed(above + name, namespaces))))
+
+    def _listed(self, above: str, namespaces: Collection[str], start: str | None = None) -> list[tuple[str, Info]]:
+        directory = above.rstrip("/")
         try:
             # a whole directory at once, because MemoryFS holds its lock during a listing
-            return entries_of(self._filesystem, directory or "/", ["link", "lstat"])
+            found = entries_of(self._filesystem, directory or "/", namespaces)
         except (errors.ResourceNotFound, errors.DirectoryExpected):
             return []
         except errors.PermissionDenied as error:
-            if directory == top:
+            if start is not None:
                 raise
             if directory not in self._unreadable:
                 self._unreadable.add(directory)
-                log.warning("list_files leaves out the directory %r of %s: %s", directory, self._filesystem, error)
+                log.warning("a listing leaves out the directory %r of %s: %s", directory, self._filesystem, error)
             return []
+        shown = (info for info in found if info.name.startswith(start or "") and not is_reserved(info.name))
+        # a directory is where its slash puts its files; some servers tell a name twice
+        return sorted({f"{info.name}/" if info.is_dir else info.name: info for info in shown}.items())
 
     def delete_tree(self, path: str) -> None:
         while True:
@@ -273,6 +288,13 @@ class GenericStore(WrapFS[FS], StoreFS):
         with self.fetch(path)[1] as file:
             copy_stream(file, _Digest(digest))
         return f"sha1:{digest.hexdigest()}"
+
+
+def _facts_of(info: Info, checksum: str | None = None) -> Facts:
+    details = info.raw["details"]
+    # our MemoryFS numbers its writes, because two of them may see the same time
+    etag = f"{details.get('version') or details.get('modified') or 0}-{info.size}"
+    return Facts(info.size, info.modified, etag, checksum=checksum)
 
 
 class _Digest:

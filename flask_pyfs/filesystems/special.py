@@ -30,13 +30,16 @@ def info_of(filesystem: FS, path: str, namespaces: Collection[str] = ()) -> Info
 
 
 def entries_of(filesystem: FS, directory: str, namespaces: Collection[str]) -> list[Info]:
-    """Return what is in a directory. A link that leads to itself is a link."""
+    """Return what is in a directory. A link that leads to itself, or nowhere, is a link."""
     try:
         return list(filesystem.scandir(directory, namespaces))
     except errors.OperationFailed as error:
         if not _is_loop(error):
             raise
-    # OSFS fails for a whole directory in which a link leads to itself
+    except errors.ResourceNotFound:
+        # the directory is missing, or something in it was deleted meanwhile
+        pass
+    # OSFS fails for a whole directory in which a link leads to itself, or nowhere
     return [_entry(filesystem, directory, name, namespaces) for name in filesystem.listdir(directory)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from abc import abstractmethod
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Any, BinaryIO, cast
@@ -38,6 +39,7 @@ class Facts:
         (RFC 9110, section 8.4), or None. Size, checksum and content are those of the encoded content.
     :param content_disposition: how the store says that the file is to be shown (RFC 6266), or None.
     :param content_language: the languages of its readers (RFC 9110, section 8.5), or None.
+    :param marked: whether the mark is known if the file has one. Listings of some stores do not tell it.
     """
 
     size: int
@@ -49,15 +51,16 @@ class Facts:
     content_encoding: str | None = None
     content_disposition: str | None = None
     content_language: str | None = None
+    marked: bool = True
 
     @property
     def version(self) -> str | None:
-        """What tells this write of the file from all others, or None if the store cannot.
+        """What tells this write of the file from all others, or None if the store cannot, or these facts do not.
 
         Where an entity tag is a digest of the content, it is the same for two writes of the same content. There, the
         version is the mark.
         """
-        return self.mark or self.etag
+        return self.mark or self.etag if self.marked else None
 
 
 class Unchanged(errors.ResourceError):
@@ -229,11 +232,27 @@ class StoreFS(CarefulFS):
 
     @abstractmethod
     def iter_files(self, prefix: str = "") -> Iterator[str]:
-        """Iterate over the names of all files that start with a prefix, lazily, in no particular order.
+        """Iterate over the paths of all files that start with a prefix, lazily, in no particular order.
 
         :param prefix: the start of the paths, without a leading slash: ``'a/'`` lists the directory, ``'a'`` also lists
             ``ab.txt``.
         """
+
+    def iter_facts(self, prefix: str = "") -> Iterator[tuple[str, Facts]]:
+        """Iterate over the paths of all files that start with a prefix, each with its facts, lazily, in key order.
+
+        Key order is that of the code points of the whole path, and so that of its UTF-8: ``a.txt``, ``a/b``, ``a0``.
+        No file is read. The facts have a checksum only if a listing of the store tells one. Files that are deleted
+        meanwhile may be left out.
+
+        By default, it sorts what :meth:`iter_files` returns, which takes memory for all paths, and asks for the facts
+        of each file.
+
+        :param prefix: as for :meth:`iter_files`.
+        """
+        for path in sorted(self.iter_files(prefix)):
+            with suppress(errors.ResourceNotFound, errors.FileExpected):
+                yield path, self.facts(path)
 
     @abstractmethod
     def delete_tree(self, path: str) -> None:

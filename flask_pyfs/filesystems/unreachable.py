@@ -27,6 +27,8 @@ _CLOSED = re.compile("connection (was )?(closed|reset|aborted|broken)|end connec
 
 # what a server without TLS sends looks to OpenSSL like one of these
 _NOT_TLS = re.compile("wrong_version_number|wrong version number|unknown_protocol|record layer failure|http_request")
+# what PyMongo says if the server hangs up on the first bytes of TLS
+_NO_HANDSHAKE = re.compile("ssl handshake failed: .*(unexpected_eof|eof occurred|connection reset)")
 # what Go, nginx, Apache and Tomcat answer to HTTP without TLS; and the beginning of a TLS alert, as a status line
 _NEEDS_TLS = re.compile(
     "http request to an https server|plain http request was sent to https port|speaking plain http to an ssl-enabled"
@@ -38,6 +40,8 @@ _AUTHORITIES = {
     "ENDPOINT": "in the file that AWS_CA_BUNDLE names",
     "AUTHURL": "in the file that REQUESTS_CA_BUNDLE names",
     "MONGO_URL": "by tlsCAFile in MONGO_URL",
+    # that of Swift, which a login gives
+    "the storage URL": "in the file that REQUESTS_CA_BUNDLE names",
 }
 
 
@@ -79,13 +83,14 @@ def unreachable(
         return f"the host of {where} is unknown: check its spelling, and whether DNS works here"
     if (certificate := _certificate(found, texts, key, where)) is not None:
         return certificate
-    if says(_NOT_TLS):
-        return f"{where} does not speak TLS on this port: {_scheme(key, address, tls=False)}, or set the port with TLS"
+    if says(_NOT_TLS) or says(_NO_HANDSHAKE):
+        return no_tls(key, address)
     if says(_NEEDS_TLS):
-        return f"{where} wants TLS on this port: {_scheme(key, address, tls=True)}"
+        return tls_only(key, address)
     if is_kind(TimeoutError, errno.ETIMEDOUT) or says(_SILENT):
         within = "in time" if timeout is None else f"in {timeout:g} s"
-        return f"{where} did not answer {within}: check host, port and firewall, or raise TIMEOUT"
+        longer = "timeout in its query" if key == "OPEN_URL" else "TIMEOUT"
+        return f"{where} did not answer {within}: check host, port and firewall, or raise {longer}"
     if is_kind((), errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN) or says(_NO_ROUTE):
         return f"there is no route to {where}: check the host, the network and the firewall"
     if is_kind((ConnectionError, EOFError, ssl.SSLEOFError, ssl.SSLZeroReturnError)) or says(_CLOSED):
@@ -111,6 +116,17 @@ def is_unknown_host(error: BaseException, *, before: BaseException | None = None
 def needs_tls(text: str) -> bool:
     """Return whether the text of an answer with the status 400 says that the server wants TLS on this port."""
     return _NEEDS_TLS.search(text.lower()) is not None
+
+
+def tls_only(key: str, address: str) -> str:
+    """Return what to do if the server wants TLS on this port."""
+    return f"{key} {shown_address(address)} wants TLS on this port: {_scheme(key, address, tls=True)}"
+
+
+def no_tls(key: str, address: str) -> str:
+    """Return what to do if the server does not speak TLS on this port."""
+    scheme = _scheme(key, address, tls=False)
+    return f"{key} {shown_address(address)} does not speak TLS on this port: {scheme}, or set the port with TLS"
 
 
 def _certificate(found: list[BaseException], texts: list[str], key: str, where: str) -> str | None:

@@ -12,7 +12,6 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import Blend, Disposal
 
-from ..errors import UnauthorizedFileType
 from .bitmaps import has_no_alpha, write_alpha
 from .colours import fits, has_deep_key, png_info, with_deep_key
 from .costs import Output
@@ -21,6 +20,7 @@ from .limits import Limits
 from .opening import Opened, open_image, translated_errors
 from .palettes import with_palette
 from .pixels import digest
+from .refusals import damaged
 
 _ORIENTATION = 0x0112
 _TRANSPOSED = {
@@ -116,7 +116,7 @@ def _frames(opened: Opened) -> Iterator[tuple[Image.Image, int]]:
         if number:
             image.seek(number)
             if image.width * image.height > opened.header.pixels:
-                raise UnauthorizedFileType("a frame of the image is larger than its header says")
+                raise damaged("a frame of the image is larger than its header says")
         if isinstance(image, HeifImage):
             image.decode()
         else:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ..errors import UnauthorizedFileType
 from .costs import EFFORTS, Output, Source, decoding_bytes, decoding_seconds, encoding, kept_bytes, made_bytes
 from .headers import Header
+from .refusals import too_large
 
 #: The memory that an image may take if IMAGES_MAX_MEMORY is not set, in bytes.
 MAX_MEMORY = 256 * 1024 * 1024
@@ -84,7 +85,7 @@ def refusal(source: Source, groups: list[list[Output]], limits: Limits) -> Unaut
     frames = f" and {source.header.frames} frames" if source.header.frames > 1 else ""
     if needed.memory > limits.max_memory:
         return too_much_memory(f"the image of {width} by {height} pixels{frames}", needed.memory, limits)
-    return UnauthorizedFileType(
+    return too_large(
         f"the image of {width} by {height} pixels{frames} would take {needed.seconds:.0f} seconds, more than "
         f"{limits.seconds:.0f}; FS_IMAGES_MAX_MEMORY sets the memory and with it the time"
     )
@@ -92,7 +93,7 @@ def refusal(source: Source, groups: list[list[Output]], limits: Limits) -> Unaut
 
 def too_much_memory(subject: str, needed: int, limits: Limits) -> UnauthorizedFileType:
     """Return the error for an image that takes too much memory."""
-    return UnauthorizedFileType(
+    return too_large(
         f"{subject} would take {-(-needed // _MIB)} MiB of memory, but FS_IMAGES_MAX_MEMORY is "
         f"{limits.max_memory / _MIB:g} MiB"
     )
@@ -114,5 +115,6 @@ def require_pixels(pixels: int, limits: Limits) -> None:
     """
     if limits.max_pixels is not None and pixels > limits.max_pixels:
         raise UnauthorizedFileType(
-            f"the image has {pixels} pixels in all its frames, but FS_IMAGES_MAX_PIXELS is {limits.max_pixels}"
+            f"the image has {pixels} pixels in all its frames, but FS_IMAGES_MAX_PIXELS is {limits.max_pixels}",
+            user_message=f"The image has too many pixels: it may have {limits.max_pixels:,} at most.",
         )

@@ -10,12 +10,13 @@ from typing import Any, BinaryIO, cast
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from ..errors import FSError, UnauthorizedFileType
+from ..errors import FSError
 from ..seekable import FileView
 from .colours import mend_key
 from .headers import Header, count_frames, read_header
 from .heif import HeifImage
 from .limits import Limits, require_openable
+from .refusals import damaged, other_format
 
 #: Pillow's names of the formats that are read, without those that contain other files or need another program.
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "HEIF", "AVIF", "BMP", "TIFF")
@@ -85,9 +86,9 @@ def open_image(file: BinaryIO, limits: Limits, formats: Sequence[str] = FORMATS)
         with translated_errors(view):
             name = format_of(view)
             if name is None:
-                raise UnauthorizedFileType("the file is not a readable image (its first bytes are of no known format)")
+                raise other_format("the file is not a readable image (its first bytes are of no known format)", None)
             if name not in formats:
-                raise UnauthorizedFileType(f"the content is {name}, but {' or '.join(formats)} is wanted")
+                raise other_format(f"the content is {name}, but {' or '.join(formats)} is wanted", name)
             header = read_header(view, name)
             require_openable(header, limits)
             view.seek(0)
@@ -114,7 +115,7 @@ def translated_errors(view: FileView | None = None) -> Iterator[None]:
         # Pillow's plugins raise exceptions of any type; those of the caller's own file pass unchanged
         if view is not None and error is view.error:
             raise
-        raise UnauthorizedFileType(f"the file is not a readable image ({error})") from error
+        raise damaged(f"the file is not a readable image ({error})") from error
 
 
 def format_of(view: FileView) -> str | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from ..errors import UnauthorizedFileType
 from ..seekable import FileView
 from .headers import is_cut, read_header
 from .limits import Limits, require_openable, require_pixels
 from .opening import EXTENSIONS, format_of, is_readable, open_image, translated_errors
+from .refusals import damaged, other_format
 
 
 def verify_image(file: BinaryIO, ext: str, limits: Limits) -> None:
@@ -40,7 +40,7 @@ def _verify_heif(file: BinaryIO, limits: Limits) -> None:
         with translated_errors(view):
             found = format_of(view)
             if found != "HEIF":
-                raise UnauthorizedFileType(f"the content is {found or 'no image'}, but HEIF is wanted")
+                raise other_format(f"the content is {found or 'no image'}, but HEIF is wanted", found)
             header = read_header(view, found)
             require_openable(header, limits)
             require_pixels(header.pixels, limits)
@@ -56,4 +56,4 @@ def require_whole(view: FileView, name: str) -> None:
     :raises UnauthorizedFileType: if it is truncated.
     """
     if is_cut(view, name):
-        raise UnauthorizedFileType(f"the {name} is truncated: its end is missing, or its data are damaged")
+        raise damaged(f"the {name} is truncated: its end is missing, or its data are damaged")

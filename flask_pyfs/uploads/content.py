@@ -43,9 +43,12 @@ def verify(file: BinaryIO, ext: str, max_pixels: int | None = None, max_memory: 
     """
     source = Source(file)
     if not source.size:
-        raise UnauthorizedFileType("the file is empty")
+        raise UnauthorizedFileType("the file is empty", user_message="The file is empty.")
     if ext in KINDS and not KINDS[ext](source):
-        raise UnauthorizedFileType(f"the content is not of the type {ext!r}")
+        raise UnauthorizedFileType(
+            f"the content is not of the type {ext!r}",
+            user_message=f"The file is not what its name says: its content is not that of a {ext} file.",
+        )
     if has_pillow():
         _verify_image(file, ext, max_pixels, max_memory)
 

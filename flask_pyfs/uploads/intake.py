@@ -13,17 +13,11 @@ from werkzeug.datastructures import FileStorage
 
 from .. import names
 from ..config import Config
-from ..errors import (
-    ConfigurationError,
-    EmptyUpload,
-    FileTooLarge,
-    InvalidPath,
-    UnauthorizedFileType,
-    UploadNotAllowed,
-)
+from ..errors import ConfigurationError, EmptyUpload, UploadNotAllowed
 from ..files import is_empty, only_images
 from ..keys import own_key, storage_key
 from ..seekable import OwnFile
+from .refusals import too_large, unnamed, wrong_type
 
 Directory = str | Callable[[], str] | None
 
@@ -48,7 +42,7 @@ def accepted_name(storage: Receiver, file: Any, filename: str | None, config: Co
     :raises UnauthorizedFileType: if it does not accept files with this name.
     """
     if not filename:
-        raise InvalidPath("a filename is required", storage=storage.name)
+        raise unnamed(file, storage.name)
     # all that judges the name looks at its last part
     name = names.uploaded(filename)
     if is_empty(storage.extensions) and is_empty(config["allow"]):
@@ -58,11 +52,7 @@ def accepted_name(storage: Receiver, file: Any, filename: str | None, config: Co
         )
     for basename in names.last_parts(name):
         if not allows(storage, file, basename):
-            raise UnauthorizedFileType(
-                f"storage {storage.name!r} does not take {basename!r}: files of this type are not allowed",
-                path=name,
-                storage=storage.name,
-            )
+            raise wrong_type(storage.name, name, basename, storage.extensions, config)
     return name
 
 
@@ -131,10 +121,10 @@ def measured(storage: Receiver, file: Any, name: str, max_size: int | None) -> A
         return file
     if not size or isinstance(stream, io.TextIOBase):
         # a device says 0, and of a text file, the size is not one in bytes
-        counted = CountedStream(stream, max_size, _too_large(storage, name, max_size))
+        counted = CountedStream(stream, max_size, too_large(storage.name, name, max_size))
         return _like(file, counted) if is_file else file
     if size - position > max_size:
-        raise _too_large(storage, name, max_size)
+        raise too_large(storage.name, name, max_size)
     return file
 
 
@@ -159,14 +149,6 @@ def _is_at_end(stream: Any, position: int) -> bool:
 
 def _length_of(content: Any) -> int:
     return len(content.encode()) if isinstance(content, str) else memoryview(content).nbytes
-
-
-def _too_large(storage: Receiver, name: str, max_size: int) -> FileTooLarge:
-    message = (
-        f"storage {storage.name!r} does not take {name!r}: it is larger than {max_size} bytes, the MAX_SIZE of the "
-        f"storage ({storage_key(storage.name, 'MAX_SIZE')})"
-    )
-    return FileTooLarge(message, path=name, storage=storage.name)
 
 
 def _like(file: Any, stream: Any) -> Any:

@@ -31,7 +31,9 @@ def prepared(file: Any, filename: str, config: Config, storage: str) -> Iterator
             stripped = _verify(content, start, extension(filename), config)
         except UnauthorizedFileType as error:
             message = f"storage {storage!r} does not take {filename!r}: {error}"
-            raise UnauthorizedFileType(message, path=filename, storage=storage) from error
+            raise UnauthorizedFileType(
+                message, path=filename, storage=storage, user_message=error.user_message
+            ) from error
         finally:
             content.seek(start)
         if stripped is not None:

@@ -73,12 +73,12 @@ def strip(file: BinaryIO) -> bytes:
         raise ConfigurationError("stripping SVG needs py-svg-hush: pip install flask_pyfs[images]") from None
     content = file.read(_MAX_STRIPPED + 1)
     if len(content) > _MAX_STRIPPED:
-        raise UnauthorizedFileType(f"this SVG is larger than {_MAX_STRIPPED} bytes, the limit for stripping")
+        raise _not_taken(f"this SVG is larger than {_MAX_STRIPPED} bytes, the limit for stripping", "is too large")
     _parse(_pieces(content), _DepthCheck())
     try:
         safe = filter_svg(content, {"image": ["png", "jpeg", "gif", "webp", "avif"]})
     except ValueError as error:
-        raise UnauthorizedFileType(f"this SVG cannot be parsed ({error})") from error
+        raise _not_taken(f"this SVG cannot be parsed ({error})", "is damaged, or is no SVG") from error
     _parse(_pieces(safe), _ContentCheck())
     return safe
 
@@ -101,10 +101,10 @@ def _parse(read: Callable[[int], bytes], handler: ContentHandler) -> None:
     while piece := read(_PIECE):
         length += len(piece)
         if length > _MAX_CHECKED:
-            raise UnauthorizedFileType(f"this SVG is larger than {_MAX_CHECKED} bytes")
+            raise _not_taken(f"this SVG is larger than {_MAX_CHECKED} bytes", "is too large")
         _run(parser.feed, piece)
     if not length:
-        raise UnauthorizedFileType("this SVG is empty")
+        raise _not_taken("this SVG is empty", "is empty")
     _run(parser.close)
 
 
@@ -115,7 +115,7 @@ def _run(operation: Callable[..., None], *arguments: bytes) -> None:
         raise
     except Exception as error:
         # of expat, of defusedxml, or of the codec that the XML declaration names
-        raise UnauthorizedFileType(f"this SVG cannot be parsed ({error})") from error
+        raise _not_taken(f"this SVG cannot be parsed ({error})", "is damaged, or is no SVG") from error
 
 
 class _DoctypeCheck(LexicalHandler):
@@ -138,7 +138,7 @@ class _DepthCheck(ContentHandler):
         self._depth += 1
         self._indented += 4 * self._depth
         if self._indented > _MAX_INDENTED:
-            raise UnauthorizedFileType("the elements of this SVG are nested too deeply")
+            raise _not_taken("the elements of this SVG are nested too deeply", "is too deeply nested")
 
     def endElementNS(self, name: Any, qname: Any) -> None:  # noqa: N802
         self._depth -= 1
@@ -155,7 +155,7 @@ class _ContentCheck(ContentHandler):
     def startElementNS(self, name: Any, qname: Any, attributes: Any) -> None:  # noqa: N802
         namespace, local = name
         if self._is_root and (namespace, local) != (_SVG, "svg"):
-            raise UnauthorizedFileType("this is XML, but not SVG")
+            raise _not_taken("this is XML, but not SVG", "is no SVG")
         self._is_root = False
         if self._styles is not None:
             # a browser reads the text around this element as one style
@@ -225,4 +225,8 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def _refused(what: str) -> UnauthorizedFileType:
-    return UnauthorizedFileType(f"this SVG has {what}")
+    return _not_taken(f"this SVG has {what}", "has scripts, or parts of other sites, which are not accepted")
+
+
+def _not_taken(message: str, reason: str) -> UnauthorizedFileType:
+    return UnauthorizedFileType(message, user_message=f"The SVG file {reason}.")

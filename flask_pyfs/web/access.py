@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..errors import PermissionDenied
+from ..errors import NotAuthorized
 from ..state import Named, State
 
 
@@ -40,9 +40,14 @@ def is_allowed(state: State, filename: str, action: str, *, signed: bool = False
 def require_permission(state: State, filename: str, action: str) -> None:
     """Ask AUTHORIZE, for a URL that is about to be signed.
 
-    :raises PermissionDenied: if AUTHORIZE denies it.
+    :raises NotAuthorized: if AUTHORIZE denies it.
     """
     if not is_allowed(state, filename, action):
-        storage = state.storage.name
-        message = f"AUTHORIZE of storage {storage!r} denies permission to {action} {filename!r}"
-        raise PermissionDenied(message, path=filename, storage=storage)
+        raise refused(state, filename, action)
+
+
+def refused(state: State, filename: str, action: str) -> NotAuthorized:
+    """Return the error for an access that AUTHORIZE denies."""
+    storage = state.storage.name
+    message = f"AUTHORIZE of storage {storage!r} denies permission to {action} {filename!r}"
+    return NotAuthorized(message, path=filename, storage=storage)

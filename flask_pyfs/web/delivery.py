@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from flask import Response, abort, current_app, request
+from flask import Response, current_app, request
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from .. import names
@@ -18,8 +18,9 @@ from ..files import mime
 from ..signals import before_display
 from ..state import State
 from . import responses
-from .access import is_allowed
+from .access import is_allowed, refused
 from .downloads import PARAMETER, Download, given_download, requested_download
+from .failures import http_error, missing
 from .signing import SIGNATURE, lifetime_of, verified
 
 # how long a URL is valid to which a client is redirected, in seconds
@@ -96,7 +97,7 @@ def serve(state: State, name: str, download: bool | str | None = None) -> Respon
         if permission and several:
             # whether a file is missing is not for everybody
             permission(names.stored_as(name))
-        abort(404)
+        raise missing(name, state.storage.name)
     if saved is not None and response.location is None:
         response.headers["Content-Disposition"] = saved.disposition_of(spelling)
     responses.harden(config, response)
@@ -109,8 +110,8 @@ def serve(state: State, name: str, download: bool | str | None = None) -> Respon
 def _exactly(state: State, name: str, *, signed: bool) -> tuple[str, ...]:
     try:
         found = state.operations.spellings(name)
-    except InvalidPath:
-        abort(404)
+    except InvalidPath as error:
+        raise missing(name, state.storage.name) from error
     return tuple(map(names.Exact, found[: len(names.signed(name))] if signed else found))
 
 
@@ -123,7 +124,7 @@ def _is_known(state: State, name: str) -> bool:
 
 def _require_permission(state: State, name: str, *, signed: str | None) -> None:
     if not is_allowed(state, str(name), "read", signed=name == signed):
-        abort(403)
+        raise http_error(refused(state, str(name), "read"))
 
 
 def _permitted(permission: Callable[[str], None], name: str, announce: Callable[[], object]) -> None:

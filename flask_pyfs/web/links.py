@@ -19,7 +19,7 @@ def signed_url(
     """Return a signed URL to read a file: one of the store if it signs URLs, else one of the app's own route.
 
     :param download: whether browsers save the file, or under which name; None is False.
-    :raises PermissionDenied: if AUTHORIZE denies it.
+    :raises NotAuthorized: if AUTHORIZE denies it.
     """
     require_permission(state, name, "read")
     until, lifetime = lifetime_of(expires)
@@ -40,7 +40,7 @@ def signed_upload(
 
     :param unique: whether the name is unique. A store may then let the client replace the file, which is its own.
     :param verifies: whether the content must be checked, which only the app can do.
-    :raises PermissionDenied: if AUTHORIZE denies it.
+    :raises NotAuthorized: if AUTHORIZE denies it.
     """
     require_permission(state, name, "write")
     upload = None

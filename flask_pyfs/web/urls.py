@@ -26,7 +26,7 @@ def base_url(app: Flask, storage: str, configured: str | None) -> str:
         request; a path stays a path.
     """
     if not configured:
-        return _route(app, storage, "", external=True)
+        return _route(app, storage, "", external=knows_host(app))
     url = configured if configured.endswith("/") else configured + "/"
     if "://" in url or (url.startswith("/") and not url.startswith("//")):
         return url
@@ -41,7 +41,8 @@ def file_url(app: Flask, storage: str, configured: str | None, name: str, extern
     :param storage: the storage's name.
     :param configured: the setting URL.
     :param name: the file's name.
-    :param external: return an absolute URL. Outside a request and without ``SERVER_NAME``, it is still only a path.
+    :param external: return an absolute URL.
+    :raises RuntimeError: with ``external``, if nothing tells the host.
     """
     if not configured:
         return _route(app, storage, name, external)
@@ -50,7 +51,9 @@ def file_url(app: Flask, storage: str, configured: str | None, name: str, extern
         # two slashes would begin the name of a host
         path = f"%2F{path[1:]}"
     url = base + path
-    return urljoin(_host_url(app), url) if external else url
+    if not external or "://" in base:
+        return url
+    return urljoin(_host_url(app, storage), url)
 
 
 def with_query(url: str, query: str) -> str:
@@ -58,24 +61,33 @@ def with_query(url: str, query: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}{query}"
 
 
-def _host_url(app: Flask) -> str:
+def knows_host(app: Flask) -> bool:
+    """Return whether something tells the host of the app: a request, or ``SERVER_NAME``."""
+    return has_request_context() or bool(app.config["SERVER_NAME"])
+
+
+def _host_url(app: Flask, storage: str) -> str:
     if has_request_context():
         return request.host_url
     host = app.config["SERVER_NAME"]
-    return f"{app.config['PREFERRED_URL_SCHEME']}://{host}/" if host else ""
+    if not host:
+        raise RuntimeError(
+            f"storage {storage!r}: outside a request, nothing tells the host of absolute URLs: set 'SERVER_NAME', and "
+            "'APPLICATION_ROOT' and 'PREFERRED_URL_SCHEME' as needed"
+        )
+    return f"{app.config['PREFERRED_URL_SCHEME']}://{host}/"
 
 
 def _route(app: Flask, storage: str, name: str, external: bool) -> str:
+    host = _host_url(app, storage) if external else ""
     if ENDPOINT not in app.view_functions:
         # the app did not call init_app, or is a script: the files are at their URLs in the app that did
         root = request.root_path if has_request_context() else app.config["APPLICATION_ROOT"]
         quoted = quote(name, _SAFE, errors="surrogateescape")
-        path = f"{root.rstrip('/')}{route_prefix(app.config) or ''}/{storage}/{quoted}"
-        return urljoin(_host_url(app), path) if external else path
+        return urljoin(host, f"{root.rstrip('/')}{route_prefix(app.config) or ''}/{storage}/{quoted}")
     # the routes of this app, even during a request to another app
     adapter = app.create_url_adapter(request if has_request_context() else None)
     if adapter is None:
-        external = False
         adapter = app.url_map.bind("", script_name=app.config["APPLICATION_ROOT"])
     # Werkzeug builds no URL with an empty path, so the base is the URL of the file "-" without its name
     values: dict[str, Any] = {"fs": storage, "filename": name or "-"}

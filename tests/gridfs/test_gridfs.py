@@ -7,6 +7,8 @@ import pymongo
 import pytest
 from drivers import on_standalone, one_server
 from fs.test import FSTestCases
+from hypothesis import given
+from key_order import FEW, OBJECTS, PREFIXES, check_order
 from servers.mongo import Mongo, empty_database
 
 from flask_pyfs.filesystems.gridfs import GridFS
@@ -56,3 +58,10 @@ class TestFilesystemStandalone(StandardTests, unittest.TestCase):
     @pytest.fixture(autouse=True)
     def server(self, mongo_standalone):
         self.mongo = mongo_standalone
+
+
+@one_server
+@given(names=OBJECTS, prefix=PREFIXES)
+@FEW
+def test_the_order_is_that_of_keys(storage, names, prefix):
+    check_order(storage, names, prefix)

@@ -1,7 +1,7 @@
 """How many commands each call costs. A count does not depend on the machine."""
 
 import io
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from itertools import islice
 
 import pytest
@@ -9,7 +9,8 @@ from bson import ObjectId
 from counting_commands import commands
 
 import flask_pyfs as fs
-from flask_pyfs.filesystems.gridfs import upload
+from flask_pyfs.filesystems.gridfs import listing, upload
+from flask_pyfs.testing import StorageConformance
 
 MIB = 1024 * 1024
 CHUNK = 255 * 1024
@@ -99,8 +100,11 @@ def test_exists(storage, written, sent):
 
 
 def test_metadata(storage, written, sent):
-    assert storage.metadata(written)["size"] == 7
-    assert sent == [FIND]
+    assert storage.metadata(written)["size"] == storage.size(written) == 7
+    metadata = storage.metadata(written, checksum=False)
+    # the bucket keeps it
+    assert (metadata["size"], metadata["checksum"]) == (7, storage.metadata(written)["checksum"])
+    assert sent == [FIND] * 4
 
 
 def test_read(storage, written, sent):
@@ -370,6 +374,47 @@ def test_list_thousands(storage, crowded):
         assert list(storage.list_files()) == sorted(crowded)
     # a hundred, and then ten thousand at a time
     assert sent == [FIND] * 4
+
+
+def test_list_thousands_with_facts(storage, crowded, bare):
+    with commands() as sent:
+        assert [entry.name for entry in storage.entries()] == sorted(crowded)
+    # ten thousand at a time
+    assert sent == [FIND] * 3
+    for below, found in (("0/00000", 4), ("0/", 8334), ("none", 0)):
+        with commands() as sent:
+            assert len(list(storage.entries(below))) == found
+        assert sent == [FIND]
+    # a page that is full is the last one, or not
+    bare["files.files"].delete_many({"filename": {"$in": sorted(crowded)[10_000:]}})
+    for more, pages in ((0, 1), (1, 2)):
+        with commands() as sent:
+            assert len(list(storage.entries())) == 10_000 + more
+        assert sent == [FIND] * pages
+        storage.write("z", b"one more", overwrite=True)
+
+
+def test_pages_while_others_write(storage, monkeypatch):
+    monkeypatch.setattr(listing, "_FILES", 2)
+    StorageConformance().test_entries_while_others_write(storage)
+
+
+def test_older_revisions_are_no_entries(storage, bare):
+    now = datetime.now(timezone.utc)
+    for number in range(3):
+        for name in ("a", "b", "c"):
+            date = now if name == "b" else now + timedelta(seconds=number)
+            described = {"length": number, "chunkSize": CHUNK, "uploadDate": date}
+            bare["files.files"].insert_one(
+                {"_id": ObjectId(), "filename": name, "metadata": {"md5": "0" * 32}, **described}
+            )
+    with commands() as sent:
+        assert [(entry.name, entry.size) for entry in storage.entries()] == [("a", 2), ("b", 2), ("c", 2)]
+    # the index does not order those of one date
+    assert sent == [FIND, FIND]
+    assert {facts.checksum for _, facts in storage.backend.entries()} == {f"md5:{'0' * 32}"}
+    for name, facts in storage.backend.entries():
+        assert (facts.version, facts.etag) == (storage.version(name), storage.backend.facts(name).etag)
 
 
 def test_listing_is_lazy(storage, crowded):

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.server
 MIB = 1024 * 1024
 SMALL = b"0123456789" * 50
 LARGE = bytes(range(256)) * (9 * 4096) + b"end"
-NAME, BUCKET = "database", "database.files"
+NAME = "database"
 
 
 @pytest.fixture(scope="module")
@@ -358,7 +358,7 @@ def test_a_silent_server(make, own_mongo):
     storage = make(TIMEOUT=0.4)
     assert storage.read("taken") == b"old"
     with halted(own_mongo):
-        all_fail(storage, BackendError, BUCKET, seconds=2)
+        all_fail(storage, BackendError, "MONGO_URL", seconds=2)
     wait_for(storage, lambda: storage.read("taken") == b"old")
 
 
@@ -393,7 +393,7 @@ def test_a_server_that_refuses_connections(make, proxy, storage):
     frail = make(MONGO_URL=f"mongodb://127.0.0.1:{proxy.port}/?directConnection=true", TIMEOUT=0.2)
     assert frail.read("taken") == b"old"
     proxy.refuse()
-    all_fail(frail, BackendError, BUCKET, seconds=2)
+    all_fail(frail, BackendError, "MONGO_URL", seconds=2)
     proxy.restore()
     wait_for(frail, lambda: frail.read("taken") == b"old")
 
@@ -401,7 +401,7 @@ def test_a_server_that_refuses_connections(make, proxy, storage):
 def test_a_host_that_does_not_exist(make):
     storage = make(MONGO_URL="mongodb://user:pass-word@no-such-host.invalid/", TIMEOUT=0.2)
     for call in (lambda: storage.exists("taken"), lambda: storage.write("taken", b"new")):
-        with pytest.raises(BackendError, match=BUCKET) as raised:
+        with pytest.raises(BackendError, match="the host of MONGO_URL") as raised:
             call()
         assert "pass-word" not in str(raised.value)
 
@@ -451,7 +451,7 @@ def guarded_mongo(tmp_path_factory):
 @pytest.mark.slow
 def test_wrong_credentials(make, guarded_mongo, user):
     storage = make(MONGO_URL=f"mongodb://{user}{guarded_mongo}/?authSource=admin", TIMEOUT=5)
-    all_fail(storage, PermissionDenied, BUCKET)
+    all_fail(storage, PermissionDenied, "MONGO_URL")
 
 
 def test_a_user_who_may_only_read(make, guarded_mongo):

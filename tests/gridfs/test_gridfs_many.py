@@ -42,9 +42,11 @@ def test_memory_of_listing_many(storage, gridfs, crowd):
 
     # what is made once
     next(storage.list_files())
+    next(storage.entries())
     tracemalloc.start()
     try:
         assert peak(storage.list_files()) < 16 * MIB
+        assert peak(storage.entries()) < 32 * MIB
         with_details = (info for path in ("0", "1", "2", "/") for info in gridfs.scandir(path, ["details"]))
         assert peak(info for info in with_details if info.is_file) < 16 * MIB
     finally:

@@ -46,6 +46,7 @@ def test_many_levels(local, place):
     path = "/".join("d" * LEVELS)
     local.put(f"{path}/file", io.BytesIO(b"x"))
     assert list(local.iter_files()) == [f"{path}/file"]
+    assert [found for found, _ in local.iter_facts()] == [f"{path}/file"]
     assert local.read_file(f"{path}/file") == b"x"
     assert local.remove_leftovers(older_than=-60) == 0
     local.delete_tree("d")
@@ -58,6 +59,7 @@ def test_levels_that_no_path_reaches(local, place, name, levels, caplog):
     local.put("a", io.BytesIO(b"x"))
     dig(place / "root", levels, name)
     assert list(local.iter_files()) == ["a"]
+    assert [path for path, _ in local.iter_facts()] == ["a"]
     assert len(caplog.records) == 1
     assert local.remove_leftovers(older_than=-60) == 0
     local.delete_tree(name)
@@ -78,8 +80,9 @@ def test_few_descriptors_are_enough(local, place):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(os, "open", count)
         list(local.iter_files())
+        list(local.iter_facts())
         local.delete_tree("d")
-    assert len(opened) > 600
+    assert len(opened) > 900
     assert max(opened) < 10
     assert len(os.listdir("/proc/self/fd")) <= len(before)
 
@@ -117,12 +120,13 @@ def test_a_directory_that_becomes_a_link_while_it_is_listed(local, place, monkey
     (place / "outside" / "secret").write_bytes(b"x")
     local.put("d/a", io.BytesIO(b"x"))
     local.put("b", io.BytesIO(b"x"))
-    names = local.iter_files()
-    found = [next(names)]
+    local.put("e", io.BytesIO(b"x"))
+    names, facts = local.iter_files(), local.iter_facts()
+    found = [next(names), next(facts)[0]]
     os.rename(place / "root" / "d", place / "moved")
     os.symlink(place / "outside", place / "root" / "d")
-    found += names
-    assert found == ["b"]
+    found += [*names, *(path for path, _ in facts)]
+    assert sorted(found) == ["b", "b", "e", "e"]
 
 
 def test_a_storage_lists_and_deletes_many_levels(place):

@@ -17,6 +17,7 @@ READS = {
     "open": lambda storage: storage.open("a"),
     "open to append": lambda storage: storage.open("a", "ab"),
     "list": lambda storage: list(storage.list_files()),
+    "entries": lambda storage: list(storage.entries()),
     "list a prefix": lambda storage: list(storage.list_files("d/")),
     "copy": lambda storage: storage.copy("a", "b"),
     "move": lambda storage: storage.move("a", "b"),

@@ -39,6 +39,7 @@ def storage(tmp_path, monkeypatch):
 def test_a_directory_that_cannot_be_read_is_left_out_and_logged_once(storage, caplog):
     for _ in range(3):
         assert list(storage.list_files()) == ["a"]
+        assert [entry.name for entry in storage.entries()] == ["a"]
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert "lost+found" in record.getMessage()

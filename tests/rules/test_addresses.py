@@ -56,9 +56,22 @@ PLACES = {
 HOSTS = {"http": "http://shop.example.org", "https": "https://shop.example.org"}
 
 
+# what the URL of a file cannot be made of, as Flask's url_for says of its own
+NO_HOST = "SERVER_NAME.*APPLICATION_ROOT.*PREFERRED_URL_SCHEME"
+
+
 def addresses(app, storage, place, name="a.txt"):
+    """Return the URL of a file, its absolute one, and the base. The second is None if nothing tells the host."""
     with PLACES[place](app):
-        return storage.url(name), storage.url(name, external=True), storage.base_url
+        external = None
+        if place in HOSTS or app.config["SERVER_NAME"] or "://" in storage.base_url:
+            external = storage.url(name, external=True)
+        return storage.url(name), external, storage.base_url
+
+
+def at(host, path):
+    """The absolute URL of a path, if something tells the host."""
+    return f"{host}{path}" if host else None
 
 
 # The route of the app
@@ -71,7 +84,7 @@ def test_the_route(place, prefix):
     above = f"/{prefix.strip('/')}" if prefix and prefix.strip("/") else ""
     host = HOSTS.get(place, "")
     path = f"{above}/files/"
-    assert addresses(app, storage, place) == (f"{path}a.txt", f"{host}{path}a.txt", f"{host}{path}")
+    assert addresses(app, storage, place) == (f"{path}a.txt", at(host, f"{path}a.txt"), f"{host}{path}")
     assert storage.has_url is False
 
 
@@ -103,7 +116,7 @@ def test_the_route_in_a_request_of_an_app_that_knows_its_host(place):
 def test_the_route_of_an_app_below_a_path(place, root, server, host):
     app, storage = make(APPLICATION_ROOT=root, SERVER_NAME=server, FS_PREFIX="/media")
     path = "/shop/media/files/"
-    assert addresses(app, storage, place) == (f"{path}a.txt", f"{host}{path}a.txt", f"{host}{path}")
+    assert addresses(app, storage, place) == (f"{path}a.txt", at(host, f"{path}a.txt"), f"{host}{path}")
 
 
 def test_the_route_in_a_request_to_an_app_below_a_path():
@@ -129,8 +142,10 @@ def test_the_urls_of_the_route_are_answered(tmp_path):
     for place in PLACES:
         path, external, base = addresses(app, storage, place, name)
         assert app.test_client().get(path).data == b"content"
-        assert urlsplit(external).path == path
-        assert external.startswith(base)
+        assert path.startswith(urlsplit(base).path)
+        if place in HOSTS:
+            assert urlsplit(external).path == path
+            assert external.startswith(base)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -218,7 +233,7 @@ def test_a_url_that_is_a_path(place, slash):
     app, storage = make(FILES_FS_URL=f"/static/files{slash}", FS_PREFIX="/media")
     host = HOSTS.get(place, "")
     url, external, base = addresses(app, storage, place)
-    assert (url, external) == ("/static/files/a.txt", f"{host}/static/files/a.txt")
+    assert (url, external) == ("/static/files/a.txt", at(host, "/static/files/a.txt"))
     assert base == "/static/files/"
     assert storage.has_url is True
 
@@ -234,6 +249,48 @@ def test_a_url_that_is_a_path_in_a_request_to_an_app_below_a_path():
 def test_a_url_that_is_a_path_is_absolute_when_the_host_is_known(place):
     app, storage = make(FS_URL="/static", SERVER_NAME="example.org")
     assert addresses(app, storage, place)[1] == "http://example.org/static/files/a.txt"
+
+
+WITHOUT_HOST = [{}, {"FS_PREFIX": "/media"}, {"FS_URL": "/static"}, {"FILES_FS_URL": "/"}, {"SERVER_NAME": ""}]
+
+
+@pytest.mark.parametrize("place", ["nowhere", "app"])
+@pytest.mark.parametrize("settings", WITHOUT_HOST, ids=str)
+def test_an_absolute_url_without_a_host_is_an_error_as_in_flask(place, settings):
+    app, storage = make(**settings, SECRET_KEY="secret")
+    calls = (
+        lambda: storage.url("a.txt", external=True),
+        lambda: storage.url("a.txt", True),
+        lambda: storage.url("", external=True),
+        lambda: storage.url("a.txt", external=True, download=True),
+        lambda: storage.url("a.txt", external=True, expires=60),
+        lambda: storage.upload_url("a.txt", external=True, expires=60),
+    )
+    with PLACES[place](app):
+        for call in calls:
+            with pytest.raises(RuntimeError, match=NO_HOST) as raised:
+                call()
+            assert "'files'" in str(raised.value)
+    if "SERVER_NAME" not in settings:
+        # Flask takes an empty one for a host
+        with app.app_context(), pytest.raises(RuntimeError, match=NO_HOST):
+            flask.url_for("fs.get_file", fs="files", filename="a.txt", _external=True)
+
+
+@pytest.mark.parametrize("place", ["nowhere", "app"])
+@pytest.mark.parametrize("settings", WITHOUT_HOST, ids=str)
+def test_what_need_not_be_absolute_is_a_path_without_a_host(tmp_path, place, settings):
+    app, storage = make(FS_BACKEND="local", FS_ROOT=str(tmp_path), SECRET_KEY="secret", **settings)
+    storage.write("a.txt", "content")
+    with PLACES[place](app):
+        base = storage.base_url
+        assert base.startswith("/")
+        assert storage.has_url is ("FS_URL" in str(settings))
+        assert storage.url("a.txt") == storage.metadata("a.txt")["url"] == f"{base}a.txt"
+        assert storage.metadata("a.txt", checksum=False)["url"] == f"{base}a.txt"
+        # the route, whatever URL is
+        assert storage.url("a.txt", expires=60).startswith("/")
+        assert storage.upload_url("a.txt", expires=60).url.startswith("/")
 
 
 def test_an_empty_url_takes_a_storage_out_of_the_shared_one():
@@ -300,7 +357,7 @@ def test_a_configured_url_shows_the_prefix_as_the_store_has_it(prefix, stored):
 def test_names_are_percent_encoded(url, name, encoded):
     app, storage = make(FILES_FS_URL=url)
     for place in PLACES:
-        for address in addresses(app, storage, place, name)[:2]:
+        for address in filter(None, addresses(app, storage, place, name)[:2]):
             assert address.endswith(f"/files/{encoded}")
 
 
@@ -312,6 +369,7 @@ def test_any_name_comes_back_out_of_its_url(built, name, place, external, data):
     # a client collapses dots
     refused = names.is_refused(name)
     app, storage = data.draw(st.sampled_from(built))
+    external = external and (place in HOSTS or "cdn." in storage.base_url)
     with PLACES[place](app):
         if refused:
             with pytest.raises(fs.InvalidPath):

@@ -6,12 +6,19 @@ import pytest
 from botocore.exceptions import ClientError
 from bson.errors import InvalidDocument
 from fs import errors
-from pymongo.errors import AutoReconnect, BulkWriteError, OperationFailure, ServerSelectionTimeoutError
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    OperationFailure,
+    ServerSelectionTimeoutError,
+    WriteConcernError,
+)
 from requests.exceptions import ConnectionError as HTTPConnectionError
 from requests.exceptions import InvalidURL, ReadTimeout
 from swiftclient.client import ClientException
 
 from flask_pyfs.errors import ContentDamaged, StoreMisconfigured
+from flask_pyfs.filesystems.gridfs.advice import MongoPlace
 from flask_pyfs.filesystems.gridfs.errors import mongo_errors
 from flask_pyfs.filesystems.gridfs.facts import following_date, revision_of
 from flask_pyfs.filesystems.s3.errors import not_deleted, s3_errors
@@ -92,6 +99,7 @@ def test_objects_that_s3_did_not_delete(code, expected):
         (OperationFailure("no space", 14031), errors.InsufficientStorage),
         (OperationFailure("another index", 86), StoreMisconfigured),
         (OperationFailure("anything else", 1), errors.OperationFailed),
+        (WriteConcernError("interrupted", 11602), errors.RemoteConnectionError),
         (BulkWriteError({"writeErrors": [{"code": 14031}]}), errors.InsufficientStorage),
         (ServerSelectionTimeoutError("nobody"), errors.OperationTimeout),
         (ServerSelectionTimeoutError("{'ok': 0.0, 'code': 18}"), errors.PermissionDenied),
@@ -101,7 +109,9 @@ def test_objects_that_s3_did_not_delete(code, expected):
     ],
 )
 def test_what_mongodb_refuses(error, expected):
-    assert translated(mongo_errors, error) is expected
+    # of a refusal, the message names the setting
+    place = MongoPlace("mongodb://the-{place}/", "the-{place}", "files", 1)
+    assert translated(lambda _, path: mongo_errors(place, path), error) is expected
 
 
 def test_nothing_is_newer_than_the_last_date():

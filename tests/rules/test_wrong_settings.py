@@ -49,11 +49,11 @@ TABLE: dict[str, tuple[dict[str, Any], list[str]]] = {
     "backend misspelt": ({"FILES_FS_BACKEND": "gridsf"}, ["FILES_FS_BACKEND", "did you mean 'gridfs'?"]),
     "backend unknown": ({"FS_BACKEND": "cloud"}, ["FILES_FS_BACKEND or FS_BACKEND", "'cloud'", "one of gridfs, local"]),
     "backend is no text": ({"FILES_FS_BACKEND": 3}, ["FILES_FS_BACKEND", "'local' or 's3'"]),
-    "PART_SIZE": ({**S3, "FS_S3_PART_SIZE": "eight"}, ["FS_S3_PART_SIZE", "a size such as 8 MiB", "'eight'"]),
+    "PART_SIZE": ({**S3, "FS_S3_PART_SIZE": "eight"}, ["FS_S3_PART_SIZE", "a size", "such as '8 MiB'", "'eight'"]),
     "PART_SIZE too small": ({**S3, "FILES_FS_PART_SIZE": "8 kB"}, ["FILES_FS_PART_SIZE", "5 MiB to 5 GiB", "8 MiB"]),
     "SEGMENT_SIZE": ({**SWIFT, "FS_SEGMENT_SIZE": "1 kB"}, ["FS_SEGMENT_SIZE", "1 MiB to 5 GiB", "'1 GiB'"]),
     "CHUNK_SIZE": ({**GRIDFS, "FS_CHUNK_SIZE": "1 GB"}, ["FS_CHUNK_SIZE", "1 KiB to 15 MiB", "'255 KiB'"]),
-    "MAX_SIZE": ({"FILES_FS_MAX_SIZE": "twenty"}, ["FILES_FS_MAX_SIZE", "a size such as 8 MiB"]),
+    "MAX_SIZE": ({"FILES_FS_MAX_SIZE": "twenty"}, ["FILES_FS_MAX_SIZE", "such as '20 MB'"]),
     "MAX_SIZE zero": ({"FS_MAX_SIZE": 0}, ["FS_MAX_SIZE", "'20 MB'"]),
     "IMAGES_MAX_MEMORY": ({"FS_IMAGES_MAX_MEMORY": "1 MiB"}, ["FS_IMAGES_MAX_MEMORY", "32 MiB", "'256 MiB'"]),
     "AUTHORIZE: no module": (
@@ -165,7 +165,7 @@ TABLE: dict[str, tuple[dict[str, Any], list[str]]] = {
         {**PYFS, "FS_OPEN_URL": "ftp://h/", "FS_PYFS_SERVE_MODE": "sendfile"},
         ["FS_PYFS_SERVE_MODE", "use 'stream'"],
     ),
-    "SERVE": ({"FILES_FS_SERVE": "maybe"}, ["FILES_FS_SERVE", "true or false", "yes and no", "'maybe'"]),
+    "SERVE": ({"FILES_FS_SERVE": "maybe"}, ["FILES_FS_SERVE", "true or false", "'maybe'"]),
     "required": ({"FILES_FS_BACKEND": "pyfs"}, ["FILES_FS_OPEN_URL or FS_PYFS_OPEN_URL or FS_OPEN_URL"]),
 }
 
@@ -195,7 +195,7 @@ def test_the_table(app, row):
 
 
 def test_a_setting_of_the_app_has_no_storage(app):
-    assert refusal(app, FS_SERVE="maybe").startswith("FS_SERVE must be true or false (also 1 and 0, yes and no")
+    assert refusal(app, FS_SERVE="maybe").startswith("FS_SERVE must be true or false, not 'maybe'")
 
 
 @pytest.mark.parametrize(

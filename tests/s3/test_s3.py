@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from buckets import new_bucket, on_moto, on_swift, open_bucket
 from fs.test import FSTestCases
+from hypothesis import given
+from key_order import FEW, OBJECTS, PREFIXES, check_order
 from servers.s3 import S3Endpoint
 
 from flask_pyfs.testing import StorageConformance
@@ -72,3 +74,22 @@ def test_a_file_that_is_appended_to_is_not_read(s3, read):
         with pytest.raises(io.UnsupportedOperation):
             read(file)
     assert s3.readbytes("a") == b"text"
+
+
+@given(names=OBJECTS, prefix=PREFIXES)
+@FEW
+def test_the_order_is_that_of_keys(storage, names, prefix):
+    check_order(storage, names, prefix)
+
+
+def test_a_listing_tells_what_head_does(s3, make_storage, app):
+    storage = make_storage(PART_SIZE=5 * 1024 * 1024)
+    with app.app_context():
+        storage.write("a.txt", b"content")
+        storage.write("large.bin", io.BytesIO(bytes(6 * 1024 * 1024)))
+        for name, facts in storage.backend.entries():
+            known = storage.backend.facts(name)
+            assert (facts.size, facts.modified, facts.etag) == (known.size, known.modified, known.etag)
+            # neither whether the entity tag is an MD5, nor the mark of the write
+            assert facts.checksum is facts.version is None
+            assert known.version

@@ -158,8 +158,8 @@ def page(*keys, token=None, root="ListBucketResult", more=True):
         for key in keys
     )
     follows = f"<NextContinuationToken>{token}</NextContinuationToken>" if token else ""
-    body = f"<{root}><IsTruncated>{str(more).lower()}</IsTruncated>{follows}{entries}</{root}>"
-    return f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+    body = f"<{root}><IsTruncated>{str(more).lower()}</IsTruncated>{follows}{entries}</{root}>".encode()
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
 class Pages:
@@ -195,6 +195,25 @@ def test_a_listing_without_an_end(storage, server, kind):
     with pytest.raises(fs.BackendError, match="not one of S3"):
         list(storage.list_files())
     assert len(server.received) <= MANY
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        [page("a/b", "a.txt", more=False)],
+        # as UTF-16 has it
+        [page("\U0001f600", "\ufffd", more=False)],
+        [page("a", "b", token="t"), page("a0", more=False)],
+        [page("a", "b", token="t"), page("b", "c", more=False)],
+    ],
+)
+def test_a_listing_in_another_order_is_an_error_where_the_order_counts(storage, server, pages):
+    server.play(answering(Pages(*pages)))
+    with pytest.raises(fs.FSError, match="not list its objects in the order of their keys") as raised:
+        list(storage.entries())
+    assert raised.value.storage == storage.name
+    server.play(answering(Pages(*pages)))
+    assert len(list(storage.list_files())) > 1
 
 
 def test_pages_without_keys_have_an_end(storage, server):

@@ -444,6 +444,9 @@ def test_a_prefix_costs_nothing(app, make_storage):
             (lambda: storage.write("a.txt", "content"), [PUT]),
             (lambda: storage.exists("a.txt"), [HEAD]),
             (lambda: storage.metadata("a.txt"), [HEAD]),
+            (lambda: storage.metadata("a.txt", checksum=False), [HEAD]),
+            (lambda: storage.size("a.txt"), [HEAD]),
+            (lambda: list(storage.entries()), [LIST]),
             (lambda: storage.read("a.txt"), [GET]),
             (lambda: storage.copy("a.txt", "b.txt", overwrite=True), [COPY]),
             (lambda: storage.move("b.txt", "c.txt", overwrite=True), [COPY, HEAD, DELETE]),
@@ -646,6 +649,18 @@ def test_listing_is_lazy(crowded, crowd, page):
         assert sent == [LIST]
         assert len(list(islice(names, page + 5))) == page + 5
         assert sent == [LIST] * 2
+
+
+def test_list_thousands_with_facts(crowded, crowd, page):
+    with requests_of(crowded.backend.store.client) as sent:
+        entries = crowded.entries("tree/")
+        assert sent == []
+        found = [next(entries)]
+        assert sent == [LIST]
+        found += entries
+        assert sent == [LIST] * math.ceil(len(crowd[1]) / page)
+    assert [entry.name for entry in found] == crowd[1]
+    assert {(entry.size, entry.content_type) for entry in found} == {(0, "text/plain")}
 
 
 def test_scan_thousands(crowded, crowd, page):

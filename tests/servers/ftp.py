@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -29,7 +30,7 @@ def pyftpd(directory: Path, kind: str = "facts") -> AbstractContextManager[str]:
 def _pyftpd(directory: Path, port: int, kind: str) -> Iterator[str]:
     root = directory / "root"
     root.mkdir(exist_ok=True)
-    script = Path(__file__).with_name("ftpserver.py")
-    argv = [sys.executable, "-W", "ignore", str(script), str(root), str(port), USER, PASSWORD, kind]
-    with running(argv, port, directory / "ftp.log"):
+    argv = [sys.executable, "-W", "ignore", "-m", "servers.ftpserver", str(root), str(port), USER, PASSWORD, kind]
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    with running(argv, port, directory / "ftp.log", env):
         yield f"{USER}:{PASSWORD}@{HOST}:{port}"

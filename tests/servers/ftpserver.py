@@ -1,20 +1,16 @@
-"""pyftpdlib's FTP server: ``python ftpserver.py DIRECTORY PORT USER PASSWORD KIND`` runs until it is stopped."""
+"""pyftpdlib's FTP server: ``-m servers.ftpserver DIRECTORY PORT USER PASSWORD KIND``, until it is stopped."""
 
 import os
 import sys
 import time
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from stat import S_ISDIR
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pyftpdlib.authorizers import DummyAuthorizer
 from pyftpdlib.filesystems import AbstractedFS
 from pyftpdlib.handlers import FTPHandler, TLS_FTPHandler
 from pyftpdlib.servers import FTPServer
+from servers.tls import certificate
 
 
 class ListingHandler(FTPHandler):
@@ -65,18 +61,6 @@ class SecureHandler(TLS_FTPHandler):
     tls_control_required = tls_data_required = True
 
 
-def certificate(path):
-    """Write a key and its certificate, and return the path."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    today = datetime.now(timezone.utc)
-    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    signed = made.not_valid_before(today).not_valid_after(today + timedelta(days=1)).sign(key, hashes.SHA256())
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path.write_bytes(pem + signed.public_bytes(Encoding.PEM))
-    return path
-
-
 class FailingHandler(FTPHandler):
     use_sendfile = False
 
@@ -113,7 +97,7 @@ if __name__ == "__main__":
     directory, port, user, password, kind = sys.argv[1:]
     handler, filesystem = KINDS[kind]
     if kind == "secure":
-        handler.certfile = str(certificate(Path(directory).with_name("server.pem")))
+        handler.certfile = str(certificate(Path(directory).parent, "localhost").whole)
     handler.abstracted_fs = filesystem
     handler.auth_failed_timeout = 0.1
     handler.authorizer = DummyAuthorizer()

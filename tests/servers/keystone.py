@@ -51,7 +51,10 @@ CREDENTIAL = Entity("7be41f90", "robot")
 
 @dataclass
 class Keystone:
-    """A running token service, the credentials it accepts, and the number of tokens it issued."""
+    """A running token service, the credentials it accepts, and the number of tokens it issued.
+
+    :ivar tells: whether it says why it refuses a login, as Keystone does with ``insecure_debug``.
+    """
 
     port: int
     user: Entity = USER
@@ -60,6 +63,7 @@ class Keystone:
     credential: Entity = CREDENTIAL
     credential_secret: str = "right secret"
     tokens: int = 0
+    tells: bool = False
 
     @property
     def url(self) -> str:
@@ -135,6 +139,15 @@ class _Service:
         self._endpoints = endpoints
         self._counting = threading.Lock()
 
+    def describe(self, path: str) -> _Answer:
+        versions = [{"id": "v3.14", "status": "stable"}, {"id": "v2.0", "status": "deprecated"}]
+        found = {"/v3": versions[0], "/v2.0": versions[1]}.get(path.rstrip("/"))
+        if found:
+            return _Answer(200, {"version": found})
+        if path == "/":
+            return _Answer(300, {"versions": {"values": versions}})
+        return _error(404, "Not Found", f"Nothing is at {path}.")
+
     def answer(self, path: str, body: bytes) -> _Answer:
         versions = {"/v2.0/tokens": self._version_2, "/v3/auth/tokens": self._version_3}
         if path not in versions:
@@ -142,7 +155,8 @@ class _Service:
         try:
             return versions[path](json.loads(body)["auth"])
         except _RefusedError as error:
-            return _error(401, "Unauthorized", str(error))
+            hidden = "The request you have made requires authentication."
+            return _error(401, "Unauthorized", str(error) if self.keystone.tells else hidden)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             return _error(400, "Bad Request", f"The request cannot be understood: {error!r}.")
         except (OSError, HTTPException) as error:
@@ -150,26 +164,30 @@ class _Service:
 
     def _version_2(self, auth: JSON) -> _Answer:
         given, known = auth["passwordCredentials"], self.keystone
-        _check(known.user.id == given["userId"] if "userId" in given else known.user.name == given["username"])
-        _check(given["password"] == known.password)
-        _check(known.project.id == auth["tenantId"] if "tenantId" in auth else known.project.name == auth["tenantName"])
+        user = known.user.id == given["userId"] if "userId" in given else known.user.name == given["username"]
+        _check(user and given["password"] == known.password, "Invalid username or password")
+        is_scoped = "tenantId" in auth or "tenantName" in auth
+        project = (
+            known.project.id == auth["tenantId"] if "tenantId" in auth else known.project.name == auth.get("tenantName")
+        )
+        _check(project or not is_scoped, "Could not find project")
         token, issued, expires = self._new_token()
         tenant = {"id": known.project.id, "name": known.project.name, "enabled": True}
         user = {"id": known.user.id, "name": known.user.name, "username": known.user.name, "roles": [{"name": "admin"}]}
         access = {
             "token": {"id": token, "issued_at": issued, "expires": expires, "tenant": tenant},
             "user": user,
-            "serviceCatalog": [_object_store(self._endpoints_2())],
+            "serviceCatalog": [_object_store(self._endpoints_2())] if is_scoped else [],
         }
         return _Answer(200, {"access": access})
 
     def _version_3(self, auth: JSON) -> _Answer:
         identity, known = auth["identity"], self.keystone
         if identity["methods"] == ["password"]:
-            self._check_password(identity["password"]["user"], auth["scope"])
+            self._check_password(identity["password"]["user"], auth.get("scope"))
             more: JSON = {}
         elif identity["methods"] == ["application_credential"]:
-            _check("scope" not in auth)
+            _check("scope" not in auth, "Application credentials cannot request a scope.")
             self._check_credential(identity["application_credential"])
             more = {"application_credential": {**known.credential.facts(), "restricted": True}}
         else:
@@ -180,22 +198,24 @@ class _Service:
             "issued_at": issued,
             "expires_at": expires,
             "user": known.user.facts(),
-            "project": known.project.facts(),
-            "roles": [{"id": "admin", "name": "admin"}],
-            "catalog": [_object_store(self._endpoints_3())],
             **more,
         }
+        if more or "scope" in auth:
+            # a token without a project has no catalogue
+            facts["project"] = known.project.facts()
+            facts["roles"] = [{"id": "admin", "name": "admin"}]
+            facts["catalog"] = [_object_store(self._endpoints_3())]
         return _Answer(201, {"token": facts}, {"X-Subject-Token": token})
 
-    def _check_password(self, user: JSON, scope: JSON) -> None:
-        _check(self.keystone.user.is_meant(user))
-        _check(user["password"] == self.keystone.password)
-        _check(self.keystone.project.is_meant(scope["project"]))
+    def _check_password(self, user: JSON, scope: JSON | None) -> None:
+        _check(self.keystone.user.is_meant(user), "Could not find user")
+        _check(user["password"] == self.keystone.password, "Invalid user / password")
+        _check(scope is None or self.keystone.project.is_meant(scope["project"]), "Could not find project")
 
     def _check_credential(self, given: JSON) -> None:
-        _check(self.keystone.credential.is_meant(given))
-        _check("id" in given or self.keystone.user.is_meant(given["user"]))
-        _check(given["secret"] == self.keystone.credential_secret)
+        _check(self.keystone.credential.is_meant(given), "Could not find Application Credential")
+        _check("id" in given or self.keystone.user.is_meant(given["user"]), "Could not find user")
+        _check(given["secret"] == self.keystone.credential_secret, "Invalid application credential")
 
     def _new_token(self) -> tuple[str, str, str]:
         """Return a token of Swift, its time of issue and its time of expiry. Swift returns the same one until then."""
@@ -227,9 +247,14 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
+    def do_GET(self) -> None:
+        self._send(self.server.service.describe(self.path))
+
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        answer = self.server.service.answer(self.path, body)
+        self._send(self.server.service.answer(self.path, body))
+
+    def _send(self, answer: _Answer) -> None:
         content = json.dumps(answer.body).encode()
         self.send_response(answer.status)
         for name, value in {"Content-Type": "application/json", **answer.headers}.items():
@@ -242,9 +267,9 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-def _check(right: bool) -> None:
+def _check(right: bool, told: str) -> None:
     if not right:
-        raise _RefusedError("The credentials are not valid.")
+        raise _RefusedError(told)
 
 
 def _object_store(endpoints: list[JSON]) -> JSON:

@@ -498,7 +498,8 @@ def test_a_leading_slash_is_the_root_of_a_directory(app, tmp_path, configure_sto
         assert storage.url("/a//b.txt") == "/files/a/b.txt"
         assert storage.url("") == "/files/"
         assert storage.url("dir/") == "/files/dir/"
-        assert storage.url("", external=True) == storage.base_url
+        with app.test_request_context():
+            assert storage.url("", external=True) == storage.base_url
         app.config["FILES_FS_SERVE_MODE"] = "sendfile"
         fs.init_app(app, storage)
         storage.write("a/b.txt", b"content")

@@ -43,13 +43,13 @@ def _request_in(line: str) -> Sent:
     return Sent(method, KINDS[len(names) - 1], len(names) > 1 and names[1].endswith("_segments"))
 
 
-def put_empty(place: SwiftPlace, container: str, names: Sequence[str]) -> None:
-    """Put many empty objects with the bare driver."""
+def put_many(place: SwiftPlace, container: str, names: Sequence[str]) -> None:
+    """Put many small objects with the bare driver."""
 
     def put(names: Sequence[str]) -> None:
         with closing(bare_connection(place)) as connection:
             for name in names:
-                connection.put_object(container, name, b"")
+                connection.put_object(container, name, b"x")
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(put, (names[start::4] for start in range(4))))

@@ -5,6 +5,8 @@ import unittest
 import pytest
 from containers import new_container, open_container
 from fs.test import FSTestCases
+from hypothesis import given
+from key_order import FEW, OBJECTS, PREFIXES, check_order
 
 from flask_pyfs.testing import StorageConformance
 
@@ -34,3 +36,9 @@ class TestFilesystem(FSTestCases, unittest.TestCase):
         container = new_container(self.place)
         self.addCleanup(container.__exit__, None, None, None)
         return open_container(self.place, container.__enter__())
+
+
+@given(names=OBJECTS, prefix=PREFIXES)
+@FEW
+def test_the_order_is_that_of_keys(storage, names, prefix):
+    check_order(storage, names, prefix)

@@ -73,8 +73,8 @@ def left(swift_connection, container):
 
 
 @pytest.fixture
-def place(container):
-    return container
+def place():
+    return "in storage 'files': "
 
 
 class TestSwiftUnderFaults(HTTPStoreUnderFaults):
@@ -104,10 +104,10 @@ def test_segments_of_a_source_that_breaks_are_not_left(segmenting, left):
 
 
 @pytest.mark.usefixtures("taken")
-def test_a_token_that_is_always_refused(frail, proxy, container):
+def test_a_token_that_is_always_refused(frail, proxy):
     answer = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     proxy.answer(answer, when=lambda head: b"/auth/" not in head)
-    all_fail(frail, PermissionDenied, container)
+    all_fail(frail, PermissionDenied, "the storage URL", "token")
     proxy.restore()
     assert frail.read("taken") == b"old"
 
@@ -353,7 +353,7 @@ def test_a_copy_of_what_is_too_large_for_one_object(segmenting, proxy, left):
     too_long = "/".join(["n" * 200] * 5)
     with pytest.raises(InvalidPath, match="names of the segments") as raised:
         segmenting.copy("a.png", too_long)
-    assert too_long in str(raised.value)
+    assert too_long[:40] in str(raised.value)
     assert left() == stored
     segmenting.copy("a.png", "b.png")
     proxy.restore()
@@ -378,9 +378,9 @@ def taken(swift_connection, container):
 
 
 @pytest.mark.usefixtures("taken")
-def test_a_wrong_key_is_permission_denied(make_frail, container):
-    all_fail(make_frail(KEY="wr0ng"), PermissionDenied, container)
-    all_fail(make_frail(USER="test:nobody"), PermissionDenied, container)
+def test_a_wrong_key_is_permission_denied(make_frail):
+    all_fail(make_frail(KEY="wr0ng"), PermissionDenied, "USER or KEY")
+    all_fail(make_frail(USER="test:nobody"), PermissionDenied, "USER or KEY")
 
 
 @pytest.mark.usefixtures("taken")
@@ -442,8 +442,8 @@ def test_processes_that_are_stopped(app, configure_storage, tmp_path):
             assert storage.read("taken") == b"old"
 
 
-def test_a_host_that_does_not_exist(make_frail, container):
-    all_fail(make_frail(AUTHURL="http://no-such-host.invalid:1/auth/v1.0"), BackendError, container)
+def test_a_host_that_does_not_exist(make_frail):
+    all_fail(make_frail(AUTHURL="http://no-such-host.invalid:1/auth/v1.0"), BackendError, "AUTHURL")
 
 
 def test_a_token_that_expires_is_renewed(frail, left):

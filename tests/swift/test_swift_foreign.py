@@ -262,6 +262,23 @@ def test_large_objects_of_others(request, app, storage, swift_connection, contai
     assert len(swift_connection.get_container(elsewhere)[1]) == len(PARTS)
 
 
+def test_entries_have_the_sizes_of_large_objects(storage, swift_connection, container, elsewhere, static, dynamic):
+    dynamic("b.mp4", elsewhere)
+    static("c.mp4", elsewhere)
+    storage.write("a.mp4", b"content")
+    storage.write("d.mp4", b"")
+    swift_connection.put_object(container, "e", b"", content_type="application/directory")
+    sizes = {"a.mp4": 7, "b.mp4": len(LARGE), "c.mp4": len(LARGE), "d.mp4": 0}
+    assert {entry.name: entry.size for entry in storage.entries()} == sizes
+    assert [entry.content_type for entry in storage.entries()] == ["video/mp4"] * 4
+    for name, facts in storage.backend.entries():
+        known = storage.backend.facts(name)
+        assert (facts.size, facts.etag, facts.checksum) == (known.size, known.etag, known.checksum), name
+        assert (facts.modified, facts.content_type) == (known.modified, known.content_type), name
+        # a listing does not tell the version, and one that is none of the file is not told
+        assert facts.version in (None, known.version), name
+
+
 def test_segments_beside_the_container_go_with_their_object(storage, container, names, static, dynamic):
     segments = f"{container}_segments"
     static("a.mp4", segments)

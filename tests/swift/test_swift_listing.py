@@ -8,6 +8,7 @@ from failures import MIB
 from test_swift_wrong_answers import ENTRY, LISTING, answer
 
 import flask_pyfs as fs
+from flask_pyfs.testing import StorageConformance
 
 # around the surrogates, which UTF-8 lacks, and at the end of Unicode
 EDGES = ["\ud7fe", "\ud7ff", "\ue000", "\uffff", "\U0010fffe", "\U0010ffff"]
@@ -33,6 +34,11 @@ def test_prefixes_that_end_where_characters_do(storage, page):
     storage.delete(f"x{EDGES[-1]}")
     assert [name for name in storage.list_files(f"x{EDGES[-1]}") if name == f"x{EDGES[-1]}"] == []
     assert set(storage.list_files()) == set(names) - {f"x{EDGES[-1]}"}
+
+
+def test_pages_while_others_write(storage):
+    storage.backend.store._container.limit = 2
+    StorageConformance().test_entries_while_others_write(storage)
 
 
 def listing(*names):

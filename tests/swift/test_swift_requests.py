@@ -6,7 +6,7 @@ from itertools import islice
 from urllib.parse import urlsplit
 
 import pytest
-from counting_requests import Sent, put_empty, requests_in
+from counting_requests import Sent, put_many, requests_in
 from servers.faults import FaultProxy
 from werkzeug.datastructures import FileStorage
 
@@ -139,7 +139,13 @@ def test_an_absent_file_where_the_container_must_exist(new_storage, cost):
 
 
 def test_read(storage, cost):
-    for call, found in ((storage.exists, [HEAD]), (storage.metadata, [HEAD]), (storage.read, [GET])):
+    for call, found in (
+        (storage.exists, [HEAD]),
+        (storage.size, [HEAD]),
+        (storage.metadata, [HEAD]),
+        (lambda name: storage.metadata(name, checksum=False), [HEAD]),
+        (storage.read, [GET]),
+    ):
         assert cost(call, "a.txt") == found
     assert cost(storage.exists, "absent.txt") == [HEAD]
     assert cost(refused, fs.FileNotFound, storage.metadata, "absent.txt") == [HEAD]
@@ -307,7 +313,7 @@ def test_serve(app, storage, cost, asked, headers, status, expected):
 def test_thousands(warm_storage, swift_place, container, cost, soak, monkeypatch):
     batch = 1000 if soak else 100
     crowd = [f"tree/{number:04}.txt" for number in range(batch * 11 // 10)]
-    put_empty(swift_place, container, ["tree.txt", *crowd])
+    put_many(swift_place, container, ["tree.txt", *crowd])
     storage = warm_storage()
     if not soak:
         # Swift is slow with many, and would take 10,000
@@ -316,6 +322,15 @@ def test_thousands(warm_storage, swift_place, container, cost, soak, monkeypatch
         monkeypatch.setattr(account, "capabilities", lambda timeout=None: fewer)
     # as many as the cluster allows
     assert cost(lambda: list(storage.list_files("tree/"))) == [LIST]
+    assert cost(lambda: list(storage.entries("tree/"))) == [LIST]
+    storage.backend.store._container.limit = batch * 4 // 10
+    entries = storage.entries("tree/")
+    assert cost(lambda: next(entries)) == [LIST]
+    assert cost(lambda: list(entries)) == [LIST, LIST]
+    assert [(entry.name, entry.size) for entry in storage.entries("tree/")] == [(name, 1) for name in crowd]
+    # the last page is as long as the limit, and the next one is empty
+    storage.backend.store._container.limit = len(crowd)
+    assert cost(lambda: list(storage.entries("tree/"))) == [LIST, LIST]
     storage.backend.store._container.limit = batch * 4 // 10
     names, found = storage.list_files("tree/"), []
     assert cost(lambda: found.append(next(names))) == [LIST]

@@ -73,13 +73,10 @@ def upload() -> Any:
     for file in uploads:
         try:
             stored.append(store(file))
-        except fs.UnauthorizedFileType:
-            refused.append(f"“{shorten(file.filename)}” was refused: only {', '.join(fs.IMAGES)} files are taken.")
-        except fs.InvalidPath:
-            refused.append(f"“{shorten(file.filename)}” was refused: it cannot be a file's name here.")
-        except fs.FSError:
-            current_app.logger.exception("an upload could not be stored")
-            refused.append(f"“{shorten(file.filename)}” could not be stored: the storage failed.")
+        except fs.FSError as error:
+            if error.code >= 500 or isinstance(error, fs.PermissionDenied):
+                current_app.logger.exception("an upload could not be stored")
+            refused.append(f"“{shorten(file.filename)}” was not stored. {error.user_message}")
     if not uploads:
         refused.append("No file was chosen.")
 
@@ -99,15 +96,12 @@ def upload() -> Any:
 
 def upload_url() -> Any:
     """Tell the page's script where to send a file: to the store itself, if it accepts uploads."""
-    try:
-        target = photos.upload_url(
-            client_name(request.form.get("name", "")),
-            expires=UPLOAD_SECONDS,
-            max_size=current_app.config["MAX_CONTENT_LENGTH"],
-        )
-    except (fs.UnauthorizedFileType, fs.InvalidPath):
-        # the script then sends it to the app, which says why
-        abort(400, "This file is not taken.")
+    # if the file is not taken, the script sends it to the app, which says why
+    target = photos.upload_url(
+        client_name(request.form.get("name", "")),
+        expires=UPLOAD_SECONDS,
+        max_size=current_app.config["MAX_CONTENT_LENGTH"],
+    )
     return jsonify(dataclasses.asdict(target))
 
 
@@ -140,10 +134,7 @@ def delete_thumbnail(storage: fs.Storage, filename: str) -> None:
 
 def delete() -> Any:
     name = request.form.get("name", "")
-    try:
-        photos.delete(name)
-    except fs.InvalidPath:
-        abort(400, "There is no such image.")
+    photos.delete(name)
     flash(f"“{shorten(name)}” was deleted.", "success")
     return redirect(url_for("index", after=request.form.get("after") or None), 303)
 

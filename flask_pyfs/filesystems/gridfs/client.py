@@ -11,7 +11,8 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
-from ...errors import StoreMisconfigured
+from ..objects.errors import misconfigured
+from .advice import unusable_url
 
 Client = MongoClient[dict[str, Any]]
 
@@ -47,23 +48,23 @@ def make_client(settings: MongoSettings) -> Client:
             # in streaming mode, the driver ignores a server for ten seconds after it refused a password
             serverMonitoringMode="poll",
         )
-    except (PyMongoError, ValueError, TypeError) as error:
-        problem = type(error).__name__
+    except (PyMongoError, ValueError, TypeError, OSError) as error:
+        problem = unusable_url(error, settings.url)
     else:
         if client.write_concern.acknowledged:
             return client
         client.close()
-        raise StoreMisconfigured("MONGO_URL has w=0, which hides failed writes: remove it, or use w=1 or w=majority")
+        raise misconfigured("MONGO_URL has w=0, which hides failed writes: remove it, or use w=1 or w=majority")
     # without the cause, whose message may contain the password
-    raise StoreMisconfigured(f"MONGO_URL is not a valid connection string ({problem})")
+    raise misconfigured(problem)
 
 
 def check_url(url: str, database: str) -> str | None:
     """Return the problem with a connection string or a database name, or None. No command."""
     try:
         parse_uri(url)
-    except (PyMongoError, ValueError) as error:
-        return f"not a valid connection string ({type(error).__name__})"
+    except (PyMongoError, ValueError, OSError) as error:
+        return unusable_url(error, url)
     if re.search(r"[\s./\\\"$*<>:|?\0]", database):
         return "the name of the database has characters that MongoDB does not allow"
     return None

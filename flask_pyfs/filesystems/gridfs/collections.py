@@ -9,6 +9,7 @@ from pymongo import ReadPreference
 from pymongo.collection import Collection
 
 from ..objects.clients import PerProcess
+from .advice import MongoPlace
 from .client import Client
 from .errors import mongo_errors
 from .indexes import make_indexes, make_replacing_index
@@ -23,21 +24,19 @@ class GridCollections:
     """The collections of a bucket, ``files`` and ``chunks``, and their indexes.
 
     :param clients: returns the client of the current process.
-    :param database: the name of the database.
-    :param name: the name of the bucket.
+    :param place: where the bucket is.
     """
 
-    def __init__(self, clients: PerProcess[Client], database: str, name: str) -> None:
-        self.name = f"{database}.{name}"
+    def __init__(self, clients: PerProcess[Client], place: MongoPlace) -> None:
+        self.name = f"{place.database}.{place.bucket}"
         self._clients = clients
-        self._database = database
-        self._name = name
+        self._place = place
         self._has_indexes = False
         self._has_replacing_index = False
 
     def errors(self, path: str = "") -> mongo_errors:
         """Return a context that translates the errors of the driver into ``fs.errors``."""
-        return mongo_errors(self.name, path)
+        return mongo_errors(self._place, path)
 
     @property
     def timeout(self) -> float:
@@ -65,7 +64,9 @@ class GridCollections:
         return self.chunks.with_options(read_preference=ReadPreference.PRIMARY)
 
     def _collection(self, which: str) -> Collection[Document]:
-        return self._clients()[self._database].get_collection(f"{self._name}.{which}", codec_options=_CODEC)
+        return self._clients()[self._place.database].get_collection(
+            f"{self._place.bucket}.{which}", codec_options=_CODEC
+        )
 
     def prepare(self) -> None:
         """Create missing indexes before the first write of the process. Two commands, and more to create them."""

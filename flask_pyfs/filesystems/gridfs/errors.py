@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 
 from bson.errors import BSONError
 from fs import errors
@@ -12,9 +12,7 @@ from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
     ExecutionTimeout,
-    InvalidName,
     NetworkTimeout,
-    OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
     WaitQueueTimeoutError,
@@ -22,39 +20,48 @@ from pymongo.errors import (
 
 from ...errors import StoreMisconfigured
 from ..objects.errors import StoreErrors
+from .advice import MongoPlace, code_of, failed, misconfigured, passes, plain, refused
 
-# https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml: Unauthorized, AuthenticationFailed,
-# and the code that Atlas uses for both
-_REFUSED = {13, 18, 8000}
-# OutOfDiskSpace, ExceededMemoryLimit
+# https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml: OutOfDiskSpace, ExceededMemoryLimit
 _FULL = {14031, 146}
-# InvalidNamespace, CannotCreateIndex, IndexOptionsConflict, IndexKeySpecsConflict
-_MISCONFIGURED = {73, 67, 85, 86}
+# CannotCreateIndex, IndexOptionsConflict, IndexKeySpecsConflict
+_MISCONFIGURED = {67, 85, 86}
 
 
 class mongo_errors(StoreErrors):  # noqa: N801
-    """Translate errors of PyMongo inside the block into ``fs.errors``. ``place`` is ``database.bucket``."""
+    """Translate errors of PyMongo inside the block into ``fs.errors``.
+
+    :param place: the bucket.
+    :param path: the path of the file, for the message.
+    """
+
+    def __init__(self, place: MongoPlace, path: str = "") -> None:
+        super().__init__(f"{place.database}.{place.bucket}", path)
+        self._bucket = place
 
     def meaning(self, error: Exception) -> errors.FSError | None:
         if not isinstance(error, (PyMongoError, BSONError, UnicodeError)):
             return None
-        message = self.message(error)
-        code = error.code if isinstance(error, OperationFailure) else None
+        code = code_of(error)
         if isinstance(error, BulkWriteError):
             code = next((each.get("code") for each in error.details.get("writeErrors", ())), None)
-        if isinstance(error, ServerSelectionTimeoutError) and (match := re.search(r"'code': (\d+)", str(error))):
-            # after a failed login, only the text of this error contains the code
-            code = int(match[1])
-        if code in _REFUSED:
-            return errors.PermissionDenied(self.path, exc=error, msg=message)
+        if (advice := refused(error, self._bucket)) is not None:
+            return self.explain(errors.PermissionDenied, advice, error)
+        if (advice := misconfigured(error, self._bucket)) is not None:
+            return self.explain(StoreMisconfigured, advice, error)
+        if (advice := failed(error, self._bucket, self.before)) is not None:
+            return self.explain(_kind(error), advice, error)
+        message = self.message(plain(error))
         if code in _FULL:
             return errors.InsufficientStorage(self.path, exc=error, msg=message)
-        if code in _MISCONFIGURED or isinstance(error, (ConfigurationError, InvalidName)):
+        if code in _MISCONFIGURED:
             return StoreMisconfigured(message, exc=error)
-        if isinstance(error, (NetworkTimeout, ServerSelectionTimeoutError, ExecutionTimeout, WaitQueueTimeoutError)):
-            return errors.OperationTimeout(self.path, exc=error, msg=message)
-        if isinstance(error, (AutoReconnect, ConnectionFailure)):
-            return errors.RemoteConnectionError(self.path, exc=error, msg=message)
-        if isinstance(error, UnicodeError):
-            return errors.InvalidPath(self.path, message, exc=error)
-        return errors.OperationFailed(self.path, exc=error, msg=message)
+        return _kind(error)(self.path, exc=error, msg=message)
+
+
+def _kind(error: Exception) -> Callable[..., errors.FSError]:
+    if isinstance(error, (NetworkTimeout, ServerSelectionTimeoutError, ExecutionTimeout, WaitQueueTimeoutError)):
+        return errors.OperationTimeout
+    if passes(error) or isinstance(error, (AutoReconnect, ConnectionFailure, ConfigurationError)):
+        return errors.RemoteConnectionError
+    return errors.InvalidPath if isinstance(error, UnicodeError) else errors.OperationFailed

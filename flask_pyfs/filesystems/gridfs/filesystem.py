@@ -16,6 +16,7 @@ from ..objects.filesystem import ObjectFS
 from ..objects.reader import Body
 from ..objects.store import Content
 from ..store import DAY, Facts, OtherVersion
+from .advice import MongoPlace
 from .body import RevisionBody
 from .bucket import GridBucket, Replaced
 from .client import Client, MongoSettings, close_client, make_client
@@ -70,7 +71,7 @@ class GridFS(ObjectFS):
         self.chunk_size = chunk_size
         self.part_size = max(1, _PART // chunk_size) * chunk_size
         self._clients = shared_client(MongoSettings(url, timeout), make_client, close_client)
-        self._bucket = GridBucket(self._clients, database, bucket)
+        self._bucket = GridBucket(self._clients, MongoPlace(url, database, bucket, timeout))
 
     @property
     def client(self) -> Client:
@@ -196,7 +197,13 @@ class GridFS(ObjectFS):
             self._bucket.remove_replaced(replaced)
         return renamed
 
+    def _files(self, prefix: str) -> Iterator[tuple[str, Facts]]:
+        for revision in self._bucket.all_below(prefix):
+            if not revision.filename.endswith("/"):
+                yield revision.filename, revision
+
     def iter_files(self, prefix: str = "") -> Iterator[str]:
+        # shorter answers
         return (name for name in self._bucket.names(prefix, _NAMES) if not name.endswith("/"))
 
     def list_objects(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:

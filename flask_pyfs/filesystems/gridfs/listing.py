@@ -15,10 +15,25 @@ from .indexes import FILES_INDEX
 
 log = logging.getLogger(__name__)
 
-# how many files the first command lists, because the caller may not need more
+# how many documents the first command lists if the caller may not need more
 _FIRST = 100
 
+# how many files one command lists with their facts; one document more shows whether the last one has newer revisions
+_FILES = 10_000
+
 NEWEST_FIRST = [("uploadDate", -1), ("_id", -1)]
+
+# the index alone answers a query for it
+_NAME = {"_id": False, "filename": True}
+
+# what tells the facts of a file; a document may have much more
+_FACTS = dict.fromkeys(
+    (
+        *("filename", "length", "chunkSize", "uploadDate", "replacedAt", "md5", "contentType"),
+        *("metadata.md5", "metadata.contentType"),
+    ),
+    True,
+)
 
 
 class GridListing(GridCollections):
@@ -29,24 +44,34 @@ class GridListing(GridCollections):
 
         :param page: the number of documents per command.
         """
-        # the index alone answers this query
-        for document in self._pages(below(prefix), page, {"_id": False, "filename": True}):
+        for document in self._pages(below(prefix), page, _NAME, _FIRST):
             yield document["filename"]
+
+    def all_below(self, prefix: str) -> Iterator[Revision]:
+        """Iterate over the same revisions as :meth:`newest_below`, for a caller who needs them all. One command per
+        10,000 files.
+        """
+        return self._revisions(below(prefix), _FILES + 1, _FILES + 1)
 
     def newest_below(self, prefix: str, page: int, start: str = "") -> Iterator[Revision]:
         """Iterate over the newest revisions of all files whose names start with a prefix, in ascending order of names.
 
+        Their documents have only what tells the facts.
+
         :param page: the number of documents per command.
         :param start: the first name; names before it are skipped.
         """
-        for document in self._pages({**below(prefix), "$gte": start or prefix}, page):
+        return self._revisions({**below(prefix), "$gte": start or prefix}, page, _FIRST)
+
+    def _revisions(self, query: Document, page: int, first: int) -> Iterator[Revision]:
+        for document in self._pages(query, page, _FACTS, first):
             try:
                 yield revision_of(document)
             except errors.OperationFailed as error:
                 log.warning("bucket %r: %s", self.name, error)
 
-    def _pages(self, query: Document, size: int, projection: Any = None) -> Iterator[Document]:
-        wanted = min(size, _FIRST)
+    def _pages(self, query: Document, size: int, projection: Any, first: int) -> Iterator[Document]:
+        wanted = min(size, first)
         # one query per page, because the server closes a cursor while a slow caller handles a page
         while True:
             with self.errors():
@@ -67,15 +92,15 @@ class GridListing(GridCollections):
                 # the next page may have newer revisions of the last name
                 names.pop()
             for name, revisions in names:
-                yield self._latest(name, revisions, whole=whole, projection=projection)
+                yield revisions[-1] if projection is _NAME else self._latest(name, revisions, whole=whole)
             if not more:
                 return
             query = {"$gt": names[-1][0], **({"$lt": query["$lt"]} if "$lt" in query else {})}
 
-    def _latest(self, name: str, revisions: list[Document], *, whole: bool, projection: Any) -> Document:
+    def _latest(self, name: str, revisions: list[Document], *, whole: bool) -> Document:
         last = revisions[-1]
         tied = len(revisions) > 1 and revisions[-2].get("uploadDate") == last.get("uploadDate")
-        if projection is not None or (whole and not tied):
+        if whole and not tied:
             return last
         # the index does not order revisions with the same date
         return self._newest(name) or last

@@ -17,7 +17,7 @@ from ...names import is_reserved
 from ..base import CHUNK_SIZE, Readable
 from ..store import DAY, Facts, OtherVersion
 from .entries import Entries
-from .listing import files_below
+from .listing import Listing
 from .osfiles import (
     Judge,
     facts_of,
@@ -240,10 +240,17 @@ class LocalFS(StandardFS):
         return Facts(facts.size, facts.modified, facts.etag, checksum=f"sha1:{digest.hexdigest()}")
 
     def iter_files(self, prefix: str = "") -> Iterator[str]:
+        with guarded(self._root, "list", prefix):
+            yield from self._listing(prefix).paths()
+
+    def iter_facts(self, prefix: str = "") -> Iterator[tuple[str, Facts]]:
+        with guarded(self._root, "list", prefix):
+            yield from self._listing(prefix).facts()
+
+    def _listing(self, prefix: str) -> Listing:
         directory, _, start = prefix.rpartition("/")
         parts = self._parts(directory)
-        with guarded(self._root, "list", prefix):
-            yield from files_below(self._root, parts, self._root.walk(directory, parts), start)
+        return Listing(self._root, parts, self._root.walk(directory, parts), start)
 
     def delete_tree(self, path: str) -> None:
         with guarded(self._root, "delete", path):

@@ -59,6 +59,15 @@ class StoreErrors(ErrorContext):
         return explained(kind(**place, exc=error, msg=self.message(explanation)), explanation)
 
 
+def misconfigured(explanation: str, error: Exception | None = None) -> StoreMisconfigured:
+    """Return an error that says which setting is wrong, and nothing else.
+
+    :param explanation: see :func:`~flask_pyfs.errors.explained`.
+    :param error: the error of the driver.
+    """
+    return explained(StoreMisconfigured(literal(explanation), exc=error), explanation)
+
+
 def _drop_variables(error: BaseException, before: BaseException | None) -> None:
     dropped, pending = {id(before)}, [error]
     while pending:

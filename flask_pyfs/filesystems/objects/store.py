@@ -12,6 +12,7 @@ from fs.path import relpath
 from ..base import CHUNK_SIZE, Readable, copy_stream
 from ..store import Facts, OtherVersion, StoreFS
 from ..streams import PendingFile
+from .errors import literal
 from .reader import Body, ObjectReader
 from .writer import PartBuffer, Upload
 
@@ -105,6 +106,9 @@ class ObjectStore(StoreFS):
     def list_objects(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
         """Iterate over the keys that start with a prefix, with the facts of their objects. One request per page.
 
+        The keys are in the order of their UTF-8, as Amazon S3, Swift and MongoDB sort them. The facts have what the
+        listing tells; without a mark, they are not ``marked``.
+
         A bucket that the first write will create has no keys.
 
         :param deep: yield all keys, including those of markers (``directory/``). Otherwise keys with a ``/`` after the
@@ -159,7 +163,22 @@ class ObjectStore(StoreFS):
         return self.head_object(self._file_key(path), checksum=checksum)
 
     def iter_files(self, prefix: str = "") -> Iterator[str]:
-        return (key for key, _ in self.list_objects(prefix, deep=True) if not key.endswith("/"))
+        return (key for key, _ in self._files(prefix))
+
+    def iter_facts(self, prefix: str = "") -> Iterator[tuple[str, Facts]]:
+        before = ""
+        for key, facts in self._files(prefix):
+            # who compares two listings step by step would take what comes too late for missing, and delete it
+            if key <= before:
+                message = f"the store does not list its objects in the order of their keys: {key!r} after {before!r}"
+                raise errors.OperationFailed(key, msg=literal(message))
+            before = key
+            yield key, facts
+
+    def _files(self, prefix: str) -> Iterator[tuple[str, Facts]]:
+        for key, facts in self.list_objects(prefix, deep=True):
+            if facts is not None and not key.endswith("/"):
+                yield key, facts
 
     def delete_tree(self, path: str) -> None:
         key = self._file_key(path)

@@ -76,9 +76,14 @@ def _joined(*parts: str | None) -> str | None:
 
 
 def listed_facts(entry: Any) -> Facts:
-    """Return the facts of an object, from an entry of a listing."""
+    """Return the facts of an object, from an entry of a listing.
+
+    They have no checksum: a listing does not tell which objects are encrypted with a key of KMS or of the customer, and
+    the entity tag of those is no MD5.
+    """
     # HEAD reports whole seconds
-    return Facts(size=entry["Size"], modified=entry["LastModified"].replace(microsecond=0), etag=_etag(entry))
+    modified = entry["LastModified"].replace(microsecond=0)
+    return Facts(size=entry["Size"], modified=modified, etag=_etag(entry), marked=False)
 
 
 def _etag(answer: Any) -> str | None:

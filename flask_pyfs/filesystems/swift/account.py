@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import json
 import re
+import sys
 import threading
 import time
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 from urllib.parse import SplitResult, quote, urlsplit
 
 from fs import errors
@@ -21,9 +22,10 @@ from swiftclient.client import ClientException, http_connection
 from urllib3.exceptions import HTTPError
 
 from ..objects.http import Pace
+from .advice import account_failed, account_refused, login_failed
 from .answers import whole_body
-from .auth import AccountAccess, Credentials, authenticator, origin
-from .errors import is_transient, without_driver_frames
+from .auth import AccountAccess, Credentials, authenticator
+from .errors import advised, is_of_swift, is_transient, without_driver_frames
 
 _FIRST_PAUSE = 0.1
 
@@ -107,9 +109,13 @@ class Account:
         return access
 
     def _log_in(self) -> AccountAccess:
+        before = sys.exc_info()[1]
         try:
             return self._with_retries(self._authenticate)
         except Exception as error:
+            if getattr(error, "advice", None) is None:
+                url = self._settings.credentials.auth_url
+                advised(error, login_failed(error, url, self._settings.timeout, before))
             self._refused.append(error)
             # only the waiting threads keep the error, because its traceback holds the data that the caller sends
             self._refused = []
@@ -150,7 +156,7 @@ class Account:
         """
         if _COLLAPSED.search(path):
             raise errors.InvalidPath(path)
-        repeated, renewed, pauses = False, False, self.pauses()
+        repeated, renewed, pauses, before = False, False, self.pauses(), sys.exc_info()[1]
         while True:
             access = self.access()
             try:
@@ -167,9 +173,16 @@ class Account:
             pause = next(pauses, None)
             if pause is None or failure is getattr(body, "error", None) or not is_transient(failure, method):
                 failure.repeated = repeated
-                raise failure
+                raise self._advised(failure, access, timeout, before)
             time.sleep(pause)
             repeated = True
+
+    def _advised(
+        self, failure: Any, access: AccountAccess, timeout: float | None, before: BaseException | None
+    ) -> BaseException:
+        if not isinstance(failure, ClientException):
+            advised(failure, account_failed(failure, access.url, timeout or self._settings.timeout, before))
+        return cast(BaseException, failure)
 
     def _send(
         self,
@@ -199,14 +212,25 @@ class Account:
         connection.parsed_url = place
         return connection, place
 
+    def visit(self, method: str, url: str) -> tuple[int, Mapping[str, str]]:
+        """Send a request to a temporary URL, as anybody can, without a token. Return its status and headers."""
+        connection, place = self._connected(self.access(), None)
+        target = url.removeprefix(f"{place.scheme}://{place.netloc}")
+        response = connection.request(method, target, None, {})
+        with response:
+            return response.status_code, response.headers
+
     def capabilities(self, timeout: float | None = None) -> dict[str, Any]:
         """Return the capabilities that the cluster lists at ``/info``, else an empty dict. One request, at first.
 
         :param timeout: the seconds to wait for the response, if other than those of the account.
         """
         if self._capabilities is None:
-            access = self.access()
-            self._capabilities = self._with_retries(lambda: self._ask_capabilities(access, timeout))
+            access, before = self.access(), sys.exc_info()[1]
+            try:
+                self._capabilities = self._with_retries(lambda: self._ask_capabilities(access, timeout))
+            except Exception as error:
+                raise self._advised(error, access, timeout, before) from None
         return self._capabilities
 
     def _ask_capabilities(self, access: AccountAccess, timeout: float | None) -> dict[str, Any]:
@@ -228,21 +252,17 @@ def _failure(response: Response, method: str, access: AccountAccess) -> ClientEx
         # to its end: a 404 that was cut is no 404
         while len(content) < _SHOWN and (piece := pace.read(response.raw, _SHOWN - len(content))):
             content += piece
-    message = f"{method} failed"
-    if status < 300:
-        message = f"{method} got an answer that Swift does not give"
-    elif "Location" in response.headers:
-        message = (
-            f"the address of the account, {origin(access.url)}, redirects to {origin(response.headers['Location'])}, "
-            "where no token is sent: correct it in the authentication service, or set object_storage_url in OS_OPTIONS"
-        )
-    return ClientException(
-        message,
+    failure: Any = ClientException(
+        f"{method} failed",
         http_status=status,
         http_reason=response.reason,
         http_response_content=content,
         http_response_headers=response.headers,
     )
+    failure.method = method
+    text, is_swift = content.decode(errors="replace"), is_of_swift(response.headers)
+    advised(failure, account_refused(status, response.headers, text, access.url, is_swift=is_swift))
+    return cast(ClientException, failure)
 
 
 def make_account(settings: AccountSettings) -> Account:

@@ -24,14 +24,18 @@ from swiftclient.client import ClientException
 
 from ...errors import StoreMisconfigured
 from ...options import Secret
-from ..objects.errors import literal
+from ..objects.errors import misconfigured
+from .advice import login_refused, no_login, no_store, origin
 from .answers import whole_body
-from .errors import is_transient
+from .errors import advised, is_transient
 
 VERSIONS = ("1", "2", "3")
 
 #: The rule for the address of a service, to be read after its name.
 ADDRESS = "must be a URL that begins with http:// or https://, without a user or a password before the host"
+
+# what the plugins raise for an answer that is none of a login
+_ODD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 # the names that OS_OPTIONS accepts
 _USER = ("user_id", "user_domain_id", "user_domain_name")
@@ -79,13 +83,13 @@ def authenticator(credentials: Credentials, timeout: float) -> Callable[[], Acco
     """
     if not is_address(credentials.auth_url):
         # not shown, because it may have a password
-        raise StoreMisconfigured(f"AUTHURL {ADDRESS}")
+        raise misconfigured(f"AUTHURL {ADDRESS}")
     options = dict(credentials.options)
     if unknown := sorted(set(options) - KNOWN):
         names = ", ".join(sorted(KNOWN))
-        raise StoreMisconfigured(literal(f"OS_OPTIONS has an unknown name {unknown[0]!r}: use one of {names}"))
+        raise misconfigured(f"OS_OPTIONS has an unknown name {unknown[0]!r}: use one of {names}")
     plugin = _plugin(credentials, options)
-    return lambda: _access(plugin, options, timeout)
+    return lambda: _access(plugin, credentials, timeout)
 
 
 def is_address(url: str) -> bool:
@@ -136,7 +140,7 @@ def _header(secret: str | None) -> Secret:
     value = _secret(secret)
     if not value.isprintable() or max(value, default="") > "\xff" or value != value.strip():
         # checked here, because the error of the driver would show the secret
-        raise StoreMisconfigured(
+        raise misconfigured(
             "USER or KEY begins or ends with white space, or contains characters that an HTTP header cannot have"
         )
     # the library encodes headers as Latin-1, but Swift expects UTF-8
@@ -152,14 +156,15 @@ class _Login(HTTPAdapter):
             if response.is_redirect:
                 # it would send the secrets to another server
                 place = origin(response.headers["Location"])
-                raise StoreMisconfigured(literal(f"AUTHURL redirects to {place}: set it to the final address"))
+                raise misconfigured(f"AUTHURL redirects to {place}: set it to the final address")
             response.raw.decode_content = True
             content = whole_body(response)
         response.raw = io.BytesIO(content)
         return cast(Response, response)
 
 
-def _access(plugin: Any, options: Mapping[str, str], timeout: float) -> AccountAccess:
+def _access(plugin: Any, credentials: Credentials, timeout: float) -> AccountAccess:
+    options = dict(credentials.options)
     with HTTPSession() as sender:
         sender.mount("http://", _Login())
         sender.mount("https://", _Login())
@@ -172,19 +177,30 @@ def _access(plugin: Any, options: Mapping[str, str], timeout: float) -> AccountA
             # the exception of requests tells a timeout from other failures
             raise error.__context__ or http.ConnectionError(str(error)) from None
         except keystone.HttpError as error:
-            raise _refused(error) from error
-        except keystone.InvalidResponse as error:
-            raise _not_keystone(error) from error
-        except keystone.ClientException as error:
-            raise StoreMisconfigured(literal(f"the login failed: {error}"), exc=error) from error
-        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+            raise _refused(error, credentials) from error
+        except keystone.CatalogException as error:
+            raise misconfigured(no_store(_catalogue(plugin, session), options), error) from error
+        except (keystone.ClientException, *_ODD) as error:
             # the plugins do not validate a response before they parse it
-            raise _not_keystone(error) from error
+            raise _no_login(getattr(error, "response", None), error, credentials) from error
 
 
-def _not_keystone(error: Exception) -> StoreMisconfigured:
-    message = f"AUTHURL is not an authentication service of this AUTH_VERSION ({error or type(error).__name__})"
-    return StoreMisconfigured(literal(message), exc=error)
+def _catalogue(plugin: Any, session: Session) -> list[Any]:
+    access = plugin.get_access(session)
+    return list(access.service_catalog.normalize_catalog()) if access.has_service_catalog() else []
+
+
+def _no_login(response: Any, error: Exception, credentials: Credentials) -> StoreMisconfigured:
+    status = getattr(response, "status_code", 200)
+    content = getattr(response, "text", "")
+    said = no_login(
+        credentials.auth_url,
+        credentials.version,
+        None if status < 300 else status,
+        getattr(response, "headers", {}),
+        content,
+    )
+    return misconfigured(said, error)
 
 
 def _checked(token: Any, url: Any) -> AccountAccess:
@@ -192,24 +208,13 @@ def _checked(token: Any, url: Any) -> AccountAccess:
 
     :raises TypeError: if it gave something else.
     """
-    if not url:
-        raise StoreMisconfigured("Keystone has no object store for this region and endpoint type: check REGION_NAME")
     if not isinstance(token, str) or not isinstance(url, str):
         raise TypeError("the token or the address of the account is no text")
     if not token or not token.isprintable() or not token.isascii():
         raise ValueError("the token is empty, or cannot be sent")
     if not is_address(url):
-        raise StoreMisconfigured(f"the address of the account, from the login or object_storage_url, {ADDRESS}")
+        raise misconfigured(f"the storage URL, which the login or object_storage_url gives, {ADDRESS}")
     return AccountAccess(url.rstrip("/"), Secret(token))
-
-
-def origin(url: str) -> str:
-    """Return the scheme, host and port of a URL. The rest may have secrets."""
-    try:
-        place = urlsplit(url)
-    except ValueError:
-        return "an invalid URL"
-    return f"{place.scheme}://{place.netloc.rpartition('@')[2]}" if place.netloc else "another path"
 
 
 def _token_and_url(plugin: Any, session: Session, options: Mapping[str, str]) -> tuple[Any, Any]:
@@ -218,16 +223,24 @@ def _token_and_url(plugin: Any, session: Session, options: Mapping[str, str]) ->
         found = plugin.get_access(session)
         return found.auth_token, options.get("object_storage_url") or found.storage_url
     token = session.get_token()
-    return token, options.get("object_storage_url") or session.get_endpoint(
+    url = options.get("object_storage_url") or session.get_endpoint(
         service_type=options.get("service_type", "object-store"),
         interface=options.get("endpoint_type", "public").removesuffix("URL"),
         region_name=options.get("region_name"),
     )
+    if not url:
+        raise misconfigured(no_store(_catalogue(plugin, session), options))
+    return token, url
 
 
-def _refused(error: Any) -> Exception:
-    failure: Exception = ClientException("the login failed", http_status=error.http_status, http_reason=error.message)
+def _refused(error: Any, credentials: Credentials) -> Exception:
+    status = error.http_status
+    failure: Exception = ClientException("the login failed", http_status=status, http_reason=error.message)
+    if status in (401, 403):
+        options = dict(credentials.options)
+        said = login_refused(credentials.auth_url, credentials.version, credentials.user, options, error.message)
+        return advised(failure, said)
     # a 404 of the authentication service must not look like a missing file
-    if error.http_status in (401, 403) or error.http_status >= 500 or is_transient(failure):
+    if status >= 500 or is_transient(failure):
         return failure
-    return StoreMisconfigured(literal(f"{failure}: check AUTHURL and AUTH_VERSION"), exc=error)
+    return _no_login(error.response, error, credentials)

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 from fs import errors
 from requests import Response
 
-from ...errors import ContentDamaged, StoreMisconfigured
+from ...errors import ContentDamaged, StoreMisconfigured, explained, shortened
 from ..objects.clients import PerProcess
 from ..objects.errors import literal
 from .account import Account, Repeatable
@@ -42,8 +42,9 @@ class ContainerMissing(StoreMisconfigured):
 
     @classmethod
     def named(cls, container: str, error: Exception | None = None) -> ContainerMissing:
-        message = f"container {container!r} does not exist: create it, or set CREATE_CONTAINER"
-        return cls(literal(message), exc=error)
+        name = shortened(repr(container), 66)
+        explanation = f"CONTAINER {name} does not exist: make it, correct CONTAINER, or set CREATE_CONTAINER to true"
+        return explained(cls(literal(explanation), exc=error), explanation)
 
 
 class SwiftContainer:
@@ -53,13 +54,21 @@ class SwiftContainer:
     :param accounts: returns the account of the current process.
     :param create: create the container on the first write.
     :param headers: the headers of the request that creates the container.
+    :param owner: the container of the storage, if this one keeps the segments of its objects.
     :ivar limit: the maximum number of names that one request lists, or None for the limit of the cluster.
     """
 
     def __init__(
-        self, name: str, accounts: PerProcess[Account], *, create: bool, headers: dict[str, str] | None = None
+        self,
+        name: str,
+        accounts: PerProcess[Account],
+        *,
+        create: bool,
+        headers: dict[str, str] | None = None,
+        owner: str | None = None,
     ) -> None:
         self.name = name
+        self.owner = owner or name
         self.create = create
         self.limit: int | None = None
         self._accounts = accounts
@@ -68,7 +77,14 @@ class SwiftContainer:
 
     def beside(self, name: str, *, create: bool = False) -> SwiftContainer:
         """Return another container of the same account. No request."""
-        return SwiftContainer(name, self._accounts, create=create)
+        return SwiftContainer(name, self._accounts, create=create, owner=self.owner)
+
+    def errors(self, key: str = "", source: Any = None) -> swift_errors:
+        """Return a context that translates the errors of the driver into ``fs.errors``.
+
+        :param source: see :class:`~flask_pyfs.errors.ErrorContext`.
+        """
+        return swift_errors(self.name, key, source, self.owner)
 
     def place(self, path: str) -> tuple[SwiftContainer, str]:
         """Split a path below that of the account into the container and the key."""
@@ -78,7 +94,7 @@ class SwiftContainer:
     @property
     def account(self) -> Account:
         """The account of the current process."""
-        with swift_errors(self.name, ""):
+        with self.errors():
             return self._accounts()
 
     def path(self, key: str) -> str:
@@ -94,7 +110,7 @@ class SwiftContainer:
         :raises fs.errors.FSError: if the request fails otherwise.
         """
         path = f"/{self.name}" if key is None else self.path(key)
-        with swift_errors(self.name, key or "", parameters.get("body")):
+        with self.errors(key or "", parameters.get("body")):
             expected = expected_statuses(method, key is None, parameters.get("headers") or {})
             answered = self._accounts().request(method, path, expected=expected, **parameters)
         self._seen = time.monotonic()
@@ -107,7 +123,7 @@ class SwiftContainer:
 
     def _whole(self, response: Response, key: str | None) -> Answer:
         # read to the end, so that the connection can be reused
-        with swift_errors(self.name, key or ""), response:
+        with self.errors(key or ""), response:
             return Answer(response.status_code, response.headers, whole_body(response))
 
     def read(self, method: str, key: str, **parameters: Any) -> Response:
@@ -237,7 +253,7 @@ class SwiftContainer:
         :raises fs.errors.ResourceNotFound: if there is no such object.
         :raises fs.errors.RemoteConnectionError: if the server does not confirm the copy.
         """
-        with swift_errors(self.name, key):
+        with self.errors(key):
             headers = {"Destination": quote(target.path(target_key)[1:]), **copied_mark()}
         try:
             answer = self.finish("COPY", key, headers=headers)

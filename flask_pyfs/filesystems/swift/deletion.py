@@ -12,10 +12,11 @@ from urllib.parse import quote
 
 from fs import errors
 
+from ...errors import explained
 from ..objects.errors import literal
+from .advice import denied
 from .answers import Deleted, deleted_of, is_number, odd_answers, whole_body
 from .container import SwiftContainer
-from .errors import swift_errors
 
 # the most objects in one bulk-delete request
 _BATCH = 1000
@@ -53,7 +54,7 @@ def delete(container: SwiftContainer, keys: Iterable[str], timeout: float | None
 
 
 def _remove_many(container: SwiftContainer, keys: list[str], timeout: float | None) -> None:
-    with swift_errors(container.name, keys[0]):
+    with container.errors(keys[0]):
         bulk = container.account.capabilities(timeout).get("bulk_delete")
     if not isinstance(bulk, dict):
         if any(collapses(key) for key in keys):
@@ -103,7 +104,7 @@ def _remove_by_one_request(container: SwiftContainer, keys: list[str], timeout: 
         statuses = [result.status, *(status for _, status in result.refused)]
         if not renewed and any(status.startswith("401") for status in statuses):
             renewed = True
-            with swift_errors(container.name, keys[0]):
+            with container.errors(keys[0]):
                 account.access(stale=account.access())
             continue
         pause = next(pauses, None)
@@ -114,7 +115,7 @@ def _remove_by_one_request(container: SwiftContainer, keys: list[str], timeout: 
     # some versions of Swift answer 400 if none of the objects exists
     succeeded = result.status.startswith("200") or (not refused and result.status.startswith("400") and result.gone)
     if refused or not succeeded:
-        raise _not_deleted(container.name, refused, result.status)
+        raise _not_deleted(container, refused, result.status)
     if result.gone + len(result.refused) != len(keys):
         message = f"container {container.name!r}: {result.gone} of {len(keys)} objects were deleted"
         raise errors.RemoteConnectionError(keys[0], msg=literal(message))
@@ -123,7 +124,7 @@ def _remove_by_one_request(container: SwiftContainer, keys: list[str], timeout: 
 def _ask(container: SwiftContainer, keys: list[str], timeout: float | None) -> Deleted:
     body = "\n".join(quote(container.path(key)) for key in keys).encode()
     headers = {"Content-Type": "text/plain", "Accept": "application/json"}
-    with swift_errors(container.name, keys[0]):
+    with container.errors(keys[0]):
         response, _ = container.account.request(
             "POST", "", expected={200}, query="bulk-delete", headers=headers, body=body, timeout=timeout
         )
@@ -138,10 +139,11 @@ def collapses(key: str) -> bool:
     return any(part in (".", "..") for part in key.split("/"))
 
 
-def _not_deleted(container: str, refused: list[tuple[str, str]], status: str) -> errors.FSError:
+def _not_deleted(container: SwiftContainer, refused: list[tuple[str, str]], status: str) -> errors.FSError:
     path, reason = refused[0] if refused else ("", status)
-    message = f"container {container!r}: could not delete {len(refused)} objects, among them {path!r}: {reason}"
-    kind = errors.RemoteConnectionError if reason.startswith("5") else errors.OperationFailed
     if reason.startswith(("401", "403")):
-        kind = errors.PermissionDenied
+        explanation = denied(container.name, container.owner, reads=False)
+        return explained(errors.PermissionDenied(path, msg=literal(explanation)), explanation)
+    message = f"container {container.name!r}: could not delete {len(refused)} objects, among them {path!r}: {reason}"
+    kind = errors.RemoteConnectionError if reason.startswith("5") else errors.OperationFailed
     return kind(path, msg=literal(message))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -12,16 +12,29 @@ from swiftclient.client import ClientException
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as HTTPTimeoutError
 
-from ...errors import ContentDamaged, StoreMisconfigured
+from ...errors import ContentDamaged, StoreMisconfigured, shortened
 from ..objects.errors import StoreErrors
+from ..unreachable import is_wrong_scheme, needs_tls
+from .advice import denied
 
 _TRY_LATER = {408, 429, 498, 499, 500, 502, 503, 504}
 # 422: the MD5 of the body differs from its ETag header
 _DAMAGED = 422
-_FULL = {413, 507}
+
+_KINDS: dict[int, Kind] = {
+    401: errors.PermissionDenied,
+    403: errors.PermissionDenied,
+    404: errors.RemoteConnectionError,
+    413: errors.InsufficientStorage,
+    507: errors.InsufficientStorage,
+    _DAMAGED: ContentDamaged,
+}
 
 # the packages between a request and the source of its body
 _DRIVERS = {"http", "requests", "ssl", "swiftclient", "urllib3"}
+
+# the classes of errors, which take different arguments
+Kind = Callable[..., errors.FSError]
 
 Error = TypeVar("Error", bound=BaseException)
 
@@ -47,9 +60,19 @@ class SwiftRefused(errors.OperationFailed):
 
 
 class swift_errors(StoreErrors):  # noqa: N801
-    """Translate errors inside the block into ``fs.errors``, except those raised by the source of a body."""
+    """Translate errors inside the block into ``fs.errors``, except those raised by the source of a body.
+
+    :param place: the container.
+    :param path: the key of the object, for the message.
+    :param source: see :class:`~flask_pyfs.errors.ErrorContext`.
+    :param owner: the container of the storage, if ``place`` keeps the segments of its objects.
+    """
 
     kind = "container"
+
+    def __init__(self, place: str, path: str = "", source: Any = None, owner: str | None = None) -> None:
+        super().__init__(place, path, source)
+        self._owner = place if owner is None else owner
 
     def meaning(self, error: Exception) -> errors.FSError | None:
         if isinstance(error, errors.FSError):
@@ -59,41 +82,69 @@ class swift_errors(StoreErrors):  # noqa: N801
         if isinstance(error, UnicodeError):
             return errors.InvalidPath(self.path, self.message(error), exc=error)
         if isinstance(error, (http.RequestException, HTTPError, OSError, ValueError)):
-            return self._failure(error)
+            kind = StoreMisconfigured if is_wrong_scheme(error, before=self.before) else _failure(error)
+            return self._told(kind, error, str(error))
         return None
 
-    def _refusal(self, error: Any) -> errors.FSError:
-        status, message = error.http_status, self.message(error)
-        if status in (401, 403):
-            return errors.PermissionDenied(self.path, exc=error, msg=message)
-        if status == 404:
-            if not is_of_swift(error.http_response_headers or {}):
-                message = f"{message}: the 404 is not one of Swift, but perhaps of a proxy before it"
-                return errors.RemoteConnectionError(self.path, exc=error, msg=message)
-            return errors.ResourceNotFound(self.path, exc=error)
-        if status in _FULL:
-            return errors.InsufficientStorage(self.path, exc=error, msg=message)
-        if status == _DAMAGED:
-            return ContentDamaged(self.path, exc=error, msg=message)
-        if status in _TRY_LATER or status >= 500:
-            return errors.RemoteConnectionError(self.path, exc=error, msg=message)
-        if status < 300:
-            return errors.RemoteConnectionError(self.path, exc=error, msg=message)
-        if status == 400 and b"name length" in (error.http_response_content or b""):
-            return errors.InvalidPath(self.path, exc=error, msg=message)
-        if 300 <= status < 400:
-            return StoreMisconfigured(message, exc=error)
-        return SwiftRefused(self.path, error, message, repeated=getattr(error, "repeated", False))
+    def _told(self, kind: Kind, error: Exception, said: str) -> errors.FSError:
+        advice = getattr(error, "advice", None)
+        if advice is not None:
+            return self.explain(kind, advice, error)
+        if kind is StoreMisconfigured:
+            return StoreMisconfigured(self.message(said), exc=error)
+        return kind(self.path, exc=error, msg=self.message(said))
 
-    def _failure(self, error: Exception) -> errors.FSError:
-        message = self.message(error)
-        if is_timeout(error):
-            return errors.OperationTimeout(self.path, exc=error, msg=message)
-        if isinstance(error, (http.InvalidURL, http.MissingSchema, http.InvalidSchema)):
-            return StoreMisconfigured(message, exc=error)
-        if isinstance(error, (http.RequestException, HTTPError, OSError)):
-            return errors.RemoteConnectionError(self.path, exc=error, msg=message)
-        return StoreMisconfigured(message, exc=error)
+    def _refusal(self, error: Any) -> errors.FSError:
+        status, said = error.http_status, _said(error)
+        if status == 403 and getattr(error, "method", None) is not None:
+            reads, makes = error.method in ("GET", "HEAD"), error.method == "PUT" and not self.path
+            return self.explain(
+                errors.PermissionDenied, denied(self.place, self._owner, reads=reads, makes=makes), error
+            )
+        if status == 404 and is_of_swift(error.http_response_headers or {}):
+            return errors.ResourceNotFound(self.path, exc=error)
+        if status == 400 and b"name length" in (error.http_response_content or b""):
+            return errors.InvalidPath(self.path, exc=error, msg=self.message(said))
+        content = (error.http_response_content or b"").decode(errors="replace")
+        kind = StoreMisconfigured if needs_tls(content) else _KINDS.get(status)
+        if kind is None and (status < 300 or status >= 500 or status in _TRY_LATER):
+            kind = errors.RemoteConnectionError
+        if kind is None and status < 400:
+            kind = StoreMisconfigured
+        if kind is None and not is_of_swift(error.http_response_headers or {}) and hasattr(error, "method"):
+            # of a server before Swift, or of another one
+            kind = errors.RemoteConnectionError
+        if kind is None:
+            return SwiftRefused(self.path, error, self.message(said), repeated=getattr(error, "repeated", False))
+        return self._told(kind, error, said)
+
+
+def _failure(error: Exception) -> Kind:
+    if is_timeout(error):
+        return errors.OperationTimeout
+    if isinstance(error, (http.InvalidURL, http.MissingSchema, http.InvalidSchema)):
+        return StoreMisconfigured
+    return (
+        errors.RemoteConnectionError
+        if isinstance(error, (http.RequestException, HTTPError, OSError))
+        else (StoreMisconfigured)
+    )
+
+
+def _said(error: Any) -> str:
+    """Return what a refusal says, without the beginning of a page that the driver adds."""
+    said = f"{error.args[0]}: {error.http_status} {error.http_reason}"
+    content = (error.http_response_content or b"").decode(errors="replace").strip()
+    if content and not content.startswith("<"):
+        said = f"{said}: {shortened(content, 80)}"
+    transaction = (error.http_response_headers or {}).get("X-Trans-Id")
+    return f"{said} (transaction {transaction})" if transaction else said
+
+
+def advised(error: Error, advice: str | None) -> Error:
+    """Let an error of the driver say what to do about it; see :func:`~flask_pyfs.errors.explained`."""
+    error.advice = advice  # type: ignore[attr-defined]
+    return error
 
 
 def is_transient(error: BaseException, method: str = "GET") -> bool:

@@ -111,13 +111,12 @@ def facts_of(headers: Headers, size: int | None = None) -> Facts:
     if not is_of_swift(headers):
         raise ValueError("X-Trans-Id is missing: it is no answer of Swift")
     etag, encoding = strong_tag(headers.get("Etag")), headers.get("Content-Encoding")
-    whole = re.fullmatch(r"[0-9a-f]{32}", etag or "") and not is_segmented(headers)
     return Facts(
         size=length_of(headers) if size is None else size,
         modified=_modified(headers),
         etag=etag,
         content_type=known_type(headers.get("Content-Type")),
-        checksum=f"md5:{etag}" if whole else None,
+        checksum=None if is_segmented(headers) else _checksum(etag),
         mark=mark_of(headers),
         content_encoding=known_encoding(encoding) if encoding else None,
         content_disposition=headers.get("Content-Disposition") or None,
@@ -130,11 +129,14 @@ def listed_facts(entry: Mapping[str, Any]) -> Facts:
 
     :raises ValueError: if they are odd.
     """
+    etag = strong_tag(entry.get("slo_etag") or entry["hash"])
     return Facts(
         size=entry["bytes"],
         modified=listed_time(entry),
-        etag=strong_tag(entry.get("slo_etag") or entry["hash"]),
+        etag=etag,
         content_type=known_type(entry.get("content_type")),
+        checksum=None if "slo_etag" in entry else _checksum(etag),
+        marked=False,
     )
 
 
@@ -162,6 +164,10 @@ def is_marker(content_type: str | None, size: int) -> bool:
     :param size: the size of the object in bytes.
     """
     return size == 0 and (content_type or "").partition(";")[0] == "application/directory"
+
+
+def _checksum(etag: str | None) -> str | None:
+    return f"md5:{etag}" if re.fullmatch(r"[0-9a-f]{32}", etag or "") else None
 
 
 def _modified(headers: Headers) -> datetime | None:

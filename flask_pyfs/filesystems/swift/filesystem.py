@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import chain
 from typing import cast
 
@@ -29,11 +30,11 @@ from .body import KnownFile, StreamedBody, known_file
 from .container import SwiftContainer
 from .copies import Copies
 from .deletion import collapses, delete, remove
-from .errors import SwiftRefused, swift_errors
+from .errors import SwiftRefused
 from .facts import facts_of, is_marker, listed_facts, range_of, size_beyond, version_of
 from .listing import entries
 from .segments import remove_leftovers, remove_segments, segments_in, segments_of
-from .signing import signed_url
+from .signing import Signer
 from .upload import SwiftUpload
 
 log = logging.getLogger(__name__)
@@ -90,15 +91,15 @@ class SwiftFS(ObjectFS):
         self.strict = strict
         self.segment_size = segment_size
         self.part_size = min(_PART, segment_size)
-        self._temp_url_key = Secret(temp_url_key) if temp_url_key else None
         options = tuple(sorted((os_options or {}).items()))
         credentials = Credentials(auth_url, user, Secret(key or ""), auth_version, options)
         self._settings = AccountSettings(credentials, timeout, retries, pool_size)
         self._connections = PerProcess(threading.local)
         accounts = shared_client(self._settings, make_account, lambda account: account.close())
-        headers: dict[str, str] = {"X-Container-Meta-Temp-URL-Key": self._temp_url_key} if self._temp_url_key else {}
+        headers: dict[str, str] = {"X-Container-Meta-Temp-URL-Key": Secret(temp_url_key)} if temp_url_key else {}
         self._container = SwiftContainer(container, accounts, create=create_container, headers=headers)
         self._segments = self._container.beside(f"{container}_segments", create=True)
+        self._signer = Signer(self._container, Secret(temp_url_key)) if temp_url_key else None
 
     @property
     def connection(self) -> Connection:
@@ -174,7 +175,7 @@ class SwiftFS(ObjectFS):
             return range_of(response.status_code, response.headers)
 
     def _body(self, response: Response, key: str) -> Body:
-        return HTTPBody(response.raw, response, swift_errors(self._container.name, key))
+        return HTTPBody(response.raw, response, self._container.errors(key))
 
     def new_object(
         self, key: str, *, overwrite: bool, content_type: str | None, replaces: str | None = None
@@ -303,15 +304,27 @@ class SwiftFS(ObjectFS):
         if not found and prefix.endswith("/") and (marker := self._foreign_marker(prefix)):
             yield prefix, marker
 
-    def iter_files(self, prefix: str = "") -> Iterator[str]:
+    def _files(self, prefix: str) -> Iterator[tuple[str, Facts]]:
+        # list_objects may ask for a marker too
         for entry in entries(self._container, prefix):
             name = entry["name"]
             if name.endswith("/") or is_marker(entry.get("content_type"), entry["bytes"]):
                 continue
             if collapses(name):
                 log.warning("container %r: no HTTP client can ask for %r: it is left out", self._container.name, name)
-            else:
-                yield name
+                continue
+            with odd_answers(self._container.name, name):
+                facts = listed_facts(entry)
+            yield name, facts
+
+    def iter_facts(self, prefix: str = "") -> Iterator[tuple[str, Facts]]:
+        for key, facts in super().iter_facts(prefix):
+            if facts.size:
+                yield key, facts
+                continue
+            # a dynamic large object is listed as the empty object that names its segments
+            with suppress(errors.ResourceNotFound):
+                yield key, self.head_object(key)
 
     # Methods of Swift only
 
@@ -323,21 +336,23 @@ class SwiftFS(ObjectFS):
         self._container.prepare()
 
     def temporary_url(self, path: str, expires: int, method: str = "GET") -> str:
-        """Return a temporary URL that anybody may use until it expires. No request except one login per process.
+        """Return a temporary URL that anybody may use until it expires.
+
+        No request, but at first in a process a login, and one or two that ask whether Swift accepts the key.
 
         :param expires: the time of expiry, in whole seconds since 1970.
         :param method: the HTTP method that the URL allows.
         :raises fs.errors.Unsupported: without ``temp_url_key``.
+        :raises flask_pyfs.errors.StoreMisconfigured: if Swift does not accept the key.
         :raises ValueError: if ``expires`` is negative or no integer.
         """
         key = self._file_key(path)
         if not isinstance(expires, int) or expires < 0:
             raise ValueError(f"expires must be whole seconds since 1970, not {expires!r}")
-        if not self._temp_url_key:
-            raise errors.Unsupported(key, msg="temporary URLs need the Temp-URL key of the account or container")
-        with swift_errors(self._container.name, key):
-            url = self._container.account.access().url
-            return signed_url(url, self._container.path(key), expires, self._temp_url_key, method)
+        if self._signer is None:
+            message = "temporary URLs need TEMP_URL_KEY, the Temp-URL key of the account or container"
+            raise errors.Unsupported(key, msg=message)
+        return self._signer.url(key, expires, method)
 
     def remove_leftovers(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         """Delete the segments of unfinished uploads of killed processes, and return the number of these uploads.

@@ -11,7 +11,6 @@ from fs import errors
 from ..objects.errors import literal
 from .answers import Entry, is_number, listing_of, odd_answers, require_container
 from .container import ContainerMissing, SwiftContainer
-from .errors import swift_errors
 
 # Swift searches up to the character after the last one of a prefix, and these two have none that UTF-8 can encode
 _WITHOUT_NEXT = "\ud7ff\U0010ffff"
@@ -66,7 +65,7 @@ def _asked(prefix: str) -> tuple[str, str]:
 def _page_size(container: SwiftContainer) -> int | None:
     if container.limit is not None:
         return container.limit
-    with swift_errors(container.name, ""):
+    with container.errors():
         swift = container.account.capabilities().get("swift")
     limit = swift.get("container_listing_limit") if isinstance(swift, dict) else None
     return limit if is_number(limit) and limit else None
@@ -74,7 +73,7 @@ def _page_size(container: SwiftContainer) -> int | None:
 
 def _page(container: SwiftContainer, prefix: str, delimiter: str | None, marker: str, limit: int | None) -> list[Entry]:
     asked = {"format": "json", "prefix": prefix, "delimiter": delimiter, "marker": marker, "limit": limit}
-    with swift_errors(container.name, prefix):
+    with container.errors(prefix):
         query = "&".join(f"{name}={quote(str(value), safe='')}" for name, value in asked.items() if value)
     try:
         answer = container.finish("GET", None, query=query)

@@ -11,6 +11,7 @@ from typing import Any
 
 from fs import errors
 
+from ...errors import StoreMisconfigured
 from ..objects.writer import Upload
 from ..store import OtherVersion
 from .body import StreamedBody
@@ -101,13 +102,17 @@ class SwiftUpload(Upload):
         return headers
 
     def begin(self) -> None:
-        """Check early that the key is free, or has the version to replace. One request; none with ``overwrite``.
+        """Check early that the key is free, or has the version to replace. One request; none with ``overwrite``, but
+        the first without ``create``.
 
         :raises OtherVersion: if the key does not have the version to replace.
         :raises fs.errors.InvalidPath: if the names of the segments would exceed the limit of Swift.
         """
         if self._too_long:
             raise errors.InvalidPath(self._key, "the names of the segments of '{path}' would be too long")
+        if self._overwrite and not self._container.create:
+            # otherwise a container of segments would be made and filled first
+            self._container.prepare()
         if self._replaces is not None:
             self._replaced()
         if not self._overwrite and self._container.is_taken(self._key):
@@ -133,6 +138,10 @@ class SwiftUpload(Upload):
             self._segments.put(key, body, digest, overwrite=True, headers=headers, query=query)
         except (errors.OperationTimeout, errors.RemoteConnectionError):
             self._failed = True
+            raise
+        except (errors.PermissionDenied, StoreMisconfigured):
+            # nothing was stored, so there is nothing to delete
+            self._sent.remove(key)
             raise
 
     def copy_part(self, number: int, container: SwiftContainer, key: str, size: int, tag: str) -> None:
@@ -167,7 +176,13 @@ class SwiftUpload(Upload):
         sent, self._sent = self._sent, []
         try:
             self._publish(body, lambda: tag, {}, "multipart-manifest=put")
-        except (errors.FileExists, errors.PermissionDenied, errors.InsufficientStorage, OtherVersion):
+        except (
+            errors.FileExists,
+            errors.PermissionDenied,
+            errors.InsufficientStorage,
+            OtherVersion,
+            StoreMisconfigured,
+        ):
             self._sent = sent
             raise
         except SwiftRefused as error:

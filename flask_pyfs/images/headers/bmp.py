@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from ...errors import UnauthorizedFileType
+from ..refusals import damaged
 from .reader import Header, Reader
 
 _BMP_CORE = 12
@@ -18,7 +18,7 @@ def read(reader: Reader, header: Header) -> None:
     head = reader.take(14 + 40).ljust(54, b"\0")
     (length,) = struct.unpack_from("<I", head, 14)
     if length > _LARGEST_BMP_HEADER:
-        raise UnauthorizedFileType(f"the BMP has a header of {length} bytes, but the longest is {_LARGEST_BMP_HEADER}")
+        raise damaged(f"the BMP has a header of {length} bytes, but the longest is {_LARGEST_BMP_HEADER}")
     if length == _BMP_CORE:
         header.size = struct.unpack_from("<HH", head, 18)
         return

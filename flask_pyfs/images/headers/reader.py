@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ...errors import UnauthorizedFileType
+from ..refusals import damaged
 
 if TYPE_CHECKING:
     from ...seekable import FileView
@@ -130,7 +130,7 @@ def refuse_steps(what: str, steps: int, most: int) -> None:
     :raises UnauthorizedFileType: if there are more than ``most``.
     """
     if steps > most:
-        raise UnauthorizedFileType(f"the image has more than {most} {what}, which no camera or program writes")
+        raise damaged(f"the image has more than {most} {what}, which no camera or program writes")
 
 
 def exif_cost(length: int) -> int:

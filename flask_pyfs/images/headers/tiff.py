@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice, zip_longest
 from typing import TYPE_CHECKING
 
-from ...errors import UnauthorizedFileType
+from ..refusals import damaged, other_format
 from .reader import ENTRY, Header, Reader, refuse_steps
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class _File:
                     found.end = max(found.end, place + number * _SIZES[kind])
                 data = Reader(self._view, place, 8).take(8) if 0 <= place < 2**62 and tag in _NEEDED else b""
             if tag in found.values and tag in _NEEDED:
-                raise UnauthorizedFileType(f"the TIFF has the tag {tag} twice")
+                raise damaged(f"the TIFF has the tag {tag} twice")
             value = self._unpack({1: "B", 3: "H"}.get(kind, "Q" if _SIZES[kind] == 8 else "I"), data)
             found.values[tag] = (number, value)
             found.cost += ENTRY + self._cost(kind, number)
@@ -164,7 +164,7 @@ def _set_page(file: _File, directory: _Directory, header: Header) -> None:
     compression = directory.value(_COMPRESSION, _RAW)
     header.variant = "turned" if directory.value(_ORIENTATION, 1) != 1 else ""
     if compression == _LZMA:
-        raise UnauthorizedFileType("the TIFF is compressed with LZMA, whose memory nobody knows beforehand")
+        raise other_format("the TIFF is compressed with LZMA, whose memory nobody knows beforehand", "a TIFF with LZMA")
     if compression == _RAW:
         header.opening += number * _PIECE
         # pieces may overlap

@@ -48,7 +48,10 @@ class Source:
         page = self._pages.get(number)
         if page is None:
             if len(self._pages) == _MOST_PAGES:
-                raise UnauthorizedFileType("what tells its type is spread over more than 1 MiB of the file")
+                raise UnauthorizedFileType(
+                    "what tells its type is spread over more than 1 MiB of the file",
+                    user_message="The type of the file cannot be recognized.",
+                )
             self._file.seek(number * _PAGE)
             page = self._file.read(_PAGE)
             while len(page) < _PAGE and (more := self._file.read(_PAGE - len(page))):

@@ -1,0 +1,71 @@
+"""Lists the files of a storage, by their names or with what the store knows of them."""
+
+from __future__ import annotations
+
+import heapq
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from operator import itemgetter
+
+from .. import names
+from ..errors import FileNotFound, translated
+from ..filesystems.store import Facts
+from .spellings import NamedFiles
+
+log = logging.getLogger(__name__)
+
+_first = itemgetter(0)
+
+
+class ListedFiles(NamedFiles):
+    """The listings of a storage."""
+
+    #: The storage's name.
+    name: str
+
+    def _list_files(self, prefixes: Sequence[str]) -> Iterator[str]:
+        with translated(self.name, prefixes[0]):
+            for start in self._starts(prefixes):
+                for path in self.store.iter_files(start):
+                    if (name := self._listed_name(path)) is not None:
+                        yield name
+
+    def _entries(self, prefixes: Sequence[str]) -> Iterator[tuple[str, Facts]]:
+        with translated(self.name, prefixes[0]):
+            # each start is a listing of its own
+            last = None
+            for path, facts in heapq.merge(*map(self.store.iter_facts, self._starts(prefixes)), key=_first):
+                name = self._listed_name(path)
+                if name is not None and path != last:
+                    yield name, facts
+                last = path
+
+    def _listed_name(self, path: str) -> str | None:
+        name = path[len(self._above()) :]
+        if not names.is_refused(name):
+            return name
+        log.warning("storage %r: the file %r is left out, because its name is invalid", self.name, name)
+        return None
+
+    def _starts(self, prefixes: Sequence[str]) -> Iterator[str]:
+        """Return the starts of the paths to list."""
+        return iter(dict.fromkeys(self._above() + self._start(each) for each in prefixes))
+
+    def _start(self, prefix: str) -> str:
+        # a path has no slash at its end
+        path = prefix.rstrip("/")
+        if path and not names.is_plain(path):
+            path = self.store.canonical(path)
+        return f"{path}/" if prefix.endswith("/") else path
+
+
+def by_names(listed: Iterable[str], facts: Callable[[str], Facts]) -> Iterator[tuple[str, Facts]]:
+    """Iterate over names in key order, each with its facts. Files that are deleted meanwhile are left out.
+
+    :param listed: the names, in any order.
+    :param facts: returns the facts of a file.
+    """
+    for name in sorted(listed):
+        with suppress(FileNotFound):
+            yield name, facts(name)
