@@ -237,8 +237,9 @@ _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[FSError], str], ...
 )
 
 
-# the longest text of an error, and what a name in it keeps however long the rest is
+# the longest text of an error, what of it is not the file and the storage, and what a name keeps in any case
 _LONGEST = 300
+_EXPLAINED = 240
 _SHORTEST = 24
 
 
@@ -260,11 +261,10 @@ def translate(error: Exception, storage: str | None = None, path: str | None = N
 def _text(error: Exception, meaning: str, storage: str | None, path: str | None) -> str:
     explanation = getattr(error, "explanation", None)
     if explanation is None:
-        # the rest of the line may be short for what a driver says
         said = _said(error)
-        what = f"{meaning} ({shortened(said, 160)})" if said else meaning
+        what = f"{meaning} ({shortened(said, _EXPLAINED - len(meaning) - 3)})" if said else meaning
     else:
-        what = shortened(explanation, 240)
+        what = shortened(explanation, _EXPLAINED)
     place = f"in storage {shortened(repr(storage), 2 * _SHORTEST)}" if storage else ""
     left = _LONGEST - len(what) - len(place) - len(" : ")
     name = shortened(repr(path), max(left, _SHORTEST)) if path else ""

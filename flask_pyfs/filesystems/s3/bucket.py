@@ -41,17 +41,11 @@ class S3Bucket:
         self.name = name
         self.create = create
         self._clients = clients
-        self._settings = settings
+        # contexts that know the settings; classes, so that a request takes no call more
+        self.guard: type[s3_errors] = type("s3_errors", (s3_errors,), {"settings": settings})
+        self.answers: type[s3_answers] = type("s3_answers", (s3_answers,), {"settings": settings})
         self._answered = float("-inf")
         self._is_s3 = False
-
-    def guard(self, path: str = "") -> s3_errors:
-        """Return a context that translates the errors of boto3."""
-        return s3_errors(self.name, path, self._settings)
-
-    def answers(self, path: str = "") -> s3_answers:
-        """Return a context that translates the errors of boto3 around a request."""
-        return s3_answers(self.name, path, self._settings)
 
     def request(self, operation: str, path: str = "", **parameters: Any) -> Any:
         """Send a request and return its response.
@@ -62,14 +56,14 @@ class S3Bucket:
         :raises fs.errors.FSError: if the request fails otherwise.
         """
         client = self._client(path)
-        with self.answers(path):
+        with self.answers(self.name, path):
             answer = getattr(client, operation)(Bucket=self.name, **parameters)
         self._answered = time.monotonic()
         self._is_s3 = True
         return answer
 
     def _client(self, path: str = "") -> Any:
-        with self.guard(path):
+        with self.guard(self.name, path):
             return self._clients()
 
     def read(self, operation: str, path: str = "", **parameters: Any) -> Any:
@@ -115,7 +109,7 @@ class S3Bucket:
         try:
             self.request("head_bucket")
         except errors.ResourceNotFound as error:
-            raise self.guard().bucket_missing(error) from error
+            raise self.guard(self.name).bucket_missing(error) from error
 
     def write(self, operation: str, path: str, **parameters: Any) -> Any:
         """Send a request that writes. Create the bucket if it is missing and ``create`` is set."""
@@ -131,7 +125,7 @@ class S3Bucket:
             if is_ours:
                 raise
             taken = f"BUCKET {self.name!r} belongs to another account: set BUCKET to another name"
-            raise self.guard(path).explain(StoreMisconfigured, taken, error.exc) from error
+            raise self.guard(self.name, path).explain(StoreMisconfigured, taken, error.exc) from error
 
     def _make(self) -> bool:
         # whether the bucket belongs to this account, as far as the server tells

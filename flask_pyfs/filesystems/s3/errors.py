@@ -84,14 +84,10 @@ class s3_errors(StoreErrors):  # noqa: N801
 
     A 404 becomes ``ResourceNotFound`` only if the server says, or a HEAD implies, that the object is missing.
 
-    :param place: the name of the bucket.
-    :param path: the path of the file.
-    :param settings: the settings of the client, for what is to be done.
+    :ivar settings: the settings of the client, for what is to be done.
     """
 
-    def __init__(self, place: str, path: str = "", settings: S3Settings = _UNKNOWN) -> None:
-        super().__init__(place, path)
-        self.settings = settings
+    settings = _UNKNOWN
 
     def meaning(self, error: Exception) -> errors.FSError | None:
         if isinstance(error, ClientError):

@@ -146,7 +146,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
 
     def _body(self, key: str, answer: Any) -> HTTPBody:
         # the wrapper of botocore waits until it has all that it is asked for
-        return HTTPBody(answer["Body"]._raw_stream, answer["Body"], self._bucket.answers(key))
+        return HTTPBody(answer["Body"]._raw_stream, answer["Body"], self._bucket.answers(self._bucket.name, key))
 
     def get_object_again(self, key: str, facts: Facts, start: int, stop: int | None) -> Body:
         parameters = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"}
@@ -268,7 +268,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
         _check_lifetime(lifetime)
         key = self._file_key(path)
         shown = {} if disposition is None else {"ResponseContentDisposition": disposition}
-        with self._bucket.guard(key):
+        with self._bucket.guard(self._bucket.name, key):
             signer = self._signers()
             return signer.url(expires, lifetime, Bucket=self._bucket.name, Key=self._full_key(key), **shown)
 
@@ -291,7 +291,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
         if content_type is not None:
             arguments["ContentType"] = content_type
         conditions = [] if max_size is None else [["content-length-range", 0, max_size]]
-        with self._bucket.guard(key):
+        with self._bucket.guard(self._bucket.name, key):
             form = self._signers().post(
                 lifetime, self._bucket.name, self._full_key(key), self._bucket.as_fields(arguments), conditions
             )
