@@ -97,7 +97,7 @@ def test_a_small_save(storage, answer):
     assert (method, url.rpartition("/")[2], bytes(body)) == ("PUT", "a.txt", b"content")
     assert len(answer) == 2
     assert len(calls.modules) <= 15, sorted(calls.modules)
-    assert calls.functions.total() <= 82, calls.functions
+    assert calls.functions.total() <= 86, calls.functions
 
 
 def test_a_get_through_the_route(app, storage, answer):
