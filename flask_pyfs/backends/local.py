@@ -11,12 +11,11 @@ from fs import errors as fs_errors
 
 from .. import names
 from ..config import Config, wrong_setting
-from ..errors import FileNotFound, InvalidPath, PermissionDenied, translated
+from ..errors import FileNotFound, InvalidPath, PermissionDenied, shortened, translated
 from ..filesystems.base import copy_stream
 from ..filesystems.local.filesystem import LocalFS
 from ..filesystems.local.listing import log_once
 from ..filesystems.store import Facts
-from ..keys import shortened
 from ..options import Option
 from .base import BaseBackend
 from .contract import StoredName, Wanted
@@ -227,6 +226,9 @@ def _problem_of(directory: str) -> str | None:
     shown = shortened(repr(existing), 150)
     if not os.path.isdir(existing):
         return f"{shown} is not a directory"
+    if existing == directory and os.statvfs(directory).f_flag & os.ST_RDONLY:
+        # whoever mounts it so wants it to be read
+        return None
     if not os.access(existing, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         return f"{shown} is not writable"
     return None

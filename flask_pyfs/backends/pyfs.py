@@ -13,8 +13,7 @@ from fs.opener.errors import OpenerError, ParseError
 from fs.opener.parse import ParseResult, parse_fs_url
 
 from ..config import wrong_setting
-from ..errors import ConfigurationError
-from ..keys import shortened
+from ..errors import ConfigurationError, shortened
 from ..misspelt import closest
 from ..options import Option
 from .base import BaseBackend
