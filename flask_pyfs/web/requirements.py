@@ -65,6 +65,6 @@ def _require_urls(state: State) -> None:
 
 
 def _static_urls(app: Flask) -> set[str]:
-    # below them, and on another host, the route of the storages is the more specific one
+    # below them, the route of the storages is the more specific one
     rules = app.url_map.iter_rules("static") if "static" in app.view_functions else ()
-    return {rule.rule.removesuffix("<path:filename>") for rule in rules if not (rule.host or rule.subdomain)}
+    return {rule.rule.removesuffix("<path:filename>") for rule in rules}

@@ -518,6 +518,10 @@ def test_servers_that_are_allowed(url):
     assert require_server(url) is True
 
 
+def test_a_scheme_in_upper_case(app):
+    assert configure(app, **{**SWIFT, "FS_SWIFT_AUTHURL": "HTTP://127.0.0.1:1/v3"}).backend_name == "swift"
+
+
 AMAZON = "https://{}.s3{}.amazonaws.com{}"
 
 
@@ -747,15 +751,6 @@ def test_the_static_files_of_flask(tmp_path, name, options, settings, taken):
         with app.test_request_context():
             url = storage.url("a.txt")
         assert app.test_client().get(url).data == b"a"
-
-
-def test_static_files_on_another_host(tmp_path):
-    app = flask.Flask("tests", root_path=str(tmp_path), host_matching=True, static_host="static.example.org")
-    app.config.update(FS_SERVE=True, FS_BACKEND="memory")
-    storage = fs.Storage("static")
-    fs.init_app(app, storage)
-    storage.write("a.txt", "a")
-    assert app.test_client().get("/static/a.txt", base_url="http://www.example.org").data == b"a"
 
 
 # VERIFY_SVG
