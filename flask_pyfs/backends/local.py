@@ -25,7 +25,7 @@ from .surroundings import surroundings
 
 __all__ = ["LocalBackend"]
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class LocalBackend(BaseBackend):
@@ -71,7 +71,7 @@ class LocalBackend(BaseBackend):
             filesystem.remove_leftovers(everywhere=False)
         except fs_errors.FSError as error:
             # files can be read all the same, for example on a disk that is read-only
-            log.warning("storage %r: leftovers in %r are not removed: %s", self.name, self._directory, error)
+            _log.warning("storage %r: leftovers in %r are not removed: %s", self.name, self._directory, error)
         return filesystem
 
     def path(self, filename: str) -> str:

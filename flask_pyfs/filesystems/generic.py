@@ -24,7 +24,7 @@ from .streams import PendingFile, WholeFile, WrappedFile
 
 __all__ = ["GenericStore", "as_store"]
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 def as_store(filesystem: FS) -> StoreFS:
@@ -200,7 +200,7 @@ class GenericStore(WrapFS[FS], StoreFS):
                 raise
             if directory not in self._unreadable:
                 self._unreadable.add(directory)
-                log.warning("a listing leaves out the directory %r of %s: %s", directory, self._filesystem, error)
+                _log.warning("a listing leaves out the directory %r of %s: %s", directory, self._filesystem, error)
             return []
         shown = (info for info in found if info.name.startswith(start or "") and not is_reserved(info.name))
         # a directory is where its slash puts its files; some servers tell a name twice

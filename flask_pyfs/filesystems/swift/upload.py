@@ -21,7 +21,7 @@ from .errors import SwiftRefused
 from .facts import version_of
 from .segments import remove_segments, segments_in, segments_of
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 # the most segments of a manifest; with more segments, the manifest lists other manifests
 _IN_MANIFEST = 1000
@@ -214,7 +214,7 @@ class SwiftUpload(Upload):
             self._warn(f"could not delete the segments of the unfinished upload: {error}")
 
     def _warn(self, problem: str) -> None:
-        log.warning(
+        _log.warning(
             "container %r, object %r: %s. Names of the segments: %s… in container %r",
             self._container.name,
             self._key,
