@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
-from typing import IO, Any, BinaryIO, cast
+from collections.abc import Mapping, Sequence
+from typing import IO, Any, BinaryIO, ClassVar, cast
 
 from fs import errors as fs_errors
 
@@ -37,7 +37,7 @@ class LocalBackend(BaseBackend):
     :raises flask_pyfs.errors.ConfigurationError: if ROOT is missing, or the directory cannot be made or written to.
     """
 
-    options = (
+    options: ClassVar[Sequence[Option]] = (
         Option("ROOT", "directory", named=True, required=True),
         Option("MODE", "mode", argument="mode"),
         Option("DIR_MODE", "mode", argument="directory_mode"),

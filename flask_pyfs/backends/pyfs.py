@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, cast
 
 from fs.base import FS
 from fs.errors import CreateFailed, ResourceNotFound
@@ -52,7 +52,7 @@ class PyFilesystemBackend(BaseBackend):
     :raises flask_pyfs.errors.ConfigurationError: if a setting is missing or invalid.
     """
 
-    options = (
+    options: ClassVar[Sequence[Option]] = (
         Option(
             "OPEN_URL",
             required=True,

@@ -54,7 +54,9 @@ class ImageReference(ShownReference, FileReference):
     """
 
     settings: ImageSettings
-    max_size, thumbnail_sizes, optimize = Setting("max_size"), Setting("thumbnails"), Setting("optimize")
+    max_size: Setting = Setting("max_size")
+    thumbnail_sizes: Setting = Setting("thumbnails")
+    optimize: Setting = Setting("optimize")
 
     _settings_class = ImageSettings
     _setting_names = {

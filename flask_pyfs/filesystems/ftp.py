@@ -295,7 +295,7 @@ class _FTPFile(WrappedFile):
 class FTPOpener(Opener):
     """Opens ``ftp://`` and ``ftps://`` as PyFilesystem does, but as a :class:`FTPFS`."""
 
-    protocols = ["ftp", "ftps"]
+    protocols: list[str] = ["ftp", "ftps"]
 
     def open_fs(
         self, fs_url: str, parse_result: ParseResult, writeable: bool, create: bool, cwd: str

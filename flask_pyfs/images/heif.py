@@ -22,7 +22,7 @@ class HeifImage(Image.Image):
     :raises ConfigurationError: if pillow-heif is not installed.
     """
 
-    format = "HEIF"
+    format: str | None = "HEIF"
 
     def __init__(self, view: FileView) -> None:
         super().__init__()

@@ -56,7 +56,9 @@ class FileField(BaseField):  # type: ignore[misc]
     #: The class of the values.
     proxy_class: ClassVar[type[FileReference]] = FileReference
 
-    fs, upload_to, basename = Setting("fs"), Setting("upload_to"), Setting("basename")
+    fs: Setting = Setting("fs")
+    upload_to: Setting = Setting("upload_to")
+    basename: Setting = Setting("basename")
 
     def __init__(
         self,
@@ -200,9 +202,11 @@ class ImageField(FileField):
     :param options: the options of :class:`FileField`.
     """
 
-    proxy_class = ImageReference
+    proxy_class: ClassVar[type[ImageReference]] = ImageReference
 
-    max_size, thumbnail_sizes, optimize = Setting("max_size"), Setting("thumbnails"), Setting("optimize")
+    max_size: Setting = Setting("max_size")
+    thumbnail_sizes: Setting = Setting("thumbnails")
+    optimize: Setting = Setting("optimize")
 
     if TYPE_CHECKING:
 
