@@ -67,7 +67,7 @@ class PyFilesystemBackend(BaseBackend):
         parsed = self._parsed()
         if parsed.protocol in ("osfs", "file") and not parsed.path:
             directory = os.path.abspath(os.path.expanduser(parsed.resource))
-            self.root = os.path.join(directory, self.prefix) if self.prefix else directory
+            self.root: str | None = os.path.join(directory, self.prefix) if self.prefix else directory
 
     def check_settings(self) -> None:
         protocol, known = self._parsed().protocol, registry.protocols

@@ -70,7 +70,7 @@ class FileField(BaseField):  # type: ignore[misc]
         facts: bool = False,
         **options: Any,
     ) -> None:
-        self.settings = FileSettings(fs, upload_to, basename, remove_files, facts=facts)
+        self.settings: FileSettings = FileSettings(fs, upload_to, basename, remove_files, facts=facts)
         super().__init__(*arguments, **options)
 
     @property
@@ -228,7 +228,7 @@ class ImageField(FileField):
     ) -> None:
         super().__init__(*arguments, **options)
         files = self.settings
-        self.settings = ImageSettings(
+        self.settings: ImageSettings = ImageSettings(
             **vars(files), max_size=max_size, thumbnails=tuple(thumbnails or ()), optimize=optimize
         )
 

@@ -156,7 +156,7 @@ class Cell:
         self.file_type = file_type
         self.default = default
         self.written: FileVersions = {}
-        self.early = Changes()
+        self.early: Changes = Changes()
         self._empty: Callable[[], FileReference | None] = lambda: None
 
     @property

@@ -162,7 +162,7 @@ class ImageType(FileType):
     ) -> None:
         super().__init__(fs, upload_to, basename, remove_files)
         self.max_size = max_size
-        self.thumbnails = tuple(thumbnails)
+        self.thumbnails: tuple[int, ...] = tuple(thumbnails)
         self.optimize = optimize
 
     @property

@@ -162,7 +162,7 @@ class GridFSUpload(Upload):
             self._require_chunks()
         # the revision is stored: from here on, abort() must not delete it
         self._published = self._sent = False
-        self.version = str(self._id)
+        self.version: str | None = str(self._id)
         if old:
             self._bucket.replace(document, old)
         elif replaced:

@@ -90,7 +90,7 @@ class SwiftFS(ObjectFS):
         super().__init__()
         self.strict = strict
         self.segment_size = segment_size
-        self.part_size = min(_PART, segment_size)
+        self.part_size: int = min(_PART, segment_size)
         options = tuple(sorted((os_options or {}).items()))
         credentials = Credentials(auth_url, user, Secret(key or ""), auth_version, options)
         self._settings = AccountSettings(credentials, timeout, retries, pool_size)

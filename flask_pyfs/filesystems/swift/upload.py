@@ -80,7 +80,7 @@ class SwiftUpload(Upload):
     def _publish(self, body: Any, digest: Any, headers: dict[str, str], query: str = "") -> None:
         old = self._old_segments()
         headers = {**self._headers, **headers}
-        self.version = self._container.put(
+        self.version: str | None = self._container.put(
             self._key, body, digest, overwrite=self._overwrite, headers=headers, query=query
         )
         # only now: until the new object is complete, readers need the old segments
