@@ -8,7 +8,7 @@ import logging
 import secrets
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from fs import errors
 from fs.base import FS
@@ -146,9 +146,10 @@ class GenericStore(WrapFS[FS], StoreFS):
             # the file was replaced in between
             file.close()
 
-    # WrapFS would pass these on to the wrapped filesystem
-    isfile = StoreFS.isfile
-    readbytes = StoreFS.readbytes
+    if not TYPE_CHECKING:
+        # WrapFS would pass these on to the wrapped filesystem; the types are the same
+        isfile = StoreFS.isfile
+        readbytes = StoreFS.readbytes
 
     def facts(self, path: str, *, checksum: bool = False) -> Facts:
         info = info_of(self._filesystem, path, ["details"])
