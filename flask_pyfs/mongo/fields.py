@@ -7,7 +7,6 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from mongoengine import Document, EmbeddedDocument, signals
-from mongoengine.base import BaseField
 from mongoengine.errors import InvalidDocumentError
 
 from ..fields.file import FileReference
@@ -18,10 +17,15 @@ from ..fields.stored import dropped_file
 from ..storage import Storage
 from .changes import DocumentHolder
 
+if TYPE_CHECKING:
+    from .._untyped import BaseField
+else:
+    from mongoengine.base import BaseField
+
 Field = TypeVar("Field", bound="FileField")
 
 
-class FileField(BaseField):  # type: ignore[misc]
+class FileField(BaseField):
     """A field that refers to a file of a storage.
 
     Its value is always a :class:`~flask_pyfs.fields.file.FileReference`, which is false if there is no file. Assign
