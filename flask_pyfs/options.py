@@ -254,6 +254,9 @@ class Option:
         :raises ValueError: if the value cannot be converted or is not one of the choices. The message says what it must
             be.
         """
+        if self.secret and isinstance(value, float):
+            # Flask's from_prefixed_env takes a key such as 12e3 for a number, and its digits are lost
+            raise ValueError("a text: it was read as a number, so put it in double quotes")
         try:
             converted = _CONVERTERS[self.type](value)
         except ValueError as error:

@@ -274,6 +274,18 @@ def test_secrets_are_not_shown(app, settings):
     assert SECRET not in refusal(app, **settings)
 
 
+@pytest.mark.parametrize("key", ["12e3", "1.10", "NaN", "1e999"])
+def test_a_secret_that_flask_takes_for_a_number(app, monkeypatch, key):
+    monkeypatch.setenv("FLASK_FS_S3_ACCESS_KEY", "123")
+    monkeypatch.setenv("FLASK_FS_S3_SECRET_KEY", key)
+    app.config.from_prefixed_env()
+    assert "FS_S3_SECRET_KEY must be a text" in refusal(app, **S3)
+    monkeypatch.setenv("FLASK_FS_S3_SECRET_KEY", f'"{key}"')
+    app.config.from_prefixed_env()
+    assert configure(app, **S3).config.secret_key == key
+    assert configure(app, **S3).config.access_key == "123"
+
+
 # Sizes
 
 
