@@ -12,7 +12,7 @@ from ..errors import PermissionDenied
 from ..state import find
 from ..storage import Storage
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 def page_url(
@@ -38,7 +38,7 @@ def page_url(
             pass
         except Exception:
             # AUTHORIZE may need a request or a login; a page is more than one of its links
-            log.warning("could not sign the URL of %r in storage %r", name, storage.name, exc_info=True)
+            _log.warning("could not sign the URL of %r in storage %r", name, storage.name, exc_info=True)
     if download is None:
         # a method of an app may have only the parameters of Flask-FS
         return storage.url(name, external=external)
