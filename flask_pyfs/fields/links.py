@@ -11,6 +11,7 @@ from ..display_names import saved_name
 from ..errors import PermissionDenied
 from ..state import find
 from ..storage import Storage
+from ..web.signing import lifetime_of
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,11 @@ def page_url(
 
     :param expires: for how long to sign, in seconds; None for URL_EXPIRES.
     :param download: the name under which browsers save the file; None to show it.
+    :raises ValueError: if ``expires`` is not positive.
     """
+    if expires is not None:
+        # a mistake of the app, whoever asks
+        lifetime_of(expires)
     if expires is not None or find(storage).config["private"]:
         try:
             return signed_url(storage, name, external=external, expires=expires, download=download)

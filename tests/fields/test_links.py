@@ -192,6 +192,15 @@ def test_downloads(app, make, original, download, name):
         assert "attachment" not in response.headers.get("Content-Disposition", "")
 
 
+@pytest.mark.parametrize(("expires", "error"), [(0, ValueError), (-1, ValueError), ("60", TypeError)])
+@pytest.mark.parametrize("authorize", [None, lambda access: False])
+def test_a_time_that_is_wrong_is_wrong_for_everybody(make, expires, error, authorize):
+    avatar, _ = make(PRIVATE=True, AUTHORIZE=authorize)
+    for url in (avatar.full, avatar.best_url, avatar.srcset):
+        with pytest.raises(error):
+            url(expires=expires)
+
+
 def test_external(app, make):
     avatar, cv = make(PRIVATE=True)
     with app.test_request_context():
