@@ -70,7 +70,8 @@ class ImageReference(ShownReference, FileReference):
         super().restore(state)
         self._original: str | None = state.get("original")
         self.bbox: Sequence[float] | None = state.get("bbox")
-        self.thumbnails = {str(size): name for size, name in (state.get("thumbnails") or {}).items()}
+        thumbnails = state.get("thumbnails")
+        self.thumbnails = {str(k): name for k, name in thumbnails.items()} if isinstance(thumbnails, Mapping) else {}
 
     def snapshot(self) -> dict[str, Any]:
         own = {"original": self._original, "thumbnails": dict(self.thumbnails), "bbox": self.bbox}
@@ -197,7 +198,9 @@ class ImageReference(ShownReference, FileReference):
             elif self._keeps_original(renditions):
                 original = self._put_new(new, _rewound(source), f"{base}-original{ext}")
                 main = self._replace_original(new, main, renditions.main, versions)
-            known = self._facts if main is before else self._facts_of(main, renditions.main)
+            known = self._facts_of(main, renditions.main)
+            if main is before and self._versions.get(main) in (None, main.version):
+                known = self._facts
             self._change(_document(main, original, thumbnails, self.bbox, self.original_name) | known, new)
 
     def _version(self, name: str) -> str | None:
