@@ -91,12 +91,33 @@ def refuse(access):
     flask.abort(401)
 
 
+def redirect(access):
+    flask.abort(flask.redirect("/login"))
+
+
+def give_a_redirect(access):
+    return flask.redirect("/login")
+
+
+async def refuse_later(access):
+    return False
+
+
 def need_a_request(access):
     return flask.request.headers["X-User"] == "ann"
 
 
 @pytest.mark.parametrize(
-    ("authorize", "logged"), [(lambda access: False, 0), (refuse, 0), (fail, 1), (need_a_request, 1)]
+    ("authorize", "logged"),
+    [
+        (lambda access: False, 0),
+        (refuse, 0),
+        (redirect, 0),
+        (fail, 1),
+        (need_a_request, 1),
+        (give_a_redirect, 1),
+        (refuse_later, 1),
+    ],
 )
 def test_whatever_authorize_does_a_page_is_whole(app, make, caplog, authorize, logged):
     avatar, cv = make(PRIVATE=True, AUTHORIZE=authorize)
