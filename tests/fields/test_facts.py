@@ -181,7 +181,7 @@ def test_rerender_of_what_others_replaced(storage, draw, keeps_versions, replace
     assert (again.size, again.checksum) == (len(content), sha1(content))
     assert (again.width, again.height) == size_of_image(content)
     # nothing that is right is forgotten
-    assert ("size" in again.to_row()) == (not (keeps_versions and replaced))
+    assert ("size" in (again.to_row() or {})) == (not (keeps_versions and replaced))
 
 
 def size_of_image(content):
@@ -291,7 +291,7 @@ def test_a_reference_from_another_storage(storage, configure_storage, draw):
         copied = kind(other, source)
         content = other.read("me.png")
         assert (copied.size, copied.checksum) == (len(content), sha1(content))
-        assert "versions" not in copied.to_row()
+        assert "versions" not in (copied.to_row() or {})
     assert (image(other, source).width, image(other, source).thumbnails) == (30, {"10": "me-10.png"})
     assert facts(image(storage, source)) == facts(source)
 
@@ -416,7 +416,7 @@ def test_what_another_program_wrote_is_not_believed(storage, value):
         ("a-10.png", "/files/a.png"),
         ({"big": "a-10.png"}, "/files/a.png"),
         ({"010": "a-10.png"}, "/files/a-10.png"),
-        ({"١٠": "a-10.png"}, "/files/a-10.png"),
+        ({"\u0661\u0660": "a-10.png"}, "/files/a-10.png"),
     ],
 )
 def test_thumbnails_that_another_program_wrote_break_no_page(storage, thumbnails, url):
