@@ -8,7 +8,7 @@ from datetime import timedelta
 from werkzeug.exceptions import HTTPException
 
 from ..display_names import saved_name
-from ..errors import PermissionDenied
+from ..errors import FSError, PermissionDenied
 from ..state import find
 from ..storage import Storage
 from ..web.signing import lifetime_of
@@ -41,6 +41,9 @@ def page_url(
         except (PermissionDenied, HTTPException):
             # abort() in AUTHORIZE says no as well
             pass
+        except FSError as error:
+            # it says by itself what to do
+            log.warning("could not sign the URL of %r in storage %r: %s", name, storage.name, error)
         except Exception:
             # AUTHORIZE may need a request or a login; a page is more than one of its links
             log.warning("could not sign the URL of %r in storage %r", name, storage.name, exc_info=True)

@@ -120,7 +120,8 @@ class ReadableReference(InJSON):
 
     @property
     def url(self) -> str | None:
-        """The URL of the file, or None if there is no file. No request is made to the store.
+        """The URL of the file, or None if there is no file. Makes no request to the store, but see
+        :meth:`flask_pyfs.Storage.url` for Swift.
 
         If the storage is PRIVATE, the URL is signed for URL_EXPIRES. If AUTHORIZE denies that or fails, it is not, and
         a request for it gets 403.

@@ -35,7 +35,7 @@ class ShownReference(ReadableReference):
         return facts.asked_of_image(self.fs, filename) if name in facts.IMAGE_NAMES else super()._ask(filename, name)
 
     def full(self, external: bool = False, *, expires: float | timedelta | None = None) -> str | None:
-        """Return the URL of the displayed image, or None if there is no image. No request is made to the store.
+        """Return the URL of the displayed image, or None if there is no image. Makes requests as :attr:`url` does.
 
         :param external: whether the URL is absolute.
         :param expires: sign the URL for so many seconds. None signs the URLs of a PRIVATE storage for URL_EXPIRES. If
