@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, cast
 
 from fs.base import FS
 from fs.errors import CreateFailed, ResourceNotFound
@@ -52,7 +52,7 @@ class PyFilesystemBackend(BaseBackend):
     :raises flask_pyfs.errors.ConfigurationError: if a setting is missing or invalid.
     """
 
-    options = (
+    options: ClassVar[Sequence[Option]] = (
         Option(
             "OPEN_URL",
             required=True,
@@ -67,7 +67,7 @@ class PyFilesystemBackend(BaseBackend):
         parsed = self._parsed()
         if parsed.protocol in ("osfs", "file") and not parsed.path:
             directory = os.path.abspath(os.path.expanduser(parsed.resource))
-            self.root = os.path.join(directory, self.prefix) if self.prefix else directory
+            self.root: str | None = os.path.join(directory, self.prefix) if self.prefix else directory
 
     def check_settings(self) -> None:
         protocol, known = self._parsed().protocol, registry.protocols

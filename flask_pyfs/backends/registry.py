@@ -97,9 +97,10 @@ class Callee:
         """Find the object with the operations, because the backend is new, or perhaps a method of it was replaced."""
         methods, count = methods_of(self.kind), len(self.attributes)
         # the operations first: another thread takes them once the others are as they were
-        self.operations = self._find()
+        self.operations: Operations = self._find()
+        self.methods: tuple[Any, ...] = methods
         # another method may take the place of one in the backend itself, and the number stays
-        self.methods, self.count = methods, count if NAMES.isdisjoint(self.attributes) else _NEVER
+        self.count: int = count if NAMES.isdisjoint(self.attributes) else _NEVER
 
     def _find(self) -> Operations:
         backend = self._backend

@@ -57,7 +57,8 @@ class FileReference(ReadableReference):
 
     #: The settings of the field when the reference got them. The app may have changed its own since.
     given: FileSettings
-    upload_to, basename = Setting("upload_to"), Setting("basename")
+    upload_to: Setting = Setting("upload_to")
+    basename: Setting = Setting("basename")
 
     _settings_class: ClassVar[type[FileSettings]] = FileSettings
     #: What Flask-FS calls the settings, and their names here.

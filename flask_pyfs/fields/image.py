@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, BinaryIO, cast
 
 from .. import names
@@ -54,7 +55,9 @@ class ImageReference(ShownReference, FileReference):
     """
 
     settings: ImageSettings
-    max_size, thumbnail_sizes, optimize = Setting("max_size"), Setting("thumbnails"), Setting("optimize")
+    max_size: Setting = Setting("max_size")
+    thumbnail_sizes: Setting = Setting("thumbnails")
+    optimize: Setting = Setting("optimize")
 
     _settings_class = ImageSettings
     _setting_names = {
@@ -71,7 +74,8 @@ class ImageReference(ShownReference, FileReference):
         self._original: str | None = state.get("original")
         self.bbox: Sequence[float] | None = state.get("bbox")
         thumbnails = state.get("thumbnails")
-        self.thumbnails = {str(k): name for k, name in thumbnails.items()} if isinstance(thumbnails, Mapping) else {}
+        known = thumbnails.items() if isinstance(thumbnails, Mapping) else ()
+        self.thumbnails: dict[str, str] = {str(size): name for size, name in known}
 
     def snapshot(self) -> dict[str, Any]:
         own = {"original": self._original, "thumbnails": dict(self.thumbnails), "bbox": self.bbox}
@@ -85,7 +89,7 @@ class ImageReference(ShownReference, FileReference):
     @original.setter
     def original(self, value: str | None) -> None:
         self._change({**self.snapshot(), "original": value and names.given(value), "original_name": None}, [])
-        self.since = None
+        self.since: datetime | None = None
 
     @property
     def filenames(self) -> list[str]:

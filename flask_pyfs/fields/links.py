@@ -13,7 +13,7 @@ from ..state import find
 from ..storage import Storage
 from ..web.signing import lifetime_of
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 def page_url(
@@ -43,10 +43,10 @@ def page_url(
             pass
         except FSError as error:
             # it says by itself what to do
-            log.warning("could not sign the URL of %r in storage %r: %s", name, storage.name, error)
+            _log.warning("could not sign the URL of %r in storage %r: %s", name, storage.name, error)
         except Exception:
             # AUTHORIZE may need a request or a login; a page is more than one of its links
-            log.warning("could not sign the URL of %r in storage %r", name, storage.name, exc_info=True)
+            _log.warning("could not sign the URL of %r in storage %r", name, storage.name, exc_info=True)
     if download is None:
         # a method of an app may have only the parameters of Flask-FS
         return storage.url(name, external=external)

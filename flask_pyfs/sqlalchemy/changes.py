@@ -19,7 +19,7 @@ from ..fields.stored import Known, NewFile, StoredFile, dropped_file, note_saved
 from ..storage import Storage
 from .outcomes import commits_at_once, is_aborted
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _CHANGES = "flask_pyfs.changes"
 _CELLS = "flask_pyfs.cells"
@@ -119,7 +119,7 @@ class Changes:
             if not was_written and is_removable and not cell.may_be_written_elsewhere(session, file.name):
                 file.undo()
         if self.is_nested or any(root.is_active for root in self.roots):
-            log.info("the app may still roll back, so no file is deleted of those that rows no longer reference")
+            _log.info("the app may still roll back, so no file is deleted of those that rows no longer reference")
             return
         for cell, _ in self.written:
             for (storage, name), known in cell.written.items():
@@ -156,7 +156,7 @@ class Cell:
         self.file_type = file_type
         self.default = default
         self.written: FileVersions = {}
-        self.early = Changes()
+        self.early: Changes = Changes()
         self._empty: Callable[[], FileReference | None] = lambda: None
 
     @property

@@ -37,7 +37,7 @@ from .segments import remove_leftovers, remove_segments, segments_in, segments_o
 from .signing import Signer
 from .upload import SwiftUpload
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _MIB = 1024 * 1024
 
@@ -90,7 +90,7 @@ class SwiftFS(ObjectFS):
         super().__init__()
         self.strict = strict
         self.segment_size = segment_size
-        self.part_size = min(_PART, segment_size)
+        self.part_size: int = min(_PART, segment_size)
         options = tuple(sorted((os_options or {}).items()))
         credentials = Credentials(auth_url, user, Secret(key or ""), auth_version, options)
         self._settings = AccountSettings(credentials, timeout, retries, pool_size)
@@ -311,7 +311,7 @@ class SwiftFS(ObjectFS):
             if name.endswith("/") or is_marker(entry.get("content_type"), entry["bytes"]):
                 continue
             if collapses(name):
-                log.warning("container %r: no HTTP client can ask for %r: it is left out", self._container.name, name)
+                _log.warning("container %r: no HTTP client can ask for %r: it is left out", self._container.name, name)
                 continue
             with odd_answers(self._container.name, name):
                 facts = listed_facts(entry)
