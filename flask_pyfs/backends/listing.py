@@ -66,6 +66,7 @@ def by_names(listed: Iterable[str], facts: Callable[[str], Facts]) -> Iterator[t
     :param listed: the names, in any order.
     :param facts: returns the facts of a file.
     """
-    for name in sorted(listed):
+    # other code may list a name twice
+    for name in sorted(set(listed)):
         with suppress(FileNotFound):
             yield name, facts(name)

@@ -189,7 +189,9 @@ class SwiftFS(ObjectFS):
         self, path: str, file: Readable, version: str, *, content_type: str | None = None
     ) -> str | None:
         key = self._file_key(path)
-        return self.send(self.new_object(key, overwrite=True, content_type=content_type, replaces=version), file)
+        # None, of facts that tell no version, is that of no file
+        replaces = version or ""
+        return self.send(self.new_object(key, overwrite=True, content_type=content_type, replaces=replaces), file)
 
     def send(self, upload: Upload, file: Readable) -> str | None:
         content, binary = beginning_of(file, self.part_size + 1)
