@@ -174,11 +174,16 @@ class Cell:
         if isinstance(value, FileReference):
             if isinstance(value.holder, RowHolder) and value.holder.cell is self:
                 return value
-            if isinstance(value.holder, DetachedHolder):
+            if isinstance(value.holder, DetachedHolder) and self._is_for(value):
                 value.settings, value.holder = self.settings, RowHolder(self)
                 return value
         reference: FileReference = self.file_type.reference_class(self.settings, value, RowHolder(self))
         return reference
+
+    def _is_for(self, reference: FileReference) -> bool:
+        # the app may assign one that it read from another column
+        is_of_class = type(reference) is self.file_type.reference_class
+        return is_of_class and reference.settings.fs is self.settings.fs
 
     def empty(self) -> FileReference:
         """Return the reference of a cell without a value, the same one as long as the app keeps it."""
