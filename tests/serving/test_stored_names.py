@@ -518,7 +518,9 @@ def test_authorize_judges_the_name_that_is_served(app, kind, place, drivers, con
         asked.append((access.filename, type(access.filename), access.action))
         return access.filename != "p/secret.txt"
 
-    storage = configure_storage("files", {**place, "AUTHORIZE": authorize, "SERVE_MODE": mode})
+    # a mode for all storages, which those that cannot do it do not use
+    app.config["FS_SERVE_MODE"] = mode
+    storage = configure_storage("files", {**place, "AUTHORIZE": authorize})
     drivers.put("p/secret.txt")
     drivers.put(NFD)
     with app.app_context():
