@@ -144,6 +144,13 @@ def test_a_server_that_does_not_answer(make_at):
         all_told(make_at(url, TIMEOUT=0.2), BackendError, *words)
 
 
+def test_a_server_that_does_not_answer_for_a_file_that_is_named_like_a_failure(make_at):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        storage = make_at(f"http://127.0.0.1:{silent.getsockname()[1]}", TIMEOUT=0.2)
+        with pytest.raises(BackendError, match="did not answer in 0.2 s"):
+            storage.read("http_request/certificate_verify.txt")
+
+
 def test_a_bucket_before_a_host_that_is_unknown(make_at):
     storage = make_at("http://s3.invalid:9000", ADDRESSING_STYLE="virtual")
     told(storage, "read", BackendError, "ENDPOINT http://s3.invalid:9000", "BUCKET 'media'", "ADDRESSING_STYLE to path")
