@@ -31,7 +31,7 @@ from ...errors import StoreMisconfigured, explained, shortened
 from ...names import is_normal
 from ..objects.errors import StoreErrors, literal
 from ..unreachable import is_unknown_host, is_wrong_scheme, unreachable
-from .advice import EXPIRED, WRONG_REGION, advice, bucket_missing, no_right, server
+from .advice import EXPIRED, WRONG_REGION, advice, bucket_missing, is_full, may_pass, no_right, server
 from .answers import REDIRECTIONS, OddAnswer, Redirected
 from .client import S3Settings
 
@@ -43,7 +43,6 @@ _REFUSED = {
     "SignatureDoesNotMatch",
     *EXPIRED,
 }
-_TRY_LATER = {"InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown", "Throttling", "TooManyRequests"}
 _CONNECTION = (
     BotoConnectionError,
     CredentialRetrievalError,
@@ -108,10 +107,12 @@ class s3_errors(StoreErrors):  # noqa: N801
     def _kind(self, error: ClientError, code: str, status: int) -> type[errors.FSError]:
         if code in _WRONG_SETTING or status in REDIRECTIONS:
             return StoreMisconfigured
+        if is_full(code, status):
+            return errors.InsufficientStorage
         if code in _REFUSED or status in (401, 403):
             return errors.PermissionDenied
-        if code in _TRY_LATER or status == 429 or (status >= 500 and status != 501):
-            return errors.InsufficientStorage if status == 507 else errors.RemoteConnectionError
+        if may_pass(code, status):
+            return errors.RemoteConnectionError
         if status == 404 and code != "NoSuchUpload":
             # the server at this address does not speak S3
             return StoreMisconfigured
@@ -216,10 +217,13 @@ def not_deleted(bucket: str, refusal: Any, count: int) -> errors.FSError:
     """
     key, code = refusal.get("Key", ""), refusal.get("Code", "")
     problem = f"could not delete {count} objects, among them {shortened(repr(key), 60)}"
-    kind = errors.RemoteConnectionError if code in _TRY_LATER else errors.OperationFailed
+    kind = errors.RemoteConnectionError if may_pass(code, 0) else errors.OperationFailed
     what = f"{problem}: {shortened(str(refusal.get('Message', code)), 100)}"
     if code in _REFUSED:
-        kind, what = errors.PermissionDenied, f"{problem}: {no_right('DeleteObjects', bucket, code)}"
+        kind, what = (
+            errors.PermissionDenied,
+            f"{problem}: {no_right('DeleteObjects', bucket, code, str(refusal.get('Message', '')))}",
+        )
     return explained(kind(key, msg=literal(shortened(f"bucket {bucket!r}: {what}"))), what)
 
 
