@@ -256,6 +256,17 @@ def test_no_credentials(make_at, unused_port, operation):
     check_text(str(raised.value), ["in storage 'files'", *words])
 
 
+@on_moto
+@pytest.mark.usefixtures("no_credentials")
+def test_credentials_that_come_later(make, monkeypatch):
+    storage = make(ACCESS_KEY=None, SECRET_KEY=None)
+    with pytest.raises(ConfigurationError, match="no credentials"):
+        storage.exists("a.txt")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+    assert not storage.exists("a.txt")
+
+
 @pytest.mark.usefixtures("no_credentials")
 def test_credentials_that_boto3_found(at_server, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "found")
