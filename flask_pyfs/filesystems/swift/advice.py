@@ -190,11 +190,3 @@ def denied(container: str, owner: str, *, reads: bool, makes: bool = False) -> s
         f"USER may not {does} CONTAINER {name}: give USER a role in the project or the container's ACL {acl}, or "
         "correct CONTAINER"
     )
-
-
-def key_refused(container: str) -> str:
-    """Return what to do if Swift refuses a temporary URL."""
-    return (
-        "Swift does not accept URLs that TEMP_URL_KEY signs: set it to the Temp-URL-Key of the account or of CONTAINER "
-        f"{shortened(repr(container), 66)}, which 'swift post -m' sets, or the cluster has no temporary URLs"
-    )
