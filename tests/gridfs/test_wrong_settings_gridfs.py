@@ -268,3 +268,35 @@ def test_what_a_caller_handles_is_not_the_reason(app, configure, guarded):
         except ConnectionRefusedError:
             with pytest.raises(fs.PermissionDenied, match="MONGO_DB 'media'"):
                 storage.write("a.txt", b"new")
+
+
+# MongoDB shows the command that it refuses, and the value that an index has already
+NAMES = [
+    "requires authentication",
+    "readConcern",
+    "timed out",
+    "connection refused",
+    "match selector",
+    "too many open files",
+]
+
+
+def test_a_refusal_that_shows_the_name_of_a_file(app, configure, guarded):
+    storage = configure(with_user(guarded, "nobody"), TIMEOUT=5)
+    with app.app_context():
+        for name in NAMES:
+            with pytest.raises(fs.PermissionDenied, match="may not read in MONGO_DB 'media'"):
+                storage.read(name)
+
+
+def test_an_index_of_others_that_shows_the_name_of_a_file(app, configure, mongo_replica):
+    storage = configure(mongo_replica.url, MONGO_DB="unique", TIMEOUT=5)
+    with app.app_context(), closing(pymongo.MongoClient(mongo_replica.url)) as client:
+        client["unique"]["files.files"].create_index("filename", unique=True)
+        for name in NAMES:
+            storage.write(name, b"old")
+            with pytest.raises(fs.FSError) as raised:
+                storage.write(name, b"new", overwrite=True)
+            assert type(raised.value) is fs.FSError
+            assert "MONGO_URL" not in str(raised.value)
+        client.drop_database("unique")
