@@ -105,6 +105,7 @@ def test_a_storage_url_that_is_out_of_reach(app, configure, around, reason, vers
     kinds = (fs.ConfigurationError, fs.BackendError) if is_plain else (kind,)
     said = (f"the storage URL {url}", "TLS" if is_plain else says, "object_storage_url in OS_OPTIONS")
     if version == "object_storage_url":
+        said = (*said[:2], said[2] if is_plain else "object_storage_url in OS_OPTIONS is this URL")
         wrong(app, configure(OS_OPTIONS={"object_storage_url": url}), kinds, *said)
         return
     with keystone(around.swift, dict.fromkeys(all_endpoints(), url)) as service:

@@ -181,7 +181,9 @@ class Account:
         self, failure: Any, access: AccountAccess, timeout: float | None, before: BaseException | None
     ) -> BaseException:
         if not isinstance(failure, ClientException):
-            advised(failure, account_failed(failure, access.url, timeout or self._settings.timeout, before))
+            options = dict(self._settings.credentials.options)
+            said = account_failed(failure, access.url, timeout or self._settings.timeout, before, options)
+            advised(failure, said)
         return cast(BaseException, failure)
 
     def _send(
