@@ -504,6 +504,24 @@ def test_a_refusal_that_passes(at_server, code):
     check_text(str(raised.value), ["ENDPOINT", code, "try again later", "RETRIES"])
 
 
+@pytest.mark.parametrize(
+    ("status", "kind", "words"),
+    [
+        (408, BackendError, ("408", "try again later")),
+        (413, FSError, ("413", "takes no request of this size", "proxy", "PART_SIZE")),
+        (502, BackendError, ("502", "try again later")),
+    ],
+)
+def test_a_proxy_that_refuses(at_server, status, kind, words):
+    page = b"<html><body>nginx</body></html>"
+    storage = at_server(answering(b"HTTP/1.1 %d No\r\nContent-Length: %d\r\n\r\n%b" % (status, len(page), page)))
+    with pytest.raises(FSError) as raised:
+        storage.write("a.txt", b"content")
+    assert type(raised.value) is kind
+    check_text(str(raised.value), ["ENDPOINT", *words])
+    assert "address of S3" not in str(raised.value)
+
+
 DENIED = "User: arn:aws:iam::1:user/app is not authorized to perform: {} on resource: arn:aws:kms:eu-west-1:1:key/2 {}"
 
 
@@ -582,14 +600,19 @@ def test_no_right_to_delete(at_server, right):
 # Servers that are none of S3
 
 
-PAGE = b"<!doctype html><html><head><title>Welcome</title></head><body><br>Log in</body></html>"
+PAGES = [
+    b"<!doctype html><html><head><title>Welcome</title></head><body><br>Log in</body></html>",
+    # this is XML too
+    b"<html><body><h1>Welcome</h1></body></html>",
+]
 
 
 @pytest.mark.parametrize("status", [200, 403, 404, 405])
-def test_a_web_page(at_server, status):
+@pytest.mark.parametrize("page", PAGES)
+def test_a_web_page(at_server, status, page):
     def answer(request):
-        sent = b"" if request.command == "HEAD" else PAGE
-        head = f"HTTP/1.1 {status} Status\r\nContent-Type: text/html\r\nContent-Length: {len(PAGE)}\r\n\r\n"
+        sent = b"" if request.command == "HEAD" else page
+        head = f"HTTP/1.1 {status} Status\r\nContent-Type: text/html\r\nContent-Length: {len(page)}\r\n\r\n"
         return head.encode() + sent
 
     storage = at_server(answering(answer))

@@ -76,7 +76,7 @@ def bucket_missing(bucket: str, error: Exception | None = None, settings: S3Sett
 
 def may_pass(code: str, status: int) -> bool:
     """Return whether a server that refuses with this code and status may do it later."""
-    return code in _TRY_LATER or status == 429 or (status >= 500 and status != 501)
+    return code in _TRY_LATER or status in (408, 429) or (status >= 500 and status != 501)
 
 
 def is_full(code: str, status: int) -> bool:
@@ -110,7 +110,7 @@ def advice(error: ClientError, bucket: str, settings: S3Settings) -> str:
     """
     response: Mapping[str, Any] = error.response
     details: Mapping[str, str] = response.get("Error", {})
-    code, operation = str(details.get("Code", "")), error.operation_name
+    code, operation = code_of(error), error.operation_name
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     if code == "InvalidAccessKeyId":
@@ -138,7 +138,14 @@ def advice(error: ClientError, bucket: str, settings: S3Settings) -> str:
         return f"{what} ({code}): make room there, or delete files"
     if code in _OTHERS:
         return _OTHERS[code].format(bucket=repr(bucket))
-    if code.isdigit() and status < 500 and not operation.startswith("Head") and not is_of_s3(error):
+    if code == "413":
+        return (
+            f"{server(settings)} takes no request of this size (413): raise the limit of the proxy, or lower PART_SIZE"
+        )
+    if may_pass(code, status):
+        said = code if code.isdigit() else f"{status} {code}"
+        return f"{server(settings)} fails ({said}): try again later, look into its log, or raise RETRIES"
+    if code.isdigit() and not operation.startswith("Head") and not is_of_s3(error):
         return f"{server(settings)} answers {status}, but not as S3 does: set it to the address of S3, without a path"
     if status in (401, 403):
         if code.isdigit():
@@ -146,11 +153,14 @@ def advice(error: ClientError, bucket: str, settings: S3Settings) -> str:
             keys = "ACCESS_KEY, SECRET_KEY" if settings.access_key else "the credentials that boto3 found"
             return f"the server gives no reason ({code}): check {keys} and the clock, or allow {right}"
         return no_right(operation, bucket, code, str(details.get("Message") or ""))
-    if may_pass(code, status):
-        said = code if code.isdigit() else f"{status} {code}"
-        return f"{server(settings)} fails ({said}): try again later, look into its log, or raise RETRIES"
     said = shortened(str(details.get("Message") or ""), 140)
     return f"the server refused {operation} ({code}){': ' if said else ''}{said}"
+
+
+def code_of(error: ClientError) -> str:
+    """Return the error code of S3; the HTTP status if there is none, as in the answer to a HEAD, or in a web page."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", "")
+    return str(error.response.get("Error", {}).get("Code") or status)
 
 
 def is_of_s3(error: ClientError) -> bool:

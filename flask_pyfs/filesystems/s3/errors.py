@@ -31,7 +31,7 @@ from ...errors import StoreMisconfigured, explained, shortened
 from ...names import is_normal
 from ..objects.errors import StoreErrors, literal
 from ..unreachable import is_unknown_host, is_wrong_scheme, unreachable
-from .advice import EXPIRED, WRONG_REGION, advice, bucket_missing, is_full, may_pass, no_right, server
+from .advice import EXPIRED, WRONG_REGION, advice, bucket_missing, code_of, is_full, may_pass, no_right, server
 from .answers import REDIRECTIONS, OddAnswer, Redirected
 from .client import S3Settings
 
@@ -73,7 +73,7 @@ class S3Refused(errors.OperationFailed):
 
     def __init__(self, path: str, exc: ClientError, msg: str) -> None:
         super().__init__(path, exc, msg)
-        self.code = _code(exc)
+        self.code = code_of(exc)
         self.details: dict[str, str] = exc.response.get("Error", {})
         self.repeated = was_repeated(exc)
 
@@ -96,7 +96,7 @@ class s3_errors(StoreErrors):  # noqa: N801
         return None
 
     def _refusal(self, error: ClientError) -> errors.FSError:
-        code, status = _code(error), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        code, status = code_of(error), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code == "NoSuchBucket":
             return self.bucket_missing(error)
         # a response to HEAD has no error code
@@ -206,7 +206,7 @@ def was_repeated(error: Any) -> bool:
 
 def is_mute(error: Any) -> bool:
     """Return whether a refusal says nothing but its status, because it answers a HEAD."""
-    return isinstance(error, ClientError) and _code(error) in ("400", "401", "403")
+    return isinstance(error, ClientError) and code_of(error) in ("400", "401", "403")
 
 
 def not_deleted(bucket: str, refusal: Any, count: int) -> errors.FSError:
@@ -225,8 +225,3 @@ def not_deleted(bucket: str, refusal: Any, count: int) -> errors.FSError:
             f"{problem}: {no_right('DeleteObjects', bucket, code, str(refusal.get('Message', '')))}",
         )
     return explained(kind(key, msg=literal(shortened(f"bucket {bucket!r}: {what}"))), what)
-
-
-def _code(error: ClientError) -> str:
-    # botocore uses the HTTP status as the code if the response has no body
-    return str(error.response.get("Error", {}).get("Code", ""))
