@@ -67,6 +67,11 @@ def _said(error: Exception) -> str:
     return text.partition("{")[0] if isinstance(error, OperationFailure) else text
 
 
+def is_over_quota(error: Exception) -> bool:
+    """Return whether Atlas refused because the space of the cluster is used up."""
+    return code_of(error) == _ATLAS and "quota" in _said(error)
+
+
 def passes(error: Exception) -> bool:
     """Return whether the server refused only because it ends, or is the primary no longer."""
     return code_of(error) in _PASSING
@@ -100,13 +105,14 @@ def misconfigured(error: Exception, place: MongoPlace) -> str | None:
 def refused(error: Exception, place: MongoPlace) -> str | None:
     """Return what to do if the server refused the user, else None."""
     code, text = code_of(error), _said(error)
-    if code == _LOGIN_FAILED or (code == _ATLAS and "auth" in text.lower()):
+    is_atlas = code == _ATLAS
+    if code == _LOGIN_FAILED or (is_atlas and re.search("bad auth|authentication failed", text, re.IGNORECASE)):
         return _login_failed(place)
-    if code not in (_UNAUTHORIZED, _ATLAS):
+    if code != _UNAUTHORIZED and not (is_atlas and re.search("not allowed|not authorized", text)):
         return None
     if "requires authentication" in text:
         return f"{_url(place)} wants a login: put user:password@ before its host"
-    command = re.search(r"execute command \{ (\w+):", str(error))
+    command = re.search(r"(?:execute command \{ |do action \[)(\w+)", str(error))
     does = "read" if command and command[1] in _READING else "write"
     return (
         f"the user of MONGO_URL may not {does} in MONGO_DB {place.database!r}: give it the role readWrite on that "
