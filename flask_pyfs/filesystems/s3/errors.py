@@ -156,7 +156,8 @@ class s3_errors(StoreErrors):  # noqa: N801
             return f"{server(settings)} is not valid: set it to an address such as 'https://s3.example.org'"
         if is_unknown_host(error, before=self.before):
             if not settings.endpoint_url:
-                return f"there is no S3 in REGION {settings.region!r}: check its spelling, and whether DNS works here"
+                region = f"the spelling of REGION {settings.region!r}" if settings.region else "REGION"
+                return f"the host of Amazon's S3 is unknown: check {region}, and whether DNS works here"
             if settings.addressing_style == "virtual":
                 host = f"the host of {server(settings)} is unknown with BUCKET {self.place!r} before it"
                 return f"{host}: check DNS, or set ADDRESSING_STYLE to path"
