@@ -20,5 +20,8 @@ autodoc_typehints_description_target = "documented"
 
 # Every reference into this package must resolve. Those into others cannot, without their inventories.
 nitpicky = True
-# A type variable has no entry of its own.
-nitpick_ignore_regex = [("py:.*", r"(?!flask_pyfs\b).*"), ("py:class", r"flask_pyfs\.backends\.contract\.Response")]
+# A type variable has no entry of its own, nor has the descriptor of the settings of references.
+nitpick_ignore_regex = [
+    ("py:.*", r"(?!flask_pyfs\b).*"),
+    ("py:class", r"flask_pyfs\.(backends\.contract\.Response|fields\.settings\.Setting)"),
+]

@@ -319,9 +319,9 @@ class ErrorContext(AbstractContextManager[Any]):
     def __init__(
         self, place: str | None = None, path: str | None = None, source: Any = None, target: str | None = None
     ) -> None:
-        self.place = place or ""
-        self.path = path or ""
-        self.target = target or self.path
+        self.place: str = place or ""
+        self.path: str = path or ""
+        self.target: str = target or self.path
         self._source = source
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:

@@ -26,7 +26,7 @@ from .web.json import teach
 from .web.responses import harden
 from .web.urls import ENDPOINT
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class WrongArguments(ConfigurationError, TypeError):
@@ -96,7 +96,7 @@ def misspelt_settings(app: Flask) -> Iterator[Misspelt]:
 def _log_misspelt(app: Flask) -> None:
     for key, meant in misspelt_settings(app):
         if registry_of(app).is_first(key):
-            log.warning("%s has no effect: did you mean %s?", key, meant)
+            _log.warning("%s has no effect: did you mean %s?", key, meant)
 
 
 def by_name(name: str) -> Storage | None:

@@ -8,11 +8,9 @@ from typing import Any
 
 from .errors import ConfigurationError
 
-__all__ = ["backend_key", "own_key", "refusal", "shortened", "storage_key", "storage_prefixes"]
+__all__ = ["backend_key", "own_key", "refusal", "storage_key", "storage_prefixes"]
 
-# what a message has room for, and a value in it
 _LINE = 300
-_VALUE = 60
 
 
 def storage_key(storage: str, key: str) -> str:
@@ -40,9 +38,6 @@ def refusal(message: str, storage: str | None) -> ConfigurationError:
     """Return the error about a setting: one line of at most 300 characters, which names the storage."""
     place = f"storage {storage!r}"
     end = f" ({place})" if storage and place not in message else ""
-    return ConfigurationError(shortened(" ".join(message.split()), _LINE - len(end)) + end, storage=storage)
-
-
-def shortened(text: str, length: int = _VALUE) -> str:
-    """Return a text for a message, cut to a length."""
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+    line, room = " ".join(message.split()), _LINE - len(end)
+    # the name of the setting is at the start
+    return ConfigurationError((line if len(line) <= room else f"{line[: room - 1]}…") + end, storage=storage)

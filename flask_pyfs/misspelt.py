@@ -108,16 +108,16 @@ def require_storage(settings: Mapping[str, Any], storage: str, constructed: Iter
     :raises flask_pyfs.errors.ConfigurationError: for a key whose name is close to the storage's, and no storage's.
     """
     read = tuple(prefix for name in constructed for prefix in storage_prefixes(name))
-    for key in settings:
-        if not isinstance(key, str) or "_FS_" not in key or key.startswith(("FS_", *read)):
+    for key, value in settings.items():
+        # None is not set
+        if value is None or not isinstance(key, str) or "_FS_" not in key or key.startswith(("FS_", *read)):
             continue
         for name, rest in _splits(key):
             if is_close(name, storage):
-                raise refusal(
-                    f"{key} reaches no storage: did you mean {storage_key(storage, rest)}? If there is a storage "
-                    f"{name.lower()!r}, construct it before init_app",
-                    storage,
-                )
+                other = f" If there is a storage {name.lower()!r}, construct it before init_app"
+                is_other = name.lower() != storage.lower()
+                message = f"{key} reaches no storage: did you mean {storage_key(storage, rest)}?"
+                raise refusal(message + other if is_other else message, storage)
 
 
 def reaching_nothing(

@@ -225,7 +225,7 @@ class Option:
     :param levels: the levels that may set it: 1 the storage's, 2 the backend's, 3 the app's.
     :param choices: the allowed values; any value of the type if empty.
     :param check: whether a converted value is possible. It may also raise a ValueError with what the value must be.
-    :param rule: what ``check`` asks for, to be read after "must be".
+    :param rule: what a value must be, with its type, to be read after "must be".
     :param argument: the keyword argument of the backend's filesystem that gets the value; see
         :meth:`flask_pyfs.backends.BaseBackend.arguments`.
     :raises ValueError: if the type is unknown.
@@ -254,10 +254,13 @@ class Option:
         :raises ValueError: if the value cannot be converted or is not one of the choices. The message says what it must
             be.
         """
+        if self.secret and isinstance(value, float):
+            # Flask's from_prefixed_env takes a key such as 12e3 for a number, and its digits are lost
+            raise ValueError("a text: it was read as a number, so put it in double quotes")
         try:
             converted = _CONVERTERS[self.type](value)
         except ValueError as error:
-            raise (ValueError(f"{error}: {self.rule}") if self.rule else error) from error.__cause__
+            raise (ValueError(self.rule) if self.rule else error) from error.__cause__
         if self.choices and converted not in self.choices:
             raise ValueError(f"one of {', '.join(map(str, self.choices))}")
         if self.check is not None and not self.check(converted):

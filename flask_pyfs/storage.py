@@ -108,7 +108,7 @@ class Storage:
             app = StandIn(app.config)
         require_storage(app.config, self.name, constructed_names())
         backend_name = configuration.backend_name(app.config, self.name)
-        backend_class = registry.load(backend_name, self.name)
+        backend_class = registry.load(backend_name, self.name, app.config)
         config = configuration.resolve(
             app.config, self.name, backend_name, registry.options_of(backend_class), registry.all_options
         )
@@ -171,7 +171,7 @@ class Storage:
     @root.setter
     def root(self, root: str | os.PathLike[str]) -> None:
         state = find(self)
-        backend_class = registry.load(state.backend_name, self.name)
+        backend_class = registry.load(state.backend_name, self.name, state.app.config)
         if not any(option.name == "ROOT" for option in registry.options_of(backend_class) or ()):
             raise OperationNotSupported(
                 f"storage {self.name!r} has no directory: its backend {self.backend_name!r} has no setting ROOT",

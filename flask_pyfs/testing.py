@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask
 from fs.copy import copy_fs
@@ -465,7 +465,8 @@ class StorageConformance:
         storage.write("ab", b"other")
         assert old.version
         assert new.version
-        assert not storage.delete_version("a", old.version)
+        for version in (old.version, "", cast(str, None)):
+            assert not storage.delete_version("a", version)
         assert storage.read("a") == b"newer"
         assert storage.delete_version("a", new.version)
         assert not storage.delete_version("a", new.version)
@@ -476,8 +477,9 @@ class StorageConformance:
         new = storage.write("a", b"newer", overwrite=True)
         assert old.version
         assert new.version
-        with _raises(VersionChanged):
-            storage.replace_version("a", b"lost", old.version)
+        for version in (old.version, "", cast(str, None)):
+            with _raises(VersionChanged):
+                storage.replace_version("a", b"lost", version)
         assert storage.read("a") == b"newer"
         newest = storage.replace_version("a", io.BytesIO(b"newest"), new.version)
         assert storage.read("a") == b"newest"

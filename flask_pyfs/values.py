@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .keys import refusal, shortened
+from .errors import shortened
+from .keys import refusal
 from .options import Option
 
 __all__ = ["converted", "shown", "sounds_secret"]
@@ -37,4 +38,4 @@ def shown(value: Any) -> str:
     """Return a value for a message: cut, and without the password of a URL."""
     text = repr(value)
     login, hidden = ("//.*@", "//***@") if "//" in text else ("^(['\"]?).*:.*@", r"\1***@")
-    return shortened(re.sub(login, hidden, text))
+    return shortened(re.sub(login, hidden, text), 60)

@@ -11,13 +11,19 @@ import textwrap
 import threading
 import uuid
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import flask
 import pytest
 from PIL import Image
 from servers.nginx import TEMPORARY
 from servers.programs import program
 from servers.waitressapp import serving
+
+import flask_pyfs as fs
+from flask_pyfs.backends import registry
+from flask_pyfs.extras import required_by
 
 TOP = Path(__file__).resolve().parent.parent
 RST = re.compile(r"^( *)\.\. code-block:: (?:python|pycon)\n\n((?:\1 {3,}\S.*\n|\n)+)", re.MULTILINE)
@@ -109,6 +115,44 @@ def test_numbers_are_in_the_index():
     headings = re.findall(r"^(\d+): .*\n-+$", text, re.MULTILINE)
     assert headings == ["404", "403", "413", "415", "500"]
     assert headings == re.findall(r"^\.\. index:: (\d+)$", text, re.MULTILINE)
+
+
+def raised(call, *arguments):
+    with pytest.raises((fs.FSError, ImportError, RuntimeError)) as info:
+        call(*arguments)
+    return str(info.value)
+
+
+def test_the_messages_that_pages_quote_are_the_real_ones(tmp_path, monkeypatch):
+    def importing(name):
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    def missing_package():
+        with required_by("images", "PIL"):
+            importing("PIL")
+
+    app = flask.Flask("shop")
+    app.config["FS_ROOT"] = str(tmp_path / "disk")
+    images = fs.Storage("images", fs.IMAGES)
+    quoted = {"troubleshooting": [raised(missing_package).partition(":")[0]]}
+    with app.app_context():
+        quoted["troubleshooting"].append(raised(images.url, "a.png").partition(" 'shop'")[0])
+    broken = SimpleNamespace(load=lambda: importing("boto3"), module="flask_pyfs.backends.s3", name="s3")
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "installed", lambda: {"s3": broken})
+        patch.setitem(app.config, "IMAGES_FS_BACKEND", "s3")
+        message = raised(fs.init_app, app, images)
+    quoted["troubleshooting"].append(message.partition(": ")[2].rpartition(": ")[0])
+
+    fs.init_app(app, images)
+    images.write("a.png", b"x")
+    (tmp_path / "disk").rename(tmp_path / "elsewhere")
+    gone = raised(images.exists, "a.png").partition(": ")[2]
+    quoted["deployment"] = [gone.replace(str(tmp_path / "disk" / "images"), "/srv/files")]
+    for page, messages in quoted.items():
+        text = " ".join((TOP / "docs" / f"{page}.rst").read_text(encoding="utf-8").split())
+        for message in messages:
+            assert f"``{message}``" in text
 
 
 GUIDES = ["comparison", "cookbook", "deployment", "performance", "security", "troubleshooting"]

@@ -184,6 +184,24 @@ def test_a_file_that_is_deleted_while_its_directory_is_listed(tmp_path):
     assert [(path, facts.size) for path, facts in store.iter_facts()] == [("a", 1), ("c/d", 1)]
 
 
+@pytest.mark.parametrize("target", ["d", "nowhere", None])
+@pytest.mark.parametrize("kind", ["local", "osfs"])
+def test_a_directory_that_becomes_a_link_meanwhile(tmp_path, kind, target):
+    root = str(tmp_path)
+    store = LocalFS(root) if kind == "local" else GenericStore(OSFS(root))
+    for listing in (store.iter_facts, store.iter_files):
+        for name in ("a", "d/b", "e"):
+            store.put(name, io.BytesIO(b"x"))
+        found = listing()
+        first = next(found)
+        store.delete_tree("d")
+        if target:
+            os.symlink(target, tmp_path / "d")
+        paths = [each if isinstance(each, str) else each[0] for each in (first, *found)]
+        assert sorted(paths) == ["a", "e"]
+        store.delete_tree("d")
+
+
 def test_an_error_in_the_middle_names_the_storage(app, configure_storage):
     class Failing(MemoryFS):
         def scandir(self, path, namespaces=None, page=None):

@@ -13,7 +13,7 @@ from fs.base import FS
 from fs.errors import PathError, ResourceNotFound
 
 from .. import files, names
-from ..config import with_defaults
+from ..config import Config, with_defaults
 from ..encryption import require_unencrypted
 from ..errors import FileExists, OperationNotSupported, VersionChanged, translated
 from ..filesystems.base import CHUNK_SIZE, copy_stream
@@ -70,8 +70,8 @@ class BaseBackend(ListedFiles):
     def __init__(self, name: str, config: Mapping[str, Any]) -> None:
         self.name = name
         require_unencrypted(config, self.options or (), name)
-        self.config = with_defaults(config, self.options or (), name)
-        self.prefix = names.normalize_prefix(self.config.get("prefix")).rstrip("/")
+        self.config: Config = with_defaults(config, self.options or (), name)
+        self.prefix: str = names.normalize_prefix(self.config.get("prefix")).rstrip("/")
         self._lock = threading.Lock()
         self._store: StoreFS | None = None
         # not with the module, which every app imports; nor later, when another thread may fork meanwhile

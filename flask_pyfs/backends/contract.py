@@ -11,6 +11,7 @@ from typing import IO, Any, BinaryIO, NamedTuple, Protocol, TypeVar
 
 from fs.base import FS
 
+from ..filesystems.base import CHUNK_SIZE
 from ..filesystems.store import DAY, Facts
 
 Response = TypeVar("Response")
@@ -191,7 +192,7 @@ class Operations(Protocol):
     def read(self, filename: str) -> bytes:
         """Return the content of a file."""
 
-    def read_chunks(self, filename: str, chunk_size: int = ...) -> Iterator[bytes]:
+    def read_chunks(self, filename: str, chunk_size: int = CHUNK_SIZE) -> Iterator[bytes]:
         """Return an iterator over the content of a file, in pieces of at most ``chunk_size`` bytes."""
 
     def write(self, filename: str, content: Any, overwrite: bool = True) -> Any:

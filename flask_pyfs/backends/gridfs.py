@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from fs.base import FS
 
 from ..addresses import require_mongo
 from ..config import wrong_setting
-from ..keys import shortened
+from ..errors import shortened
 from ..misspelt import closest
 from ..options import Option, is_duration
 from .base import BaseBackend
@@ -47,7 +47,7 @@ class GridFsBackend(BaseBackend):
     :raises flask_pyfs.errors.ConfigurationError: if a setting is missing or invalid.
     """
 
-    options = (
+    options: ClassVar[Sequence[Option]] = (
         Option(
             "MONGO_URL",
             required=True,
@@ -64,7 +64,14 @@ class GridFsBackend(BaseBackend):
             rule="a size from 1 KiB to 15 MiB, such as '255 KiB'",
             argument="chunk_size",
         ),
-        Option("TIMEOUT", "float", default=30, check=is_duration, rule="at least 0.001 seconds", argument="timeout"),
+        Option(
+            "TIMEOUT",
+            "float",
+            default=30,
+            check=is_duration,
+            rule="a number of seconds, at least 0.001",
+            argument="timeout",
+        ),
     )
 
     def __init__(self, name: str, config: Mapping[str, Any]) -> None:
@@ -83,9 +90,8 @@ class GridFsBackend(BaseBackend):
         options = self.config["mongo_url"].partition("?")[2]
         for option in re.findall(r"(?:^|[&;])([A-Za-z.]+)=", options):
             if option.lower() not in known and (meant := closest(option, known)):
-                rule = (
-                    f"has the option {shortened(option)!r}, which MongoDB does not know: did you mean {known[meant]!r}?"
-                )
+                name = shortened(repr(option), 60)
+                rule = f"has the option {name}, which MongoDB does not know: did you mean {known[meant]!r}?"
                 raise wrong_setting(self.name, "gridfs", self.config, "MONGO_URL", rule)
 
     @property

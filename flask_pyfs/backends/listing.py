@@ -13,7 +13,7 @@ from ..errors import FileNotFound, translated
 from ..filesystems.store import Facts
 from .spellings import NamedFiles
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _first = itemgetter(0)
 
@@ -45,7 +45,7 @@ class ListedFiles(NamedFiles):
         name = path[len(self._above()) :]
         if not names.is_refused(name):
             return name
-        log.warning("storage %r: the file %r is left out, because its name is invalid", self.name, name)
+        _log.warning("storage %r: the file %r is left out, because its name is invalid", self.name, name)
         return None
 
     def _starts(self, prefixes: Sequence[str]) -> Iterator[str]:
@@ -66,6 +66,7 @@ def by_names(listed: Iterable[str], facts: Callable[[str], Facts]) -> Iterator[t
     :param listed: the names, in any order.
     :param facts: returns the facts of a file.
     """
-    for name in sorted(listed):
+    # other code may list a name twice
+    for name in sorted(set(listed)):
         with suppress(FileNotFound):
             yield name, facts(name)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
-from typing import IO, Any, BinaryIO, cast
+from collections.abc import Mapping, Sequence
+from typing import IO, Any, BinaryIO, ClassVar, cast
 
 from fs import errors as fs_errors
 
 from .. import names
 from ..config import Config, wrong_setting
-from ..errors import FileNotFound, InvalidPath, PermissionDenied, translated
+from ..errors import FileNotFound, InvalidPath, PermissionDenied, shortened, translated
 from ..filesystems.base import copy_stream
 from ..filesystems.local.filesystem import LocalFS
 from ..filesystems.local.listing import log_once
 from ..filesystems.store import Facts
-from ..keys import shortened
 from ..options import Option
 from .base import BaseBackend
 from .contract import StoredName, Wanted
@@ -25,7 +24,7 @@ from .surroundings import surroundings
 
 __all__ = ["LocalBackend"]
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class LocalBackend(BaseBackend):
@@ -37,7 +36,7 @@ class LocalBackend(BaseBackend):
     :raises flask_pyfs.errors.ConfigurationError: if ROOT is missing, or the directory cannot be made or written to.
     """
 
-    options = (
+    options: ClassVar[Sequence[Option]] = (
         Option("ROOT", "directory", named=True, required=True),
         Option("MODE", "mode", argument="mode"),
         Option("DIR_MODE", "mode", argument="directory_mode"),
@@ -50,7 +49,7 @@ class LocalBackend(BaseBackend):
             config = Config(config, root=os.path.join(above, name))
         super().__init__(name, config)
         self._directory = os.path.abspath(self.config["root"])
-        self.root = os.path.join(self._directory, self.prefix) if self.prefix else self._directory
+        self.root: str | None = os.path.join(self._directory, self.prefix) if self.prefix else self._directory
 
     def check_settings(self) -> None:
         if problem := _problem_of(self._directory):
@@ -71,7 +70,7 @@ class LocalBackend(BaseBackend):
             filesystem.remove_leftovers(everywhere=False)
         except fs_errors.FSError as error:
             # files can be read all the same, for example on a disk that is read-only
-            log.warning("storage %r: leftovers in %r are not removed: %s", self.name, self._directory, error)
+            _log.warning("storage %r: leftovers in %r are not removed: %s", self.name, self._directory, error)
         return filesystem
 
     def path(self, filename: str) -> str:
@@ -227,6 +226,9 @@ def _problem_of(directory: str) -> str | None:
     shown = shortened(repr(existing), 150)
     if not os.path.isdir(existing):
         return f"{shown} is not a directory"
+    if existing == directory and os.statvfs(directory).f_flag & os.ST_RDONLY:
+        # whoever mounts it so wants it to be read
+        return None
     if not os.access(existing, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         return f"{shown} is not writable"
     return None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from ..filesystems.memory import MemoryFS
+from ..options import Option
 from .base import BaseBackend
 
 __all__ = ["MemoryBackend"]
@@ -14,7 +15,7 @@ __all__ = ["MemoryBackend"]
 class MemoryBackend(BaseBackend):
     """Keeps files in the memory of the process, separately for each app and storage. It is meant for tests."""
 
-    options = ()
+    options: ClassVar[Sequence[Option]] = ()
 
     def __init__(self, name: str, config: Mapping[str, Any]) -> None:
         super().__init__(name, config)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, cast
 
 from fs.base import FS
 from fs.errors import CreateFailed, ResourceNotFound
@@ -13,8 +13,7 @@ from fs.opener.errors import OpenerError, ParseError
 from fs.opener.parse import ParseResult, parse_fs_url
 
 from ..config import wrong_setting
-from ..errors import ConfigurationError
-from ..keys import shortened
+from ..errors import ConfigurationError, shortened
 from ..misspelt import closest
 from ..options import Option
 from .base import BaseBackend
@@ -52,7 +51,7 @@ class PyFilesystemBackend(BaseBackend):
     :raises flask_pyfs.errors.ConfigurationError: if a setting is missing or invalid.
     """
 
-    options = (
+    options: ClassVar[Sequence[Option]] = (
         Option(
             "OPEN_URL",
             required=True,
@@ -67,7 +66,7 @@ class PyFilesystemBackend(BaseBackend):
         parsed = self._parsed()
         if parsed.protocol in ("osfs", "file") and not parsed.path:
             directory = os.path.abspath(os.path.expanduser(parsed.resource))
-            self.root = os.path.join(directory, self.prefix) if self.prefix else directory
+            self.root: str | None = os.path.join(directory, self.prefix) if self.prefix else directory
 
     def check_settings(self) -> None:
         protocol, known = self._parsed().protocol, registry.protocols

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from ..config import Config
-from ..errors import ConfigurationError
-from ..keys import refusal, shortened, storage_key
+from ..errors import ConfigurationError, shortened
+from ..keys import own_key, refusal
 from ..misspelt import closest
 from ..options import Option
 from .base import BaseBackend
@@ -31,20 +32,20 @@ def installed() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in sorted(found, key=_is_own)}
 
 
-def load(name: str, storage: str) -> Any:
+def load(name: str, storage: str, settings: Mapping[str, Any]) -> Any:
     """Return the class of a backend.
 
     :param name: the backend's name.
     :param storage: the storage's name, for the message.
+    :param settings: the configuration of the app, for the message.
     :raises ConfigurationError: if no package registers the name, or its module cannot be imported.
     """
     entry = installed().get(name)
     if entry is None:
+        key, known = own_key(settings, storage, "BACKEND") or "FS_BACKEND", ", ".join(sorted(installed()))
         close = closest(name, installed())
-        meant = f"did you mean {close!r}? Set" if close else "set"
-        keys, known = f"{storage_key(storage, 'BACKEND')} or FS_BACKEND", ", ".join(sorted(installed()))
-        given = shortened(repr(name))
-        raise refusal(f"storage {storage!r}: there is no backend {given}: {meant} {keys} to one of {known}", storage)
+        meant = f": did you mean {close!r}?" if close else ""
+        raise refusal(f"{key} must be one of {known}, not {shortened(repr(name), 60)}{meant}", storage)
     try:
         return entry.load()
     except (ImportError, AttributeError) as error:
@@ -97,9 +98,10 @@ class Callee:
         """Find the object with the operations, because the backend is new, or perhaps a method of it was replaced."""
         methods, count = methods_of(self.kind), len(self.attributes)
         # the operations first: another thread takes them once the others are as they were
-        self.operations = self._find()
+        self.operations: Operations = self._find()
+        self.methods: tuple[Any, ...] = methods
         # another method may take the place of one in the backend itself, and the number stays
-        self.methods, self.count = methods, count if NAMES.isdisjoint(self.attributes) else _NEVER
+        self.count: int = count if NAMES.isdisjoint(self.attributes) else _NEVER
 
     def _find(self) -> Operations:
         backend = self._backend

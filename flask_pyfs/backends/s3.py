@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from fs.base import FS
 
@@ -41,7 +41,7 @@ class S3Backend(BaseBackend):
     :raises flask_pyfs.errors.ConfigurationError: if a setting is missing or invalid.
     """
 
-    options = (
+    options: ClassVar[Sequence[Option]] = (
         Option("ENDPOINT", check=require_server, argument="endpoint_url"),
         Option(
             "REGION",
@@ -66,8 +66,15 @@ class S3Backend(BaseBackend):
             rule="a size from 5 MiB to 5 GiB, such as '8 MiB'",
             argument="part_size",
         ),
-        Option("TIMEOUT", "float", default=30, check=is_duration, rule="at least 0.001 seconds", argument="timeout"),
-        Option("RETRIES", "int", default=2, check=is_count, rule="0 or more", argument="retries"),
+        Option(
+            "TIMEOUT",
+            "float",
+            default=30,
+            check=is_duration,
+            rule="a number of seconds, at least 0.001",
+            argument="timeout",
+        ),
+        Option("RETRIES", "int", default=2, check=is_count, rule="a whole number, 0 or more", argument="retries"),
         Option("PUBLIC_ENDPOINT", check=require_server, argument="public_endpoint_url"),
     )
 

@@ -29,4 +29,4 @@ class Surroundings:
 
 
 #: The surroundings of all backends. ``extension`` sets them.
-surroundings = Surroundings()
+surroundings: Surroundings = Surroundings()

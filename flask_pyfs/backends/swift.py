@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 from urllib.parse import quote
 
 from fs.base import FS
@@ -46,12 +46,12 @@ class SwiftBackend(BaseBackend):
     :raises flask_pyfs.errors.ConfigurationError: if a setting is missing or invalid.
     """
 
-    options = (
+    options: ClassVar[Sequence[Option]] = (
         Option(
             "AUTHURL",
             required=True,
             # the backend refuses a URL with a password, without showing it
-            check=lambda url: "@" in url or url.startswith(("http://", "https://")),
+            check=lambda url: "@" in url or url.lower().startswith(("http://", "https://")),
             rule="a URL that begins with http:// or https://",
         ),
         Option("USER", required=True, argument="user"),
@@ -76,9 +76,23 @@ class SwiftBackend(BaseBackend):
             argument="segment_size",
         ),
         Option("TEMP_URL_KEY", secret=True, argument="temp_url_key"),
-        Option("POOL_SIZE", "int", default=100, check=lambda size: size >= 1, rule="1 or more", argument="pool_size"),
-        Option("TIMEOUT", "float", default=15, check=is_duration, rule="at least 0.001 seconds", argument="timeout"),
-        Option("RETRIES", "int", default=2, check=is_count, rule="0 or more", argument="retries"),
+        Option(
+            "POOL_SIZE",
+            "int",
+            default=100,
+            check=lambda size: size >= 1,
+            rule="a whole number, 1 or more",
+            argument="pool_size",
+        ),
+        Option(
+            "TIMEOUT",
+            "float",
+            default=15,
+            check=is_duration,
+            rule="a number of seconds, at least 0.001",
+            argument="timeout",
+        ),
+        Option("RETRIES", "int", default=2, check=is_count, rule="a whole number, 0 or more", argument="retries"),
     )
 
     def __init__(self, name: str, config: Mapping[str, Any]) -> None:

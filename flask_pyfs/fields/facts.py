@@ -27,6 +27,8 @@ IMAGE_NAMES = ("width", "height")
 # as BaseBackend has it
 _UNKNOWN_TYPE = "application/octet-stream"
 
+_SVG = "image/svg+xml"
+
 # the header of nearly every JPEG, PNG, GIF and bitmap, with the metadata of a camera
 _HEADER = 128 * 1024
 
@@ -38,7 +40,7 @@ def kept(state: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
 
 def _is_fact(name: str, value: Any) -> bool:
     if name in ("content_type", "checksum"):
-        return isinstance(value, str)
+        return isinstance(value, str) and value != "" and value.isprintable()
     return type(value) is int and value >= (1 if name in IMAGE_NAMES else 0)
 
 
@@ -73,10 +75,13 @@ def asked(storage: Storage, name: str, *, checksum: bool = False) -> dict[str, A
 def asked_of_image(storage: Storage, name: str) -> dict[str, Any]:
     """Ask the store for the facts of an image with its width and height; none if there is no file.
 
-    Makes one request, for the beginning of the file. Some formats need more of a large file: one more request.
+    Makes one request, for the beginning of the file. Some formats need more of a large file: one more request. An SVG
+    needs none, because Pillow does not read it.
 
     :raises FSError: if the store fails or cannot be reached.
     """
+    if mime(name, _UNKNOWN_TYPE) == _SVG:
+        return _sides(None)
     state = find(storage)
 
     def look(stored: str, facts: Facts, file: BinaryIO, guard: AbstractContextManager[Any]) -> dict[str, Any]:

@@ -57,7 +57,8 @@ class FileReference(ReadableReference):
 
     #: The settings of the field when the reference got them. The app may have changed its own since.
     given: FileSettings
-    upload_to, basename = Setting("upload_to"), Setting("basename")
+    upload_to: Setting = Setting("upload_to")
+    basename: Setting = Setting("basename")
 
     _settings_class: ClassVar[type[FileSettings]] = FileSettings
     #: What Flask-FS calls the settings, and their names here.
@@ -86,8 +87,7 @@ class FileReference(ReadableReference):
         self.holder = holder or (Holder() if instance is None else NamedHolder(instance, name))
         value = parts if value is None else value
         if isinstance(value, FileReference):
-            self.since = value.since
-            value = value.snapshot()
+            value = self._parts_of(value)
         if isinstance(value, str):
             # as the app spells it: a file that another tool stored may have this very name
             name = names.given(value) if value else None
@@ -106,6 +106,14 @@ class FileReference(ReadableReference):
     def _settings_of(self, storage: Storage | None, parts: dict[str, Any]) -> FileSettings:
         found = {own: parts.pop(name) for name, own in self._setting_names.items() if parts.get(name) is not None}
         return self._settings_class(**{"fs": storage, **found})
+
+    def _parts_of(self, other: FileReference) -> dict[str, Any]:
+        parts, storages = other.snapshot(), {self.settings.fs, other.settings.fs} - {None}
+        if len(storages) < 2:
+            self.since = other.since
+            return parts
+        # what it knows is true of a file in its own storage
+        return {key: part for key, part in parts.items() if key not in ("versions", *other._fact_names)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Set all parts of the reference, without notifying the holder.
@@ -139,10 +147,8 @@ class FileReference(ReadableReference):
         """
         document = self.to_row()
         if document is not None:
-            # after unpickling, the settings are unknown until a field gets the reference
-            keeps_facts = getattr(getattr(self, "settings", None), "facts", False)
             # Flask-FS cannot read documents with other keys
-            for key in ("versions", *(() if keeps_facts else ("original_name", *self._fact_names))):
+            for key in ("versions", *(() if self.settings.facts else ("original_name", *self._fact_names))):
                 document.pop(key, None)
         return document
 
@@ -175,6 +181,7 @@ class FileReference(ReadableReference):
         return self.snapshot()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        self.settings = self.given = self._settings_class(None)
         self.holder = Holder()
         self.restore(state)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, BinaryIO, cast
 
 from .. import names
@@ -54,7 +55,9 @@ class ImageReference(ShownReference, FileReference):
     """
 
     settings: ImageSettings
-    max_size, thumbnail_sizes, optimize = Setting("max_size"), Setting("thumbnails"), Setting("optimize")
+    max_size: Setting = Setting("max_size")
+    thumbnail_sizes: Setting = Setting("thumbnails")
+    optimize: Setting = Setting("optimize")
 
     _settings_class = ImageSettings
     _setting_names = {
@@ -70,7 +73,9 @@ class ImageReference(ShownReference, FileReference):
         super().restore(state)
         self._original: str | None = state.get("original")
         self.bbox: Sequence[float] | None = state.get("bbox")
-        self.thumbnails = {str(size): name for size, name in (state.get("thumbnails") or {}).items()}
+        thumbnails = state.get("thumbnails")
+        known = thumbnails.items() if isinstance(thumbnails, Mapping) else ()
+        self.thumbnails: dict[str, str] = {str(size): name for size, name in known}
 
     def snapshot(self) -> dict[str, Any]:
         own = {"original": self._original, "thumbnails": dict(self.thumbnails), "bbox": self.bbox}
@@ -84,7 +89,7 @@ class ImageReference(ShownReference, FileReference):
     @original.setter
     def original(self, value: str | None) -> None:
         self._change({**self.snapshot(), "original": value and names.given(value), "original_name": None}, [])
-        self.since = None
+        self.since: datetime | None = None
 
     @property
     def filenames(self) -> list[str]:
@@ -197,7 +202,9 @@ class ImageReference(ShownReference, FileReference):
             elif self._keeps_original(renditions):
                 original = self._put_new(new, _rewound(source), f"{base}-original{ext}")
                 main = self._replace_original(new, main, renditions.main, versions)
-            known = self._facts if main is before else self._facts_of(main, renditions.main)
+            known = self._facts_of(main, renditions.main)
+            if main is before and self._versions.get(main) in (None, main.version):
+                known = self._facts
             self._change(_document(main, original, thumbnails, self.bbox, self.original_name) | known, new)
 
     def _version(self, name: str) -> str | None:

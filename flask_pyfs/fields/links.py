@@ -8,11 +8,12 @@ from datetime import timedelta
 from werkzeug.exceptions import HTTPException
 
 from ..display_names import saved_name
-from ..errors import PermissionDenied
+from ..errors import FSError, PermissionDenied
 from ..state import find
 from ..storage import Storage
+from ..web.signing import lifetime_of
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 def page_url(
@@ -29,16 +30,23 @@ def page_url(
 
     :param expires: for how long to sign, in seconds; None for URL_EXPIRES.
     :param download: the name under which browsers save the file; None to show it.
+    :raises ValueError: if ``expires`` is not positive.
     """
+    if expires is not None:
+        # a mistake of the app, whoever asks
+        lifetime_of(expires)
     if expires is not None or find(storage).config["private"]:
         try:
             return signed_url(storage, name, external=external, expires=expires, download=download)
         except (PermissionDenied, HTTPException):
             # abort() in AUTHORIZE says no as well
             pass
+        except FSError as error:
+            # it says by itself what to do
+            _log.warning("could not sign the URL of %r in storage %r: %s", name, storage.name, error)
         except Exception:
             # AUTHORIZE may need a request or a login; a page is more than one of its links
-            log.warning("could not sign the URL of %r in storage %r", name, storage.name, exc_info=True)
+            _log.warning("could not sign the URL of %r in storage %r", name, storage.name, exc_info=True)
     if download is None:
         # a method of an app may have only the parameters of Flask-FS
         return storage.url(name, external=external)

@@ -31,7 +31,10 @@ class ReadableReference(InJSON):
         :raises ConfigurationError: if the field has none yet.
         """
         if self.settings.fs is None:
-            raise ConfigurationError("the field has no storage: pass it as fs=…, or set the attribute fs of the field")
+            raise ConfigurationError(
+                "the field has no storage: pass it as fs=…, or set the attribute fs of the field; a reference that was "
+                "unpickled has none until it is assigned to a field"
+            )
         return self.settings.fs
 
     @property
@@ -117,7 +120,8 @@ class ReadableReference(InJSON):
 
     @property
     def url(self) -> str | None:
-        """The URL of the file, or None if there is no file. No request is made to the store.
+        """The URL of the file, or None if there is no file. Makes no request to the store, but see
+        :meth:`flask_pyfs.Storage.url` for Swift.
 
         If the storage is PRIVATE, the URL is signed for URL_EXPIRES. If AUTHORIZE denies that or fails, it is not, and
         a request for it gets 403.
@@ -168,4 +172,13 @@ class ReadableReference(InJSON):
         """
         if not self._filename:
             return None
-        return {name: getattr(self, name) for name in ("filename", "url", "size", "content_type", "original_name")}
+        size = self.size
+        # a file that is missing need not be asked for twice
+        content_type = {**self._asked, **self._facts}.get("content_type") if size is None else self.content_type
+        return {
+            "filename": self._filename,
+            "url": self.url,
+            "size": size,
+            "content_type": content_type,
+            "original_name": self._original_name,
+        }

@@ -35,7 +35,7 @@ class ShownReference(ReadableReference):
         return facts.asked_of_image(self.fs, filename) if name in facts.IMAGE_NAMES else super()._ask(filename, name)
 
     def full(self, external: bool = False, *, expires: float | timedelta | None = None) -> str | None:
-        """Return the URL of the displayed image, or None if there is no image. No request is made to the store.
+        """Return the URL of the displayed image, or None if there is no image. Makes requests as :attr:`url` does.
 
         :param external: whether the URL is absolute.
         :param expires: sign the URL for so many seconds. None signs the URLs of a PRIVATE storage for URL_EXPIRES. If
@@ -54,11 +54,11 @@ class ShownReference(ReadableReference):
         :param external: whether the URL is absolute.
         :param expires: see :meth:`full`.
         """
-        sizes = self._sizes
-        if not self._filename or not sizes:
+        thumbnails = self._by_size
+        if not self._filename or not thumbnails:
             return self.full(external, expires=expires)
-        best = next((known for known in sizes if size and known >= size), sizes[-1])
-        return links.page_url(self.fs, self.thumbnails[str(best)], external=external, expires=expires)
+        best = next((known for known in thumbnails if size and known >= size), max(thumbnails))
+        return links.page_url(self.fs, thumbnails[best], external=external, expires=expires)
 
     __call__ = best_url
 
@@ -72,16 +72,16 @@ class ShownReference(ReadableReference):
         :param external: whether the URLs are absolute.
         :param expires: see :meth:`full`.
         """
-        choices = {f"{known}w": known for known in self._sizes}
+        thumbnails = self._by_size
+        choices = {f"{known}w": known for known in thumbnails}
         if size:
             choices = {}
             for density in (1, 2, 3):
-                best = next((known for known in self._sizes if known >= density * size), None)
+                best = next((known for known in thumbnails if known >= density * size), None)
                 if best is not None and best not in choices.values():
                     choices[f"{density}x"] = best
         urls = (
-            links.page_url(self.fs, self.thumbnails[str(known)], external=external, expires=expires)
-            for known in choices.values()
+            links.page_url(self.fs, thumbnails[known], external=external, expires=expires) for known in choices.values()
         )
         # a comma ends a URL in srcset
         return ", ".join(
@@ -89,6 +89,7 @@ class ShownReference(ReadableReference):
         )
 
     @property
-    def _sizes(self) -> list[int]:
+    def _by_size(self) -> dict[int, str]:
         # documents written by other libraries may hold other keys
-        return sorted(int(size) for size, name in self.thumbnails.items() if size.isdecimal() and name)
+        found = {int(size): name for size, name in self.thumbnails.items() if size.isdecimal() and name}
+        return dict(sorted(found.items()))

@@ -22,7 +22,7 @@ from ..state import find
 from ..storage import Storage
 from .facts import note_facts
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 # no transaction lasts longer, so an older file under the name is no other's: the store was restored or copied
 _IN_FLIGHT = timedelta(seconds=DAY)
@@ -72,10 +72,10 @@ class StoredFile:
         except FileNotFound:
             pass
         except VersionChanged as error:
-            log.info("%s", error)
+            _log.info("%s", error)
         except Exception:
             # the store or a listener of file_deleted failed; other files must still be deleted
-            log.warning("could not delete %r in storage %r", self.name, self.storage.name, exc_info=True)
+            _log.warning("could not delete %r in storage %r", self.name, self.storage.name, exc_info=True)
 
     def is_named(self, storage: Storage, name: str) -> bool:
         """Return whether a name means this file, in whatever spelling. Makes a request only for another spelling."""
@@ -88,7 +88,7 @@ class StoredFile:
         except FileNotFound:
             return False
         except FSError:
-            log.warning("%r in storage %r stays, because %r may be its name", self.name, storage.name, name)
+            _log.warning("%r in storage %r stays, because %r may be its name", self.name, storage.name, name)
             return True
         return facts is None or self.version is None or facts.version == self.version
 
@@ -123,7 +123,7 @@ class NewFile(StoredFile):
             elif not self.is_saved() and (self.moved_from is None or self._is_back(self.moved_from)):
                 self._is_deleted()
         except Exception:
-            log.warning("could not undo %r in storage %r", self.name, self.storage.name, exc_info=True)
+            _log.warning("could not undo %r in storage %r", self.name, self.storage.name, exc_info=True)
 
     def is_saved(self) -> bool:
         """Return whether this process has saved a document or row with the file."""
@@ -150,13 +150,13 @@ class NewFile(StoredFile):
                 return True
             current = storage.version(name)
             if current not in _versions_since(storage, name, self.replaced_by.version):
-                log.info("%r in storage %r was replaced by another file, which stays", name, storage.name)
+                _log.info("%r in storage %r was replaced by another file, which stays", name, storage.name)
                 return True
             try:
                 back = storage.replace_version(name, content, str(current))
                 _succeed(storage, name, self.replaces, back.version)
             except VersionChanged as error:
-                log.info("%s", error)
+                _log.info("%s", error)
         return True
 
     def _is_there(self) -> bool:
@@ -242,9 +242,9 @@ def dropped_file(storage: Storage, name: str, known: Known, owner: Owner) -> Sto
     except FileNotFound:
         pass
     except VersionChanged as error:
-        log.info("%s", error)
+        _log.info("%s", error)
     except FSError:
-        log.warning("%r in storage %r stays, because its version is unknown", name, storage.name, exc_info=True)
+        _log.warning("%r in storage %r stays, because its version is unknown", name, storage.name, exc_info=True)
     return None
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from functools import wraps
 from ssl import SSLSocket
-from typing import Any, BinaryIO, SupportsInt, TypeVar, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, SupportsInt, TypeVar, cast
 
 from fs import _ftp_parse, errors, ftpfs
 from fs.info import Info
@@ -217,13 +217,15 @@ class FTPFS(ftpfs.FTPFS):
         # the base sends the path as it is
         super().setinfo(self.validatepath(path), info)
 
-    create = _careful(ftpfs.FTPFS.create)
-    getmodified = _careful(ftpfs.FTPFS.getmodified)
-    makedir = _careful(ftpfs.FTPFS.makedir)
-    readbytes = _careful(ftpfs.FTPFS.readbytes)
-    remove = _careful(ftpfs.FTPFS.remove)
-    removedir = _careful(ftpfs.FTPFS.removedir)
-    upload = _careful(ftpfs.FTPFS.upload)
+    if not TYPE_CHECKING:
+        # their types are those of the base
+        create = _careful(ftpfs.FTPFS.create)
+        getmodified = _careful(ftpfs.FTPFS.getmodified)
+        makedir = _careful(ftpfs.FTPFS.makedir)
+        readbytes = _careful(ftpfs.FTPFS.readbytes)
+        remove = _careful(ftpfs.FTPFS.remove)
+        removedir = _careful(ftpfs.FTPFS.removedir)
+        upload = _careful(ftpfs.FTPFS.upload)
 
 
 def _parsed(line: str) -> Iterator[Info]:
@@ -295,7 +297,7 @@ class _FTPFile(WrappedFile):
 class FTPOpener(Opener):
     """Opens ``ftp://`` and ``ftps://`` as PyFilesystem does, but as a :class:`FTPFS`."""
 
-    protocols = ["ftp", "ftps"]
+    protocols: list[str] = ["ftp", "ftps"]
 
     def open_fs(
         self, fs_url: str, parse_result: ParseResult, writeable: bool, create: bool, cwd: str

@@ -8,7 +8,7 @@ import logging
 import secrets
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from fs import errors
 from fs.base import FS
@@ -24,7 +24,7 @@ from .streams import PendingFile, WholeFile, WrappedFile
 
 __all__ = ["GenericStore", "as_store"]
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 def as_store(filesystem: FS) -> StoreFS:
@@ -146,9 +146,10 @@ class GenericStore(WrapFS[FS], StoreFS):
             # the file was replaced in between
             file.close()
 
-    # WrapFS would pass these on to the wrapped filesystem
-    isfile = StoreFS.isfile
-    readbytes = StoreFS.readbytes
+    if not TYPE_CHECKING:
+        # WrapFS would pass these on to the wrapped filesystem; the types are the same
+        isfile = StoreFS.isfile
+        readbytes = StoreFS.readbytes
 
     def facts(self, path: str, *, checksum: bool = False) -> Facts:
         info = info_of(self._filesystem, path, ["details"])
@@ -200,7 +201,7 @@ class GenericStore(WrapFS[FS], StoreFS):
                 raise
             if directory not in self._unreadable:
                 self._unreadable.add(directory)
-                log.warning("a listing leaves out the directory %r of %s: %s", directory, self._filesystem, error)
+                _log.warning("a listing leaves out the directory %r of %s: %s", directory, self._filesystem, error)
             return []
         shown = (info for info in found if info.name.startswith(start or "") and not is_reserved(info.name))
         # a directory is where its slash puts its files; some servers tell a name twice

@@ -44,6 +44,8 @@ class MemoryFS(CarefulFS, fs.memoryfs.MemoryFS):
     :param other: a filesystem whose files this one shares. It may be closed.
     """
 
+    root: _Entry
+
     def __init__(self, other: MemoryFS | None = None) -> None:
         super().__init__()
         if other is not None:

@@ -30,7 +30,10 @@ def info_of(filesystem: FS, path: str, namespaces: Collection[str] = ()) -> Info
 
 
 def entries_of(filesystem: FS, directory: str, namespaces: Collection[str]) -> list[Info]:
-    """Return what is in a directory. A link that leads to itself, or nowhere, is a link."""
+    """Return what is in a directory. A link that leads to itself, or nowhere, is a link.
+
+    :raises fs.errors.ResourceNotFound: if the directory is missing, or has become a link that leads to itself.
+    """
     try:
         return list(filesystem.scandir(directory, namespaces))
     except errors.OperationFailed as error:
@@ -40,7 +43,13 @@ def entries_of(filesystem: FS, directory: str, namespaces: Collection[str]) -> l
         # the directory is missing, or something in it was deleted meanwhile
         pass
     # OSFS fails for a whole directory in which a link leads to itself, or nowhere
-    return [_entry(filesystem, directory, name, namespaces) for name in filesystem.listdir(directory)]
+    try:
+        names = filesystem.listdir(directory)
+    except errors.OperationFailed as error:
+        if _is_loop(error):
+            raise errors.ResourceNotFound(directory) from error
+        raise
+    return [_entry(filesystem, directory, name, namespaces) for name in names]
 
 
 def _entry(filesystem: FS, directory: str, name: str, namespaces: Collection[str]) -> Info:

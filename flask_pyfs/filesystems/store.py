@@ -253,7 +253,7 @@ class StoreFS(CarefulFS):
 
         :param prefix: as for :meth:`iter_files`.
         """
-        for path in sorted(self.iter_files(prefix)):
+        for path in sorted(set(self.iter_files(prefix))):
             with suppress(errors.ResourceNotFound, errors.FileExpected):
                 yield path, self.facts(path)
 

@@ -22,7 +22,7 @@ class HeifImage(Image.Image):
     :raises ConfigurationError: if pillow-heif is not installed.
     """
 
-    format = "HEIF"
+    format: str | None = "HEIF"
 
     def __init__(self, view: FileView) -> None:
         super().__init__()
@@ -34,7 +34,9 @@ class HeifImage(Image.Image):
         self._stored_mode = self._source.mode
         self._mode, self._size = self._stored_mode.replace("a", "A"), self._source.size
         # libheif turns the image itself, and EXIF data say the same once more
-        self.info = {key: self._source.info[key] for key in ("icc_profile",) if key in self._source.info}
+        self.info: dict[str | tuple[int, int], Any] = {
+            key: self._source.info[key] for key in ("icc_profile",) if key in self._source.info
+        }
 
     def decode(self) -> None:
         """Decode the image, without making a Pillow image of it."""

@@ -50,7 +50,8 @@ class DocumentHolder(Holder):
         self.dropped: dict[str, StoredFile] = {}
         self.new: list[NewFile] = []
         self.discarded: list[NewFile] = []
-        self.writes, self.written = 0, list[str]()
+        self.writes: int = 0
+        self.written: list[str] = []
         self.blocks: list[Before] = []
 
     @property

@@ -7,7 +7,6 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from mongoengine import Document, EmbeddedDocument, signals
-from mongoengine.base import BaseField
 from mongoengine.errors import InvalidDocumentError
 
 from ..fields.file import FileReference
@@ -18,10 +17,15 @@ from ..fields.stored import dropped_file
 from ..storage import Storage
 from .changes import DocumentHolder
 
+if TYPE_CHECKING:
+    from .._untyped import BaseField
+else:
+    from mongoengine.base import BaseField
+
 Field = TypeVar("Field", bound="FileField")
 
 
-class FileField(BaseField):  # type: ignore[misc]
+class FileField(BaseField):
     """A field that refers to a file of a storage.
 
     Its value is always a :class:`~flask_pyfs.fields.file.FileReference`, which is false if there is no file. Assign
@@ -56,7 +60,9 @@ class FileField(BaseField):  # type: ignore[misc]
     #: The class of the values.
     proxy_class: ClassVar[type[FileReference]] = FileReference
 
-    fs, upload_to, basename = Setting("fs"), Setting("upload_to"), Setting("basename")
+    fs: Setting = Setting("fs")
+    upload_to: Setting = Setting("upload_to")
+    basename: Setting = Setting("basename")
 
     def __init__(
         self,
@@ -68,7 +74,7 @@ class FileField(BaseField):  # type: ignore[misc]
         facts: bool = False,
         **options: Any,
     ) -> None:
-        self.settings = FileSettings(fs, upload_to, basename, remove_files, facts=facts)
+        self.settings: FileSettings = FileSettings(fs, upload_to, basename, remove_files, facts=facts)
         super().__init__(*arguments, **options)
 
     @property
@@ -200,9 +206,11 @@ class ImageField(FileField):
     :param options: the options of :class:`FileField`.
     """
 
-    proxy_class = ImageReference
+    proxy_class: ClassVar[type[ImageReference]] = ImageReference
 
-    max_size, thumbnail_sizes, optimize = Setting("max_size"), Setting("thumbnails"), Setting("optimize")
+    max_size: Setting = Setting("max_size")
+    thumbnail_sizes: Setting = Setting("thumbnails")
+    optimize: Setting = Setting("optimize")
 
     if TYPE_CHECKING:
 
@@ -224,7 +232,7 @@ class ImageField(FileField):
     ) -> None:
         super().__init__(*arguments, **options)
         files = self.settings
-        self.settings = ImageSettings(
+        self.settings: ImageSettings = ImageSettings(
             **vars(files), max_size=max_size, thumbnails=tuple(thumbnails or ()), optimize=optimize
         )
 

@@ -13,7 +13,7 @@ from mongoengine.connection import READ_PREFERENCE
 from .changes import Before, DocumentHolder
 from .fields import references_of
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -57,11 +57,11 @@ def _undo(document: Any, holder: DocumentHolder, block: Before) -> None:
         if names and root is not None:
             stored = _stored(root)
     except Exception:
-        log.warning("the database may have the document; these files are kept: %r", sorted(names), exc_info=True)
+        _log.warning("the database may have the document; these files are kept: %r", sorted(names), exc_info=True)
         return
     if names and root is None and holder.writes > block.writes:
         # as with a list that got it by append
-        log.warning("a document may have got the embedded one; these files are kept: %r", sorted(names))
+        _log.warning("a document may have got the embedded one; these files are kept: %r", sorted(names))
         return
     if names.isdisjoint(_texts(stored)):
         holder.undo(block)

@@ -19,7 +19,7 @@ from ..fields.stored import Known, NewFile, StoredFile, dropped_file, note_saved
 from ..storage import Storage
 from .outcomes import commits_at_once, is_aborted
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _CHANGES = "flask_pyfs.changes"
 _CELLS = "flask_pyfs.cells"
@@ -119,7 +119,7 @@ class Changes:
             if not was_written and is_removable and not cell.may_be_written_elsewhere(session, file.name):
                 file.undo()
         if self.is_nested or any(root.is_active for root in self.roots):
-            log.info("the app may still roll back, so no file is deleted of those that rows no longer reference")
+            _log.info("the app may still roll back, so no file is deleted of those that rows no longer reference")
             return
         for cell, _ in self.written:
             for (storage, name), known in cell.written.items():
@@ -156,7 +156,7 @@ class Cell:
         self.file_type = file_type
         self.default = default
         self.written: FileVersions = {}
-        self.early = Changes()
+        self.early: Changes = Changes()
         self._empty: Callable[[], FileReference | None] = lambda: None
 
     @property
@@ -174,11 +174,16 @@ class Cell:
         if isinstance(value, FileReference):
             if isinstance(value.holder, RowHolder) and value.holder.cell is self:
                 return value
-            if isinstance(value.holder, DetachedHolder):
+            if isinstance(value.holder, DetachedHolder) and self._is_for(value):
                 value.settings, value.holder = self.settings, RowHolder(self)
                 return value
         reference: FileReference = self.file_type.reference_class(self.settings, value, RowHolder(self))
         return reference
+
+    def _is_for(self, reference: FileReference) -> bool:
+        # the app may assign one that it read from another column
+        is_of_class = type(reference) is self.file_type.reference_class
+        return is_of_class and reference.settings.fs is self.settings.fs
 
     def empty(self) -> FileReference:
         """Return the reference of a cell without a value, the same one as long as the app keeps it."""

@@ -23,7 +23,7 @@ from .changes import (
 )
 from .outcomes import is_open
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _PICKLED = "flask_pyfs.references"
 
@@ -190,4 +190,4 @@ def _after_transaction_end(session: Session, transaction: SessionTransaction) ->
         changes.undo()
     elif changes.new:
         names = [file.name for file, _ in changes.new]
-        log.warning("the database may have committed; these files are kept, referenced or not: %r", names)
+        _log.warning("the database may have committed; these files are kept, referenced or not: %r", names)

@@ -82,9 +82,9 @@ class FileType(TypeDecorator[FileReference]):
         is never deleted.
     """
 
-    impl = JSON(none_as_null=True)
+    impl: TypeEngine[Any] = JSON(none_as_null=True)
     comparator_factory = _Comparator
-    cache_ok = True
+    cache_ok: bool | None = True
     reference_class: ClassVar[type[FileReference]] = FileReference
 
     def __init__(self, fs: Storage, upload_to: Namer = None, basename: Namer = None, remove_files: bool = True) -> None:
@@ -147,8 +147,8 @@ class ImageType(FileType):
     :param optimize: whether the displayed image is optimized; None for the setting IMAGES_OPTIMIZE of the storage.
     """
 
-    cache_ok = True
-    reference_class = ImageReference
+    cache_ok: bool | None = True
+    reference_class: ClassVar[type[ImageReference]] = ImageReference
 
     def __init__(
         self,
@@ -162,7 +162,7 @@ class ImageType(FileType):
     ) -> None:
         super().__init__(fs, upload_to, basename, remove_files)
         self.max_size = max_size
-        self.thumbnails = tuple(thumbnails)
+        self.thumbnails: tuple[int, ...] = tuple(thumbnails)
         self.optimize = optimize
 
     @property

@@ -7,15 +7,16 @@ import os
 import secrets
 from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import Any, Protocol
 
 from werkzeug.datastructures import FileStorage
 
 from .. import names
-from ..config import Config
-from ..errors import ConfigurationError, EmptyUpload, UploadNotAllowed
-from ..files import is_empty, only_images
-from ..keys import own_key, storage_key
+from ..config import Config, set_by
+from ..errors import EmptyUpload, UploadNotAllowed
+from ..files import has_extension, is_empty, only_images
+from ..keys import own_key, refusal, storage_key
 from ..seekable import OwnFile
 from .refusals import too_large, unnamed, wrong_type
 
@@ -190,24 +191,30 @@ class CountedStream:
 
 
 def require_reach(storage: Receiver, settings: Mapping[str, Any], config: Config) -> None:
-    """Check that VERIFY_RENAME, if the storage itself has it, has an effect.
+    """Check that VERIFY_RENAME, if the storage itself has it, has an effect, and that VERIFY_SVG can strip.
 
     :param settings: the configuration of the app.
-    :raises ConfigurationError: if it has none, because nothing is verified, or Pillow is not installed.
+    :raises ConfigurationError: if it has none, because nothing is verified, or Pillow is not installed; or if SVG files
+        would be stripped, and py-svg-hush is not installed.
     """
+    if config["verify_svg"] == "strip" and _takes_svg(storage, config) and find_spec("py_svg_hush") is None:
+        needed = "needs py-svg-hush: pip install 'flask_pyfs[images]'"
+        raise refusal(f"{set_by(config, 'VERIFY_SVG')} is 'strip', which {needed}", storage.name)
     key = own_key(settings, storage.name, "VERIFY_RENAME")
     if key is None or not config["verify_rename"]:
         return
     if not verifies(storage.extensions, config):
-        raise ConfigurationError(
-            f"{key} is on, but storage {storage.name!r} verifies nothing: set {storage_key(storage.name, 'VERIFY')} "
-            "to True too",
-            storage=storage.name,
-        )
+        verify = storage_key(storage.name, "VERIFY")
+        raise refusal(f"{key} is on, but storage {storage.name!r} verifies nothing: set {verify} to True", storage.name)
     from .content import has_pillow
 
     if not has_pillow():
-        raise ConfigurationError(f"{key} needs Pillow: pip install 'flask_pyfs[images]'", storage=storage.name)
+        raise refusal(f"{key} needs Pillow: pip install 'flask_pyfs[images]'", storage.name)
+
+
+def _takes_svg(storage: Receiver, config: Config) -> bool:
+    is_taken = any(has_extension(each, "svg") for each in (storage.extensions, config["allow"]))
+    return is_taken and not has_extension(config["deny"], "svg") and verifies(storage.extensions, config)
 
 
 def verifies(extensions: Container[str], config: Config) -> bool:

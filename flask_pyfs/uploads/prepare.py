@@ -23,7 +23,6 @@ def prepared(file: Any, filename: str, config: Config, storage: str) -> Iterator
     :param config: the settings of the storage.
     :param storage: the name of the storage, for messages.
     :raises UnauthorizedFileType: if the content does not match the extension, or is a damaged image.
-    :raises ConfigurationError: if SVG must be stripped but py-svg-hush is not installed.
     """
     with rewindable(file) as content:
         start = content.tell()

@@ -24,7 +24,7 @@ def unnamed(file: Any, storage: str) -> InvalidPath:
     """Return the error for an upload without a name: a form in which no file was chosen, or a name of symbols alone."""
     sent = getattr(file, "filename", None)
     if not sent:
-        return InvalidPath("a filename is required", storage=storage, user_message=NOTHING_CHOSEN)
+        return InvalidPath(f"storage {storage!r}: a filename is required", storage=storage, user_message=NOTHING_CHOSEN)
     return InvalidPath(
         f"{sent!r} cannot be made the name of a file: it has no letter and no digit",
         storage=storage,

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 from xml.sax.handler import ContentHandler, LexicalHandler, feature_namespaces, property_lexical_handler
 
-from ..errors import ConfigurationError, FSError, UnauthorizedFileType
+from ..errors import FSError, UnauthorizedFileType
 
 __all__ = ["check", "strip"]
 
@@ -65,12 +65,9 @@ def strip(file: BinaryIO) -> bytes:
 
     :raises UnauthorizedFileType: if the file is not SVG, is not well formed, declares entities, or is larger than
         4 MiB.
-    :raises ConfigurationError: if py-svg-hush is not installed.
     """
-    try:
-        from py_svg_hush import filter_svg
-    except ImportError:
-        raise ConfigurationError("stripping SVG needs py-svg-hush: pip install flask_pyfs[images]") from None
+    from py_svg_hush import filter_svg
+
     content = file.read(_MAX_STRIPPED + 1)
     if len(content) > _MAX_STRIPPED:
         raise _not_taken(f"this SVG is larger than {_MAX_STRIPPED} bytes, the limit for stripping", "is too large")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from inspect import isawaitable
 from typing import Any, NamedTuple
 
-from ..errors import NotAuthorized
+from werkzeug import Response
+
+from ..errors import ConfigurationError, NotAuthorized
 from ..state import Named, State
 
 
@@ -32,9 +35,23 @@ class Access(NamedTuple):
 
 
 def is_allowed(state: State, filename: str, action: str, *, signed: bool = False) -> bool:
-    """Return what AUTHORIZE decides. If it is not set, every access is allowed."""
+    """Return what AUTHORIZE decides. If it is not set, every access is allowed.
+
+    :raises ConfigurationError: if it returns what is true but allows nothing: a response, or a coroutine.
+    """
     authorize: Any = state.config["authorize"]
-    return authorize is None or bool(authorize(Access(state.storage, filename, action, signed)))
+    if authorize is None:
+        return True
+    answer = authorize(Access(state.storage, filename, action, signed))
+    if isinstance(answer, Response) or isawaitable(answer):
+        # else Python warns that nobody awaited it
+        getattr(answer, "close", lambda: None)()
+        raise ConfigurationError(
+            f"AUTHORIZE of storage {state.storage.name!r} returned a {type(answer).__name__}: it must be no async "
+            "function, and return True or False, or call abort(), which takes a response too",
+            storage=state.storage.name,
+        )
+    return bool(answer)
 
 
 def require_permission(state: State, filename: str, action: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from functools import wraps
 from typing import Any
 
@@ -20,16 +21,19 @@ class InJSON(ABC):
 def teach(app: Flask, **event: Any) -> None:
     """Let the JSON provider of an app, whichever it has now, write each :class:`InJSON` as its ``to_json`` does.
 
-    Its ``default`` gets all other values that it got before. A provider without ``default`` stays as it is.
+    Its ``default`` gets all other values that it got before. A provider without one, or with one that cannot be
+    replaced, stays as it is.
     """
     provider: Any = app.json
     default = getattr(provider, "default", None)
-    if default is None or hasattr(default, "_writes_in_json"):
+    # functools.wraps copies the attribute to what an app puts around it
+    if default is None or getattr(default, "_writes_in_json", None) is default:
         return
 
     @wraps(default)
     def write(value: Any) -> Any:
         return value.to_json() if isinstance(value, InJSON) else default(value)
 
-    write._writes_in_json = True  # type: ignore[attr-defined]
-    provider.default = write
+    write._writes_in_json = write  # type: ignore[attr-defined]
+    with suppress(AttributeError):
+        provider.default = write

@@ -54,21 +54,17 @@ def _require_secret_key(state: State) -> None:
 
 
 def _require_urls(state: State) -> None:
-    name, url = state.storage.name, f"{route_prefix(state.app.config) or ''}/{state.storage.name}/"
-    taken = _static_url(state.app)
+    url = f"{route_prefix(state.app.config) or ''}/{state.storage.name}/"
     # files on another server are not reached by the route
-    if taken and url.startswith(taken) and not state.config["url"]:
+    if url in _static_urls(state.app) and not state.config["url"]:
         raise refusal(
-            f"Flask answers at {taken} with its static files, so files of this storage at {url} are never served: set "
-            "FS_PREFIX to another path, or give the storage another name",
-            name,
+            f"Flask answers at {url} with its static files, so those of this storage are never served: set FS_PREFIX, "
+            "or give the storage another name",
+            state.storage.name,
         )
 
 
-def _static_url(app: Flask) -> str | None:
+def _static_urls(app: Flask) -> set[str]:
+    # below them, the route of the storages is the more specific one
     rules = app.url_map.iter_rules("static") if "static" in app.view_functions else ()
-    for rule in rules:
-        before = rule.rule.removesuffix("<path:filename>")
-        # at the root, the route of the storages is more specific
-        return before if before != "/" else None
-    return None
+    return {rule.rule.removesuffix("<path:filename>") for rule in rules}

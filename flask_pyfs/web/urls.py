@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 from flask import Flask, has_request_context, request
 from werkzeug.routing import PathConverter
@@ -53,7 +53,8 @@ def file_url(app: Flask, storage: str, configured: str | None, name: str, extern
     url = base + path
     if not external or "://" in base:
         return url
-    return urljoin(_host_url(app, storage), url)
+    # urljoin would drop the components "." of the name
+    return _host_url(app, storage) + url
 
 
 def with_query(url: str, query: str) -> str:
@@ -68,14 +69,14 @@ def knows_host(app: Flask) -> bool:
 
 def _host_url(app: Flask, storage: str) -> str:
     if has_request_context():
-        return request.host_url
+        return request.host_url.removesuffix("/")
     host = app.config["SERVER_NAME"]
     if not host:
         raise RuntimeError(
             f"storage {storage!r}: outside a request, nothing tells the host of absolute URLs: set 'SERVER_NAME', and "
             "'APPLICATION_ROOT' and 'PREFERRED_URL_SCHEME' as needed"
         )
-    return f"{app.config['PREFERRED_URL_SCHEME']}://{host}/"
+    return f"{app.config['PREFERRED_URL_SCHEME']}://{host}"
 
 
 def _route(app: Flask, storage: str, name: str, external: bool) -> str:
@@ -84,7 +85,7 @@ def _route(app: Flask, storage: str, name: str, external: bool) -> str:
         # the app did not call init_app, or is a script: the files are at their URLs in the app that did
         root = request.root_path if has_request_context() else app.config["APPLICATION_ROOT"]
         quoted = quote(name, _SAFE, errors="surrogateescape")
-        return urljoin(host, f"{root.rstrip('/')}{route_prefix(app.config) or ''}/{storage}/{quoted}")
+        return f"{host}{root.rstrip('/')}{route_prefix(app.config) or ''}/{storage}/{quoted}"
     # the routes of this app, even during a request to another app
     adapter = app.create_url_adapter(request if has_request_context() else None)
     if adapter is None:

@@ -195,6 +195,23 @@ def test_a_backend_that_hides_files(configured):
         storage.entries("../a")
 
 
+class DoublingMemory(Memory):
+    def list_files(self, prefix=None):
+        names = list(super().list_files(prefix))
+        return iter([*names, *names])
+
+
+class Doubling(Described):
+    def list_files(self):
+        names = list(super().list_files())
+        return iter([*names, *names])
+
+
+@pytest.mark.parametrize("kind", [DoublingMemory, Doubling])
+def test_a_name_that_other_code_lists_twice(configured, kind):
+    assert listed(configured(kind)) == with_sizes(ORDERED)
+
+
 @pytest.mark.parametrize("kind", [OlderMetadata, OlderGetMetadata])
 def test_an_override_that_knows_no_checksum_argument(configured, kind):
     storage = configured(kind)

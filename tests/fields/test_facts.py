@@ -12,7 +12,7 @@ from contextlib import suppress
 import pytest
 from databases import sqlite
 from PIL import Image
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from werkzeug.datastructures import FileStorage
 
@@ -164,6 +164,31 @@ def test_an_image(storage, draw, size_of, count, settings):
     assert asked == ["read_file", "open_read"]
 
 
+@pytest.mark.parametrize("keeps_versions", [True, False])
+@pytest.mark.parametrize("replaced", [True, False])
+def test_rerender_of_what_others_replaced(storage, draw, keeps_versions, replaced):
+    reference = image(storage)
+    reference.save(draw(), "me.png")
+    kept = reference.to_row()
+    if not keeps_versions:
+        # as in a document
+        del kept["versions"]
+    elif replaced:
+        storage.write("me.png", draw(90, 60), overwrite=True)
+    again = image(storage, kept, thumbnails=[20])
+    again.rerender()
+    content = storage.read("me.png")
+    assert (again.size, again.checksum) == (len(content), sha1(content))
+    assert (again.width, again.height) == size_of_image(content)
+    # nothing that is right is forgotten
+    assert ("size" in (again.to_row() or {})) == (not (keeps_versions and replaced))
+
+
+def size_of_image(content):
+    with Image.open(io.BytesIO(content)) as opened:
+        return opened.size
+
+
 def test_rerender(storage, draw):
     reference = image(storage)
     reference.save(draw(), "me.png")
@@ -234,6 +259,43 @@ def test_the_header_of_a_large_image(storage, format, count):
     assert asked == ["fetch"]
 
 
+def test_an_svg_is_not_asked_for_its_width(storage, count):
+    picture = image(storage)
+    picture.save(io.BytesIO(b"<svg/>"), "a.svg")
+    asked = count(storage)
+    for reference in (picture, image(storage, "a.svg")):
+        assert (reference.width, reference.height, asked) == (None, None, [])
+    assert reference.size == 6
+
+
+def test_json_asks_once(storage, count):
+    storage.write("a.txt", "content")
+    asked = count(storage)
+    for name, size, content_type in (("a.txt", 7, "text/plain"), ("missing.txt", None, None)):
+        asked.clear()
+        found = FileReference(FileSettings(storage), name).to_json() or {}
+        assert (found["size"], found["content_type"], asked) == (size, content_type, ["facts"])
+    asked.clear()
+    found = FileReference(FileSettings(storage), {"filename": "missing.txt", "content_type": "text/x"}).to_json() or {}
+    assert (found["size"], found["content_type"], asked) == (None, "text/x", ["facts"])
+
+
+def test_a_reference_from_another_storage(storage, configure_storage, draw):
+    other = configure_storage("others", {"BACKEND": "memory"})
+    source = image(storage, thumbnails=[10])
+    source.save(draw(), "me.png")
+    other.write("me.png", draw(30, 20))
+    other.write("me-10.png", "x")
+    for kind in (image, lambda storage, value: FileReference(FileSettings(storage), value)):
+        # what the file is in the other storage
+        copied = kind(other, source)
+        content = other.read("me.png")
+        assert (copied.size, copied.checksum) == (len(content), sha1(content))
+        assert "versions" not in (copied.to_row() or {})
+    assert (image(other, source).width, image(other, source).thumbnails) == (30, {"10": "me-10.png"})
+    assert facts(image(storage, source)) == facts(source)
+
+
 def test_a_missing_file(storage, count):
     for reference in (FileReference(FileSettings(storage), "a.txt"), image(storage, "a.png")):
         asked = count(storage)
@@ -297,8 +359,11 @@ def test_copies_keep_them_and_another_name_clears_them(storage, draw):
     for same in (copy.copy(reference), copy.deepcopy(reference), image(storage, reference)):
         assert facts(same) == known
     unpickled = pickle.loads(pickle.dumps(reference))
-    unpickled.settings = reference.settings
-    assert facts(unpickled) == known
+    for same in (unpickled, copy.copy(unpickled), image(storage, unpickled)):
+        assert facts(same) == known
+    assert facts(image(storage, unpickled)) == known
+    with pytest.raises(fs.ConfigurationError, match="unpickled"):
+        str(unpickled)
     reference.original = "other.png"
     assert facts(reference) == known
     reference.filename = "other.png"
@@ -330,7 +395,10 @@ def test_what_the_storage_returns_knows_them(storage):
         {"size": True},
         {"size": 7.0},
         {"content_type": 5},
+        {"content_type": ""},
+        {"content_type": "text/html\r\nX-Header: x"},
         {"checksum": b"x"},
+        {"checksum": ""},
         {"size": None},
     ],
 )
@@ -339,6 +407,22 @@ def test_what_another_program_wrote_is_not_believed(storage, value):
     reference = FileReference(FileSettings(storage), {"filename": "a.txt", **value})
     assert facts(reference) == {"size": 7, "content_type": "text/plain", "checksum": sha1(b"content")}
     assert reference.to_row() == {"filename": "a.txt"}
+
+
+@pytest.mark.parametrize(
+    ("thumbnails", "url"),
+    [
+        (["a-10.png"], "/files/a.png"),
+        ("a-10.png", "/files/a.png"),
+        ({"big": "a-10.png"}, "/files/a.png"),
+        ({"010": "a-10.png"}, "/files/a-10.png"),
+        ({"\u0661\u0660": "a-10.png"}, "/files/a-10.png"),
+    ],
+)
+def test_thumbnails_that_another_program_wrote_break_no_page(storage, thumbnails, url):
+    reference = image(storage, {"filename": "a.png", "thumbnails": thumbnails})
+    assert (reference(10), reference(), reference.url) == (url, url, "/files/a.png")
+    assert reference.srcset() == (f"{url} 10w" if url != reference.url else "")
 
 
 class Doubling(fs.Storage):
@@ -384,7 +468,7 @@ class Base(DeclarativeBase):
     pass
 
 
-files = fs.Storage("rows", fs.ALL)
+files, elsewhere = fs.Storage("rows", fs.ALL), fs.Storage("elsewhere", fs.ALL)
 
 
 class Row(Base):
@@ -392,12 +476,13 @@ class Row(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     paper = file_column(FileType(files))
     picture = file_column(ImageType(files, thumbnails=[10]))
+    elsewhere = file_column(FileType(elsewhere))
 
 
 @pytest.fixture
 def session(app):
     app.config["FS_BACKEND"] = "memory"
-    fs.init_app(app, files)
+    fs.init_app(app, files, elsewhere)
     engine = sqlite()
     Base.metadata.create_all(engine)
     with Session(engine) as session:
@@ -439,6 +524,21 @@ def test_they_follow_the_transaction(session):
         assert row.paper.size is None
         raise ZeroDivisionError
     assert facts(row.paper) == known
+
+
+def test_a_reference_read_from_another_column(session, draw):
+    row = Row(id=1)
+    session.add(row)
+    row.paper.save(io.BytesIO(draw().read()), "a.png")
+    row.elsewhere = row.paper
+    session.commit()
+    for read in (lambda: session.scalar(select(Row.paper)), lambda: copy.copy(row.paper)):
+        row.picture = row.elsewhere = read()
+        assert type(row.picture) is ImageReference
+        assert row.picture(10) == "/rows/a.png"
+        assert row.elsewhere.fs is elsewhere
+        assert facts(row.elsewhere) == dict.fromkeys(NAMES)
+        session.rollback()
 
 
 def test_reading_an_old_row_writes_nothing(session):

@@ -3,6 +3,7 @@
 # mypy: disable-error-code="override"
 
 import datetime
+import functools
 import io
 import json
 from decimal import Decimal
@@ -143,6 +144,27 @@ def test_a_provider_without_default(app):
     fs.init_app(app, papers)
     with app.app_context():
         assert flask.json.dumps(FileReference(FileSettings(papers))) == "null"
+
+
+def test_a_provider_whose_default_cannot_be_replaced(app):
+    class Fixed(DefaultJSONProvider):
+        default = property(lambda self: DefaultJSONProvider.default)
+
+    app.json = Fixed(app)
+    fs.init_app(app, papers)
+    with app.app_context():
+        assert flask.json.dumps(5) == "5"
+
+
+def test_a_function_around_the_one_of_the_package(app, cv):
+    @functools.wraps(app.json.default)
+    def default(value):
+        return "set" if isinstance(value, set) else DefaultJSONProvider.default(value)
+
+    app.json.default = default
+    for _ in range(2):
+        with app.app_context():
+            assert json.loads(flask.json.dumps([cv, set()])) == [CV, "set"]
 
 
 def test_an_image(app, draw):

@@ -44,7 +44,7 @@ class TestStorage(StorageConformance):
 
     @pytest.fixture
     def storage(self, app, monkeypatch, part_size):
-        monkeypatch.setattr(registry, "load", lambda name, storage: NAMES["DictBackend"])
+        monkeypatch.setattr(registry, "load", lambda *_: NAMES["DictBackend"])
         monkeypatch.setattr(NAMES["DictFS"], "part_size", part_size)
         storage = fs.Storage("files", fs.ALL)
         app.config["FILES_FS_BACKEND"] = "dictionary"

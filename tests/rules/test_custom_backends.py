@@ -256,18 +256,18 @@ def test_a_default_need_not_be_what_a_setting_must_be(monkeypatch, app):
             Option("WORKERS", "int", default="auto"),
             Option("KIND", default="", choices=("a", "b")),
             Option("TTL", "seconds", default=-1),
-            Option("LIMIT", "int", check=lambda limit: limit > 0, rule="1 or more"),
+            Option("LIMIT", "int", check=lambda limit: limit > 0, rule="a whole number, 1 or more"),
         )
 
         def open_fs(self):
             return MemoryFS()
 
-    monkeypatch.setattr(registry, "load", lambda name, storage: Backend)
+    monkeypatch.setattr(registry, "load", lambda *_: Backend)
     storage = fs.Storage("files")
     app.config.update(FILES_FS_BACKEND="own", FILES_FS_LIMIT="5")
     fs.init_app(app, storage)
     with app.app_context():
         assert dict(storage.config, workers="auto", kind="", ttl=-1, limit=5) == storage.config
     assert Backend("files", Config(limit="5")).config.limit == 5
-    with pytest.raises(fs.ConfigurationError, match="LIMIT must be 1 or more, not '0'"):
+    with pytest.raises(fs.ConfigurationError, match="LIMIT must be a whole number, 1 or more, not '0'"):
         Backend("files", Config(limit="0"))

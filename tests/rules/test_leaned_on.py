@@ -4,8 +4,10 @@ Each test states one fact, without a server. Its name begins with the library, a
 rely on the fact: look there before you change the test.
 """
 
+import ast
 import copy
 import ftplib
+import inspect
 import io
 import os
 import pickle
@@ -13,6 +15,7 @@ import stat
 import struct
 import zlib
 from inspect import signature
+from pathlib import Path
 
 import fs_s3fs
 import mongoengine
@@ -26,7 +29,7 @@ from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.config import Config
 from botocore.credentials import Credentials
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 from botocore.response import StreamingBody
 from flask import Flask, current_app
 from fs import _ftp_parse, errors, opener
@@ -51,6 +54,8 @@ from urllib3 import HTTPResponse
 from werkzeug import Request, Response
 from werkzeug.test import create_environ
 from werkzeug.wsgi import FileWrapper
+
+import flask_pyfs
 
 # botocore
 
@@ -759,3 +764,20 @@ def test_flask_gives_the_app_behind_current_app():
     app = Flask("tests")
     with app.app_context():
         assert getattr(current_app, "_get_current_object")() is app  # noqa: B009  (no type has it)
+
+
+@pytest.mark.parametrize("base", [fs_s3fs.S3FS, BaseField, BotoCoreError])
+def test_what_type_checkers_are_told_of_bases_without_types_is_so(base):
+    """Used by _untyped.pyi."""
+    stub = ast.parse(Path(flask_pyfs.__file__).with_name("_untyped.pyi").read_text())
+    told = next(each for each in stub.body if isinstance(each, ast.ClassDef) and each.name == base.__name__)
+    source = inspect.getsource(base)
+    for each in told.body:
+        if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name):
+            assert hasattr(base, each.target.id) or f"self.{each.target.id} = " in source, each.target.id
+        elif isinstance(each, ast.FunctionDef) and each.decorator_list:
+            assert isinstance(inspect.getattr_static(base, each.name), property), each.name
+        else:
+            assert isinstance(each, ast.FunctionDef)
+            parameters = {argument.arg for argument in each.args.args}
+            assert parameters <= set(signature(getattr(base, each.name)).parameters), each.name

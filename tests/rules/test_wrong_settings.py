@@ -47,9 +47,15 @@ TABLE: dict[str, tuple[dict[str, Any], list[str]]] = {
     "letters of a name swapped": ({"FIELS_FS_URL": "/x"}, ["FIELS_FS_URL", "did you mean FILES_FS_URL?"]),
     "backend in upper case": ({"FS_BACKEND": "S3"}, ["FS_BACKEND", "'S3'", "did you mean 's3'?"]),
     "backend misspelt": ({"FILES_FS_BACKEND": "gridsf"}, ["FILES_FS_BACKEND", "did you mean 'gridfs'?"]),
-    "backend unknown": ({"FS_BACKEND": "cloud"}, ["FILES_FS_BACKEND or FS_BACKEND", "'cloud'", "one of gridfs, local"]),
+    "backend unknown": ({"FS_BACKEND": "cloud"}, ["FS_BACKEND must be one of gridfs, local", "'cloud'"]),
+    "backend of one storage": ({"FILES_FS_BACKEND": "cloud"}, ["FILES_FS_BACKEND must be one of gridfs, local"]),
     "backend is no text": ({"FILES_FS_BACKEND": 3}, ["FILES_FS_BACKEND", "'local' or 's3'"]),
-    "PART_SIZE": ({**S3, "FS_S3_PART_SIZE": "eight"}, ["FS_S3_PART_SIZE", "a size", "such as '8 MiB'", "'eight'"]),
+    "PART_SIZE": (
+        {**S3, "FS_S3_PART_SIZE": "eight"},
+        ["FS_S3_PART_SIZE must be a size from 5 MiB to 5 GiB, such as '8 MiB', not 'eight'"],
+    ),
+    "RETRIES": ({**S3, "FS_S3_RETRIES": "few"}, ["FS_S3_RETRIES must be a whole number, 0 or more, not 'few'"]),
+    "TIMEOUT": ({**GRIDFS, "FS_TIMEOUT": "soon"}, ["FS_TIMEOUT must be a number of seconds, at least 0.001, not"]),
     "PART_SIZE too small": ({**S3, "FILES_FS_PART_SIZE": "8 kB"}, ["FILES_FS_PART_SIZE", "5 MiB to 5 GiB", "8 MiB"]),
     "SEGMENT_SIZE": ({**SWIFT, "FS_SEGMENT_SIZE": "1 kB"}, ["FS_SEGMENT_SIZE", "1 MiB to 5 GiB", "'1 GiB'"]),
     "CHUNK_SIZE": ({**GRIDFS, "FS_CHUNK_SIZE": "1 GB"}, ["FS_CHUNK_SIZE", "1 KiB to 15 MiB", "'255 KiB'"]),
@@ -145,6 +151,7 @@ TABLE: dict[str, tuple[dict[str, Any], list[str]]] = {
     "URL misspelt": ({"FILES_FS_URL": "htps://cdn.example.org"}, ["FILES_FS_URL", "'htps' is misspelt"]),
     "URL without a colon": ({"FS_LOCAL_URL": "https//cdn.example.org"}, ["FS_LOCAL_URL", "a colon"]),
     "URL with a space": ({"FS_URL": "https://cdn.example.org /x"}, ["FS_URL", "without spaces"]),
+    "URL in quotes": ({"FS_URL": "'https://cdn.example.org'"}, ["FS_URL", "without spaces, line breaks, quotes"]),
     "URL without a host": ({"FS_URL": "https:///x"}, ["FS_URL", "a host"]),
     "URL with a bad port": ({"FS_URL": "cdn.example.org:80a/x"}, ["FS_URL", "a port"]),
     "ROOT of nobody": ({"FS_ROOT": "~no-such-user/files"}, ["FS_ROOT", "'~no-such-user'", "home directory"]),
@@ -265,6 +272,18 @@ def test_any_value_is_taken_or_refused_in_one_line(option, value, level):
 )
 def test_secrets_are_not_shown(app, settings):
     assert SECRET not in refusal(app, **settings)
+
+
+@pytest.mark.parametrize("key", ["12e3", "1.10", "NaN", "1e999"])
+def test_a_secret_that_flask_takes_for_a_number(app, monkeypatch, key):
+    monkeypatch.setenv("FLASK_FS_S3_ACCESS_KEY", "123")
+    monkeypatch.setenv("FLASK_FS_S3_SECRET_KEY", key)
+    app.config.from_prefixed_env()
+    assert "FS_S3_SECRET_KEY must be a text" in refusal(app, **S3)
+    monkeypatch.setenv("FLASK_FS_S3_SECRET_KEY", f'"{key}"')
+    app.config.from_prefixed_env()
+    assert configure(app, **S3).config.secret_key == key
+    assert configure(app, **S3).config.access_key == "123"
 
 
 # Sizes
@@ -452,6 +471,16 @@ def test_names_that_are_not_close_are_left_alone(app):
     configure(app, SHOP_FS_URL="/x", A_FS_B="x", MYFILES_FS_TYPO="x", FILES_TYPO="x", _FS_URL="x", FILE_FS_="x")
 
 
+def test_a_key_that_is_not_set_is_no_typo(app):
+    assert configure(app, FILE_FS_BACKEND=None, FIELS_FS_URL=None).backend_name == "local"
+
+
+def test_the_same_name_in_lower_case_is_no_other_storage(app):
+    assert refusal(app, files_FS_ROOT="x") == (
+        "files_FS_ROOT reaches no storage: did you mean FILES_FS_ROOT? (storage 'files')"
+    )
+
+
 def test_a_script_is_told_too():
     with pytest.raises(fs.ConfigurationError, match="FILE_FS_URL reaches no storage: did you mean FILES_FS_URL"):
         fs.Storage("files").configure(SimpleNamespace(config={"FS_BACKEND": "memory", "FILE_FS_URL": "/x"}))
@@ -470,7 +499,15 @@ LINKS = [
     "cdn.example.org:8080/x",
 ]
 LINKS += ["localhost:5000", "https://cdn.example.org:443/x", "HTTPS://cdn.example.org", "http://[::1]:80/x", "[::1]/x"]
-LINKS += ["app://files", "ftp://files.example.org", "https://u@h/", "https://bücher.example.org/ü?x=1", "files/a:b"]
+LINKS += [
+    "app://files",
+    "file:///srv/files",
+    "https://cdn.example.org/it's",
+    "ftp://files.example.org",
+    "https://u@h/",
+    "https://bücher.example.org/ü?x=1",
+    "files/a:b",
+]
 
 
 @pytest.mark.parametrize("url", LINKS)
@@ -491,6 +528,10 @@ SERVERS += [
 @pytest.mark.parametrize("url", SERVERS)
 def test_servers_that_are_allowed(url):
     assert require_server(url) is True
+
+
+def test_a_scheme_in_upper_case(app):
+    assert configure(app, **{**SWIFT, "FS_SWIFT_AUTHURL": "HTTP://127.0.0.1:1/v3"}).backend_name == "swift"
 
 
 AMAZON = "https://{}.s3{}.amazonaws.com{}"
@@ -589,6 +630,22 @@ def test_a_backend_without_a_storage_has_the_same_home(app, monkeypatch, tmp_pat
     assert LocalBackend("files", {"root": "~/x"}).root == str(tmp_path / "x")
 
 
+@pytest.mark.parametrize("exists", [True, False])
+@pytest.mark.parametrize("flags", [os.ST_RDONLY, 0])
+def test_a_root_that_cannot_be_written_to(app, monkeypatch, tmp_path, exists, flags):
+    # root may write everywhere, and only root may mount
+    monkeypatch.setattr(os, "access", lambda path, mode, **options: False)
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_flag=flags))
+    root = tmp_path / "root"
+    if exists:
+        root.mkdir()
+        (root / "a.txt").write_text("a")
+    if exists and flags:
+        assert configure(app, FILES_FS_ROOT=root).read("a.txt") == b"a"
+    else:
+        assert f"{str(root if exists else tmp_path)!r} is not writable" in refusal(app, FILES_FS_ROOT=root)
+
+
 # SERVE_MODE
 
 
@@ -683,7 +740,9 @@ def test_a_signature_without_a_key_is_refused_when_it_is_made(app):
         ("static", {"static_url_path": "/assets"}, {}, False),
         ("static", {}, {"STATIC_FS_URL": "https://cdn.example.org"}, False),
         ("assets", {"static_url_path": "/assets"}, {}, True),
-        ("files", {"static_url_path": "/assets"}, {"FS_PREFIX": "assets"}, True),
+        ("files", {"static_url_path": "/assets"}, {"FS_PREFIX": "assets"}, False),
+        ("static", {}, {"FS_PREFIX": "/static"}, False),
+        ("files", {}, {"FS_PREFIX": "/static/up"}, False),
         ("b", {"static_url_path": "/a/b"}, {"FS_PREFIX": "/a/"}, True),
         ("files", {"static_url_path": ""}, {}, False),
         ("statics", {}, {}, False),
@@ -694,7 +753,7 @@ def test_the_static_files_of_flask(tmp_path, name, options, settings, taken):
     app.config.update(settings, FS_SERVE=True, FS_ROOT=str(tmp_path / "root"))
     storage = fs.Storage(name)
     if taken:
-        with pytest.raises(fs.ConfigurationError, match=f"set FS_PREFIX to another path.*{name!r}") as caught:
+        with pytest.raises(fs.ConfigurationError, match=f"set FS_PREFIX, or.*{name!r}") as caught:
             fs.init_app(app, storage)
         assert len(str(caught.value)) <= 300
         return
@@ -704,6 +763,38 @@ def test_the_static_files_of_flask(tmp_path, name, options, settings, taken):
         with app.test_request_context():
             url = storage.url("a.txt")
         assert app.test_client().get(url).data == b"a"
+
+
+# VERIFY_SVG
+
+
+@pytest.mark.parametrize("level", ["FILES_FS_", "FS_MEMORY_", "FS_"])
+@pytest.mark.parametrize(
+    ("extensions", "settings", "stripped"),
+    [
+        (fs.IMAGES, {}, True),
+        (["png"], {"ALLOW": "svg"}, True),
+        (fs.ALL, {"VERIFY": True}, True),
+        (fs.ALL, {}, False),
+        (fs.IMAGES, {"VERIFY": False}, False),
+        (fs.IMAGES, {"DENY": "SVG"}, False),
+        (["png"], {}, False),
+        (fs.IMAGES, {"VERIFY_SVG": "refuse"}, False),
+    ],
+)
+def test_stripping_needs_a_package(app, monkeypatch, level, extensions, settings, stripped):
+    monkeypatch.setattr("flask_pyfs.uploads.intake.find_spec", {"py_svg_hush": None}.get)
+    app.config.update({f"{level}{key}": value for key, value in {"VERIFY_SVG": "strip", **settings}.items()})
+    app.config["FS_BACKEND"] = "memory"
+    storage = fs.Storage("files", extensions)
+    if stripped:
+        with pytest.raises(fs.ConfigurationError) as caught:
+            fs.init_app(app, storage)
+        assert str(caught.value) == (
+            f"{level}VERIFY_SVG is 'strip', which needs py-svg-hush: pip install 'flask_pyfs[images]' (storage 'files')"
+        )
+    else:
+        fs.init_app(app, storage)
 
 
 # Calls

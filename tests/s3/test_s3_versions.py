@@ -9,6 +9,7 @@ from counting import requests_of
 
 from flask_pyfs.errors import BackendError, FileExists, VersionChanged
 from flask_pyfs.filesystems.s3.facts import MARK
+from flask_pyfs.filesystems.store import Facts, OtherVersion
 
 LARGE = bytes(PART) + b"end"
 
@@ -311,3 +312,14 @@ def test_a_slow_upload_outlives_the_removal_of_leftovers(app, make_storage, s3_c
         assert left() == ([], ["slow"])
         file.write(b"end")
     assert get("slow") == bytes(4 * PART) + b"end"
+
+
+def test_an_object_without_a_version_is_no_version_that_is_named(storage, monkeypatch):
+    storage.write("a", b"content")
+    store = storage.backend.store
+    monkeypatch.setattr(type(store), "head_object", lambda self, key, **options: Facts(7, None))
+    assert not store.delete_version("a", None)
+    with pytest.raises(OtherVersion):
+        store.replace_version("a", io.BytesIO(b"lost"), None)
+    monkeypatch.undo()
+    assert storage.read("a") == b"content"

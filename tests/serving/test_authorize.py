@@ -2,6 +2,7 @@
 
 import io
 
+import flask
 import pytest
 from werkzeug.exceptions import NotFound
 
@@ -65,6 +66,24 @@ def test_it_knows_what_is_signed(app, storage, gate):
     assert gate.asked[1:] == [("files", "a.txt", "read", True)]
     assert storage.url("a.txt")
     assert len(gate.asked) == 2
+
+
+async def deny_later(access):
+    return False
+
+
+@pytest.mark.parametrize("authorize", [deny_later, lambda access: flask.redirect("/login")])
+def test_what_is_true_but_allows_nothing(app, caplog, authorize):
+    storage = fs.Storage("others", fs.ALL)
+    app.config["OTHERS_FS_AUTHORIZE"] = authorize
+    fs.init_app(app, storage)
+    with app.test_request_context():
+        storage.write("a.txt", "content")
+        with pytest.raises(fs.ConfigurationError, match="AUTHORIZE of storage 'others' returned a"):
+            storage.url("a.txt", expires=60)
+    answer = app.test_client().get("/others/a.txt")
+    assert (answer.status_code, b"content" in answer.data) == (500, False)
+    assert "AUTHORIZE of storage 'others' returned a" in caplog.text
 
 
 def test_it_is_asked_before_a_signature(storage, gate):

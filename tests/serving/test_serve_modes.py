@@ -85,7 +85,7 @@ class Old:
 
 @pytest.fixture
 def old(app, monkeypatch):
-    monkeypatch.setattr("flask_pyfs.backends.registry.load", lambda backend, storage: Old)
+    monkeypatch.setattr("flask_pyfs.backends.registry.load", lambda *_: Old)
     app.config.update(FILES_FS_SERVE_MODE="sendfile", FILES_FS_PRIVATE=True, FILES_FS_BACKEND="old")
     storage = fs.Storage("files", fs.ALL)
     fs.init_app(app, storage)

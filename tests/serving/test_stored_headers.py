@@ -230,7 +230,7 @@ def client(tmp_path_factory):
     app = flask.Flask("described", instance_path=str(tmp_path_factory.mktemp("described")))
     app.config.update(FS_SERVE=True, FILES_FS_BACKEND="describing")
     with pytest.MonkeyPatch.context() as patch, app.app_context():
-        patch.setattr(registry, "load", lambda name, storage: Backend)
+        patch.setattr(registry, "load", lambda *_: Backend)
         fs.init_app(app, storage)
         storage.write("a.txt", "0123456789")
         storage.write("utf8.txt", "Größe")

@@ -693,6 +693,20 @@ def test_a_url_leads_to_no_other_host(app, configure_storage):
         assert storage.url("a/b.txt") == "/a/b.txt"
 
 
+@pytest.mark.parametrize("url", [None, "/", "/cdn"])
+@pytest.mark.parametrize("routes", [True, False])
+def test_an_absolute_url_has_the_path_of_the_other(app, url, routes):
+    storage = fs.Storage("files")
+    app.config.update(FILES_FS_BACKEND="memory", FILES_FS_URL=url)
+    if routes:
+        fs.init_app(app, storage)
+    else:
+        storage.configure(app)
+    with app.test_request_context(base_url="https://x.example.org/"):
+        for name in ("a/b.txt", "a/./b.txt", "./a", "a//b.txt", "/a/b.txt", "//a", "a;b=c/d"):
+            assert storage.url(name, external=True) == f"https://x.example.org{storage.url(name)}"
+
+
 @pytest.mark.parametrize("name", ["caf\udce9.txt", "p//caf\udce9.txt"])
 def test_a_store_of_unicode_has_no_other_name(kind, storage, name):
     storage.write("other.txt", b"other")

@@ -18,7 +18,7 @@ from .collections import Document
 from .facts import Revision, any_revision, following_date, revision_of
 from .listing import NEWEST_FIRST, GridListing
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 # how many files one command deletes
 _DELETED = 100_000
@@ -216,7 +216,7 @@ class GridBucket(GridChunks, GridListing):
             self._warn_of_older(replaced.filename, len(replaced.ids), error)
 
     def _warn_of_older(self, filename: str, count: int, error: errors.FSError) -> None:
-        log.warning(
+        _log.warning(
             "bucket %r: could not delete %d older revisions of %r. They take space until it is written again: %s",
             self.name,
             count,

@@ -28,7 +28,7 @@ class GridCollections:
     """
 
     def __init__(self, clients: PerProcess[Client], place: MongoPlace) -> None:
-        self.name = f"{place.database}.{place.bucket}"
+        self.name: str = f"{place.database}.{place.bucket}"
         self._clients = clients
         self._place = place
         self._has_indexes = False

@@ -69,7 +69,7 @@ class GridFS(ObjectFS):
         super().__init__()
         self.strict = strict
         self.chunk_size = chunk_size
-        self.part_size = max(1, _PART // chunk_size) * chunk_size
+        self.part_size: int = max(1, _PART // chunk_size) * chunk_size
         self._clients = shared_client(MongoSettings(url, timeout), make_client, close_client)
         self._bucket = GridBucket(self._clients, MongoPlace(url, database, bucket, timeout))
 

@@ -13,7 +13,7 @@ from .collections import Document, GridCollections
 from .facts import Revision, revision_of
 from .indexes import FILES_INDEX
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 # how many documents the first command lists if the caller may not need more
 _FIRST = 100
@@ -68,7 +68,7 @@ class GridListing(GridCollections):
             try:
                 yield revision_of(document)
             except errors.OperationFailed as error:
-                log.warning("bucket %r: %s", self.name, error)
+                _log.warning("bucket %r: %s", self.name, error)
 
     def _pages(self, query: Document, size: int, projection: Any, first: int) -> Iterator[Document]:
         wanted = min(size, first)

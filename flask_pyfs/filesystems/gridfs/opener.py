@@ -19,7 +19,7 @@ class GridFSOpener(Opener):
     connection string, as PyMongo defines them.
     """
 
-    protocols = ["gridfs"]
+    protocols: list[str] = ["gridfs"]
 
     def open_fs(self, fs_url: str, parse_result: ParseResult, writeable: bool, create: bool, cwd: str) -> GridFS:
         hosts, _, place = parse_result.resource.partition("/")

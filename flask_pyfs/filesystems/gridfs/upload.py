@@ -19,7 +19,7 @@ from ..store import OtherVersion
 from .bucket import GridBucket
 from .facts import Revision
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 # the time limit for deleting chunks after a timeout or a lost connection
 _ABORT_SECONDS = 2.0
@@ -162,7 +162,7 @@ class GridFSUpload(Upload):
             self._require_chunks()
         # the revision is stored: from here on, abort() must not delete it
         self._published = self._sent = False
-        self.version = str(self._id)
+        self.version: str | None = str(self._id)
         if old:
             self._bucket.replace(document, old)
         elif replaced:
@@ -213,7 +213,7 @@ class GridFSUpload(Upload):
             self._bucket.remove_chunks(self._id)
 
     def _warn(self, problem: str) -> None:
-        log.warning(
+        _log.warning(
             "bucket %r: the chunks with files_id %s of the unfinished upload of %r remain and take space until "
             "remove_leftovers() deletes them: %s",
             self._bucket.name,

@@ -15,7 +15,7 @@ from .osfiles import facts_of
 from .root import Root, Run
 from .trees import open_directory
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 # the directories that were logged because they cannot be read
 _logged: set[str] = set()
@@ -188,4 +188,4 @@ def log_once(path: str, error: Exception) -> None:
     """Log, once in this process, that something cannot be read."""
     if path not in _logged and len(_logged) < _MOST_LOGGED:
         _logged.add(path)
-        log.warning("%r is left out of listings and is not served, because it cannot be read: %s", path, error)
+        _log.warning("%r is left out of listings and is not served, because it cannot be read: %s", path, error)

@@ -13,7 +13,7 @@ from .filesystem import LocalFS
 class LocalOpener(Opener):
     """Opens ``local:///a/directory`` as a :class:`LocalFS`. A relative path starts at the current directory."""
 
-    protocols = ["local"]
+    protocols: list[str] = ["local"]
 
     def open_fs(self, fs_url: str, parse_result: ParseResult, writeable: bool, create: bool, cwd: str) -> LocalFS:
         return LocalFS(os.path.abspath(os.path.join(cwd, parse_result.resource)), create=create)

@@ -37,7 +37,7 @@ class Staging:
     def __init__(self, root: Root, mode: int | None, directory_mode: int | None, durable: bool) -> None:
         self.root = root
         self._mode = mode
-        self.finishes = mode is not None or durable
+        self.finishes: bool = mode is not None or durable
         self.directory_mode = directory_mode
         self.durable = durable
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection, Iterator
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from fs import errors
 from fs.copy import copy_modified_time
@@ -135,8 +135,9 @@ class StandardFS(OSFS, StoreFS):
                 return super().openbin(path, mode, buffering, opener=open_file, **options)
         return cast(BinaryIO, self._open_pending(path, opened, buffering))
 
-    # OSFS would publish a file even if an exception ends its "with"
-    open = StoreFS.open
+    if not TYPE_CHECKING:
+        # OSFS would publish a file even if an exception ends its "with"; the types are the same
+        open = StoreFS.open
 
     def _makes_a_file(self, path: str, mode: Mode) -> bool:
         if mode.appending:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 deferred: deque[Callable[[], object]] = deque()
 # the parent's, which a child neither runs nor drops
@@ -51,7 +51,7 @@ def run_deferred() -> None:
         try:
             function()
         except Exception:
-            log.exception("could not clean up after a file or a client that was dropped without being closed")
+            _log.exception("could not clean up after a file or a client that was dropped without being closed")
 
 
 @contextmanager

@@ -27,11 +27,11 @@ class Pace:
     """
 
     #: Seconds of waiting after which the pace is judged, again and again.
-    span = 60.0
+    span: float = 60.0
     #: Bytes a second. Slow but honest links are faster.
     least = 1024
     #: Seconds of waiting for an answer that blanks keep alive.
-    patience = 3600.0
+    patience: float = 3600.0
 
     def __init__(self, *, is_patient: bool = False) -> None:
         self._span = self.patience if is_patient else self.span

@@ -206,7 +206,8 @@ class ObjectStore(StoreFS):
             facts = self.head_object(key)
         except errors.ResourceNotFound as error:
             raise OtherVersion(key, exc=error) from error
-        if facts.version != version:
+        # None, of facts that tell no version, is that of no file
+        if facts.version is None or facts.version != version:
             raise OtherVersion(key)
         return facts
 

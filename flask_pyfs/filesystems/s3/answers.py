@@ -9,14 +9,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import ParseError, XMLPullParser, fromstring
 
-from botocore.exceptions import BotoCoreError
-
 from ..unreachable import needs_tls
 from .facts import is_range
+
+if TYPE_CHECKING:
+    from ..._untyped import BotoCoreError
+else:
+    from botocore.exceptions import BotoCoreError
 
 # statuses of redirections; 304 is the answer to a condition
 REDIRECTIONS = frozenset(range(300, 400)) - {304}
@@ -25,19 +28,19 @@ REDIRECTIONS = frozenset(range(300, 400)) - {304}
 _BODILESS = {204, 304}
 
 
-class OddAnswer(BotoCoreError):  # type: ignore[misc]
+class OddAnswer(BotoCoreError):
     """The answer is not one of S3, or it is cut."""
 
     fmt = "the server's answer to {operation} is not one of S3: {what}"
 
 
-class Redirected(BotoCoreError):  # type: ignore[misc]
+class Redirected(BotoCoreError):
     """The server redirects to another address. Nobody follows it, because keys and tokens are in the request."""
 
     fmt = "the server redirects to {address}: set ENDPOINT to the address, with its scheme, that answers itself"
 
 
-class NeedsTLS(BotoCoreError):  # type: ignore[misc]
+class NeedsTLS(BotoCoreError):
     """The server refuses HTTP without TLS. botocore drops what it says, because it is no XML."""
 
     fmt = "Client sent an HTTP request to an HTTPS server"

@@ -13,7 +13,7 @@ from .bucket import S3Bucket
 from .errors import S3Refused, was_repeated
 from .facts import facts_of, mark_of
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _REFUSED = ("PreconditionFailed", "412")
 
@@ -41,7 +41,7 @@ class ConditionalWrites:
     def _give_up(self, condition: str) -> None:
         if condition not in self._unsupported:
             self._unsupported.add(condition)
-            log.warning("bucket %r: the server does not support %s", self.bucket.name, _WARNINGS[condition])
+            _log.warning("bucket %r: the server does not support %s", self.bucket.name, _WARNINGS[condition])
 
     def write_new(self, operation: str, path: str, key: str, mark: str, **parameters: Any) -> Any:
         """Send a request that creates an object, on the condition that the key is free (``If-None-Match: *``).

@@ -18,7 +18,7 @@ from .errors import S3Refused
 from .facts import facts_of, mark_of
 from .upload import S3Upload
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 # of an MD5
 _DIGITS = 32
@@ -98,7 +98,7 @@ class Copies:
             if is_copied:
                 self.writes.delete(path, self.full_key(path), found)
             else:
-                log.info("bucket %r: %r was written after it was copied, and stays", self.writes.bucket.name, path)
+                _log.info("bucket %r: %r was written after it was copied, and stays", self.writes.bucket.name, path)
 
     def _is_copy(self, target: str, source: Any) -> bool:
         # a copy inherits the mark

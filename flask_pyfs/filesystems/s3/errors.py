@@ -73,9 +73,9 @@ class S3Refused(errors.OperationFailed):
 
     def __init__(self, path: str, exc: ClientError, msg: str) -> None:
         super().__init__(path, exc, msg)
-        self.code = code_of(exc)
+        self.code: str = code_of(exc)
         self.details: dict[str, str] = exc.response.get("Error", {})
-        self.repeated = was_repeated(exc)
+        self.repeated: bool = was_repeated(exc)
 
 
 class s3_errors(StoreErrors):  # noqa: N801

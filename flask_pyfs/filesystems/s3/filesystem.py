@@ -6,9 +6,8 @@ from collections.abc import Collection, Iterable, Iterator
 from copy import copy
 from dataclasses import MISSING, fields, replace
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import fs_s3fs
 from botocore import xform_name
 from fs.info import Info
 from fs.time import datetime_to_epoch
@@ -32,11 +31,16 @@ from .listing import list_keys, list_parts, list_uploads
 from .signing import LONGEST, Signer
 from .upload import S3Upload
 
+if TYPE_CHECKING:
+    from ... import _untyped as fs_s3fs
+else:
+    import fs_s3fs
+
 # the options of a client that fs_s3fs does not have
 _CLIENT_OPTIONS = {each.name for each in fields(S3Settings) if each.default is not MISSING}
 
 
-class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
+class S3FS(ObjectFS, fs_s3fs.S3FS):
     """A bucket as a filesystem: an ``fs_s3fs.S3FS`` that streams, and needs no directory markers.
 
     :param bucket_name: the name of the bucket.
@@ -65,7 +69,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):  # type: ignore[misc]
     ) -> None:
         own = {name: options.pop(name) for name in _CLIENT_OPTIONS & set(options)}
         # the base class changes upload_args, which belong to the caller
-        super().__init__(bucket_name, *map(copy, arguments), **{name: copy(value) for name, value in options.items()})  # type: ignore[call-arg]
+        super().__init__(bucket_name, *map(copy, arguments), **{name: copy(value) for name, value in options.items()})
         self.upload_args: dict[str, Any] = self.upload_args or {}
         self.download_args: dict[str, Any] = self.download_args or {}
         if storage_class:

@@ -13,7 +13,7 @@ from .conditional import ConditionalWrites
 from .errors import S3Refused
 from .facts import MARK, written_version
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 # the most parts of an object (a limit of S3)
 _PARTS = 10_000
@@ -125,7 +125,7 @@ class S3Upload(Upload):
         except (errors.RemoteConnectionError, errors.OperationTimeout):
             # the server may have created the object, or still do it, and some lose its parts by an abort then
             self._id = None
-            log.warning(
+            _log.warning(
                 "bucket %r: nobody knows whether the server created %r; if not, its parts take space until "
                 "remove_leftovers() aborts the upload",
                 self._bucket.name,
@@ -144,7 +144,7 @@ class S3Upload(Upload):
         try:
             self._bucket.abort(self._key, upload)
         except errors.FSError as error:
-            log.warning(
+            _log.warning(
                 "bucket %r: could not abort the unfinished upload %s of %r. It takes space until remove_leftovers() "
                 "aborts it: %s",
                 self._bucket.name,

@@ -68,7 +68,7 @@ class SwiftContainer:
         owner: str | None = None,
     ) -> None:
         self.name = name
-        self.owner = owner or name
+        self.owner: str = owner or name
         self.create = create
         self.limit: int | None = None
         self._accounts = accounts

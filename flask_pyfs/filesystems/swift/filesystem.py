@@ -37,7 +37,7 @@ from .segments import remove_leftovers, remove_segments, segments_in, segments_o
 from .signing import signed_url
 from .upload import SwiftUpload
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _MIB = 1024 * 1024
 
@@ -90,7 +90,7 @@ class SwiftFS(ObjectFS):
         super().__init__()
         self.strict = strict
         self.segment_size = segment_size
-        self.part_size = min(_PART, segment_size)
+        self.part_size: int = min(_PART, segment_size)
         options = tuple(sorted((os_options or {}).items()))
         credentials = Credentials(auth_url, user, Secret(key or ""), auth_version, options)
         self._settings = AccountSettings(credentials, timeout, retries, pool_size)
@@ -189,7 +189,9 @@ class SwiftFS(ObjectFS):
         self, path: str, file: Readable, version: str, *, content_type: str | None = None
     ) -> str | None:
         key = self._file_key(path)
-        return self.send(self.new_object(key, overwrite=True, content_type=content_type, replaces=version), file)
+        # None, of facts that tell no version, is that of no file
+        replaces = version or ""
+        return self.send(self.new_object(key, overwrite=True, content_type=content_type, replaces=replaces), file)
 
     def send(self, upload: Upload, file: Readable) -> str | None:
         content, binary = beginning_of(file, self.part_size + 1)
@@ -311,7 +313,7 @@ class SwiftFS(ObjectFS):
             if name.endswith("/") or is_marker(entry.get("content_type"), entry["bytes"]):
                 continue
             if collapses(name):
-                log.warning("container %r: no HTTP client can ask for %r: it is left out", self._container.name, name)
+                _log.warning("container %r: no HTTP client can ask for %r: it is left out", self._container.name, name)
                 continue
             with odd_answers(self._container.name, name):
                 facts = listed_facts(entry)

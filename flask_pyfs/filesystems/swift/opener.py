@@ -21,7 +21,7 @@ class SwiftOpener(Opener):
     ``%3A``.
     """
 
-    protocols = ["swift"]
+    protocols: list[str] = ["swift"]
 
     def open_fs(self, fs_url: str, parse_result: ParseResult, writeable: bool, create: bool, cwd: str) -> SwiftFS:
         host, _, container = parse_result.resource.partition("/")

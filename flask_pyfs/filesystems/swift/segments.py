@@ -19,7 +19,7 @@ from .deletion import delete
 from .facts import facts_of, is_static, listed_time, mark_of
 from .listing import entries, name_of
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 # the name of a segment: the key of the object, the start and the random id of the upload, the number of the segment
 _SEGMENT = re.compile(r"(?P<upload>(?P<key>.+)/flask-pyfs/\d+-[0-9a-f]+)/\d{8}", re.DOTALL)
@@ -91,7 +91,7 @@ def remove_segments(segments: SwiftContainer, key: str, names: list[str]) -> Non
     try:
         delete(segments, names)
     except errors.FSError as error:
-        log.warning(
+        _log.warning(
             "container %r: could not delete old segments of %r. They take space until remove_leftovers() deletes "
             "them: %s",
             segments.name,

@@ -21,7 +21,7 @@ from .errors import SwiftRefused
 from .facts import version_of
 from .segments import remove_segments, segments_in, segments_of
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 # the most segments of a manifest; with more segments, the manifest lists other manifests
 _IN_MANIFEST = 1000
@@ -80,7 +80,7 @@ class SwiftUpload(Upload):
     def _publish(self, body: Any, digest: Any, headers: dict[str, str], query: str = "") -> None:
         old = self._old_segments()
         headers = {**self._headers, **headers}
-        self.version = self._container.put(
+        self.version: str | None = self._container.put(
             self._key, body, digest, overwrite=self._overwrite, headers=headers, query=query
         )
         # only now: until the new object is complete, readers need the old segments
@@ -214,7 +214,7 @@ class SwiftUpload(Upload):
             self._warn(f"could not delete the segments of the unfinished upload: {error}")
 
     def _warn(self, problem: str) -> None:
-        log.warning(
+        _log.warning(
             "container %r, object %r: %s. Names of the segments: %s… in container %r",
             self._container.name,
             self._key,

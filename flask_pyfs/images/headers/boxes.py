@@ -212,7 +212,7 @@ class Item:
     def __init__(self, view: FileView, pieces: list[tuple[int, int]]) -> None:
         self._view = view
         self._pieces = [piece for piece in reversed(pieces) if piece[0] < 2**62]
-        self.length = sum(size for _, size in self._pieces)
+        self.length: int = sum(size for _, size in self._pieces)
 
     def take(self, size: int) -> bytes:
         """Return the next bytes, fewer at the end."""

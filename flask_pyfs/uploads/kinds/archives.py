@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 
-from .source import Source, any_of, starts
+from .source import Check, Source, any_of, starts
 
 _BLOCK = 512
 _PIECE = 4096
@@ -17,11 +17,11 @@ _GZIP = 16 + zlib.MAX_WBITS
 # what unpacking may take: the largest preset of xz has a dictionary of 64 MiB, which only fills with what is unpacked
 _MOST_MEMORY = 80 * 1024 * 1024
 
-is_bzip2 = any_of(*(starts(b"BZh%d1AY&SY" % level, b"BZh%d\x17rE8P\x90" % level) for level in range(1, 10)))
-is_xz = starts(b"\xfd7zXZ\0")
-is_rar = starts(b"Rar!\x1a\7\0", b"Rar!\x1a\7\1\0")
+is_bzip2: Check = any_of(*(starts(b"BZh%d1AY&SY" % level, b"BZh%d\x17rE8P\x90" % level) for level in range(1, 10)))
+is_xz: Check = starts(b"\xfd7zXZ\0")
+is_rar: Check = starts(b"Rar!\x1a\7\0", b"Rar!\x1a\7\1\0")
 # also in the form of pzstd, which begins with a frame that is skipped
-is_zstandard = any_of(starts(b"\x28\xb5\x2f\xfd"), starts(b"\x2a\x4d\x18", at=1))
+is_zstandard: Check = any_of(starts(b"\x28\xb5\x2f\xfd"), starts(b"\x2a\x4d\x18", at=1))
 
 
 def is_gzip(source: Source) -> bool:

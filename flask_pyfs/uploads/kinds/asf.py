@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from .source import Source, starts
+from .source import Check, Source, starts
 
 _HEADER = UUID("75B22630-668E-11CF-A6D9-00AA0062CE6C").bytes_le
 _STREAM = UUID("B7DC0791-A9B7-11CF-8EE6-00C00C205365").bytes_le
 _VIDEO = UUID("BC19EFC0-5B4D-11CF-A8FD-00805F5C442B").bytes_le
 _LONGEST_HEADER = 64 * 1024
 
-is_asf = starts(_HEADER)
+is_asf: Check = starts(_HEADER)
 
 
 def is_wmv(source: Source) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from .ole import streams
-from .source import Source, any_of, starts
+from .source import Check, Source, any_of, starts
 
 _PDF = re.compile(rb"%PDF-[0-9]|%!PS-Adobe-[0-9]\.[0-9] PDF-")
 _SEARCHED = 1024
@@ -36,13 +36,13 @@ def _is_old_excel(source: Source) -> bool:
     return size in _BIFF.get(number, ()) and contents in _BIFF_CONTENTS
 
 
-is_rtf = starts(b"{\\rtf")
+is_rtf: Check = starts(b"{\\rtf")
 
 #: Word 6 and later, and RTF, which AbiWord and others write under this name.
-is_doc = any_of(streams("worddocument"), is_rtf)
+is_doc: Check = any_of(streams("worddocument"), is_rtf)
 
 #: Excel 2 and later.
-is_xls = any_of(streams("workbook", "book"), _is_old_excel)
+is_xls: Check = any_of(streams("workbook", "book"), _is_old_excel)
 
 #: PowerPoint 4 and later.
-is_ppt = streams("powerpoint document", "pp97_dualstorage", "pp40")
+is_ppt: Check = streams("powerpoint document", "pp97_dualstorage", "pp40")

@@ -6,16 +6,16 @@ documentation.
 
 from __future__ import annotations
 
-from .source import Source, any_of, starts
+from .source import Check, Source, any_of, starts
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MOST_ICONS = 256
 _BITMAP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 
-is_png = starts(_PNG)
+is_png: Check = starts(_PNG)
 
 #: TIFF and BigTIFF in both orders of bytes.
-is_tiff = starts(b"II*\0", b"MM\0*", b"II+\0\x08\0\0\0", b"MM\0+\0\x08\0\0")
+is_tiff: Check = starts(b"II*\0", b"MM\0*", b"II+\0\x08\0\0\0", b"MM\0+\0\x08\0\0")
 
 
 def is_bmp(source: Source) -> bool:
@@ -34,4 +34,4 @@ def _is_icons(source: Source) -> bool:
 
 
 #: Icons of Windows, and PNG, which browsers take for them.
-is_ico = any_of(_is_icons, is_png)
+is_ico: Check = any_of(_is_icons, is_png)

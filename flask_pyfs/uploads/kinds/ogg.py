@@ -52,5 +52,5 @@ def coded(*packets: bytes) -> Check:
     return lambda source: any(packet.startswith(packets) for packet in _first_packets(source))
 
 
-is_opus = coded(_OPUS)
-is_speex = coded(_SPEEX)
+is_opus: Check = coded(_OPUS)
+is_speex: Check = coded(_SPEEX)

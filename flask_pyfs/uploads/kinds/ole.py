@@ -94,4 +94,4 @@ class _Directory:
 
 
 #: Documents of Office Open XML with a password.
-is_encrypted = streams("encryptedpackage")
+is_encrypted: Check = streams("encryptedpackage")

@@ -5,7 +5,7 @@ Sources: System V ABI, 4 (ELF header); Microsoft's PE format, 2 and 3.3 (charact
 
 from __future__ import annotations
 
-from .source import Source, any_of, starts
+from .source import Check, Source, any_of, starts
 
 _SHARED = 3
 _DLL = 0x2000
@@ -20,7 +20,7 @@ def _is_shared_elf(source: Source) -> bool:
 
 
 #: Shared objects of ELF, and of macOS.
-is_so = any_of(_is_shared_elf, starts(b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe\0\0\0"))
+is_so: Check = any_of(_is_shared_elf, starts(b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe\0\0\0"))
 
 
 def _characteristics(source: Source) -> int | None:

@@ -20,7 +20,7 @@ class Source:
     """
 
     def __init__(self, file: BinaryIO) -> None:
-        self.size = file.seek(0, io.SEEK_END)
+        self.size: int = file.seek(0, io.SEEK_END)
         self._file = file
         self._pages: dict[int, bytes] = {}
 

@@ -27,7 +27,7 @@ _MOST_INFLATED = 512 * 1024
 _PIECE = 16 * 1024
 
 #: Told by the first local file header, by the end of an archive without members, or by the marker of a split one.
-is_zip = starts(b"PK\3\4", b"PK\5\6", b"PK\7\x08PK\3\4", b"PK00PK\3\4")
+is_zip: Check = starts(b"PK\3\4", b"PK\5\6", b"PK\7\x08PK\3\4", b"PK00PK\3\4")
 
 
 def is_last_part(source: Source) -> bool:

@@ -1,0 +1,79 @@
+"""For type checkers alone: the bases in packages that have no types, as far as their subclasses have them."""
+
+from abc import ABCMeta
+from collections.abc import Callable
+from typing import Any
+
+from fs.base import FS
+
+class BotoCoreError(Exception):
+    fmt: str
+    kwargs: dict[str, Any]
+    def __init__(self, **kwargs: Any) -> None: ...
+
+class S3FS(FS, metaclass=ABCMeta):
+    aws_access_key_id: str | None
+    aws_secret_access_key: str | None
+    aws_session_token: str | None
+    delimiter: str
+    dir_path: str
+    download_args: dict[str, Any] | None
+    endpoint_url: str | None
+    region: str | None
+    strict: bool
+    upload_args: dict[str, Any] | None
+    _prefix: str
+    def __init__(
+        self,
+        bucket_name: str,
+        dir_path: str = "/",
+        aws_access_key_id: str | None = None,
+        aws_secret_access_key: str | None = None,
+        aws_session_token: str | None = None,
+        endpoint_url: str | None = None,
+        region: str | None = None,
+        delimiter: str = "/",
+        strict: bool = True,
+        cache_control: str | None = None,
+        acl: str | None = None,
+        upload_args: dict[str, Any] | None = None,
+        download_args: dict[str, Any] | None = None,
+    ) -> None: ...
+
+class BaseField:
+    choices: Any
+    db_field: str
+    default: Any
+    name: str | None
+    null: bool
+    primary_key: bool
+    required: bool
+    sparse: bool
+    unique: bool
+    unique_with: str | list[str] | None
+    validation: Callable[[Any], None] | None
+    def __init__(
+        self,
+        db_field: str | None = None,
+        required: bool = False,
+        default: Any = None,
+        unique: bool = False,
+        unique_with: str | list[str] | None = None,
+        primary_key: bool = False,
+        validation: Callable[[Any], None] | None = None,
+        choices: Any = None,
+        null: bool = False,
+        sparse: bool = False,
+        **kwargs: Any,
+    ) -> None: ...
+    def __get__(self, instance: Any, owner: Any) -> Any: ...
+    def __set__(self, instance: Any, value: Any) -> None: ...
+    def error(self, message: str = "", errors: dict[str, Any] | None = None, field_name: str | None = None) -> None: ...
+    def prepare_query_value(self, op: str, value: Any) -> Any: ...
+    def to_mongo(self, value: Any) -> Any: ...
+    def to_python(self, value: Any) -> Any: ...
+    def validate(self, value: Any, clean: bool = True) -> None: ...
+    @property
+    def owner_document(self) -> Any: ...
+    @owner_document.setter
+    def owner_document(self, owner_document: Any) -> None: ...
