@@ -221,9 +221,9 @@ class Storage:
     ) -> str:
         """Return the URL of a file. The file need not exist.
 
-        Makes no request to the store, except that for Swift a process logs in and asks once whether the key is right.
-        So the URL has the name as it is given. A signed one opens only the file with exactly this name; or, if there is
-        none, the one with its NFD, which AUTHORIZE judges as without a signature.
+        Makes no request to the store, except that signing a URL of Swift needs one login per process. So the URL has
+        the name as it is given. A signed one opens only the file with exactly this name; or, if there is none, the one
+        with its NFD, which AUTHORIZE judges as without a signature.
 
         >>> files.url("reports/2026.txt")
         '/files/reports/2026.txt'

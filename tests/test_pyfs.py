@@ -1,5 +1,6 @@
 """The pyfs backend: a real FTP server, archives, and what goes wrong."""
 
+import ftplib
 import gc
 import socket
 import uuid
@@ -9,7 +10,13 @@ from servers.ftp import pyftpd
 from wrong_settings import wrong
 
 import flask_pyfs as fs
+from flask_pyfs.errors import translate
+from flask_pyfs.filesystems.ftp_login import not_logged_in
 from flask_pyfs.testing import StorageConformance
+
+# isort: split
+# after flask_pyfs, which lets fs do without pkg_resources
+from fs import errors
 
 # FTPFS leaves the sockets of a seek, and of a server that refuses, to the garbage collector
 pytestmark = pytest.mark.filterwarnings(
@@ -148,6 +155,27 @@ def test_a_server_that_cannot_be_used(
     places |= {"wrong password": ftp_server.replace("s3cret", "wr0ng")}
     storage = configured(app, f"{scheme}://{places.get(place, place)}{directory}?timeout=1")
     wrong(app, storage, kind, f"OPEN_URL {scheme}://", said, hidden=["s3cret", "wr0ng"])
+
+
+@pytest.mark.parametrize(
+    ("scheme", "answer", "kind", "said"),
+    [
+        ("ftp", "530 Non-anonymous sessions must use encryption.", fs.ConfigurationError, "ftps://"),
+        ("ftp", "421 Sorry, cleartext sessions are not accepted on this server.", fs.ConfigurationError, "ftps://"),
+        ("ftp", "503 Use AUTH first.", fs.ConfigurationError, "ftps://"),
+        ("ftp", "550 SSL/TLS required on the control channel", fs.ConfigurationError, "ftps://"),
+        ("ftps", "502 Command AUTH not implemented.", fs.ConfigurationError, "ftp://"),
+        ("ftps", "530 Please login with USER and PASS.", fs.ConfigurationError, "ftp://"),
+        ("ftps", "530 AUTHENTICATION FAILED", fs.PermissionDenied, "refused its user or password"),
+        ("ftp", "421 Too many connections.", fs.BackendError, "lets nobody in now: 421 Too many"),
+    ],
+)
+def test_what_servers_say_at_a_login(scheme, answer, kind, said):
+    error = errors.RemoteConnectionError("ftp")
+    error.__cause__ = (ftplib.error_temp if answer.startswith("4") else ftplib.error_perm)(answer)
+    told = translate(not_logged_in(error, f"{scheme}://h:21", 1, None), "files")
+    assert type(told) is kind
+    assert said in str(told)
 
 
 def test_no_server_is_asked_before_the_first_use(app, unused_port):

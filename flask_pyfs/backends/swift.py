@@ -158,12 +158,7 @@ class SwiftBackend(BaseBackend):
         return SwiftFS(self.container, **self.arguments())
 
     def signed_url(self, filename: str, expires: int, lifetime: int, *, disposition: str | None = None) -> str | None:
-        """Return a temporary URL of Swift; None without TEMP_URL_KEY.
-
-        No request, but at first in a process a login, and one or two that ask whether Swift accepts the key.
-
-        :raises flask_pyfs.errors.ConfigurationError: if it does not.
-        """
+        """Return a temporary URL of Swift; None without TEMP_URL_KEY. Makes no request except one login per process."""
         if not self.config["temp_url_key"]:
             return None
         with self._translated(filename):
@@ -174,8 +169,8 @@ class SwiftBackend(BaseBackend):
         """Return a temporary URL for a PUT.
 
         Such a URL takes any content, any number of times. So the result is None if the terms do not allow overwriting,
-        or limit the type or the size; and without TEMP_URL_KEY. In each process, the first call logs in, makes the
-        container if it is missing and asks whether Swift accepts the key; further calls make no request.
+        or limit the type or the size; and without TEMP_URL_KEY. In each process, the first call logs in and makes the
+        container if it is missing; further calls make no request.
         """
         if not self.config["temp_url_key"] or not terms.overwrite or terms.content_type or terms.max_size:
             return None

@@ -12,6 +12,11 @@ from ..errors import StoreMisconfigured, explained, shortened
 from .objects.errors import literal
 from .unreachable import no_tls, tls_only, unreachable
 
+# vsftpd, Pure-FTPd and FileZilla do not name TLS
+_WANTS_TLS = re.compile("SSL|TLS|encrypt|cleartext|use AUTH", re.IGNORECASE)
+# pyftpdlib; vsftpd, which lets nobody do anything before a login
+_HAS_NO_TLS = re.compile(r"\bAUTH\b|login with USER")
+
 
 def not_logged_in(
     error: errors.FSError, address: str, timeout: float | None, before: BaseException | None
@@ -27,9 +32,9 @@ def not_logged_in(
     kind: Callable[..., errors.FSError] = errors.RemoteConnectionError
     if not isinstance(cause, (ftplib.error_perm, ftplib.error_temp)):
         advice = unreachable(error, "OPEN_URL", address, timeout, before=before)
-    elif re.search("SSL|TLS", str(cause)) and address.startswith("ftp://"):
+    elif _WANTS_TLS.search(str(cause)) and address.startswith("ftp://"):
         kind, advice = StoreMisconfigured, tls_only("OPEN_URL", address)
-    elif "AUTH" in str(cause) and address.startswith("ftps://"):
+    elif _HAS_NO_TLS.search(str(cause)) and address.startswith("ftps://"):
         kind, advice = StoreMisconfigured, no_tls("OPEN_URL", address)
     elif str(cause).startswith("530"):
         kind = errors.PermissionDenied

@@ -63,7 +63,7 @@ def unreachable(
     """
     where = f"{key} {shown_address(address)}"
     found = list(_linked(error, before))
-    texts = [str(each).lower() for each in found]
+    texts = [_said(each) for each in found]
 
     def is_kind(kinds: type[BaseException] | tuple[type[BaseException], ...], *numbers: int) -> bool:
         return any(isinstance(each, kinds) or getattr(each, "errno", None) in numbers for each in found)
@@ -103,14 +103,14 @@ def unreachable(
 
 def is_wrong_scheme(error: BaseException, *, before: BaseException | None = None) -> bool:
     """Return whether only the setting can be wrong: the server speaks no TLS on this port, or nothing else."""
-    texts = [str(each).lower() for each in _linked(error, before)]
+    texts = [_said(each) for each in _linked(error, before)]
     return any(_NOT_TLS.search(text) or _NEEDS_TLS.search(text) for text in texts)
 
 
 def is_unknown_host(error: BaseException, *, before: BaseException | None = None) -> bool:
     """Return whether there is no such host."""
     found = list(_linked(error, before))
-    return any(isinstance(each, socket.gaierror) or _UNKNOWN.search(str(each).lower()) for each in found)
+    return any(isinstance(each, socket.gaierror) or _UNKNOWN.search(_said(each)) for each in found)
 
 
 def needs_tls(text: str) -> bool:
@@ -157,6 +157,11 @@ def _scheme(key: str, address: str, *, tls: bool) -> str:
         return f"set tls={'true' if tls else 'false'} in {key}"
     plain = scheme.removesuffix("s") if scheme in ("https", "ftps") else scheme
     return f"set {key} to {plain}{'s' if tls else ''}://…"
+
+
+def _said(error: BaseException) -> str:
+    # without URLs, which have the name of a file: that may be anything
+    return " ".join(word for word in str(error).lower().split() if "/" not in word)
 
 
 def _linked(error: BaseException, before: BaseException | None) -> Iterator[BaseException]:

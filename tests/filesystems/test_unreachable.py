@@ -100,6 +100,17 @@ def test_other_errors_are_not_explained(error):
     assert unreachable(error, "ENDPOINT", "http://h", 1) is None
 
 
+@pytest.mark.parametrize(
+    "name", ["http_request.log", "wrong_version_number", "unexpected_eof", "certificate_verify.txt", "unknown_protocol"]
+)
+def test_the_name_of_a_file_says_nothing(name):
+    error = Exception(f'Read timeout on endpoint URL: "http://h:9000/media/{name}"')
+    assert not is_wrong_scheme(error)
+    said = unreachable(error, "ENDPOINT", "http://h:9000", 2.5)
+    assert said is not None
+    assert "did not answer in 2.5 s" in said
+
+
 def test_what_was_handled_before_is_not_the_drivers():
     before = ConnectionRefusedError("of the caller")
     assert unreachable(linked(ValueError(), before, "__context__"), "ENDPOINT", "http://h", before=before) is None

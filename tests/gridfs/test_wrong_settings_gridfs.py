@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pymongo
 import pytest
-from pymongo.errors import AutoReconnect
+from pymongo.errors import AutoReconnect, OperationFailure
 from servers.faults import FaultProxy
 from servers.mongo import mongod
 from servers.process import HOST
@@ -15,6 +15,13 @@ from servers.tls import certificate
 from wrong_settings import CALLS, check, wrong
 
 import flask_pyfs as fs
+from flask_pyfs.errors import translate
+from flask_pyfs.filesystems.gridfs.advice import MongoPlace
+from flask_pyfs.filesystems.gridfs.errors import mongo_errors
+
+# isort: split
+# after flask_pyfs, which lets fs do without pkg_resources
+from fs import errors
 
 pytestmark = pytest.mark.server
 
@@ -268,3 +275,55 @@ def test_what_a_caller_handles_is_not_the_reason(app, configure, guarded):
         except ConnectionRefusedError:
             with pytest.raises(fs.PermissionDenied, match="MONGO_DB 'media'"):
                 storage.write("a.txt", b"new")
+
+
+# MongoDB shows the command that it refuses, and the value that an index has already
+NAMES = [
+    "requires authentication",
+    "readConcern",
+    "timed out",
+    "connection refused",
+    "match selector",
+    "too many open files",
+]
+
+
+def test_a_refusal_that_shows_the_name_of_a_file(app, configure, guarded):
+    storage = configure(with_user(guarded, "nobody"), TIMEOUT=5)
+    with app.app_context():
+        for name in NAMES:
+            with pytest.raises(fs.PermissionDenied, match="may not read in MONGO_DB 'media'"):
+                storage.read(name)
+
+
+def test_an_index_of_others_that_shows_the_name_of_a_file(app, configure, mongo_replica):
+    storage = configure(mongo_replica.url, MONGO_DB="unique", TIMEOUT=5)
+    with app.app_context(), closing(pymongo.MongoClient(mongo_replica.url)) as client:
+        client["unique"]["files.files"].create_index("filename", unique=True)
+        for name in NAMES:
+            storage.write(name, b"old")
+            with pytest.raises(fs.FSError) as raised:
+                storage.write(name, b"new", overwrite=True)
+            assert type(raised.value) is fs.FSError
+            assert "MONGO_URL" not in str(raised.value)
+        client.drop_database("unique")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "said"),
+    [
+        ("bad auth : Authentication failed.", fs.PermissionDenied, "refused its user or password"),
+        ("user is not allowed to do action [insert] on [media.files.chunks]", fs.PermissionDenied, "may not write"),
+        ("user is not allowed to do action [find] on [media.files.files]", fs.PermissionDenied, "may not read"),
+        ("not authorized on media to execute command { find: 1 }", fs.PermissionDenied, "may not read"),
+        ("you are over your space quota, using 513 MB of 512 MB", fs.FSError, "no space left"),
+    ],
+)
+def test_what_atlas_answers(text, kind, said):
+    # it has one code for all of this
+    place = MongoPlace("mongodb+srv://u:p@c.example.org/", "media", "files", 5)
+    with pytest.raises(errors.FSError) as raised, mongo_errors(place, "a.txt"):
+        raise OperationFailure(text, 8000)
+    told = translate(raised.value, "files", "a.txt")
+    assert type(told) is kind
+    assert said in str(told)

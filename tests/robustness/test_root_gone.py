@@ -260,6 +260,31 @@ def test_a_release_that_is_gone_is_not_made_again(releases):
     assert not release.exists()
 
 
+@pytest.mark.parametrize("link", ["removed", "to a release that is not there yet"])
+def test_what_no_link_leads_to_any_longer_is_not_made_again(releases, tmp_path, link):
+    storage, switch = releases
+    storage.write("a", b"old")
+    old = switch(1)
+    shutil.rmtree(old)
+    if link == "removed":
+        os.unlink(tmp_path / "root" / "files" if (tmp_path / "root" / "files").is_symlink() else tmp_path / "root")
+    else:
+        switch(3)
+    for operation in {**READS, **WRITES}.values():
+        with pytest.raises(BackendError, match="is gone; is it mounted"):
+            operation(storage)
+    assert not old.exists()
+
+
+def test_a_root_behind_a_link_is_made_again(releases):
+    storage, switch = releases
+    storage.write("a", b"old")
+    root = switch(1)
+    shutil.rmtree(root)
+    storage.write("b", b"new")
+    assert (root / "b").read_bytes() == b"new"
+
+
 def test_nobody_follows_a_root_without_a_link(storage, monkeypatch):
     monkeypatch.setattr(Root, "_follow", None)
     storage.read("a")

@@ -144,6 +144,13 @@ def test_a_server_that_does_not_answer(make_at):
         all_told(make_at(url, TIMEOUT=0.2), BackendError, *words)
 
 
+def test_a_server_that_does_not_answer_for_a_file_that_is_named_like_a_failure(make_at):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        storage = make_at(f"http://127.0.0.1:{silent.getsockname()[1]}", TIMEOUT=0.2)
+        with pytest.raises(BackendError, match=r"did not answer in 0\.2 s"):
+            storage.read("http_request/certificate_verify.txt")
+
+
 def test_a_bucket_before_a_host_that_is_unknown(make_at):
     storage = make_at("http://s3.invalid:9000", ADDRESSING_STYLE="virtual")
     told(storage, "read", BackendError, "ENDPOINT http://s3.invalid:9000", "BUCKET 'media'", "ADDRESSING_STYLE to path")
@@ -247,6 +254,17 @@ def test_no_credentials(make_at, unused_port, operation):
     with pytest.raises(ConfigurationError) as raised:
         storage.url("a.txt", expires=60)
     check_text(str(raised.value), ["in storage 'files'", *words])
+
+
+@on_moto
+@pytest.mark.usefixtures("no_credentials")
+def test_credentials_that_come_later(make, monkeypatch):
+    storage = make(ACCESS_KEY=None, SECRET_KEY=None)
+    with pytest.raises(ConfigurationError, match="no credentials"):
+        storage.exists("a.txt")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+    assert not storage.exists("a.txt")
 
 
 @pytest.mark.usefixtures("no_credentials")
@@ -449,7 +467,6 @@ WRITES = {
     "InvalidStorageClass": (400, ("STORAGE_CLASS",)),
     "AccessControlListNotSupported": (400, ("ACL", "BUCKET 'media'")),
     "EntityTooLarge": (400, ("PART_SIZE",)),
-    "QuotaExceeded": (403, ("quota", "BUCKET 'media'")),
     "InvalidBucketName": (400, ("BUCKET 'media'", "3 to 63")),
     "SomethingNew": (400, ("SomethingNew", "Said so.")),
 }
@@ -461,6 +478,82 @@ def test_what_amazon_answers_to_a_write(at_server, code):
     with pytest.raises(FSError) as raised:
         at_server(refusing(status, code)).write("a.txt", b"content")
     check_text(str(raised.value), ["'a.txt' in storage 'files': ", *words])
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words"),
+    [
+        (403, "QuotaExceeded", ("quota", "BUCKET 'media'")),
+        (400, "XMinioAdminBucketQuotaExceeded", ("quota", "BUCKET 'media'")),
+        (507, "XMinioStorageFull", ("ENDPOINT", "is full")),
+        (507, "InsufficientStorage", ("ENDPOINT", "is full")),
+    ],
+)
+def test_a_store_that_is_full(at_server, status, code, words):
+    with pytest.raises(FSError) as raised:
+        at_server(refusing(status, code)).write("a.txt", b"content")
+    # whoever uploads lacks no permission
+    assert type(raised.value) is FSError
+    check_text(str(raised.value), ["'a.txt' in storage 'files': ", code, *words])
+
+
+@pytest.mark.parametrize("code", ["RequestTimeout", "Throttling"])
+def test_a_refusal_that_passes(at_server, code):
+    with pytest.raises(BackendError) as raised:
+        at_server(refusing(400, code)).write("a.txt", b"content")
+    check_text(str(raised.value), ["ENDPOINT", code, "try again later", "RETRIES"])
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "words"),
+    [
+        (408, BackendError, ("408", "try again later")),
+        (413, FSError, ("413", "takes no request of this size", "proxy", "PART_SIZE")),
+        (502, BackendError, ("502", "try again later")),
+    ],
+)
+def test_a_proxy_that_refuses(at_server, status, kind, words):
+    page = b"<html><body>nginx</body></html>"
+    storage = at_server(answering(b"HTTP/1.1 %d No\r\nContent-Length: %d\r\n\r\n%b" % (status, len(page), page)))
+    with pytest.raises(FSError) as raised:
+        storage.write("a.txt", b"content")
+    assert type(raised.value) is kind
+    check_text(str(raised.value), ["ENDPOINT", *words])
+    assert "address of S3" not in str(raised.value)
+
+
+DENIED = "User: arn:aws:iam::1:user/app is not authorized to perform: {} on resource: arn:aws:kms:eu-west-1:1:key/2 {}"
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        (
+            DENIED.format(
+                "kms:GenerateDataKey", "because no identity-based policy allows the kms:GenerateDataKey action"
+            ),
+            "allow them kms:GenerateDataKey",
+        ),
+        (DENIED.format("s3:PutObject", "with an explicit deny in a VPC endpoint policy"), "which a policy denies"),
+    ],
+)
+def test_the_right_that_amazon_names(at_server, message, words):
+    with pytest.raises(PermissionDenied) as raised:
+        at_server(refusing(403, "AccessDenied", message)).write("a.txt", b"content")
+    check_text(str(raised.value), ["BUCKET 'media'", words])
+
+
+@pytest.mark.usefixtures("no_credentials")
+def test_a_refusal_without_a_reason_to_a_role(at_server, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "found")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    storage = at_server(
+        answering(b"HTTP/1.1 403 No\r\nx-amz-request-id: 1\r\nContent-Length: 0\r\n\r\n"),
+        ACCESS_KEY=None,
+        SECRET_KEY=None,
+    )
+    text = told(storage, "exists", PermissionDenied, "the credentials that boto3 found", "s3:GetObject")
+    assert "ACCESS_KEY" not in text
 
 
 @pytest.mark.parametrize(
@@ -507,14 +600,19 @@ def test_no_right_to_delete(at_server, right):
 # Servers that are none of S3
 
 
-PAGE = b"<!doctype html><html><head><title>Welcome</title></head><body><br>Log in</body></html>"
+PAGES = [
+    b"<!doctype html><html><head><title>Welcome</title></head><body><br>Log in</body></html>",
+    # this is XML too
+    b"<html><body><h1>Welcome</h1></body></html>",
+]
 
 
 @pytest.mark.parametrize("status", [200, 403, 404, 405])
-def test_a_web_page(at_server, status):
+@pytest.mark.parametrize("page", PAGES)
+def test_a_web_page(at_server, status, page):
     def answer(request):
-        sent = b"" if request.command == "HEAD" else PAGE
-        head = f"HTTP/1.1 {status} Status\r\nContent-Type: text/html\r\nContent-Length: {len(PAGE)}\r\n\r\n"
+        sent = b"" if request.command == "HEAD" else page
+        head = f"HTTP/1.1 {status} Status\r\nContent-Type: text/html\r\nContent-Length: {len(page)}\r\n\r\n"
         return head.encode() + sent
 
     storage = at_server(answering(answer))
@@ -553,15 +651,57 @@ def test_a_reason_that_the_server_does_not_give(at_server, server):
     told(at_server(answering(answer)), "exists", PermissionDenied, "403", "ACCESS_KEY", "SECRET_KEY", "s3:GetObject")
 
 
-def test_a_404_without_a_sign_of_s3_is_checked_once(at_server, server):
+@pytest.mark.parametrize(
+    "then", [b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"]
+)
+def test_a_reason_that_cannot_be_learnt(at_server, then):
+    # what is known is the refusal, not what becomes of the second request
+    def answer(request):
+        return refusal(403, "AccessDenied")(request) if request.command == "HEAD" else then
+
+    words = "the server gives no reason (403)", "s3:GetObject"
+    told(at_server(answering(answer)), "exists", PermissionDenied, *words)
+
+
+def test_a_reason_is_asked_for_as_the_file_was(at_server, server):
+    storage = at_server(refusing(403, "AccessDenied"))
+    storage.backend.store.download_args = {"RequestPayer": "requester", "SSECustomerKey": "k" * 32}
+    with pytest.raises(PermissionDenied):
+        storage.exists("a.txt")
+    asked = [
+        {name: value for name, value in headers.items() if "payer" in name or "customer" in name}
+        for _, _, headers in server.received
+    ]
+    assert asked[0]
+    assert asked[0] == asked[1]
+
+
+def not_found(with_id):
+    """A 404 for an object, of a server that gives its answers ids or not."""
+
     def answer(request):
         body = b"" if request.command == "HEAD" else b"<?xml version='1.0'?><Error><Code>NoSuchKey</Code></Error>"
-        return b"HTTP/1.1 404 Not Found\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n\r\n%b" % (
-            len(body),
-            body,
-        )
+        lines = b"x-amz-request-id: 1\r\n" if with_id else b""
+        return b"HTTP/1.1 404 Not Found\r\n%bContent-Length: %d\r\n\r\n%b" % (lines, len(body), body)
 
-    storage = at_server(answering(answer))
+    return answer
+
+
+def test_a_404_without_a_sign_of_s3_is_checked_once(at_server, server):
+    storage = at_server(answering(not_found(with_id=False)))
     for _ in range(3):
         assert not storage.exists("a.txt")
     assert [method for method, _, _ in server.received] == ["HEAD", "GET", "HEAD", "HEAD"]
+
+
+def test_a_404_of_a_proxy_is_no_answer_of_a_server_that_gave_signs_before(at_server, server):
+    storage = at_server(answering(b'HTTP/1.1 200 OK\r\nx-amz-request-id: 1\r\nETag: "x"\r\nContent-Length: 3\r\n\r\n'))
+    assert storage.exists("a.txt")
+    # the server is deployed again, and what is before it has nobody to ask
+    server.play(answering(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"))
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="answers 404, but not as S3 does"):
+            storage.exists("a.txt")
+    server.play(answering(not_found(with_id=True)))
+    assert not storage.exists("a.txt")
+    assert len(server.received) == 1

@@ -105,6 +105,7 @@ def test_a_storage_url_that_is_out_of_reach(app, configure, around, reason, vers
     kinds = (fs.ConfigurationError, fs.BackendError) if is_plain else (kind,)
     said = (f"the storage URL {url}", "TLS" if is_plain else says, "object_storage_url in OS_OPTIONS")
     if version == "object_storage_url":
+        said = (*said[:2], said[2] if is_plain else "object_storage_url in OS_OPTIONS is this URL")
         wrong(app, configure(OS_OPTIONS={"object_storage_url": url}), kinds, *said)
         return
     with keystone(around.swift, dict.fromkeys(all_endpoints(), url)) as service:
@@ -319,66 +320,19 @@ def test_a_container_that_is_missing(app, configure, swift_connection):
 # The key of temporary URLs
 
 
-@pytest.mark.parametrize("key", [None, "another key"])
-def test_a_temp_url_key_that_swift_does_not_have(app, configure, swift_connection, container, key):
-    headers = {"X-Container-Meta-Temp-URL-Key": key} if key else {}
-    swift_connection.post_container(container, headers)
-    storage = configure(CONTAINER=container, TEMP_URL_KEY="s3cret key")
-    for sign in (
-        lambda: storage.url("a.txt", expires=60),
-        lambda: storage.upload_url("a.txt", expires=60, unique=False, overwrite=True),
-    ):
-        with app.test_request_context(), pytest.raises(fs.ConfigurationError) as raised:
-            sign()
-        said = ("'a.txt' in storage 'files'", "TEMP_URL_KEY", f"CONTAINER '{container}'", "swift post -m")
-        check(str(raised.value), ["s3cret key"], *said)
-    with app.test_request_context():
-        # once it is right, it signs
-        swift_connection.post_container(container, {"X-Container-Meta-Temp-URL-Key": "s3cret key"})
-        assert "temp_url_sig" in storage.url("a.txt", expires=60)
-
-
-def test_a_temp_url_key_without_a_container_yet(app, configure, around):
-    storage = configure(CONTAINER="not-yet", TEMP_URL_KEY="s3cret key")
-    with app.test_request_context():
-        # it gets the key when it is made
-        assert "temp_url_sig" in storage.url("a.txt", expires=60)
-
-
 def test_a_filesystem_without_a_temp_url_key(app, configure):
     storage = configure()
     with app.app_context(), pytest.raises(errors.Unsupported, match="TEMP_URL_KEY"):
         storage.backend.store.temporary_url("a.txt", 9_999_999_999)
 
 
-def test_whether_the_key_is_right_is_asked_once(app, make_storage, proxy, swift_connection, container):
-    swift_connection.post_container(container, {"X-Container-Meta-Temp-URL-Key": "s3cret key"})
-    storage = make_storage(AUTHURL=f"{proxy.url}/auth/v1.0", TEMP_URL_KEY="s3cret key")
-    with app.test_request_context():
-        for name in "abc":
-            assert "temp_url_sig" in storage.url(name, expires=60)
-        assert len([line for line in proxy.requests if "temp_url_sig" in line]) == 1
-        assert not [line for line in proxy.requests if "s3cret" in line]
-
-
-def test_a_server_that_fails_does_not_judge_the_key(app, make_storage, proxy):
+def test_signing_asks_nobody(app, make_storage, proxy):
+    # Swift may be down, slow, or reached in another way than by those who have the URL
     storage = make_storage(AUTHURL=f"{proxy.url}/auth/v1.0", TEMP_URL_KEY="s3cret key", RETRIES=0, TIMEOUT=2)
     with app.test_request_context():
         storage.exists("a.txt")
-        for fault in (proxy.refuse, lambda: proxy.answer(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")):
-            fault()
-            assert "temp_url_sig" in storage.url("a.txt", expires=60)
-
-
-@pytest.mark.parametrize("status", ["401 Unauthorized", "404 Not Found"])
-def test_a_clock_that_is_behind(app, make_storage, proxy, status):
-    storage = make_storage(AUTHURL=f"{proxy.url}/auth/v1.0", TEMP_URL_KEY="s3cret key")
-    with app.test_request_context():
-        storage.exists("a.txt")
-        head = (
-            f"HTTP/1.1 {status}\r\nX-Trans-Id: tx1\r\nDate: Sat, 01 Jan 2050 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n"
-        )
-        proxy.answer(head.encode(), when=lambda head: b"temp_url_sig" in head)
-        with pytest.raises(fs.ConfigurationError) as raised:
-            storage.url("a.txt", expires=60)
-    check(str(raised.value), ["s3cret key"], "'files'", "the clock of this machine is ", " s behind that of Swift")
+        before = len(proxy.requests)
+        proxy.refuse()
+        for name in "abc":
+            assert "temp_url_sig" in storage.url(name, expires=60)
+        assert len(proxy.requests) == before

@@ -61,6 +61,17 @@ def code_of(error: Exception) -> int | None:
     return error.code if isinstance(error, OperationFailure) else None
 
 
+def _said(error: Exception) -> str:
+    text = str(error)
+    # a refusal of the server shows its command, and an index what it has: names of files, which may be anything
+    return text.partition("{")[0] if isinstance(error, OperationFailure) else text
+
+
+def is_over_quota(error: Exception) -> bool:
+    """Return whether Atlas refused because the space of the cluster is used up."""
+    return code_of(error) == _ATLAS and "quota" in _said(error)
+
+
 def passes(error: Exception) -> bool:
     """Return whether the server refused only because it ends, or is the primary no longer."""
     return code_of(error) in _PASSING
@@ -68,7 +79,7 @@ def passes(error: Exception) -> bool:
 
 def misconfigured(error: Exception, place: MongoPlace) -> str | None:
     """Return what to do if only a setting can be wrong, else None."""
-    code, text = code_of(error), str(error)
+    code, text = code_of(error), _said(error)
     if "replica set members available for replica set name" in text:
         wanted = re.search('replica set name "([^"]*)"', text)
         named = f" {wanted[1]!r}" if wanted else ""
@@ -93,14 +104,15 @@ def misconfigured(error: Exception, place: MongoPlace) -> str | None:
 
 def refused(error: Exception, place: MongoPlace) -> str | None:
     """Return what to do if the server refused the user, else None."""
-    code, text = code_of(error), str(error)
-    if code == _LOGIN_FAILED or (code == _ATLAS and "auth" in text.lower()):
+    code, text = code_of(error), _said(error)
+    is_atlas = code == _ATLAS
+    if code == _LOGIN_FAILED or (is_atlas and re.search("bad auth|authentication failed", text, re.IGNORECASE)):
         return _login_failed(place)
-    if code not in (_UNAUTHORIZED, _ATLAS):
+    if code != _UNAUTHORIZED and not (is_atlas and re.search("not allowed|not authorized", text)):
         return None
     if "requires authentication" in text:
         return f"{_url(place)} wants a login: put user:password@ before its host"
-    command = re.search(r"execute command \{ (\w+):", text)
+    command = re.search(r"(?:execute command \{ |do action \[)(\w+)", str(error))
     does = "read" if command and command[1] in _READING else "write"
     return (
         f"the user of MONGO_URL may not {does} in MONGO_DB {place.database!r}: give it the role readWrite on that "
@@ -110,7 +122,7 @@ def refused(error: Exception, place: MongoPlace) -> str | None:
 
 def failed(error: Exception, place: MongoPlace, before: BaseException | None) -> str | None:
     """Return what to do if no server could answer, else None."""
-    text = str(error)
+    text = _said(error)
     if isinstance(error, NotPrimaryError) or "match selector" in text:
         return _no_member(text, place)
     if isinstance(error, ServerSelectionTimeoutError) and (member := _hidden_member(text, place)):
@@ -122,6 +134,9 @@ def failed(error: Exception, place: MongoPlace, before: BaseException | None) ->
         return f"{_url(place)} ends now, or another server becomes the primary: try again"
     if isinstance(error, ExecutionTimeout):
         return f"{_url(place)} did not do the operation in {place.timeout:g} s: raise TIMEOUT"
+    if isinstance(error, OperationFailure):
+        # the server has answered
+        return None
     return unreachable(error, "MONGO_URL", place.url, place.timeout, before=before)
 
 

@@ -20,7 +20,7 @@ from pymongo.errors import (
 
 from ...errors import StoreMisconfigured
 from ..objects.errors import StoreErrors
-from .advice import MongoPlace, code_of, failed, misconfigured, passes, plain, refused
+from .advice import MongoPlace, code_of, failed, is_over_quota, misconfigured, passes, plain, refused
 
 # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml: OutOfDiskSpace, ExceededMemoryLimit
 _FULL = {14031, 146}
@@ -52,7 +52,7 @@ class mongo_errors(StoreErrors):  # noqa: N801
         if (advice := failed(error, self._bucket, self.before)) is not None:
             return self.explain(_kind(error), advice, error)
         message = self.message(plain(error))
-        if code in _FULL:
+        if code in _FULL or is_over_quota(error):
             return errors.InsufficientStorage(self.path, exc=error, msg=message)
         if code in _MISCONFIGURED:
             return StoreMisconfigured(message, exc=error)

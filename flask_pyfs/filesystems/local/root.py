@@ -157,7 +157,9 @@ class Root:
             self._follow()
         now = self._now
         if not os.path.lexists(now.path):
-            if _is_mounted(now, now.here) or not _has_its_parent(now):
+            # a link may lead elsewhere by now, where nothing is yet
+            is_elsewhere = os.path.realpath(self._given) != now.path
+            if is_elsewhere or _is_mounted(now, now.here) or not _has_its_parent(now):
                 raise self._gone()
             with suppress(FileExistsError):
                 os.mkdir(now.path)

@@ -27,6 +27,10 @@ WRONG_REGION = {
     "PermanentRedirect",
     "TemporaryRedirect",
 }
+# codes for a server that may do it later.
+_TRY_LATER = {"InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown", "Throttling", "TooManyRequests"}
+# codes for a server, or a bucket, that has no space left.
+_FULL = {"QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull"}
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
 _RIGHTS = {
@@ -55,9 +59,7 @@ _OTHERS = {
     "InvalidBucketName": "BUCKET {bucket} is not valid: take 3 to 63 lower-case letters, digits and hyphens",
     "InvalidObjectState": "the object is archived: restore it, and set a STORAGE_CLASS that can be read at once",
     "InvalidStorageClass": "the server does not know STORAGE_CLASS (InvalidStorageClass): leave it out, or set another",
-    "QuotaExceeded": "the quota of BUCKET {bucket} is used up: raise it, or delete files",
     "TooManyBuckets": "the account has too many buckets: delete one, or set BUCKET to one that exists",
-    "XMinioAdminBucketQuotaExceeded": "the quota of BUCKET {bucket} is used up: raise it, or delete files",
 }
 
 
@@ -72,10 +74,21 @@ def bucket_missing(bucket: str, error: Exception | None = None, settings: S3Sett
     return f"BUCKET {bucket!r} does not exist: create it, or set CREATE_BUCKET to True"
 
 
-def no_right(operation: str, bucket: str, code: str = "AccessDenied") -> str:
+def may_pass(code: str, status: int) -> bool:
+    """Return whether a server that refuses with this code and status may do it later."""
+    return code in _TRY_LATER or status in (408, 429) or (status >= 500 and status != 501)
+
+
+def is_full(code: str, status: int) -> bool:
+    """Return whether there is no space left."""
+    return code in _FULL or status == 507
+
+
+def no_right(operation: str, bucket: str, code: str = "AccessDenied", said: str = "") -> str:
     """Return which right an operation lacks.
 
     :param operation: the name of the operation in the API of S3.
+    :param said: the message of the server.
     """
     if operation == "CreateBucket":
         # it goes through BUCKET missing
@@ -83,8 +96,11 @@ def no_right(operation: str, bucket: str, code: str = "AccessDenied") -> str:
             f"BUCKET {bucket!r} does not exist, and may not be created ({code}): allow s3:CreateBucket, "
             "or create it and set CREATE_BUCKET to False"
         )
-    right = _RIGHTS.get(operation, "the operation")
-    return f"BUCKET {bucket!r} refuses these credentials ({code}): allow them {right}"
+    # Amazon names the right: that of a key of KMS, for example
+    named = re.search(r"not authorized to perform: ([a-z0-9-]{1,30}:\w{1,60})", said)
+    right = named[1] if named else _RIGHTS.get(operation, "the operation")
+    denied = ", which a policy denies" if "explicit deny" in said else ""
+    return f"BUCKET {bucket!r} refuses these credentials ({code}): allow them {right}{denied}"
 
 
 def advice(error: ClientError, bucket: str, settings: S3Settings) -> str:
@@ -94,7 +110,7 @@ def advice(error: ClientError, bucket: str, settings: S3Settings) -> str:
     """
     response: Mapping[str, Any] = error.response
     details: Mapping[str, str] = response.get("Error", {})
-    code, operation = str(details.get("Code", "")), error.operation_name
+    code, operation = code_of(error), error.operation_name
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     if code == "InvalidAccessKeyId":
@@ -117,20 +133,34 @@ def advice(error: ClientError, bucket: str, settings: S3Settings) -> str:
         return _skew(details, headers)
     if code in WRONG_REGION or status in (301, 307):
         return _region(code, operation, bucket, details, headers, settings)
+    if is_full(code, status):
+        what = f"the quota of BUCKET {bucket!r} is used up" if "Quota" in code else f"{server(settings)} is full"
+        return f"{what} ({code}): make room there, or delete files"
     if code in _OTHERS:
         return _OTHERS[code].format(bucket=repr(bucket))
-    if code.isdigit() and status < 500 and not operation.startswith("Head") and not is_of_s3(error):
+    if code == "413":
+        return (
+            f"{server(settings)} takes no request of this size (413): raise the limit of the proxy, or lower PART_SIZE"
+        )
+    if may_pass(code, status):
+        said = code if code.isdigit() else f"{status} {code}"
+        return f"{server(settings)} fails ({said}): try again later, look into its log, or raise RETRIES"
+    if code.isdigit() and not operation.startswith("Head") and not is_of_s3(error):
         return f"{server(settings)} answers {status}, but not as S3 does: set it to the address of S3, without a path"
     if status in (401, 403):
         if code.isdigit():
             right = _RIGHTS.get(operation, "the operation")
-            return f"the server gives no reason ({code}): check ACCESS_KEY, SECRET_KEY and the clock, or allow {right}"
-        return no_right(operation, bucket, code)
-    if status == 429 or (status >= 500 and status != 501):
-        said = code if code.isdigit() else f"{status} {code}"
-        return f"{server(settings)} fails ({said}): try again later, look into its log, or raise RETRIES"
+            keys = "ACCESS_KEY, SECRET_KEY" if settings.access_key else "the credentials that boto3 found"
+            return f"the server gives no reason ({code}): check {keys} and the clock, or allow {right}"
+        return no_right(operation, bucket, code, str(details.get("Message") or ""))
     said = shortened(str(details.get("Message") or ""), 140)
     return f"the server refused {operation} ({code}){': ' if said else ''}{said}"
+
+
+def code_of(error: ClientError) -> str:
+    """Return the error code of S3; the HTTP status if there is none, as in the answer to a HEAD, or in a web page."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", "")
+    return str(error.response.get("Error", {}).get("Code") or status)
 
 
 def is_of_s3(error: ClientError) -> bool:

@@ -45,7 +45,8 @@ class S3Bucket:
         self.guard: type[s3_errors] = type("s3_errors", (s3_errors,), {"settings": settings})
         self.answers: type[s3_answers] = type("s3_answers", (s3_answers,), {"settings": settings})
         self._answered = float("-inf")
-        self._is_s3 = False
+        # a server of S3 whose answers have no header that only S3 has
+        self._has_no_sign = False
 
     def request(self, operation: str, path: str = "", **parameters: Any) -> Any:
         """Send a request and return its response.
@@ -59,7 +60,6 @@ class S3Bucket:
         with self.answers(self.name, path):
             answer = getattr(client, operation)(Bucket=self.name, **parameters)
         self._answered = time.monotonic()
-        self._is_s3 = True
         return answer
 
     def _client(self, path: str = "") -> Any:
@@ -82,28 +82,31 @@ class S3Bucket:
         try:
             return self.read("head_object", path, **parameters)
         except errors.ResourceNotFound as error:
-            if not self._is_s3 and not (isinstance(error.exc, ClientError) and is_of_s3(error.exc)):
-                self._ask_again(path, parameters["Key"])
-                self._is_s3 = True
+            if not self._has_no_sign and not (isinstance(error.exc, ClientError) and is_of_s3(error.exc)):
+                self._has_no_sign = self._ask_again(path, parameters)
             # a missing bucket looks like a missing object
             if not self.create and time.monotonic() - self._answered > _PROOF:
                 self._require()
             raise
         except errors.FSError as error:
             if is_mute(getattr(error, "exc", None)):
-                self._ask_again(path, parameters["Key"])
+                # this refusal stands, whatever becomes of the second request
+                with suppress(errors.RemoteConnectionError, errors.OperationTimeout):
+                    self._ask_again(path, parameters)
             raise
 
-    def _ask_again(self, path: str, key: str) -> None:
+    def _ask_again(self, path: str, parameters: dict[str, Any]) -> bool:
         # the answer to a GET says why it is refused; but not if that cannot be parsed
-        if NOT_IN_XML.search(key):
-            return
+        if NOT_IN_XML.search(parameters["Key"]):
+            return False
         with suppress(errors.ResourceNotFound):
             try:
-                self.read("get_object", path, Key=key, Range="bytes=0-0")["Body"].close()
+                same = self.known("GetObject", parameters)
+                self.read("get_object", path, **{**same, "Range": "bytes=0-0"})["Body"].close()
             except S3Refused as error:
                 if error.code != "InvalidRange":
                     raise
+        return True
 
     def _require(self) -> None:
         try:

@@ -13,7 +13,12 @@ import boto3
 import boto3.s3.inject
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
-from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, ReadTimeoutError
+from botocore.exceptions import (
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
 from fs.errors import OperationTimeout
 from urllib3.exceptions import ProtocolError
 from urllib3.exceptions import ReadTimeoutError as SilentAnswer
@@ -55,7 +60,10 @@ def make_session(settings: S3Settings) -> boto3.session.Session:
 
 
 def make_client(settings: S3Settings) -> Any:
-    """Create a client. No request."""
+    """Create a client. No request, except those with which boto3 finds credentials.
+
+    :raises botocore.exceptions.NoCredentialsError: if there are none now.
+    """
     config = Config(
         signature_version="s3v4",
         s3={"addressing_style": settings.addressing_style or "auto"},
@@ -68,7 +76,11 @@ def make_client(settings: S3Settings) -> Any:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    client = make_session(settings).client("s3", endpoint_url=settings.endpoint_url, config=config)
+    session = make_session(settings)
+    if session.get_credentials() is None:
+        # a client that is made now would never look again, and what gives a role its credentials may come back
+        raise NoCredentialsError
+    client = session.client("s3", endpoint_url=settings.endpoint_url, config=config)
     client.meta.events.register_first("needs-retry.s3", giving_up_on(ConnectTimeoutError, ReadTimeoutError))
     client.meta.events.register("before-call.s3.DeleteObjects", _add_md5)
     client._endpoint.http_session = _PacedSession(client._endpoint.http_session)

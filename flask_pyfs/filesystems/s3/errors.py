@@ -31,7 +31,7 @@ from ...errors import StoreMisconfigured, explained, shortened
 from ...names import is_normal
 from ..objects.errors import StoreErrors, literal
 from ..unreachable import is_unknown_host, is_wrong_scheme, unreachable
-from .advice import EXPIRED, WRONG_REGION, advice, bucket_missing, no_right, server
+from .advice import EXPIRED, WRONG_REGION, advice, bucket_missing, code_of, is_full, may_pass, no_right, server
 from .answers import REDIRECTIONS, OddAnswer, Redirected
 from .client import S3Settings
 
@@ -43,7 +43,6 @@ _REFUSED = {
     "SignatureDoesNotMatch",
     *EXPIRED,
 }
-_TRY_LATER = {"InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown", "Throttling", "TooManyRequests"}
 _CONNECTION = (
     BotoConnectionError,
     CredentialRetrievalError,
@@ -74,7 +73,7 @@ class S3Refused(errors.OperationFailed):
 
     def __init__(self, path: str, exc: ClientError, msg: str) -> None:
         super().__init__(path, exc, msg)
-        self.code: str = _code(exc)
+        self.code: str = code_of(exc)
         self.details: dict[str, str] = exc.response.get("Error", {})
         self.repeated: bool = was_repeated(exc)
 
@@ -97,7 +96,7 @@ class s3_errors(StoreErrors):  # noqa: N801
         return None
 
     def _refusal(self, error: ClientError) -> errors.FSError:
-        code, status = _code(error), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        code, status = code_of(error), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code == "NoSuchBucket":
             return self.bucket_missing(error)
         # a response to HEAD has no error code
@@ -108,10 +107,12 @@ class s3_errors(StoreErrors):  # noqa: N801
     def _kind(self, error: ClientError, code: str, status: int) -> type[errors.FSError]:
         if code in _WRONG_SETTING or status in REDIRECTIONS:
             return StoreMisconfigured
+        if is_full(code, status):
+            return errors.InsufficientStorage
         if code in _REFUSED or status in (401, 403):
             return errors.PermissionDenied
-        if code in _TRY_LATER or status == 429 or (status >= 500 and status != 501):
-            return errors.InsufficientStorage if status == 507 else errors.RemoteConnectionError
+        if may_pass(code, status):
+            return errors.RemoteConnectionError
         if status == 404 and code != "NoSuchUpload":
             # the server at this address does not speak S3
             return StoreMisconfigured
@@ -155,7 +156,8 @@ class s3_errors(StoreErrors):  # noqa: N801
             return f"{server(settings)} is not valid: set it to an address such as 'https://s3.example.org'"
         if is_unknown_host(error, before=self.before):
             if not settings.endpoint_url:
-                return f"there is no S3 in REGION {settings.region!r}: check its spelling, and whether DNS works here"
+                region = f"the spelling of REGION {settings.region!r}" if settings.region else "REGION"
+                return f"the host of Amazon's S3 is unknown: check {region}, and whether DNS works here"
             if settings.addressing_style == "virtual":
                 host = f"the host of {server(settings)} is unknown with BUCKET {self.place!r} before it"
                 return f"{host}: check DNS, or set ADDRESSING_STYLE to path"
@@ -205,7 +207,7 @@ def was_repeated(error: Any) -> bool:
 
 def is_mute(error: Any) -> bool:
     """Return whether a refusal says nothing but its status, because it answers a HEAD."""
-    return isinstance(error, ClientError) and _code(error) in ("400", "401", "403")
+    return isinstance(error, ClientError) and code_of(error) in ("400", "401", "403")
 
 
 def not_deleted(bucket: str, refusal: Any, count: int) -> errors.FSError:
@@ -216,13 +218,11 @@ def not_deleted(bucket: str, refusal: Any, count: int) -> errors.FSError:
     """
     key, code = refusal.get("Key", ""), refusal.get("Code", "")
     problem = f"could not delete {count} objects, among them {shortened(repr(key), 60)}"
-    kind = errors.RemoteConnectionError if code in _TRY_LATER else errors.OperationFailed
+    kind = errors.RemoteConnectionError if may_pass(code, 0) else errors.OperationFailed
     what = f"{problem}: {shortened(str(refusal.get('Message', code)), 100)}"
     if code in _REFUSED:
-        kind, what = errors.PermissionDenied, f"{problem}: {no_right('DeleteObjects', bucket, code)}"
+        kind, what = (
+            errors.PermissionDenied,
+            f"{problem}: {no_right('DeleteObjects', bucket, code, str(refusal.get('Message', '')))}",
+        )
     return explained(kind(key, msg=literal(shortened(f"bucket {bucket!r}: {what}"))), what)
-
-
-def _code(error: ClientError) -> str:
-    # botocore uses the HTTP status as the code if the response has no body
-    return str(error.response.get("Error", {}).get("Code", ""))

@@ -8,7 +8,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
@@ -181,7 +181,9 @@ class Account:
         self, failure: Any, access: AccountAccess, timeout: float | None, before: BaseException | None
     ) -> BaseException:
         if not isinstance(failure, ClientException):
-            advised(failure, account_failed(failure, access.url, timeout or self._settings.timeout, before))
+            options = dict(self._settings.credentials.options)
+            said = account_failed(failure, access.url, timeout or self._settings.timeout, before, options)
+            advised(failure, said)
         return cast(BaseException, failure)
 
     def _send(
@@ -211,14 +213,6 @@ class Account:
             connection.requests_args = {**connection.requests_args, "timeout": timeout}
         connection.parsed_url = place
         return connection, place
-
-    def visit(self, method: str, url: str) -> tuple[int, Mapping[str, str]]:
-        """Send a request to a temporary URL, as anybody can, without a token. Return its status and headers."""
-        connection, place = self._connected(self.access(), None)
-        target = url.removeprefix(f"{place.scheme}://{place.netloc}")
-        response = connection.request(method, target, None, {})
-        with response:
-            return response.status_code, response.headers
 
     def capabilities(self, timeout: float | None = None) -> dict[str, Any]:
         """Return the capabilities that the cluster lists at ``/info``, else an empty dict. One request, at first.

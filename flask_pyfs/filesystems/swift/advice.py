@@ -127,9 +127,13 @@ def login_failed(error: BaseException, url: str, timeout: float, before: BaseExc
     return unreachable(error, "AUTHURL", url, timeout, before=before)
 
 
-def account_failed(error: BaseException, url: str, timeout: float, before: BaseException | None) -> str | None:
+def account_failed(
+    error: BaseException, url: str, timeout: float, before: BaseException | None, options: Options
+) -> str | None:
     """Return what to do if the address of the account could not be reached, else None."""
     advice = unreachable(error, STORAGE_URL, url, timeout, before=before)
+    if "object_storage_url" in options:
+        return advice and f"{advice} (object_storage_url in OS_OPTIONS is this URL)"
     # the app sets no such key
     return advice and f"{advice} (the login gave this URL; object_storage_url in OS_OPTIONS replaces it)"
 
@@ -189,12 +193,4 @@ def denied(container: str, owner: str, *, reads: bool, makes: bool = False) -> s
     return (
         f"USER may not {does} CONTAINER {name}: give USER a role in the project or the container's ACL {acl}, or "
         "correct CONTAINER"
-    )
-
-
-def key_refused(container: str) -> str:
-    """Return what to do if Swift refuses a temporary URL."""
-    return (
-        "Swift does not accept URLs that TEMP_URL_KEY signs: set it to the Temp-URL-Key of the account or of CONTAINER "
-        f"{shortened(repr(container), 66)}, which 'swift post -m' sets, or the cluster has no temporary URLs"
     )

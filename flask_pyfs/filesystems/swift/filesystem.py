@@ -34,7 +34,7 @@ from .errors import SwiftRefused
 from .facts import facts_of, is_marker, listed_facts, range_of, size_beyond, version_of
 from .listing import entries
 from .segments import remove_leftovers, remove_segments, segments_in, segments_of
-from .signing import Signer
+from .signing import signed_url
 from .upload import SwiftUpload
 
 _log = logging.getLogger(__name__)
@@ -96,10 +96,10 @@ class SwiftFS(ObjectFS):
         self._settings = AccountSettings(credentials, timeout, retries, pool_size)
         self._connections = PerProcess(threading.local)
         accounts = shared_client(self._settings, make_account, lambda account: account.close())
-        headers: dict[str, str] = {"X-Container-Meta-Temp-URL-Key": Secret(temp_url_key)} if temp_url_key else {}
+        self._temp_url_key = Secret(temp_url_key) if temp_url_key else None
+        headers: dict[str, str] = {"X-Container-Meta-Temp-URL-Key": self._temp_url_key} if self._temp_url_key else {}
         self._container = SwiftContainer(container, accounts, create=create_container, headers=headers)
         self._segments = self._container.beside(f"{container}_segments", create=True)
-        self._signer = Signer(self._container, Secret(temp_url_key)) if temp_url_key else None
 
     @property
     def connection(self) -> Connection:
@@ -338,23 +338,22 @@ class SwiftFS(ObjectFS):
         self._container.prepare()
 
     def temporary_url(self, path: str, expires: int, method: str = "GET") -> str:
-        """Return a temporary URL that anybody may use until it expires.
-
-        No request, but at first in a process a login, and one or two that ask whether Swift accepts the key.
+        """Return a temporary URL that anybody may use until it expires. No request except one login per process.
 
         :param expires: the time of expiry, in whole seconds since 1970.
         :param method: the HTTP method that the URL allows.
         :raises fs.errors.Unsupported: without ``temp_url_key``.
-        :raises flask_pyfs.errors.StoreMisconfigured: if Swift does not accept the key.
         :raises ValueError: if ``expires`` is negative or no integer.
         """
         key = self._file_key(path)
         if not isinstance(expires, int) or expires < 0:
             raise ValueError(f"expires must be whole seconds since 1970, not {expires!r}")
-        if self._signer is None:
+        if self._temp_url_key is None:
             message = "temporary URLs need TEMP_URL_KEY, the Temp-URL key of the account or container"
             raise errors.Unsupported(key, msg=message)
-        return self._signer.url(key, expires, method)
+        with self._container.errors(key):
+            url = self._container.account.access().url
+            return signed_url(url, self._container.path(key), expires, self._temp_url_key, method)
 
     def remove_leftovers(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         """Delete the segments of unfinished uploads of killed processes, and return the number of these uploads.
