@@ -248,7 +248,7 @@ def test_nginx_takes_the_configuration_that_the_page_on_serving_shows(tmp_path, 
 def test_the_thumbnails_of_celery(monkeypatch):
     pytest.importorskip("celery")
     from celery.contrib.testing.worker import start_worker
-    from celery.signals import task_success
+    from celery.signals import setup_logging, task_success
 
     monkeypatch.setenv("FLASK_CELERY_BROKER_URL", "memory://")
     monkeypatch.setenv("FLASK_FS_BACKEND", "memory")
@@ -264,11 +264,16 @@ def test_the_thumbnails_of_celery(monkeypatch):
     def finished(**details):
         done.set()
 
+    @setup_logging.connect(weak=False)
+    def leave_as_it_is(**details):
+        """Celery sets the level of the root logger, and takes its handlers."""
+
     try:
         with start_worker(module.celery, perform_ping_check=False, pool="solo"):
             module.photos.save(picture, "a.png")
             assert done.wait(20)
     finally:
+        setup_logging.disconnect(leave_as_it_is)
         task_success.disconnect(finished, sender=module.make_thumbnail)
         module.file_uploaded.disconnect(module.photo_uploaded, sender=module.photos)
     with Image.open(io.BytesIO(module.thumbnails.read("a.png"))) as thumbnail:
