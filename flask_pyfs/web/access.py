@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inspect import isawaitable
+from inspect import iscoroutine, isroutine
 from typing import Any, NamedTuple
 
 from werkzeug import Response
@@ -37,13 +37,14 @@ class Access(NamedTuple):
 def is_allowed(state: State, filename: str, action: str, *, signed: bool = False) -> bool:
     """Return what AUTHORIZE decides. If it is not set, every access is allowed.
 
-    :raises ConfigurationError: if it returns what is true but allows nothing: a response, or a coroutine.
+    :raises ConfigurationError: if it returns what is true but allows nothing: a response, an error, a coroutine, or a
+        method that it did not call.
     """
     authorize: Any = state.config["authorize"]
     if authorize is None:
         return True
     answer = authorize(Access(state.storage, filename, action, signed))
-    if isinstance(answer, Response) or isawaitable(answer):
+    if _allows_nothing(answer):
         # else Python warns that nobody awaited it
         getattr(answer, "close", lambda: None)()
         raise ConfigurationError(
@@ -52,6 +53,13 @@ def is_allowed(state: State, filename: str, action: str, *, signed: bool = False
             storage=state.storage.name,
         )
     return bool(answer)
+
+
+def _allows_nothing(answer: Any) -> bool:
+    # what a view returns, or raises
+    is_of_view = isinstance(answer, (Response, BaseException)) or (type(answer) is tuple and len(answer) > 0)
+    # not isawaitable: each proxy of Werkzeug is one, such as current_user
+    return is_of_view or iscoroutine(answer) or isroutine(answer)
 
 
 def require_permission(state: State, filename: str, action: str) -> None:

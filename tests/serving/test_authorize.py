@@ -4,7 +4,8 @@ import io
 
 import flask
 import pytest
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import Forbidden, NotFound
+from werkzeug.local import LocalProxy
 
 import flask_pyfs as fs
 
@@ -72,7 +73,16 @@ async def deny_later(access):
     return False
 
 
-@pytest.mark.parametrize("authorize", [deny_later, lambda access: flask.redirect("/login")])
+@pytest.mark.parametrize(
+    "authorize",
+    [
+        deny_later,
+        lambda access: flask.redirect("/login"),
+        lambda access: ("denied", 403),
+        lambda access: Forbidden(),
+        lambda access: access.filename.isdigit,
+    ],
+)
 def test_what_is_true_but_allows_nothing(app, caplog, authorize):
     storage = fs.Storage("others", fs.ALL)
     app.config["OTHERS_FS_AUTHORIZE"] = authorize
@@ -84,6 +94,20 @@ def test_what_is_true_but_allows_nothing(app, caplog, authorize):
     answer = app.test_client().get("/others/a.txt")
     assert (answer.status_code, b"content" in answer.data) == (500, False)
     assert "AUTHORIZE of storage 'others' returned a" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (LocalProxy(lambda: "ann"), 200),
+        (LocalProxy(lambda: None), 403),
+        (object(), 200),
+        ((), 403),
+    ],
+)
+def test_what_is_true_or_false(app, storage, gate, answer, status):
+    gate.allowed = answer
+    assert app.test_client().get("/files/a.txt", buffered=True).status_code == status
 
 
 def test_it_is_asked_before_a_signature(storage, gate):
