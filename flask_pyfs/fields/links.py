@@ -8,7 +8,7 @@ from datetime import timedelta
 from werkzeug.exceptions import HTTPException
 
 from ..display_names import saved_name
-from ..errors import FSError, PermissionDenied
+from ..errors import FSError, NotAuthorized
 from ..state import find
 from ..storage import Storage
 from ..web.signing import lifetime_of
@@ -38,7 +38,7 @@ def page_url(
     if expires is not None or find(storage).config["private"]:
         try:
             return signed_url(storage, name, external=external, expires=expires, download=download)
-        except (PermissionDenied, HTTPException):
+        except (NotAuthorized, HTTPException):
             # abort() in AUTHORIZE says no as well
             pass
         except FSError as error:

@@ -148,7 +148,7 @@ class ReadableReference(InJSON):
         :param download: make browsers save the file: under its original name, if that is known, or under this one. Its
             own extension is appended to an original name with another one.
         :param external: whether the URL is absolute.
-        :raises PermissionDenied: if AUTHORIZE denies it. :attr:`url` and the methods for pages do not raise it.
+        :raises NotAuthorized: if AUTHORIZE denies it. :attr:`url` and the methods for pages do not raise it.
         :raises ConfigurationError: if the app itself has to sign and has no ``SECRET_KEY``.
         :raises ValueError: if ``expires`` is not positive, or longer than the store supports.
         """

@@ -138,6 +138,18 @@ def test_whatever_authorize_does_a_page_is_whole(app, make, caplog, authorize, l
     assert not needs_no_traceback or "AUTHORIZE of storage 'files' returned a" in caplog.text
 
 
+def test_a_store_that_refuses_to_sign_is_logged(app, make, caplog, monkeypatch):
+    def refuse_login(*arguments, **options):
+        raise fs.PermissionDenied("KEY is wrong")
+
+    avatar, cv = make(PRIVATE=True)
+    monkeypatch.setattr(avatar.fs.backend, "signed_url", refuse_login)
+    with caplog.at_level(logging.WARNING):
+        page = render(app, avatar, cv)
+    assert "signature=" not in page
+    assert "KEY is wrong" in caplog.text
+
+
 def test_signed_url_raises(app, make):
     avatar, cv = make(PRIVATE=True, AUTHORIZE=lambda access: False)
     for reference in (avatar, cv):
