@@ -132,7 +132,8 @@ def all_options() -> dict[str, tuple[Option, ...]]:
     for name, entry in installed().items():
         try:
             declared[name] = options_of(entry.load()) or ()
-        except (ImportError, AttributeError):
+        except Exception:
+            # an app that does not use it need not care how it fails
             declared[name] = ()
     return declared
 

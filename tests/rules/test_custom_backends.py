@@ -172,6 +172,21 @@ def test_a_backend_that_does_not_import(run):
     )
 
 
+def test_a_backend_that_fails_while_it_is_imported_does_not_stop_others(app, monkeypatch, caplog):
+    class Entry:
+        name = module = "odd"
+
+        def load(self):
+            raise RuntimeError("its server is not configured")
+
+    entries = {**registry.installed(), Entry.name: Entry()}
+    monkeypatch.setattr(registry, "installed", lambda: entries)
+    # the name of the first asks for the settings of all backends
+    app.config.update(FS_BUCKT="x", FS_BACKEND="memory")
+    fs.init_app(app, fs.Storage("files"))
+    assert "did you mean FS_BUCKET?" in caplog.text
+
+
 def test_a_driver_that_is_missing_names_the_extra(app, monkeypatch):
     from flask_pyfs.backends.memory import MemoryBackend
 
