@@ -31,7 +31,7 @@ def refuse_encryption(settings: Mapping[str, Any], prefixes: Sequence[tuple[int,
 def require_unencrypted(config: Mapping[str, Any], options: Iterable[Option], storage: str) -> None:
     """Check that a backend which is built by hand is not to encrypt, unless it has the option itself.
 
-    :raises flask_pyfs.errors.ConfigurationError: if AES256ENCRYPTED is on.
+    :raises flask_pyfs.errors.ConfigurationError: if AES256_ENCRYPTED is on.
     """
     value = config.get(ENCRYPTED.name.lower())
     if value is None or getattr(config, "_is_resolved", False) or any(each.name == ENCRYPTED.name for each in options):
