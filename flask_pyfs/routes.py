@@ -19,7 +19,7 @@ from .signals import file_uploaded
 from .state import State, find
 from .storage import Storage
 from .uploads.intake import allows
-from .uploads.refusals import NOTHING_CHOSEN, too_large, wrong_media_type, wrong_type
+from .uploads.refusals import NOTHING_CHOSEN, too_large, unmeasured, wrong_media_type, wrong_type
 from .web.access import is_allowed, refused
 from .web.delivery import claims_of
 from .web.failures import answered, http_error
@@ -141,9 +141,12 @@ def _may_replace(state: State, name: str, claims: dict[str, str]) -> bool:
 
 
 def _uploaded(storage: str, name: str, limit: int | None) -> FileStorage:
-    if limit is not None and (request.content_length is None or request.content_length > limit + _FORM):
+    if limit is not None:
         # before any of the body is read
-        raise too_large(storage, name, limit)
+        if request.content_length is None:
+            raise unmeasured(storage, name, limit)
+        if request.content_length > limit + _FORM:
+            raise too_large(storage, name, limit)
     upload = request.files.get("file")
     size = None if upload is None else _size_of(upload)
     if upload is None or not (size or upload.filename):

@@ -111,6 +111,17 @@ def too_large(storage: str, name: str, max_size: int) -> FileTooLarge:
     )
 
 
+def unmeasured(storage: str, name: str, max_size: int) -> FileTooLarge:
+    """Return the error for a request that does not say how long it is, and so may be longer than MAX_SIZE allows."""
+    return FileTooLarge(
+        f"storage {storage!r} does not take {name!r}: the request has no Content-Length, and at most {max_size} bytes "
+        "are taken",
+        path=name,
+        storage=storage,
+        user_message="The file came without its size. Send it in another way.",
+    )
+
+
 def in_units(size: int) -> str:
     """Return a number of bytes as people read it. It is rounded down, so that a file of that size is not too large.
 

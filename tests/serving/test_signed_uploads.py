@@ -217,9 +217,15 @@ def test_a_body_over_the_limit_is_not_read(app, storage):
     # the limit of today counts, not that of the URL
     app.config["FILES_FS_MAX_SIZE"] = "10 B"
     fs.init_app(app, storage)
-    for sent in ({"CONTENT_LENGTH": "1000000"}, {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}):
+    chunked = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+    for sent, said in (
+        ({"CONTENT_LENGTH": "1000000"}, "may have 10 bytes at most"),
+        (chunked, "came without its size"),
+    ):
         body = {"CONTENT_TYPE": "multipart/form-data; boundary=x", "wsgi.input": Unread(), **sent}
-        assert app.test_client().post(url, environ_overrides=body).status_code == 413
+        answer = app.test_client().post(url, environ_overrides=body)
+        assert answer.status_code == 413
+        assert said in answer.text
 
 
 def test_an_upload_that_the_app_has_read_is_refused(app, send, storage, monkeypatch):
