@@ -37,7 +37,7 @@ _PACKAGES = {
     "googledrive": "fs.googledrivefs",
     "onedrive": "fs.onedrivefs",
     "irods": "fs-irods",
-    "s3": "flask_pyfs[s3]",
+    "s3": "'flask_pyfs[s3]'",
     "azblob": "fs-azureblob",
 }
 

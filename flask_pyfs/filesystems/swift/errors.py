@@ -124,11 +124,9 @@ def _failure(error: Exception) -> Kind:
         return errors.OperationTimeout
     if isinstance(error, (http.InvalidURL, http.MissingSchema, http.InvalidSchema)):
         return StoreMisconfigured
-    return (
-        errors.RemoteConnectionError
-        if isinstance(error, (http.RequestException, HTTPError, OSError))
-        else (StoreMisconfigured)
-    )
+    if isinstance(error, (http.RequestException, HTTPError, OSError)):
+        return errors.RemoteConnectionError
+    return StoreMisconfigured
 
 
 def _said(error: Any) -> str:
