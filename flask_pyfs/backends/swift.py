@@ -11,8 +11,9 @@ from fs.base import FS
 
 from ..config import wrong_setting
 from ..display_names import name_in
-from ..errors import ETagMismatchError, PoolExhaustedError
+from ..errors import ETagMismatchError, PoolExhaustedError, shortened
 from ..files import mime
+from ..misspelt import closest
 from ..options import Option, Secret, is_count, is_duration
 from .base import BaseBackend
 from .contract import UploadTerms, UploadURL
@@ -103,10 +104,10 @@ class SwiftBackend(BaseBackend):
         super().__init__(name, config)
         os_options = self._os_options
         if unknown := sorted(set(os_options) - KNOWN):
-            known = ", ".join(sorted(KNOWN))
-            raise wrong_setting(
-                name, "swift", self.config, "OS_OPTIONS", f"has the unknown key {unknown[0]!r}: use {known}"
-            )
+            meant = closest(unknown[0], KNOWN)
+            hint = f"did you mean {meant!r}?" if meant else f"use {', '.join(sorted(KNOWN))}"
+            rule = f"has the unknown key {shortened(repr(unknown[0]), 60)}: {hint}"
+            raise wrong_setting(name, "swift", self.config, "OS_OPTIONS", rule)
         if not is_address(self.config["authurl"]):
             raise wrong_setting(name, "swift", self.config, "AUTHURL", ADDRESS)
         if not is_address(os_options.get("object_storage_url", "https://default")):

@@ -134,6 +134,10 @@ TABLE: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["FS_GRIDFS_MONGO_URL", "'retryWrite'", "did you mean 'retryWrites'?"],
     ),
     "MONGO_URL: scheme": ({**GRIDFS, "FS_GRIDFS_MONGO_URL": "mongo://db"}, ["FS_GRIDFS_MONGO_URL", "mongodb://"]),
+    "OS_OPTIONS: key misspelt": (
+        {**SWIFT, "FS_OS_OPTIONS": {"user_domain_nmae": "x"}},
+        ["FS_OS_OPTIONS", "'user_domain_nmae'", "did you mean 'user_domain_name'?"],
+    ),
     "OPEN_URL of a package": (
         {**PYFS, "FILES_FS_OPEN_URL": "ssh://h/"},
         ["FILES_FS_OPEN_URL", "'ssh'", "pip install fs.sshfs"],
