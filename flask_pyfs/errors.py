@@ -40,7 +40,7 @@ class FSError(Exception):
 
     If a driver or a filesystem failed, ``__cause__`` is its exception.
 
-    :cvar code: the status of an HTTP response to the request that caused it.
+    :cvar code: the status of HTTP that fits. What a client did not cause is answered 500, whatever it is.
     :ivar user_message: a sentence for the person who uploads a file or asks for one: it names no storage, no setting
         and no host. Each class has one; an error may have a better one of its own.
     :ivar path: the name of the file, or None.

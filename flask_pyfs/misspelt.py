@@ -153,7 +153,9 @@ def reaching_nothing(
         for name, prefix in product(names, storage_prefixes(storage)):
             meant.setdefault(f"{prefix.removesuffix('_FS_')}_{name}", prefix + name)
     for key in unknown:
-        if key[3:] not in names and (close := closest(key[3:], meant)):
+        # few write the first letter wrong, and FS_CODE may be the app's own
+        alike = [name for name in meant if name[:1] == key[3:4].upper()]
+        if key[3:] not in names and (close := closest(key[3:], alike)):
             yield Misspelt(key, meant[close])
 
 

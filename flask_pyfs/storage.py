@@ -34,6 +34,7 @@ from .misspelt import require_storage
 from .signals import file_deleted, file_uploaded
 from .state import HasConfig, StandIn, State, constructed_names, find, remember
 from .uploads import client_name, intake
+from .values import converted
 from .web import delivery, links, urls
 from .web.downloads import PARAMETER, value_of
 from .web.failures import missing
@@ -172,13 +173,14 @@ class Storage:
     def root(self, root: str | os.PathLike[str]) -> None:
         state = find(self)
         backend_class = registry.load(state.backend_name, self.name, state.app.config)
-        if not any(option.name == "ROOT" for option in registry.options_of(backend_class) or ()):
+        option = next((each for each in registry.options_of(backend_class) or () if each.name == "ROOT"), None)
+        if option is None:
             raise OperationNotSupported(
                 f"storage {self.name!r} has no directory: its backend {self.backend_name!r} has no setting ROOT",
                 storage=self.name,
             )
         config = copy.copy(state.config)
-        config["root"] = os.path.expanduser(os.fspath(root))
+        config["root"] = converted(option, "ROOT", root, self.name)
         backend, _ = registry.build(state.backend_name, backend_class, self.name, config)
         state.assign(backend=backend, config=config)
 
