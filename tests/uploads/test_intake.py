@@ -63,7 +63,7 @@ def test_the_largest_size_is_a_byte_or_more(make_storage, value):
 
 def test_an_error_names_the_key_that_has_it(app):
     app.config["FS_LOCAL_MAX_SIZE"] = "large"
-    with pytest.raises(fs.ConfigurationError, match=r"FS_LOCAL_MAX_SIZE must be a number of bytes, or .* not 'large'"):
+    with pytest.raises(fs.ConfigurationError, match=r"FS_LOCAL_MAX_SIZE must be a number of bytes, .* not 'large'"):
         fs.init_app(app, fs.Storage("files"))
 
 
