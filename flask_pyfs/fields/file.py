@@ -55,6 +55,7 @@ class FileReference(ReadableReference):
     :raises InvalidPath: if the name is not valid.
     """
 
+    settings: FileSettings
     #: The settings of the field when the reference got them. The app may have changed its own since.
     given: FileSettings
     upload_to: Setting = Setting("upload_to")
