@@ -7,15 +7,14 @@ import logging
 import os
 import re
 import subprocess
-import textwrap
 import threading
 import uuid
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import flask
 import pytest
+from pages import START, TOP, blocks
 from PIL import Image
 from servers.nginx import TEMPORARY
 from servers.programs import program
@@ -24,18 +23,6 @@ from servers.waitressapp import serving
 import flask_pyfs as fs
 from flask_pyfs.backends import registry
 from flask_pyfs.extras import required_by
-
-TOP = Path(__file__).resolve().parent.parent
-RST = re.compile(r"^( *)\.\. code-block:: (?:python|pycon)\n\n((?:\1 {3,}\S.*\n|\n)+)", re.MULTILINE)
-MARKDOWN = re.compile(r"^()```(?:python|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-START = re.compile(r"^ *(?:\.\. code-block::|```) ?py", re.MULTILINE)
-
-
-def blocks(page):
-    """Return the Python of a page: the line above each block, and its code."""
-    text = page.read_text(encoding="utf-8")
-    found = (MARKDOWN if page.suffix == ".md" else RST).finditer(text)
-    return [(text.count("\n", 0, match.start(2)), textwrap.dedent(match.group(2))) for match in found]
 
 
 def run(page, line, code, namespace):

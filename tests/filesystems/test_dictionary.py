@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from filesystems.test_standard import StandardTests
-from test_docs import TOP, blocks
+from pages import TOP, blocks
 
 import flask_pyfs as fs
 from flask_pyfs.backends import registry

@@ -1,0 +1,17 @@
+"""The Python that the pages of the documentation show."""
+
+import re
+import textwrap
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+RST = re.compile(r"^( *)\.\. code-block:: (?:python|pycon)\n\n((?:\1 {3,}\S.*\n|\n)+)", re.MULTILINE)
+MARKDOWN = re.compile(r"^()```(?:python|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+START = re.compile(r"^ *(?:\.\. code-block::|```) ?py", re.MULTILINE)
+
+
+def blocks(page):
+    """Return the Python of a page: the line above each block, and its code."""
+    text = page.read_text(encoding="utf-8")
+    found = (MARKDOWN if page.suffix == ".md" else RST).finditer(text)
+    return [(text.count("\n", 0, match.start(2)), textwrap.dedent(match.group(2))) for match in found]
