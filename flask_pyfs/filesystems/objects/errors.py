@@ -46,16 +46,19 @@ class StoreErrors(ErrorContext):
         """Return the message for an error of the driver, with the name of the bucket or container."""
         return literal(shortened(f"{self.kind} {shortened(repr(self.place), 66)}: {error}"))
 
-    def explain(self, kind: Callable[..., Kind], explanation: str | None, error: Exception | None) -> Kind:
+    def explain(
+        self, kind: Callable[..., Kind], explanation: str | None, error: Exception | None, said: str | None = None
+    ) -> Kind:
         """Return an error of PyFilesystem that says what to do.
 
         :param kind: the class of the error.
         :param explanation: see :func:`~flask_pyfs.errors.explained`; None for what the driver says.
         :param error: the error of the driver.
+        :param said: what the driver says, if that is not its text.
         """
         place = {} if isinstance(kind, type) and issubclass(kind, StoreMisconfigured) else {"path": self.path}
         if explanation is None:
-            return kind(**place, exc=error, msg=self.message(str(error)))
+            return kind(**place, exc=error, msg=self.message(str(error) if said is None else said))
         return explained(kind(**place, exc=error, msg=self.message(explanation)), explanation)
 
 

@@ -83,16 +83,8 @@ class swift_errors(StoreErrors):  # noqa: N801
             return errors.InvalidPath(self.path, self.message(error), exc=error)
         if isinstance(error, (http.RequestException, HTTPError, OSError, ValueError)):
             kind = StoreMisconfigured if is_wrong_scheme(error, before=self.before) else _failure(error)
-            return self._told(kind, error, str(error))
+            return self.explain(kind, getattr(error, "advice", None), error)
         return None
-
-    def _told(self, kind: Kind, error: Exception, said: str) -> errors.FSError:
-        advice = getattr(error, "advice", None)
-        if advice is not None:
-            return self.explain(kind, advice, error)
-        if kind is StoreMisconfigured:
-            return StoreMisconfigured(self.message(said), exc=error)
-        return kind(self.path, exc=error, msg=self.message(said))
 
     def _refusal(self, error: Any) -> errors.FSError:
         status, said = error.http_status, _said(error)
@@ -116,7 +108,7 @@ class swift_errors(StoreErrors):  # noqa: N801
             kind = errors.RemoteConnectionError
         if kind is None:
             return SwiftRefused(self.path, error, self.message(said), repeated=getattr(error, "repeated", False))
-        return self._told(kind, error, said)
+        return self.explain(kind, getattr(error, "advice", None), error, said)
 
 
 def _failure(error: Exception) -> Kind:
