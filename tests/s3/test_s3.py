@@ -5,7 +5,7 @@ import unittest
 from typing import Any
 
 import pytest
-from buckets import new_bucket, on_moto, on_swift, open_bucket
+from buckets import new_bucket, on_swift, open_bucket
 from fs.test import FSTestCases
 from hypothesis import given
 from key_order import FEW, OBJECTS, PREFIXES, check_order
@@ -25,7 +25,6 @@ class Conformance(StorageConformance):
 # each server, and each with and without a prefix or a directory, in as few pairs as that takes
 
 
-@on_moto
 class TestStorage(Conformance):
     pass
 
