@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from flask import Flask, Response
@@ -31,6 +31,7 @@ from .files import DEFAULTS, denied_part, extension, has_extension, mime
 from .filesystems.base import CHUNK_SIZE
 from .keys import backend_key
 from .misspelt import require_storage
+from .rooms import room
 from .signals import file_deleted, file_uploaded
 from .state import HasConfig, StandIn, State, constructed_names, find, remember
 from .uploads import client_name, intake
@@ -40,6 +41,9 @@ from .web.downloads import PARAMETER, value_of
 from .web.failures import missing
 from .web.requirements import require_possible
 from .web.signing import lifetime_of
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
 
 __all__ = ["Config", "Storage"]
 
@@ -195,6 +199,18 @@ class Storage:
         :raises OperationNotSupported: if the backend has no filesystem.
         """
         return find(self).operations.fs
+
+    @property
+    def fsspec(self) -> AbstractFileSystem:
+        """The storage as a filesystem of fsspec, for pandas, pyarrow, Dask and others; see
+        :class:`~flask_pyfs.fsspec.StorageFileSystem`.
+
+        Each access makes one. It needs the extra ``fsspec``.
+
+        :raises ModuleNotFoundError: if fsspec is not installed.
+        """
+        filesystem: AbstractFileSystem = room("fsspec", self.name).StorageFileSystem(self)
+        return filesystem
 
     # URLs
 

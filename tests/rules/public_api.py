@@ -23,6 +23,7 @@ MODULES = [
     "flask_pyfs.errors",
     "flask_pyfs.files",
     *(f"flask_pyfs.filesystems.{name}" for name in FILESYSTEMS),
+    "flask_pyfs.fsspec",
     "flask_pyfs.images",
     "flask_pyfs.mediatypes",
     "flask_pyfs.mongo",
