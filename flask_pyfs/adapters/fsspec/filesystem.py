@@ -27,7 +27,7 @@ class StorageFileSystem(ListedStorage):
 
     It is bound to the app that is current when it is made, and other threads may use it. Paths are names of files; a
     leading slash means nothing. As on object stores, a directory exists while there are files in it: ``mkdir`` makes
-    none.
+    none, and only ``ls`` shows the empty ones of a disk.
 
     Written files become visible when they close, and an exception in the ``with`` block discards them. As with
     :meth:`Storage.open <flask_pyfs.Storage.open>`, ``w`` replaces a file whatever ``overwrite`` of the storage says,
@@ -60,7 +60,10 @@ class StorageFileSystem(ListedStorage):
                 return self.storage.read(path)
         start = start or 0
         if end is not None and (start < 0 or end < 0):
-            return super().cat_file(path, start, end)
+            with self.open(path) as file:
+                begin, stop, _ = slice(start, end).indices(file.size)
+                file.seek(begin)
+                return file.read(max(0, stop - begin))
         stop = end if end is None else max(start, end)
 
         def read(name: str, facts: Facts, file: BinaryIO, guard: AbstractContextManager[Any]) -> bytes:

@@ -69,12 +69,9 @@ class ListedStorage(AbstractFileSystem):
         return _directory(path)
 
     def _is_directory(self, path: str) -> bool:
+        # a disk may have empty ones
         with self._context():
-            try:
-                with translated(self.storage.name, path):
-                    return self.storage.fs.isdir(path)
-            except OperationNotSupported:
-                return next(self.storage.entries(f"{path}/"), None) is not None
+            return next(self.storage.entries(f"{path}/"), None) is not None
 
     def exists(self, path: str, **kwargs: Any) -> bool:
         """Return whether there is a file or a directory. A store that fails raises an error, unlike in fsspec."""
@@ -113,21 +110,21 @@ class ListedStorage(AbstractFileSystem):
         """List a directory. One request lists 1,000 entries on S3, and 10,000 on Swift and GridFS."""
         path = self._strip_protocol(path)
         found = self._scanned(path)
-        if not found and path:
-            # an empty directory of a disk, or a file
+        if found is None:
             info = self.info(path)
-            found = {path: info} if info["type"] == "file" else {}
+            found = {} if info["type"] == "directory" else {path: info}
         return list(found.values()) if detail else list(found)
 
-    def _scanned(self, path: str) -> dict[str, Info]:
+    def _scanned(self, path: str) -> dict[str, Info] | None:
+        # None if it is no directory
         try:
             with self._context(), translated(self.storage.name, path):
                 scanned = list(self.storage.fs.scandir(path, namespaces=["details"]))
         except OperationNotSupported:
             # a backend that was written for Flask-FS
-            return self._below(path, 1, withdirs=True)
+            return self._below(path, 1, withdirs=True) or (None if path else {})
         except (FileNotFound, InvalidPath):
-            return {}
+            return None
         named = {f"{path}/{each.name}" if path else each.name: each for each in scanned}
         return {
             name: _directory(name) if each.is_dir else _file(name, each.size, each.modified)
@@ -142,7 +139,8 @@ class ListedStorage(AbstractFileSystem):
             raise ValueError("maxdepth must be at least 1")
         path = self._strip_protocol(path)
         if maxdepth == 1:
-            found = {name: info for name, info in self._scanned(path).items() if withdirs or info["type"] == "file"}
+            listed = self._scanned(path) or {}
+            found = {name: info for name, info in listed.items() if withdirs or info["type"] == "file"}
         else:
             found = self._below(path, maxdepth, withdirs)
         if path and not found and self.isfile(path):
