@@ -3,9 +3,20 @@
 from ..extras import required_by
 from ..fields.file import FileReference
 from ..fields.image import ImageReference
+from ..fields.rerendering import Rerendered
 
 with required_by("sqlalchemy", "sqlalchemy"):
     from .columns import MappedReference, file_column
+    from .rerendering import rerender
     from .types import FileType, ImageType
 
-__all__ = ["FileReference", "FileType", "ImageReference", "ImageType", "MappedReference", "file_column"]
+__all__ = [
+    "FileReference",
+    "FileType",
+    "ImageReference",
+    "ImageType",
+    "MappedReference",
+    "Rerendered",
+    "file_column",
+    "rerender",
+]
