@@ -34,7 +34,7 @@ def rerender_each(
     render: Callable[[Any], bool],
     place: str,
     report: Report | None,
-    fatal: tuple[type[Exception], ...],
+    require_database: Callable[[], object],
 ) -> Rerendered:
     """Render the image of each key, and go on after one that fails.
 
@@ -42,7 +42,7 @@ def rerender_each(
     :param render: renders the image of one and saves that; returns whether there was one.
     :param place: the attribute, for the log.
     :param report: told of each image.
-    :param fatal: the errors after which the others would fail too.
+    :param require_database: raises if the database cannot be reached, so that all others would fail too.
     """
     rendered = failed = 0
     for key in keys:
@@ -51,9 +51,10 @@ def rerender_each(
             if not _attempted(render, key):
                 continue
             rendered += 1
-        except (BackendError, ConfigurationError, *fatal):
+        except (BackendError, ConfigurationError):
             raise
         except Exception as failure:
+            require_database()
             _log.warning("%s of %r is not rendered: %s", place, key, failure)
             error = failure
             failed += 1

@@ -7,7 +7,6 @@ from typing import Any
 
 from mongoengine import Document
 from mongoengine.errors import SaveConditionError
-from pymongo.errors import ConnectionFailure
 
 from ..errors import VersionChanged
 from ..fields.rerendering import PAGE, Report, Rerendered, rerender_each
@@ -44,7 +43,7 @@ def rerender(
         lambda key: _rerender(owner, field, key),
         f"{owner.__name__}.{field.name}",
         report,
-        (ConnectionFailure,),
+        lambda: owner._get_collection().database.command("ping"),
     )
 
 

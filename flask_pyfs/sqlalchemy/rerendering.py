@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import and_, null, or_, select
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy import and_, literal, null, or_, select
 from sqlalchemy.orm import Session, scoped_session
 
 from ..errors import VersionChanged
@@ -57,7 +56,7 @@ def rerender(
         lambda key: _rerender(own, column, key),
         str(column),
         report,
-        (OperationalError, InterfaceError),
+        lambda: _require_database(own),
     )
 
 
@@ -123,3 +122,8 @@ def _require_unchanged(session: Any, column: Any, key: Any, before: Any) -> None
     current = session.execute(select(column).where(*is_row).with_for_update()).scalar_one_or_none()
     if current is None or current.to_row() != before:
         raise VersionChanged(f"{column} of {key!r} was changed or deleted while its image was rendered")
+
+
+def _require_database(session: Session) -> None:
+    session.execute(select(literal(1)))
+    session.rollback()

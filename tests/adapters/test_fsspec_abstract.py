@@ -40,8 +40,9 @@ class Fixtures(abstract.AbstractFixtures):
         return False
 
 
-on_all = pytest.mark.parametrize(
-    "place", ["memory", "local", *(pytest.param(kind, marks=pytest.mark.server) for kind in SERVERS)], indirect=True
+on_all = pytest.mark.parametrize("place", ["memory", "local"], indirect=True)
+on_servers = pytest.mark.parametrize(
+    "place", [pytest.param(kind, marks=pytest.mark.server) for kind in SERVERS], indirect=True
 )
 
 
@@ -68,3 +69,16 @@ class TestOpen(Fixtures, abstract.AbstractOpenTests):
 @on_all
 class TestPipe(Fixtures, abstract.AbstractPipeTests):
     pass
+
+
+@on_servers
+class TestOnServers(
+    Fixtures,
+    abstract.AbstractCopyTests,
+    abstract.AbstractGetTests,
+    abstract.AbstractPutTests,
+    abstract.AbstractOpenTests,
+    abstract.AbstractPipeTests,
+):
+    # a hundred tests of one rule, which needs no server
+    test_copy_glob_edge_cases = test_get_glob_edge_cases = test_put_glob_edge_cases = None

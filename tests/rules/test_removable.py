@@ -93,7 +93,7 @@ def test_a_room_can_be_removed(room, tmp_path):
     shutil.copytree(TOP / "tests" / "servers", tmp_path / "tests" / "servers", ignore=ignored)
     (tmp_path / "tests" / "rules").mkdir()
     (tmp_path / "docs").mkdir()
-    for name in ("conftest.py", "rules/test_house.py", "rules/test_rooms.py", "test_entries.py"):
+    for name in ("conftest.py", "rules/test_house.py", "rules/test_rooms.py", "test_without_app.py"):
         shutil.copy(TOP / "tests" / name, tmp_path / "tests" / name)
     page = (TOP / "docs" / "architecture.rst").read_text(encoding="utf-8")
     settings = (TOP / "setup.cfg").read_text(encoding="utf-8")
