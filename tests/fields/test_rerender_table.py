@@ -3,6 +3,7 @@
 import gc
 import io
 import logging
+import sqlite3
 
 import mongoengine
 import pytest
@@ -271,6 +272,27 @@ def test_a_store_that_fails_ends_the_run(table, storage, fail):
     assert {key: value for key, value in table.avatars().items() if key > 1} == {
         key: value for key, value in before.items() if key > 1
     }
+
+
+@pytest.mark.parametrize("table", ["sqlite"], indirect=True)
+def test_a_database_that_fails_ends_the_run(table):
+    table.add(range(1, 5))
+    table.setup(thumbnails=(50,))
+    told = []
+
+    def fail(*event):
+        raise sqlite3.OperationalError("the disk is gone")
+
+    def report(key, error):
+        told.append(key)
+        if key == 2:
+            sqlalchemy.event.listen(table.engine, "before_cursor_execute", fail)
+
+    with pytest.raises(sqlalchemy.exc.OperationalError):
+        table.rerender(report=report)
+    assert told == [1, 2]
+    sqlalchemy.event.remove(table.engine, "before_cursor_execute", fail)
+    assert table.rerender(after=2) == (2, 0)
 
 
 @pytest.mark.parametrize("table", ["sqlite"], indirect=True)

@@ -131,15 +131,14 @@ class StorageFileSystem(ListedStorage):
             else:
                 self.storage.write(path, value, overwrite=True)
 
-    def put_file(
-        self, lpath: Any, rpath: str, callback: Any = DEFAULT_CALLBACK, mode: str = "overwrite", **kwargs: Any
-    ) -> None:
+    def put_file(self, lpath: Any, rpath: str, callback: Any = None, mode: str = "overwrite", **kwargs: Any) -> None:
         """Store a local file. A directory is left out.
 
         :param mode: ``'overwrite'``, or ``'create'``, with which the store refuses a name that is taken.
         """
         if os.path.isdir(lpath):
             return
+        callback = DEFAULT_CALLBACK if callback is None else callback
         with open(lpath, "rb") as source, self.open(rpath, "xb" if mode == "create" else "wb") as target:
             callback.set_size(os.fstat(source.fileno()).st_size)
             while piece := source.read(self.blocksize):
