@@ -12,7 +12,28 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from fsspec.tests import abstract
 
-SERVERS = ["s3-moto", "gridfs", "swift"]
+SERVERS = [pytest.param(kind, marks=pytest.mark.server) for kind in ("s3-moto", "gridfs", "swift")]
+
+# those of several that need each store; all of them take a minute on a server
+ON_SERVERS = {
+    "test_open_exclusive",
+    "test_pipe_exclusive",
+    "test_copy_directory_to_existing_directory",
+    "test_get_directory_recursive",
+    "test_put_directory_recursive",
+}
+
+
+def pytest_generate_tests(metafunc):
+    name = metafunc.function.__name__
+    if metafunc.config.getoption("--soak"):
+        kinds = ["memory", "local", *SERVERS]
+    elif name.endswith("glob_edge_cases"):
+        # a hundred tests of one rule
+        kinds = ["memory"]
+    else:
+        kinds = ["memory", "local", *(SERVERS if name in ON_SERVERS else [])]
+    metafunc.parametrize("place", kinds, indirect=True, scope="class")
 
 
 @pytest.fixture(scope="class")
@@ -40,45 +61,21 @@ class Fixtures(abstract.AbstractFixtures):
         return False
 
 
-on_all = pytest.mark.parametrize("place", ["memory", "local"], indirect=True)
-on_servers = pytest.mark.parametrize(
-    "place", [pytest.param(kind, marks=pytest.mark.server) for kind in SERVERS], indirect=True
-)
-
-
-@on_all
 class TestCopy(Fixtures, abstract.AbstractCopyTests):
     pass
 
 
-@on_all
 class TestGet(Fixtures, abstract.AbstractGetTests):
     pass
 
 
-@on_all
 class TestPut(Fixtures, abstract.AbstractPutTests):
     pass
 
 
-@on_all
 class TestOpen(Fixtures, abstract.AbstractOpenTests):
     pass
 
 
-@on_all
 class TestPipe(Fixtures, abstract.AbstractPipeTests):
     pass
-
-
-@on_servers
-class TestOnServers(
-    Fixtures,
-    abstract.AbstractCopyTests,
-    abstract.AbstractGetTests,
-    abstract.AbstractPutTests,
-    abstract.AbstractOpenTests,
-    abstract.AbstractPipeTests,
-):
-    # a hundred tests of one rule, which needs no server
-    test_copy_glob_edge_cases = test_get_glob_edge_cases = test_put_glob_edge_cases = None

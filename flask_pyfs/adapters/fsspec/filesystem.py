@@ -61,9 +61,10 @@ class StorageFileSystem(ListedStorage):
         start = start or 0
         if end is not None and (start < 0 or end < 0):
             with self.open(path) as file:
-                begin, stop, _ = slice(start, end).indices(file.size)
-                file.seek(begin)
-                return file.read(max(0, stop - begin))
+                first, last, _ = slice(start, end).indices(file.size)
+                file.seek(first)
+                content: bytes = file.read(max(0, last - first))
+                return content
         stop = end if end is None else max(start, end)
 
         def read(name: str, facts: Facts, file: BinaryIO, guard: AbstractContextManager[Any]) -> bytes:
