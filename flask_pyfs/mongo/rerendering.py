@@ -82,10 +82,11 @@ def _rerender(owner: Any, field: ImageField, key: Any) -> bool:
     # as it is stored: the order of its keys counts
     stored = owner.objects(pk=key).only(field.name).as_pymongo().first()
     document = owner.objects(pk=key).first()
-    if document is None or not getattr(document, field.name):
+    reference = getattr(document, str(field.name), None)
+    if not reference:
         return False
     with undoing(document):
-        getattr(document, field.name).rerender()
+        reference.rerender()
         try:
             document.save(validate=False, save_condition={"__raw__": {field.db_field: stored.get(field.db_field)}})
         except SaveConditionError as error:

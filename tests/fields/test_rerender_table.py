@@ -337,7 +337,7 @@ def test_a_key_of_several_columns(app, storage, tmp_path):
             photo.image.save(picture(), f"{album}{number}.png")
             session.add(photo)
         session.commit()
-        Photo.__table__.c.image.type.thumbnails = (50,)
+        vars(Photo.__table__.c.image.type)["thumbnails"] = (50,)
         told = []
         assert columns.rerender(session, Photo.image, report=lambda key, error: told.append(key)) == (9, 0)
         assert told == keys
