@@ -61,7 +61,7 @@ def without_lines(text, room):
         if below is not None and line.strip() and depth > below:
             continue
         below = None
-        if re.match(rf"     (  )?{room}/?  +\S", line):
+        if re.match(rf"     (  )?{room}/?\s", line):
             below = depth
             continue
         kept.append(line)
