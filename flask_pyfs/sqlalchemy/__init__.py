@@ -3,10 +3,22 @@
 from ..extras import required_by
 from ..fields.file import FileReference
 from ..fields.image import ImageReference
+from ..fields.rerendering import Rerendered
 
 with required_by("sqlalchemy", "sqlalchemy"):
     from .columns import MappedReference, file_column
     from .migrations import render_item
+    from .rerendering import rerender
     from .types import FileType, ImageType
 
-__all__ = ["FileReference", "FileType", "ImageReference", "ImageType", "MappedReference", "file_column", "render_item"]
+__all__ = [
+    "FileReference",
+    "FileType",
+    "ImageReference",
+    "ImageType",
+    "MappedReference",
+    "Rerendered",
+    "file_column",
+    "render_item",
+    "rerender",
+]
