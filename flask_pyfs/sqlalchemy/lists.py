@@ -49,8 +49,7 @@ class ListCell(Cell):
 
     def _replace(self, kept: FileReferences[Any], value: Any) -> None:
         values = several(value)
-        if values is None and self.key not in self.state.dict:
-            values = several(self.default)
+        self.is_left_out = values is None and (self.key not in self.state.dict or self.is_left_out)
         if values is None:
             return
         if isinstance(value, FileReferences):
