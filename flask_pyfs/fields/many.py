@@ -193,15 +193,38 @@ class FileReferences(MutableSequence[Reference], Held, InJSON):
 
     def append(self, value: Given) -> None:
         """Put a value at the end."""
-        self.insert(len(self._items), value)
+        if not is_empty_field(value):
+            self._edit(lambda items: items.append(value))
 
     def extend(self, values: Iterable[Given]) -> None:
         """Append several values."""
-        self[len(self._items) :] = values
+        if (chosen := several(values)) is not None:
+            self._edit(lambda items: items.extend(chosen))
 
     def __iadd__(self, values: Iterable[Given]) -> Self:
         self.extend(values)
         return self
+
+    # place by place, as the base class does these, the list might be loaded again in between
+
+    def pop(self, index: SupportsIndex = -1) -> Reference:
+        """Take a reference out of the list, the last one without an index, and return it."""
+        self._holder.before_change(self)
+        item = self._items[index]
+        del self[index]
+        return item
+
+    def remove(self, value: object) -> None:
+        """Take a reference out of the list, or the first to its file or to one of this name.
+
+        :raises ValueError: if there is none.
+        """
+        self._holder.before_change(self)
+        del self[self.index(value)]
+
+    def clear(self) -> None:
+        """Take all references out of the list."""
+        del self[:]
 
     def reverse(self) -> None:
         """Turn the order around."""

@@ -754,6 +754,40 @@ def test_what_another_session_appended_is_not_lost(engine, session, user):
     assert stored() == ["a.txt", "c.txt", "d.txt"]
 
 
+STALE = {
+    "append": (lambda papers: papers.append("d.txt"), ["a.txt", "b.txt", "c.txt", "d.txt"]),
+    "extend": (lambda papers: papers.extend(["d.txt"]), ["a.txt", "b.txt", "c.txt", "d.txt"]),
+    "pop": (lambda papers: papers.pop(), ["a.txt", "b.txt"]),
+    "remove": (lambda papers: papers.remove("c.txt"), ["a.txt", "b.txt"]),
+    "clear": (lambda papers: papers.clear(), []),
+    "save": (lambda papers: papers.save(content(), "d.txt"), ["a.txt", "b.txt", "c.txt", "d.txt"]),
+}
+
+
+@pytest.mark.parametrize(("change", "expected"), STALE.values(), ids=STALE)
+def test_a_list_that_the_app_kept_is_loaded_before_it_changes(engine, session, user, change, expected):
+    papers = user.papers
+    session.commit()
+    with Session(engine) as other:
+        other.get(User, 1).papers.append("c.txt")
+        other.commit()
+    change(papers)
+    session.commit()
+    assert committed(session) == [expected]
+    assert names(papers) == expected
+
+
+def test_a_row_that_is_merged_without_loading(session, user):
+    assert user.papers
+    session.expunge(user)
+    merged = session.merge(user, load=False)
+    assert merged.papers is not user.papers
+    merged.papers.append(upload("c.txt"))
+    session.commit()
+    assert committed(session) == [["a.txt", "b.txt", "c.txt"]]
+    assert names(user.papers) == ["a.txt", "b.txt"]
+
+
 def test_merged_rows(session, user):
     session.commit()
     twin = User(id=1, name="ann", papers=["a.txt", upload("c.txt")])
