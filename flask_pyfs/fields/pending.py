@@ -11,6 +11,7 @@ from typing import IO, Any, TypeGuard
 from werkzeug.datastructures import FileStorage
 
 from ..display_names import display_name
+from ..web.json import InJSON
 
 #: What can be assigned to a field to be stored: an upload of a form, or a binary file with a name.
 Upload = FileStorage | IO[bytes]
@@ -57,7 +58,8 @@ def is_upload(value: Any) -> TypeGuard[Upload]:
     """Return whether a value is an upload: a ``FileStorage``, or a binary file with a name."""
     if isinstance(value, FileStorage):
         return True
-    if not callable(getattr(value, "read", None)) or isinstance(value, io.TextIOBase):
+    # a reference has a name and is read, too
+    if not callable(getattr(value, "read", None)) or isinstance(value, (io.TextIOBase, InJSON)):
         return False
     return any(isinstance(getattr(value, attribute, None), str) for attribute in ("filename", "name"))
 
