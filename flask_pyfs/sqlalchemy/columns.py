@@ -2,44 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..fields.file import FileReference
-from ..fields.image import ImageReference
-from ..fields.pending import Upload
-from .types import FileType, ImageType
+from ..fields.many import FileReferences, Given
+from .types import FileType
 
 Reference = TypeVar("Reference", bound=FileReference, covariant=True)
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import InstrumentedAttribute
     from sqlalchemy.sql.elements import SQLCoreOperations
+
+    # pyright believes that an attribute has what was assigned, unless exactly one overload of __get__ is for rows
 
     class MappedReference(Mapped[Reference]):
         """The attribute of a column of files: ``Mapped``, to which whatever makes a reference can be assigned."""
 
-        def __set__(
-            self,
-            instance: Any,
-            value: SQLCoreOperations[Any] | FileReference | Mapping[str, Any] | str | Upload | None,
-        ) -> None: ...
+        @overload
+        def __get__(self, instance: None, owner: Any) -> InstrumentedAttribute[Reference]: ...
+
+        @overload
+        def __get__(self, instance: object, owner: Any) -> Reference: ...
+
+        def __get__(self, instance: object, owner: Any) -> Any: ...
+
+        def __set__(self, instance: Any, value: SQLCoreOperations[Any] | Given | None) -> None: ...
+
+    class MappedReferences(Mapped[FileReferences[Reference]]):
+        """The attribute of a column of several files: what is read is a list of references, any list is assigned."""
+
+        @overload
+        def __get__(self, instance: None, owner: Any) -> InstrumentedAttribute[FileReferences[Reference]]: ...
+
+        @overload
+        def __get__(self, instance: object, owner: Any) -> FileReferences[Reference]: ...
+
+        def __get__(self, instance: object, owner: Any) -> Any: ...
+
+        def __set__(self, instance: Any, value: SQLCoreOperations[Any] | Iterable[Given] | None) -> None: ...
 
 else:
     # what the declarations of SQLAlchemy look for
-    MappedReference = Mapped
+    MappedReference = MappedReferences = Mapped
 
 
 @overload
-def file_column(file_type: ImageType, /, **options: Any) -> MappedReference[ImageReference]: ...
+def file_column(file_type: FileType[FileReferences[Reference]], /, **options: Any) -> MappedReferences[Reference]: ...
 
 
 @overload
-def file_column(file_type: FileType, /, **options: Any) -> MappedReference[FileReference]: ...
+def file_column(file_type: FileType[Reference], /, **options: Any) -> MappedReference[Reference]: ...
 
 
-def file_column(file_type: FileType, /, **options: Any) -> MappedReference[Any]:
+def file_column(file_type: FileType[Any], /, **options: Any) -> Any:
     """Return ``mapped_column(file_type, **options)``, for a class of rows that type checkers look at.
 
     The attribute of a row is a reference, and accepts another reference, the name of a file, a document, an upload or
@@ -64,4 +83,4 @@ def file_column(file_type: FileType, /, **options: Any) -> MappedReference[Any]:
     :param file_type: a :class:`FileType` or an :class:`ImageType`.
     :param options: the options of ``mapped_column``.
     """
-    return cast("MappedReference[Any]", mapped_column(file_type, **{"nullable": True, **options}))
+    return mapped_column(file_type, **{"nullable": True, **options})
