@@ -231,8 +231,9 @@ class StorageFiles(BaseFileStorage):
 
 
 def _new_name(directory: str, name: str) -> str:
-    if "/" in name:
-        raise InvalidPath(f"{name!r} has a slash", path=name)
+    name = name.strip()
+    if not name or "/" in name:
+        raise InvalidPath(f"{name!r} is not the name of one file or directory", path=name)
     if directory in _ROOT:
         return names.normalize(name)
     if names.normalize(directory) != directory:

@@ -84,6 +84,14 @@ class StorageAdmin(BaseFileAdmin):
         name = self.storage.save_upload(directory, form.upload.data)
         self.on_file_upload(directory, path, name)
 
+    @expose("/")
+    @expose("/b/<path:path>")
+    def index_view(self, path: str | None = None) -> Any:
+        if request.args.get("sort", self.default_sort_column) not in self.possible_columns:
+            # that of Flask-Admin fails
+            return redirect(self._get_dir_url(".index_view", path))
+        return super().index_view(path)
+
     def next_page(self, path: str) -> str | None:
         """Return what the query of the next page of a listing has as ``after``; None on the last page."""
         last: str | None = self.storage.page(path or self.storage.get_base_path()).last
