@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pytest
 from flask_admin import Admin
 from flask_admin.form import SecureForm
-from jinja2 import BytecodeCache
+from templates import COMPILED
 
 import flask_pyfs as fs
 from flask_pyfs.admin import StorageAdmin
@@ -20,23 +20,6 @@ PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360606060000000050001a5f645"
     "400000000049454e44ae426082"
 )
-
-
-class Compiled(BytecodeCache):
-    """Templates that were compiled before in this process."""
-
-    def __init__(self):
-        self.known = {}
-
-    def load_bytecode(self, bucket):
-        if bucket.key in self.known:
-            bucket.bytecode_from_string(self.known[bucket.key])
-
-    def dump_bytecode(self, bucket):
-        self.known[bucket.key] = bucket.bytecode_to_string()
-
-
-COMPILED = Compiled()
 
 
 def links_of(page):

@@ -14,7 +14,7 @@ from functools import partial
 from itertools import dropwhile, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flask import Response, abort, g, request
+from flask import Response, abort, request
 from werkzeug.datastructures import FileStorage
 
 from ... import names
@@ -41,7 +41,7 @@ _ROOT = ("", ".")
 # a text that people edit in a page; more would take its size in memory several times
 _MOST_EDITED = 1024 * 1024
 
-_PAGES = "_flask_pyfs_admin_pages"
+_PAGES = "flask_pyfs.pages"
 
 
 class Failed(OSError):
@@ -112,7 +112,7 @@ class StorageFiles(BaseFileStorage):
         One request to the store lists 1,000 rows on S3, and 10,000 on Swift and GridFS. A later page takes those of the
         pages before it too.
         """
-        pages: dict[tuple[str, str], Page] = g.setdefault(_PAGES, {})
+        pages: dict[tuple[str, str], Page] = request.environ.setdefault(_PAGES, {})
         key = (self._storage.name, directory)
         if key not in pages:
             found = find(self._storage).operations.level("" if directory in _ROOT else directory)
