@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import IO, Any, TypeGuard
 
 from werkzeug.datastructures import FileStorage
@@ -14,20 +16,28 @@ from ..display_names import display_name
 Upload = FileStorage | IO[bytes]
 
 
+@dataclass(frozen=True)
 class Pending:
     """An upload that is not stored yet.
 
-    :param upload: the upload. It is stored from where it is read now.
-    :ivar upload: the upload as it was assigned.
-    :ivar file: the same, with the name of the client as ``filename``.
+    :param upload: the upload as it was assigned.
+    :param file: the same, with the name of the client as ``filename``.
+    :param start: where it was then; None if it cannot seek.
+    :param former: the versions of the files that it may replace, by their names.
     """
 
-    def __init__(self, upload: Any) -> None:
-        self.upload = upload
-        self.file: Any = upload
+    upload: Any
+    file: Any
+    start: int | None
+    former: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, upload: Any) -> Pending:
+        """Return an upload as it is now."""
+        file = upload
         if not isinstance(upload, FileStorage) and sent_name(upload) is None:
-            self.file = FileStorage(upload, os.path.basename(upload.name))
-        self._start = _position(upload)
+            file = FileStorage(upload, os.path.basename(upload.name))
+        return cls(upload, file, _position(upload))
 
     def rewind(self) -> None:
         """Go back to where the upload was when it was assigned: it may be assigned to several fields.
@@ -39,8 +49,8 @@ class Pending:
                 f"the upload {self.file.filename!r} was closed before it was stored: a request closes its uploads when "
                 "it ends, so flush the session or save the document before that"
             )
-        if self._start is not None:
-            self.upload.seek(self._start)
+        if self.start is not None:
+            self.upload.seek(self.start)
 
 
 def is_upload(value: Any) -> TypeGuard[Upload]:

@@ -129,15 +129,26 @@ def test_a_rollback_deletes_the_file_and_restores_the_reference(session, user):
 
 
 def test_a_rollback_drops_what_is_pending(session, user):
-    added = User(cv=text("added.txt"))
-    session.add(added)
     user.cv = text("new.txt")
     session.rollback()
     assert (user.cv.filename, user.cv.pending) == ("cv/ann/old.txt", None)
-    assert not added.cv
-    assert added.cv.original_name is None
     session.commit()
     assert names() == ["cv/ann/old.txt"]
+
+
+def test_a_new_row_keeps_what_was_assigned_as_its_other_values(session, user):
+    added = User(name="ann", cv=text("added.txt"))
+    session.add(added)
+    with pytest.raises(IntegrityError):
+        session.commit()
+    session.rollback()
+    assert names() == ["cv/ann/old.txt"]
+    assert added.cv.pending
+    added.name = "bob"
+    session.add(added)
+    session.commit()
+    assert names() == ["cv/ann/old.txt", "cv/bob/added.txt"]
+    assert added.cv.read() == b"content"
 
 
 def test_a_commit_deletes_the_former_file(session, user):
