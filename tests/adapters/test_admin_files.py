@@ -4,7 +4,6 @@ import html
 import io
 import re
 import unicodedata
-from urllib.parse import unquote
 
 import pytest
 from flask_admin import Admin
@@ -33,8 +32,8 @@ class Manager:
 
     def __init__(self, app, storage, kind=StorageAdmin, **attributes):
         self.app, self.storage = app, storage
-        view = type("View", (kind,), attributes)(storage, endpoint="papers")
-        Admin(app).add_view(view)
+        self.view = type("View", (kind,), attributes)(storage, endpoint="papers")
+        Admin(app).add_view(self.view)
         # the templates are the same for all tests
         app.jinja_env.bytecode_cache = COMPILED
         self.client = app.test_client()
@@ -478,15 +477,15 @@ def test_several_pages(manager):
     names = [f"f{number}.txt" for number in range(5)] + ["a/x.txt", "b/y.txt"]
     for name in names:
         made.storage.write(name, "x")
-    seen, query = [], {}
-    while True:
-        page = made.page(**query)
-        seen += made.rows(**query)
-        more = re.search(r"[?&]after=([^&\"]+)", html.unescape(page))
-        if more is None:
-            break
-        query = {"after": unquote(more[1])}
+    seen, url = [], f"{made.top}/"
+    while url:
+        page = made.client.get(url).text
+        seen += made.rows(page=int(re.search(r"page=(\d+)", url)[1]) if "page=" in url else 1)
+        url = {text: link for link, text in links_of(page)}.get("Next page")
     assert seen == ["a/", "b/", "f0.txt", "f1.txt", "f2.txt", "f3.txt", "f4.txt"]
+    assert "Previous page" in made.page(page=2)
+    for wrong in (0, -1, "x", 10**30, 9):
+        assert made.client.get(f"{made.top}/?page={wrong}").status_code == 200
 
 
 def test_sorting(manager):

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from itertools import dropwhile, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Response, abort, request
@@ -41,6 +41,9 @@ _ROOT = ("", ".")
 # a text that people edit in a page; more would take its size in memory several times
 _MOST_EDITED = 1024 * 1024
 
+# far more than a person turns over
+_MOST_PAGES = 1_000_000
+
 _PAGES = "flask_pyfs.pages"
 
 
@@ -63,12 +66,12 @@ class Item(NamedTuple):
 class Page(NamedTuple):
     """A part of what is in a directory.
 
-    :param items: the rows, in key order.
-    :param last: the key of the last one, if more follow; else None.
+    :param items: the rows.
+    :param is_last: whether none follow.
     """
 
     items: list[Item]
-    last: str | None
+    is_last: bool
 
 
 class StorageFiles(BaseFileStorage):
@@ -106,8 +109,8 @@ class StorageFiles(BaseFileStorage):
     # Reading
 
     def page(self, directory: str) -> Page:
-        """Return a part of what is in a directory: what follows the ``last`` of the page before, which ``after`` in the
-        query has. It is listed once in a request of the admin.
+        """Return a part of what is in a directory: the one whose number ``page`` in the query has, from 1. It is listed
+        once in a request of the admin.
 
         One request to the store lists 1,000 rows on S3, and 10,000 on Swift and GridFS. A later page takes those of the
         pages before it too.
@@ -116,13 +119,17 @@ class StorageFiles(BaseFileStorage):
         key = (self._storage.name, directory)
         if key not in pages:
             found = find(self._storage).operations.level("" if directory in _ROOT else directory)
-            if after := request.args.get("after"):
-                found = dropwhile(lambda entry: entry[0] <= after, found)
-            rows = list(islice(found, self._page_size + 1))
-            shown = rows[: self._page_size]
-            items = [self._item(directory, path, facts) for path, facts in shown]
-            pages[key] = Page(items, shown[-1][0] if len(rows) > len(shown) else None)
+            start = (self.number - 1) * self._page_size
+            # one row more shows whether there is another page
+            rows = list(islice(found, start, start + self._page_size + 1))
+            items = [self._item(directory, path, facts) for path, facts in rows[: self._page_size]]
+            pages[key] = Page(items, len(rows) <= self._page_size)
         return pages[key]
+
+    @property
+    def number(self) -> int:
+        """The number of the page that the request asks for."""
+        return max(1, min(request.args.get("page", 1, type=int), _MOST_PAGES))
 
     def _item(self, directory: str, path: str, facts: Any) -> Item:
         name = path if directory in _ROOT else path[len(directory) + 1 :]
@@ -195,7 +202,7 @@ class StorageFiles(BaseFileStorage):
         :param target: the name, without directories.
         """
         with said():
-            above = names.given(path).rpartition("/")[0]
+            above = names.collapse(names.given(path).rpartition("/")[0])
             name = _new_name(above, target)
             if not self.is_dir(path):
                 name = _new_name(above, self._accepted(path, target))
