@@ -1,4 +1,6 @@
-"""The templates of Flask-Admin, compiled once for all tests."""
+"""The templates of Flask-Admin, compiled once for all tests, and what is in their pages."""
+
+import re
 
 from jinja2 import BytecodeCache
 
@@ -18,3 +20,10 @@ class Compiled(BytecodeCache):
 
 
 COMPILED = Compiled()
+
+
+def found_in(page, pattern):
+    """Return the group of the pattern in a page."""
+    found = re.search(pattern, page)
+    assert found is not None, page
+    return found[1]

@@ -4,6 +4,7 @@ import html
 import io
 import re
 from contextlib import ExitStack
+from typing import Any
 
 import mongoengine
 import pytest
@@ -16,7 +17,7 @@ from flask_sqlalchemy import SQLAlchemy
 from PIL import Image
 from servers.mongo import mongo_from_environment, new_database
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
-from templates import COMPILED
+from templates import COMPILED, found_in
 
 import flask_pyfs as fs
 from flask_pyfs.admin import StorageModelView
@@ -43,7 +44,7 @@ class Base(DeclarativeBase):
 db = SQLAlchemy(model_class=Base)
 
 
-class User(db.Model):
+class User(db.Model):  # type: ignore[name-defined]
     __tablename__ = "user"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(20), unique=True)
@@ -52,7 +53,7 @@ class User(db.Model):
     notes = relationship("Note", back_populates="user", cascade="all, delete-orphan")
 
 
-class Note(db.Model):
+class Note(db.Model):  # type: ignore[name-defined]
     __tablename__ = "note"
     id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str] = mapped_column(sa.String(20), nullable=True)
@@ -109,6 +110,7 @@ class Documents:
 
 @pytest.fixture(params=["sqlalchemy", pytest.param("mongoengine", marks=pytest.mark.server)])
 def users(request, app):
+    found: Any
     if request.param == "sqlalchemy":
         found = Rows(app)
     else:
@@ -356,16 +358,14 @@ def test_a_forged_form_stores_nothing(site, users):
     made = site(form_base_class=SecureForm)
     made.post("new/", name="Ann", cv=(b"a life", "cv.txt"))
     assert stored() == []
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', made.page("new/"))[1]
+    token = found_in(made.page("new/"), r'name="csrf_token"[^>]*value="([^"]+)"')
     made.post("new/", name="Ann", cv=(b"a life", "cv.txt"), csrf_token=token)
     assert stored() == ["cv/cv.txt"]
 
 
 def test_a_converter_of_the_app_stays(site, users):
-    class Own(users.view_class.model_form_converter):
-        pass
-
-    made = site(model_form_converter=Own)
+    own = type("Own", (users.view_class.model_form_converter,), {})
+    made = site(model_form_converter=own)
     assert 'type="file"' in made.page("new/")
 
 
