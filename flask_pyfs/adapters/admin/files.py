@@ -141,9 +141,13 @@ class StorageFiles(BaseFileStorage):
         return self.page(directory).items
 
     def path_exists(self, path: str) -> bool:
-        if path in _ROOT or self.page(path).items:
-            return True
-        return self._storage.exists(names.Exact(path)) or directories.is_empty_directory(self._storage, path)
+        try:
+            if path in _ROOT or self.page(path).items:
+                return True
+            return self._storage.exists(names.Exact(path)) or directories.is_empty_directory(self._storage, path)
+        except InvalidPath:
+            # a link leads out of the storage, or a part of the path is a file
+            return False
 
     def is_dir(self, path: str) -> bool:
         # in an object store, a name may be both: then it means the file
