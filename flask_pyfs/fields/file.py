@@ -115,6 +115,9 @@ class FileReference(ReadableReference):
 
     def _parts_of(self, other: FileReference) -> dict[str, Any]:
         parts, storages = other.snapshot(), {self.settings.fs, other.settings.fs} - {None}
+        if other._pending is not None:
+            # the place of a copy has other files
+            parts["pending"] = replace(other._pending, former={})
         if len(storages) < 2:
             self.since = other.since
             return parts

@@ -50,27 +50,29 @@ class _Assigned:
         try:
             self._store_in(self.document)
         except BaseException:
-            self.undo()
+            self.undo(None)
             raise
         return bool(self.blocks or self.items)
 
-    def undo(self) -> None:
-        """Delete the files, and let the uploads be pending again, unless the database has the document with them."""
+    def undo(self, written: Any) -> None:
+        """Delete the files, and let the uploads be pending again.
+
+        :param written: the document, if the database may have it: then the files that it has stay; None if not.
+        """
         for document, holder, block in reversed(self.blocks):
-            undo(self.document, document, holder, block)
+            undo(written, document, holder, block)
         self.end()
         names = {file.name for *_, new in self.items for file in new}
-        if not names:
-            return
         try:
-            is_saved = not names.isdisjoint(texts(stored_document(self.document)))
+            stored = stored_document(written) if names and written is not None else None
         except Exception:
             _log.warning("the database may have the document; these files are kept: %r", sorted(names), exc_info=True)
             return
-        for container, key, pending, new in [] if is_saved else reversed(self.items):
-            container[key] = pending
-            for file in reversed(new):
-                file.undo()
+        if names.isdisjoint(texts(stored)):
+            for container, key, pending, new in reversed(self.items):
+                container[key] = pending
+                for file in reversed(new):
+                    file.undo()
 
     def end(self) -> None:
         for _, holder, block in self.blocks:
@@ -133,7 +135,7 @@ def _undone(assigned: _Assigned, write: Callable[..., Any]) -> Callable[..., Any
         try:
             return write(*arguments, **options)
         except BaseException:
-            assigned.undo()
+            assigned.undo(assigned.document)
             raise
         finally:
             assigned.end()

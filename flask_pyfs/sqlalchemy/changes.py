@@ -148,6 +148,7 @@ class Cell:
 
     :ivar written: the files that the database references here, as this transaction sees it.
     :ivar early: the changes before the row belonged to a session.
+    :ivar is_left_out: whether a form left out the value of a new row, which gets the default of the column then.
     """
 
     def __init__(self, state: RowState, key: str, file_type: Any, default: Any) -> None:
@@ -157,6 +158,7 @@ class Cell:
         self.default = default
         self.written: FileVersions = {}
         self.early: Changes = Changes()
+        self.is_left_out = False
         self._empty: Callable[[], FileReference | None] = lambda: None
 
     @property
@@ -198,6 +200,12 @@ class Cell:
         reference = self.state.dict.get(self.key)
         if isinstance(reference, FileReference):
             reference.store_pending()
+
+    def leave_out(self) -> None:
+        """Let the column of a new row have its default, if only an empty field of a form was assigned."""
+        if self.is_left_out:
+            self.is_left_out = False
+            self.state.dict.pop(self.key, None)
 
     def may_be_written_elsewhere(self, session: Session, name: str) -> bool:
         """Return whether the row left a session with a file, so that another session may still write it."""
@@ -257,6 +265,7 @@ class RowHolder(Holder):
         if cell.state.dict.get(cell.key) is not reference:
             # the row had no value, or was expired since the app got the reference
             setattr(self.instance, cell.key, reference)
+        cell.is_left_out = False
         flag_modified(self.instance, cell.key)
         cell.changes.snapshots.append((reference, reference.snapshot()))
 

@@ -77,11 +77,12 @@ class _ColumnListener:
         if not self._applies_to(state):
             return value
         cell = self._cell(state)
-        if is_empty_field(value):
-            value = before if isinstance(before, FileReference) else self._default
-        reference = cell.bind(value)
-        if isinstance(before, FileReference):
-            reference.takes_over(before)
+        former = before if isinstance(before, FileReference) else None
+        is_empty = is_empty_field(value)
+        cell.is_left_out = is_empty and (former is None or cell.is_left_out)
+        reference = cell.bind(former if is_empty else value)
+        if former is not None:
+            reference.takes_over(former)
         changes = cell.changes
         changes.snapshots.append((reference, reference.snapshot()))
         holder = value.holder if isinstance(value, FileReference) else None
@@ -118,6 +119,8 @@ class _ColumnListener:
         if replaced := _replaced_row(state):
             self.before_delete(mapper, connection, replaced)
         self.before_update(mapper, connection, state)
+        if self._applies_to(state):
+            self._cell(state).leave_out()
 
     def before_update(self, mapper: Any, connection: Any, state: RowState) -> None:
         # what a listener of the app has assigned since the flush began
