@@ -206,7 +206,7 @@ class StorageFiles(BaseFileStorage):
         :param target: the name, without directories.
         """
         with said():
-            above = names.collapse(names.given(path).rpartition("/")[0])
+            above = names.collapse(names.given(path).rpartition("/")[0]).rstrip("/")
             name = _new_name(above, target)
             if not self.is_dir(path):
                 name = _new_name(above, self._accepted(path, target))
