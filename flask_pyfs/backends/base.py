@@ -6,6 +6,7 @@ import io
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import IO, Any, BinaryIO, ClassVar, cast
 
@@ -477,7 +478,7 @@ class BaseBackend(ListedFiles):
             return self._first(filename, self.store.facts)
 
     def remove_leftovers(self, older_than: float = DAY, *, dry_run: bool = False) -> int:
-        """Remove the leftovers of uploads whose process was killed, and return the number of these uploads.
+        """Remove the leftovers of uploads and renderings whose process was killed, and return their number.
 
         A store that knows the file of a leftover looks only below PREFIX.
 
@@ -485,7 +486,18 @@ class BaseBackend(ListedFiles):
         :param dry_run: only count.
         """
         with self._translated():
-            return self.store.remove_leftovers(older_than, self._above(), dry_run=dry_run)
+            removed = self.store.remove_leftovers(older_than, self._above(), dry_run=dry_run)
+            return removed + self._remove_leases(older_than, dry_run)
+
+    def _remove_leases(self, older_than: float, dry_run: bool) -> int:
+        # a directory sweeps all that is reserved itself, and lists none of it
+        before = datetime.now(timezone.utc) - timedelta(seconds=older_than)
+        old = [
+            (path, facts.version)
+            for path, facts in self.store.iter_facts(f"{self._above()}{names.RESERVED}/")
+            if facts.modified and facts.version and facts.modified < before
+        ]
+        return sum(dry_run or self.store.delete_version(path, version) for path, version in old)
 
     def as_binary(self, content: Any, encoding: str = "utf-8") -> Any:
         """Return text as bytes, and anything else unchanged. Backends that were written for Flask-FS call it."""

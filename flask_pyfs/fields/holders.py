@@ -17,6 +17,13 @@ class Holder:
     def __init__(self, instance: Any = None) -> None:
         self.instance = instance
 
+    def place(self) -> dict[str, Any]:
+        """Return where a worker finds the reference, as JSON: ``model``, ``field`` and ``id``.
+
+        :raises TypeError: if it is in no row or document that was saved.
+        """
+        raise TypeError("no worker can find this reference: it is in no row or document that was saved")
+
     def before_change(self, reference: Any) -> None:
         """Notify the holder that a reference is about to change."""
 

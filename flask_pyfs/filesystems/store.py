@@ -108,6 +108,10 @@ class StoreFS(CarefulFS):
     #: The algorithm of the checksums of this store, as :mod:`hashlib` names it.
     checksum_algorithm = "sha1"
 
+    #: For how long after a ``put`` without ``overwrite`` another one may still succeed, in seconds. 0 if the store
+    #: itself decides who is first.
+    settling: float = 0
+
     @property
     def standard(self) -> FS:
         """The filesystem for callers that use only standard methods."""

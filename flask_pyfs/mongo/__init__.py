@@ -15,6 +15,7 @@ from ..fields.image import ImageReference
 
 with required_by("mongo", "mongoengine", "pymongo", "bson"):
     from .fields import FileField, ImageField
+    from .rendering import render
     from .undoing import undoing
 
-__all__ = ["FileField", "FileReference", "ImageField", "ImageReference", "undoing"]
+__all__ = ["FileField", "FileReference", "ImageField", "ImageReference", "render", "undoing"]

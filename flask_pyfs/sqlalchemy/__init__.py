@@ -6,6 +6,7 @@ from ..fields.image import ImageReference
 
 with required_by("sqlalchemy", "sqlalchemy"):
     from .columns import MappedReference, file_column
+    from .rendering import render
     from .types import FileType, ImageType
 
-__all__ = ["FileReference", "FileType", "ImageReference", "ImageType", "MappedReference", "file_column"]
+__all__ = ["FileReference", "FileType", "ImageReference", "ImageType", "MappedReference", "file_column", "render"]

@@ -26,7 +26,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from ..fields.file import FileReference
 from ..fields.holders import DetachedHolder
 from ..fields.image import ImageReference
-from ..fields.settings import FileSettings, ImageSettings, Namer
+from ..fields.settings import FileSettings, ImageSettings, Namer, Process
 from ..names import spellings
 from ..storage import Storage
 from .events import listen
@@ -145,6 +145,9 @@ class ImageType(FileType):
         kept as the original.
     :param thumbnails: the sizes of the thumbnails, in pixels.
     :param optimize: whether the displayed image is optimized; None for the setting IMAGES_OPTIMIZE of the storage.
+    :param process: when the displayed image and the thumbnails are made: ``"now"`` by ``save``, or ``"later"`` by a
+        worker that calls :func:`render`; or ``"lazy"``, the thumbnails at the first request.
+    :raises ValueError: if ``process`` is something else.
     """
 
     cache_ok: bool | None = True
@@ -159,11 +162,15 @@ class ImageType(FileType):
         max_size: int | None = None,
         thumbnails: Sequence[int] = (),
         optimize: bool | None = None,
+        process: Process = "now",
     ) -> None:
         super().__init__(fs, upload_to, basename, remove_files)
         self.max_size = max_size
         self.thumbnails: tuple[int, ...] = tuple(thumbnails)
         self.optimize = optimize
+        self.process = process
+        # refuses a wrong value
+        _ = self.settings
 
     @property
     def settings(self) -> ImageSettings:
@@ -176,6 +183,7 @@ class ImageType(FileType):
             self.max_size,
             self.thumbnails,
             self.optimize,
+            process=self.process,
         )
 
 

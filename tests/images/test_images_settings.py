@@ -12,7 +12,7 @@ from PIL import Image
 import flask_pyfs as fs
 from flask_pyfs import images
 from flask_pyfs.fields.image import ImageReference
-from flask_pyfs.fields.renditions import render
+from flask_pyfs.renditions.making import render
 from flask_pyfs.fields.settings import ImageSettings
 from flask_pyfs.images import codec, jobs
 
