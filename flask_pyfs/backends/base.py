@@ -6,7 +6,6 @@ import io
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import IO, Any, BinaryIO, ClassVar, cast
 
@@ -487,17 +486,7 @@ class BaseBackend(ListedFiles):
         """
         with self._translated():
             removed = self.store.remove_leftovers(older_than, self._above(), dry_run=dry_run)
-            return removed + self._remove_leases(older_than, dry_run)
-
-    def _remove_leases(self, older_than: float, dry_run: bool) -> int:
-        # a directory sweeps all that is reserved itself, and lists none of it
-        before = datetime.now(timezone.utc) - timedelta(seconds=older_than)
-        old = [
-            (path, facts.version)
-            for path, facts in self.store.iter_facts(f"{self._above()}{names.RESERVED}/")
-            if facts.modified and facts.version and facts.modified < before
-        ]
-        return sum(dry_run or self.store.delete_version(path, version) for path, version in old)
+            return removed + self.store.remove_leases(older_than, self._above(), dry_run=dry_run)
 
     def as_binary(self, content: Any, encoding: str = "utf-8") -> Any:
         """Return text as bytes, and anything else unchanged. Backends that were written for Flask-FS call it."""

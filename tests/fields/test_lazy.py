@@ -1,6 +1,7 @@
 """Thumbnails that are made at the first request: process="lazy"."""
 
 import io
+from urllib.parse import unquote
 
 import pytest
 from PIL import Image
@@ -46,8 +47,9 @@ def reference_to(storage, **settings):
 
 
 def opened(response):
-    assert response.status_code == 200, response.text
-    return Image.open(io.BytesIO(response.data))
+    with response:
+        assert response.status_code == 200, response.text
+        return Image.open(io.BytesIO(response.data))
 
 
 def test_a_thumbnail_has_a_url_at_once_and_is_made_once(app, configure, draw, renders):
@@ -115,7 +117,7 @@ def test_it_is_served_as_any_file(app, configure, draw, tmp_path, mode, monkeypa
         elif mode == "redirect":
             assert (response.status_code, response.location) == (302, f"https://store.test/{name}")
         else:
-            assert response.headers["X-Sendfile"] == str(tmp_path / "root" / name)
+            assert unquote(response.headers["X-Sendfile"]) == str(tmp_path / "root" / name)
 
 
 def test_a_private_storage_signs_for_a_time(app, configure, draw):
@@ -213,7 +215,7 @@ def test_rerender_changes_to_and_from_it(app, configure, draw):
     assert app.test_client().get(avatar(100)).status_code == 200
     avatar.process = "now"
     avatar.rerender()
-    assert avatar.thumbnail(100) == "a-100.png"
+    assert not lazy.is_lazy(avatar.thumbnail(100)) and storage.exists(avatar.thumbnail(100))
 
 
 class Base(DeclarativeBase):
@@ -304,8 +306,7 @@ def test_who_waits_too_long_is_told_to_ask_again(app, configure, draw, monkeypat
         raise fs.BackendError("out of order")
 
     monkeypatch.setattr(lazy, "render", while_another_asks)
-    with pytest.raises(fs.BackendError):
-        app.test_client().get(avatar(100))
+    assert app.test_client().get(avatar(100)).status_code == 500
     assert (answers[0].status_code, answers[0].headers["Retry-After"]) == (503, "2")
 
 
@@ -328,7 +329,7 @@ def test_another_takes_over_from_one_that_died(app, configure, draw, monkeypatch
             assert app.test_client().get(avatar(100)).status_code == 503
             patch.setattr(lazy, "longest", lambda storage: 60)
             patch.setattr(lazy, "lease_time", lambda storage: -1)
-            assert app.test_client().get(avatar(100)).status_code == 200
+            assert opened(app.test_client().get(avatar(100))).size == (100, 100)
 
 
 def test_what_died_is_swept(app, configure, draw, monkeypatch, tmp_path):
@@ -337,7 +338,7 @@ def test_what_died_is_swept(app, configure, draw, monkeypatch, tmp_path):
         avatar = reference_to(storage)
         avatar.save(draw(), "a.png")
         monkeypatch.setattr(leases._StoredLease, "release", lambda lease: None)
-        assert app.test_client().get(avatar(100)).status_code == 200
+        assert opened(app.test_client().get(avatar(100))).size == (100, 100)
         assert sorted(storage.list_files()) == sorted(["a.png", avatar.thumbnail(100)])
         counts = [storage.backend.remove_leftovers(-1, dry_run=dry_run) for dry_run in (True, False, False)]
         assert counts == [1, 1, 0], backend
