@@ -1,13 +1,10 @@
 """The code in the documentation runs, and prints what the pages say."""
 
 import doctest
-import importlib
-import io
 import logging
 import os
 import re
 import subprocess
-import threading
 import uuid
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +12,6 @@ from typing import Any
 import flask
 import pytest
 from pages import START, TOP, blocks
-from PIL import Image
 from servers.nginx import TEMPORARY
 from servers.programs import program
 from servers.waitressapp import serving

@@ -25,6 +25,7 @@ class ImageReference(ImageParts):
     >>> import flask
     >>> import flask_pyfs as fs
     >>> from PIL import Image
+    >>> from flask_pyfs.fields.settings import ImageSettings
     >>> avatars = fs.Storage("avatars", fs.IMAGES)
     >>> app = flask.Flask("app")
     >>> app.config["FS_BACKEND"] = "memory"

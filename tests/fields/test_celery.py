@@ -3,13 +3,14 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from servers.process import running
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "background"
 
@@ -67,6 +68,7 @@ def environment(tmp_path_factory):
         "FLASK_CELERY": json.dumps(broker),
         "FLASK_FS_ROOT": str(directory / "files"),
         "FLASK_SQLALCHEMY_DATABASE_URI": f"sqlite:///{directory}/users.sqlite",
+        "DIRECTORY": str(directory),
         "JOBS": str(directory / "in"),
         "FILES": str(directory / "files"),
     }
@@ -74,10 +76,46 @@ def environment(tmp_path_factory):
 
 def run(program, environment):
     done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", program],
+        env=environment,
+        cwd=environment["DIRECTORY"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def work(environment, jobs):
+    """Run a worker until it has done so many jobs."""
+    command = [sys.executable, "-m", "celery", "--app", "celery_thumbnails.celery", "worker", "--pool", "solo"]
+    options = ["--loglevel", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    worker = subprocess.Popen(
+        [*command, *options],
+        env=environment,
+        cwd=environment["DIRECTORY"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    # it says nothing more if it hangs
+    watch = threading.Timer(120, worker.kill)
+    watch.start()
+    done, said = [], []
+    try:
+        assert worker.stdout is not None
+        for line in worker.stdout:
+            said.append(line)
+            done += re.findall(r"\] (?:succeeded|raised|retry).*", line)
+            if len(done) == jobs:
+                break
+    finally:
+        watch.cancel()
+        worker.kill()
+        worker.communicate()
+    assert [each.split()[1] for each in done] == ["succeeded"] * jobs, "".join(said)
 
 
 @pytest.mark.server
@@ -87,7 +125,7 @@ def test_a_worker_of_celery_makes_the_thumbnails(environment):
     assert [state for state, *_ in before] == ["pending", "pending"]
     # none of the job that was rolled back
     assert len(os.listdir(environment["JOBS"])) == 3
-    work(environment)
+    work(environment, 3)
     assert os.listdir(environment["JOBS"]) == []
     after = json.loads(run(STATES, environment))
     assert [state for state, *_ in after] == [None, None]

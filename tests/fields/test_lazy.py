@@ -1,6 +1,7 @@
 """Thumbnails that are made at the first request: process="lazy"."""
 
 import io
+from typing import Any, cast
 from urllib.parse import unquote
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 import flask_pyfs as fs
 from flask_pyfs.fields.image import ImageReference
 from flask_pyfs.fields.settings import ImageSettings
-from flask_pyfs.renditions import lazy, leases
+from flask_pyfs.renditions import lazy, leases, making
 from flask_pyfs.sqlalchemy import ImageType
 
 
@@ -19,7 +20,7 @@ from flask_pyfs.sqlalchemy import ImageType
 def renders(monkeypatch):
     """The sizes that were rendered, in their order."""
     sizes = []
-    real = lazy.render
+    real = making.render
 
     def counted(source, **options):
         sizes.extend(options["sizes"])
@@ -56,15 +57,17 @@ def test_a_thumbnail_has_a_url_at_once_and_is_made_once(app, configure, draw, re
     storage = configure()
     avatar = reference_to(storage)
     assert avatar.save(draw(), "a.png") == "a.png"
-    assert avatar.state is None and list(storage.list_files()) == ["a.png"]
+    assert avatar.state is None
+    assert list(storage.list_files()) == ["a.png"]
     client = app.test_client()
     for _ in range(3):
         with opened(client.get(avatar(100))) as image:
             assert (image.format, image.size) == ("PNG", (100, 100))
     assert renders == [100]
-    assert sorted(storage.list_files()) == sorted(["a.png", avatar.thumbnail(100)])
+    assert sorted(storage.list_files()) == sorted(["a.png", avatar.thumbnails["100"]])
     assert client.get(avatar(100), headers={"Range": "bytes=0-3"}).data == b"\x89PNG"
-    assert client.head(avatar(50)).status_code == 200 and renders == [100, 50]
+    assert client.head(avatar(50)).status_code == 200
+    assert renders == [100, 50]
 
 
 def test_the_signature_binds_the_size_the_part_and_the_image(app, configure, draw, renders):
@@ -110,7 +113,7 @@ def test_it_is_served_as_any_file(app, configure, draw, tmp_path, mode, monkeypa
     avatar.save(draw(), "a.png")
     for _ in range(2):
         response = app.test_client().get(avatar(100))
-        name = avatar.thumbnail(100)
+        name = avatar.thumbnails["100"]
         assert storage.exists(name)
         if mode == "stream":
             assert opened(response).size == (100, 100)
@@ -134,7 +137,8 @@ def test_a_url_from_before_the_storage_was_private_opens_nothing(app, configure,
     url = avatar(100)
     assert "expires=" not in url
     storage = configure(PRIVATE=True)
-    assert storage.config.private and app.test_client().get(url).status_code == 403
+    assert storage.config.private
+    assert app.test_client().get(url).status_code == 403
 
 
 def test_authorize_is_asked_before_anything_is_made(app, configure, draw, renders):
@@ -148,7 +152,7 @@ def test_authorize_is_asked_before_anything_is_made(app, configure, draw, render
     avatar = reference_to(storage)
     avatar.save(draw(), "a.png")
     assert app.test_client().get(avatar(100)).status_code == 403
-    assert [(access.filename, access.signed) for access in asked] == [(avatar.thumbnail(100), False)]
+    assert [(access.filename, access.signed) for access in asked] == [(avatar.thumbnails["100"], False)]
     assert renders == []
 
 
@@ -190,7 +194,7 @@ def test_it_needs_a_key_to_sign(app, configure, draw):
 
 def test_an_unknown_process_is_refused():
     with pytest.raises(ValueError, match="'now', 'later', 'lazy', not 'lasy'"):
-        ImageType(fs.Storage("avatars"), process="lasy")
+        ImageType(fs.Storage("avatars"), process=cast(Any, "lasy"))
 
 
 def test_rerender_makes_it_again(app, configure, draw, renders):
@@ -211,11 +215,12 @@ def test_rerender_changes_to_and_from_it(app, configure, draw):
     avatar.save(draw(), "a.png")
     avatar.process = "lazy"
     avatar.rerender()
-    assert lazy.is_lazy(avatar.thumbnail(100))
+    assert lazy.is_lazy(avatar.thumbnails["100"])
     assert app.test_client().get(avatar(100)).status_code == 200
     avatar.process = "now"
     avatar.rerender()
-    assert not lazy.is_lazy(avatar.thumbnail(100)) and storage.exists(avatar.thumbnail(100))
+    assert not lazy.is_lazy(avatar.thumbnails["100"])
+    assert storage.exists(avatar.thumbnails["100"])
 
 
 class Base(DeclarativeBase):
@@ -252,12 +257,13 @@ def test_it_goes_with_its_row(app, session, draw):
     user.avatar.save(draw(colour="blue"), "b.png")
     assert client.get(user.avatar(100)).status_code == 200
     session.rollback()
-    assert sorted(avatars.list_files()) == sorted(["a.png", user.avatar.thumbnail(100)])
+    assert sorted(avatars.list_files()) == sorted(["a.png", user.avatar.thumbnails["100"]])
     url = user.avatar(100)
     session.delete(user)
     session.commit()
     assert list(avatars.list_files()) == []
-    assert client.get(url).status_code == 404 and list(avatars.list_files()) == []
+    assert client.get(url).status_code == 404
+    assert list(avatars.list_files()) == []
 
 
 def test_it_goes_if_it_is_made_while_the_row_is_deleted(app, session, draw, monkeypatch):
@@ -266,7 +272,7 @@ def test_it_goes_if_it_is_made_while_the_row_is_deleted(app, session, draw, monk
     session.add(user)
     session.commit()
     url = user.avatar(100)
-    real = lazy.render
+    real = making.render
 
     def deleted_meanwhile(source, **options):
         session.delete(user)
@@ -287,7 +293,7 @@ def test_the_image_is_deleted_before_its_thumbnails(app, session, draw, monkeypa
     app.test_client().get(user.avatar(100))
     deleted = []
     with fs.signals.file_deleted.connected_to(lambda storage, filename: deleted.append(str(filename))):
-        expected = ["a.png", user.avatar.thumbnail(100)]
+        expected = ["a.png", user.avatar.thumbnails["100"]]
         session.delete(user)
         session.commit()
     assert deleted == expected
@@ -339,6 +345,6 @@ def test_what_died_is_swept(app, configure, draw, monkeypatch, tmp_path):
         avatar.save(draw(), "a.png")
         monkeypatch.setattr(leases._StoredLease, "release", lambda lease: None)
         assert opened(app.test_client().get(avatar(100))).size == (100, 100)
-        assert sorted(storage.list_files()) == sorted(["a.png", avatar.thumbnail(100)])
+        assert sorted(storage.list_files()) == sorted(["a.png", avatar.thumbnails["100"]])
         counts = [storage.backend.remove_leftovers(-1, dry_run=dry_run) for dry_run in (True, False, False)]
         assert counts == [1, 1, 0], backend

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import flask
 
 import flask_pyfs as fs
-from flask_pyfs.renditions import lazy, leases
+from flask_pyfs.renditions import lazy, leases, making
 
 
 def tell(event):
@@ -31,9 +31,9 @@ def render(source, **options):
     return rendered(source, **options)
 
 
-rendered = lazy.render
-lazy.render = render
-leases.time = SimpleNamespace(sleep=sleep, monotonic=time.monotonic)
+rendered = making.render
+setattr(lazy, "render", render)  # noqa: B010
+setattr(leases, "time", SimpleNamespace(sleep=sleep, monotonic=time.monotonic))  # noqa: B010
 
 app = flask.Flask("tests")
 app.config.update(json.loads(sys.argv[1]))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import flask
 import pytest
@@ -24,8 +25,8 @@ PROCESSES = 2
 def children(settings, url):
     """Let processes ask for a URL at once; return how many rendered, and their answers."""
     command = [sys.executable, str(CHILD), json.dumps(settings), url]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    running = [subprocess.Popen(command, **pipes) for _ in range(PROCESSES)]
+    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    running = [subprocess.Popen(command, text=True, **pipes) for _ in range(PROCESSES)]
     events: queue.Queue[tuple[subprocess.Popen[str], str]] = queue.Queue()
 
     def listen(child):
@@ -90,5 +91,5 @@ def test_it_is_made_once(kind, place_on, tmp_path):
             avatar.save(picture, "a.png")
             renders, answers = children(settings, avatar(100))
             assert (renders, answers[0][0], answers) == (1, 200, [answers[0]] * PROCESSES)
-            assert sorted(storage.list_files()) == sorted(["a.png", avatar.thumbnail(100)])
+            assert sorted(storage.list_files()) == sorted(["a.png", avatar.thumbnails["100"]])
             assert storage.backend.remove_leftovers(0) == 0
