@@ -398,3 +398,31 @@ def test_an_embedded_document_cannot_have_it(jobs):
     field = mongo.ImageField(fs=avatars, thumbnails=[100], process="later")
     with pytest.raises(mongoengine.errors.InvalidDocumentError, match="process='later'"):
         type("Embedded", (mongoengine.EmbeddedDocument,), {"avatar": field})
+
+
+@pytest.mark.server
+def test_postgresql_locks_the_row_only_while_it_is_written(postgres_url, jobs, draw, renders, size_of):
+    engine = create_engine(postgres_url)
+    Base.metadata.create_all(engine)
+    with Session(engine) as session, Session(engine) as worker:
+        user = User()
+        user.avatar.save(draw(), "a.png")
+        session.add(user)
+        session.commit()
+
+        def change():
+            # it would wait for a lock
+            user.avatar.save(draw(colour="blue"), "b.png")
+            session.commit()
+            renders[1].clear()
+
+        renders[1].append(change)
+        assert models.render(json.loads(jobs[0]), worker) is False
+        assert models.render(json.loads(jobs[1]), worker) is True
+        session.expire_all()
+        assert (user.avatar.state, user.avatar.filename) == (None, "b.png")
+        assert sorted(avatars.list_files()) == [name.replace("a", "b", 1) for name in MADE]
+        session.delete(user)
+        session.commit()
+    Base.metadata.drop_all(engine)
+    engine.dispose()
