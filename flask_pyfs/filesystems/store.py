@@ -320,7 +320,7 @@ class StoreFS(CarefulFS):
         return 0
 
     def remove_leases(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
-        """Remove the leases (:class:`flask_pyfs.names.Lease`) of killed processes, and return their number.
+        """Remove the leases of killed processes that rendered an image, and return their number.
 
         :param older_than: the age of a lease in seconds.
         :param prefix: the path in front of ``.flask_pyfs/``.
