@@ -46,6 +46,8 @@ IMAGES_MAX_MEMORY = Option(
     rule="a size of at least 32 MiB, such as '256 MiB'",
 )
 
+ENQUEUE = Option("ENQUEUE", "callable")
+
 _URL_EXPIRES = Option(
     "URL_EXPIRES",
     "seconds",
@@ -77,6 +79,7 @@ COMMON: tuple[Option, ...] = (
     Option("IMAGES_OPTIMIZE", "bool", default=False),
     Option("IMAGES_MAX_PIXELS", "int"),
     IMAGES_MAX_MEMORY,
+    ENQUEUE,
 )
 
 #: The settings of the app as a whole. ``init_app`` sets FS_ROOT, which is the backend's.

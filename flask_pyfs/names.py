@@ -16,6 +16,7 @@ __all__ = [
     "MAX_BYTES",
     "RESERVED",
     "Exact",
+    "Lease",
     "collapse",
     "given",
     "is_ignorable",
@@ -76,6 +77,15 @@ _SHORT = re.compile(r"fl(?:ask_|[0-9a-f]{4})~[0-9]+[. ]*")
 
 class Exact(str):
     """A name that means exactly this key: no other spelling is tried."""
+
+
+class Lease(str):
+    """The path of a lease: the only reserved one that the verbs of a store take."""
+
+    @classmethod
+    def of(cls, prefix: str, digest: str) -> Lease:
+        """Return the path of a lease below a PREFIX."""
+        return cls(f"{prefix}/{RESERVED}/{digest}" if prefix else f"{RESERVED}/{digest}")
 
 
 def normalize(name: str) -> str:

@@ -15,6 +15,7 @@ from .backends.contract import StoredName
 from .display_names import display_name
 from .errors import FileExists, FileNotFound, InvalidPath, NotAuthorized
 from .keys import storage_key
+from .renditions import lazy
 from .signals import file_uploaded
 from .state import State, find
 from .storage import Storage
@@ -23,7 +24,7 @@ from .uploads.refusals import NOTHING_CHOSEN, too_large, unmeasured, wrong_media
 from .web.access import is_allowed, refused
 from .web.delivery import claims_of
 from .web.failures import answered, http_error
-from .web.signing import SIGNATURE
+from .web.signing import RENDER, SIGNATURE
 from .web.urls import NameConverter, with_query
 
 _log = logging.getLogger(__name__)
@@ -72,14 +73,16 @@ def _unserved(storage: Storage) -> FileNotFound:
 
 def _get_file(fs: str, filename: str) -> Response:
     storage, filename = _served(fs, filename)
-    if (storage.config["private"] or SIGNATURE in request.args) and not _is_signed(storage, filename):
-        raise http_error(_unsigned(storage, filename))
-    return storage.serve(filename)
-
-
-def _is_signed(storage: Storage, filename: str) -> bool:
+    if SIGNATURE not in request.args and not storage.config["private"]:
+        return storage.serve(filename)
+    state = find(storage)
     # a signature is one of exactly this spelling
-    return not names.is_refused(filename) and claims_of(find(storage), filename, "read") is not None
+    is_known = not names.is_refused(filename)
+    is_rendition = is_known and RENDER in request.args and lazy.is_wanted(state, filename)
+    is_readable = is_known and claims_of(state, filename, "read") is not None
+    if not is_readable and (storage.config["private"] or not is_rendition):
+        raise http_error(_unsigned(storage, filename))
+    return lazy.respond(storage, filename) if is_rendition else storage.serve(filename)
 
 
 def _unsigned(storage: Storage, filename: str) -> NotAuthorized:

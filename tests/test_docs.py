@@ -1,13 +1,10 @@
 """The code in the documentation runs, and prints what the pages say."""
 
 import doctest
-import importlib
-import io
 import logging
 import os
 import re
 import subprocess
-import threading
 import uuid
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +12,6 @@ from typing import Any
 import flask
 import pytest
 from pages import START, TOP, blocks
-from PIL import Image
 from servers.nginx import TEMPORARY
 from servers.programs import program
 from servers.waitressapp import serving
@@ -229,39 +225,3 @@ def test_nginx_takes_the_configuration_that_the_page_on_serving_shows(tmp_path, 
     argv = [program("nginx", "nginx-light"), "-t", "-p", str(tmp_path), "-c", str(conf)]
     found = subprocess.run(argv, stderr=subprocess.PIPE, text=True, timeout=60)
     assert found.returncode == 0, found.stderr
-
-
-@pytest.mark.slow
-def test_the_thumbnails_of_celery(monkeypatch):
-    pytest.importorskip("celery")
-    from celery.contrib.testing.worker import start_worker
-    from celery.signals import setup_logging, task_success
-
-    monkeypatch.setenv("FLASK_CELERY_BROKER_URL", "memory://")
-    monkeypatch.setenv("FLASK_FS_BACKEND", "memory")
-    example = TOP / "docs" / "examples" / "background" / "celery_thumbnails.py"
-    monkeypatch.syspath_prepend(example.parent)
-    module = importlib.import_module(example.stem)
-    picture = io.BytesIO()
-    Image.new("RGB", (40, 30)).save(picture, "PNG")
-    picture.seek(0)
-    done = threading.Event()
-
-    @task_success.connect(weak=False, sender=module.make_thumbnail)
-    def finished(**details):
-        done.set()
-
-    @setup_logging.connect(weak=False)
-    def leave_as_it_is(**details):
-        """Celery sets the level of the root logger, and takes its handlers."""
-
-    try:
-        with start_worker(module.celery, perform_ping_check=False, pool="solo"):
-            module.photos.save(picture, "a.png")
-            assert done.wait(20)
-    finally:
-        setup_logging.disconnect(leave_as_it_is)
-        task_success.disconnect(finished, sender=module.make_thumbnail)
-        module.file_uploaded.disconnect(module.photo_uploaded, sender=module.photos)
-    with Image.open(io.BytesIO(module.thumbnails.read("a.png"))) as thumbnail:
-        assert thumbnail.size == (100, 100)

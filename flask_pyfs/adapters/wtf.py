@@ -10,8 +10,8 @@ from wtforms.validators import StopValidation
 
 from ..display_names import display_name
 from ..errors import FSError
-from ..fields.renditions import render
 from ..files import mime
+from ..renditions.making import render
 from ..storage import Storage
 from ..uploads import client_name
 from ..uploads.refusals import listed

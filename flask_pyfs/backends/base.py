@@ -488,7 +488,7 @@ class BaseBackend(ListedFiles):
             return self._first(filename, self.store.facts)
 
     def remove_leftovers(self, older_than: float = DAY, *, dry_run: bool = False) -> int:
-        """Remove the leftovers of uploads whose process was killed, and return the number of these uploads.
+        """Remove the leftovers of uploads and renderings whose process was killed, and return their number.
 
         A store that knows the file of a leftover looks only below PREFIX.
 
@@ -496,7 +496,8 @@ class BaseBackend(ListedFiles):
         :param dry_run: only count.
         """
         with self._translated():
-            return self.store.remove_leftovers(older_than, self._above(), dry_run=dry_run)
+            removed = self.store.remove_leftovers(older_than, self._above(), dry_run=dry_run)
+            return removed + self.store.remove_leases(older_than, self._above(), dry_run=dry_run)
 
     def as_binary(self, content: Any, encoding: str = "utf-8") -> Any:
         """Return text as bytes, and anything else unchanged. Backends that were written for Flask-FS call it."""

@@ -52,6 +52,9 @@ class ListedFiles(NamedFiles):
         name = path[len(self._above()) :]
         if not names.is_refused(name):
             return name
+        if any(map(names.is_reserved, name.split("/"))):
+            # a lease, or an unfinished upload
+            return None
         _log.warning("storage %r: the file %r is left out, because its name is invalid", self.name, name)
         return None
 

@@ -13,6 +13,7 @@ from .. import names
 from ..backends.contract import StoredName
 from ..backends.handles import hashing
 from ..errors import FileExists, VersionChanged
+from ..renditions.lazy import is_lazy
 from ..seekable import rewindable
 from ..storage import Storage
 from ..uploads import client_name
@@ -67,6 +68,7 @@ class FileReference(ReadableReference, Held):
     #: What Flask-FS calls the settings, and their names here.
     _setting_names: ClassVar[Mapping[str, str]] = {"fs": "fs", "upload_to": "upload_to", "basename": "basename"}
     _fact_names: ClassVar[tuple[str, ...]] = facts.NAMES
+    _state_names: ClassVar[tuple[str, ...]] = ()
     _part_names: ClassVar[tuple[str, ...]] = ("filename", "original_name", *_fact_names)
 
     #: When the document was loaded that the reference belongs to, or None.
@@ -155,7 +157,11 @@ class FileReference(ReadableReference, Held):
     @property
     def files(self) -> dict[str, Known]:
         """The names of all files of the reference, with what it knows of their versions."""
-        return {name: Known(self._versions.get(name), self.since) for name in self.filenames}
+        # nothing else has the name of a thumbnail that is made at the first request, so its version does not matter
+        return {
+            name: Known(None) if is_lazy(name) else Known(self._versions.get(name), self.since)
+            for name in self.filenames
+        }
 
     def to_document(self) -> dict[str, Any] | None:
         """Return the document that a database stores, without empty parts; None if there is no file.
@@ -213,7 +219,7 @@ class FileReference(ReadableReference, Held):
 
     @filename.setter
     def filename(self, value: str | None) -> None:
-        unknown = dict.fromkeys(("original_name", "pending", *self._fact_names))
+        unknown = dict.fromkeys(("original_name", "pending", *self._fact_names, *self._state_names))
         self._change({**self.snapshot(), **unknown, "filename": value and names.given(value)}, [])
         # the app names what it has stored itself
         self.since = None

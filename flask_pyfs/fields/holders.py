@@ -67,6 +67,13 @@ class Holder:
         """Return the value of the field that the value is or is in, and the holder of that."""
         return value, self
 
+    def place(self) -> dict[str, Any]:
+        """Return where a worker finds the reference, as JSON: ``model``, ``field`` and ``id``.
+
+        :raises TypeError: if it is in no row or document that was saved.
+        """
+        raise TypeError("no worker can find this reference: it is in no row or document that was saved")
+
     def before_change(self, reference: Any) -> None:
         """Notify the holder that a reference is about to change."""
 

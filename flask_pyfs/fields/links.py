@@ -9,8 +9,10 @@ from werkzeug.exceptions import HTTPException
 
 from ..display_names import saved_name
 from ..errors import FSError, NotAuthorized
+from ..renditions import lazy
 from ..state import find
 from ..storage import Storage
+from ..web import links
 from ..web.signing import lifetime_of
 
 _log = logging.getLogger(__name__)
@@ -23,6 +25,7 @@ def page_url(
     external: bool = False,
     expires: float | timedelta | None = None,
     download: str | None = None,
+    source: lazy.Source | None = None,
 ) -> str:
     """Return the URL of a file for a page: signed if the storage is PRIVATE, or if ``expires`` is given.
 
@@ -30,13 +33,17 @@ def page_url(
 
     :param expires: for how long to sign, in seconds; None for URL_EXPIRES.
     :param download: the name under which browsers save the file; None to show it.
+    :param source: what the file shows, if it is made at the first request. Its URL is that of the app's route.
     :raises ValueError: if ``expires`` is not positive.
+    :raises ConfigurationError: with ``source``, if the app cannot sign.
     """
     if expires is not None:
         # a mistake of the app, whoever asks
         lifetime_of(expires)
     if expires is not None or find(storage).config["private"]:
         try:
+            if source is not None:
+                return _rendition_url(storage, name, source, external, expires)
             return signed_url(storage, name, external=external, expires=expires, download=download)
         except (NotAuthorized, HTTPException):
             # abort() in AUTHORIZE says no as well
@@ -47,10 +54,20 @@ def page_url(
         except Exception:
             # AUTHORIZE may need a request or a login; a page is more than one of its links
             _log.warning("could not sign the URL of %r in storage %r", name, storage.name, exc_info=True)
+    elif source is not None:
+        return links.rendition_url(find(storage), name, source.claims(name), None, external=external)
     if download is None:
         # a method of an app may have only the parameters of Flask-FS
         return storage.url(name, external=external)
     return storage.url(name, external=external, download=download)
+
+
+def _rendition_url(
+    storage: Storage, name: str, source: lazy.Source, external: bool, expires: float | timedelta | None
+) -> str:
+    state = find(storage)
+    lifetime = state.config["url_expires"] if expires is None else expires
+    return links.rendition_url(state, name, source.claims(name), lifetime, external=external)
 
 
 def signed_url(

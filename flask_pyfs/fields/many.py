@@ -377,6 +377,9 @@ class ItemHolder(Holder):
     def place_of(self, reference: Held) -> tuple[Held, Holder]:
         return self.references.holder.place_of(self.references)
 
+    def place(self) -> dict[str, Any]:
+        return self.references.holder.place()
+
     def before_change(self, reference: Any) -> None:
         self.references.holder.before_change(self.references)
         if not self.references.has(reference):

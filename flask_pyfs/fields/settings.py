@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import ConfigurationError
 from ..storage import Storage
 
 #: A str, or a callable that takes the document or row and returns one.
 Namer = str | Callable[[Any], str] | None
+
+#: When the files are made that are made of an image.
+Process = Literal["now", "later", "lazy"]
+
+_PROCESSES = ("now", "later", "lazy")
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,19 @@ class ImageSettings(FileSettings):
         kept as the original.
     :param thumbnails: the sizes of the thumbnails, in pixels.
     :param optimize: whether the displayed image is optimized; None for the setting IMAGES_OPTIMIZE of the storage.
+    :param process: when the displayed image and the thumbnails are made: ``now`` by ``save``, ``later`` by a worker;
+        or ``lazy``, the thumbnails at the first request.
+    :raises ValueError: if ``process`` is something else.
     """
 
     max_size: int | None = None
     thumbnails: Sequence[int] = ()
     optimize: bool | None = None
+    process: Process = field(default="now", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.process not in _PROCESSES:
+            raise ValueError(f"process must be one of {', '.join(map(repr, _PROCESSES))}, not {self.process!r}")
 
 
 class HasSettings:

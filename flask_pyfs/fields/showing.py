@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from ..renditions import lazy
 from . import facts, links
 from .reading import ReadableReference
 
@@ -14,6 +16,9 @@ class ShownReference(ReadableReference):
 
     #: The names of the thumbnails by their sizes; the sizes are str.
     thumbnails: dict[str, str]
+    #: The part of the image that the thumbnails show; None for the whole image.
+    bbox: Sequence[float] | None
+    _original: str | None
 
     @property
     def width(self) -> int | None:
@@ -58,7 +63,7 @@ class ShownReference(ReadableReference):
         if not self._filename or not thumbnails:
             return self.full(external, expires=expires)
         best = next((known for known in thumbnails if size and known >= size), max(thumbnails))
-        return links.page_url(self.fs, thumbnails[best], external=external, expires=expires)
+        return self._thumbnail_url(thumbnails[best], external, expires)
 
     __call__ = best_url
 
@@ -80,13 +85,15 @@ class ShownReference(ReadableReference):
                 best = next((known for known in thumbnails if known >= density * size), None)
                 if best is not None and best not in choices.values():
                     choices[f"{density}x"] = best
-        urls = (
-            links.page_url(self.fs, thumbnails[known], external=external, expires=expires) for known in choices.values()
-        )
+        urls = (self._thumbnail_url(thumbnails[known], external, expires) for known in choices.values())
         # a comma ends a URL in srcset
         return ", ".join(
             f"{url.replace(',', '%2C')} {descriptor}" for url, descriptor in zip(urls, choices, strict=True)
         )
+
+    def _thumbnail_url(self, name: str, external: bool, expires: float | timedelta | None) -> str:
+        source = lazy.Source(self._original or self._filename or "", self.bbox) if lazy.is_lazy(name) else None
+        return links.page_url(self.fs, name, external=external, expires=expires, source=source)
 
     @property
     def _by_size(self) -> dict[int, str]:

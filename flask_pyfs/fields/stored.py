@@ -18,6 +18,7 @@ from .. import names
 from ..backends.contract import StoredName
 from ..errors import FileExists, FileNotFound, FSError, InvalidPath, VersionChanged
 from ..filesystems.store import DAY, Facts
+from ..renditions.lazy import is_lazy
 from ..state import find
 from ..storage import Storage
 from .facts import note_facts
@@ -238,7 +239,8 @@ def dropped_file(storage: Storage, name: str, known: Known, owner: Owner) -> Sto
 
     :param owner: see :func:`current_file`.
     """
-    if known.version is not None:
+    if known.version is not None or is_lazy(name):
+        # one that is made at the first request may be made after this
         return StoredFile(storage, name, known.version)
     try:
         return current_file(storage, name, known, owner)

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import IO, Any, BinaryIO, cast
 
 from fs import errors
@@ -15,6 +15,7 @@ from fs.base import FS
 from fs.mode import Mode, validate_open_mode
 from fs.path import normpath, relpath
 
+from ..names import RESERVED
 from .base import CarefulFS, Readable
 from .streams import PendingFile, PendingText
 
@@ -107,6 +108,10 @@ class StoreFS(CarefulFS):
 
     #: The algorithm of the checksums of this store, as :mod:`hashlib` names it.
     checksum_algorithm = "sha1"
+
+    #: For how long after a ``put`` without ``overwrite`` another one may still succeed, in seconds. 0 if the store
+    #: itself decides who is first.
+    settling: float = 0
 
     @property
     def standard(self) -> FS:
@@ -325,6 +330,21 @@ class StoreFS(CarefulFS):
         :param dry_run: only count.
         """
         return 0
+
+    def remove_leases(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
+        """Remove the leases of killed processes that rendered an image, and return their number.
+
+        :param older_than: the age of a lease in seconds.
+        :param prefix: the path in front of ``.flask_pyfs/``.
+        :param dry_run: only count.
+        """
+        before = datetime.now(timezone.utc) - timedelta(seconds=older_than)
+        old = [
+            (path, facts.version)
+            for path, facts in self.iter_facts(f"{prefix}{RESERVED}/")
+            if facts.version and facts.modified and facts.modified < before
+        ]
+        return sum(dry_run or self.delete_version(path, version) for path, version in old)
 
 
 def level_of(found: Iterable[tuple[str, Facts]], above: str) -> Iterator[tuple[str, Facts | None]]:

@@ -58,13 +58,32 @@ def make(file: BinaryIO, wanted: Sequence[Wanted], limits: Limits) -> list[Binar
     return made
 
 
+def changes(file: BinaryIO, wanted: Sequence[Wanted], limits: Limits) -> list[bool]:
+    """Return for each file that is wanted whether it is another than the image itself, without decoding the image.
+
+    What is optional may turn out to be the image itself.
+
+    :param file: the image, a binary file that can seek; its position is restored.
+    :raises UnauthorizedFileType: if it is not an image, a part of it is missing, or it exceeds the limits.
+    """
+    with open_image(file, limits) as opened:
+        plan = _counted(opened, wanted, limits)
+        require_whole(opened.view, opened.format)
+    made = {place for group in plan.groups for place in group}
+    return [place in made and plan.jobs[place] is not CHECK for place in range(len(wanted))]
+
+
+def _counted(opened: Opened, wanted: Sequence[Wanted], limits: Limits) -> _Plan:
+    opened.count_frames()
+    require_pixels(opened.header.pixels * opened.header.frames, limits)
+    if opened.format == "TIFF" and any(one.is_optional for one in wanted):
+        opened.header.pages = len(pages(opened.view))
+    return _plan(opened, wanted, limits)
+
+
 def _first(file: BinaryIO, wanted: Sequence[Wanted], limits: Limits) -> tuple[_Plan, list[Picture]]:
     with open_image(file, limits) as opened:
-        opened.count_frames()
-        require_pixels(opened.header.pixels * opened.header.frames, limits)
-        if opened.format == "TIFF" and any(one.is_optional for one in wanted):
-            opened.header.pages = len(pages(opened.view))
-        plan = _plan(opened, wanted, limits)
+        plan = _counted(opened, wanted, limits)
         if not plan.groups or opened.format == "HEIF" or ImageFile.LOAD_TRUNCATED_IMAGES:
             # libheif shows tiles that are missing as black, and Pillow what is missing as gray if the app says so
             require_whole(opened.view, opened.format)

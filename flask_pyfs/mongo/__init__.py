@@ -17,9 +17,10 @@ from ..fields.rerendering import Rerendered
 with required_by("mongo", "mongoengine", "pymongo", "bson"):
     from .assigned import listen
     from .fields import FileField, ImageField
+    from .rendering import render
     from .rerendering import rerender
     from .undoing import undoing
 
 listen()
 
-__all__ = ["FileField", "FileReference", "ImageField", "ImageReference", "Rerendered", "rerender", "undoing"]
+__all__ = ["FileField", "FileReference", "ImageField", "ImageReference", "Rerendered", "render", "rerender", "undoing"]

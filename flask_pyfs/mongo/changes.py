@@ -59,6 +59,12 @@ class DocumentHolder(Holder):
         """The field and the document, the same for each instance of it."""
         return type(self.instance)._get_collection_name(), self.instance.pk, self.field.db_field
 
+    def place(self) -> dict[str, Any]:
+        kind, key = type(self.instance), getattr(self.instance, "pk", None)
+        if key is None:
+            return super().place()
+        return {"model": kind._class_name, "field": self.field.name, "id": key if type(key) is int else str(key)}
+
     def before_change(self, reference: FileReference) -> None:
         current = self.instance._data.get(self.field.name)
         if current is not reference:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, overload
 
 from mongoengine import Document, EmbeddedDocument, signals
 from mongoengine.errors import InvalidDocumentError
@@ -12,8 +12,9 @@ from mongoengine.errors import InvalidDocumentError
 from ..fields.file import FileReference
 from ..fields.holders import DetachedHolder, Holder
 from ..fields.image import ImageReference
+from ..fields.later import enqueue_saved
 from ..fields.pending import Upload, is_empty_field, is_upload
-from ..fields.settings import FileSettings, ImageSettings, Namer, Setting
+from ..fields.settings import FileSettings, ImageSettings, Namer, Process, Setting
 from ..fields.stored import dropped_file
 from ..storage import Storage
 from .changes import DocumentHolder
@@ -177,6 +178,11 @@ class FileField(BaseField):
         if self.required and not value:
             self.error("Field is required")
 
+    @property
+    def _needs_signals(self) -> str | None:
+        """The setting, besides ``remove_files``, for which a document must tell when it was saved."""
+        return None
+
     # mongoengine sets owner_document only while it is None: returning None reports every class that has the field
 
     @property
@@ -185,15 +191,15 @@ class FileField(BaseField):
 
     @owner_document.setter
     def owner_document(self, owner: Any) -> None:
-        if not self.settings.remove_files:
-            if issubclass(owner, Document):
-                _follow(owner)
-            return
-        if issubclass(owner, EmbeddedDocument) or self.name is None:
+        needed = "remove_files" if self.settings.remove_files else self._needs_signals
+        if needed is not None and (issubclass(owner, EmbeddedDocument) or self.name is None):
             raise InvalidDocumentError(
-                f"{owner.__name__}: a field of an embedded document or in a list cannot have remove_files"
+                f"{owner.__name__}: a field of an embedded document or in a list cannot have {needed}"
             )
-        _follow(owner)
+        if issubclass(owner, Document):
+            _follow(owner)
+        if not self.settings.remove_files:
+            return
         # only these classes, because queries on a class with listeners delete documents one by one
         for document_class in owner.mro():
             # a query on a base class also finds documents of this class
@@ -219,7 +225,11 @@ class ImageField(FileField):
         kept as the original.
     :param thumbnails: the sizes of the thumbnails, in pixels.
     :param optimize: whether the displayed image is optimized; None for the setting IMAGES_OPTIMIZE of the storage.
+    :param process: when the displayed image and the thumbnails are made: ``"now"`` by ``save``, or ``"later"`` by a
+        worker that calls :func:`render`; or ``"lazy"``, the thumbnails at the first request. Fields in embedded
+        documents and lists cannot have ``"later"``.
     :param options: the options of :class:`FileField`.
+    :raises ValueError: if ``process`` is something else.
     """
 
     proxy_class: ClassVar[type[ImageReference]] = ImageReference
@@ -227,6 +237,7 @@ class ImageField(FileField):
     max_size: Setting = Setting("max_size")
     thumbnail_sizes: Setting = Setting("thumbnails")
     optimize: Setting = Setting("optimize")
+    process: Setting = Setting("process")
 
     if TYPE_CHECKING:
 
@@ -244,13 +255,18 @@ class ImageField(FileField):
         thumbnails: Sequence[int] | None = None,
         optimize: bool | None = None,
         *arguments: Any,
+        process: Process = "now",
         **options: Any,
     ) -> None:
         super().__init__(*arguments, **options)
         files = self.settings
         self.settings: ImageSettings = ImageSettings(
-            **vars(files), max_size=max_size, thumbnails=tuple(thumbnails or ()), optimize=optimize
+            **vars(files), max_size=max_size, thumbnails=tuple(thumbnails or ()), optimize=optimize, process=process
         )
+
+    @property
+    def _needs_signals(self) -> str | None:
+        return "process='later'" if self.settings.process == "later" else None
 
 
 def _is_reload(instance: Any, value: Any) -> bool:
@@ -283,6 +299,8 @@ def _saved(sender: Any, document: Any, created: bool = False, **more: Any) -> No
     for reference, holder in bound:
         is_written = created or changed is None or holder.field.db_field in changed
         holder.saved(reference, is_written, is_new, referenced)
+        if is_written:
+            _enqueue(reference)
 
 
 def _has_another_key(document: Any) -> bool:
@@ -295,6 +313,12 @@ def _inserted(sender: Any, documents: Sequence[Any], **more: Any) -> None:
         for reference, holder in references_of(document):
             if reference.settings.fs is not None:
                 holder.note_saved(reference)
+                _enqueue(reference)
+
+
+def _enqueue(reference: FileReference) -> None:
+    if getattr(reference, "state", None) == "pending":
+        enqueue_saved(reference.fs, cast(ImageReference, reference).job)
 
 
 def _deleted(sender: Any, document: Any, **more: Any) -> None:

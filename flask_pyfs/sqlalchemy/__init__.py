@@ -9,6 +9,7 @@ from ..fields.rerendering import Rerendered
 with required_by("sqlalchemy", "sqlalchemy"):
     from .columns import MappedReference, MappedReferences, file_column
     from .migrations import render_item
+    from .rendering import render
     from .rerendering import rerender
     from .types import FileType, ImageType
 
@@ -22,6 +23,7 @@ __all__ = [
     "MappedReferences",
     "Rerendered",
     "file_column",
+    "render",
     "render_item",
     "rerender",
 ]

@@ -14,9 +14,12 @@ from sqlalchemy.orm.attributes import flag_modified
 
 from ..fields.file import FileReference
 from ..fields.holders import DetachedHolder, Held, Holder
+from ..fields.later import Job, enqueue_saved
 from ..fields.pending import is_empty_field
 from ..fields.settings import FileSettings
 from ..fields.stored import FileKey, Known, NewFile, StoredFile, dropped_file, note_saved
+from ..storage import Storage
+from .jobs import place_of
 from .outcomes import commits_at_once, is_aborted
 
 _log = logging.getLogger(__name__)
@@ -46,6 +49,7 @@ class Changes:
     :ivar watched: the connections that wrote references, with what listens to them.
     :ivar transactions: the innermost transactions in which they wrote.
     :ivar roots: the outermost transactions of these connections, of which the session may not be the owner.
+    :ivar jobs: what a worker is told of the references that were written, after the commit, for each cell.
     :ivar is_in_doubt: whether the database may have committed although the session does not know of it.
     :ivar is_nested: whether the app may still roll back what the session committed, by a transaction of its own.
     :ivar is_aborted: whether the database rolled back instead of committing.
@@ -60,6 +64,7 @@ class Changes:
     watched: dict[Connection, Callable[..., None]] = field(default_factory=dict)
     transactions: list[Transaction] = field(default_factory=list)
     roots: list[Transaction] = field(default_factory=list)
+    jobs: dict[tuple[Any, str], list[tuple[Storage, Job]]] = field(default_factory=dict)
     is_in_doubt: bool = False
     is_nested: bool = False
     is_aborted: bool = False
@@ -73,6 +78,7 @@ class Changes:
         for value, snapshot in later.snapshots.items():
             self.snapshots.setdefault(value, snapshot)
         self.written += later.written
+        self.jobs |= later.jobs
         self.is_in_doubt |= later.is_in_doubt
         self.is_nested |= later.is_nested
         for connection in later.watched:
@@ -131,6 +137,8 @@ class Changes:
                 file.undo()
         if self.is_nested or any(root.is_active for root in self.roots):
             _log.info("the app may still roll back, so no file is deleted of those that rows no longer reference")
+            if any(self.jobs.values()):
+                _log.warning("the app may still roll back, so no worker is told of: %r", list(self.jobs.values()))
             return
         for cell, _ in self.written:
             for (storage, name), known in cell.written.items():
@@ -138,6 +146,9 @@ class Changes:
         for old, cell in self.old.values():
             if not any(old.is_named(*named) for named in referenced) and not cell.row_references(old):
                 old.remove()
+        for jobs in self.jobs.values():
+            for storage, job in jobs:
+                enqueue_saved(storage, job)
 
     def undo(self) -> None:
         """Restore the references, and delete the new files."""
@@ -286,19 +297,29 @@ class Cell:
             changes.wrote(connection, self.state.session)
         before, self.written = self.written, current
         changes.written.append((self, before))
+        if _versions_of(before) != _versions_of(current):
+            changes.jobs[identity, self.key] = self._jobs(identity) if current else []
         # the flush may have changed the identity
         changes.referenced[self.state.key, self.key] = frozenset()
         changes.referenced[identity, self.key] = frozenset(current)
         shared = file_versions(self.file_type.value_of(self.default))
-        dropped = before.keys() - current.keys() - shared.keys()
+        # in order: the thumbnails after their image
+        dropped = [key for key in before if key not in current and key not in shared]
         if not self.settings.remove_files:
-            dropped &= changes.deleted_by_app
+            dropped = [key for key in dropped if key in changes.deleted_by_app]
         for storage, name in dropped:
             # what the app deletes goes, whatever the file is now
             owner = None if (storage, name) in changes.deleted_by_app else (identity, self.key)
             old = dropped_file(storage, name, before[storage, name], owner)
             if old and not any(old.is_named(*named) for named in shared):
                 changes.old[storage, name] = old, self
+
+    def _jobs(self, identity: Any) -> list[tuple[Storage, Job]]:
+        value = self.state.dict.get(self.key)
+        references = value.references if isinstance(value, Held) else []
+        pending = [each for each in references if getattr(each, "state", None) == "pending"]
+        place = place_of(self.state, self.key, identity[1])
+        return [(each.fs, {**place, "ticket": each.ticket}) for each in pending]
 
     def attach(self, session: Session) -> None:
         """Move the changes from before the row belonged to a session to the session."""
@@ -313,6 +334,10 @@ class RowHolder(Holder):
     def __init__(self, cell: Cell) -> None:
         super().__init__(cell.state.obj())
         self.cell = cell
+
+    def place(self) -> dict[str, Any]:
+        key = self.cell.state.key
+        return super().place() if key is None else place_of(self.cell.state, self.cell.key, key[1])
 
     def before_change(self, reference: Held) -> None:
         cell = self.cell
@@ -345,6 +370,10 @@ class RowHolder(Holder):
 def file_versions(value: Held) -> FileVersions:
     """Return the storage and the name of each file of a value, with what it knows of the version."""
     return {(value.fs, name): known for name, known in value.files.items()}
+
+
+def _versions_of(files: FileVersions) -> dict[FileKey, str | None]:
+    return {key: known.version for key, known in files.items()}
 
 
 def cells_of(state: RowState) -> dict[str, Cell]:

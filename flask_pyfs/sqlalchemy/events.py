@@ -18,6 +18,7 @@ from .changes import (
     file_versions,
     pop_changes,
 )
+from .jobs import know
 from .lists import ListCell
 from .outcomes import is_open
 
@@ -148,8 +149,10 @@ def listen(type_class: type) -> None:
             column = column_property.columns[0]
             attribute = getattr(row_class, column_property.key)
             # the listeners of inherited attributes propagate
-            if isinstance(column.type, type_class) and attribute.class_ is row_class:
-                _ColumnListener(attribute, column)
+            if isinstance(column.type, type_class):
+                know(row_class)
+                if attribute.class_ is row_class:
+                    _ColumnListener(attribute, column)
 
     event.listen(Mapper, "mapper_configured", configured)
 

@@ -29,7 +29,7 @@ from ..fields.file import FileReference
 from ..fields.holders import DetachedHolder, Held
 from ..fields.image import ImageReference
 from ..fields.many import FileReferences, several
-from ..fields.settings import FileSettings, ImageSettings, Namer
+from ..fields.settings import FileSettings, ImageSettings, Namer, Process
 from ..names import spellings
 from ..storage import Storage
 from .events import listen
@@ -219,7 +219,10 @@ class ImageType(FileType[Value]):
         kept as the original.
     :param thumbnails: the sizes of the thumbnails, in pixels.
     :param optimize: whether the displayed image is optimized; None for the setting IMAGES_OPTIMIZE of the storage.
+    :param process: when the displayed image and the thumbnails are made: ``"now"`` by ``save``, or ``"later"`` by a
+        worker that calls :func:`render`; or ``"lazy"``, the thumbnails at the first request.
     :param multiple: whether a row has several images; see :class:`FileType`.
+    :raises ValueError: if ``process`` is something else.
     """
 
     cache_ok: bool | None = True
@@ -235,6 +238,7 @@ class ImageType(FileType[Value]):
         max_size: int | None = None,
         thumbnails: Sequence[int] = (),
         optimize: bool | None = None,
+        process: Process = "now",
         multiple: Literal[False] = False,
     ) -> None: ...
 
@@ -248,6 +252,7 @@ class ImageType(FileType[Value]):
         max_size: int | None = None,
         thumbnails: Sequence[int] = (),
         optimize: bool | None = None,
+        process: Process = "now",
         *,
         multiple: Literal[True],
     ) -> None: ...
@@ -261,12 +266,16 @@ class ImageType(FileType[Value]):
         max_size: int | None = None,
         thumbnails: Sequence[int] = (),
         optimize: bool | None = None,
+        process: Process = "now",
         multiple: bool = False,
     ) -> None:
         self._set_up(fs, upload_to, basename, remove_files, multiple)
         self.max_size = max_size
         self.thumbnails: tuple[int, ...] = tuple(thumbnails)
         self.optimize = optimize
+        self.process = process
+        # refuses a wrong value
+        _ = self.settings
 
     @property
     def settings(self) -> ImageSettings:
@@ -279,6 +288,7 @@ class ImageType(FileType[Value]):
             self.max_size,
             self.thumbnails,
             self.optimize,
+            process=self.process,
         )
 
 

@@ -21,7 +21,7 @@ from . import responses
 from .access import is_allowed, refused
 from .downloads import PARAMETER, Download, given_download, requested_download
 from .failures import http_error, missing
-from .signing import SIGNATURE, lifetime_of, verified
+from .signing import RENDER, SIGNATURE, lifetime_of, verified
 
 # how long a URL is valid to which a client is redirected, in seconds
 _REDIRECTED = 60 * 60
@@ -137,7 +137,8 @@ def _sent_elsewhere(
 ) -> Response | None:
     config = state.config
     if config["serve_mode"] == "redirect" and request.method == "GET":
-        if several and not state.operations.exists(name):
+        # a thumbnail may have to be made first
+        if (several or RENDER in request.args) and not state.operations.exists(name):
             raise FileNotFound(f"{name!r} is not in storage {state.storage.name!r}")
         if url := _url_in_store(state, name, saved):
             announce()

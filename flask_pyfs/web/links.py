@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -58,6 +59,22 @@ def signed_upload(
         known = {key: str(value) for key, value in claims.items() if value is not None}
         upload = UploadURL(name, _route_url(state, name, "write", known, external=external))
     return upload
+
+
+def rendition_url(
+    state: State, name: str, claims: Mapping[str, str], expires: float | timedelta | None, *, external: bool
+) -> str:
+    """Return the signed URL of the app's own route for a thumbnail that is made at the first request.
+
+    :param claims: what the thumbnail shows.
+    :param expires: for how long the URL permits to read the file; with None, it permits only to make it, for ever.
+    :raises NotAuthorized: with ``expires``, if AUTHORIZE denies it.
+    """
+    if expires is None:
+        return _route_url(state, name, "render", dict(claims), external=external)
+    require_permission(state, name, "read")
+    until, _ = lifetime_of(expires)
+    return _route_url(state, name, "read", {**claims, "expires": str(until)}, external=external)
 
 
 def _route_url(state: State, name: str, action: str, claims: dict[str, str], *, external: bool) -> str:

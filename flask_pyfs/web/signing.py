@@ -19,8 +19,11 @@ from ..errors import ConfigurationError
 #: The parameter of a query that has the signature.
 SIGNATURE = "signature"
 
+#: The parameters of the URL of a thumbnail that is made at the first request: the image, the size and the part.
+OF, RENDER = "of", "render"
+
 # the parameters that a signature covers, besides the file
-_CLAIMS = ("download", "expires", "overwrite", "size", "type")
+_CLAIMS = ("download", "expires", "overwrite", "size", "type", OF, RENDER)
 
 
 def lifetime_of(expires: float | timedelta) -> tuple[int, int]:
@@ -42,7 +45,7 @@ def signed_query(app: Flask, storage: str, action: str, filename: str, claims: M
     """Return the query of a signed URL: the claims and the signature.
 
     :param storage: the storage's name.
-    :param action: ``'read'`` or ``'write'``.
+    :param action: ``'read'``, ``'write'``, or ``'render'``, which permits only to make a thumbnail and never expires.
     :param filename: the file's name.
     :param claims: the other signed parameters, such as the time of expiry.
     :raises flask_pyfs.errors.ConfigurationError: if the app has no SECRET_KEY.
@@ -65,7 +68,12 @@ def verified(app: Flask, storage: str, action: str, filename: str, query: Mappin
         return None
     # several base64 texts decode to the same bytes; only one is accepted
     canonical = signature == base64_encode(base64_decode(signature))
-    return claims if canonical and time.time() < int(claims["expires"]) else None
+    return claims if canonical and (action == "render" or time.time() < int(claims["expires"])) else None
+
+
+def signs(app: Flask) -> bool:
+    """Return whether an app can sign URLs."""
+    return _signer(app) is not None
 
 
 def _signer(app: Flask) -> Signer | None:

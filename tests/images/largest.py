@@ -225,7 +225,7 @@ MADE: dict[str, Any] = {
 CHILD = """
 import io, json, resource, sys, time
 from flask_pyfs import FSError, images
-from flask_pyfs.fields.renditions import render
+from flask_pyfs.renditions.making import render
 from flask_pyfs.uploads.content import verify
 
 def peak():

@@ -14,6 +14,7 @@ import flask_pyfs as fs
 from flask_pyfs import ConfigurationError, UnauthorizedFileType, images
 from flask_pyfs.fields.image import ImageReference
 from flask_pyfs.fields.settings import ImageSettings
+from flask_pyfs.fields.stored import NewFile
 from flask_pyfs.images.headers import read_header
 from flask_pyfs.images.limits import Limits
 from flask_pyfs.images.verification import verify_image
@@ -270,3 +271,29 @@ def test_a_heic_of_another_name_is_renamed_without_pillow_heif(app, monkeypatch)
     app.config.update(FS_BACKEND="memory", FS_VERIFY_RENAME=True)
     fs.init_app(app, photos)
     assert photos.save(io.BytesIO(CONTENT), "a.jpg") == "a.heic"
+
+
+@pytest.mark.parametrize("max_size", [None, 100, 1000])
+@pytest.mark.parametrize("optimize", [False, True])
+@pytest.mark.parametrize("process", ["later", "lazy"])
+def test_the_types_are_the_same_later_and_lazily(app, photos, max_size, optimize, process):
+    app.config.update(FS_ENQUEUE=print, SECRET_KEY="secret", FS_SERVE=True)
+    fs.init_app(app, photos)
+    settings = {"max_size": max_size, "thumbnails": [50], "optimize": optimize}
+    now = ImageReference(ImageSettings(photos, **settings))
+    now.save(io.BytesIO(CONTENT), "a.heic")
+    expected = starts(photos)
+    now.delete()
+    reference = ImageReference(ImageSettings(photos, **settings, process=process))
+    reference.save(io.BytesIO(CONTENT), "a.heic")
+    if process == "later":
+        assert list(photos.list_files()) == [reference.filename]
+        new: list[NewFile] = []
+        reference.complete(reference.rendered(new), new)
+        assert starts(photos) == expected
+    else:
+        response = app.test_client().get(reference(50))
+        assert (response.status_code, response.mimetype) == (200, "image/jpeg")
+        assert starts(photos) == {
+            {"a-50.jpg": reference.thumbnails["50"]}.get(name, name): kind for name, kind in expected.items()
+        }

@@ -9,7 +9,7 @@ from drawn import MODES, drawn
 from PIL import Image
 
 from flask_pyfs import UnauthorizedFileType, images
-from flask_pyfs.fields.renditions import render
+from flask_pyfs.renditions.making import render
 
 CASES = [(name, mode) for name, modes in MODES.items() for mode in modes]
 

@@ -9,7 +9,7 @@ import pytest
 from largest import measured
 
 from flask_pyfs import UnauthorizedFileType, images
-from flask_pyfs.fields.renditions import render
+from flask_pyfs.renditions.making import render
 
 MIB = 1024 * 1024
 ALL = ("verify", "center", "crop", "resize", "optimize", "field")

@@ -12,9 +12,9 @@ from PIL import Image
 import flask_pyfs as fs
 from flask_pyfs import images
 from flask_pyfs.fields.image import ImageReference
-from flask_pyfs.fields.renditions import render
 from flask_pyfs.fields.settings import ImageSettings
 from flask_pyfs.images import codec, jobs
+from flask_pyfs.renditions.making import render
 
 MIB = 1024 * 1024
 LAYERS = ["FS_IMAGES_MAX_MEMORY", "FS_MEMORY_IMAGES_MAX_MEMORY", "PICTURES_FS_IMAGES_MAX_MEMORY"]

@@ -1,35 +1,39 @@
-"""Thumbnails that a worker of Celery makes."""
+"""Avatars whose thumbnails a worker of Celery makes."""
 
 from celery import Celery
 from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.orm import Mapped, mapped_column
 
 import flask_pyfs as fs
-from flask_pyfs import images
-from flask_pyfs.signals import file_uploaded
+from flask_pyfs.sqlalchemy import ImageReference, ImageType, render
 
-photos = fs.Storage("photos", fs.IMAGES)
-thumbnails = fs.Storage("thumbnails", fs.IMAGES)
+avatars = fs.Storage("avatars", fs.IMAGES)
 
 app = Flask(__name__)
-app.config.update(FS_SERVE=True, CELERY_BROKER_URL="redis://localhost:6379/0")
+app.config.update(
+    FS_SERVE=True,
+    SQLALCHEMY_DATABASE_URI="sqlite:///users.sqlite",
+    CELERY={"broker_url": "redis://localhost:6379/0"},
+)
 app.config.from_prefixed_env()
-fs.init_app(app, photos, thumbnails)
+fs.init_app(app, avatars)
+db = SQLAlchemy(app)
+celery = Celery(__name__)
+celery.conf.update(app.config["CELERY"])
 
-celery = Celery(__name__, broker=app.config["CELERY_BROKER_URL"])
+
+class User(db.Model):  # type: ignore[name-defined, misc]
+    id: Mapped[int] = mapped_column(primary_key=True)
+    avatar: Mapped[ImageReference] = mapped_column(
+        ImageType(avatars, max_size=800, thumbnails=[50, 100], process="later"), nullable=True
+    )
 
 
 @celery.task(autoretry_for=(fs.BackendError,), retry_backoff=True, max_retries=5)
-def make_thumbnail(name: str) -> None:
+def make_thumbnails(job: dict[str, object]) -> None:
     with app.app_context():
-        try:
-            with photos.open(name, "rb") as photo:
-                thumbnails.write(name, images.make_thumbnail(photo, 100), overwrite=True)
-        except fs.FileNotFound:
-            pass  # the photo was deleted in the meantime
-        except fs.UnauthorizedFileType as error:
-            app.logger.warning("no thumbnail of %s: %s", name, error)  # an SVG, or too large to decode
+        render(job, db.session())
 
 
-@file_uploaded.connect_via(photos)
-def photo_uploaded(storage: fs.Storage, filename: str) -> None:
-    make_thumbnail.delay(str(filename))
+app.config["FS_ENQUEUE"] = make_thumbnails.delay

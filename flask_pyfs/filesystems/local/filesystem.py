@@ -287,3 +287,7 @@ class LocalFS(StandardFS):
         """
         with guarded(self._root, "remove_leftovers", "/"):
             return self._staging.remove_leftovers(older_than, dry_run=dry_run, everywhere=everywhere)
+
+    def remove_leases(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
+        # they lie among the unfinished files, which remove_leftovers removes
+        return 0

@@ -70,6 +70,9 @@ class SwiftFS(ObjectFS):
     :param retries: the number of retries after a failure other than a timeout.
     """
 
+    # the proxy looks whether the name is free, and the object servers write later
+    settling = 0.3
+
     def __init__(
         self,
         container: str,

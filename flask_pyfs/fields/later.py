@@ -1,0 +1,86 @@
+"""Jobs for a worker: what the app's ENQUEUE gets for an image whose files are made later."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from inspect import iscoroutine
+from typing import Any
+
+from ..config import ENQUEUE
+from ..errors import BackendError, ConfigurationError
+from ..keys import storage_key
+from ..renditions.leases import Busy, once
+from ..renditions.making import lease_time, setting
+from ..state import find
+from ..storage import Storage
+
+_log = logging.getLogger(__name__)
+
+#: A value of JSON: ``model``, ``field`` and ``id`` tell the place of a reference, ``ticket`` tells the upload.
+Job = Mapping[str, Any]
+
+
+def require_enqueue(storage: Storage) -> Any:
+    """Return ENQUEUE.
+
+    :raises ConfigurationError: if it is not set.
+    """
+    function = setting(storage, ENQUEUE)
+    if function is None:
+        raise ConfigurationError(
+            f"storage {storage.name!r}: process='later' needs a function that passes a job to a worker: set "
+            f"{storage_key(storage.name, 'ENQUEUE')} or FS_ENQUEUE, for example to the delay of a task of Celery",
+            storage=storage.name,
+        )
+    return function
+
+
+def enqueue(storage: Storage, job: Job) -> None:
+    """Call ENQUEUE with a job.
+
+    :raises ConfigurationError: if it is not set, or is a coroutine function.
+    """
+    answer = require_enqueue(storage)(dict(job))
+    if iscoroutine(answer):
+        # else Python warns that nobody awaited it
+        answer.close()
+        raise ConfigurationError(
+            f"ENQUEUE of storage {storage.name!r} is an async function, which nobody awaits: set a function",
+            storage=storage.name,
+        )
+
+
+def enqueue_saved(storage: Storage, job: Job) -> None:
+    """Call ENQUEUE for what was just saved. A failure is logged, because the upload itself is saved."""
+    try:
+        enqueue(storage, job)
+    except Exception:
+        _log.exception(
+            "storage %r: ENQUEUE failed, so no worker was told of %r: the image is stored, and its thumbnails are "
+            "pending; when the queue works again, call enqueue() of the reference, or rerender() to make them at once",
+            storage.name,
+            job,
+        )
+
+
+def rendering(storage: Storage, job: Job, render: Callable[[], bool], is_done: Callable[[], bool]) -> bool:
+    """Call ``render`` unless it is done already, or another worker does so now. Return what it returned.
+
+    :raises BackendError: if another worker has not finished by the time when its lease must have expired.
+    """
+    done = [False]
+
+    def make() -> None:
+        done[0] = render()
+
+    lifetime = lease_time(storage)
+    try:
+        once(find(storage), f"job {job['ticket']}", make, is_done, lifetime=lifetime, patience=2 * lifetime)
+    except Busy as error:
+        raise BackendError(
+            f"storage {storage.name!r}: another worker has rendered the image of {dict(job)!r} for more than "
+            f"{2 * lifetime:.0f} seconds: try again",
+            storage=storage.name,
+        ) from error
+    return done[0]

@@ -1,0 +1,188 @@
+"""Lets one of many threads, processes and machines do something with a storage, by a file under a reserved name."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from fs import errors
+
+from ..backends.base import BaseBackend
+from ..errors import FSError, OperationNotSupported, UnauthorizedFileType, translated
+from ..filesystems.store import OtherVersion, StoreFS
+from ..names import Lease
+from ..state import State
+
+# what a lease says whose holder could not do it; the sentence for people follows
+_FAILED = b"failed: "
+
+# in seconds
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 0.5
+
+
+class Busy(Exception):
+    """Another holder of the lease is still at it."""
+
+
+def once(
+    state: State,
+    key: str,
+    make: Callable[[], None],
+    is_done: Callable[[], bool],
+    *,
+    lifetime: float,
+    patience: float,
+) -> None:
+    """Call ``make`` unless it is done already. Of all who want that at once, one calls it, and the others wait.
+
+    If the holder's process dies, another takes over when the lease expires. If ``make`` raises UnauthorizedFileType,
+    nobody tries again until then, and all get that error.
+
+    Requests: one takes the lease, one deletes it, and who waits makes two each time that it looks. A backend that was
+    written for Flask-FS has no leases: one thread of each process calls ``make`` there.
+
+    :param key: what is to be done, the same for all.
+    :param is_done: whether it is done. It is asked again by who has got the lease.
+    :param lifetime: for how long a lease is respected, in seconds, by the store's clock and this machine's.
+    :param patience: how long to wait for another, in seconds.
+    :raises Busy: if another has not finished by then.
+    """
+    until, pause = time.monotonic() + patience, _FIRST_PAUSE
+    while (lease := _taken(state, key, lifetime)) is None:
+        if is_done():
+            return
+        if time.monotonic() >= until:
+            raise Busy(key)
+        time.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_PAUSE)
+    try:
+        if not is_done():
+            make()
+    except UnauthorizedFileType as error:
+        lease.fail(error)
+        raise
+    except BaseException:
+        lease.release()
+        raise
+    lease.release()
+
+
+@dataclass
+class _StoredLease:
+    store: StoreFS
+    path: Lease
+    version: str | None
+    storage: str
+
+    def release(self) -> None:
+        with translated(self.storage):
+            if self.version is None:
+                self.store.delete_tree(self.path)
+            else:
+                # it may have expired, and be another's
+                self.store.delete_version(self.path, self.version)
+
+    def fail(self, error: FSError) -> None:
+        content = io.BytesIO(_FAILED + str(error.user_message).encode())
+        with translated(self.storage):
+            if self.version is None:
+                self.store.put(self.path, content)
+                return
+            with suppress(OtherVersion):
+                self.store.replace_version(self.path, content, self.version)
+
+
+class _ThreadLease:
+    """A lease in this process alone."""
+
+    _held: set[tuple[int, str]] = set()
+    _lock = threading.Lock()
+
+    def __init__(self, key: tuple[int, str]) -> None:
+        self._key = key
+
+    @classmethod
+    def taken(cls, key: tuple[int, str]) -> _ThreadLease | None:
+        with cls._lock:
+            if key in cls._held:
+                return None
+            cls._held.add(key)
+        return cls(key)
+
+    def release(self) -> None:
+        with self._lock:
+            self._held.discard(self._key)
+
+    def fail(self, error: FSError) -> None:
+        self.release()
+
+
+def _taken(state: State, key: str, lifetime: float) -> _StoredLease | _ThreadLease | None:
+    storage = state.storage.name
+    store = _store_of(state)
+    if store is None:
+        return _ThreadLease.taken((id(state.backend), key))
+    path = Lease.of(
+        state.backend.prefix, hashlib.sha256(f"{storage}/{key}".encode(errors="surrogateescape")).hexdigest()
+    )
+    token, began = secrets.token_bytes(16), time.monotonic()
+    with translated(storage):
+        try:
+            version = store.put(path, io.BytesIO(token), overwrite=False)
+        except errors.FileExists:
+            _look_at(store, path, lifetime, storage)
+            return None
+        if store.settling and not _is_settled(store, path, token, time.monotonic() - began):
+            return None
+    return _StoredLease(store, path, version, storage)
+
+
+def _store_of(state: State) -> StoreFS | None:
+    try:
+        return state.backend.store if isinstance(state.backend, BaseBackend) else None
+    except OperationNotSupported:
+        return None
+
+
+def _is_settled(store: StoreFS, path: Lease, token: bytes, took: float) -> bool:
+    # who looked before this write was there may write after it; what is there then is the only one
+    time.sleep(max(store.settling, 4 * took))
+    try:
+        return store.read_file(path) == token
+    except errors.ResourceNotFound:
+        return False
+
+
+def _look_at(store: StoreFS, path: Lease, lifetime: float, storage: str) -> None:
+    """Delete a lease that has expired.
+
+    :raises UnauthorizedFileType: if its holder could not do it.
+    """
+    try:
+        facts, file = store.fetch(path)
+        with file:
+            content = file.read()
+    except errors.ResourceNotFound:
+        return
+    now = datetime.now(timezone.utc)
+    if ((now - (facts.modified or now)).total_seconds()) > lifetime:
+        if facts.version is None:
+            store.delete_tree(path)
+        else:
+            store.delete_version(path, facts.version)
+    elif content.startswith(_FAILED):
+        message = content[len(_FAILED) :].decode()
+        raise UnauthorizedFileType(
+            f"the image could not be rendered {int((now - (facts.modified or now)).total_seconds())} seconds ago: "
+            f"{message}",
+            storage=storage,
+            user_message=message,
+        )

@@ -1,0 +1,94 @@
+"""What a worker calls for an image of a row whose files are made later."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, cast
+
+from sqlalchemy import Table, update
+from sqlalchemy.orm import Mapper, Session
+
+from ..fields.image import ImageReference
+from ..fields.later import Job, rendering
+from ..fields.stored import storing
+from .jobs import found
+
+
+class _Gone(Exception):
+    """The row has another image by now, or is gone."""
+
+
+def render(job: Job, session: Session) -> bool:
+    """Make the files of an image that was saved with ``process="later"``, and commit. Return whether this call did so.
+
+    A worker calls it with the job that ENQUEUE got. Called twice, or by two workers at once, it renders once: the other
+    waits, and returns False. If the row has another image by now, or is gone, nothing remains and False is returned. If
+    the image cannot be rendered, the state of the reference becomes ``"failed"``.
+
+    The row is locked only while the result is written, not while the image is rendered.
+
+    :param job: the job, as it was given to ENQUEUE.
+    :param session: a session without changes, outside ``session.begin()``. It is committed, or rolled back.
+    :raises ValueError: if the session has changes, which a commit would save.
+    :raises ConfigurationError: if no class of the name in the job is imported.
+    :raises BackendError: if the store cannot be reached, or another worker takes too long: try again.
+    """
+    if session.new or session.dirty or session.deleted:
+        raise ValueError("render() commits: give it a session that has no changes")
+    mapper, identity = found(job)
+    reference = _pending(session, mapper, identity, job)
+    if reference is None:
+        return False
+    return rendering(
+        reference.fs,
+        job,
+        lambda: _render(session, mapper, identity, job),
+        lambda: _pending(session, mapper, identity, job) is None,
+    )
+
+
+def _pending(session: Session, mapper: Mapper[Any], identity: list[Any], job: Job) -> ImageReference | None:
+    # what others have committed until now
+    session.rollback()
+    row = session.get(mapper.class_, tuple(identity), populate_existing=True)
+    reference = _of_job(row, job)
+    found = None if reference is None else copy.copy(reference)
+    session.rollback()
+    return found
+
+
+def _of_job(row: Any, job: Job) -> Any:
+    references = [] if row is None else getattr(row, job["field"]).references
+    return next((each for each in references if each.ticket == job["ticket"]), None)
+
+
+def _render(session: Session, mapper: Mapper[Any], identity: list[Any], job: Job) -> bool:
+    reference = _pending(session, mapper, identity, job)
+    if reference is None:
+        return False
+    try:
+        with storing() as new:
+            document = reference.rendered(new)
+            row = _locked(session, mapper, identity, job["field"])
+            current = _of_job(row, job)
+            if current is None:
+                raise _Gone
+            current.complete(document, new)
+        session.commit()
+    except _Gone:
+        session.rollback()
+        return False
+    except BaseException:
+        session.rollback()
+        raise
+    return True
+
+
+def _locked(session: Session, mapper: Mapper[Any], identity: list[Any], key: str) -> Any:
+    # SQLite has no FOR UPDATE, and its transaction begins with the first change
+    column = mapper.column_attrs[key].columns[0]
+    table = cast(Table, column.table)
+    keys = zip(table.primary_key.columns, identity, strict=True)
+    statement = update(table).where(*(each == value for each, value in keys)).values({column: column})
+    session.execute(statement, bind_arguments={"mapper": mapper})
+    return session.get(mapper.class_, tuple(identity), populate_existing=True, with_for_update=True)

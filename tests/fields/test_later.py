@@ -1,0 +1,428 @@
+"""Files that a worker makes of images: process="later"."""
+
+import io
+import json
+import threading
+from dataclasses import replace
+from typing import Any
+
+import mongoengine
+import pytest
+from databases import sqlite
+from sqlalchemy import create_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+import flask_pyfs as fs
+from flask_pyfs import mongo
+from flask_pyfs import sqlalchemy as models
+from flask_pyfs.fields import parts
+from flask_pyfs.fields.image import ImageReference
+from flask_pyfs.renditions import making
+from flask_pyfs.sqlalchemy import ImageType
+
+avatars = fs.Storage("avatars", fs.ALL, overwrite=True)
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class User(Base):
+    __tablename__ = "user"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    avatar: Mapped[ImageReference] = mapped_column(
+        ImageType(avatars, max_size=200, thumbnails=[100, 50], process="later"), nullable=True
+    )
+
+
+class Member(mongoengine.Document):
+    avatar = mongo.ImageField(fs=avatars, max_size=200, thumbnails=[100, 50], process="later", remove_files=True)
+
+
+@pytest.fixture
+def jobs(app):
+    """The jobs that the app was given."""
+    jobs = []
+    app.config.update(FS_SERVE=True, FS_BACKEND="memory", FS_ENQUEUE=lambda job: jobs.append(json.dumps(job)))
+    fs.init_app(app, avatars)
+    return jobs
+
+
+@pytest.fixture
+def renders(monkeypatch):
+    """How often something was rendered, and what happens before each time."""
+    calls = []
+    real = making.render
+
+    def counted(source, **options):
+        calls.append(options)
+        for step in before:
+            step()
+        return real(source, **options)
+
+    before = []
+    monkeypatch.setattr("flask_pyfs.fields.parts.render", counted)
+    return calls, before
+
+
+@pytest.fixture
+def engine(tmp_path):
+    engine = create_engine(f"sqlite:///{tmp_path}/database")
+    Base.metadata.create_all(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def session(engine):
+    with Session(engine) as session:
+        yield session
+
+
+@pytest.fixture
+def run(engine):
+    """What the worker does with a job, in a session of its own."""
+
+    def run(job):
+        with Session(engine) as session:
+            return models.render(json.loads(job), session)
+
+    return run
+
+
+@pytest.fixture
+def user(session, jobs, draw):
+    user = User()
+    user.avatar.save(draw(), "a.png")
+    session.add(user)
+    session.commit()
+    return user
+
+
+MADE = ["a-100.png", "a-50.png", "a-original.png", "a.png"]
+
+
+def test_a_worker_makes_the_files_after_the_commit(session, jobs, draw, size_of, run, app):
+    user = User()
+    user.avatar.save(draw(), "a.png")
+    session.add(user)
+    session.flush()
+    assert (jobs, user.avatar.state) == ([], "pending")
+    assert list(avatars.list_files()) == ["a-original.png"]
+    session.commit()
+    assert len(jobs) == 1
+    assert user.avatar(100) == user.avatar.url == "/avatars/a-original.png"
+    assert app.test_client().get(user.avatar(100)).data == draw().getvalue()
+    assert (user.avatar.width, user.avatar.height) == (300, 200)
+    assert run(jobs[0]) is True
+    session.expire_all()
+    assert (user.avatar.state, user.avatar(100)) == (None, "/avatars/a-100.png")
+    assert sorted(avatars.list_files()) == MADE
+    assert size_of(avatars, user.avatar.filename) == (200, 133)
+    assert (user.avatar.width, user.avatar.height, user.avatar.original) == (200, 133, "a-original.png")
+    assert (user.avatar.to_row() or {}).keys().isdisjoint(parts.STATE_NAMES)
+    session.delete(user)
+    session.commit()
+    assert list(avatars.list_files()) == []
+    assert len(jobs) == 1
+
+
+def test_it_is_as_now(session, jobs, draw, run, size_of, monkeypatch):
+    now = ImageReference(vars_of(process="now"))
+    tried: list[tuple[str, tuple[int, int], dict[str, Any]]] = [
+        ("big.jpg", (300, 200), {}),
+        ("small.png", (30, 20), {}),
+        ("optimized.png", (30, 20), {"optimize": True, "max_size": None}),
+        ("big.gif", (300, 200), {"thumbnails": ()}),
+    ]
+    for name, size, settings in tried:
+        format = {"jpg": "JPEG"}.get(name[-3:], name[-3:].upper())
+        now.settings = vars_of(process="now", **settings)
+        now.save(draw(*size, format=format), name)
+        content = {each: avatars.read(each) for each in now.filenames}
+        expected = now.snapshot()
+        later = ImageReference(vars_of(process="later", **settings))
+        now.delete()
+        later.save(draw(*size, format=format), name)
+        assert later.state == "pending"
+        assert len(list(avatars.list_files())) == 1
+        new = []
+        later.complete(later.rendered(new), new)
+        assert {each: avatars.read(each) for each in later.filenames} == content
+        assert {**later.snapshot(), "versions": 0} == {**expected, "versions": 0}
+        later.delete()
+
+
+def vars_of(**changed):
+    return replace(User.avatar.type.settings, **changed)
+
+
+def test_a_rollback_tells_nobody(session, jobs, draw):
+    user = User()
+    session.add(user)
+    user.avatar.save(draw(), "a.png")
+    session.flush()
+    session.rollback()
+    assert (jobs, list(avatars.list_files())) == ([], [])
+
+
+def test_a_savepoint_tells_nobody_until_the_commit(jobs, draw):
+    engine = sqlite()
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        first, second = User(id=1), User(id=2)
+        session.add_all([first, second])
+        session.flush()
+        with session.begin_nested():
+            first.avatar.save(draw(), "a.png")
+        savepoint = session.begin_nested()
+        second.avatar.save(draw(), "b.png")
+        session.flush()
+        savepoint.rollback()
+        assert jobs == []
+        session.commit()
+        assert [json.loads(job)["id"] for job in jobs] == [[1]]
+    engine.dispose()
+
+
+def test_another_change_of_the_row_tells_nobody(session, jobs, user):
+    user.id = 7
+    session.commit()
+    assert len(jobs) == 1
+
+
+def test_a_job_renders_once_if_called_twice(jobs, user, run, renders):
+    calls, _ = renders
+    assert [run(jobs[0]), run(jobs[0])] == [True, False]
+    assert len(calls) == 1
+    assert sorted(avatars.list_files()) == MADE
+
+
+def test_two_workers_at_once_render_once(jobs, user, run, renders, app):
+    calls, before = renders
+    results = []
+
+    def second():
+        with app.app_context():
+            results.append(run(jobs[0]))
+
+    thread = threading.Thread(target=second)
+    before.append(thread.start)
+    assert run(jobs[0]) is True
+    thread.join(60)
+    assert (results, len(calls)) == ([False], 1)
+    assert sorted(avatars.list_files()) == MADE
+
+
+def test_a_newer_upload_stays(session, jobs, user, run, renders, draw, size_of):
+    _, before = renders
+
+    def save_another():
+        before.clear()
+        user.avatar.save(draw(colour="blue"), "b.png")
+        session.commit()
+
+    before.append(save_another)
+    assert run(jobs[0]) is False
+    session.expire_all()
+    assert (user.avatar.state, user.avatar.filename) == ("pending", "b-original.png")
+    assert list(avatars.list_files()) == ["b-original.png"]
+    assert run(jobs[0]) is False
+    assert run(jobs[1]) is True
+
+
+def test_an_upload_of_the_same_name_is_not_mixed_up(session, jobs, user, run, renders, draw):
+    _, before = renders
+
+    def save_another():
+        before.clear()
+        user.avatar.save(draw(colour="blue"), "a.png")
+        session.commit()
+
+    before.append(save_another)
+    assert run(jobs[0]) is False
+    assert list(avatars.list_files()) == ["a-original.png"]
+    assert run(jobs[1]) is True
+    assert sorted(avatars.list_files()) == MADE
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_a_row_that_is_gone_leaves_nothing(session, jobs, user, run, renders, when):
+    def delete():
+        session.delete(user)
+        session.commit()
+
+    if when == "before":
+        delete()
+    else:
+        renders[1].append(delete)
+    assert run(jobs[0]) is False
+    assert list(avatars.list_files()) == []
+
+
+def test_what_cannot_be_rendered_fails_with_the_reason(session, jobs, run, draw, app):
+    user = User()
+    user.avatar.save(draw(), "a.png")
+    session.add(user)
+    session.commit()
+    app.config["AVATARS_FS_IMAGES_MAX_PIXELS"] = 100
+    assert run(jobs[0]) is True
+    session.expire_all()
+    assert user.avatar.state == "failed"
+    assert "FS_IMAGES_MAX_PIXELS" in (user.avatar.failure or "")
+    assert user.avatar(100) == "/avatars/a-original.png"
+    assert list(avatars.list_files()) == ["a-original.png"]
+    assert len(jobs) == 1
+    app.config["AVATARS_FS_IMAGES_MAX_PIXELS"] = None
+    user.avatar.enqueue()
+    assert run(jobs[1]) is True
+    session.expire_all()
+    assert [user.avatar.state, user.avatar.failure, *sorted(avatars.list_files())] == [None, None, *MADE]
+
+
+def test_what_the_header_tells_is_refused_at_once(jobs, draw, app):
+    app.config["AVATARS_FS_IMAGES_MAX_PIXELS"] = 100
+    with pytest.raises(fs.UnauthorizedFileType):
+        User().avatar.save(draw(), "a.png")
+    app.config["AVATARS_FS_IMAGES_MAX_PIXELS"] = None
+    with pytest.raises(fs.UnauthorizedFileType):
+        User().avatar.save(io.BytesIO(b"no image"), "a.png")
+    assert list(avatars.list_files()) == []
+
+
+def test_a_failure_of_the_queue_keeps_the_upload(app, session, jobs, draw, caplog, run):
+    app.config["FS_ENQUEUE"] = lambda job: 1 / 0
+    user = User()
+    user.avatar.save(draw(), "a.png")
+    session.add(user)
+    session.commit()
+    assert "call enqueue() of the reference" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+    assert (user.avatar.state, list(avatars.list_files())) == ("pending", ["a-original.png"])
+    app.config["FS_ENQUEUE"] = lambda job: jobs.append(json.dumps(job))
+    user.avatar.enqueue()
+    assert run(jobs[0]) is True
+
+
+def test_an_async_function_is_an_error(app, session, jobs, draw, caplog):
+    async def enqueue(job):
+        pass
+
+    app.config["FS_ENQUEUE"] = enqueue
+    user = User()
+    user.avatar.save(draw(), "a.png")
+    session.add(user)
+    session.commit()
+    assert "ENQUEUE of storage 'avatars' is an async function" in caplog.text
+
+
+def test_without_a_queue_nothing_is_stored(app, jobs, draw):
+    app.config["FS_ENQUEUE"] = None
+    with pytest.raises(fs.ConfigurationError, match="AVATARS_FS_ENQUEUE or FS_ENQUEUE"):
+        User().avatar.save(draw(), "a.png")
+    assert list(avatars.list_files()) == []
+
+
+def test_rerender_makes_what_is_pending_at_once(session, jobs, user, run):
+    user.avatar.rerender()
+    session.commit()
+    assert (user.avatar.state, sorted(avatars.list_files())) == (None, MADE)
+    assert run(jobs[0]) is False
+
+
+def test_render_refuses_a_session_with_changes(session, jobs, user):
+    session.add(User())
+    with pytest.raises(ValueError, match="no changes"):
+        models.render(json.loads(jobs[0]), session)
+
+
+def test_a_worker_without_the_model_says_so(session, jobs, user):
+    with pytest.raises(fs.ConfigurationError, match="import the module"):
+        models.render({**json.loads(jobs[0]), "model": "shop.User"}, session)
+
+
+def test_a_failing_store_leaves_it_pending(session, jobs, user, run, fail):
+    fail(avatars, "-50")
+    with pytest.raises(fs.BackendError):
+        run(jobs[0])
+    session.expire_all()
+    assert (user.avatar.state, list(avatars.list_files())) == ("pending", ["a-original.png"])
+
+
+# mongoengine
+
+
+@pytest.fixture
+def member(mongoengine_database, jobs, draw):
+    member = Member()
+    member.avatar.save(draw(), "a.png")
+    assert jobs == []
+    member.save()
+    yield member
+    Member.drop_collection()
+
+
+def test_a_document_gets_its_files(member, jobs, renders):
+    assert (member.avatar.state, len(jobs)) == ("pending", 1)
+    job = json.loads(jobs[0])
+    assert [mongo.render(job), mongo.render(job)] == [True, False]
+    assert len(renders[0]) == 1
+    assert sorted(avatars.list_files()) == MADE
+    member.reload()
+    assert (member.avatar.state, member.avatar(100)) == (None, "/avatars/a-100.png")
+    assert set(Member._get_collection().find_one()["avatar"]) == {"filename", "original", "thumbnails"}
+    member.save()
+    assert len(jobs) == 1
+
+
+@pytest.mark.parametrize("name", ["a.png", "b.png"])
+def test_a_newer_upload_of_a_document_stays(member, jobs, renders, draw, name):
+    def save_another():
+        renders[1].clear()
+        member.avatar.save(draw(colour="blue"), name)
+        member.save()
+
+    renders[1].append(save_another)
+    assert mongo.render(json.loads(jobs[0])) is False
+    assert list(avatars.list_files()) == [name.replace(".", "-original.")]
+    assert mongo.render(json.loads(jobs[1])) is True
+
+
+def test_a_document_that_is_gone_leaves_nothing(member, jobs, renders):
+    renders[1].append(member.delete)
+    assert mongo.render(json.loads(jobs[0])) is False
+    assert list(avatars.list_files()) == []
+
+
+def test_an_embedded_document_cannot_have_it(jobs):
+    field = mongo.ImageField(fs=avatars, thumbnails=[100], process="later")
+    with pytest.raises(mongoengine.errors.InvalidDocumentError, match="process='later'"):
+        type("Embedded", (mongoengine.EmbeddedDocument,), {"avatar": field})
+
+
+@pytest.mark.server
+def test_postgresql_locks_the_row_only_while_it_is_written(postgres_url, jobs, draw, renders, size_of):
+    engine = create_engine(postgres_url)
+    Base.metadata.create_all(engine)
+    with Session(engine) as session, Session(engine) as worker:
+        user = User()
+        user.avatar.save(draw(), "a.png")
+        session.add(user)
+        session.commit()
+
+        def change():
+            # it would wait for a lock
+            user.avatar.save(draw(colour="blue"), "b.png")
+            session.commit()
+            renders[1].clear()
+
+        renders[1].append(change)
+        assert models.render(json.loads(jobs[0]), worker) is False
+        assert models.render(json.loads(jobs[1]), worker) is True
+        session.expire_all()
+        assert (user.avatar.state, user.avatar.filename) == (None, "b.png")
+        assert sorted(avatars.list_files()) == [name.replace("a", "b", 1) for name in MADE]
+        session.delete(user)
+        session.commit()
+    Base.metadata.drop_all(engine)
+    engine.dispose()

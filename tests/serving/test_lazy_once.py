@@ -1,0 +1,95 @@
+"""Of several processes that ask for a thumbnail at once, one makes it, on every store that processes share."""
+
+import io
+import json
+import queue
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import flask
+import pytest
+from PIL import Image
+from serving.conftest import on_servers
+
+import flask_pyfs as fs
+from flask_pyfs.fields.image import ImageReference
+from flask_pyfs.fields.settings import ImageSettings
+
+CHILD = Path(__file__).parent / "child_lazy.py"
+PROCESSES = 2
+
+
+def children(settings, url):
+    """Let processes ask for a URL at once; return how many rendered, and their answers."""
+    command = [sys.executable, str(CHILD), json.dumps(settings), url]
+    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    running = [subprocess.Popen(command, text=True, **pipes) for _ in range(PROCESSES)]
+    events: queue.Queue[tuple[subprocess.Popen[str], str]] = queue.Queue()
+
+    def listen(child):
+        for line in child.stdout:
+            events.put((child, line.strip()))
+        events.put((child, "ended"))
+
+    threads = [threading.Thread(target=listen, args=(child,)) for child in running]
+    for thread in threads:
+        thread.start()
+    heard: dict[subprocess.Popen[str], list[str]] = {child: [] for child in running}
+    held, everybody_knows = [], False
+    try:
+        while any("ended" not in events for events in heard.values()):
+            child, event = events.get(timeout=120)
+            heard[child].append(event)
+            if event == "ready" and all(heard.values()):
+                for each in running:
+                    go_on(each)
+            if event == "rendering":
+                held.append(child)
+            # nobody is done before the others have asked
+            others = [heard[each] for each in running if each not in held]
+            everybody_knows |= bool(held) and all("waiting" in events for events in others)
+            while everybody_knows and held:
+                go_on(held.pop())
+        errors = "".join(child.stderr.read() for child in running)
+    finally:
+        for child in running:
+            child.kill()
+            child.wait()
+        for thread in threads:
+            thread.join()
+        for child in running:
+            for pipe in (child.stdin, child.stdout, child.stderr):
+                pipe.close()
+    renders = sum(events.count("rendering") for events in heard.values())
+    answers = [json.loads(event) for events in heard.values() for event in events if event.startswith("[")]
+    assert len(answers) == PROCESSES, errors
+    return renders, answers
+
+
+def go_on(child):
+    child.stdin.write("\n")
+    child.stdin.flush()
+
+
+@pytest.mark.parametrize("kind", ["local", *on_servers(["s3-moto", "gridfs", "swift"])])
+def test_it_is_made_once(kind, place_on, tmp_path):
+    with place_on(kind) as place:
+        settings = {"FS_SERVE": True, "SECRET_KEY": "secret", "FS_ROOT": str(tmp_path / "root")}
+        settings |= {f"AVATARS_FS_{key}": value for key, value in place.items()}
+        app = flask.Flask("tests")
+        app.config.update(settings)
+        storage = fs.Storage("avatars", fs.IMAGES)
+        fs.init_app(app, storage)
+        avatar = ImageReference(ImageSettings(storage, thumbnails=(100,), process="lazy"))
+        with app.app_context():
+            picture = io.BytesIO()
+            Image.effect_noise((400, 300), 50).save(picture, "PNG")
+            picture.seek(0)
+            avatar.save(picture, "a.png")
+            renders, answers = children(settings, avatar(100))
+            assert (renders, answers[0][0], answers) == (1, 200, [answers[0]] * PROCESSES)
+            assert sorted(storage.list_files()) == sorted(["a.png", avatar.thumbnails["100"]])
+            assert storage.backend.remove_leftovers(0) == 0
