@@ -1,0 +1,433 @@
+"""The shop of the documentation: all that its customers and its administrator do, and what it refuses."""
+
+import html
+import importlib
+import io
+import re
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import flask_migrate
+import pytest
+from shops import EXAMPLES, MP4, PASSWORD, PDF, SHOP, Visitor, file, new_shop, png
+from sqlalchemy.exc import IntegrityError
+
+import flask_pyfs as fs
+
+GLUE = re.compile(r"#(?:}|) glue: (\w+(?: \w+)*)(, import)?")
+MOST = {"migrations": 1, "private": 5, "thumbnails": 3, "admin": 6, "direct uploads": 1}
+
+
+@pytest.fixture
+def app(tmp_path):
+    app = new_shop(tmp_path / "instance")
+    app.testing = True
+    return app
+
+
+@pytest.fixture
+def models(app):
+    models = importlib.import_module("shop.models")
+    with app.app_context():
+        yield models
+
+
+@pytest.fixture
+def people(app):
+    return SimpleNamespace(
+        ada=Visitor(app).sign_in("ada@example.com"),
+        ben=Visitor(app).sign_in("ben@example.com"),
+        eve=Visitor(app).sign_in("eve@example.com"),
+        anybody=Visitor(app),
+    )
+
+
+def rows(models, model):
+    models.db.session.rollback()
+    return list(models.db.session.scalars(models.db.select(model).order_by(model.id)))
+
+
+def names(models):
+    """Return the names of the files in all storages."""
+    storages = (models.pictures, models.manuals, models.videos, models.avatars, models.invoices)
+    return [name for storage in storages for name in storage.list_files()]
+
+
+def urls(page, part):
+    """Return the URLs on a page that contain a text."""
+    found = (html.unescape(url) for url in re.findall(r'(?:href|src)="([^"]*)"', page))
+    return [url for url in found if part in url]
+
+
+def test_the_pages_of_an_empty_account(people):
+    assert "Teapot" in people.anybody.text("/")
+    assert "to order" in people.anybody.text("/products/1")
+    assert "You have not ordered anything yet." in people.ben.text("/account")
+    assert people.anybody.get("/products/99").status_code == 404
+
+
+# a product with a picture and manuals
+
+
+def new_product(admin, **fields):
+    return admin.post("/products/new", **{"name": "Lamp", "price": "129", "description": "", **fields})
+
+
+def test_a_product_has_a_picture_with_thumbnails_and_a_list_of_manuals(people, models):
+    manuals = [file(PDF, "How to use.pdf"), file(b"Warm light", "Licht.txt")]
+    response = new_product(people.ada, picture=file(png(), "my lamp.png"), manuals=manuals)
+    assert "“Lamp” was saved." in response.text
+    _, lamp = rows(models, models.Product)
+    assert [manual.original_name for manual in lamp.manuals] == ["How to use.pdf", "Licht.txt"]
+    assert lamp.picture.original_name == "my lamp.png"
+    # rendered by the task after the commit
+    assert lamp.picture.state is None
+    assert sorted(lamp.picture.thumbnails) == ["320", "640"]
+
+    page = people.anybody.text(f"/products/{lamp.id}")
+    assert people.anybody.get(urls(page, "/pictures/")[0]).data == png()
+    sent = [people.anybody.get(url) for url in urls(page, "/manuals/")]
+    assert [answer.data for answer in sent] == [PDF, b"Warm light"]
+    assert "How%20to%20use.pdf" in sent[0].headers["Content-Disposition"] or "How to use.pdf" in (
+        sent[0].headers["Content-Disposition"]
+    )
+    assert all(people.anybody.get(url).status_code == 200 for url in urls(people.anybody.text("/"), "/pictures/"))
+
+
+def test_a_new_picture_replaces_the_old_one_with_its_thumbnails(people, models):
+    new_product(people.ada, picture=file(png("teal"), "a.png"))
+    before = set(names(models))
+    assert len(before) == 3
+    people.ada.post("/products/2/edit", name="Lamp", price="1", picture=file(png("navy"), "b.png"))
+    after = set(names(models))
+    assert len(after) == 3
+    assert not before & after
+
+
+def test_a_form_without_files_leaves_those_that_are_there(people, models):
+    new_product(people.ada, picture=file(png(), "a.png"), manuals=[file(PDF, "a.pdf")])
+    before = names(models)
+    people.ada.post("/products/2/edit", name="Floor lamp", price="2")
+    _, lamp = rows(models, models.Product)
+    assert (lamp.name, bool(lamp.picture), len(lamp.manuals)) == ("Floor lamp", True, 1)
+    assert names(models) == before
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"picture": file(b"MZ" + bytes(99), "a.png")}, "its content is not that of a png file"),
+        ({"picture": file(png()[:900], "a.png")}, "The image is damaged, or incomplete."),
+        ({"picture": file(PDF, "a.pdf")}, "Only jpg, jpe, jpeg, png, gif, svg, bmp, webp and avif files are accepted."),
+        ({"manuals": [file(PDF, "a.pdf"), file(b"MZ", "b.exe")]}, "Only pdf and txt files are accepted."),
+        ({"manuals": [file(bytes(17 * 1024 * 1024), "a.pdf")]}, "it may have 16 MiB at most"),
+    ],
+    ids=["another type", "cut off", "extension", "one of several", "too large"],
+)
+def test_a_file_that_is_not_taken(people, models, fields, said):
+    response = new_product(people.ada, **{key: fresh(value) for key, value in fields.items()})
+    assert response.status_code == 422
+    assert said in html.unescape(response.text)
+    assert 'aria-invalid="true"' in response.text
+    assert len(rows(models, models.Product)) == 1
+    assert names(models) == []
+
+
+def fresh(value):
+    """Return the upload of a table anew: the client closes what it sends."""
+    if isinstance(value, list):
+        return [fresh(one) for one in value]
+    return file(value[0].getvalue(), value[1])
+
+
+def test_nothing_is_stored_if_another_field_is_not_valid(people, models):
+    response = new_product(people.ada, name="", picture=file(png(), "a.png"), manuals=[file(PDF, "a.pdf")])
+    assert response.status_code == 422
+    assert "Enter a name." in response.text
+    assert "This was not saved. One answer needs your attention." in response.text
+    assert names(models) == []
+
+
+def test_each_problem_is_bound_to_its_field(people):
+    page = new_product(people.ada, name="").text
+    assert re.search(r'<input[^>]* aria-describedby="name-error" aria-invalid="true"[^>]* id="name"', page)
+    assert '<p class="problem" id="name-error">Enter a name.</p>' in page
+
+
+def test_a_request_that_is_too_large_gets_a_page(app, people, models):
+    app.config["MAX_CONTENT_LENGTH"] = 100_000
+    response = people.ada.client.post("/products/new", data={"picture": file(bytes(200_000), "a.png")})
+    assert response.status_code == 413
+    assert "<h1>Request Entity Too Large</h1>" in response.text
+    assert names(models) == []
+
+
+@pytest.mark.parametrize("path", ["/products/new", "/products/1/edit", "/products/1/video"])
+def test_only_the_administrator_changes_products(people, path):
+    assert people.ben.get(path).status_code == 403
+    answer = people.anybody.get(path)
+    assert (answer.status_code, answer.location.partition("?")[0]) == (302, "/sign-in")
+
+
+def test_a_form_without_its_token_is_refused(people, models):
+    response = people.ada.client.post("/products/new", data={"name": "Lamp", "price": 1})
+    assert response.status_code == 400
+    assert len(rows(models, models.Product)) == 1
+
+
+# customers with avatars
+
+
+def register(visitor, **fields):
+    data = {"name": "Zoë", "email": "zoe@example.com", "password": PASSWORD, **fields}
+    return visitor.post("/register", **data)
+
+
+def test_a_customer_registers_with_an_avatar(people, models):
+    response = register(people.anybody, avatar=file(png(), "me.png"))
+    assert "Welcome, Zoë." in response.text
+    zoe = rows(models, models.Customer)[-1]
+    assert (zoe.avatar.original_name, zoe.avatar.width) == ("me.png", 800)
+    [url] = urls(response.text, "/avatars/")
+    assert people.anybody.get(url).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"name": ""}, "Enter your name."),
+        ({"password": "short"}, "at least 8 characters"),
+        ({"email": "nowhere"}, "This is not an e-mail address."),
+        ({"email": "ben@example.com"}, "There is already an account with this address."),
+    ],
+)
+def test_a_registration_that_is_refused_stores_no_avatar(people, models, fields, said):
+    response = register(people.anybody, avatar=file(png(), "me.png"), **fields)
+    assert response.status_code == 422
+    assert said.lower() in response.text.lower()
+    assert names(models) == []
+
+
+def test_a_registration_that_the_database_refuses_leaves_no_avatar(people, models, monkeypatch):
+    # as if another request took the address between the check and the commit
+    forms = importlib.import_module("shop.forms")
+    monkeypatch.setattr(forms.RegisterForm, "validate_email", lambda form, field: None)
+    with pytest.raises(IntegrityError):
+        register(people.anybody, email="ben@example.com", avatar=file(png(), "me.png"))
+    assert names(models) == []
+
+
+def test_a_customer_changes_the_avatar(people, models):
+    for colour in ("teal", "navy"):
+        people.ben.post("/account", name="Benjamin", avatar=file(png(colour), "me.png"))
+    ben = rows(models, models.Customer)[1]
+    assert ben.name == "Benjamin"
+    assert sorted(models.avatars.list_files()) == sorted(ben.avatar.filenames)
+
+
+def test_signing_in_and_out(people):
+    wrong = people.anybody.post("/sign-in", email="ben@example.com", password="wrong")
+    assert "The address or the password is wrong." in wrong.text
+    assert people.anybody.get("/account").status_code == 302
+    assert "Your account" in people.anybody.post("/sign-in", email="ben@example.com", password=PASSWORD).text
+    people.anybody.post("/sign-out", form="/account")
+    assert people.anybody.get("/account").status_code == 302
+
+
+# orders with private invoices
+
+
+def test_an_invoice_is_for_its_owner_and_the_administrator(people, models):
+    response = people.ben.post("/products/1", quantity="3")
+    [order] = rows(models, models.Order)
+    assert f"Your order has the number {order.number}." in response.text
+    [url] = urls(response.text, "/invoices/")
+    for person, status in [("ben", 200), ("ada", 200), ("eve", 403), ("anybody", 403)]:
+        answer = getattr(people, person).get(url)
+        assert answer.status_code == status, person
+        assert answer.data.startswith(b"%PDF-") == (status == 200)
+    sent = people.ben.get(url)
+    assert b"Total: 144 EUR" in sent.data
+    assert f"Invoice {order.number}.pdf" in sent.headers["Content-Disposition"]
+    assert "private" in sent.headers["Cache-Control"] or sent.headers["Cache-Control"] == "no-cache"
+
+
+def test_an_invoice_of_another_customer_has_no_other_name(people, models):
+    people.ben.post("/products/1", quantity="1")
+    [name] = models.invoices.list_files()
+    for spelling in (name, name.upper(), f"./{name}", f"3/../{name}", f"/{name}", name.replace("/", "//")):
+        assert people.eve.get(f"/invoices/{spelling}").status_code in (301, 308, 403, 404), spelling
+        assert not people.eve.client.get(f"/invoices/{spelling}", follow_redirects=True).data.startswith(b"%PDF")
+
+
+def test_an_order_that_is_not_valid(people, models):
+    assert people.ben.post("/products/1", quantity="0").status_code == 422
+    assert rows(models, models.Order) == []
+    assert names(models) == []
+
+
+def test_an_order_that_fails_leaves_no_invoice(people, models, monkeypatch):
+    def fail(*args):
+        raise RuntimeError("the order cannot be stored")
+
+    monkeypatch.setattr(models.db.session, "commit", fail)
+    with pytest.raises(RuntimeError):
+        people.ben.post("/products/1", quantity="1")
+    monkeypatch.undo()
+    assert rows(models, models.Order) == []
+    assert names(models) == []
+
+
+def test_the_invoices_are_pdf(models):
+    verified = fs.Storage("verified", ["pdf"])
+    pdf = importlib.import_module("shop.invoices").make_pdf("a (b) \\ c", "Zoë")
+    assert rb"(a \(b\) \\ c) Tj" in pdf
+    for line in pdf[pdf.index(b"xref") :].splitlines()[3:8]:
+        number = int(line.split()[0])
+        assert re.match(rb"\d 0 obj", pdf[number:])
+    assert verified.name == "verified"
+
+
+# videos by direct upload
+
+
+def start(visitor, name):
+    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', visitor.text("/products/1/video"))
+    assert found is not None
+    headers = {"X-CSRFToken": found[1], "Accept": "application/json"}
+    return visitor.client.post("/products/1/video/start", data={"name": name}, headers=headers), headers
+
+
+def test_a_video_goes_to_the_store_and_then_to_its_product(people, models):
+    answer, headers = start(people.ada, "Tea time.mp4")
+    target = answer.json
+    form = {**target["fields"], "file": file(MP4, "any name")}
+    # the store knows neither the cookie nor the token of the page
+    assert people.anybody.client.post(target["url"], data=form).status_code == 201
+    assert people.ada.client.post("/products/1/video/done", headers=headers).json == {"next": "/products/1"}
+    [teapot] = rows(models, models.Product)
+    assert (teapot.video.original_name, teapot.video.read()) == ("Tea time.mp4", MP4)
+    page = people.anybody.text("/products/1")
+    assert people.anybody.get(urls(page, "/videos/")[0]).data == MP4
+    # the page has said once that it is done
+    assert people.ada.client.post("/products/1/video/done", headers=headers).status_code == 409
+
+
+def test_a_video_that_is_not_taken(people, models):
+    answer, _ = start(people.ada, "tool.exe")
+    assert answer.status_code == 415
+    assert answer.json["description"] == "Only mp4 and webm files are accepted."
+    assert people.ben.get("/products/1/video").status_code == 403
+    assert names(models) == []
+
+
+def test_a_video_that_never_arrived(people, models):
+    _, headers = start(people.ada, "a.mp4")
+    assert people.ada.client.post("/products/1/video/done", headers=headers).status_code == 409
+    [teapot] = rows(models, models.Product)
+    assert not teapot.video
+
+
+def test_a_video_without_a_script(people, models):
+    assert "Choose a video." in people.ada.post("/products/1/video").text
+    assert "The video was saved." in people.ada.post("/products/1/video", video=file(MP4, "a.mp4")).text
+    [teapot] = rows(models, models.Product)
+    assert teapot.video.read() == MP4
+
+
+# the administration
+
+
+@pytest.mark.parametrize("path", ["/admin/", "/admin/product/", "/admin/customer/", "/admin/order/", "/admin/manual_files/"])
+def test_the_administration_is_for_the_administrator(people, path):
+    assert people.ada.get(path).status_code == 200
+    assert people.ben.get(path).status_code == 403
+    assert people.anybody.get(path).status_code == 403
+
+
+def test_the_administrator_edits_a_product(people, models):
+    picture, manuals = file(png(), "a.png"), [file(PDF, "a.pdf")]
+    people.ada.post("/admin/product/new/", name="Lamp", price="129", picture=picture, manuals=manuals)
+    _, lamp = rows(models, models.Product)
+    assert lamp.picture.original_name == "a.png"
+    assert [manual.original_name for manual in lamp.manuals] == ["a.pdf"]
+    page = people.ada.text("/admin/product/")
+    assert all(people.ada.get(url).status_code == 200 for url in urls(page, "/pictures/"))
+    assert urls(page, "/manuals/")
+
+    refused = people.ada.post("/admin/product/edit/?id=2", name="Lamp", price="1", picture=file(b"MZ", "b.png"))
+    assert "its content is not that of a png file" in html.unescape(refused.text)
+    people.ada.post("/admin/product/delete/", form="/admin/product/", id="2")
+    assert names(models) == []
+
+
+def test_the_administrator_sees_the_files_of_the_manuals(people, models):
+    models.manuals.write("care.txt", "Rinse it.")
+    page = people.ada.text("/admin/manual_files/")
+    assert "care.txt" in page
+    assert models.manuals.exists("care.txt")
+
+
+def test_the_password_is_no_column_of_the_administration(people):
+    assert "scrypt" not in people.ada.text("/admin/customer/")
+    assert "password" not in people.ada.text("/admin/customer/edit/?id=2").lower()
+
+
+# migrations, the command, the glue
+
+
+def test_the_migrations_make_the_tables_of_the_models(tmp_path):
+    app = importlib.import_module("shop").create_app(str(tmp_path / "instance"))
+    models = importlib.import_module("shop.models")
+    with app.app_context():
+        flask_migrate.upgrade()
+        flask_migrate.check()
+        models.db.session.add(models.Product(name="Lamp", price=1))
+        models.db.session.commit()
+        flask_migrate.downgrade(revision="base")
+
+
+def test_the_migrations_need_no_storage():
+    for migration in (SHOP / "migrations" / "versions").glob("*.py"):
+        assert "flask_pyfs" not in migration.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_the_command_fills_a_shop(tmp_path):
+    instance = tmp_path / "instance"
+    code = f"import shop; shop.create_app({str(instance)!r}).test_cli_runner().invoke(args=['setup'], catch_exceptions=False)"
+    subprocess.run([sys.executable, "-c", code], cwd=EXAMPLES, check=True)
+    app = importlib.import_module("shop").create_app(str(instance))
+    models = importlib.import_module("shop.models")
+    with app.app_context():
+        assert len(rows(models, models.Product)) == 4
+        assert {customer.is_admin for customer in rows(models, models.Customer)} == {True, False}
+        assert all(product.picture.state is None for product in rows(models, models.Product))
+    page = Visitor(app).text("/")
+    assert len(urls(page, "/pictures/")) == 4
+
+
+def glue():
+    """Return the groups of the marked lines of the shop: those of the code, and those that import."""
+    lines, imports = [], []
+    for source in sorted(SHOP.rglob("*.py")):
+        for group, imported in GLUE.findall(source.read_text(encoding="utf-8")):
+            (imports if imported else lines).append(group)
+    return lines, imports
+
+
+def test_the_glue_is_as_little_as_promised():
+    lines, imports = glue()
+    assert {group: lines.count(group) for group in MOST if lines.count(group) > MOST[group]} == {}
+    assert set(lines) | set(imports) <= set(MOST)
+    assert len(lines) + len(imports) <= 20
+
+
+def test_the_page_counts_the_glue_as_it_is():
+    lines, imports = glue()
+    page = (EXAMPLES.parent / "shop.rst").read_text(encoding="utf-8")
+    for group in MOST:
+        [shown] = re.findall(rf"^   \* - {group}\n     - (\d+)\n     - (\d+)$", page, re.MULTILINE)
+        assert (int(shown[0]), int(shown[1])) == (lines.count(group), imports.count(group)), group
+    assert f"{len(lines)} lines and {len(imports)} imports" in page
