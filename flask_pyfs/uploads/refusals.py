@@ -64,7 +64,7 @@ def _reason(basename: str, extensions: Container[str], allow: Container[str], de
     denied = denied_part(basename, deny)
     if denied is not None and denied != ext:
         return f"The name of the file must not contain .{denied}. Rename the file."
-    known = _listed(extensions, allow, deny)
+    known = listed(extensions, allow, deny)
     if known is None:
         is_taken = denied is None and (has_extension(extensions, ext) or has_extension(allow, ext))
     else:
@@ -78,7 +78,7 @@ def _reason(basename: str, extensions: Container[str], allow: Container[str], de
     return f"{ext} files are not accepted." if known is None and re.fullmatch(r"\w{1,16}", ext) else None
 
 
-def _listed(extensions: Container[str], allow: Container[str], deny: Container[str]) -> list[str] | None:
+def listed(extensions: Container[str], allow: Container[str], deny: Container[str]) -> list[str] | None:
     """Return the extensions that a storage takes, as they were written; None if one of its sets cannot list its own."""
     found: dict[str, None] = {}
     for each in (extensions, allow):
