@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
+from werkzeug.security import generate_password_hash
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "docs" / "examples"
 SHOP = EXAMPLES / "shop"
 
 PASSWORD = "a long password"
+# few rounds, as the password of many tests
+PASSWORD_HASH = generate_password_hash(PASSWORD, "scrypt:2:8:1")
 PDF = b"%PDF-1.7\n%%EOF\n"
 MP4 = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + b"\0\0\0\x08moov"
 
@@ -34,7 +37,7 @@ def new_shop(instance: Path) -> Any:
         models.db.create_all()
         for name in ("ada", "ben", "eve"):
             customer = models.Customer(name=name.title(), email=f"{name}@example.com", is_admin=name == "ada")
-            customer.set_password(PASSWORD)
+            customer.password_hash = PASSWORD_HASH
             models.db.session.add(customer)
         models.db.session.add(models.Product(name="Teapot", price=48, description="It holds a litre."))
         models.db.session.commit()

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
+from typing import Any
 
-from flask import Flask, Response, render_template
+from flask import Flask, render_template, request
 from flask_login import LoginManager
 from flask_migrate import Migrate
 from flask_wtf import CSRFProtect
@@ -74,7 +75,7 @@ def load_customer(key: str) -> Customer | None:
     return db.session.get(Customer, int(key))
 
 
-def show_error(error: HTTPException) -> Response | tuple[str, int]:
-    if error.response is not None or error.code is None or error.code < 400:
-        return error.get_response()
+def show_error(error: HTTPException) -> Any:
+    if request.accept_mimetypes.best == "application/json":
+        return {"description": error.description}, error.code
     return render_template("shop/error.html", error=error), error.code

@@ -36,10 +36,8 @@ def setup() -> None:
         product.manuals = [FileStorage(io.BytesIO(make_pdf(f"How to use your {name.lower()}")), f"{name}.pdf")]
         db.session.add(product)
     for name, (email, is_admin) in CUSTOMERS.items():
-        customer = Customer(name=name, email=email, is_admin=is_admin)
         password = secrets.token_urlsafe(9)
-        customer.set_password(password)
-        db.session.add(customer)
+        db.session.add(Customer(name=name, email=email, is_admin=is_admin, password=password))
         click.echo(f"{email} has the password {password}" + (" and is the administrator" if is_admin else ""))
     db.session.commit()
 

@@ -42,7 +42,9 @@ class ProductForm(FlaskForm):
     price = IntegerField("Price in euros", [InputRequired("Enter a price."), NumberRange(0, 1_000_000)])
     description = TextAreaField("Description", [Length(max=2000)])
     picture = StorageImageField(pictures, "Picture")
-    manuals = MultipleStorageFileField(manuals, "Manuals")
+    manuals = MultipleStorageFileField(
+        manuals, "Manuals", description="If you choose some, they take the place of those that are there."
+    )
 
 
 class VideoForm(FlaskForm):

@@ -60,8 +60,10 @@ class Customer(UserMixin, db.Model):  # type: ignore[name-defined]
     def __str__(self) -> str:
         return self.name
 
-    def set_password(self, password: str) -> None:
+    def _set_password(self, password: str) -> None:
         self.password_hash = generate_password_hash(password)
+
+    password = property(None, _set_password)
 
     def has_password(self, password: str) -> bool:
         return check_password_hash(self.password_hash, password)

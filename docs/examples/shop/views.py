@@ -107,10 +107,8 @@ def register() -> Any:
     form = RegisterForm()
     if not form.validate_on_submit():
         return page("shop/form.html", form, title="Register", button="Register")
-    customer = Customer(email=form.email.data)
-    customer.set_password(form.password.data)
-    customer.name = form.name.data
-    form.avatar.populate_obj(customer, "avatar")
+    customer = Customer()
+    form.populate_obj(customer)
     db.session.add(customer)
     db.session.commit()
     login_user(customer)
