@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 from .. import names
 from ..backends.contract import StoredName
 from ..backends.handles import hashing
-from ..display_names import display_name
 from ..errors import FileExists, VersionChanged
 from ..seekable import rewindable
 from ..storage import Storage
@@ -19,6 +18,7 @@ from ..uploads import client_name
 from ..uploads.refusals import unnamed
 from . import facts
 from .holders import DetachedHolder, Holder, NamedHolder
+from .pending import Pending, Upload, is_upload, original_name_of, sent_name
 from .reading import ReadableReference
 from .settings import FileSettings, Namer, Setting
 from .stored import Known, NewFile, storing, with_version
@@ -45,7 +45,8 @@ class FileReference(ReadableReference):
     Fields create references; apps get them from the attributes of documents and rows.
 
     :param settings: the settings of the field, or the storage.
-    :param value: a file name, a document such as ``{'filename': …}``, another reference, or None.
+    :param value: a file name, a document such as ``{'filename': …}``, another reference, an upload that
+        :meth:`store_pending` stores, or None.
     :param holder: the place of the reference in a document or row; None for a reference without one.
     :param instance: as in Flask-FS, a document that is told when the reference changes.
     :param name: as in Flask-FS, the name of the field of that document.
@@ -73,7 +74,7 @@ class FileReference(ReadableReference):
     def __init__(
         self,
         settings: FileSettings | Storage | None = None,
-        value: FileReference | Mapping[str, Any] | str | None = None,
+        value: FileReference | Mapping[str, Any] | str | Upload | None = None,
         holder: Holder | None = None,
         *,
         instance: Any = None,
@@ -87,8 +88,11 @@ class FileReference(ReadableReference):
         self.settings = self.given = settings
         self.holder = holder or (Holder() if instance is None else NamedHolder(instance, name))
         value = parts if value is None else value
+        pending = None
         if isinstance(value, FileReference):
-            value = self._parts_of(value)
+            pending, value = value._pending, self._parts_of(value)
+        elif is_upload(value):
+            pending, value = Pending(value), None
         if isinstance(value, str):
             # as the app spells it: a file that another tool stored may have this very name
             name = names.given(value) if value else None
@@ -99,10 +103,12 @@ class FileReference(ReadableReference):
                 value = {"filename": name}
         if not isinstance(value, (Mapping, type(None))):
             raise TypeError(
-                f"cannot make a reference from a value of type {type(value).__name__}: assign a file name, a document "
-                "or None, or store the upload with save()"
+                f"cannot make a reference from a value of type {type(value).__name__}: assign a file name, a document, "
+                "an upload (a FileStorage, or a binary file with a name) or None, or store what has no name with "
+                "save(file, name)"
             )
         self.restore(value or {})
+        self._pending = pending
 
     def _settings_of(self, storage: Storage | None, parts: dict[str, Any]) -> FileSettings:
         found = {own: parts.pop(name) for name, own in self._setting_names.items() if parts.get(name) is not None}
@@ -117,7 +123,7 @@ class FileReference(ReadableReference):
         return {key: part for key, part in parts.items() if key not in ("versions", *other._fact_names)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Set all parts of the reference, without notifying the holder.
+        """Set all parts of the reference, without notifying the holder. An upload that is pending is dropped.
 
         :param state: a document, or what :meth:`snapshot` returned; absent parts become empty.
         """
@@ -127,8 +133,9 @@ class FileReference(ReadableReference):
         versions = state.get("versions")
         self._versions: Mapping[str, str] = versions if isinstance(versions, Mapping) else {}
         self._facts = facts.kept(state, self._fact_names)
-        # what the store was asked for is no part of the document or row
+        # neither is a part of the document or row: what the store was asked for, and what is not stored yet
         self._asked = {}
+        self._pending = None
 
     def snapshot(self) -> dict[str, Any]:
         """Return all parts of the reference, empty ones included, for :meth:`restore`."""
@@ -165,10 +172,12 @@ class FileReference(ReadableReference):
         return {key: part for key, part in self.snapshot().items() if part or part == 0}
 
     def __repr__(self) -> str:
+        if self._pending is not None:
+            return f"<{type(self).__name__} of {self._pending.file.filename!r}, which is not stored yet>"
         return f"<{type(self).__name__} {self._filename!r}>"
 
     def __bool__(self) -> bool:
-        return bool(self._filename)
+        return bool(self._filename) or self._pending is not None
 
     def __copy__(self) -> FileReference:
         return type(self)(self.settings, self, DetachedHolder() if self.holder.instance is not None else None)
@@ -179,6 +188,8 @@ class FileReference(ReadableReference):
     # a pickle cannot hold the storage, which belongs to an app: the field sets the settings after unpickling
 
     def __getstate__(self) -> dict[str, Any]:
+        if self._pending is not None:
+            raise TypeError(f"cannot pickle {self!r}: flush the session or save the document first")
         return self.snapshot()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -222,6 +233,23 @@ class FileReference(ReadableReference):
             self._change({"filename": str(name), **known, **facts.stored_facts(name)}, new)
         return name
 
+    def store_pending(self) -> None:
+        """Store the upload that was assigned to the field, as :meth:`save` does; without one, nothing happens.
+
+        The flush of the session and ``save`` of the document do this. If it fails, the upload stays pending.
+
+        :raises ValueError: if the upload was closed since it was assigned.
+        :raises FSError: see :meth:`save`.
+        """
+        if self._pending is not None:
+            self._pending.rewind()
+            self.save(self._pending.file)
+
+    def takes_over(self, former: FileReference) -> None:
+        """Know the files of another reference, which the pending upload may replace, as :meth:`save` of that would."""
+        if self._pending is not None:
+            self._versions = former._versions
+
     def delete(self) -> None:
         """Clear the reference and delete its files.
 
@@ -247,7 +275,7 @@ class FileReference(ReadableReference):
         return self.holder.replaced(self, dropped, is_deleted)
 
     def _base_and_extension(self, file: Any, filename: str | None) -> tuple[str, str]:
-        name = filename or client_name(_sent_name(file) or "")
+        name = filename or client_name(sent_name(file) or "")
         if not name:
             raise unnamed(file, self.fs.name)
         base, ext = os.path.splitext(name)
@@ -294,13 +322,3 @@ class FileReference(ReadableReference):
         name = with_version(self.fs, stored)
         new.append(NewFile(self.fs, str(name), name.version, replaces=version, is_replacement=True))
         return name
-
-
-def original_name_of(file: Any) -> str | None:
-    """Return what the client calls an upload, or None if it is not known."""
-    return display_name(_sent_name(file))
-
-
-def _sent_name(file: Any) -> str | None:
-    name = getattr(file, "filename", None)
-    return name if isinstance(name, str) else None

@@ -17,7 +17,8 @@ from ..options import Option
 from ..seekable import OwnFile, copied, rewindable
 from ..state import find
 from . import facts
-from .file import FileReference, original_name_of
+from .file import FileReference
+from .pending import original_name_of
 from .renditions import Renditions, render
 from .settings import ImageSettings, Setting
 from .showing import ShownReference

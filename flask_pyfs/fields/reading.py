@@ -9,6 +9,7 @@ from ..errors import ConfigurationError, FileNotFound, OperationNotSupported
 from ..storage import Storage
 from ..web.json import InJSON
 from . import facts, links
+from .pending import Pending, Upload, original_name_of
 from .settings import FileSettings
 
 
@@ -20,6 +21,7 @@ class ReadableReference(InJSON):
     _original_name: str | None
     _facts: dict[str, Any]
     _asked: dict[str, Any]
+    _pending: Pending | None
 
     def __str__(self) -> str:
         return self.url or ""
@@ -38,13 +40,20 @@ class ReadableReference(InJSON):
         return self.settings.fs
 
     @property
+    def pending(self) -> Upload | None:
+        """The upload that was assigned and is not stored yet, or None. Until then, the reference has no file name and
+        no URL, but it is true.
+        """
+        return self._pending.upload if self._pending is not None else None
+
+    @property
     def original_name(self) -> str | None:
         """What the client called the file that it uploaded, as :func:`~flask_pyfs.display_names.display_name` shows it.
 
         None if that is not known: the client sent no name, another file was assigned, or an old row or document or one
         without ``facts`` was loaded.
         """
-        return self._original_name
+        return self._original_name if self._pending is None else original_name_of(self._pending.file)
 
     @property
     def size(self) -> int | None:
@@ -114,6 +123,12 @@ class ReadableReference(InJSON):
         return bool(self._filename) and self.fs.exists(self._filename or "")
 
     def _require_file(self) -> str:
+        if self._pending is not None:
+            raise FileNotFound(
+                f"{self._pending.file.filename!r} is not stored yet in storage {self.fs.name!r}: flush the session or "
+                "save the document first",
+                storage=self.fs.name,
+            )
         if not self._filename:
             raise FileNotFound(f"the reference to storage {self.fs.name!r} has no file", storage=self.fs.name)
         return self._filename
@@ -165,12 +180,13 @@ class ReadableReference(InJSON):
     def to_json(self) -> dict[str, Any] | None:
         """Return what the JSON of an app has for the reference, by whichever provider; None if there is no file.
 
-        That is ``filename``, ``url``, ``size``, ``content_type`` and ``original_name``. Makes one request to the store
+        That is ``filename``, ``url``, ``size``, ``content_type`` and ``original_name``. Of an upload that is pending,
+        only the last is known, and the others are None. Makes one request to the store
         if the document or row does not keep the size.
 
         :raises FSError: if the store fails or cannot be reached.
         """
-        if not self._filename:
+        if not self._filename and self._pending is None:
             return None
         size = self.size
         # a file that is missing need not be asked for twice
@@ -180,5 +196,5 @@ class ReadableReference(InJSON):
             "url": self.url,
             "size": size,
             "content_type": content_type,
-            "original_name": self._original_name,
+            "original_name": self.original_name,
         }

@@ -147,6 +147,8 @@ class FileField(BaseField):
         value = self.to_python(value)
         if not isinstance(value, FileReference):
             return value
+        if value.pending is not None:
+            raise TypeError(f"cannot write {value!r}: store the upload first, with save()")
         if isinstance(value.holder, DocumentHolder):
             value.holder.written_to(value)
         return value.to_document()

@@ -193,6 +193,12 @@ class Cell:
             self._empty = weakref.ref(reference)
         return reference
 
+    def store_pending(self) -> None:
+        """Store the upload that was assigned here, if there is one."""
+        reference = self.state.dict.get(self.key)
+        if isinstance(reference, FileReference):
+            reference.store_pending()
+
     def may_be_written_elsewhere(self, session: Session, name: str) -> bool:
         """Return whether the row left a session with a file, so that another session may still write it."""
         if self.state.session is session or self.state.was_deleted:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ..fields.file import FileReference
 from ..fields.image import ImageReference
+from ..fields.pending import Upload
 from .types import FileType, ImageType
 
 Reference = TypeVar("Reference", bound=FileReference, covariant=True)
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
         def __set__(
             self,
             instance: Any,
-            value: SQLCoreOperations[Any] | FileReference | Mapping[str, Any] | str | None,
+            value: SQLCoreOperations[Any] | FileReference | Mapping[str, Any] | str | Upload | None,
         ) -> None: ...
 
 else:
@@ -41,9 +42,9 @@ def file_column(file_type: FileType, /, **options: Any) -> MappedReference[FileR
 def file_column(file_type: FileType, /, **options: Any) -> MappedReference[Any]:
     """Return ``mapped_column(file_type, **options)``, for a class of rows that type checkers look at.
 
-    The attribute of a row is a reference, and accepts another reference, the name of a file, a document or None. So
-    says the type that this function has; the one of ``mapped_column`` takes only what is read. The column may be NULL
-    unless ``nullable=False`` is given.
+    The attribute of a row is a reference, and accepts another reference, the name of a file, a document, an upload or
+    None. So says the type that this function has; the one of ``mapped_column`` takes only what is read. The column may
+    be NULL unless ``nullable=False`` is given.
 
     >>> import flask_pyfs as fs
     >>> from sqlalchemy.orm import DeclarativeBase, Mapped

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapper, Session, SessionTransaction
 from sqlalchemy.orm.attributes import instance_state
 
 from ..fields.file import FileReference
+from ..fields.pending import is_empty_field
 from .changes import (
     Cell,
     Changes,
@@ -49,6 +50,7 @@ class _ColumnListener:
         event.listen(row_class, "pickle", self.pickled, **options)
         event.listen(row_class, "unpickle", self.unpickled, **options)
         event.listen(row_class, "before_insert", self.before_insert, **options)
+        event.listen(row_class, "before_update", self.before_update, **options)
         event.listen(row_class, "before_delete", self.before_delete, **options)
         event.listen(row_class, "after_insert", self.inserted, **options)
         event.listen(row_class, "after_update", self.flushed, **options)
@@ -75,7 +77,11 @@ class _ColumnListener:
         if not self._applies_to(state):
             return value
         cell = self._cell(state)
+        if is_empty_field(value):
+            value = before if isinstance(before, FileReference) else self._default
         reference = cell.bind(value)
+        if isinstance(before, FileReference):
+            reference.takes_over(before)
         changes = cell.changes
         changes.snapshots.append((reference, reference.snapshot()))
         holder = value.holder if isinstance(value, FileReference) else None
@@ -111,6 +117,12 @@ class _ColumnListener:
     def before_insert(self, mapper: Any, connection: Any, state: RowState) -> None:
         if replaced := _replaced_row(state):
             self.before_delete(mapper, connection, replaced)
+        self.before_update(mapper, connection, state)
+
+    def before_update(self, mapper: Any, connection: Any, state: RowState) -> None:
+        # what a listener of the app has assigned since the flush began
+        if self._applies_to(state):
+            self._cell(state).store_pending()
 
     def before_delete(self, mapper: Any, connection: Any, state: RowState) -> None:
         if self._column.type.remove_files and self._applies_to(state):
@@ -161,6 +173,14 @@ def listen(type_class: type) -> None:
 def _after_attach(session: Session, row: Any) -> None:
     for cell in list(cells_of(row._sa_instance_state).values()):
         cell.attach(session)
+
+
+@event.listens_for(Session, "before_flush")
+def _before_flush(session: Session, context: Any, rows: Any) -> None:
+    # before the statements, so that the transaction goes on if the storage refuses an upload
+    for row in [*session.new, *session.dirty]:
+        for cell in list(cells_of(row._sa_instance_state).values()):
+            cell.store_pending()
 
 
 # insert: before the listeners of apps, which may raise although the transaction is committed

@@ -109,7 +109,14 @@ class FileType(TypeDecorator[FileReference]):
         return super().load_dialect_impl(dialect)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        return self.reference_class(self.settings, value).to_row()
+        reference = self.reference_class(self.settings, value)
+        if reference.pending is not None:
+            raise TypeError(
+                f"cannot write {reference!r}: only a flush of the session stores what is assigned to a row; for a "
+                "statement or a bulk operation, store the upload first and use the name that save() of the storage "
+                "returns"
+            )
+        return reference.to_row()
 
     def process_result_value(self, value: Any, dialect: Dialect) -> FileReference:
         reference = self.reference_class(self.settings, value, DetachedHolder())

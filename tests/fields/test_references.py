@@ -307,4 +307,4 @@ def test_copies_and_pickles(storage):
         assert same.to_document() == {"filename": "me.txt"}
     assert pickle.loads(pickle.dumps(reference)).to_document() == {"filename": "me.txt"}
     with pytest.raises(TypeError, match="save"):
-        FileReference(FileSettings(storage), upload())
+        FileReference(FileSettings(storage), io.BytesIO())

@@ -1,0 +1,88 @@
+"""Uploads that were assigned to fields, and are stored when the row is flushed or the document is saved."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import IO, Any, TypeGuard
+
+from werkzeug.datastructures import FileStorage
+
+from ..display_names import display_name
+
+#: What can be assigned to a field to be stored: an upload of a form, or a binary file with a name.
+Upload = FileStorage | IO[bytes]
+
+
+class Pending:
+    """An upload that is not stored yet.
+
+    :param upload: the upload. It is stored from where it is read now.
+    :ivar upload: the upload as it was assigned.
+    :ivar file: the same, with the name of the client as ``filename``.
+    """
+
+    def __init__(self, upload: Any) -> None:
+        self.upload = upload
+        self.file: Any = upload
+        if not isinstance(upload, FileStorage) and sent_name(upload) is None:
+            self.file = FileStorage(upload, os.path.basename(upload.name))
+        self._start = _position(upload)
+
+    def rewind(self) -> None:
+        """Go back to where the upload was when it was assigned: it may be assigned to several fields.
+
+        :raises ValueError: if it was closed meanwhile.
+        """
+        if _is_closed(self.upload):
+            raise ValueError(
+                f"the upload {self.file.filename!r} was closed before it was stored: a request closes its uploads when "
+                "it ends, so flush the session or save the document before that"
+            )
+        if self._start is not None:
+            self.upload.seek(self._start)
+
+
+def is_upload(value: Any) -> TypeGuard[Upload]:
+    """Return whether a value is an upload: a ``FileStorage``, or a binary file with a name."""
+    if isinstance(value, FileStorage):
+        return True
+    if not callable(getattr(value, "read", None)) or isinstance(value, io.TextIOBase):
+        return False
+    return any(isinstance(getattr(value, attribute, None), str) for attribute in ("filename", "name"))
+
+
+def is_empty_field(value: Any) -> bool:
+    """Return whether a value is what a form sends if no file was chosen: without a name and without content."""
+    if not isinstance(value, FileStorage) or value.filename or _is_closed(value):
+        return False
+    start = _position(value)
+    if start is None:
+        return False
+    is_empty = not value.read(1)
+    value.seek(start)
+    return is_empty
+
+
+def original_name_of(file: Any) -> str | None:
+    """Return what the client calls an upload, or None if it is not known."""
+    return display_name(sent_name(file))
+
+
+def sent_name(file: Any) -> str | None:
+    """Return the name that the client sent with an upload, or None."""
+    name = getattr(file, "filename", None)
+    return name if isinstance(name, str) else None
+
+
+def _is_closed(file: Any) -> bool:
+    return getattr(file, "closed", False) is True
+
+
+def _position(file: Any) -> int | None:
+    try:
+        position = file.tell()
+        file.seek(position)
+    except (AttributeError, OSError, ValueError):
+        return None
+    return int(position)
