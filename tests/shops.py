@@ -17,7 +17,7 @@ SHOP = EXAMPLES / "shop"
 
 PASSWORD = "a long password"
 # few rounds, as the password of many tests
-PASSWORD_HASH = generate_password_hash(PASSWORD, "scrypt:2:8:1")
+PASSWORD_HASH = generate_password_hash(PASSWORD, "pbkdf2:sha256:1")
 PDF = b"%PDF-1.7\n%%EOF\n"
 MP4 = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + b"\0\0\0\x08moov"
 
