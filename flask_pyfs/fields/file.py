@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -17,14 +17,14 @@ from ..storage import Storage
 from ..uploads import client_name
 from ..uploads.refusals import unnamed
 from . import facts
-from .holders import DetachedHolder, Holder, NamedHolder
+from .holders import DetachedHolder, Held, Holder, NamedHolder
 from .pending import Pending, Upload, is_upload, original_name_of, sent_name
 from .reading import ReadableReference
 from .settings import FileSettings, Namer, Setting
-from .stored import Known, NewFile, storing, with_version
+from .stored import FileKey, Known, NewFile, storing, with_version
 
 
-class FileReference(ReadableReference):
+class FileReference(ReadableReference, Held):
     """A reference to a file of a storage. It is false if there is no file, and its ``str`` is the URL.
 
     >>> import io
@@ -144,6 +144,11 @@ class FileReference(ReadableReference):
         return {**own, **dict.fromkeys(self._fact_names), **self._facts}
 
     @property
+    def references(self) -> Sequence[FileReference]:
+        """The reference itself, in a list as the value of a column with several has."""
+        return [self]
+
+    @property
     def files(self) -> dict[str, Known]:
         """The names of all files of the reference, with what it knows of their versions."""
         return {name: Known(self._versions.get(name), self.since) for name in self.filenames}
@@ -245,10 +250,21 @@ class FileReference(ReadableReference):
             self._pending.rewind()
             self.save(self._pending.file)
 
-    def takes_over(self, former: FileReference) -> None:
-        """Know the files of another reference, which the pending upload may replace, as :meth:`save` of that would."""
-        if self._pending is not None:
-            self._versions = former._versions
+    def takes_over(self, former: Held) -> None:
+        """Know the files of a former value, which an upload may replace, as :meth:`save` of that would."""
+        versions = {name: known.version for name, known in former.files.items() if name not in self.filenames}
+        self._versions = {**{name: version for name, version in versions.items() if version}, **self._versions}
+
+    def renew(self, other: FileReference) -> None:
+        """Know of the files of another reference what that knows, which is newer."""
+        shared = {name: other._versions[name] for name in self.filenames if name in other._versions}
+        self._versions = {**self._versions, **shared}
+        if self._filename in shared and self._filename == other._filename:
+            self._facts, self._asked = dict(other._facts), {}
+
+    def forget(self, files: Collection[FileKey]) -> None:
+        if any((self.fs, name) in files for name in self.filenames):
+            self.restore({})
 
     def delete(self) -> None:
         """Clear the reference and delete its files.

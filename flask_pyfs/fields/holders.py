@@ -2,10 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from .stored import Known, NewFile
+from .settings import HasSettings
+from .stored import FileKey, Known, NewFile
+
+
+class Held(HasSettings, ABC):
+    """What a holder holds, the value of a field: a reference, or a list of references.
+
+    :ivar holder: the place of the value.
+    """
+
+    holder: Holder
+
+    @property
+    @abstractmethod
+    def references(self) -> Sequence[Any]:
+        """The references: of one, itself."""
+
+    @property
+    @abstractmethod
+    def files(self) -> dict[str, Known]:
+        """The names of all files, with what is known of their versions."""
+
+    @property
+    def filenames(self) -> list[str]:
+        """The names of all files."""
+        return list(self.files)
+
+    @abstractmethod
+    def to_row(self) -> Any:
+        """Return what a column stores; None if there is no file."""
+
+    @abstractmethod
+    def snapshot(self) -> Mapping[str, Any]:
+        """Return the whole state, for :meth:`restore`."""
+
+    @abstractmethod
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Have the state of a snapshot again, without notifying the holder; for an empty one, no file."""
+
+    @abstractmethod
+    def forget(self, files: Collection[FileKey]) -> None:
+        """Have none of these files, without notifying the holder."""
+
+    @abstractmethod
+    def store_pending(self) -> None:
+        """Store what was assigned and is not stored yet."""
 
 
 class Holder:
@@ -17,8 +63,15 @@ class Holder:
     def __init__(self, instance: Any = None) -> None:
         self.instance = instance
 
+    def place_of(self, value: Held) -> tuple[Held, Holder]:
+        """Return the value of the field that the value is or is in, and the holder of that."""
+        return value, self
+
     def before_change(self, reference: Any) -> None:
         """Notify the holder that a reference is about to change."""
+
+    def taken(self, references: Sequence[Any]) -> None:
+        """Notify the holder of the references of other places whose files the value has now, too."""
 
     def stored(self, new: Sequence[NewFile]) -> None:
         """Notify the holder of the files that were stored for the new value."""

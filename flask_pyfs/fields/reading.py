@@ -5,18 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import IO, Any
 
-from ..errors import ConfigurationError, FileNotFound, OperationNotSupported
-from ..storage import Storage
+from ..errors import FileNotFound, OperationNotSupported
 from ..web.json import InJSON
 from . import facts, links
 from .pending import Pending, Upload, original_name_of
-from .settings import FileSettings
+from .settings import HasSettings
 
 
-class ReadableReference(InJSON):
+class ReadableReference(HasSettings, InJSON):
     """What a reference does without changing. A subclass sets the parts."""
 
-    settings: FileSettings
     _filename: str | None
     _original_name: str | None
     _facts: dict[str, Any]
@@ -25,19 +23,6 @@ class ReadableReference(InJSON):
 
     def __str__(self) -> str:
         return self.url or ""
-
-    @property
-    def fs(self) -> Storage:
-        """The storage.
-
-        :raises ConfigurationError: if the field has none yet.
-        """
-        if self.settings.fs is None:
-            raise ConfigurationError(
-                "the field has no storage: pass it as fs=…, or set the attribute fs of the field; a reference that was "
-                "unpickled has none until it is assigned to a field"
-            )
-        return self.settings.fs
 
     @property
     def pending(self) -> Upload | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..errors import ConfigurationError
 from ..storage import Storage
 
 #: A str, or a callable that takes the document or row and returns one.
@@ -45,6 +46,25 @@ class ImageSettings(FileSettings):
     max_size: int | None = None
     thumbnails: Sequence[int] = ()
     optimize: bool | None = None
+
+
+class HasSettings:
+    """What has the settings of a field."""
+
+    settings: FileSettings
+
+    @property
+    def fs(self) -> Storage:
+        """The storage.
+
+        :raises ConfigurationError: if the field has none yet.
+        """
+        if self.settings.fs is None:
+            raise ConfigurationError(
+                "the field has no storage: pass it as fs=…, or set the attribute fs of the field; a reference that was "
+                "unpickled has none until it is assigned to a field"
+            )
+        return self.settings.fs
 
 
 class Setting:

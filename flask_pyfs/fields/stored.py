@@ -34,6 +34,9 @@ _UNSAVED = timedelta(seconds=60)
 #: The place of a reference, the same each time the document or row is loaded; None if it is unknown.
 Owner = tuple[Any, ...] | None
 
+#: A file: its storage and its name.
+FileKey = tuple[Storage, str]
+
 
 class Known(NamedTuple):
     """What a document or row knows of the version of a file.

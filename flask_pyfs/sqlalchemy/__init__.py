@@ -3,9 +3,19 @@
 from ..extras import required_by
 from ..fields.file import FileReference
 from ..fields.image import ImageReference
+from ..fields.many import FileReferences
 
 with required_by("sqlalchemy", "sqlalchemy"):
-    from .columns import MappedReference, file_column
+    from .columns import MappedReference, MappedReferences, file_column
     from .types import FileType, ImageType
 
-__all__ = ["FileReference", "FileType", "ImageReference", "ImageType", "MappedReference", "file_column"]
+__all__ = [
+    "FileReference",
+    "FileReferences",
+    "FileType",
+    "ImageReference",
+    "ImageType",
+    "MappedReference",
+    "MappedReferences",
+    "file_column",
+]

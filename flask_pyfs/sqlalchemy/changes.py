@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,10 +13,10 @@ from sqlalchemy.orm import InstanceState, Session, SessionTransaction
 from sqlalchemy.orm.attributes import flag_modified
 
 from ..fields.file import FileReference
-from ..fields.holders import DetachedHolder, Holder
+from ..fields.holders import DetachedHolder, Held, Holder
+from ..fields.pending import is_empty_field
 from ..fields.settings import FileSettings
-from ..fields.stored import Known, NewFile, StoredFile, dropped_file, note_saved
-from ..storage import Storage
+from ..fields.stored import FileKey, Known, NewFile, StoredFile, dropped_file, note_saved
 from .outcomes import commits_at_once, is_aborted
 
 _log = logging.getLogger(__name__)
@@ -28,7 +28,6 @@ _CELLS = "flask_pyfs.cells"
 _COMMITS = ("commit", "prepare_twophase")
 
 RowState = InstanceState[Any]
-FileKey = tuple[Storage, str]
 #: Files, with what a row knows of their versions.
 FileVersions = Mapping[FileKey, Known]
 
@@ -42,7 +41,7 @@ class Changes:
     :ivar referenced: the files that the database references now, by row and column, for each cell that was written. The
         key is the identity of the row, because a row that the session expunged and loaded again has other cells.
     :ivar deleted_by_app: the files that the app deleted, which go even if the column has ``remove_files=False``.
-    :ivar snapshots: the state of references before each change.
+    :ivar snapshots: the state of each value before its first change.
     :ivar written: the files that cells referenced in the database before each write.
     :ivar watched: the connections that wrote references, with what listens to them.
     :ivar transactions: the innermost transactions in which they wrote.
@@ -56,7 +55,7 @@ class Changes:
     old: dict[FileKey, tuple[StoredFile, Cell]] = field(default_factory=dict)
     referenced: dict[tuple[Any, str], frozenset[FileKey]] = field(default_factory=dict)
     deleted_by_app: set[FileKey] = field(default_factory=set)
-    snapshots: list[tuple[FileReference, Mapping[str, Any]]] = field(default_factory=list)
+    snapshots: dict[Held, Mapping[str, Any]] = field(default_factory=dict)
     written: list[tuple[Cell, FileVersions]] = field(default_factory=list)
     watched: dict[Connection, Callable[..., None]] = field(default_factory=dict)
     transactions: list[Transaction] = field(default_factory=list)
@@ -71,12 +70,24 @@ class Changes:
         self.old |= later.old
         self.referenced.update(later.referenced)
         self.deleted_by_app |= later.deleted_by_app
-        self.snapshots += later.snapshots
+        for value, snapshot in later.snapshots.items():
+            self.snapshots.setdefault(value, snapshot)
         self.written += later.written
         self.is_in_doubt |= later.is_in_doubt
         self.is_nested |= later.is_nested
         for connection in later.watched:
             self.watch(connection)
+
+    def note(self, value: Held) -> None:
+        """Keep the state of a value that is about to change."""
+        if value not in self.snapshots:
+            self.snapshots[value] = value.snapshot()
+
+    def divided(self, files: Collection[FileKey]) -> Changes:
+        """Remove some of the new files, and return changes that have them instead."""
+        part = Changes(new=[(file, cell) for file, cell in self.new if (file.storage, file.name) in files])
+        self.new = [(file, cell) for file, cell in self.new if (file.storage, file.name) not in files]
+        return part
 
     def wrote(self, connection: Connection, session: Session) -> None:
         """Note that a connection has just written a reference."""
@@ -133,12 +144,11 @@ class Changes:
         new = {(file.storage, file.name) for file, _ in self.new}
         for cell, before in reversed(self.written):
             cell.written = before
-        for reference, snapshot in reversed(self.snapshots):
-            reference.restore(snapshot)
-        for reference, _ in self.snapshots:
+        for value, snapshot in reversed(self.snapshots.items()):
+            value.restore(snapshot)
+        for value in self.snapshots:
             # a row that was never in the database may have got one of the new files before its first snapshot
-            if new & file_versions(reference).keys():
-                reference.restore({})
+            value.forget(new)
         for file, _ in reversed(self.new):
             file.undo()
 
@@ -157,7 +167,7 @@ class Cell:
         self.default = default
         self.written: FileVersions = {}
         self.early: Changes = Changes()
-        self._empty: Callable[[], FileReference | None] = lambda: None
+        self._empty: Callable[[], Held | None] = lambda: None
 
     @property
     def settings(self) -> FileSettings:
@@ -169,13 +179,41 @@ class Cell:
         session = self.state.session
         return self.early if session is None else changes_of(session)
 
-    def bind(self, value: Any) -> FileReference:
-        """Return the reference for a value: the value itself if it belongs here or to no row, otherwise a new one."""
+    def has(self, value: Any) -> bool:
+        """Return whether a value belongs here."""
+        return isinstance(value, Held) and isinstance(value.holder, RowHolder) and value.holder.cell is self
+
+    def adopt(self, value: Held) -> Held:
+        """Let a value belong here."""
+        value.settings, value.holder = self.settings, RowHolder(self)
+        return value
+
+    def loaded(self, value: Any) -> Held:
+        """Return the value that the row has for one that was loaded, or for the default of the column."""
+        return self._bind(value)
+
+    def assigned(self, value: Any, before: Any) -> Held:
+        """Return the value that the row has for one that is assigned.
+
+        :param before: the value that it has until now, if there is one.
+        """
+        if is_empty_field(value):
+            value = before if isinstance(before, FileReference) else self.default
+        reference = self._bind(value)
+        if isinstance(before, FileReference):
+            reference.takes_over(before)
+        self.changes.note(reference)
         if isinstance(value, FileReference):
-            if isinstance(value.holder, RowHolder) and value.holder.cell is self:
+            self.takes(value)
+        return reference
+
+    def _bind(self, value: Any) -> FileReference:
+        # the value itself if it belongs here or to no row, otherwise a new one
+        if isinstance(value, FileReference):
+            if self.has(value):
                 return value
             if isinstance(value.holder, DetachedHolder) and self._is_for(value):
-                value.settings, value.holder = self.settings, RowHolder(self)
+                self.adopt(value)
                 return value
         reference: FileReference = self.file_type.reference_class(self.settings, value, RowHolder(self))
         return reference
@@ -185,27 +223,42 @@ class Cell:
         is_of_class = type(reference) is self.file_type.reference_class
         return is_of_class and reference.settings.fs is self.settings.fs
 
-    def empty(self) -> FileReference:
-        """Return the reference of a cell without a value, the same one as long as the app keeps it."""
-        reference = self._empty()
-        if reference is None or reference:
-            reference = self.bind(None)
-            self._empty = weakref.ref(reference)
-        return reference
+    def takes(self, given: Held) -> None:
+        """Follow the files of a value of another cell, or of one of its list, that were stored before it had a session.
+
+        Session.merge, for one, copies the value of a row that stays outside the session.
+        """
+        value, holder = given.holder.place_of(given)
+        if not isinstance(holder, RowHolder) or holder.cell is self:
+            return
+        early, holder.cell.early = holder.cell.early, Changes()
+        if value is not given:
+            early, holder.cell.early = early.divided(file_versions(given)), early
+            early.note(value)
+        early.new = [(file, self) for file, _ in early.new]
+        self.changes.add(early)
+
+    def empty(self) -> Held:
+        """Return the value of a cell without one, the same as long as the app keeps it."""
+        value = self._empty()
+        if value is None or value:
+            value = self.adopt(self.file_type.value_of(None))
+            self._empty = weakref.ref(value)
+        return value
 
     def store_pending(self) -> None:
         """Store the upload that was assigned here, if there is one."""
-        reference = self.state.dict.get(self.key)
-        if isinstance(reference, FileReference):
-            reference.store_pending()
+        value = self.state.dict.get(self.key)
+        if isinstance(value, Held):
+            value.store_pending()
 
     def may_be_written_elsewhere(self, session: Session, name: str) -> bool:
         """Return whether the row left a session with a file, so that another session may still write it."""
         if self.state.session is session or self.state.was_deleted:
             return False
-        reference = self.state.dict.get(self.key)
+        value = self.state.dict.get(self.key)
         # the app may have pickled a row that is gone
-        return self.state.obj() is None or (isinstance(reference, FileReference) and name in reference.filenames)
+        return self.state.obj() is None or (isinstance(value, Held) and name in value.filenames)
 
     def row_references(self, file: StoredFile) -> bool:
         """Return whether another column of the row references a file, in whatever spelling."""
@@ -227,7 +280,7 @@ class Cell:
         # the flush may have changed the identity
         changes.referenced[self.state.key, self.key] = frozenset()
         changes.referenced[identity, self.key] = frozenset(current)
-        shared = file_versions(self.bind(self.default))
+        shared = file_versions(self.file_type.value_of(self.default))
         dropped = before.keys() - current.keys() - shared.keys()
         if not self.settings.remove_files:
             dropped &= changes.deleted_by_app
@@ -252,13 +305,17 @@ class RowHolder(Holder):
         super().__init__(cell.state.obj())
         self.cell = cell
 
-    def before_change(self, reference: FileReference) -> None:
+    def before_change(self, reference: Held) -> None:
         cell = self.cell
         if cell.state.dict.get(cell.key) is not reference:
             # the row had no value, or was expired since the app got the reference
             setattr(self.instance, cell.key, reference)
         flag_modified(self.instance, cell.key)
-        cell.changes.snapshots.append((reference, reference.snapshot()))
+        cell.changes.note(reference)
+
+    def taken(self, references: Sequence[FileReference]) -> None:
+        for reference in references:
+            self.cell.takes(reference)
 
     def stored(self, new: Sequence[NewFile]) -> None:
         self.cell.changes.new.extend((file, self.cell) for file in new)
@@ -269,15 +326,15 @@ class RowHolder(Holder):
         own = (file.version for file, _ in new if (file.storage, file.name) == key and not file.is_replacement)
         return next(own, None)
 
-    def replaced(self, reference: FileReference, old: Mapping[str, Known], is_deleted: bool) -> bool:
+    def replaced(self, reference: Held, old: Mapping[str, Known], is_deleted: bool) -> bool:
         if is_deleted:
             self.cell.changes.deleted_by_app.update((reference.fs, name) for name in old)
         return True
 
 
-def file_versions(reference: FileReference) -> FileVersions:
-    """Return the storage and the name of each file of a reference, with what it knows of the version."""
-    return {(reference.fs, name): known for name, known in reference.files.items()}
+def file_versions(value: Held) -> FileVersions:
+    """Return the storage and the name of each file of a value, with what it knows of the version."""
+    return {(value.fs, name): known for name, known in value.files.items()}
 
 
 def cells_of(state: RowState) -> dict[str, Cell]:

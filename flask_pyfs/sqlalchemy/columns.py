@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..fields.file import FileReference
-from ..fields.image import ImageReference
+from ..fields.many import FileReferences
 from ..fields.pending import Upload
-from .types import FileType, ImageType
+from .types import FileType
 
 Reference = TypeVar("Reference", bound=FileReference, covariant=True)
 
@@ -26,20 +26,29 @@ if TYPE_CHECKING:
             value: SQLCoreOperations[Any] | FileReference | Mapping[str, Any] | str | Upload | None,
         ) -> None: ...
 
+    class MappedReferences(Mapped[FileReferences[Reference]]):
+        """The attribute of a column of several files: what is read is a list of references, and any list is assigned."""
+
+        def __set__(
+            self,
+            instance: Any,
+            value: SQLCoreOperations[Any] | Iterable[FileReference | Mapping[str, Any] | str | Upload] | None,
+        ) -> None: ...
+
 else:
     # what the declarations of SQLAlchemy look for
-    MappedReference = Mapped
+    MappedReference = MappedReferences = Mapped
 
 
 @overload
-def file_column(file_type: ImageType, /, **options: Any) -> MappedReference[ImageReference]: ...
+def file_column(file_type: FileType[FileReferences[Reference]], /, **options: Any) -> MappedReferences[Reference]: ...
 
 
 @overload
-def file_column(file_type: FileType, /, **options: Any) -> MappedReference[FileReference]: ...
+def file_column(file_type: FileType[Reference], /, **options: Any) -> MappedReference[Reference]: ...
 
 
-def file_column(file_type: FileType, /, **options: Any) -> MappedReference[Any]:
+def file_column(file_type: FileType[Any], /, **options: Any) -> Any:
     """Return ``mapped_column(file_type, **options)``, for a class of rows that type checkers look at.
 
     The attribute of a row is a reference, and accepts another reference, the name of a file, a document, an upload or
@@ -64,4 +73,4 @@ def file_column(file_type: FileType, /, **options: Any) -> MappedReference[Any]:
     :param file_type: a :class:`FileType` or an :class:`ImageType`.
     :param options: the options of ``mapped_column``.
     """
-    return cast("MappedReference[Any]", mapped_column(file_type, **{"nullable": True, **options}))
+    return mapped_column(file_type, **{"nullable": True, **options})

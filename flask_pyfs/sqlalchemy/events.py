@@ -9,12 +9,8 @@ from sqlalchemy import event
 from sqlalchemy.orm import Mapper, Session, SessionTransaction
 from sqlalchemy.orm.attributes import instance_state
 
-from ..fields.file import FileReference
-from ..fields.pending import is_empty_field
 from .changes import (
     Cell,
-    Changes,
-    RowHolder,
     RowState,
     cells_of,
     changes_of,
@@ -22,6 +18,7 @@ from .changes import (
     file_versions,
     pop_changes,
 )
+from .lists import ListCell
 from .outcomes import is_open
 
 _log = logging.getLogger(__name__)
@@ -59,7 +56,8 @@ class _ColumnListener:
     def _cell(self, state: RowState) -> Cell:
         cells = cells_of(state)
         if self._key not in cells:
-            cells[self._key] = Cell(state, self._key, self._column.type, self._default)
+            cell_class = ListCell if self._column.type.multiple else Cell
+            cells[self._key] = cell_class(state, self._key, self._column.type, self._default)
         return cells[self._key]
 
     def _applies_to(self, state: RowState) -> bool:
@@ -76,29 +74,15 @@ class _ColumnListener:
     def replaced(self, state: RowState, value: Any, before: Any, initiator: Any) -> Any:
         if not self._applies_to(state):
             return value
-        cell = self._cell(state)
-        if is_empty_field(value):
-            value = before if isinstance(before, FileReference) else self._default
-        reference = cell.bind(value)
-        if isinstance(before, FileReference):
-            reference.takes_over(before)
-        changes = cell.changes
-        changes.snapshots.append((reference, reference.snapshot()))
-        holder = value.holder if isinstance(value, FileReference) else None
-        if isinstance(holder, RowHolder) and holder.cell is not cell:
-            # Session.merge, for one, copies the value of a row that stays outside the session
-            early, holder.cell.early = holder.cell.early, Changes()
-            early.new = [(file, cell) for file, _ in early.new]
-            changes.add(early)
-        return reference
+        return self._cell(state).assigned(value, before)
 
     def loaded(self, state: RowState, context: Any, names: Any = None) -> None:
         # a flush also refreshes other attributes alone, such as a version or the time of the change
         is_loaded = names is None or self._key in names
         if is_loaded and self._key in state.dict and self._applies_to(state):
             cell = self._cell(state)
-            reference = state.dict[self._key] = cell.bind(state.dict[self._key])
-            cell.written = file_versions(reference)
+            value = state.dict[self._key] = cell.loaded(state.dict[self._key])
+            cell.written = file_versions(value)
 
     def pickled(self, state: RowState, values: dict[str, Any]) -> None:
         # cells refer to storages, which belong to an app and cannot be pickled
@@ -107,12 +91,11 @@ class _ColumnListener:
         values.setdefault(_PICKLED, {})[self._key] = state.dict.get(self._key)
 
     def unpickled(self, state: RowState, values: dict[str, Any]) -> None:
-        # the row has no attributes yet, but pickle restores this same reference into it
-        reference = values[_PICKLED][self._key]
-        if reference is not None and self._applies_to(state):
+        # the row has no attributes yet, but pickle restores this same value into it
+        value = values[_PICKLED][self._key]
+        if value is not None and self._applies_to(state):
             cell = self._cell(state)
-            reference.settings, reference.holder = cell.settings, RowHolder(cell)
-            cell.written = file_versions(reference)
+            cell.written = file_versions(cell.adopt(value))
 
     def before_insert(self, mapper: Any, connection: Any, state: RowState) -> None:
         if replaced := _replaced_row(state):

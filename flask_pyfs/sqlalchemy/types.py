@@ -16,26 +16,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, overload
 
 from sqlalchemy import JSON, Dialect
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import operators
 from sqlalchemy.types import TypeDecorator, TypeEngine
+from typing_extensions import TypeVar
 
+from ..errors import OperationNotSupported
 from ..fields.file import FileReference
-from ..fields.holders import DetachedHolder
+from ..fields.holders import DetachedHolder, Held
 from ..fields.image import ImageReference
+from ..fields.many import FileReferences, several
 from ..fields.settings import FileSettings, ImageSettings, Namer
 from ..names import spellings
 from ..storage import Storage
 from .events import listen
 
 
+# what a row has; type checkers take one reference if a type is named without it
+Value = TypeVar("Value", bound=Held, default=FileReference)
+
+
 class _Comparator(TypeDecorator.Comparator[Any], JSON.Comparator[Any]):
     """Compares a column with names of files, or with references, by the names alone."""
 
     def operate(self, op: Any, *others: Any, **options: Any) -> Any:
+        if getattr(self.type, "multiple", False):
+            _refuse_comparison(op, others)
+            return super().operate(op, *others, **options)
         if op in (operators.eq, operators.ne) and (name := _name_of(others[0])):
             if spellings(name) == (name,):
                 return op(self.expr["filename"].as_string(), name)
@@ -47,6 +57,17 @@ class _Comparator(TypeDecorator.Comparator[Any], JSON.Comparator[Any]):
         return super().operate(op, *others, **options)
 
 
+def _refuse_comparison(op: Any, others: Sequence[Any]) -> None:
+    # an operator of a database's own is for the app to know
+    is_for_null = op in (operators.is_, operators.is_not) or (op in (operators.eq, operators.ne) and others[0] is None)
+    if operators.is_comparison(op) and not isinstance(op, operators.custom_op) and not is_for_null:
+        raise OperationNotSupported(
+            f"a column of several files cannot be compared by {op.__name__}: databases differ too much in that. Ask for "
+            "rows without files by is_(None); to find rows by a file, give each file a row of its own, with a column of "
+            "one file"
+        )
+
+
 def _name_of(value: Any) -> str | None:
     if isinstance(value, FileReference):
         return value.filename
@@ -54,7 +75,7 @@ def _name_of(value: Any) -> str | None:
     return name if isinstance(name, str) and name else None
 
 
-class FileType(TypeDecorator[FileReference]):
+class FileType(TypeDecorator[Value]):
     """The type of a column that refers to a file of a storage. It is JSON, and JSONB in PostgreSQL.
 
     The attribute of a row is always a :class:`~flask_pyfs.fields.file.FileReference`. It is false if there is no file;
@@ -80,6 +101,8 @@ class FileType(TypeDecorator[FileReference]):
         one.
     :param remove_files: whether the commit deletes the files that rows no longer reference. The default of the column
         is never deleted.
+    :param multiple: whether a row has several files. The attribute is a
+        :class:`~flask_pyfs.fields.many.FileReferences` then, a list of references.
     """
 
     impl: TypeEngine[Any] = JSON(none_as_null=True)
@@ -87,13 +110,45 @@ class FileType(TypeDecorator[FileReference]):
     cache_ok: bool | None = True
     reference_class: ClassVar[type[FileReference]] = FileReference
 
-    def __init__(self, fs: Storage, upload_to: Namer = None, basename: Namer = None, remove_files: bool = True) -> None:
+    @overload
+    def __init__(
+        self: FileType[FileReference],
+        fs: Storage,
+        upload_to: Namer = None,
+        basename: Namer = None,
+        remove_files: bool = True,
+        multiple: Literal[False] = False,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: FileType[FileReferences[FileReference]],
+        fs: Storage,
+        upload_to: Namer = None,
+        basename: Namer = None,
+        remove_files: bool = True,
+        *,
+        multiple: Literal[True],
+    ) -> None: ...
+
+    def __init__(
+        self,
+        fs: Storage,
+        upload_to: Namer = None,
+        basename: Namer = None,
+        remove_files: bool = True,
+        multiple: bool = False,
+    ) -> None:
+        self._set_up(fs, upload_to, basename, remove_files, multiple)
+
+    def _set_up(self, fs: Storage, upload_to: Namer, basename: Namer, remove_files: bool, multiple: bool) -> None:
         super().__init__(none_as_null=True)
         # SQLAlchemy builds cache keys from the attributes named like the parameters
         self.fs = fs
         self.upload_to = upload_to
         self.basename = basename
         self.remove_files = remove_files
+        self.multiple = multiple
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.fs!r})"
@@ -109,22 +164,32 @@ class FileType(TypeDecorator[FileReference]):
         return super().load_dialect_impl(dialect)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        reference = self.reference_class(self.settings, value)
-        if reference.pending is not None:
-            raise TypeError(
-                f"cannot write {reference!r}: only a flush of the session stores what is assigned to a row; for a "
-                "statement or a bulk operation, store the upload first and use the name that save() of the storage "
-                "returns"
-            )
-        return reference.to_row()
+        held = self.value_of(value)
+        for reference in held.references:
+            if reference.pending is not None:
+                raise TypeError(
+                    f"cannot write {reference!r}: only a flush of the session stores what is assigned to a row; for a "
+                    "statement or a bulk operation, store the upload first and use the name that save() of the storage "
+                    "returns"
+                )
+        return held.to_row()
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> FileReference:
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        now = datetime.now(timezone.utc)
+        if self.multiple:
+            return FileReferences.loaded(self.reference_class, self.settings, value, now)
         reference = self.reference_class(self.settings, value, DetachedHolder())
-        reference.since = datetime.now(timezone.utc)
+        reference.since = now
         return reference
 
+    def value_of(self, value: Any) -> Held:
+        """Return what a row would have for a value: a reference, or a list of references."""
+        if self.multiple:
+            return FileReferences(self.reference_class, self.settings, several(value) or ())
+        return self.reference_class(self.settings, value)
 
-class ImageType(FileType):
+
+class ImageType(FileType[Value]):
     """The type of a column that refers to an image of a storage. It is JSON, and JSONB in PostgreSQL.
 
     The attribute of a row is always an :class:`~flask_pyfs.fields.image.ImageReference`, which has the image, its
@@ -152,10 +217,38 @@ class ImageType(FileType):
         kept as the original.
     :param thumbnails: the sizes of the thumbnails, in pixels.
     :param optimize: whether the displayed image is optimized; None for the setting IMAGES_OPTIMIZE of the storage.
+    :param multiple: whether a row has several images; see :class:`FileType`.
     """
 
     cache_ok: bool | None = True
     reference_class: ClassVar[type[ImageReference]] = ImageReference
+
+    @overload
+    def __init__(
+        self: ImageType[ImageReference],
+        fs: Storage,
+        upload_to: Namer = None,
+        basename: Namer = None,
+        remove_files: bool = True,
+        max_size: int | None = None,
+        thumbnails: Sequence[int] = (),
+        optimize: bool | None = None,
+        multiple: Literal[False] = False,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: ImageType[FileReferences[ImageReference]],
+        fs: Storage,
+        upload_to: Namer = None,
+        basename: Namer = None,
+        remove_files: bool = True,
+        max_size: int | None = None,
+        thumbnails: Sequence[int] = (),
+        optimize: bool | None = None,
+        *,
+        multiple: Literal[True],
+    ) -> None: ...
 
     def __init__(
         self,
@@ -166,8 +259,9 @@ class ImageType(FileType):
         max_size: int | None = None,
         thumbnails: Sequence[int] = (),
         optimize: bool | None = None,
+        multiple: bool = False,
     ) -> None:
-        super().__init__(fs, upload_to, basename, remove_files)
+        self._set_up(fs, upload_to, basename, remove_files, multiple)
         self.max_size = max_size
         self.thumbnails: tuple[int, ...] = tuple(thumbnails)
         self.optimize = optimize

@@ -1,0 +1,56 @@
+"""The columns that have several files."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from ..fields.holders import DetachedHolder, Held
+from ..fields.many import FileReferences, several
+from .changes import Cell, RowHolder
+
+
+class ListCell(Cell):
+    """One column of a row, the place of a list of references. It is the same list as long as the app keeps it."""
+
+    _list: weakref.ref[FileReferences[Any]] | None = None
+
+    def adopt(self, value: Any) -> FileReferences[Any]:
+        references: FileReferences[Any] = value
+        self._list = weakref.ref(references)
+        super().adopt(references)
+        return references
+
+    def empty(self) -> Held:
+        if (kept := self._kept()) is None:
+            return self.adopt(self.file_type.value_of(None))
+        if kept:
+            # the app took it from the row: del row.files
+            kept.holder = DetachedHolder()
+            return self.adopt(self.file_type.value_of(None))
+        return kept
+
+    def loaded(self, value: Any) -> Held:
+        if not isinstance(value, FileReferences):
+            value = self.file_type.value_of(value)
+        if (kept := self._kept()) is None:
+            return self.adopt(value)
+        kept.load(value)
+        return kept
+
+    def assigned(self, value: Any, before: Any) -> Held:
+        if (kept := self._kept()) is None:
+            kept = self.adopt(self.file_type.value_of(None))
+        if value is kept:
+            return kept
+        values = several(value)
+        if values is None and self.key not in self.state.dict:
+            values = several(self.default)
+        if values is not None:
+            if isinstance(value, FileReferences):
+                self.takes(value)
+            kept[:] = values
+        return kept
+
+    def _kept(self) -> FileReferences[Any] | None:
+        return self._list() if self._list is not None else None
