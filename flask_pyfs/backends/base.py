@@ -17,7 +17,7 @@ from ..config import Config, with_defaults
 from ..encryption import require_unencrypted
 from ..errors import FileExists, OperationNotSupported, VersionChanged, translated
 from ..filesystems.base import CHUNK_SIZE, copy_stream
-from ..filesystems.store import DAY, Facts, OtherVersion, RangeNotSatisfiable, StoreFS, Unchanged
+from ..filesystems.store import DAY, Facts, OtherVersion, RangeNotSatisfiable, StoreFS, Unchanged, level_of
 from ..filesystems.streams import PendingText
 from ..options import Option
 from .contract import (
@@ -402,6 +402,17 @@ class BaseBackend(ListedFiles):
         if is_foreign(self.list_files):
             return by_names(self.list_files(prefix), self.facts)
         return self._entries(names.prefixes(prefix))
+
+    def level(self, directory: str = "") -> Iterator[tuple[str, Facts | None]]:
+        """Iterate over the names of what is in a directory, in key order, lazily: files with their facts, and
+        directories, which end with a slash, with None. A missing directory has nothing.
+
+        :param directory: the name, in this spelling alone; an empty one is the root.
+        """
+        if is_foreign(self.list_files):
+            above = f"{directory}/" if directory else ""
+            return level_of(self.entries(above), above)
+        return self._level(directory)
 
     def metadata(self, filename: str, checksum: bool = True) -> dict[str, Any]:
         """Return ``name``, ``checksum``, ``size`` (bytes), ``mime`` and ``modified`` of a file.

@@ -227,6 +227,11 @@ class Operations(Protocol):
     def entries(self, prefix: str | None = None) -> Iterator[tuple[str, Facts]]:
         """Iterate over the names of all files that start with a prefix, in key order, each with facts of the file."""
 
+    def level(self, directory: str = "") -> Iterator[tuple[str, Facts | None]]:
+        """Iterate over the names of what is in a directory, in key order: files with their facts, and directories,
+        which end with a slash, with None.
+        """
+
     def metadata(self, filename: str, checksum: bool = True) -> dict[str, Any]:
         """Return ``checksum``, ``size`` (bytes), ``mime`` and ``modified`` of a file, and perhaps its ``name``.
 

@@ -14,7 +14,7 @@ from fs.base import FS
 from .. import files, names
 from ..errors import FileExists, FileNotFound, OperationNotSupported, translated
 from ..filesystems.base import CHUNK_SIZE
-from ..filesystems.store import Facts
+from ..filesystems.store import Facts, level_of
 from .base import BaseBackend
 from .contract import WHOLE, Respond, Response, StoredName, Wanted
 from .handles import Chunks
@@ -34,6 +34,7 @@ _CALLED = {
     "move": {"exists", "move"},
     "list_files": {"list_files"},
     "entries": {"list_files", "metadata", "get_metadata"},
+    "level": {"list_files", "metadata", "get_metadata"},
     "metadata": {"metadata", "get_metadata"},
     "size": {"metadata", "get_metadata"},
     "serve": {"exists", "serve"},
@@ -190,6 +191,10 @@ class FlaskFSBackend:
 
     def entries(self, prefix: str | None = None) -> Iterator[tuple[str, Facts]]:
         return by_names(self.list_files(prefix), self._known)
+
+    def level(self, directory: str = "") -> Iterator[tuple[str, Facts | None]]:
+        above = f"{directory}/" if directory else ""
+        return level_of(self.entries(above), above)
 
     def _known(self, filename: str) -> Facts:
         known = self.metadata(filename, checksum=False)

@@ -41,6 +41,13 @@ class ListedFiles(NamedFiles):
                     yield name, facts
                 last = path
 
+    def _level(self, directory: str) -> Iterator[tuple[str, Facts | None]]:
+        with translated(self.name, directory):
+            for path, facts in self.store.iter_level((self._above() + directory).rstrip("/")):
+                # that of a directory ends with a slash
+                if (name := self._listed_name(path)) is not None:
+                    yield name, facts
+
     def _listed_name(self, path: str) -> str | None:
         name = path[len(self._above()) :]
         if not names.is_refused(name):

@@ -174,6 +174,19 @@ class GenericStore(WrapFS[FS], StoreFS):
             elif not is_special(info):
                 yield path, _facts_of(info)
 
+    def iter_level(self, directory: str = "") -> Iterator[tuple[str, Facts | None]]:
+        above = f"{directory}/" if directory else ""
+        for name, info in self._listed(above, ["link", "lstat", "details"], ""):
+            if name.endswith("/"):
+                # a link is no directory
+                if not is_link(info):
+                    yield above + name, None
+            elif is_link(info) or not info.has_namespace("details"):
+                with suppress(errors.ResourceNotFound, errors.FileExpected):
+                    yield above + name, self.facts(above + name)
+            elif not is_special(info):
+                yield above + name, _facts_of(info)
+
     def _walk(self, prefix: str, namespaces: Collection[str]) -> Iterator[tuple[str, Info]]:
         """Iterate over what is below a prefix and no directory, in key order."""
         top, _, start = prefix.rpartition("/")

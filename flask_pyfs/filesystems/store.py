@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -257,6 +257,18 @@ class StoreFS(CarefulFS):
             with suppress(errors.ResourceNotFound, errors.FileExpected):
                 yield path, self.facts(path)
 
+    def iter_level(self, directory: str = "") -> Iterator[tuple[str, Facts | None]]:
+        """Iterate over the paths of what is in a directory, lazily, in key order.
+
+        Each file has its facts. A directory ends with a slash, and has None. A missing directory has nothing.
+
+        By default, it lists all that is below.
+
+        :param directory: the path of the directory; an empty one is the root.
+        """
+        above = f"{directory}/" if directory else ""
+        return level_of(self.iter_facts(above), above)
+
     @abstractmethod
     def delete_tree(self, path: str) -> None:
         """Delete a file, or a directory with everything below it, and nothing else. A missing path is no error."""
@@ -313,3 +325,19 @@ class StoreFS(CarefulFS):
         :param dry_run: only count.
         """
         return 0
+
+
+def level_of(found: Iterable[tuple[str, Facts]], above: str) -> Iterator[tuple[str, Facts | None]]:
+    """Iterate over what is in a directory, as :meth:`StoreFS.iter_level` does.
+
+    :param found: the files below the directory, in key order.
+    :param above: what their paths begin with.
+    """
+    last = None
+    for path, facts in found:
+        name, slash, _ = path[len(above) :].partition("/")
+        if not slash:
+            yield path, facts
+        elif name != last:
+            yield f"{above}{name}/", None
+            last = name

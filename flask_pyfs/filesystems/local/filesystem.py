@@ -247,6 +247,10 @@ class LocalFS(StandardFS):
         with guarded(self._root, "list", prefix):
             yield from self._listing(prefix).facts()
 
+    def iter_level(self, directory: str = "") -> Iterator[tuple[str, Facts | None]]:
+        with guarded(self._root, "list", directory):
+            yield from self._listing(f"{directory}/" if directory else "").level()
+
     def _listing(self, prefix: str) -> Listing:
         directory, _, start = prefix.rpartition("/")
         parts = self._parts(directory)

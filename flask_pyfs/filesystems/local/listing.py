@@ -103,6 +103,14 @@ class Listing:
             else:
                 yield found
 
+    def level(self) -> Iterator[tuple[str, Facts | None]]:
+        """Iterate over what is in the directory alone, in key order. A directory ends with a slash, and has no facts.
+
+        :raises PermissionError: as :meth:`paths` does.
+        """
+        for found in self._level(self._asked):
+            yield (found.above, None) if isinstance(found, Directory) else found
+
     def _level(self, directory: Directory) -> Iterator[Directory | tuple[str, Facts]]:
         descriptor = self._open(directory)
         try:

@@ -177,6 +177,17 @@ class ObjectStore(StoreFS):
             before = key
             yield key, facts
 
+    def iter_level(self, directory: str = "") -> Iterator[tuple[str, Facts | None]]:
+        # one request per page
+        above = f"{directory}/" if directory else ""
+        for key, facts in self.list_objects(above, deep=False):
+            name = key[len(above) :]
+            if name in ("/", "./", "../"):
+                # no directory has such a name
+                yield from self._files(key)
+            elif name:
+                yield key, facts
+
     def _files(self, prefix: str) -> Iterator[tuple[str, Facts]]:
         for key, facts in self.list_objects(prefix, deep=True):
             if facts is not None and not key.endswith("/"):
