@@ -37,15 +37,16 @@ def create_app(instance_path: str | None = None) -> Flask:
     app = Flask(__name__, instance_path=instance_path)
     app.config.from_mapping(
         FS_SERVE=True,
-        FS_MAX_SIZE="16 MiB",
+        FS_MAX_SIZE="16 MB",
         FS_ENQUEUE=make_thumbnails.delay,  # glue: thumbnails
         INVOICES_FS_AUTHORIZE=may_read_invoice,  # glue: private
-        VIDEOS_FS_MAX_SIZE="2 GiB",
-        MAX_CONTENT_LENGTH=64 * 1024 * 1024,
+        VIDEOS_FS_MAX_SIZE="2 GB",
+        MAX_CONTENT_LENGTH=64_000_000,
         # several processes, or forms that outlive a restart, need a fixed key: FLASK_SECRET_KEY
         SECRET_KEY=secrets.token_hex(),
         SESSION_COOKIE_NAME="shop",
         SESSION_COOKIE_SAMESITE="Lax",
+        USE_SESSION_FOR_NEXT=True,
         SQLALCHEMY_DATABASE_URI="sqlite:///shop.db",
         # with FLASK_CELERY__broker_url, a worker does what is left for later; else the request does it
         CELERY={},
