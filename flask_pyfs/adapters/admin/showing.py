@@ -1,0 +1,40 @@
+"""What pages of the admin show of a file: an image as its thumbnail, another file as a link."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from markupsafe import Markup
+
+from ...fields.file import FileReference
+from ...fields.image import ImageReference
+
+# in pixels
+_THUMBNAIL = 100
+
+
+def shown(reference: FileReference) -> Markup:
+    """Return the HTML for a reference; empty if it has no file. Makes no request to the store.
+
+    The URLs are those of the reference: signed if the storage is PRIVATE.
+    """
+    url = reference.url
+    if not url:
+        return Markup("")
+    name = reference.original_name or (reference.filename or "").rpartition("/")[2]
+    what: str = name
+    if isinstance(reference, ImageReference):
+        what = Markup('<img src="{}" alt="{}" style="max-width: {}px; max-height: {}px">').format(
+            reference.best_url(_THUMBNAIL), name, _THUMBNAIL, _THUMBNAIL
+        )
+    return Markup('<a href="{}" target="_blank" rel="noopener">{}</a>').format(url, what)
+
+
+def formatted(view: Any, reference: FileReference, name: str) -> Markup:
+    """Return the HTML for a cell of a list, as Flask-Admin calls formatters of a type."""
+    return shown(reference)
+
+
+def exported(view: Any, reference: FileReference, name: str) -> str:
+    """Return the text for a cell of an export: the name of the file."""
+    return reference.filename or ""
