@@ -324,7 +324,7 @@ class FileReference(ReadableReference, Held):
             return self._replaced(new, self.fs.save(source, name, prefix=prefix, overwrite=True), None)
 
     def _known_version(self, name: str) -> str | None:
-        return self.holder.own_version(name) or self._versions.get(name)
+        return self.holder.own_version(name) or self._versions.get(name) or self.holder.known_version(name)
 
     def _added(self, new: list[NewFile], stored: str) -> StoredName:
         name = with_version(self.fs, stored)

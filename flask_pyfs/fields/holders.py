@@ -80,6 +80,10 @@ class Holder:
         """Return the version of a file that was stored for the same change; None if there is none."""
         return None
 
+    def known_version(self, name: str) -> str | None:
+        """Return the version of a file that another reference of the field knows; None if there is none."""
+        return None
+
     def replaced(self, reference: Any, old: Mapping[str, Known], is_deleted: bool) -> bool:
         """Notify the holder of files that a reference no longer has. Return whether the holder takes care of them.
 

@@ -11,7 +11,7 @@ from ..names import spellings
 from ..web.json import InJSON
 from .file import FileReference
 from .holders import DetachedHolder, Held, Holder
-from .pending import is_empty_field, is_upload
+from .pending import is_empty_field
 from .settings import FileSettings
 from .stored import FileKey, Known, NewFile
 
@@ -346,6 +346,10 @@ class ItemHolder(Holder):
     def own_version(self, name: str) -> str | None:
         return self.references.holder.own_version(name)
 
+    def known_version(self, name: str) -> str | None:
+        known = self.references.files.get(name)
+        return known.version if known is not None else None
+
     def replaced(self, reference: Any, old: Mapping[str, Known], is_deleted: bool) -> bool:
         self.references.changed(reference)
         return self.references.holder.replaced(self.references, old, is_deleted)
@@ -365,7 +369,8 @@ def several(value: Any) -> list[Any] | None:
     """
     if value is None:
         return []
-    if isinstance(value, (FileReference, Mapping, str, bytes)) or is_upload(value) or not isinstance(value, Iterable):
+    is_one = isinstance(value, (FileReference, Mapping, str, bytes)) or hasattr(value, "read")
+    if is_one or not isinstance(value, Iterable):
         raise TypeError(
             f"cannot make a list of files of a value of type {type(value).__name__}: assign a list, such as [upload], "
             "or append it"

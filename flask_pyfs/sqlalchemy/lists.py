@@ -36,6 +36,7 @@ class ListCell(Cell):
         if (kept := self._kept()) is None:
             return self.adopt(value)
         kept.load(value)
+        kept.settings = self.settings
         return kept
 
     def assigned(self, value: Any, before: Any) -> Held:
@@ -50,6 +51,9 @@ class ListCell(Cell):
             if isinstance(value, FileReferences):
                 self.takes(value)
             kept[:] = values
+            if self.state.key is None:
+                # no database has the row, so a rollback leaves what was assigned
+                self.changes.snapshots[kept] = kept.snapshot()
         return kept
 
     def _kept(self) -> FileReferences[Any] | None:

@@ -830,7 +830,8 @@ def test_a_reference_keeps_its_row(session, user):
     gc.collect()
     paper.save(content(), "c.txt")
     session.commit()
-    assert committed(session) == [["c.txt", "b.txt"]] == [stored()]
+    assert committed(session) == [["c.txt", "b.txt"]]
+    assert stored() == ["b.txt", "c.txt"]
 
 
 def test_many_changes_are_quick(session, user):
@@ -858,7 +859,7 @@ NOT_COMPARED = {
 @pytest.mark.parametrize("compare", NOT_COMPARED.values(), ids=NOT_COMPARED)
 def test_comparisons_say_what_to_do(compare):
     for column in (User.papers, User.photos):
-        with pytest.raises(fs.OperationNotSupported, match=r"(?s)one file.*is_\(None\)"):
+        with pytest.raises(fs.OperationNotSupported, match="give each file a row of its own"):
             compare(column)
 
 
