@@ -19,7 +19,6 @@ from flask_wtf import CSRFProtect
 from werkzeug.exceptions import HTTPException
 
 import flask_pyfs as fs
-from flask_pyfs.sqlalchemy import render_item  # glue: migrations, import
 
 from .access import Visitor, may_read_invoice
 from .admin import admin
@@ -54,7 +53,7 @@ def create_app(instance_path: str | None = None) -> Flask:
     app.config.from_prefixed_env()
 
     db.init_app(app)
-    migrate.init_app(app, render_item=render_item)  # glue: migrations
+    migrate.init_app(app)
     csrf.init_app(app)
     login.init_app(app)
     init_celery(app)

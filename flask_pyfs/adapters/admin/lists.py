@@ -17,12 +17,12 @@ from .fields import FileNeeded, is_rendered
 from .showing import shown
 
 if TYPE_CHECKING:
-    from ..._untyped import FileInput as MultipleFileInput
+    from ..._untyped import FileInput
 else:
-    from wtforms.widgets import MultipleFileInput
+    from wtforms.widgets import FileInput
 
 
-class UploadsInput(MultipleFileInput):
+class UploadsInput(FileInput):
     """The input, below the files that there are."""
 
     def __call__(self, field: Any, **attributes: Any) -> Markup:
@@ -46,7 +46,7 @@ class ReferencesField(MultipleStorageFileField):
     :param validators: those that Flask-Admin has for the column. ``InputRequired`` accepts the files that there are.
     """
 
-    widget = UploadsInput()
+    widget = UploadsInput(multiple=True)
 
     def __init__(
         self, settings: FileSettings, label: str | None = None, validators: Any = None, **options: Any
