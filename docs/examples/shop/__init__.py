@@ -37,7 +37,6 @@ def create_app(instance_path: str | None = None) -> Flask:
     app.config.from_mapping(
         FS_SERVE=True,
         FS_MAX_SIZE="16 MB",
-        FS_ENQUEUE=make_thumbnails.delay,  # glue: thumbnails
         INVOICES_FS_AUTHORIZE=may_read_invoice,  # glue: private
         VIDEOS_FS_MAX_SIZE="2 GB",
         MAX_CONTENT_LENGTH=64_000_000,
@@ -57,6 +56,7 @@ def create_app(instance_path: str | None = None) -> Flask:
     csrf.init_app(app)
     login.init_app(app)
     init_celery(app)
+    app.config["FS_ENQUEUE"] = make_thumbnails.delay  # glue: thumbnails
     admin.init_app(app)
     fs.init_app(app, pictures, manuals, videos, avatars, invoices)
     csrf.exempt(app.view_functions["fs.put_file"])  # glue: direct uploads

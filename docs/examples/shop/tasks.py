@@ -7,6 +7,7 @@ from typing import Any
 from celery import Celery, Task, shared_task
 from flask import Flask
 
+import flask_pyfs as fs
 from flask_pyfs.sqlalchemy import render  # glue: thumbnails, import
 
 from .models import db
@@ -25,6 +26,6 @@ def init_celery(app: Flask) -> None:
     app.extensions["celery"] = celery
 
 
-@shared_task  # glue: thumbnails
+@shared_task(autoretry_for=(fs.BackendError,), retry_backoff=True)  # glue: thumbnails, decorator
 def make_thumbnails(job: Any) -> None:  # glue: thumbnails
     render(job, db.session)  # glue: thumbnails
