@@ -11,7 +11,7 @@ from shops import MP4, PASSWORD, PDF, new_shop, png
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
 PAGES = ["/", "/products/1", "/products/new", "/products/1/edit", "/products/1/video", "/account", "/nowhere"]
-SEEN = "document.body.innerText"
+SEEN = "document.body?.innerText?"
 
 
 @pytest.fixture
