@@ -5,17 +5,23 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableSequence, Sequence
 from datetime import datetime
-from typing import Any, SupportsIndex, TypeVar, overload
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, cast, overload
 
 from ..names import spellings
 from ..web.json import InJSON
 from .file import FileReference
 from .holders import DetachedHolder, Held, Holder
-from .pending import is_empty_field
+from .pending import Upload, is_empty_field
 from .settings import FileSettings
 from .stored import FileKey, Known, NewFile
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 Reference = TypeVar("Reference", bound=FileReference)
+
+#: What can be put into a list of references.
+Given = FileReference | Mapping[str, Any] | str | Upload
 
 
 class FileReferences(MutableSequence[Reference], Held, InJSON):
@@ -161,10 +167,10 @@ class FileReferences(MutableSequence[Reference], Held, InJSON):
     # what is changed
 
     @overload
-    def __setitem__(self, index: SupportsIndex, value: Any) -> None: ...
+    def __setitem__(self, index: SupportsIndex, value: Given) -> None: ...
 
     @overload
-    def __setitem__(self, index: slice, value: Iterable[Any]) -> None: ...
+    def __setitem__(self, index: slice, value: Iterable[Given]) -> None: ...
 
     def __setitem__(self, index: SupportsIndex | slice, value: Any) -> None:
         """Put a value in the place of another, or several in the place of a slice."""
@@ -177,14 +183,22 @@ class FileReferences(MutableSequence[Reference], Held, InJSON):
     def __delitem__(self, index: SupportsIndex | slice) -> None:
         self._edit(lambda items: items.__delitem__(index))
 
-    def insert(self, index: SupportsIndex, value: Any) -> None:
+    def insert(self, index: SupportsIndex, value: Given) -> None:
         """Put a value in front of what is at this place."""
         if not is_empty_field(value):
             self._edit(lambda items: items.insert(index, value))
 
-    def extend(self, values: Iterable[Any]) -> None:
+    def append(self, value: Given) -> None:
+        """Put a value at the end."""
+        self.insert(len(self._items), value)
+
+    def extend(self, values: Iterable[Given]) -> None:
         """Append several values."""
         self[len(self._items) :] = values
+
+    def __iadd__(self, values: Iterable[Given]) -> Self:
+        self.extend(values)
+        return self
 
     def reverse(self) -> None:
         """Turn the order around."""
@@ -235,12 +249,12 @@ class FileReferences(MutableSequence[Reference], Held, InJSON):
         self._share(new)
 
     def _item(self, value: Any) -> Reference:
-        if isinstance(value, self._class) and type(value.holder) is DetachedHolder and value:
-            # one that was taken out of a list
-            if type(value) is self._class and value.settings.fs is self._settings.fs:
-                value.settings, value.holder = self._settings, ItemHolder(self)
-                return value
-        if value is None or isinstance(value, (FileReference, Mapping, str)) and not value:
+        # one that was taken out of a list
+        is_free = type(value) is self._class and isinstance(value.holder, DetachedHolder)
+        if is_free and value and value.settings.fs is self._settings.fs:
+            value.settings, value.holder = self._settings, ItemHolder(self)
+            return cast("Reference", value)
+        if value is None or (isinstance(value, (FileReference, Mapping, str)) and not value):
             raise ValueError(f"cannot put {value!r} into a list of files: it has no file")
         item = self._class(self._settings, value, ItemHolder(self))
         if not item:

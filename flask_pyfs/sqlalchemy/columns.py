@@ -2,38 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..fields.file import FileReference
-from ..fields.many import FileReferences
-from ..fields.pending import Upload
+from ..fields.many import FileReferences, Given
 from .types import FileType
 
 Reference = TypeVar("Reference", bound=FileReference, covariant=True)
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import InstrumentedAttribute
     from sqlalchemy.sql.elements import SQLCoreOperations
+
+    # pyright believes that an attribute has what was assigned, unless exactly one overload of __get__ is for rows
 
     class MappedReference(Mapped[Reference]):
         """The attribute of a column of files: ``Mapped``, to which whatever makes a reference can be assigned."""
 
-        def __set__(
-            self,
-            instance: Any,
-            value: SQLCoreOperations[Any] | FileReference | Mapping[str, Any] | str | Upload | None,
-        ) -> None: ...
+        @overload
+        def __get__(self, instance: None, owner: Any) -> InstrumentedAttribute[Reference]: ...
+
+        @overload
+        def __get__(self, instance: object, owner: Any) -> Reference: ...
+
+        def __get__(self, instance: object, owner: Any) -> Any: ...
+
+        def __set__(self, instance: Any, value: SQLCoreOperations[Any] | Given | None) -> None: ...
 
     class MappedReferences(Mapped[FileReferences[Reference]]):
-        """The attribute of a column of several files: what is read is a list of references, and any list is assigned."""
+        """The attribute of a column of several files: what is read is a list of references, any list is assigned."""
 
-        def __set__(
-            self,
-            instance: Any,
-            value: SQLCoreOperations[Any] | Iterable[FileReference | Mapping[str, Any] | str | Upload] | None,
-        ) -> None: ...
+        @overload
+        def __get__(self, instance: None, owner: Any) -> InstrumentedAttribute[FileReferences[Reference]]: ...
+
+        @overload
+        def __get__(self, instance: object, owner: Any) -> FileReferences[Reference]: ...
+
+        def __get__(self, instance: object, owner: Any) -> Any: ...
+
+        def __set__(self, instance: Any, value: SQLCoreOperations[Any] | Iterable[Given] | None) -> None: ...
 
 else:
     # what the declarations of SQLAlchemy look for

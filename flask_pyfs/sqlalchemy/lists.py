@@ -7,7 +7,7 @@ from typing import Any
 
 from ..fields.holders import DetachedHolder, Held
 from ..fields.many import FileReferences, several
-from .changes import Cell, RowHolder
+from .changes import Cell
 
 
 class ListCell(Cell):
@@ -33,28 +33,32 @@ class ListCell(Cell):
     def loaded(self, value: Any) -> Held:
         if not isinstance(value, FileReferences):
             value = self.file_type.value_of(value)
+        references: FileReferences[Any] = value
         if (kept := self._kept()) is None:
-            return self.adopt(value)
-        kept.load(value)
+            return self.adopt(references)
+        kept.load(references)
         kept.settings = self.settings
         return kept
 
     def assigned(self, value: Any, before: Any) -> Held:
         if (kept := self._kept()) is None:
             kept = self.adopt(self.file_type.value_of(None))
-        if value is kept:
-            return kept
+        if value is not kept:
+            self._replace(kept, value)
+        return kept
+
+    def _replace(self, kept: FileReferences[Any], value: Any) -> None:
         values = several(value)
         if values is None and self.key not in self.state.dict:
             values = several(self.default)
-        if values is not None:
-            if isinstance(value, FileReferences):
-                self.takes(value)
-            kept[:] = values
-            if self.state.key is None:
-                # no database has the row, so a rollback leaves what was assigned
-                self.changes.snapshots[kept] = kept.snapshot()
-        return kept
+        if values is None:
+            return
+        if isinstance(value, FileReferences):
+            self.takes(value)
+        kept[:] = values
+        if self.state.key is None:
+            # no database has the row, so a rollback leaves what was assigned
+            self.changes.snapshots[kept] = kept.snapshot()
 
     def _kept(self) -> FileReferences[Any] | None:
         return self._list() if self._list is not None else None

@@ -34,7 +34,6 @@ from ..names import spellings
 from ..storage import Storage
 from .events import listen
 
-
 # what a row has; type checkers take one reference if a type is named without it
 Value = TypeVar("Value", bound=Held, default=FileReference)
 
@@ -62,9 +61,9 @@ def _refuse_comparison(op: Any, others: Sequence[Any]) -> None:
     is_for_null = op in (operators.is_, operators.is_not) or (op in (operators.eq, operators.ne) and others[0] is None)
     if operators.is_comparison(op) and not isinstance(op, operators.custom_op) and not is_for_null:
         raise OperationNotSupported(
-            f"a column of several files cannot be compared by {op.__name__}: databases differ too much in that. Ask for "
-            "rows without files by is_(None); to find rows by a file, give each file a row of its own, with a column of "
-            "one file"
+            f"a column of several files cannot be compared by {op.__name__}: databases differ too much in that. Ask "
+            "for rows without files by is_(None); to find rows by a file, give each file a row of its own, with a "
+            "column of one file"
         )
 
 

@@ -20,9 +20,19 @@ from typing import Any
 import flask_pyfs as fs
 import mongoengine
 from flask_pyfs.mongo import FileField, ImageField
-from flask_pyfs.sqlalchemy import FileReference, FileType, ImageReference, ImageType, MappedReference, file_column
+from flask_pyfs.sqlalchemy import (
+    FileReference,
+    FileReferences,
+    FileType,
+    ImageReference,
+    ImageType,
+    MappedReference,
+    MappedReferences,
+    file_column,
+)
 from sqlalchemy import select
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
+from werkzeug.datastructures import FileStorage
 
 papers = fs.Storage("papers", fs.DOCUMENTS)
 
@@ -42,12 +52,20 @@ class User(WithAvatar, Base):
     __tablename__ = "users"
     id: Mapped[int] = mapped_column(primary_key=True)
     cv = file_column(FileType(papers, upload_to="cv"), nullable=False)
+    letters = file_column(FileType(papers, multiple=True))
+    photos = file_column(ImageType(papers, thumbnails=[50], multiple=True))
+    others: Mapped[FileReferences[ImageReference]] = mapped_column(ImageType(papers, multiple=True), nullable=True)
 
 
 class Record(MappedAsDataclass, Base):
     __tablename__ = "records"
     id: Mapped[int] = mapped_column(primary_key=True)
     cv: MappedReference[FileReference] = file_column(FileType(papers), default=None)
+    letters: MappedReferences[FileReference] = file_column(FileType(papers, multiple=True), default=None)
+
+
+class Deed(FileType):
+    pass
 
 
 class Member(mongoengine.Document):
@@ -74,6 +92,24 @@ def assign(user: User, member: Member, document: Mapping[str, Any]) -> None:
     Record(id=1, cv="name")
     Record(id=2)
     Record(id=2, cv=5)  # error
+    Record(id=2, letters=["name"])
+    Record(id=2, letters=5)  # error
+
+
+def assign_lists(user: User, upload: FileStorage) -> None:
+    user.letters = [upload, "name", {"filename": "name"}, user.cv]
+    user.letters = [upload]
+    user.letters = user.photos
+    user.letters = None
+    user.letters += ["name", upload]
+    user.letters.append(upload)
+    user.letters[0] = "name"
+    user.letters[:0] = [upload]
+    user.letters = 5  # error
+    user.letters = upload  # error
+    user.letters = user.cv  # error
+    user.letters.append(5)  # error
+    user.cv = ["name"]  # error
 
 
 def read(user: User, member: Member) -> None:
@@ -87,6 +123,15 @@ def read(user: User, member: Member) -> None:
     reveal_type(member.avatar)  # says ImageReference
     reveal_type(Member.avatar)  # says ImageField
     reveal_type(user.cv.read())  # says bytes
+    reveal_type(user.letters)  # says FileReferences[FileReference]
+    reveal_type(user.letters[0])  # says FileReference
+    reveal_type(user.letters[1:])  # says list[FileReference]
+    reveal_type(user.photos)  # says FileReferences[ImageReference]
+    reveal_type([photo(50) for photo in user.photos])  # says list[str | None]
+    reveal_type(user.others)  # says FileReferences[ImageReference]
+    reveal_type(Record(id=1).letters)  # says FileReferences[FileReference]
+    reveal_type(Deed(papers))  # says Deed
+    select(User).where(User.letters.is_(None), User.photos[0]["filename"].as_string() == "name")
     select(User).where(User.cv == "name", User.avatar.in_(["a", "b"]), User.cv.is_(None))
 """
 
