@@ -95,7 +95,7 @@ def main() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    flask = [str(Path(sys.executable).with_name("flask")), "--app", "docs/examples/shop"]
+    flask = [sys.executable, "-m", "flask", "--app", "docs/examples/shop"]
     with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile() as log:
         # a shop of its own, also if the clone has one
         settings = {
