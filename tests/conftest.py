@@ -10,7 +10,7 @@ from servers import process
 from servers.chromium import chromium
 from servers.mongo import mongo_from_environment, mongod, new_database
 from servers.openstack import openstack_swift, swift_from_environment
-from servers.s3 import moto_server, s3_from_environment, swift_s3
+from servers.s3 import moto_server, swift_s3
 
 import flask_pyfs as fs
 
@@ -126,12 +126,6 @@ def moto_endpoint(tmp_path_factory):
 def swift_endpoint(swift_server):
     """The S3 interface of OpenStack Swift."""
     return swift_s3(swift_server)
-
-
-@pytest.fixture(scope="session", params=["other"] if s3_from_environment() else ["swift", "moto"])
-def s3_endpoint(request):
-    """Each S3 server in turn; only the one that the environment names, if it names one."""
-    return s3_from_environment() or request.getfixturevalue(f"{request.param}_endpoint")
 
 
 @pytest.fixture(scope="session")

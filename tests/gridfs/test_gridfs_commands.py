@@ -7,10 +7,13 @@ from itertools import islice
 import pytest
 from bson import ObjectId
 from counting_commands import commands
+from drivers import one_server
 
 import flask_pyfs as fs
 from flask_pyfs.filesystems.gridfs import listing, upload
 from flask_pyfs.testing import StorageConformance
+
+pytestmark = one_server
 
 MIB = 1024 * 1024
 CHUNK = 255 * 1024

@@ -28,6 +28,7 @@ def nothing_left(bare, storage):
     assert len(names) == len(set(names))
 
 
+@one_server
 class TestGridFSUnderLoad(ManyAtOnce):
     # the chunks of an old revision are deleted
     outlived = False

@@ -100,8 +100,9 @@ def outcome(operation, storage):
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_an_odd_document(put, storage, name):
-    for field, value in ODD:
+def test_an_odd_document(put, storage, name, soak):
+    # each value meets every third operation, and each operation a third of the values
+    for field, value in ODD if soak else ODD[list(OPERATIONS).index(name) % 3 :: 3]:
         put({field: value}.items())
         outcome(OPERATIONS[name], storage)
         # the file beside it is as it was, or where it was moved

@@ -1,11 +1,13 @@
 """A storage in GridFS does what a dictionary of names and contents does, whatever the order of operations."""
 
+from drivers import one_server
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 from servers.mongo import empty_database
 from test_stateful import FlatModel, StorageMachine
 
 
+@one_server
 def test_gridfs_is_a_dictionary(mongo, database, bare, soak):
     class GridFSMachine(StorageMachine):
         make_model = FlatModel

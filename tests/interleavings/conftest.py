@@ -60,11 +60,11 @@ def place(request, tmp_path_factory):
         elif name == "gridfs":
             mongo = request.getfixturevalue("mongo_standalone")
             settings = {"MONGO_URL": mongo.url, "MONGO_DB": stack.enter_context(new_database(mongo.url))}
-            yield Place(name, settings, gates.count_nothing, 20)
+            yield Place(name, settings, gates.count_nothing, 14)
         elif name == "s3":
-            yield Place(name, bucket_on(request.getfixturevalue("moto_endpoint")), gates.count_http, 16)
+            yield Place(name, bucket_on(request.getfixturevalue("moto_endpoint")), gates.count_http, 11)
         else:
-            yield Place(name, container_on(request.getfixturevalue("swift_place"), stack), gates.count_requests, 10)
+            yield Place(name, container_on(request.getfixturevalue("swift_place"), stack), gates.count_requests, 7)
 
 
 def bucket_on(endpoint):

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import cache
 
 import pytest
-from servers.s3 import clear_bucket, client
+from servers.s3 import clear_bucket, client, s3_from_environment
 
 from flask_pyfs.filesystems.s3 import S3FS
 
@@ -14,8 +14,9 @@ bare_client = cache(client)
 # the smallest part that S3 takes, in bytes
 PART = 5 * 1024 * 1024
 
-# for tests that need no more than one of the servers
-on_moto = pytest.mark.parametrize("s3_endpoint", ["moto"], indirect=True)
+# tests without a mark run on moto: what this package makes of S3 does not depend on the server
+SERVERS = ["other"] if s3_from_environment() else ["swift", "moto"]
+on_both = pytest.mark.parametrize("s3_endpoint", SERVERS, indirect=True)
 on_swift = pytest.mark.parametrize("s3_endpoint", ["swift"], indirect=True)
 
 

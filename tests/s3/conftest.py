@@ -1,6 +1,13 @@
 import pytest
 from buckets import PART, bare_client, new_bucket, open_bucket
 from servers.faults import FaultProxy
+from servers.s3 import s3_from_environment
+
+
+@pytest.fixture(scope="session", params=["moto"])
+def s3_endpoint(request):
+    """The S3 server that a test is marked with, or moto; the one that the environment names, if it names one."""
+    return s3_from_environment() or request.getfixturevalue(f"{request.param}_endpoint")
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import gc
 
 import child_s3
 import pytest
-from buckets import on_moto
+from buckets import on_swift
 from load import PART_SIZE, run_child
 from underload import ForksAndLeftovers, ManyAtOnce
 
@@ -47,7 +47,13 @@ class TestS3UnderLoad(ManyAtOnce):
     pass
 
 
-@on_moto
+@on_swift
+class TestS3UnderLoadOnSwift:
+    # which may have several winners
+    test_one_winner_of_threads = ManyAtOnce.test_one_winner_of_threads
+    test_all_at_once = ManyAtOnce.test_all_at_once
+
+
 class TestS3Client(ForksAndLeftovers):
     pass
 
@@ -57,6 +63,5 @@ def test_fork_while_the_client_is_made(storage, settings, soak):
     run_child("fork while making", settings, 5 if soak else 1, script=child_s3.__file__)
 
 
-@on_moto
 def test_one_client_in_each_process(settings):
     run_child("clients", settings, 32, script=child_s3.__file__)

@@ -6,7 +6,7 @@ import socket
 from datetime import datetime, timezone
 
 import pytest
-from buckets import PART, bare_client, new_bucket, on_moto
+from buckets import PART, bare_client, new_bucket
 from failures import LARGE, MIB, all_fail, write_pieces
 from underfaults import HTTPStoreUnderFaults
 
@@ -19,8 +19,6 @@ def place():
     return "in storage 'files': "
 
 
-# what the client makes of a fault does not depend on the server behind it
-@on_moto
 class TestS3UnderFaults(HTTPStoreUnderFaults):
     pass
 

@@ -14,7 +14,7 @@ import fs.copy
 import fs.mirror
 import fs_s3fs
 import pytest
-from buckets import new_bucket
+from buckets import new_bucket, on_both, on_swift
 from counting import operations, requests_of
 from fs import errors
 from fs.memoryfs import MemoryFS
@@ -92,6 +92,7 @@ def with_slash(objects):
 # A bucket without markers
 
 
+@on_both
 def test_walk(s3, foreign):
     for search in ("breadth", "depth"):
         walker = Walker(search=search)
@@ -178,6 +179,7 @@ def test_open(s3, storage, foreign):
     assert storage.read("a/b/x.txt") == b"xyz"
 
 
+@on_both
 def test_list_files(storage, foreign):
     assert sorted(storage.list_files()) == sorted(foreign)
     assert sorted(storage.list_files("a/b/")) == ["a/b/c/deep.txt", "a/b/x.txt"]
@@ -359,6 +361,7 @@ def make_with_content(s3, fill):
     fill({"dir/": b"some bytes", "dir/sub/": b"some more"}, ContentType="text/plain")
 
 
+@on_both
 @pytest.mark.parametrize("make", [make_directory, make_as_the_console_does, make_with_another_type, make_with_content])
 @pytest.mark.parametrize("file", [None, "dir/sub/file.txt"], ids=["empty", "with a file"])
 def test_marker(s3, storage, fill, keys, make, file):
@@ -446,6 +449,7 @@ def test_odd_keys_are_listed_apart(storage, odd, caplog):
     assert sorted(storage.list_files("dir/")) == sorted(name for name in found if name.startswith("dir/"))
 
 
+@on_both
 def test_odd_keys_and_what_is_beside_them_can_be_read(storage, odd):
     for name in NEIGHBOURS + INSIDE:
         assert storage.exists(name)
@@ -470,6 +474,7 @@ def test_odd_files_that_the_standard_methods_reach(s3, odd):
         assert s3.readbytes(path) == b"odd"
 
 
+@on_both
 @pytest.mark.parametrize("standard", [False, True], ids=["delete", "removetree"])
 def test_deleting_a_tree_takes_its_odd_keys_and_nothing_else(s3, storage, odd, keys, standard):
     if standard:
@@ -506,6 +511,7 @@ def control(s3_endpoint, s3_client, bucket, fill):
         s3_client.delete_object(Bucket=bucket, Key=f"dir/{name}")
 
 
+@on_both
 def test_control_characters(s3, storage, fill, control):
     fill({"dir/ok.txt": b"good"})
     assert sorted(storage.list_files()) == sorted(["dir/ok.txt", *(f"dir/{name}" for name in control)])
@@ -514,6 +520,7 @@ def test_control_characters(s3, storage, fill, control):
         assert s3.readbytes(f"dir/{name}") == storage.read(f"dir/{name}") == b"odd"
 
 
+@on_both
 def test_deleting_a_tree_takes_control_characters_too(storage, fill, keys, control):
     fill({"dir/ok.txt": b"good", "other.txt": b"good"})
     storage.delete("dir")
@@ -601,6 +608,7 @@ def test_type_of_an_object(app, storage, fill):
             assert response.data == b"content"
 
 
+@on_both
 def test_type_of_an_object_that_has_none(app, storage, fill):
     fill({"picture.png": b"content", "nameless": b"content"})
     assert storage.metadata("picture.png")["mime"] == "image/png"
@@ -662,6 +670,7 @@ def test_content_that_is_encoded_is_read_as_it_lies(storage, fill):
         assert file.read() == content[-4:]
 
 
+@on_both
 @pytest.mark.parametrize("overwrite", [True, False])
 def test_copies_keep_what_is_said_of_an_object(storage, fill, head, overwrite):
     described = {
@@ -681,6 +690,7 @@ def test_copies_keep_what_is_said_of_an_object(storage, fill, head, overwrite):
         assert {key: found.get(key) for key in described} == described
 
 
+@on_both
 def test_copies_of_names_that_must_be_quoted(storage, foreign, keys):
     storage.copy("ünï/côde +&?#%41.txt", "cöpy/a +&?#%41.txt")
     storage.move("ünï/côde +&?#%41.txt", "möved +&?#%41.txt", overwrite=True)
@@ -770,6 +780,7 @@ def test_copies_keep_another_cache_control(app, make_storage, fill, head):
     assert head("b.txt")["CacheControl"] == head("c.txt")["CacheControl"] == "max-age=60"
 
 
+@on_both
 @pytest.mark.parametrize("size", [7, 5 * MIB + 1], ids=["small", "in parts"])
 def test_storage_class(app, make_storage, s3_endpoint, head, size):
     storage = make_storage(STORAGE_CLASS="STANDARD_IA", PART_SIZE=5 * MIB)
@@ -793,6 +804,7 @@ def may_everybody_read(client, bucket, key):
     return any((grant["Grantee"].get("URI"), grant["Permission"]) == (EVERYBODY, "READ") for grant in grants)
 
 
+@on_both
 @pytest.mark.parametrize("size", [7, 5 * MIB + 1], ids=["small", "in parts"])
 def test_acl(app, make_storage, s3_endpoint, s3_client, bucket, size):
     storage = make_storage(ACL="public-read", PART_SIZE=5 * MIB)
@@ -822,7 +834,6 @@ def test_checksum(app, make_storage, fill):
         assert storage.metadata("copy.bin")["checksum"] == storage.metadata("ours.bin")["checksum"]
 
 
-@pytest.mark.parametrize("s3_endpoint", ["moto"], indirect=True)
 def test_checksum_that_the_object_carries(storage, s3_client, bucket, fill, head):
     # with these the entity tag is no digest of the content
     encrypted = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "key"}
@@ -833,6 +844,7 @@ def test_checksum_that_the_object_carries(storage, s3_client, bucket, fill, head
     assert storage.metadata("carrying.bin")["checksum"] == f"sha256:{hashlib.sha256(b'content').hexdigest()}"
 
 
+@on_both
 def test_checksum_of_parts_that_others_sent(storage, s3_client, bucket):
     upload = s3_client.create_multipart_upload(Bucket=bucket, Key="a.bin", ContentType="application/vnd.thing")
     named = {"Bucket": bucket, "Key": "a.bin", "UploadId": upload["UploadId"]}
@@ -851,6 +863,7 @@ def test_checksum_of_parts_that_others_sent(storage, s3_client, bucket):
 # Other libraries
 
 
+@on_both
 def test_layout_of_flask_fs(storage, s3, s3_client, bucket, fill, keys, head):
     # there the name is the key, there are no directories, and the type comes from the name
     fill({"avatars/me.png": b"theirs", "report.txt": b"theirs"}, ContentType="image/png")
@@ -916,6 +929,7 @@ def test_plain_s3fs_reads_what_the_standard_methods_wrote(s3, plain):
     assert plain.listdir("a/b") == []
 
 
+@on_both
 def test_what_plain_s3fs_wrote_is_read(s3, storage, plain):
     plain.makedirs("a/b")
     plain.writetext("a/b/c.txt", "content")
@@ -959,6 +973,7 @@ def refuse_copies(s3):
 LARGE = bytes(range(256)) * (10 * MIB // 256) + b"end"
 
 
+@on_both
 @pytest.mark.parametrize("overwrite", [True, False])
 def test_copy_in_parts(s3, storage, fill, keys, head, refuse_copies, overwrite):
     described = {
@@ -1011,7 +1026,7 @@ def test_copy_in_parts_to_a_name_that_is_taken(s3, fill, s3_client, bucket, refu
 
 
 # moto reads no condition of the source
-@pytest.mark.parametrize("s3_endpoint", ["swift"], indirect=True)
+@on_swift
 def test_copy_in_parts_of_an_object_that_is_replaced(s3, fill, keys, s3_client, bucket, refuse_copies):
     fill({"large.txt": LARGE})
     s3.copy_part_size = 5 * MIB

@@ -10,7 +10,7 @@ from itertools import islice
 from threading import Thread
 
 import pytest
-from buckets import bare_client, new_bucket
+from buckets import bare_client, new_bucket, on_both
 from counting import operations, requests_of
 from servers.openstack import S3_PAGE
 from servers.s3 import clear_bucket
@@ -96,7 +96,6 @@ def failing_server():
             thread.join()
 
 
-@pytest.mark.parametrize("s3_endpoint", ["moto"], indirect=True)
 def test_each_sending_is_counted(app, make_storage, failing_server):
     storage = make_storage(ENDPOINT=f"http://127.0.0.1:{failing_server.server_port}", RETRIES=1)
     with app.app_context(), requests_of(storage.backend.store.client) as sent:
@@ -108,7 +107,6 @@ def test_each_sending_is_counted(app, make_storage, failing_server):
 # Nothing
 
 
-@pytest.mark.parametrize("s3_endpoint", ["moto"], indirect=True)
 def test_what_needs_no_store_reaches_none(app, make_storage):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         storage = make_storage(ENDPOINT=f"http://127.0.0.1:{listener.getsockname()[1]}", URL="https://s3.example/")
@@ -316,6 +314,7 @@ def test_parts_that_are_given_up(storage, sent):
     assert not storage.exists("new.bin")
 
 
+@on_both
 def test_first_write_to_a_missing_bucket(app, make_storage, s3_endpoint, s3_client):
     name = f"bucket-{uuid.uuid4()}"
     storage = make_storage(BUCKET=name)
@@ -359,6 +358,7 @@ def test_move(storage, written, steady, sent, overwrite, expected):
     assert not storage.exists(written)
 
 
+@on_both
 def test_move_in_parts(s3_endpoint, storage, large, sent):
     storage.move(large, "moved.bin", overwrite=True)
     # the entity tag of a copy differs from that of an object in parts, but the copy has its mark; OpenStack Swift
@@ -397,6 +397,7 @@ def test_delete_a_version(storage, written, sent):
     assert not storage.exists(written)
 
 
+@on_both
 def test_replace_a_version(s3_endpoint, storage, written, sent):
     version = storage.replace_version(written, b"new", storage.version(written)).version
     # OpenStack Swift has said by then that it does not know the condition, so it is looked up
@@ -548,6 +549,7 @@ def test_serve_what_is_not_there(storage, web, sent):
     assert sent == [GET, HEAD]
 
 
+@on_both
 def test_serve_a_range_behind_the_end(s3_endpoint, storage, written, web, sent):
     with web.get(storage.url(written), headers={"Range": "bytes=7-"}) as response:
         assert response.status_code == 416
@@ -636,6 +638,7 @@ def crowded(app, make_storage, crowd):
         yield storage
 
 
+@on_both
 def test_list_thousands(crowded, crowd, page):
     with requests_of(crowded.backend.store.client) as sent:
         assert list(crowded.list_files("tree/")) == crowd[1]
@@ -684,6 +687,7 @@ def test_ask_for_a_directory_of_thousands(crowded):
         assert sent == [LIST] * 2
 
 
+@on_both
 def test_delete_thousands(crowded, crowd, page):
     with requests_of(crowded.backend.store.client) as sent:
         crowded.delete("tree")

@@ -1,13 +1,11 @@
 """A storage in a bucket does what a dictionary of names and contents does, whatever the order of operations."""
 
-import pytest
 from buckets import new_bucket
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 from test_stateful import FlatModel, StorageMachine
 
 
-@pytest.mark.parametrize("s3_endpoint", ["moto"], indirect=True)
 def test_a_bucket_is_a_dictionary(s3_endpoint, s3, soak):
     class BucketMachine(StorageMachine):
         make_model = FlatModel

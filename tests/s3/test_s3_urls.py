@@ -12,6 +12,7 @@ import boto3
 import pytest
 import requests
 from botocore.awsrequest import AWSResponse
+from buckets import on_both
 from counting import requests_of
 
 import flask_pyfs as fs
@@ -69,6 +70,7 @@ def test_it_is_the_same_for_a_while(storage, monkeypatch):
     assert url_at(1_800_000_900.0) != url
 
 
+@on_both
 def test_it_is_what_boto3_signs(storage, s3_endpoint, bucket):
     url = storage.url("dir/a b+.txt", expires=3600)
     said = {name: value for name, (value,) in parse_qs(urlsplit(url).query).items()}
@@ -80,6 +82,7 @@ def test_it_is_what_boto3_signs(storage, s3_endpoint, bucket):
     assert set(said) == set(parse_qs(urlsplit(theirs).query))
 
 
+@on_both
 def test_what_was_not_signed_is_refused(storage, s3_endpoint):
     storage.write("a.txt", b"content")
     storage.write("b.txt", b"other")
@@ -175,7 +178,6 @@ def send():
 
 
 # OpenStack Swift knows no forms
-@pytest.mark.parametrize("s3_endpoint", ["moto"], indirect=True)
 def test_the_store_takes_it(make_storage, send):
     storage = make_storage(PREFIX="pre", ACL="private", CACHE_CONTROL="max-age=60")
     upload = storage.upload_url("dir/a b.png", expires=60, max_size=1000)
@@ -184,7 +186,6 @@ def test_the_store_takes_it(make_storage, send):
     assert storage.metadata(upload.name)["mime"] == "image/png"
 
 
-@pytest.mark.parametrize("s3_endpoint", ["moto"], indirect=True)
 def test_the_store_refuses_what_was_not_signed(storage, send):
     upload = storage.upload_url("a.png", expires=60, max_size=1000)
     assert send(upload, bytes(1001)) == 403

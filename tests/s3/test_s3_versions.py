@@ -4,7 +4,7 @@ import io
 from contextlib import contextmanager
 
 import pytest
-from buckets import PART, on_moto
+from buckets import PART, on_both
 from counting import requests_of
 
 from flask_pyfs.errors import BackendError, FileExists, VersionChanged
@@ -116,6 +116,7 @@ def test_the_metadata_of_an_app_stays_beside_the_mark(open_s3, s3_client, bucket
 WRITERS = {"others": b"theirs", "the same content": b"new"}
 
 
+@on_both
 @pytest.mark.parametrize("content", WRITERS.values(), ids=WRITERS)
 def test_a_deletion_of_a_version_among_writers(s3_endpoint, storage, put, get, content):
     storage.write("a", b"old")
@@ -133,6 +134,7 @@ def test_a_deletion_of_a_version_among_writers(s3_endpoint, storage, put, get, c
         assert get("a") == content
 
 
+@on_both
 @pytest.mark.parametrize("size", [3, len(LARGE)], ids=["small", "in parts"])
 def test_a_replacement_of_a_version_among_writers(s3_endpoint, app, make_storage, put, get, size):
     storage, content = make_storage(PART_SIZE=PART), LARGE[:size]
@@ -154,6 +156,7 @@ def test_a_replacement_of_a_version_among_writers(s3_endpoint, app, make_storage
             assert s3_endpoint.name == "swift" or size > PART
 
 
+@on_both
 @pytest.mark.parametrize("overwrite", [True, False])
 @pytest.mark.parametrize("first", ["ours", "theirs"])
 def test_a_move_among_writers_loses_no_content(s3_endpoint, storage, put, get, overwrite, first):
@@ -220,7 +223,6 @@ def test_a_move_of_an_object_in_parts_that_others_wrote(storage, s3_client, buck
 # Retries
 
 
-@on_moto
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_second_writer_of_the_same_content_does_not_believe_that_it_won(make_frail, proxy, put, overwrite):
     storage = make_frail(RETRIES=2)
@@ -235,7 +237,6 @@ def test_a_second_writer_of_the_same_content_does_not_believe_that_it_won(make_f
             storage.write("a", b"same")
 
 
-@on_moto
 def test_a_lost_answer_to_a_replacement_does_not_refuse_it(make_frail, proxy, get):
     storage = make_frail(RETRIES=2)
     version = storage.write("a", b"old").version
@@ -245,7 +246,6 @@ def test_a_lost_answer_to_a_replacement_does_not_refuse_it(make_frail, proxy, ge
     assert newer.version == storage.version("a")
 
 
-@on_moto
 def test_a_lost_answer_to_a_deletion_does_not_refuse_it(make_frail, proxy, get):
     storage = make_frail(RETRIES=2)
     version = storage.write("a", b"old").version
@@ -261,7 +261,6 @@ REFUSED = b"<?xml version='1.0'?><Error><Code>NotImplemented</Code><Message>if-m
 NOT_IMPLEMENTED = b"HTTP/1.1 501 Not Implemented\r\nContent-Length: %d\r\n\r\n%b" % (len(REFUSED), REFUSED)
 
 
-@on_moto
 def test_a_server_that_does_not_know_if_match(make_frail, proxy, put, get, caplog):
     storage = make_frail()
     proxy.answer(NOT_IMPLEMENTED, when=lambda head: b"if-match:" in head.lower())
@@ -280,7 +279,6 @@ def test_a_server_that_does_not_know_if_match(make_frail, proxy, put, get, caplo
 # Uploads that nobody knows the end of
 
 
-@on_moto
 def test_an_upload_that_may_be_complete_is_not_aborted(make_frail, proxy, left, caplog):
     storage = make_frail()
     storage.write("a", b"old")
@@ -299,7 +297,6 @@ def test_an_upload_that_may_be_complete_is_not_aborted(make_frail, proxy, left, 
 
 
 # the uploads of moto began in 2010
-@on_moto
 def test_a_slow_upload_outlives_the_removal_of_leftovers(app, make_storage, s3_client, bucket, get, left):
     storage = make_storage(PART_SIZE=PART)
     s3_client.create_multipart_upload(Bucket=bucket, Key="dead")

@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from buckets import PART, on_moto
+from buckets import PART
 from counting import requests_of
 
 import flask_pyfs as fs
-
-pytestmark = on_moto
 
 LARGE = b"0123456789abcdef" * (PART // 16) + b"end"
 

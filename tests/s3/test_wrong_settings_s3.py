@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import botocore.auth
 import pytest
-from buckets import on_moto, on_swift
+from buckets import on_swift
 from servers.openstack import GUEST, KEY
 from servers.s3 import ACCESS_KEY, REGION, SECRET_KEY
 from servers.scripted import ScriptedServer, answering
@@ -166,7 +166,6 @@ def test_a_proxy_that_is_down(make_at, unused_port, monkeypatch):
     told(make_at("http://s3.example.org"), "read", BackendError, "ENDPOINT http://s3.example.org", "HTTP_PROXY")
 
 
-@on_moto
 def test_https_on_a_plain_port(make_at, s3_endpoint):
     url = s3_endpoint.url.replace("http:", "https:")
     storage = make_at(url)
@@ -220,7 +219,6 @@ def test_a_certificate_that_does_not_fit(make_at, tmp_path, monkeypatch, host, d
 # Credentials
 
 
-@on_moto
 def test_an_access_key_that_is_unknown(make):
     all_told(make(ACCESS_KEY="wrong"), PermissionDenied, "does not know ACCESS_KEY", "check it", "ENDPOINT")
 
@@ -256,7 +254,6 @@ def test_no_credentials(make_at, unused_port, operation):
     check_text(str(raised.value), ["in storage 'files'", *words])
 
 
-@on_moto
 @pytest.mark.usefixtures("no_credentials")
 def test_credentials_that_come_later(make, monkeypatch):
     storage = make(ACCESS_KEY=None, SECRET_KEY=None)
@@ -309,7 +306,6 @@ def test_a_bucket_that_is_missing(make, no_bucket):
     all_told(storage, ConfigurationError, f"BUCKET {no_bucket!r} does not exist", "create it", "CREATE_BUCKET")
 
 
-@on_moto
 def test_a_bucket_that_the_endpoint_holds_too(make, s3_endpoint, no_bucket):
     # moto makes no difference, but what it answers is what other servers answer
     storage = make(ENDPOINT=f"{s3_endpoint.url}/{no_bucket}", CREATE_BUCKET=False)

@@ -7,6 +7,7 @@ condition and its write are atomic), and answers 403 to a wrong signature and to
 
 from __future__ import annotations
 
+import gc
 import hmac
 import socket
 import sys
@@ -20,7 +21,7 @@ from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY, environ_key_for_header
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.moto_server.werkzeug_app import create_backend_app
 from postpolicy import broken_rule, is_form  # type: ignore[import-not-found]
 
 App = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -111,9 +112,12 @@ def _signed_request(env: dict[str, Any], names: list[str]) -> AWSRequest:
 
 
 def main(port: int, access_key: str, secret_key: str) -> None:
-    app = Signatures(DomainDispatcherApplication(create_backend_app), Credentials(access_key, secret_key))
+    # its S3 alone: which of its services each request is for takes a fifth of the time of an answer
+    app = Signatures(create_backend_app("s3"), Credentials(access_key, secret_key))
     listener = eventlet.listen(("127.0.0.1", port), backlog=1024)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # what was imported stays until the end
+    gc.freeze()
     eventlet.wsgi.server(listener, app, capitalize_response_headers=False)
 
 

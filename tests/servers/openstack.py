@@ -22,7 +22,8 @@ GUEST = "test:guest"
 # how many objects its S3 interface lists at once
 S3_PAGE = 100
 
-START_SERVER = "import sys; from swift.{module}.server import main; sys.exit(main())"
+# what was imported stays until the end
+START_SERVER = "import gc, sys; from swift.{module}.server import main; gc.freeze(); sys.exit(main())"
 
 # the rings that swift-ring-builder makes for one device; run in the one server that needs them at its start
 MAKE_RINGS = """
@@ -70,6 +71,7 @@ STORAGE_CONF = """
 pipeline = {server}-server
 [app:{server}-server]
 use = egg:swift#{server}
+log_requests = false
 """
 
 PROXY_CONF = """

@@ -6,7 +6,7 @@ from urllib.request import urlopen
 
 import pytest
 from containers import bare_connection
-from servers.s3 import s3_from_environment
+from serving.conftest import ALL_S3, STORES
 from werkzeug.datastructures import FileStorage
 from werkzeug.wsgi import FileWrapper
 
@@ -70,9 +70,6 @@ KEPT = {
     "application/x-own": "application/x-own",
 }
 
-S3 = ["s3-other"] if s3_from_environment() else ["s3-swift", "s3-moto"]
-STORES = [*S3, "gridfs", "swift"]
-
 
 @pytest.fixture
 def serve(app, place_on, configure_storage):
@@ -120,7 +117,7 @@ def test_streamed(serve, kind):
         assert (answer.status_code, answer.headers.get("Content-Type")) == (304, None)
 
 
-@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("kind", [*ALL_S3, "gridfs", "swift"])
 def test_what_a_store_keeps_is_passed_on(serve, kind):
     storage, client = serve(kind)
     for number, (kept, sent) in enumerate(KEPT.items()):
@@ -143,7 +140,7 @@ def test_sent_by_wsgi(serve):
             assert (answer.headers["Content-Type"], answer.data) == (sent, content)
 
 
-@pytest.mark.parametrize("kind", [*S3, "swift"])
+@pytest.mark.parametrize("kind", [*ALL_S3, "swift"])
 def test_sent_by_the_store(serve, request, kind):
     key = {"TEMP_URL_KEY": "the key"} if kind == "swift" else {}
     storage, client = serve(kind, SERVE_MODE="redirect", **key)

@@ -14,7 +14,7 @@ from containers import bare_connection
 from hypothesis import given
 from hypothesis import strategies as st
 from servers.s3 import S3Endpoint
-from serving.conftest import S3, on_servers
+from serving.conftest import ALL_S3, on_servers
 
 import flask_pyfs as fs
 from flask_pyfs.backends import registry
@@ -53,7 +53,7 @@ def connection_of(settings):
     return closing(bare_connection(Place))
 
 
-@pytest.fixture(params=on_servers([*S3, "swift"]))
+@pytest.fixture(params=on_servers([*ALL_S3, "swift"]))
 def place(request, place_on):
     with place_on(request.param) as settings:
         yield settings

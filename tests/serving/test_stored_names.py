@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from servers.faults import FaultProxy
 from servers.s3 import S3Endpoint
-from serving.conftest import S3, on_servers
+from serving.conftest import STORES, on_servers
 
 import flask_pyfs as fs
 from flask_pyfs import names, signals
@@ -43,7 +43,6 @@ KEYS = {
 # a directory of a disk keeps these apart
 KEPT = [name for name in KEYS if "slash" not in name or name == "backslash"]
 NEVER_NEW = ["backslash", "control"]
-STORES = [*S3, "gridfs", "swift"]
 
 
 def get(app, url, **options):
