@@ -5,7 +5,6 @@ import importlib
 import re
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 from shops import EXAMPLES, MP4, PASSWORD, PDF, SHOP, Visitor, file, new_shop, png
@@ -36,14 +35,21 @@ def inside(app):
     return app.app_context
 
 
+class People:
+    """The visitors of a shop, by their names. They sign in when a test needs them; anybody does not."""
+
+    def __init__(self, app):
+        self._app = app
+
+    def __getattr__(self, name):
+        visitor = Visitor(self._app)
+        setattr(self, name, visitor)
+        return visitor if name == "anybody" else visitor.sign_in(f"{name}@example.com")
+
+
 @pytest.fixture
 def people(app):
-    return SimpleNamespace(
-        ada=Visitor(app).sign_in("ada@example.com"),
-        ben=Visitor(app).sign_in("ben@example.com"),
-        eve=Visitor(app).sign_in("eve@example.com"),
-        anybody=Visitor(app),
-    )
+    return People(app)
 
 
 def rows(models, model):
