@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -88,11 +89,10 @@ class FileReference(ReadableReference, Held):
         self.settings = self.given = settings
         self.holder = holder or (Holder() if instance is None else NamedHolder(instance, name))
         value = parts if value is None else value
-        pending = None
         if isinstance(value, FileReference):
-            pending, value = value._pending, self._parts_of(value)
+            value = self._parts_of(value)
         elif is_upload(value):
-            pending, value = Pending(value), None
+            value = {"pending": Pending.of(value)}
         if isinstance(value, str):
             # as the app spells it: a file that another tool stored may have this very name
             name = names.given(value) if value else None
@@ -108,7 +108,6 @@ class FileReference(ReadableReference, Held):
                 "save(file, name)"
             )
         self.restore(value or {})
-        self._pending = pending
 
     def _settings_of(self, storage: Storage | None, parts: dict[str, Any]) -> FileSettings:
         found = {own: parts.pop(name) for name, own in self._setting_names.items() if parts.get(name) is not None}
@@ -116,6 +115,9 @@ class FileReference(ReadableReference, Held):
 
     def _parts_of(self, other: FileReference) -> dict[str, Any]:
         parts, storages = other.snapshot(), {self.settings.fs, other.settings.fs} - {None}
+        if other._pending is not None:
+            # the place of a copy has other files
+            parts["pending"] = replace(other._pending, former={})
         if len(storages) < 2:
             self.since = other.since
             return parts
@@ -123,7 +125,7 @@ class FileReference(ReadableReference, Held):
         return {key: part for key, part in parts.items() if key not in ("versions", *other._fact_names)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Set all parts of the reference, without notifying the holder. An upload that is pending is dropped.
+        """Set all parts of the reference, without notifying the holder.
 
         :param state: a document, or what :meth:`snapshot` returned; absent parts become empty.
         """
@@ -135,13 +137,15 @@ class FileReference(ReadableReference, Held):
         self._facts = facts.kept(state, self._fact_names)
         # neither is a part of the document or row: what the store was asked for, and what is not stored yet
         self._asked = {}
-        self._pending = None
+        pending = state.get("pending")
+        self._pending = pending if isinstance(pending, Pending) else None
 
     def snapshot(self) -> dict[str, Any]:
         """Return all parts of the reference, empty ones included, for :meth:`restore`."""
         versions = {name: known.version for name, known in self.files.items() if known.version}
         own = {"filename": self._filename, "original_name": self._original_name, "versions": versions}
-        return {**own, **dict.fromkeys(self._fact_names), **self._facts}
+        pending = {"pending": self._pending} if self._pending is not None else {}
+        return {**own, **dict.fromkeys(self._fact_names), **self._facts, **pending}
 
     @property
     def references(self) -> Sequence[FileReference]:
@@ -209,7 +213,7 @@ class FileReference(ReadableReference, Held):
 
     @filename.setter
     def filename(self, value: str | None) -> None:
-        unknown = dict.fromkeys(("original_name", *self._fact_names))
+        unknown = dict.fromkeys(("original_name", "pending", *self._fact_names))
         self._change({**self.snapshot(), **unknown, "filename": value and names.given(value)}, [])
         # the app names what it has stored itself
         self.since = None
@@ -250,11 +254,6 @@ class FileReference(ReadableReference, Held):
             self._pending.rewind()
             self.save(self._pending.file)
 
-    def takes_over(self, former: Held) -> None:
-        """Know the files of a former value, which an upload may replace, as :meth:`save` of that would."""
-        versions = {name: known.version for name, known in former.files.items() if name not in self.filenames}
-        self._versions = {**{name: version for name, version in versions.items() if version}, **self._versions}
-
     def renew(self, other: FileReference) -> None:
         """Know of the files of another reference what that knows, which is newer."""
         shared = {name: other._versions[name] for name in self.filenames if name in other._versions}
@@ -265,6 +264,12 @@ class FileReference(ReadableReference, Held):
     def forget(self, files: Collection[FileKey]) -> None:
         if any((self.fs, name) in files for name in self.filenames):
             self.restore({})
+
+    def takes_over(self, former: FileReference) -> None:
+        """Know the files of another reference, which the pending upload may replace, as :meth:`save` of that would."""
+        if self._pending is not None:
+            versions = former._versions if former._pending is None else former._pending.former
+            self._pending = replace(self._pending, former=versions)
 
     def delete(self) -> None:
         """Clear the reference and delete its files.
@@ -324,7 +329,8 @@ class FileReference(ReadableReference, Held):
             return self._replaced(new, self.fs.save(source, name, prefix=prefix, overwrite=True), None)
 
     def _known_version(self, name: str) -> str | None:
-        return self.holder.own_version(name) or self._versions.get(name) or self.holder.known_version(name)
+        known = self._versions if self._pending is None else self._pending.former
+        return self.holder.own_version(name) or known.get(name) or self.holder.known_version(name)
 
     def _added(self, new: list[NewFile], stored: str) -> StoredName:
         name = with_version(self.fs, stored)

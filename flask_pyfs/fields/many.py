@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableSequence, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, cast, overload
 
 from ..names import spellings
@@ -43,6 +44,8 @@ class FileReferences(MutableSequence[Reference], Held, InJSON):
     :raises TypeError: if a value is of another type, or the list is read-only; see also what its methods raise.
     :raises ValueError: if a value has no file.
     """
+
+    _former: Mapping[str, Known] = MappingProxyType({})
 
     def __init__(
         self,
@@ -190,15 +193,38 @@ class FileReferences(MutableSequence[Reference], Held, InJSON):
 
     def append(self, value: Given) -> None:
         """Put a value at the end."""
-        self.insert(len(self._items), value)
+        if not is_empty_field(value):
+            self._edit(lambda items: items.append(value))
 
     def extend(self, values: Iterable[Given]) -> None:
         """Append several values."""
-        self[len(self._items) :] = values
+        if (chosen := several(values)) is not None:
+            self._edit(lambda items: items.extend(chosen))
 
     def __iadd__(self, values: Iterable[Given]) -> Self:
         self.extend(values)
         return self
+
+    # place by place, as the base class does these, the list might be loaded again in between
+
+    def pop(self, index: SupportsIndex = -1) -> Reference:
+        """Take a reference out of the list, the last one without an index, and return it."""
+        self._holder.before_change(self)
+        item = self._items[index]
+        del self[index]
+        return item
+
+    def remove(self, value: object) -> None:
+        """Take a reference out of the list, or the first to its file or to one of this name.
+
+        :raises ValueError: if there is none.
+        """
+        self._holder.before_change(self)
+        del self[self.index(value)]
+
+    def clear(self) -> None:
+        """Take all references out of the list."""
+        del self[:]
 
     def reverse(self) -> None:
         """Turn the order around."""
@@ -214,7 +240,6 @@ class FileReferences(MutableSequence[Reference], Held, InJSON):
         :raises FSError: see :meth:`flask_pyfs.Storage.save`.
         """
         item = self._class(self._settings, None, _NewItemHolder(self))
-        item.takes_over(self)
         return item.save(file, filename, **options)
 
     def store_pending(self) -> None:
@@ -241,10 +266,11 @@ class FileReferences(MutableSequence[Reference], Held, InJSON):
                 if isinstance(value, FileReference):
                     taken.append(value)
                 item = self._item(value)
-                item.takes_over(self)
                 new.append(item)
             items.append(item)
         self._holder.taken(taken)
+        # what is stored for the list may replace what it had
+        self._former = {**self._former, **self.files}
         self._set(items)
         self._share(new)
 
@@ -293,6 +319,10 @@ class FileReferences(MutableSequence[Reference], Held, InJSON):
         else:
             self._set([item for item in self._items if item is not reference])
 
+    def known_version(self, name: str) -> str | None:
+        known = self.files.get(name) or self._former.get(name)
+        return known.version if known is not None else None
+
     def load(self, loaded: FileReferences[Reference]) -> None:
         """Have what was loaded again. References to the same files stay the same ones."""
         rest, items = list(self._items), list[Reference]()
@@ -315,8 +345,7 @@ class FileReferences(MutableSequence[Reference], Held, InJSON):
         for item, parts, since in states:
             item.restore(parts)
             item.since = since
-        # an upload that was pending is dropped
-        self._set([item for item, *_ in states if item])
+        self._set([item for item, *_ in states])
 
     def forget(self, files: Collection[FileKey]) -> None:
         for item in self:
@@ -361,8 +390,7 @@ class ItemHolder(Holder):
         return self.references.holder.own_version(name)
 
     def known_version(self, name: str) -> str | None:
-        known = self.references.files.get(name)
-        return known.version if known is not None else None
+        return self.references.known_version(name)
 
     def replaced(self, reference: Any, old: Mapping[str, Known], is_deleted: bool) -> bool:
         self.references.changed(reference)

@@ -4,30 +4,41 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import IO, Any, TypeGuard
 
 from werkzeug.datastructures import FileStorage
 
 from ..display_names import display_name
+from ..web.json import InJSON
 
 #: What can be assigned to a field to be stored: an upload of a form, or a binary file with a name.
 Upload = FileStorage | IO[bytes]
 
 
+@dataclass(frozen=True)
 class Pending:
     """An upload that is not stored yet.
 
-    :param upload: the upload. It is stored from where it is read now.
-    :ivar upload: the upload as it was assigned.
-    :ivar file: the same, with the name of the client as ``filename``.
+    :param upload: the upload as it was assigned.
+    :param file: the same, with the name of the client as ``filename``.
+    :param start: where it was then; None if it cannot seek.
+    :param former: the versions of the files that it may replace, by their names.
     """
 
-    def __init__(self, upload: Any) -> None:
-        self.upload = upload
-        self.file: Any = upload
+    upload: Any
+    file: Any
+    start: int | None
+    former: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, upload: Any) -> Pending:
+        """Return an upload as it is now."""
+        file = upload
         if not isinstance(upload, FileStorage) and sent_name(upload) is None:
-            self.file = FileStorage(upload, os.path.basename(upload.name))
-        self._start = _position(upload)
+            file = FileStorage(upload, os.path.basename(upload.name))
+        return cls(upload, file, _position(upload))
 
     def rewind(self) -> None:
         """Go back to where the upload was when it was assigned: it may be assigned to several fields.
@@ -39,15 +50,16 @@ class Pending:
                 f"the upload {self.file.filename!r} was closed before it was stored: a request closes its uploads when "
                 "it ends, so flush the session or save the document before that"
             )
-        if self._start is not None:
-            self.upload.seek(self._start)
+        if self.start is not None:
+            self.upload.seek(self.start)
 
 
 def is_upload(value: Any) -> TypeGuard[Upload]:
     """Return whether a value is an upload: a ``FileStorage``, or a binary file with a name."""
     if isinstance(value, FileStorage):
         return True
-    if not callable(getattr(value, "read", None)) or isinstance(value, io.TextIOBase):
+    # a reference has a name and is read, too
+    if not callable(getattr(value, "read", None)) or isinstance(value, (io.TextIOBase, InJSON)):
         return False
     return any(isinstance(getattr(value, attribute, None), str) for attribute in ("filename", "name"))
 

@@ -14,7 +14,10 @@ from ..fields.file import FileReference
 from ..fields.image import ImageReference
 
 with required_by("mongo", "mongoengine", "pymongo", "bson"):
+    from .assigned import listen
     from .fields import FileField, ImageField
     from .undoing import undoing
+
+listen()
 
 __all__ = ["FileField", "FileReference", "ImageField", "ImageReference", "undoing"]

@@ -12,6 +12,7 @@ from mongoengine.errors import InvalidDocumentError
 from ..fields.file import FileReference
 from ..fields.holders import DetachedHolder, Holder
 from ..fields.image import ImageReference
+from ..fields.pending import Upload, is_empty_field, is_upload
 from ..fields.settings import FileSettings, ImageSettings, Namer, Setting
 from ..fields.stored import dropped_file
 from ..storage import Storage
@@ -29,7 +30,7 @@ class FileField(BaseField):
     """A field that refers to a file of a storage.
 
     Its value is always a :class:`~flask_pyfs.fields.file.FileReference`, which is false if there is no file. Assign
-    another reference, the name of a file, or None to it.
+    another reference, the name of a file, an upload, which ``save`` of the document stores, or None to it.
 
     >>> import flask_pyfs as fs
     >>> from mongoengine import Document
@@ -102,10 +103,14 @@ class FileField(BaseField):
             value.settings = value.given = self.settings
         return value
 
-    def __set__(self, instance: Any, value: FileReference | Mapping[str, Any] | str | None) -> None:
+    def __set__(self, instance: Any, value: FileReference | Mapping[str, Any] | str | Upload | None) -> None:
         before = instance._data.get(self.name)
         is_reload = _is_reload(instance, value)
-        if not value and self.default is not None and not self.null:
+        if is_empty_field(value):
+            if instance._initialised:
+                return
+            value = None
+        if not value and not is_upload(value) and self.default is not None and not self.null:
             value = self.default() if callable(self.default) else self.default
         elif value is before and value is not None:
             return
@@ -115,6 +120,8 @@ class FileField(BaseField):
             assert isinstance(before.holder, DocumentHolder)
             holder = before.holder
         reference = self._reference(value, holder)
+        if isinstance(before, FileReference):
+            reference.takes_over(before)
         if instance._initialised and isinstance(before, FileReference):
             if is_reload:
                 holder.reloaded(reference)
@@ -144,11 +151,14 @@ class FileField(BaseField):
         return value
 
     def to_mongo(self, value: Any) -> Any:
-        value = self.to_python(value)
+        value = self._reference(value, Holder()) if is_upload(value) else self.to_python(value)
         if not isinstance(value, FileReference):
             return value
         if value.pending is not None:
-            raise TypeError(f"cannot write {value!r}: store the upload first, with save()")
+            raise TypeError(
+                f"cannot write {value!r}: only save() of the document stores what is assigned to its fields; for a "
+                "query or insert(), store the upload first and use the name that save() of the storage returns"
+            )
         if isinstance(value.holder, DocumentHolder):
             value.holder.written_to(value)
         return value.to_document()
@@ -157,9 +167,13 @@ class FileField(BaseField):
         return self.to_mongo(value)
 
     def validate(self, value: Any, clean: bool = True) -> None:
+        if is_upload(value):
+            # in a list or a map
+            return
         value = self.to_python(value)
         if not isinstance(value, FileReference):
-            self.error(f"Assign a file reference, a file name or None, not a value of type {type(value).__name__}")
+            kind = type(value).__name__
+            self.error(f"Assign a file reference, a file name, an upload or None, not a value of type {kind}")
         if self.required and not value:
             self.error("Field is required")
 

@@ -41,21 +41,25 @@ def undoing(*documents: Any) -> Iterator[None]:
         yield
     except BaseException:
         for document, holder, block in blocks:
-            _undo(document, holder, block)
+            undo(_root(document), document, holder, block)
         raise
     finally:
         for _, holder, block in blocks:
             holder.blocks.remove(block)
 
 
-def _undo(document: Any, holder: DocumentHolder, block: Before) -> None:
+def undo(root: Any, document: Any, holder: DocumentHolder, block: Before) -> None:
+    """Go back to the state before a block, unless the database has a file of it.
+
+    :param root: the document that the database may have; None if it is not known.
+    :param document: the one with the field: the same, or an embedded one.
+    """
     names = {file.name for file in holder.new[block.count :] if not file.is_replacement}
-    root = _root(document)
     stored: Any = None
     try:
         # save may raise although the document was saved, by a listener of the app or a lost answer
         if names and root is not None:
-            stored = _stored(root)
+            stored = stored_document(root)
     except Exception:
         _log.warning("the database may have the document; these files are kept: %r", sorted(names), exc_info=True)
         return
@@ -63,7 +67,7 @@ def _undo(document: Any, holder: DocumentHolder, block: Before) -> None:
         # as with a list that got it by append
         _log.warning("a document may have got the embedded one; these files are kept: %r", sorted(names))
         return
-    if names.isdisjoint(_texts(stored)):
+    if names.isdisjoint(texts(stored)):
         holder.undo(block)
     elif root is document:
         value = stored.get(holder.field.db_field)
@@ -77,7 +81,7 @@ def _root(document: Any) -> Any:
     return document
 
 
-def _stored(document: Any) -> Any:
+def stored_document(document: Any) -> Any:
     """Return what the database has of a document."""
     if document.pk is None:
         return None
@@ -86,9 +90,10 @@ def _stored(document: Any) -> Any:
     return collection.find_one({"_id": document.to_mongo(fields=[document._meta["id_field"]])["_id"]})
 
 
-def _texts(value: Any) -> Iterator[str]:
+def texts(value: Any) -> Iterator[str]:
+    """Yield all texts in a document of MongoDB."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, (Mapping, list)):
         for part in value.values() if isinstance(value, Mapping) else value:
-            yield from _texts(part)
+            yield from texts(part)

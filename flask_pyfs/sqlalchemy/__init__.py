@@ -7,6 +7,7 @@ from ..fields.many import FileReferences
 
 with required_by("sqlalchemy", "sqlalchemy"):
     from .columns import MappedReference, MappedReferences, file_column
+    from .migrations import render_item
     from .types import FileType, ImageType
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "MappedReference",
     "MappedReferences",
     "file_column",
+    "render_item",
 ]

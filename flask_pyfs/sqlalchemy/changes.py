@@ -158,6 +158,7 @@ class Cell:
 
     :ivar written: the files that the database references here, as this transaction sees it.
     :ivar early: the changes before the row belonged to a session.
+    :ivar is_left_out: whether a form left out the value of a new row, which gets the default of the column then.
     """
 
     def __init__(self, state: RowState, key: str, file_type: Any, default: Any) -> None:
@@ -167,6 +168,7 @@ class Cell:
         self.default = default
         self.written: FileVersions = {}
         self.early: Changes = Changes()
+        self.is_left_out = False
         self._empty: Callable[[], Held | None] = lambda: None
 
     @property
@@ -197,11 +199,12 @@ class Cell:
 
         :param before: the value that it has until now, if there is one.
         """
-        if is_empty_field(value):
-            value = before if isinstance(before, FileReference) else self.default
-        reference = self._bind(value)
-        if isinstance(before, FileReference):
-            reference.takes_over(before)
+        former = before if isinstance(before, FileReference) else None
+        is_empty = is_empty_field(value)
+        self.is_left_out = is_empty and (former is None or self.is_left_out)
+        reference = self._bind(former if is_empty else value)
+        if former is not None:
+            reference.takes_over(former)
         self.changes.note(reference)
         if isinstance(value, FileReference):
             self.takes(value)
@@ -251,6 +254,12 @@ class Cell:
         value = self.state.dict.get(self.key)
         if isinstance(value, Held):
             value.store_pending()
+
+    def leave_out(self) -> None:
+        """Let the column of a new row have its default, if only an empty field of a form was assigned."""
+        if self.is_left_out:
+            self.is_left_out = False
+            self.state.dict.pop(self.key, None)
 
     def may_be_written_elsewhere(self, session: Session, name: str) -> bool:
         """Return whether the row left a session with a file, so that another session may still write it."""
@@ -310,6 +319,7 @@ class RowHolder(Holder):
         if cell.state.dict.get(cell.key) is not reference:
             # the row had no value, or was expired since the app got the reference
             setattr(self.instance, cell.key, reference)
+        cell.is_left_out = False
         flag_modified(self.instance, cell.key)
         cell.changes.note(reference)
 

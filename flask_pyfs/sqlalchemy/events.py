@@ -101,6 +101,8 @@ class _ColumnListener:
         if replaced := _replaced_row(state):
             self.before_delete(mapper, connection, replaced)
         self.before_update(mapper, connection, state)
+        if self._applies_to(state):
+            self._cell(state).leave_out()
 
     def before_update(self, mapper: Any, connection: Any, state: RowState) -> None:
         # what a listener of the app has assigned since the flush began

@@ -31,7 +31,8 @@ class ListCell(Cell):
         return kept
 
     def loaded(self, value: Any) -> Held:
-        if not isinstance(value, FileReferences):
+        if not isinstance(value, FileReferences) or not isinstance(value.holder, DetachedHolder):
+            # the default of the column, or the list of another row: Session.merge(row, load=False)
             value = self.file_type.value_of(value)
         references: FileReferences[Any] = value
         if (kept := self._kept()) is None:
@@ -49,8 +50,7 @@ class ListCell(Cell):
 
     def _replace(self, kept: FileReferences[Any], value: Any) -> None:
         values = several(value)
-        if values is None and self.key not in self.state.dict:
-            values = several(self.default)
+        self.is_left_out = values is None and (self.key not in self.state.dict or self.is_left_out)
         if values is None:
             return
         if isinstance(value, FileReferences):

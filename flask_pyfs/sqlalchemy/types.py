@@ -142,6 +142,9 @@ class FileType(TypeDecorator[Value]):
 
     def _set_up(self, fs: Storage, upload_to: Namer, basename: Namer, remove_files: bool, multiple: bool) -> None:
         super().__init__(none_as_null=True)
+        # with the repr, the code that Alembic writes into a migration without render_item: it imports sqlalchemy as sa,
+        # and nothing that is in this package
+        self.__module__ = "sa"
         # SQLAlchemy builds cache keys from the attributes named like the parameters
         self.fs = fs
         self.upload_to = upload_to
@@ -150,7 +153,7 @@ class FileType(TypeDecorator[Value]):
         self.multiple = multiple
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.fs!r})"
+        return "JSON().with_variant(sa.dialects.postgresql.JSONB(), 'postgresql')"
 
     @property
     def settings(self) -> FileSettings:

@@ -1,14 +1,19 @@
 """Uploads that are assigned to columns of SQLAlchemy are stored by the flush, under the transaction."""
 
+import asyncio
 import copy
+import gc
 import io
 import pickle
+import weakref
 
+import flask
 import pytest
 import sqlalchemy
 from databases import sqlite
 from sqlalchemy import event, select
 from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from werkzeug.datastructures import FileStorage
 
@@ -31,6 +36,8 @@ class User(Base):
     letter = file_column(FileType(papers, basename=lambda user: "letter"))
     avatar = file_column(ImageType(pictures, max_size=80, thumbnails=[50]))
     licence = file_column(FileType(papers), default="default.txt")
+    called = file_column(FileType(papers), default=lambda: "called.txt")
+    served = file_column(FileType(papers), server_default='{"filename": "served.txt"}')
 
 
 @pytest.fixture(autouse=True)
@@ -129,15 +136,26 @@ def test_a_rollback_deletes_the_file_and_restores_the_reference(session, user):
 
 
 def test_a_rollback_drops_what_is_pending(session, user):
-    added = User(cv=text("added.txt"))
-    session.add(added)
     user.cv = text("new.txt")
     session.rollback()
     assert (user.cv.filename, user.cv.pending) == ("cv/ann/old.txt", None)
-    assert not added.cv
-    assert added.cv.original_name is None
     session.commit()
     assert names() == ["cv/ann/old.txt"]
+
+
+def test_a_new_row_keeps_what_was_assigned_as_its_other_values(session, user):
+    added = User(name="ann", cv=text("added.txt"))
+    session.add(added)
+    with pytest.raises(IntegrityError):
+        session.commit()
+    session.rollback()
+    assert names() == ["cv/ann/old.txt"]
+    assert added.cv.pending
+    added.name = "bob"
+    session.add(added)
+    session.commit()
+    assert names() == ["cv/ann/old.txt", "cv/bob/added.txt"]
+    assert added.cv.read() == b"content"
 
 
 def test_a_commit_deletes_the_former_file(session, user):
@@ -176,11 +194,23 @@ def test_an_empty_field_of_a_form_changes_nothing(session, user):
     user.cv = FileStorage(io.BytesIO(), "")
     session.commit()
     assert names() == ["cv/ann/new.txt"]
-    other = User(cv=FileStorage(), licence=FileStorage())
-    assert not other.cv
-    session.add(other)
+
+
+def test_an_empty_field_of_a_form_leaves_a_new_row_its_defaults(session):
+    columns = ("cv", "licence", "called", "served")
+    user = User(**{name: FileStorage() for name in columns})
+    user.licence = FileStorage()
+    assert not user.cv
+    session.add(user)
     session.commit()
-    assert (other.cv.filename, other.licence.filename) == (None, "default.txt")
+    assert [getattr(user, name).filename for name in columns] == [None, "default.txt", "called.txt", "served.txt"]
+    user = User(licence=FileStorage(), called=FileStorage(), served=FileStorage())
+    user.licence = None
+    user.called.delete()
+    user.served = text("own.txt")
+    session.add(user)
+    session.commit()
+    assert [getattr(user, name).filename for name in columns] == [None, None, None, "own.txt"]
 
 
 def test_an_upload_without_a_name_is_refused_as_save_does(session, user):
@@ -304,6 +334,99 @@ def test_listeners_of_the_app_for_the_row_can_assign(session):
     assert names() == ["two.txt"]
     Own.metadata.drop_all(session.connection())
     session.commit()
+
+
+def test_one_of_two_uploads_is_refused(session, user):
+    user.letter, user.licence = text("fine.txt"), text("bad.exe")
+    for _ in range(2):
+        with pytest.raises(fs.UnauthorizedFileType):
+            session.commit()
+    user.licence = text("good.txt")
+    session.commit()
+    assert names() == ["cv/ann/old.txt", "good.txt", "letter.txt"]
+    assert user.letter.read() == user.licence.read() == b"content"
+
+
+def test_a_refusal_at_the_begin_of_a_savepoint(session, user):
+    user.cv = text("bad.exe")
+    with pytest.raises(fs.UnauthorizedFileType):
+        session.begin_nested()
+    session.rollback()
+    user.cv = text("good.txt")
+    with session.begin_nested():
+        user.letter = text("letter.txt")
+    session.commit()
+    assert names() == ["cv/ann/good.txt", "letter.txt"]
+
+
+def test_a_savepoint_that_is_rolled_back_drops_what_is_pending_in_it(session, user):
+    savepoint = session.begin_nested()
+    user.cv = text("new.txt")
+    savepoint.rollback()
+    session.commit()
+    assert user.cv.filename == "cv/ann/old.txt"
+    assert names() == ["cv/ann/old.txt"]
+
+
+def test_a_row_that_is_deleted_stores_nothing(session, user):
+    user.cv = text("new.txt")
+    session.delete(user)
+    session.commit()
+    assert names() == []
+
+
+def test_a_row_does_not_stay_alive(session):
+    user = User(name="ann", licence=FileStorage(), cv=text("new.txt"))
+    session.add(user)
+    session.commit()
+    user.cv = text("newer.txt")
+    session.commit()
+    row = weakref.ref(user)
+    del user
+    gc.collect()
+    assert row() is None
+
+
+@pytest.mark.server
+def test_an_asynchronous_session(postgres_url):
+    engine = create_async_engine(postgres_url)
+
+    async def work():
+        async with engine.begin() as connection:
+            await connection.run_sync(Base.metadata.drop_all)
+            await connection.run_sync(Base.metadata.create_all)
+        async with AsyncSession(engine, expire_on_commit=False) as session:
+            user = User(name="ann", cv=text("one.txt", b"one"))
+            session.add(user)
+            await session.commit()
+            user.cv = text("two.txt", b"two")
+            await session.commit()
+            assert names() == ["cv/ann/two.txt"]
+            user.cv = text("three.txt")
+            await session.flush()
+            await session.rollback()
+            assert names() == ["cv/ann/two.txt"]
+            await session.refresh(user)
+            user.cv = text("bad.exe")
+            with pytest.raises(fs.UnauthorizedFileType):
+                await session.commit()
+            await session.rollback()
+            await session.refresh(user)
+            assert user.cv.read() == b"two"
+        await engine.dispose()
+
+    asyncio.run(work())
+
+
+def test_an_upload_of_a_request_that_has_ended(app, session, user):
+    @app.post("/")
+    def view():
+        user.cv = flask.request.files["cv"]
+        return "done"
+
+    assert app.test_client().post("/", data={"cv": (io.BytesIO(b"text"), "new.txt")}).text == "done"
+    with pytest.raises(ValueError, match=r"a request closes its uploads when it ends"):
+        session.commit()
 
 
 def test_an_upload_that_was_closed_is_told_as_such(session, user):

@@ -393,7 +393,11 @@ def test_one_of_five_uploads_fails(session, user, fail, is_new, ended):
     else:
         session.rollback()
     assert stored() == ["a.txt", "b.txt"]
-    assert names(row.papers) == before
+    if is_new and not ended:
+        # the row is none of the session's, and can be added again
+        assert [paper.pending.filename for paper in row.papers] == [f"{number}.txt" for number in range(1, 6)]
+    else:
+        assert names(row.papers) == before
 
 
 def test_a_refused_upload(session, user, app):
@@ -524,12 +528,13 @@ def test_a_commit_that_fails(session, user):
         session.commit()
     session.rollback()
     assert stored() == ["a.txt", "b.txt"]
-    assert not other.papers
+    # what was assigned is still to be stored
+    assert [paper.pending.filename for paper in other.papers] == ["c.txt"]
     other.name = "bob"
     other.papers.save(content(), "d.txt")
     session.add(other)
     session.commit()
-    assert committed(session) == [["a.txt", "b.txt"], ["d.txt"]]
+    assert committed(session) == [["a.txt", "b.txt"], ["c.txt", "d.txt"]]
 
 
 def test_files_that_are_kept(session):
@@ -621,6 +626,12 @@ def test_the_default_belongs_to_all(session):
     session.delete(two)
     session.commit()
     assert stored() == ["default.txt"]
+
+
+def test_the_default_if_no_file_was_chosen(session):
+    session.add(User(id=1, standard=[empty()]))
+    session.commit()
+    assert committed(session, User.standard) == [["default.txt"]]
 
 
 def test_a_list_that_the_app_has_when_the_default_comes(session):
@@ -741,6 +752,40 @@ def test_what_another_session_appended_is_not_lost(engine, session, user):
     with pytest.raises(TypeError, match="change the reference of the row"):
         last.save(content(), "e.txt")
     assert stored() == ["a.txt", "c.txt", "d.txt"]
+
+
+STALE = {
+    "append": (lambda papers: papers.append("d.txt"), ["a.txt", "b.txt", "c.txt", "d.txt"]),
+    "extend": (lambda papers: papers.extend(["d.txt"]), ["a.txt", "b.txt", "c.txt", "d.txt"]),
+    "pop": (lambda papers: papers.pop(), ["a.txt", "b.txt"]),
+    "remove": (lambda papers: papers.remove("c.txt"), ["a.txt", "b.txt"]),
+    "clear": (lambda papers: papers.clear(), []),
+    "save": (lambda papers: papers.save(content(), "d.txt"), ["a.txt", "b.txt", "c.txt", "d.txt"]),
+}
+
+
+@pytest.mark.parametrize(("change", "expected"), STALE.values(), ids=STALE)
+def test_a_list_that_the_app_kept_is_loaded_before_it_changes(engine, session, user, change, expected):
+    papers = user.papers
+    session.commit()
+    with Session(engine) as other:
+        other.get(User, 1).papers.append("c.txt")
+        other.commit()
+    change(papers)
+    session.commit()
+    assert committed(session) == [expected]
+    assert names(papers) == expected
+
+
+def test_a_row_that_is_merged_without_loading(session, user):
+    assert user.papers
+    session.expunge(user)
+    merged = session.merge(user, load=False)
+    assert merged.papers is not user.papers
+    merged.papers.append(upload("c.txt"))
+    session.commit()
+    assert committed(session) == [["a.txt", "b.txt", "c.txt"]]
+    assert names(user.papers) == ["a.txt", "b.txt"]
 
 
 def test_merged_rows(session, user):

@@ -1,7 +1,6 @@
 """The column types of SQLAlchemy, and files that follow its transactions."""
 
 import gc
-import inspect
 import io
 import json
 import pickle
@@ -11,9 +10,6 @@ import flask
 import flask_sqlalchemy
 import pytest
 import sqlalchemy
-from alembic.autogenerate import compare_metadata, produce_migrations, render_python_code
-from alembic.migration import MigrationContext
-from alembic.operations import Operations
 from databases import sqlite
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -427,29 +423,3 @@ def test_flask_sqlalchemy(app, tmp_path):
     with app.app_context():
         db.session.remove()
         db.engine.dispose()
-
-
-def test_migrations_of_alembic(engine):
-    def render_item(kind, item, context):
-        if kind != "type" or not isinstance(item, FileType):
-            return False
-        context.imports.add("from sqlalchemy.dialects import postgresql")
-        return "sa.JSON().with_variant(postgresql.JSONB(), 'postgresql')"
-
-    Base.metadata.drop_all(engine)
-    with engine.begin() as connection:
-        migrations = MigrationContext.configure(connection, opts={"compare_type": True})
-        operations = produce_migrations(migrations, Base.metadata).upgrade_ops
-        assert operations is not None
-        code = render_python_code(operations, render_item=render_item)
-        namespace = {"sa": sqlalchemy, "op": Operations(migrations), "postgresql": sqlalchemy.dialects.postgresql}
-        exec(inspect.cleandoc(code), namespace)
-        assert compare_metadata(migrations, Base.metadata) == []
-    with Session(engine) as session:
-        session.add(User(name="ann", cv="a.txt"))
-        session.commit()
-        assert session.scalars(select(User.cv)).one().filename == "a.txt"
-
-
-def test_a_type_shows_its_storage():
-    assert repr(ImageType(files)) == "ImageType(<Storage 'files'>)"

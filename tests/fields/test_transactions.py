@@ -4,6 +4,7 @@ import gc
 import io
 
 import flask
+import pytest
 import sqlalchemy
 from databases import sqlite
 from hypothesis import settings
@@ -12,6 +13,7 @@ from hypothesis.stateful import invariant, precondition, rule, run_state_machine
 from savepoints import Savepoints
 from sqlalchemy import select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, make_transient, mapped_column
+from werkzeug.datastructures import FileStorage
 
 import flask_pyfs as fs
 from flask_pyfs.sqlalchemy import FileReference, FileType
@@ -65,12 +67,34 @@ class Transactions(Savepoints):
         if flush:
             self.session.flush()
 
-    @rule(number=ROWS)
-    def save_before_it_is_added(self, number):
+    def upload(self):
+        self.number += 1
+        return FileStorage(io.BytesIO(b""), f"{self.number}.txt")
+
+    @rule(number=ROWS, flush=st.booleans())
+    def assign(self, number, flush):
+        self.row(number).file = self.upload()
+        if flush:
+            self.session.flush()
+
+    @rule(number=ROWS, accepted=ROWS)
+    def assign_what_is_refused(self, number, accepted):
+        self.row(accepted).file = self.upload()
+        row = self.row(number)
+        self.session.flush()
+        row.file = FileStorage(io.BytesIO(b"without a name"))
+        with pytest.raises(fs.InvalidPath):
+            self.session.flush()
+        row.file = self.upload()
+
+    @rule(number=ROWS, is_assigned=st.booleans())
+    def store_before_it_is_added(self, number, is_assigned):
         if self.session.get(Paper, number) is None:
-            self.number += 1
             paper = Paper(id=number)
-            paper.file.save(io.BytesIO(b""), f"{self.number}.txt")
+            if is_assigned:
+                paper.file = self.upload()
+            else:
+                paper.file.save(self.upload())
             self.session.add(paper)
             self.kept.append(paper)
 
@@ -116,12 +140,13 @@ class Transactions(Savepoints):
             with self.session.no_autoflush:
                 self.session.refresh(found)
 
-    @rule(number=ROWS, set_file=st.booleans())
-    def merge(self, number, set_file):
+    @rule(number=ROWS, way=st.sampled_from(["save", "assign", "nothing"]))
+    def merge(self, number, way):
         paper = Paper(id=number)
-        if set_file:
-            self.number += 1
-            paper.file.save(io.BytesIO(b""), f"{self.number}.txt")
+        if way == "save":
+            paper.file.save(self.upload())
+        elif way == "assign":
+            paper.file = self.upload()
         self.kept.append(self.session.merge(paper))
 
     @rule(number=ROWS)
@@ -135,16 +160,17 @@ class Transactions(Savepoints):
             self.session.add(found)
             self.kept.append(found)
 
-    @rule(number=ROWS, set_file=st.booleans())
-    def delete_and_add_another(self, number, set_file):
+    @rule(number=ROWS, way=st.sampled_from(["save", "assign", "nothing"]))
+    def delete_and_add_another(self, number, way):
         found = self.deletable(number)
         if found is not None:
             self.session.flush()
             self.session.delete(found)
             paper = Paper(id=number)
-            if set_file:
-                self.number += 1
-                paper.file.save(io.BytesIO(b""), f"{self.number}.txt")
+            if way == "save":
+                paper.file.save(self.upload())
+            elif way == "assign":
+                paper.file = self.upload()
             self.session.add(paper)
             self.session.flush()
             self.kept.append(paper)

@@ -30,6 +30,7 @@ from flask_pyfs.sqlalchemy import (
     MappedReferences,
     file_column,
 )
+from flask import request
 from sqlalchemy import select
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
 from werkzeug.datastructures import FileStorage
@@ -73,7 +74,7 @@ class Member(mongoengine.Document):
     avatar = ImageField(fs=papers, thumbnails=[50])
 
 
-def assign(user: User, member: Member, document: Mapping[str, Any]) -> None:
+def assign(user: User, member: Member, document: Mapping[str, Any], upload: FileStorage) -> None:
     user.cv = "name"
     user.cv = None
     user.cv = {"filename": "name"}
@@ -82,15 +83,22 @@ def assign(user: User, member: Member, document: Mapping[str, Any]) -> None:
     user.cv = papers.save("content", "name")
     user.avatar = user.cv
     user.avatar = None
+    user.cv = upload
+    user.avatar = request.files["avatar"]
+    user.cv = open("cv.pdf", "rb")
+    user.cv = open("cv.txt")  # error
     user.cv = 5  # error
     member.cv = "name"
     member.cv = None
     member.cv = {"filename": "name"}
     member.cv = papers.save("content", "name")
     member.avatar = user.avatar
+    member.cv = upload
+    member.avatar = open("cv.pdf", "rb")
     member.cv = 5  # error
     Record(id=1, cv="name")
     Record(id=2)
+    Record(id=2, cv=upload)
     Record(id=2, cv=5)  # error
     Record(id=2, letters=["name"])
     Record(id=2, letters=5)  # error

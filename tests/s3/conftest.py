@@ -1,12 +1,19 @@
 import pytest
-from buckets import PART, bare_client, new_bucket, open_bucket
+from buckets import PART, SERVERS, bare_client, new_bucket, open_bucket
 from servers.faults import FaultProxy
 from servers.s3 import s3_from_environment
 
 
-@pytest.fixture(scope="session", params=["moto"])
+def pytest_generate_tests(metafunc):
+    marked = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    if "s3_endpoint" in metafunc.fixturenames and "s3_endpoint" not in marked:
+        servers = SERVERS if metafunc.config.getoption("soak") else SERVERS[-1:]
+        metafunc.parametrize("s3_endpoint", servers, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def s3_endpoint(request):
-    """The S3 server that a test is marked with, or moto; the one that the environment names, if it names one."""
+    """The S3 server that a test is marked with, or moto, with ``--soak`` both; the one that the environment names."""
     return s3_from_environment() or request.getfixturevalue(f"{request.param}_endpoint")
 
 
