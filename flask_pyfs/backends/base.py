@@ -404,8 +404,8 @@ class BaseBackend(ListedFiles):
         return self._entries(names.prefixes(prefix))
 
     def level(self, directory: str = "") -> Iterator[tuple[str, Facts | None]]:
-        """Iterate over the names of what is in a directory, in key order, lazily: files with their facts, and
-        directories, which end with a slash, with None. A missing directory has nothing.
+        """Iterate over the names of what is in a directory, lazily, in no particular order: files with their
+        facts, and directories, which end with a slash, with None. A missing directory has nothing.
 
         :param directory: the name, in this spelling alone; an empty one is the root.
         """

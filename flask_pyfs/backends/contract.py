@@ -228,8 +228,8 @@ class Operations(Protocol):
         """Iterate over the names of all files that start with a prefix, in key order, each with facts of the file."""
 
     def level(self, directory: str = "") -> Iterator[tuple[str, Facts | None]]:
-        """Iterate over the names of what is in a directory, in key order: files with their facts, and directories,
-        which end with a slash, with None.
+        """Iterate over the names of what is in a directory: files with their facts, and directories, which end with
+        a slash, with None.
         """
 
     def metadata(self, filename: str, checksum: bool = True) -> dict[str, Any]:

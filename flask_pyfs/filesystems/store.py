@@ -258,7 +258,7 @@ class StoreFS(CarefulFS):
                 yield path, self.facts(path)
 
     def iter_level(self, directory: str = "") -> Iterator[tuple[str, Facts | None]]:
-        """Iterate over the paths of what is in a directory, lazily, in key order.
+        """Iterate over the paths of what is in a directory, lazily, in no particular order.
 
         Each file has its facts. A directory ends with a slash, and has None. A missing directory has nothing.
 

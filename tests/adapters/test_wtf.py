@@ -4,14 +4,17 @@ import io
 
 import flask
 import pytest
+import sqlalchemy as sa
 from flask_wtf import FlaskForm
-from flask_wtf.file import FileAllowed, FileRequired
+from flask_wtf.file import FileAllowed, FileField, FileRequired
 from PIL import Image
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from werkzeug.datastructures import FileStorage, MultiDict
 from wtforms import FieldList, StringField
-from wtforms.validators import InputRequired, Optional, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Optional, ValidationError
 
 import flask_pyfs as fs
+from flask_pyfs.sqlalchemy import FileType
 from flask_pyfs.wtf import (
     MultipleStorageFileField,
     MultipleStorageImageField,
@@ -277,8 +280,6 @@ def test_an_accept_of_the_app_wins(storage):
 
 
 def test_file_allowed_of_flask_wtf_takes_a_storage(storage):
-    from flask_wtf.file import FileField
-
     papers = storage(["jpg"], ALLOW=["pdf"], DENY=["php"])
     allowed = FileField(validators=[FileAllowed(papers, "no")])
     for name in ("a.jpg", "A.JPG", "b.pdf"):
@@ -321,3 +322,79 @@ def test_through_a_request(app, storage):
     answer = client.post("/", data={"photo": (io.BytesIO(PNG), "me.gif")})
     assert answer.json == {"photo": ["The file is not what its name says: its content is not that of a gif file."]}
     assert client.post("/", data={"photo": (io.BytesIO(b""), "")}).json == {"photo": ["This field is required."]}
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+cvs = fs.Storage("cvs", ["txt"])
+
+
+class Person(Base):
+    __tablename__ = "person"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    cv = mapped_column(FileType(cvs), nullable=True)
+
+
+@pytest.fixture
+def session(app, storage):
+    fs.init_app(app, cvs)
+    engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        yield session
+    engine.dispose()
+
+
+class PersonForm(FlaskForm):
+    cv = StorageFileField(cvs)
+
+
+class PlainForm(FlaskForm):
+    cv = FileField(validators=[FileAllowed(cvs)])
+
+
+@pytest.mark.parametrize("form_class", [PersonForm, PlainForm])
+def test_populate_obj_stores_with_the_commit(session, form_class):
+    person = Person()
+    session.add(person)
+    for content, name in ((b"one", "one.txt"), (b"two", "two.txt")):
+        form = form_class(MultiDict({"cv": upload(content, name)}), obj=person)
+        assert form.validate()
+        assert len(list(cvs.list_files())) < 2
+        form.populate_obj(person)
+        session.commit()
+        assert (person.cv.read(), person.cv.original_name) == (content, name)
+        assert list(cvs.list_files()) == [name]
+    # without another file, a form of the row keeps the one that there is
+    form = form_class(MultiDict(), obj=person)
+    assert form.validate()
+    form.populate_obj(person)
+    session.commit()
+    assert person.cv.filename == "two.txt"
+
+
+def test_a_form_that_does_not_know_the_row_keeps_the_file_too(session):
+    person = Person(cv=upload(b"one", "one.txt"))
+    session.add(person)
+    session.commit()
+    form = PersonForm(MultiDict())
+    form.populate_obj(person)
+    session.commit()
+    assert person.cv.filename == "one.txt"
+    # the field of Flask-WTF alone has None then
+    PlainForm(MultiDict()).populate_obj(person)
+    session.commit()
+    assert not person.cv
+
+
+def test_a_field_whose_row_has_a_file_is_not_required_again(session):
+    class Form(FlaskForm):
+        cv = StorageFileField(cvs, validators=[DataRequired()])
+
+    person = Person(cv=upload(b"one", "one.txt"))
+    session.add(person)
+    session.commit()
+    assert Form(MultiDict(), obj=person).validate()
+    assert not Form(MultiDict(), obj=Person()).validate()

@@ -11,10 +11,10 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from itertools import dropwhile, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flask import Response, abort, g, request
+from flask import Response, abort, request
 from werkzeug.datastructures import FileStorage
 
 from ... import names
@@ -41,7 +41,10 @@ _ROOT = ("", ".")
 # a text that people edit in a page; more would take its size in memory several times
 _MOST_EDITED = 1024 * 1024
 
-_PAGES = "_flask_pyfs_admin_pages"
+# far more than a person turns over
+_MOST_PAGES = 1_000_000
+
+_PAGES = "flask_pyfs.pages"
 
 
 class Failed(OSError):
@@ -63,12 +66,12 @@ class Item(NamedTuple):
 class Page(NamedTuple):
     """A part of what is in a directory.
 
-    :param items: the rows, in key order.
-    :param last: the key of the last one, if more follow; else None.
+    :param items: the rows.
+    :param is_last: whether none follow.
     """
 
     items: list[Item]
-    last: str | None
+    is_last: bool
 
 
 class StorageFiles(BaseFileStorage):
@@ -106,23 +109,27 @@ class StorageFiles(BaseFileStorage):
     # Reading
 
     def page(self, directory: str) -> Page:
-        """Return a part of what is in a directory: what follows the ``last`` of the page before, which ``after`` in the
-        query has. It is listed once in a request of the admin.
+        """Return a part of what is in a directory: the one whose number ``page`` in the query has, from 1. It is listed
+        once in a request of the admin.
 
         One request to the store lists 1,000 rows on S3, and 10,000 on Swift and GridFS. A later page takes those of the
         pages before it too.
         """
-        pages: dict[tuple[str, str], Page] = g.setdefault(_PAGES, {})
+        pages: dict[tuple[str, str], Page] = request.environ.setdefault(_PAGES, {})
         key = (self._storage.name, directory)
         if key not in pages:
             found = find(self._storage).operations.level("" if directory in _ROOT else directory)
-            if after := request.args.get("after"):
-                found = dropwhile(lambda entry: entry[0] <= after, found)
-            rows = list(islice(found, self._page_size + 1))
-            shown = rows[: self._page_size]
-            items = [self._item(directory, path, facts) for path, facts in shown]
-            pages[key] = Page(items, shown[-1][0] if len(rows) > len(shown) else None)
+            start = (self.number - 1) * self._page_size
+            # one row more shows whether there is another page
+            rows = list(islice(found, start, start + self._page_size + 1))
+            items = [self._item(directory, path, facts) for path, facts in rows[: self._page_size]]
+            pages[key] = Page(items, len(rows) <= self._page_size)
         return pages[key]
+
+    @property
+    def number(self) -> int:
+        """The number of the page that the request asks for."""
+        return max(1, min(request.args.get("page", 1, type=int), _MOST_PAGES))
 
     def _item(self, directory: str, path: str, facts: Any) -> Item:
         name = path if directory in _ROOT else path[len(directory) + 1 :]
@@ -134,9 +141,13 @@ class StorageFiles(BaseFileStorage):
         return self.page(directory).items
 
     def path_exists(self, path: str) -> bool:
-        if path in _ROOT or self.page(path).items:
-            return True
-        return self._storage.exists(names.Exact(path)) or directories.is_empty_directory(self._storage, path)
+        try:
+            if path in _ROOT or self.page(path).items:
+                return True
+            return self._storage.exists(names.Exact(path)) or directories.is_empty_directory(self._storage, path)
+        except InvalidPath:
+            # a link leads out of the storage, or a part of the path is a file
+            return False
 
     def is_dir(self, path: str) -> bool:
         # in an object store, a name may be both: then it means the file
@@ -195,7 +206,7 @@ class StorageFiles(BaseFileStorage):
         :param target: the name, without directories.
         """
         with said():
-            above = names.given(path).rpartition("/")[0]
+            above = names.collapse(names.given(path).rpartition("/")[0]).rstrip("/")
             name = _new_name(above, target)
             if not self.is_dir(path):
                 name = _new_name(above, self._accepted(path, target))
@@ -231,8 +242,9 @@ class StorageFiles(BaseFileStorage):
 
 
 def _new_name(directory: str, name: str) -> str:
-    if "/" in name:
-        raise InvalidPath(f"{name!r} has a slash", path=name)
+    name = name.strip()
+    if not name or "/" in name:
+        raise InvalidPath(f"{name!r} is not the name of one file or directory", path=name)
     if directory in _ROOT:
         return names.normalize(name)
     if names.normalize(directory) != directory:

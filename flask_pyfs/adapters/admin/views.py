@@ -12,6 +12,7 @@ from jinja2 import ChoiceLoader, FileSystemLoader
 from wtforms import ValidationError
 from wtforms.validators import InputRequired
 
+from ... import names
 from ...storage import Storage
 from ..wtf import StorageFileField
 from .files import StorageFiles
@@ -84,10 +85,31 @@ class StorageAdmin(BaseFileAdmin):
         name = self.storage.save_upload(directory, form.upload.data)
         self.on_file_upload(directory, path, name)
 
-    def next_page(self, path: str) -> str | None:
-        """Return what the query of the next page of a listing has as ``after``; None on the last page."""
-        last: str | None = self.storage.page(path or self.storage.get_base_path()).last
-        return last
+    @expose("/")
+    @expose("/b/<path:path>")
+    def index_view(self, path: str | None = None) -> Any:
+        if request.args.get("sort", self.default_sort_column) not in self.possible_columns:
+            # that of Flask-Admin fails
+            return redirect(self._get_dir_url(".index_view", path))
+        return super().index_view(path)
+
+    def pages_around(self, path: str) -> list[tuple[str, int]]:
+        """Return the links below a listing: their texts, and the numbers of the pages before and after it."""
+        files = self.storage
+        found = [(gettext("Previous page"), files.number - 1)] if files.number > 1 else []
+        if not files.page(path or files.get_base_path()).is_last:
+            found.append((gettext("Next page"), files.number + 1))
+        return found
+
+    def _get_file_url(self, path: str, **kwargs: Any) -> str:
+        if self.is_file_editable(path) or names.is_normal(path):
+            return super()._get_file_url(path, **kwargs)
+        # browsers and Werkzeug change such a path
+        return self.get_url(".download_by_query", path=path)
+
+    @expose("/download/")
+    def download_by_query(self) -> Any:
+        return self.download(request.args.get("path", ""))
 
     @expose("/download/<path:path>")
     def download(self, path: str | None = None) -> Any:

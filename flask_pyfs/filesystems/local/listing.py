@@ -104,7 +104,7 @@ class Listing:
                 yield found
 
     def level(self) -> Iterator[tuple[str, Facts | None]]:
-        """Iterate over what is in the directory alone, in key order. A directory ends with a slash, and has no facts.
+        """Iterate over what is in the directory alone. A directory ends with a slash, and has no facts.
 
         :raises PermissionError: as :meth:`paths` does.
         """
