@@ -88,9 +88,6 @@ class _Converter:
 
     def get_converter(self, column: Any) -> Any:
         settings = getattr(column.type, "settings", None)
-        if getattr(column.type, "multiple", False) and isinstance(settings, FileSettings):
-            # a field for one file would replace the list
-            return None
         if isinstance(settings, FileSettings):
             field_class = ReferencesField if column.type.multiple else ReferenceField
             return lambda field_args, **more: _field(settings, field_args, field_class)
