@@ -1,7 +1,7 @@
 """For type checkers alone: the bases in packages that have no types, as far as their subclasses have them."""
 
 from abc import ABCMeta
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from fs.base import FS
@@ -41,6 +41,20 @@ class S3FS(FS, metaclass=ABCMeta):
         upload_args: dict[str, Any] | None = None,
         download_args: dict[str, Any] | None = None,
     ) -> None: ...
+
+class AbstractFileSystem:
+    blocksize: int
+    def __init__(self, *args: Any, **storage_options: Any) -> None: ...
+    def cat_file(self, path: str, start: int | None = None, end: int | None = None, **kwargs: Any) -> bytes: ...
+    def copy(self, path1: Any, path2: Any, recursive: bool = False, **kwargs: Any) -> None: ...
+    def expand_path(self, path: Any, recursive: bool = False, maxdepth: int | None = None) -> list[str]: ...
+    def open(self, path: str, mode: str = "rb", **kwargs: Any) -> Any: ...
+    def ukey(self, path: str) -> str: ...
+    def walk(
+        self, path: str, maxdepth: int | None = None, topdown: bool = True, on_error: Any = "omit", **kwargs: Any
+    ) -> Iterator[Any]: ...
+    @classmethod
+    def _strip_protocol(cls, path: Any) -> Any: ...
 
 class BaseField:
     choices: Any

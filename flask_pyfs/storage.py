@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from flask import Flask, Response
@@ -30,7 +30,9 @@ from .errors import ConfigurationError, InvalidPath, OperationNotSupported
 from .files import DEFAULTS, denied_part, extension, has_extension, mime
 from .filesystems.base import CHUNK_SIZE
 from .keys import backend_key
+from .local_copies import local_copy
 from .misspelt import require_storage
+from .rooms import room
 from .signals import file_deleted, file_uploaded
 from .state import HasConfig, StandIn, State, constructed_names, find, remember
 from .uploads import client_name, intake
@@ -40,6 +42,9 @@ from .web.downloads import PARAMETER, value_of
 from .web.failures import missing
 from .web.requirements import require_possible
 from .web.signing import lifetime_of
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
 
 __all__ = ["Config", "Storage"]
 
@@ -195,6 +200,18 @@ class Storage:
         :raises OperationNotSupported: if the backend has no filesystem.
         """
         return find(self).operations.fs
+
+    @property
+    def fsspec(self) -> AbstractFileSystem:
+        """The storage as a filesystem of fsspec, for pandas, pyarrow, Dask and others; see
+        :class:`~flask_pyfs.fsspec.StorageFileSystem`.
+
+        Each access makes one. It needs the extra ``fsspec``.
+
+        :raises ModuleNotFoundError: if fsspec is not installed.
+        """
+        filesystem: AbstractFileSystem = room("fsspec", self.name).StorageFileSystem(self)
+        return filesystem
 
     # URLs
 
@@ -380,6 +397,23 @@ class Storage:
         :raises OperationNotSupported: for any other mode.
         """
         return find(self).operations.open(names.given(filename), mode, encoding, **options)
+
+    def local_copy(self, filename: str) -> AbstractContextManager[str]:
+        """Return a context manager that yields the path of a file, for programs that want one.
+
+        On ``local``, it is the path of the file itself: only read it. Elsewhere it is a temporary copy, whose name has
+        the same extension and which is removed at the end of the block. Nothing is written back.
+
+        >>> import subprocess
+        >>> with files.local_copy("reports/2026.txt") as path:
+        ...     subprocess.check_output(["wc", "-c", path]).split()[0]
+        b'12'
+
+        If the file is replaced while it is copied, the copy is the old one or the new one, whole.
+
+        :raises FileNotFound: if there is no such file, when the block is entered.
+        """
+        return local_copy(find(self), names.given(filename))
 
     def write(self, filename: str, content: Any, overwrite: bool | None = None) -> StoredName:
         """Store content under a name, whatever its extension, and return the name, which also knows its version: the

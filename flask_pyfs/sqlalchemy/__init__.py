@@ -4,10 +4,12 @@ from ..extras import required_by
 from ..fields.file import FileReference
 from ..fields.image import ImageReference
 from ..fields.many import FileReferences
+from ..fields.rerendering import Rerendered
 
 with required_by("sqlalchemy", "sqlalchemy"):
     from .columns import MappedReference, MappedReferences, file_column
     from .migrations import render_item
+    from .rerendering import rerender
     from .types import FileType, ImageType
 
 __all__ = [
@@ -18,6 +20,8 @@ __all__ = [
     "ImageType",
     "MappedReference",
     "MappedReferences",
+    "Rerendered",
     "file_column",
     "render_item",
+    "rerender",
 ]

@@ -10,8 +10,8 @@ from urllib.parse import quote, urlsplit
 import flask
 import pytest
 from flask.testing import FlaskClient
+from places import make_place
 from servers.faults import FaultProxy
-from servers.mongo import mongo_from_environment, new_database
 from servers.s3 import s3_from_environment
 
 import flask_pyfs as fs
@@ -19,8 +19,7 @@ import flask_pyfs as fs
 # packages of the drivers have the names of these directories
 sys.path += [str(Path(__file__).parents[1] / name) for name in ("gridfs", "s3", "swift")]
 
-from buckets import new_bucket
-from containers import bare_connection, new_container
+from containers import bare_connection
 from counting_commands import commands
 
 # where only the driver or this package decides, one S3 stands for all
@@ -103,40 +102,6 @@ def put_files(storage, directory):
         path.write_bytes(content)
         modified = storage.metadata(name)["modified"].timestamp()
         os.utime(path, (modified, modified))
-
-
-@contextmanager
-def make_place(kind, request):
-    """Make a place for files; the block has the settings of a storage there."""
-    backend, _, server = kind.partition("-")
-    with ExitStack() as stack:
-        settings = {"BACKEND": backend}
-        if backend == "pyfs":
-            settings["OPEN_URL"] = "temp://"
-        elif backend == "s3":
-            endpoint = s3_from_environment() or request.getfixturevalue(f"{server}_endpoint")
-            settings |= {
-                "ENDPOINT": endpoint.url,
-                "ACCESS_KEY": endpoint.access_key,
-                "SECRET_KEY": endpoint.secret_key,
-                "REGION": endpoint.region,
-                "ADDRESSING_STYLE": endpoint.addressing_style,
-                "BUCKET": stack.enter_context(new_bucket(endpoint)),
-            }
-        elif backend == "gridfs":
-            mongo = mongo_from_environment() or request.getfixturevalue("mongo_replica")
-            database = stack.enter_context(new_database(mongo.url))
-            settings |= {"MONGO_URL": mongo.url, "MONGO_DB": database}
-        elif backend == "swift":
-            place = request.getfixturevalue("swift_place")
-            settings |= {
-                "AUTHURL": place.auth_url,
-                "USER": place.user,
-                "KEY": place.key,
-                "AUTH_VERSION": "1",
-                "CONTAINER": stack.enter_context(new_container(place)),
-            }
-        yield settings
 
 
 @pytest.fixture

@@ -1,0 +1,80 @@
+"""Files of a storage as files of the operating system, for programs that want a path."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any, BinaryIO
+
+from .backends.overrides import call
+from .errors import BackendError, FSError
+from .filesystems.base import copy_stream
+from .filesystems.store import Facts
+from .state import State
+
+_ATTEMPTS = 5
+# no extension that a program knows is longer, and a name on a disk has at most 255 bytes
+_LONGEST_EXTENSION = 64
+
+
+@contextmanager
+def local_copy(state: State, name: str) -> Iterator[str]:
+    """Yield the absolute path of a file: its own on a disk, else that of a copy, which the end of the block removes.
+
+    :param state: the state of the storage.
+    :param name: a name that :func:`flask_pyfs.names.given` accepts.
+    """
+    own = _own_path(state, name)
+    if own is not None:
+        yield own
+        return
+    extension = os.path.splitext(name)[1]
+    suffix = extension if len(os.fsencode(extension)) <= _LONGEST_EXTENSION else ""
+    descriptor, path = tempfile.mkstemp(suffix, "flask_pyfs-")
+    try:
+        with os.fdopen(descriptor, "wb") as target:
+            _copy(state, name, target)
+        yield path
+    finally:
+        # the program may have moved it
+        with suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def _own_path(state: State, name: str) -> str | None:
+    if not state.root:
+        return None
+    # the file may have another spelling of the name
+    known = call(state.operations.metadata, name, checksum=False)
+    path = os.path.normpath(os.path.join(*state.place_of(known.get("name", name))))
+    return path if os.path.isfile(path) else None
+
+
+def _copy(state: State, name: str, target: BinaryIO) -> None:
+    # a file may be replaced while it is copied, and some stores then have no more of the old one
+    for _ in range(_ATTEMPTS):
+        target.seek(0)
+        target.truncate()
+        begun: list[Facts] = []
+
+        def copy(
+            found: str, facts: Facts, file: BinaryIO, guard: AbstractContextManager[Any], begun: Any = begun
+        ) -> None:
+            begun.append(facts)
+            with guard, file:
+                copy_stream(file, target)
+
+        try:
+            state.operations.serve(name, copy, lambda: None)
+        except FSError:
+            if not begun or begun[0].version in (None, state.operations.version(name)):
+                raise
+        else:
+            if target.tell() == begun[0].size:
+                return
+    message = (
+        f"{name!r} in storage {state.storage.name!r} did not arrive whole, or changed all the time: try again later"
+    )
+    raise BackendError(message, path=name, storage=state.storage.name)
