@@ -1,4 +1,4 @@
-"""Runs the gallery example as its readers do and uses it over a socket: upload, look, refuse, delete.
+"""Runs the gallery example as its readers do and uses it over a socket: upload, look, refuse, delete, undo.
 
 Start it with the Python of an environment in which the package is installed.
 """
@@ -40,6 +40,9 @@ class Page(HTMLParser):
         self.images: list[str] = []
         self.links: list[str] = []
         self.messages: list[tuple[str, str]] = []
+        self.refused = ""
+        self.kept = ""
+        self._is_refused = False
         self._category: str | None = None
         self.feed(text)
 
@@ -47,17 +50,23 @@ class Page(HTMLParser):
         values = {name: value or "" for name, value in attrs}
         if tag == "input" and values.get("name") == "token":
             self.token = values["value"]
-        elif tag == "img":
+        elif tag == "input" and values.get("name") == "kept":
+            self.kept = values["value"]
+        elif tag == "img" and "src" in values:
             self.images.append(values["src"])
         elif tag == "a":
             self.links.append(values["href"])
         elif tag == "p" and values.get("class") in ("error", "success"):
             self._category = values["class"]
+        elif tag == "ul":
+            self._is_refused = values.get("id") == "refused"
 
     def handle_data(self, data: str) -> None:
         if self._category is not None:
             self.messages.append((self._category, data))
             self._category = None
+        elif self._is_refused:
+            self.refused += data
 
 
 class Visitor:
@@ -88,15 +97,13 @@ class Visitor:
         self.token = page.token
         return page
 
-    def page_of(self, name: str) -> Page:
-        # the page that starts with it, however many images there are
-        return self.page("/?" + urllib.parse.urlencode({"after": name.rpartition(".")[0]}))
-
     def image_url(self, name: str) -> str | None:
-        return url_of(name, self.page_of(name).links)
+        # the newest come first
+        return url_of(name, self.page().links)
 
     def shown_url(self, name: str) -> str | None:
-        return url_of(name, self.page_of(name).images)
+        urls = [url for url in self.page().images if name in urllib.parse.unquote(url)]
+        return urls[0] if urls else None
 
     def upload(self, *files: tuple[str, bytes]) -> Page:
         boundary = secrets.token_hex(16)
@@ -110,6 +117,9 @@ class Visitor:
 
     def delete(self, name: str) -> Page:
         return self.page("/delete", urllib.parse.urlencode({"token": self.token, "name": name}).encode())
+
+    def undo(self, kept: str) -> Page:
+        return self.page("/undo", urllib.parse.urlencode({"token": self.token, "kept": kept}).encode())
 
 
 def url_of(name: str, urls: list[str]) -> str | None:
@@ -149,19 +159,26 @@ def visit(visitor: Visitor) -> None:
         check(svg_url, f"the page does not show {svg_name}")
         check_svg(visitor, str(svg_url))
 
-        messages = visitor.upload((exe_name, b"MZ" + bytes(100))).messages
+        page = visitor.upload((exe_name, b"MZ" + bytes(100)))
         check(
-            len(messages) == 1 and messages[0][0] == "error" and exe_name in messages[0][1],
-            f"after the upload of {exe_name} the page says {messages}",
+            [category for category, _ in page.messages] == ["error"] and exe_name in page.refused,
+            f"after the upload of {exe_name} the page says {page.messages} {page.refused}",
         )
         check(visitor.image_url(exe_name) is None, f"{exe_name} was stored")
         exe_status = visitor.request(str(url).replace(png_name, exe_name))[0]
         check(exe_status == 404, f"{exe_name} answers {exe_status}")
+
+        kept = visitor.delete(png_name).kept
+        check(visitor.image_url(png_name) is None, f"the page shows {png_name}, which was deleted")
+        messages = visitor.undo(kept).messages
+        check(messages == [("success", f"“{png_name}” is back.")], f"after the undo the page says {messages}")
+        check_png(visitor, str(url), png)
     finally:
         for name in (png_name, svg_name, exe_name):
             visitor.delete(name)
 
     for name, gone in ((png_name, str(url)), (png_name, str(thumbnail_url)), (svg_name, str(svg_url))):
+        # the URL of a thumbnail leads to that of the image
         status = visitor.request(gone)[0]
         check(status == 404, f"{name} answers {status} after it was deleted")
         check(visitor.image_url(name) is None, f"the page still shows {name} after it was deleted")
@@ -237,7 +254,7 @@ def main() -> int:
             return 1
         finally:
             stop(process)
-    print("the gallery stores, shows, refuses and deletes")
+    print("the gallery stores, shows, refuses, deletes and brings back")
     return 0
 
 

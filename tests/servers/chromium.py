@@ -41,6 +41,11 @@ OPTIONS = (
 START = 'in=$1 out=$2; shift 2; exec "$@" 3<"$in" 4>"$out"'
 
 
+# the keys that tests press, with the codes that Windows gives them
+KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32, "End": 35, "Home": 36}
+KEYS |= {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
+
+
 class ChromiumError(Exception):
     """Chromium refused a command, ended, or did not respond in time."""
 
@@ -191,6 +196,36 @@ class Page:
         """Set the files of a file input, as if the user had chosen them."""
         found = self.command("Runtime.evaluate", expression=f"document.querySelector({json.dumps(selector)})")
         self.command("DOM.setFileInputFiles", objectId=found["result"]["objectId"], files=[str(file) for file in files])
+
+    def press(self, key: str, shift: bool = False) -> None:
+        """Press a key and release it, as the user would, where the focus is."""
+        params: dict[str, Any] = {"key": key, "code": key.replace(" ", "Space"), "windowsVirtualKeyCode": KEYS[key]}
+        if shift:
+            params["modifiers"] = 8
+        text = {"Enter": "\r", " ": " "}.get(key, "")
+        self.command("Input.dispatchKeyEvent", type="keyDown", text=text, **params)
+        self.command("Input.dispatchKeyEvent", type="keyUp", **params)
+
+    def show_on(self, width: int, height: int, **preferences: str) -> None:
+        """Show the page on a screen of this size, for a user with preferences such as ``color_scheme="dark"``."""
+        self.command(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+        )
+        features = [
+            {"name": f"prefers-{name.replace('_', '-')}", "value": value} for name, value in preferences.items()
+        ]
+        self.command("Emulation.setEmulatedMedia", features=features)
+
+    def connect(self, offline: bool = False, bytes_per_second: int = -1) -> None:
+        """Take the page from the network, or to a slow one; without arguments, back to the network as it is."""
+        self.command("Network.enable")
+        self.command(
+            "Network.emulateNetworkConditions",
+            offline=offline,
+            latency=0,
+            downloadThroughput=-1,
+            uploadThroughput=bytes_per_second,
+        )
 
     def watch_requests(self) -> None:
         """Start to record the requests of the page."""

@@ -1,29 +1,18 @@
-"""Files of each backend in a real browser: media that are sought in, uploads with scripts, and the gallery."""
+"""Files of each backend in a real browser: media that are sought in, and uploads with scripts."""
 
-import importlib.util
 import io
-import json
-import struct
-import sys
 import time
 import wave
-import zlib
 from contextlib import ExitStack, closing
-from pathlib import Path
 
 import flask
 import gridfs
 import pymongo
 import pytest
-from buckets import new_bucket
-from containers import bare_connection, new_container
+from backend_settings import BACKENDS, MAKERS, gridfs_settings
+from containers import bare_connection
 from servers.chromium import ChromiumError
-from servers.mongo import mongo_from_environment, new_database
-from servers.s3 import s3_from_environment
 from servers.waitressapp import serving
-
-GALLERY = Path(__file__).resolve().parents[2] / "docs" / "examples" / "gallery"
-BACKENDS = ["local", "memory", "s3", "gridfs", "swift"]
 
 SECONDS = 20
 SAMPLES_PER_SECOND = 48000
@@ -164,9 +153,6 @@ LOADERS = {
     "service worker": "url => navigator.serviceWorker.register(url).then(() => 'loaded', () => 'blocked')",
 }
 
-WIDTH, HEIGHT = 320, 240
-IMAGE = "document.querySelector('#photos img')"
-
 
 @pytest.fixture(params=BACKENDS)
 def settings(request):
@@ -174,41 +160,6 @@ def settings(request):
     with ExitStack() as stack:
         make = MAKERS.get(request.param)
         yield {"BACKEND": request.param, **(make(request, stack) if make else {})}
-
-
-def s3_settings(request, stack):
-    endpoint = s3_from_environment() or request.getfixturevalue("moto_endpoint")
-    return settings_of(endpoint, stack)
-
-
-def settings_of(endpoint, stack):
-    return {
-        "ENDPOINT": endpoint.url,
-        "ACCESS_KEY": endpoint.access_key,
-        "SECRET_KEY": endpoint.secret_key,
-        "REGION": endpoint.region,
-        "ADDRESSING_STYLE": endpoint.addressing_style,
-        "BUCKET": stack.enter_context(new_bucket(endpoint)),
-    }
-
-
-def gridfs_settings(request, stack):
-    mongo = mongo_from_environment() or request.getfixturevalue("mongo_replica")
-    return {"MONGO_URL": mongo.url, "MONGO_DB": stack.enter_context(new_database(mongo.url))}
-
-
-def swift_settings(request, stack):
-    place = request.getfixturevalue("swift_place")
-    return {
-        "AUTHURL": place.auth_url,
-        "USER": place.user,
-        "KEY": place.key,
-        "AUTH_VERSION": "1",
-        "CONTAINER": stack.enter_context(new_container(place)),
-    }
-
-
-MAKERS = {"s3": s3_settings, "gridfs": gridfs_settings, "swift": swift_settings}
 
 
 @pytest.fixture(scope="session")
@@ -451,80 +402,6 @@ def test_uploaded_document_does_not_run_whatever_type_its_store_knows(app, page,
 
 def document(name, asker):
     return DOCUMENTS[name][1].format(script=SCRIPT.format(asker=asker))
-
-
-@pytest.fixture
-def make_gallery(monkeypatch, tmp_path):
-    """Make the app of the gallery, with settings for its photos."""
-
-    def make_gallery(settings):
-        spec = importlib.util.spec_from_file_location(
-            "gallery_in_browser", GALLERY / "__init__.py", submodule_search_locations=[str(GALLERY)]
-        )
-        assert spec is not None
-        module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, spec.name, module)
-        spec.loader.exec_module(module)
-        for key, value in settings.items():
-            monkeypatch.setenv(f"FLASK_PHOTOS_FS_{key}", json.dumps(value))
-        return module.create_app(instance_path=str(tmp_path / "instance")), module.photos
-
-    return make_gallery
-
-
-def upload_photo(page, url, photos, directory):
-    """Upload a photo on the gallery's page, as a user would, and see it there."""
-    photo = directory / "two words.png"
-    photo.write_bytes(png())
-    page.open(url)
-    assert "There are no images yet." in page.evaluate("document.body.innerText")
-    page.choose_files("#files", photo)
-    page.wait_for(f"{IMAGE}?.complete && {IMAGE}.naturalWidth")
-    assert page.evaluate(f"[{IMAGE}.naturalWidth, {IMAGE}.naturalHeight]") == [WIDTH, HEIGHT]
-    assert "was stored" in page.evaluate("document.body.innerText")
-    page.screenshot(directory / "gallery.png")
-    (name,) = photos.list_files()
-    assert photos.read(name) == photo.read_bytes()
-
-
-def test_gallery(make_gallery, settings, page, tmp_path):
-    app, photos = make_gallery(settings)
-    with serving(app) as served:
-        upload_photo(page, served.url, photos, tmp_path)
-        if not s3_from_environment():  # which may let no pages send it files
-            assert page.problems() == []
-
-        # as found by another visit
-        page.open(served.url)
-        page.wait_for(f"{IMAGE}.complete && {IMAGE}.naturalWidth == {WIDTH}")
-        page.evaluate("window.confirm = () => true; document.querySelector('.delete button').click()")
-        page.wait_for("document.body?.innerText.includes('was deleted')")
-        assert page.evaluate(IMAGE) is None
-        assert page.problems() == []
-        assert list(photos.list_files()) == []
-
-
-def test_gallery_on_a_store_that_lets_no_page_send_it_files(make_gallery, swift_endpoint, page, tmp_path):
-    with ExitStack() as stack:
-        # with VERIFY, which is on for images, the app would take it
-        app, photos = make_gallery({"BACKEND": "s3", "VERIFY": False, **settings_of(swift_endpoint, stack)})
-        served = stack.enter_context(serving(app))
-        upload_photo(page, served.url, photos, tmp_path)
-        assert [problem for problem in page.problems() if swift_endpoint.url not in problem] == []
-
-
-def png():
-    """Return an image with a gradient."""
-    rows = (b"\0" + b"".join(bytes((x * 255 // WIDTH, y, 128)) for x in range(WIDTH)) for y in range(HEIGHT))
-    chunks = {
-        b"IHDR": struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 2, 0, 0, 0),
-        b"IDAT": zlib.compress(b"".join(rows)),
-        b"IEND": b"",
-    }
-    content = b"\x89PNG\r\n\x1a\n"
-    for kind, data in chunks.items():
-        content += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    return content
 
 
 def wait_until(condition):

@@ -1,51 +1,45 @@
-"""A gallery of images: upload several at once, look at them, delete them.
+"""A gallery of images: upload many at once, look at them, delete them, and bring them back.
 
 Run it with ``flask --app docs/examples/gallery run``. Without any configuration the images and their thumbnails are
 files below the app's instance directory. To change that, set environment variables: ``FLASK_FS_BACKEND=memory``, or
 ``FLASK_PHOTOS_FS_BACKEND=memory`` for the images alone.
+
+``library`` has all that happens to the photos. Everything works without JavaScript; ``static/gallery.js`` adds what a
+form cannot do.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import heapq
 import secrets
-from contextlib import suppress
 from typing import Any
 
 from flask import Flask, abort, current_app, flash, jsonify, redirect, render_template, request, session, url_for
 from werkzeug.datastructures import FileStorage
-from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, HTTPException, NotFound, RequestEntityTooLarge
 
 import flask_pyfs as fs
-from flask_pyfs.signals import file_deleted, file_uploaded
 from flask_pyfs.uploads import client_name
 
-# isort: split
-# after flask_pyfs, which lets fs do without pkg_resources
-from fs.errors import ResourceNotFound
-
-try:
-    from flask_pyfs import images
-except ImportError:
-    # without Pillow the page shows the images themselves
-    images = None  # type: ignore[assignment]
-
-photos = fs.Storage("photos", fs.IMAGES)
-thumbnails = fs.Storage("thumbnails", fs.IMAGES)
+from . import library
+from .library import photos, thumbnails
 
 UPLOAD_SECONDS = 60 * 60
-PHOTOS_PER_PAGE = 60
-MESSAGES_PER_UPLOAD = 6
+REASONS_SHOWN = 6
 SHOWN_LENGTH = 60
-THUMBNAIL_PIXELS = 480
 
 
 def create_app(instance_path: str | None = None) -> Flask:
     app = Flask(__name__, instance_path=instance_path)
     app.config.from_mapping(
         FS_SERVE=True,
-        MAX_CONTENT_LENGTH=64 * 1024 * 1024,
+        # of one image, and of a form that has several
+        PHOTOS_FS_MAX_SIZE="50 MB",
+        MAX_CONTENT_LENGTH=200_000_000,
+        # a small file may say that it has billions of pixels, which browsers would unpack
+        PHOTOS_FS_IMAGES_MAX_PIXELS=200_000_000,
+        # the URL of a thumbnail tells the time of its photo
+        THUMBNAILS_FS_MAX_AGE=24 * 60 * 60,
         # several processes, or forms that outlive a restart, need a fixed key: FLASK_SECRET_KEY
         SECRET_KEY=secrets.token_hex(),
         SESSION_COOKIE_NAME="gallery",
@@ -59,112 +53,164 @@ def create_app(instance_path: str | None = None) -> Flask:
     app.add_url_rule("/", view_func=index)
     app.add_url_rule("/", view_func=upload, methods=["POST"])
     app.add_url_rule("/upload-url", view_func=upload_url, methods=["POST"])
+    app.add_url_rule("/thumbnail", view_func=thumbnail)
     app.add_url_rule("/delete", view_func=delete, methods=["POST"])
+    app.add_url_rule("/undo", view_func=undo, methods=["POST"])
+    app.add_template_filter(size_text)
+    app.cli.command("sweep")(library.sweep)
     return app
 
 
-def index() -> str:
+# Pages
+
+
+def index() -> Any:
     return render_page()
 
 
+def render_page(error: str | None = None) -> Any:
+    order = request.args.get("order", "newest")
+    if order not in library.ORDERS:
+        order = "newest"
+    status = 200
+    try:
+        page = library.page_of(order, max(1, request.args.get("page", 1, type=int)))
+    except fs.FSError as failure:
+        current_app.logger.exception("the photos cannot be listed")
+        page, error, status = None, error or f"The images cannot be shown. {failure.user_message}", 503
+    text = render_template(
+        "gallery.html",
+        page=page,
+        order=order,
+        orders=library.ORDERS,
+        error=error,
+        extensions=fs.IMAGES,
+        is_direct=not photos.verifies,
+        limit=largest_file(),
+        at_once=limits_at_once(),
+        token=session.setdefault("token", secrets.token_urlsafe()),
+        photo_url=photos.url,
+        thumbnail_url=thumbnail_url,
+    )
+    return text, status
+
+
+def thumbnail_url(entry: Any) -> str:
+    """Return the URL of a thumbnail, which need not exist yet."""
+    if entry.name.lower().endswith(".svg"):
+        return photos.url(entry.name)
+    return url_for("thumbnail", name=entry.name, of=entry.modified and f"{entry.modified.timestamp():.6f}")
+
+
+def thumbnail() -> Any:
+    """Send a photo made small. The first request makes it: that costs no upload anything, and needs no list of them."""
+    name = request.args.get("name", "")
+    try:
+        return thumbnails.serve(name)
+    except NotFound:
+        return thumbnails.serve(name) if library.make_thumbnail(name) else redirect(photos.url(name))
+
+
+# Uploads
+
+
 def upload() -> Any:
-    uploads = [file for file in request.files.getlist("photos") if file.filename]
-    stored, refused = [], []
-    for file in uploads:
-        try:
-            stored.append(store(file))
-        except fs.FSError as error:
-            if error.code >= 500 or isinstance(error, fs.PermissionDenied):
-                current_app.logger.exception("an upload could not be stored")
-            refused.append(f"“{shorten(file.filename)}” was not stored. {error.user_message}")
-    if not uploads:
-        refused.append("No file was chosen.")
-
-    messages = [("error", text) for text in refused[:MESSAGES_PER_UPLOAD]]
-    if len(refused) > MESSAGES_PER_UPLOAD:
-        messages.append(("error", f"{len(refused) - MESSAGES_PER_UPLOAD} more files were refused."))
-    if stored:
-        subject = f"“{shorten(stored[0])}” was" if len(stored) == 1 else f"{len(stored)} images were"
-        messages.append(("success", f"{subject} stored."))
-
+    """Store the files of a form. A browser without JavaScript sends all in one, the script a few at a time."""
+    results = [take(file) for file in request.files.getlist("photos") if file.filename]
     if wants_json():
-        return jsonify(stored=stored, messages=messages), 201 if stored else 400
-    for category, text in messages:
-        flash(text, category)
+        return answer(results)
+    tell(results)
     return redirect(url_for("index"), 303)
 
 
-def upload_url() -> Any:
-    """Tell the page's script where to send a file: to the store itself, if it accepts uploads."""
-    # if the file is not taken, the script sends it to the app, which says why
-    target = photos.upload_url(
-        client_name(request.form.get("name", "")),
-        expires=UPLOAD_SECONDS,
-        max_size=current_app.config["MAX_CONTENT_LENGTH"],
-    )
-    return jsonify(dataclasses.asdict(target))
-
-
-def store(file: FileStorage) -> str:
+def take(file: FileStorage) -> dict[str, Any]:
+    """Store an upload, and return what became of it."""
     try:
-        return photos.save(file)
-    except fs.FileExists:
-        file.seek(0)
-        return photos.save(file, unique=True)
+        return {"name": file.filename, "code": 201, "stored": library.store(file)}
+    except fs.FSError as error:
+        return refusal(file.filename, error)
 
 
-@file_uploaded.connect_via(photos)
-def make_thumbnail(storage: fs.Storage, filename: str) -> None:
-    """Make a smaller image of a new photo that came through the app."""
-    if images is None:
+def refusal(name: str | None, error: fs.FSError) -> dict[str, Any]:
+    if error.code >= 500 or isinstance(error, fs.PermissionDenied):
+        current_app.logger.error("an upload could not be stored", exc_info=error)
+    return {"name": name, "code": error.code, "reason": error.user_message}
+
+
+def answer(results: list[dict[str, Any]]) -> Any:
+    codes = [result["code"] for result in results]
+    return jsonify(files=results), 201 if 201 in codes else next(iter(codes), 400)
+
+
+def tell(results: list[dict[str, Any]]) -> None:
+    """Say on the next page what became of the files of a form: in one message, which has to fit in a cookie."""
+    if not results:
+        flash({"category": "error", "text": "Choose a file first."})
         return
+    refused = [result for result in results if "reason" in result]
+    stored = len(results) - len(refused)
+    text = f"{counted(stored, 'image')} stored."
+    if refused:
+        text += f" {counted(len(refused), 'file')} not."
+    flash(
+        {
+            "category": "error" if refused else "success",
+            "text": text,
+            "refused": [{"name": shorten(each["name"]), "reason": each["reason"]} for each in refused[:REASONS_SHOWN]],
+            "more": len(refused[REASONS_SHOWN:]),
+        }
+    )
+
+
+def upload_url() -> Any:
+    """Tell the script where the store itself takes a file, if it does.
+
+    A file that would be refused here is refused now, for the reason that ``save`` would have.
+    """
+    sent = request.form.get("name", "")
     try:
-        with photos.open(filename, "rb") as photo:
-            thumbnails.write(filename, images.resize(photo, THUMBNAIL_PIXELS), overwrite=True)
-    except fs.UnauthorizedFileType:
-        pass  # such as SVG, which browsers scale themselves
-    except fs.FSError:
-        current_app.logger.exception("%r has no thumbnail", filename)
+        name = photos.check(FileStorage(filename=sent), client_name(sent))
+        target = photos.upload_url(name, expires=UPLOAD_SECONDS, max_size=largest_file(), external=True)
+    except fs.FSError as error:
+        return answer([refusal(sent, error)])
+    # a URL of the app itself has no advantage over its form
+    return jsonify(dataclasses.asdict(target) if not target.url.startswith(request.host_url) else {"url": None})
 
 
-@file_deleted.connect_via(photos)
-def delete_thumbnail(storage: fs.Storage, filename: str) -> None:
-    thumbnails.delete(filename)
+def largest_file() -> int | None:
+    sizes = [photos.config["max_size"], current_app.config["MAX_CONTENT_LENGTH"]]
+    return min((size for size in sizes if size is not None), default=None)
+
+
+# Deleting
 
 
 def delete() -> Any:
     name = request.form.get("name", "")
-    photos.delete(name)
-    flash(f"“{shorten(name)}” was deleted.", "success")
-    return redirect(url_for("index", after=request.form.get("after") or None), 303)
+    try:
+        kept = library.delete(name)
+    except fs.FileNotFound:
+        flash({"category": "error", "text": f"“{shorten(name)}” is not there any more."})
+    else:
+        flash({"category": "success", "text": f"“{shorten(name)}” was deleted.", "undo": kept})
+    return redirect(same_page(), 303)
 
 
-def list_photos(after: str) -> tuple[list[dict[str, Any]], bool]:
-    """Describe the photos of one page, sorted by name, and say whether there are more. Only these names are kept."""
-    names = heapq.nsmallest(PHOTOS_PER_PAGE + 1, (name for name in photos.list_files() if name > after))
-    wanted = names[:PHOTOS_PER_PAGE]
-    small = set(thumbnails.list_files()).intersection(wanted)
-    described = []
-    for name in wanted:
-        url = photos.url(name)
-        shown = thumbnails.url(name) if name in small else url
-        with suppress(ResourceNotFound):  # deleted in the meantime
-            described.append({"name": name, "url": url, "shown": shown, "size": photos.fs.getsize(name)})
-    return described, len(names) > PHOTOS_PER_PAGE
+def undo() -> Any:
+    try:
+        name = library.bring_back(request.form.get("kept", ""))
+    except fs.FileNotFound:
+        flash({"category": "error", "text": "The image is gone: it was kept for an hour only."})
+    else:
+        flash({"category": "success", "text": f"“{shorten(name)}” is back.", "back": name})
+    return redirect(same_page(), 303)
 
 
-def render_page(error: str | None = None) -> str:
-    after = request.args.get("after", "")
-    described, has_more = list_photos(after)
-    return render_template(
-        "gallery.html",
-        photos=described,
-        has_more=has_more,
-        after=after,
-        error=error,
-        extensions=fs.IMAGES,
-        token=session.setdefault("token", secrets.token_urlsafe()),
-    )
+def same_page() -> str:
+    return url_for("index", order=request.form.get("order") or None, page=request.form.get("page") or None)
+
+
+# Errors
 
 
 def require_token() -> None:
@@ -178,21 +224,39 @@ def require_token() -> None:
 
 def show_error(error: HTTPException) -> Any:
     if wants_json():
-        return jsonify(stored=[], messages=[("error", error.description)]), error.code
-    return render_page(error.description), error.code
+        return jsonify(error=error.description), error.code
+    return render_page(error.description)[0], error.code
 
 
 def show_too_large(error: HTTPException) -> Any:
-    limit = current_app.jinja_env.filters["filesizeformat"](current_app.config["MAX_CONTENT_LENGTH"], True)
-    error.description = f"That was too large: an upload may have {limit} at most."
+    error.description = f"That was too much: choose at most {' and '.join(limits_at_once())} at once."
     return show_error(error)
+
+
+def limits_at_once() -> list[str]:
+    """Return what a form may have: Werkzeug limits the number of its parts, of which one is the token."""
+    most, limit = request.max_form_parts, current_app.config["MAX_CONTENT_LENGTH"]
+    limits = [f"{most - 1:,} images"] if most else []
+    return limits + ([size_text(limit)] if limit else [])
 
 
 def wants_json() -> bool:
     return request.accept_mimetypes.best == "application/json"
 
 
+# Texts
+
+
+def counted(number: int, thing: str) -> str:
+    return f"1 {thing} was" if number == 1 else f"{number:,} {thing}s were"
+
+
+def size_text(size: int) -> str:
+    text: str = current_app.jinja_env.filters["filesizeformat"](size)
+    return text.replace(".0 ", " ")
+
+
 def shorten(name: str | None) -> str:
-    # messages travel in a cookie, which holds 4 KB
+    # a message travels in a cookie, which holds 4 KB
     text = name or ""
     return text if len(text) <= SHOWN_LENGTH else text[: SHOWN_LENGTH - 1] + "…"

@@ -1,0 +1,177 @@
+"""The photos of the gallery: how they are stored, listed, made small, deleted and brought back."""
+
+from __future__ import annotations
+
+import heapq
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from flask import current_app
+from werkzeug.datastructures import FileStorage
+
+import flask_pyfs as fs
+from flask_pyfs.backends.contract import Entry
+
+try:
+    from flask_pyfs import images
+except ImportError:
+    # without Pillow the page shows the images themselves
+    images = None  # type: ignore[assignment]
+
+photos = fs.Storage("photos", fs.IMAGES)
+thumbnails = fs.Storage("thumbnails", fs.IMAGES)
+
+PHOTOS_PER_PAGE = 60
+THUMBNAIL_PIXELS = 480
+
+# deleted photos are here for a while; what a client uploads has no directory, so no new photo can get here
+DELETED = ".deleted/"
+KEPT_SECONDS = 60 * 60
+
+
+def store(file: FileStorage) -> str:
+    """Store an upload. If the name is taken, a random part is added to it."""
+    try:
+        return photos.save(file)
+    except fs.FileExists:
+        file.seek(0)
+        return photos.save(file, unique=True)
+
+
+# Listing
+
+
+def _time_of(entry: Entry) -> float:
+    return (entry.modified or datetime.min.replace(tzinfo=timezone.utc)).timestamp()
+
+
+def _natural(entry: Entry) -> list[Any]:
+    # 2.jpg comes before 10.jpg
+    return [int(part) if part.isdecimal() else part.casefold() for part in re.split(r"(\d+)", entry.name)]
+
+
+ORDERS = {
+    "newest": lambda entry: (-_time_of(entry), entry.name),
+    "oldest": lambda entry: (_time_of(entry), entry.name),
+    "name": _natural,
+}
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the listing; ``number`` counts from 1, and ``total`` is the number of all photos."""
+
+    entries: list[Entry]
+    number: int
+    total: int
+
+    @property
+    def count(self) -> int:
+        return max(1, -(-self.total // PHOTOS_PER_PAGE))
+
+    @property
+    def first(self) -> int:
+        return (self.number - 1) * PHOTOS_PER_PAGE + 1
+
+    @property
+    def numbers(self) -> list[int | None]:
+        """The pages to link: the first, the last, and those around this one; None where some are left out."""
+        near = {1, self.count, *range(max(1, self.number - 1), min(self.count, self.number + 1) + 1)}
+        found: list[int | None] = []
+        for number in sorted(near):
+            if found and number - 1 not in near:
+                found.append(None)
+            found.append(number)
+        return found
+
+
+def page_of(order: str, number: int) -> Page:
+    """Return a page of the photos; the last one if there are not as many.
+
+    A storage has no index by date, so each page lists all photos, with their sizes and times, and keeps those up to its
+    own end. On S3 that takes one request for each 1,000 photos. A page of 100,000 photos costs 100 requests there, and
+    two to three seconds of CPU time anywhere: an app with as many keeps what it lists in a database.
+    """
+    total = 0
+
+    def counted() -> Iterator[Entry]:
+        nonlocal total
+        for entry in photos.entries():
+            if not entry.name.startswith(DELETED):
+                total += 1
+                yield entry
+
+    up_to_it = heapq.nsmallest(number * PHOTOS_PER_PAGE, counted(), key=ORDERS[order])
+    last = max(1, -(-total // PHOTOS_PER_PAGE))
+    number = min(number, last)
+    return Page(up_to_it[(number - 1) * PHOTOS_PER_PAGE : number * PHOTOS_PER_PAGE], number, total)
+
+
+# Thumbnails
+
+
+def make_thumbnail(name: str) -> bool:
+    """Make the thumbnail of a photo, and return whether there is one now."""
+    if images is None:
+        return False
+    try:
+        version = photos.version(name)
+        with photos.open(name, "rb") as photo:
+            thumbnails.write(name, images.resize(photo, THUMBNAIL_PIXELS), overwrite=True)
+        if photos.exists(name) and photos.version(name) == version:
+            return True
+        # the photo was deleted or replaced meanwhile
+        thumbnails.delete(name)
+    except (fs.FileNotFound, fs.InvalidPath, fs.UnauthorizedFileType):
+        pass  # such as SVG, which browsers scale themselves
+    except fs.FSError:
+        current_app.logger.exception("%r has no thumbnail", name)
+    return False
+
+
+# Deleting
+
+
+def delete(name: str) -> str:
+    """Delete a photo so that it can be brought back for a while, and return its name until then.
+
+    It is moved to where no page shows it, under a name that nobody else can guess. The store does that itself: the
+    bytes do not pass through the app. Each deletion sweeps what was kept long enough before.
+    """
+    sweep()
+    kept = f"{DELETED}{time.time():.0f}-{secrets.token_hex(8)}/{name}"
+    photos.move(name, kept)
+    thumbnails.delete(name)
+    return kept
+
+
+def bring_back(kept: str) -> str:
+    """Undo a deletion, and return the name of the photo, which has a random part if another photo has its name now."""
+    found = re.fullmatch(f"({re.escape(DELETED)}[0-9]+-[0-9a-f]{{16}})/(.+)", kept)
+    if found is None:
+        raise fs.FileNotFound(f"{kept!r} is no deleted photo", path=kept, storage=photos.name)
+    place, name = found.groups()
+    try:
+        photos.move(kept, name)
+    except fs.FileExists:
+        stem, ext = os.path.splitext(name)
+        name = f"{stem}-{secrets.token_hex(8)}{ext}"
+        photos.move(kept, name)
+    # on a disk, that is an empty directory now
+    photos.delete(place)
+    return name
+
+
+def sweep() -> None:
+    """Delete for good what was deleted more than an hour ago. ``flask sweep`` does it, too, for a cron job."""
+    for name in list(photos.list_files(DELETED)):
+        place = name.removeprefix(DELETED).partition("/")[0]
+        since = place.partition("-")[0]
+        if since.isdecimal() and int(since) < time.time() - KEPT_SECONDS:
+            photos.delete(DELETED + place)

@@ -1,0 +1,439 @@
+"""The gallery in a real browser: with many files, with refused ones, offline, by keyboard, without JavaScript."""
+
+import io
+import json
+import time
+from contextlib import ExitStack
+
+import pytest
+from axe import violations
+from backend_settings import BACKENDS, MAKERS, settings_of
+from galleries import gallery as loaded
+from PIL import Image
+from servers.waitressapp import serving
+
+import flask_pyfs as fs
+
+STORED = "document.getElementById('transfer').hidden && document.getElementById('status').innerText.includes('stored')"
+SAID = "document.getElementById('status').innerText"
+ROWS = "[...document.querySelectorAll('#refused li')].map(row => row.innerText)"
+NAMES = "[...document.querySelectorAll('#photos .name')].map(name => name.textContent)"
+SHOWN = "[...document.querySelectorAll('#photos img')].every(image => image.complete && image.naturalWidth)"
+FOCUS = "(document.activeElement.ariaLabel ?? document.activeElement.innerText).trim() || document.activeElement.id"
+SCREENS = {"phone": (390, 844), "desk": (1280, 900)}
+
+# what a finger is to hit: all that has a box, and the label for the input that lies over it
+SMALL = """[...document.querySelectorAll("a, button, input:not([type=hidden])")].filter(each => {
+  const {width, height} = each.getBoundingClientRect();
+  return width && height && (width < 44 || height < 44);
+}).map(each => each.outerHTML)"""
+WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+def drawn(width=160, height=120, color="teal", kind="PNG"):
+    file = io.BytesIO()
+    Image.new("RGB", (width, height), color).save(file, kind)
+    return file.getvalue()
+
+
+REFUSED = {
+    "a picture.jpg": (drawn(), "The file is not what its name says: its content is not that of a jpg file."),
+    "empty.png": (b"", "The file is empty."),
+    "broken.svg": (b"<svg xmlns='http://www.w3.org/2000/svg'>", "The SVG file is damaged, or is no SVG."),
+    "large.png": (bytes(300_000), "The file is too large: it may have 250 kB at most."),
+    "note.txt": (b"text", "Only jpg, jpe, jpeg, png, gif, svg, bmp, webp and avif files are accepted."),
+}
+
+
+@pytest.fixture(scope="module")
+def gallery():
+    with loaded("gallery_in_browser") as module:
+        yield module
+
+
+@pytest.fixture
+def make_gallery(gallery, monkeypatch, tmp_path):
+    """Make the app of the gallery, with settings for its photos."""
+
+    def make_gallery(settings):
+        for key, value in settings.items():
+            monkeypatch.setenv(f"FLASK_PHOTOS_FS_{key}", json.dumps(value))
+        return gallery.create_app(instance_path=str(tmp_path / "instance"))
+
+    return make_gallery
+
+
+@pytest.fixture(scope="module")
+def site(gallery, tmp_path_factory):
+    """The gallery on the local disk, on one server for all tests."""
+    app = gallery.create_app(instance_path=str(tmp_path_factory.mktemp("gallery")))
+    with serving(app) as served, app.app_context():
+        yield served
+
+
+@pytest.fixture
+def photos(gallery, site):
+    """The photos of the site, which are none at first."""
+    yield gallery.photos
+    for storage in (gallery.photos, gallery.thumbnails):
+        for name in list(storage.list_files()):
+            storage.delete(name)
+    site.exchanges.clear()
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Write files that a user chooses."""
+
+    def files(contents):
+        paths = [tmp_path / name for name in contents]
+        for path, content in zip(paths, contents.values(), strict=True):
+            path.write_bytes(content)
+        return paths
+
+    return files
+
+
+def posts(site, path="/"):
+    return [request for request in site.requests(path) if request.method == "POST"]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_gallery(make_gallery, gallery, request, page, files, backend):
+    with ExitStack() as stack:
+        make = MAKERS.get(backend)
+        app = make_gallery({"BACKEND": backend, **(make(request, stack) if make else {})})
+        served = stack.enter_context(serving(app))
+        stack.enter_context(app.app_context())
+        upload_and_delete(page, served, gallery.photos, files)
+
+
+def upload_and_delete(page, served, photos, files):
+    (photo,) = files({"two words.png": drawn(320, 240)})
+    page.open(served.url)
+    assert "There are no images yet." in page.evaluate("document.body.innerText")
+    page.choose_files("#files", photo)
+    page.wait_for(STORED)
+    assert page.evaluate(SAID) == "1 image was stored."
+    (name,) = page.evaluate(NAMES)
+    assert photos.read(name) == photo.read_bytes()
+    page.wait_for(f"{SHOWN} && document.querySelector('#photos img').naturalWidth == 320")
+
+    page.evaluate("document.querySelector('.delete button').click()")
+    page.wait_for(f"{SAID}.includes('was deleted')")
+    assert page.evaluate(NAMES) == []
+    page.evaluate("document.querySelector('#undo button').click()")
+    page.wait_for(f"{SAID}.includes('is back')")
+    assert page.evaluate(NAMES) == [name]
+    page.wait_for(SHOWN)
+    assert photos.read(name) == photo.read_bytes()
+    assert page.problems() == []
+
+
+def test_gallery_on_a_store_that_takes_files_itself(make_gallery, gallery, moto_endpoint, page, files, monkeypatch):
+    monkeypatch.setenv("FLASK_PHOTOS_FS_MAX_SIZE", json.dumps("250 kB"))
+    with ExitStack() as stack:
+        app = make_gallery({"BACKEND": "s3", "VERIFY": False, **settings_of(moto_endpoint, stack)})
+        served = stack.enter_context(serving(app))
+        stack.enter_context(app.app_context())
+        page.open(served.url)
+        page.watch_requests()
+        page.choose_files("#files", *files({"a.png": drawn(), "large.png": bytes(300_000), "note.txt": b"", "☃": b""}))
+        page.wait_for(STORED)
+        assert page.evaluate(SAID) == "1 image was stored. 3 files were not."
+        # for the reasons that the app has, which none of their bytes went for
+        assert sorted(page.evaluate(ROWS)) == [
+            f"large.png {REFUSED['large.png'][1]}",
+            f"note.txt {REFUSED['note.txt'][1]}",
+            "☃ The name of the file has no letter and no digit. Rename the file.",
+        ]
+        assert posts(served) == []
+        assert len(posts(served, "/upload-url")) == 3
+        sent = [url for _, url in page.requests() if url.startswith(moto_endpoint.url)]
+        # with the question whether it may
+        assert len(sent) <= 2
+        assert len(list(gallery.photos.list_files())) == 1
+        (name,) = page.evaluate(NAMES)
+        assert gallery.photos.read(name) == drawn()
+
+
+def test_gallery_on_a_store_that_lets_no_page_send_it_files(make_gallery, gallery, swift_endpoint, page, files):
+    with ExitStack() as stack:
+        # with VERIFY, which is on for images, the app would take it
+        app = make_gallery({"BACKEND": "s3", "VERIFY": False, **settings_of(swift_endpoint, stack)})
+        served = stack.enter_context(serving(app))
+        stack.enter_context(app.app_context())
+        page.open(served.url)
+        page.choose_files("#files", *files({f"{number}.png": drawn() for number in range(12)}))
+        page.wait_for(STORED)
+        assert page.evaluate(SAID) == "12 images were stored."
+        # once it is known, nobody asks for the others
+        assert len(posts(served, "/upload-url")) < 9
+        assert [problem for problem in page.problems() if swift_endpoint.url not in problem] == []
+
+
+def test_refused_files_are_sent_once_and_listed_with_their_reasons(gallery, site, photos, page, files, monkeypatch):
+    monkeypatch.setitem(photos.config, "max_size", 250_000)
+    page.open(site.url)
+    page.choose_files("#files", *files({name: content for name, (content, _) in REFUSED.items()} | {"a.png": drawn()}))
+    page.wait_for(STORED)
+    assert page.evaluate(SAID) == "1 image was stored. 5 files were not."
+    assert sorted(page.evaluate(ROWS)) == sorted(f"{name} {reason}" for name, (_, reason) in REFUSED.items())
+    # all in one request, and the large one in none
+    assert len(posts(site)) == 1
+    assert violations(page) == []
+    # what is refused is not tried again
+    assert page.evaluate("document.getElementById('again').hidden")
+
+
+def test_many_files_have_one_message(site, photos, page, files, soak):
+    number = 1000 if soak else 80
+    page.show_on(*SCREENS["desk"])
+    page.open(site.url)
+    page.evaluate(
+        f"new MutationObserver(() => (window.said ??= []).push({SAID})).observe("
+        "document.getElementById('status'), {childList: true})"
+    )
+    chosen = files({f"{index}.png": drawn() for index in range(number)} | {f"{index}.txt": b"x" for index in range(30)})
+    page.choose_files("#files", *chosen)
+    page.wait_for("document.querySelector('#transfer progress').value > 0")
+    page.wait_for(STORED, 120)
+    assert page.evaluate(SAID) == f"{number:,} images were stored. 30 files were not."
+    said = page.evaluate("said")
+    assert said[0] == f"Uploading {number + 30:,} images…"
+    assert len(said) <= 5
+    assert page.evaluate("document.querySelectorAll('main [role=status], main [aria-live], main output').length") == 1
+    # the list scrolls in itself, and the page has 60 images
+    assert page.evaluate("document.querySelectorAll('#refused li').length") == 30
+    assert page.evaluate("document.getElementById('refused').offsetHeight") < 250
+    assert page.evaluate("document.documentElement.scrollHeight") < 5000
+    assert page.evaluate("document.querySelector('#photos h2').innerText") == f"1 to 60 of {number:,} images"
+    assert len(posts(site)) < (number + 30) / 5
+    assert violations(page) == []
+    page.open(f"{site.url}/?page=2&order=name")
+    assert page.evaluate(NAMES)[0] == "60.png"
+    assert violations(page) == []
+
+
+def test_cancel_and_try_again(site, photos, page, files):
+    page.open(site.url)
+    page.connect(bytes_per_second=100_000)
+    page.choose_files("#files", *files({f"{number}.bmp": drawn(200, 150, kind="BMP") for number in range(40)}))
+    page.wait_for("document.querySelector('#transfer progress').value > 0")
+    assert violations(page) == []
+    page.evaluate("document.getElementById('cancel').focus()")
+    page.press("Enter")
+    page.wait_for("document.getElementById('transfer').hidden")
+    said = page.evaluate(SAID)
+    assert said.startswith("Cancelled.")
+    assert said.endswith("to be sent.")
+    assert page.evaluate(FOCUS).startswith("Try again (")
+    assert violations(page) == []
+    page.connect()
+    page.press("Enter")
+    page.wait_for(STORED)
+    assert page.evaluate(SAID) == "40 images were stored."
+    assert page.evaluate(FOCUS) == "files"
+    # what the app had taken when its answer was cancelled is there twice
+    assert page.evaluate("new Set([...document.querySelectorAll('.name')].map(name => name.innerText)).size") >= 40
+
+
+def test_what_fails_is_tried_again(site, photos, page, files, monkeypatch):
+    def fail(*arguments, **options):
+        raise fs.BackendError("the store failed")
+
+    page.open(site.url)
+    with monkeypatch.context() as patch:
+        patch.setattr(photos, "save", fail)
+        page.choose_files("#files", *files({"a.png": drawn(), "b.png": drawn(), "note.txt": b"x"}))
+        page.wait_for(STORED)
+        assert page.evaluate(SAID) == "0 images were stored. 3 files were not."
+        assert page.evaluate(ROWS)[0] == f"a.png {fs.BackendError.user_message}"
+    page.evaluate("document.getElementById('again').click()")
+    page.wait_for(f"{SAID}.startsWith('2')")
+    assert page.evaluate(SAID) == "2 images were stored. 1 file was not."
+    assert [row.split()[0] for row in page.evaluate(ROWS)] == ["note.txt"]
+
+
+def test_a_file_that_cannot_be_read_does_not_stop_the_others(site, photos, page, files):
+    chosen = files({"gone.png": drawn(), "a.png": drawn(), "b.png": drawn()})
+    page.open(site.url)
+    page.evaluate(
+        "document.getElementById('files').addEventListener('change', event => {"
+        " window.early = event; event.stopImmediatePropagation(); }, {capture: true, once: true})"
+    )
+    page.choose_files("#files", *chosen)
+    chosen[0].unlink()
+    page.evaluate("document.getElementById('files').dispatchEvent(new Event('change'))")
+    page.wait_for(STORED)
+    assert page.evaluate(SAID) == "2 images were stored. 1 file was not."
+    assert page.evaluate(ROWS) == ["gone.png The file could not be read or sent."]
+
+
+def test_offline(site, photos, page, files):
+    photos.write("old.png", drawn())
+    page.open(site.url)
+    page.wait_for(SHOWN)
+    page.connect(offline=True)
+    page.wait_for(f"{SAID}.startsWith('You are offline.')")
+    page.evaluate("document.querySelector('.delete button').focus()")
+    page.press("Enter")
+    page.wait_for(f"{SAID}.includes('Nothing was changed')")
+    assert page.evaluate(FOCUS) == "Delete old.png"
+    page.choose_files("#files", *files({"a.png": drawn(), "b.png": drawn()}))
+    page.wait_for("document.getElementById('transfer').hidden && !document.getElementById('again').hidden")
+    assert page.evaluate(SAID) == "You are offline. 2 images wait until the connection is back."
+    assert violations(page) == []
+    page.connect()
+    page.wait_for(STORED)
+    assert page.evaluate(SAID) == "2 images were stored."
+    assert sorted(page.evaluate(NAMES)) == ["a.png", "b.png", "old.png"]
+
+
+def test_a_page_that_is_too_old_for_the_app_takes_a_new_token(site, photos, page, files):
+    page.open(site.url)
+    page.evaluate("document.querySelector('#upload [name=token]').value = 'old'")
+    page.choose_files("#files", *files({"a.png": drawn()}))
+    page.wait_for(STORED)
+    assert page.evaluate(SAID) == "1 image was stored."
+    assert [request.status for request in posts(site)] == [400, 201]
+
+
+def put(photos, number):
+    for index in range(number):
+        photos.write(f"{index}.png", drawn(color=(index * 20 % 256, 90, 120)))
+        time.sleep(0.01)
+
+
+def test_viewer(site, photos, page):
+    put(photos, 4)
+    page.open(f"{site.url}/?order=name")
+    viewed = "document.querySelector('#viewer h2').innerText.replace(/\\s+/g, ' ')"
+    page.evaluate("document.querySelectorAll('.photo')[1].focus()")
+    page.press("Enter")
+    page.wait_for("document.getElementById('viewer').open")
+    assert page.evaluate(viewed) == "1.png 2 of 4"
+    page.wait_for("document.querySelector('#viewer img').naturalWidth == 160")
+    assert violations(page) == []
+    for key, shown in [
+        ("ArrowRight", "2.png 3 of 4"),
+        ("End", "3.png 4 of 4"),
+        ("ArrowRight", "3.png 4 of 4"),
+        ("ArrowLeft", "2.png 3 of 4"),
+        ("Home", "0.png 1 of 4"),
+        ("ArrowLeft", "0.png 1 of 4"),
+        ("ArrowRight", "1.png 2 of 4"),
+        ("ArrowRight", "2.png 3 of 4"),
+    ]:
+        page.press(key)
+        assert page.evaluate(viewed) == shown
+    # the focus stays inside, but for the browser's own controls
+    for _ in range(6):
+        page.press("Tab")
+        assert page.evaluate("document.activeElement === document.body || viewer.contains(document.activeElement)")
+    page.press("Escape")
+    page.wait_for("!document.getElementById('viewer').open && document.activeElement.innerText.startsWith('2.png')")
+
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    page.press("Enter")
+    page.press("ArrowLeft")
+    assert page.evaluate(viewed) == "3.png 4 of 4"
+    assert page.problems() == []
+
+
+def test_the_focus_stays_where_an_image_was_deleted(site, photos, page):
+    put(photos, 3)
+    page.open(f"{site.url}/?order=name")
+    page.evaluate("document.querySelector('[aria-label=\"Delete 1.png\"]').focus()")
+    page.press("Enter")
+    page.wait_for(f"{SAID}.includes('“1.png” was deleted.')")
+    assert page.evaluate(NAMES) == ["0.png", "2.png"]
+    assert page.evaluate(FOCUS) == "Delete 2.png"
+    page.press(" ")
+    page.wait_for(f"{SAID}.includes('“2.png” was deleted.')")
+    assert page.evaluate(FOCUS) == "Delete 0.png"
+    assert violations(page) == []
+    page.press("Enter")
+    page.wait_for(f"{SAID}.includes('“0.png” was deleted.')")
+    assert page.evaluate(FOCUS) == "files"
+    # from there, the button that brings it back is the next
+    page.press("Tab")
+    assert page.evaluate(FOCUS) == "Undo"
+    page.press("Enter")
+    page.wait_for(f"{SAID}.includes('“0.png” is back.')")
+    assert page.evaluate(FOCUS).startswith("0.png")
+    assert page.evaluate("location.search") == "?order=name"
+
+
+def test_each_state_in_both_schemes_and_on_both_screens(site, photos, page, monkeypatch):
+    def check():
+        for screen, scheme in (("phone", "dark"), ("desk", "light")):
+            page.show_on(*SCREENS[screen], color_scheme=scheme, reduced_motion="reduce")
+            assert violations(page) == []
+            assert page.evaluate(SMALL) == []
+            for direction in ("rtl", "ltr"):
+                page.evaluate(f"document.documentElement.dir = '{direction}'")
+                assert page.evaluate(WIDER) == 0, (screen, direction)
+
+    page.open(site.url)
+    check()
+    put(photos, 3)
+    photos.write("a very long name of an image, with a word as long as " + "x" * 90 + ".png", drawn())
+    with monkeypatch.context() as patch:
+        patch.setattr(type(photos), "entries", lambda self: (_ for _ in ()).throw(fs.BackendError("the store failed")))
+        page.open(site.url)
+        assert page.evaluate(SAID).startswith("The images cannot be shown.")
+        check()
+    page.open(f"{site.url}/?order=name")
+    page.wait_for(SHOWN)
+    check()
+    page.evaluate("document.querySelector('.photo').click()")
+    page.wait_for("document.querySelector('#viewer img').naturalWidth")
+    check()
+
+
+def test_nothing_moves_for_those_who_want_that(site, photos, page):
+    put(photos, 1)
+    moving = "[...document.querySelectorAll('*')].filter(e => getComputedStyle(e).transitionDuration != '0s').length"
+    page.show_on(*SCREENS["desk"], reduced_motion="no-preference")
+    page.open(site.url)
+    assert page.evaluate(moving) > 0
+    page.show_on(*SCREENS["desk"], reduced_motion="reduce")
+    assert page.evaluate(moving) == 0
+
+
+def test_without_javascript(site, photos, page, files):
+    put(photos, 2)
+    page.command("Emulation.setScriptExecutionDisabled", value=True)
+    page.show_on(*SCREENS["phone"])
+    page.open(site.url)
+    text = page.evaluate("document.body.innerText")
+    assert "999 images and 200 MB at once" in text
+    assert "drop them" not in text
+    assert page.evaluate(SMALL) == []
+    assert page.evaluate(WIDER) == 0
+    page.choose_files("#files", *files({"a.png": drawn(), "note.txt": b"x"}))
+    page.evaluate("document.querySelector('#upload button').focus()")
+    page.press("Enter")
+    page.wait_for(f"document.readyState == 'complete' && {SAID}.includes('stored')")
+    assert page.evaluate(SAID) == "1 image was stored. 1 file was not."
+    assert page.evaluate(ROWS) == [f"note.txt {REFUSED['note.txt'][1]}"]
+    page.evaluate("document.querySelector('[aria-label=\"Delete a.png\"]').focus()")
+    page.press("Enter")
+    page.wait_for(f"document.readyState == 'complete' && {SAID}.includes('deleted')")
+    assert page.evaluate(NAMES) == ["1.png", "0.png"]
+    page.wait_for("document.activeElement.innerText == 'Undo'")
+    page.press("Enter")
+    page.wait_for(f"document.readyState == 'complete' && {SAID}.includes('is back')")
+    assert sorted(page.evaluate(NAMES)) == ["0.png", "1.png", "a.png"]
+
+
+def test_print(site, photos, page):
+    put(photos, 3)
+    page.open(site.url)
+    page.command("Emulation.setEmulatedMedia", media="print")
+    assert (
+        page.evaluate("[...document.querySelectorAll('form, nav, button')].filter(e => e.checkVisibility()).length")
+        == 0
+    )
+    assert page.evaluate("[...document.querySelectorAll('.photo img')].filter(e => e.checkVisibility()).length") == 3
