@@ -402,11 +402,3 @@ def test_a_mixin_of_the_app_between_them(app, site, users):
 
     Admin(app, endpoint="other", url="/other").add_view(View(*users.arguments, endpoint="others"))
     assert 'type="file"' in app.test_client().get("/other/others/new/").text
-
-
-@pytest.mark.parametrize("users", ["sqlalchemy"], indirect=True)
-def test_a_list_of_files_is_not_taken_for_one(site, users, monkeypatch):
-    monkeypatch.setattr(User.avatar.type, "multiple", True, raising=False)
-    page = site().page("new/")
-    assert 'name="cv"' in page
-    assert 'name="avatar"' not in page

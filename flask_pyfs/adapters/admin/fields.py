@@ -70,10 +70,7 @@ class ReferenceField(StorageFileField):
         super().__init__(
             cast(Storage, settings.fs), label, [FileNeeded(), *kept] if self.is_required else kept, **options
         )
-        # what has renditions must be read
-        self.only_images = isinstance(settings, ImageSettings) and bool(
-            settings.max_size or settings.thumbnails or settings.optimize
-        )
+        self.only_images = is_rendered(settings)
         self.is_deleted = False
 
     @property
@@ -95,3 +92,8 @@ class ReferenceField(StorageFileField):
         if self.is_deleted and not self.is_required and not self.uploads:
             setattr(obj, name, None)
         super().populate_obj(obj, name)
+
+
+def is_rendered(settings: FileSettings) -> bool:
+    """Return whether files are made of what is uploaded, so that it must be an image that is read."""
+    return isinstance(settings, ImageSettings) and bool(settings.max_size or settings.thumbnails or settings.optimize)

@@ -10,10 +10,11 @@ from flask import flash
 from flask_admin.model import typefmt
 
 from ...errors import ConfigurationError, FSError
-from ...fields.file import FileReference
+from ...fields.holders import Held
 from ...fields.settings import FileSettings
 from ...web.failures import is_of_client
 from .fields import ReferenceField
+from .lists import ReferencesField
 from .showing import exported, formatted
 
 if TYPE_CHECKING:
@@ -54,14 +55,14 @@ class StorageModelView(BaseModelView):
             ("column_type_formatters_export", typefmt.EXPORT_FORMATTERS, exported),
         ):
             known = getattr(cls, attribute, None) or default
-            if FileReference not in known:
+            if Held not in known:
                 # behind those of the app
-                setattr(cls, attribute, {**known, FileReference: formatter})
+                setattr(cls, attribute, {**known, Held: formatter})
 
     def scaffold_list_form(self, *arguments: Any, **options: Any) -> Any:
         form_class = super().scaffold_list_form(*arguments, **options)
         for name, field in vars(form_class).items():
-            if getattr(field, "field_class", None) is ReferenceField:
+            if getattr(field, "field_class", None) in (ReferenceField, ReferencesField):
                 raise ConfigurationError(
                     f"{type(self).__name__}: {name!r} is a file, which a list cannot edit: remove it from "
                     "column_editable_list"
@@ -87,11 +88,9 @@ class _Converter:
 
     def get_converter(self, column: Any) -> Any:
         settings = getattr(column.type, "settings", None)
-        if getattr(column.type, "multiple", False) and isinstance(settings, FileSettings):
-            # a field for one file would replace the list
-            return None
         if isinstance(settings, FileSettings):
-            return lambda field_args, **more: _field(settings, field_args)
+            field_class = ReferencesField if column.type.multiple else ReferenceField
+            return lambda field_args, **more: _field(settings, field_args, field_class)
         return super().get_converter(column)  # type: ignore[misc]
 
     # of mongoengine
@@ -109,9 +108,9 @@ class _Converter:
             self.converters = known
 
 
-def _field(settings: FileSettings, options: dict[str, Any]) -> Any:
+def _field(settings: FileSettings, options: dict[str, Any], field_class: Any = ReferenceField) -> Any:
     if settings.fs is None:
         raise ConfigurationError("the field has no storage: pass it as fs=… before the view of the admin is made")
     # the row has it, and a form cannot show it
     options.pop("default", None)
-    return ReferenceField(settings, **options)
+    return field_class(settings, **options)

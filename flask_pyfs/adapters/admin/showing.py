@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ...fields.file import FileReference
+from ...fields.holders import Held
 from ...fields.image import ImageReference
 
 # in pixels
@@ -30,11 +31,11 @@ def shown(reference: FileReference) -> Markup:
     return Markup('<a href="{}" target="_blank" rel="noopener">{}</a>').format(url, what)
 
 
-def formatted(view: Any, reference: FileReference, name: str) -> Markup:
+def formatted(view: Any, value: Held, name: str) -> Markup:
     """Return the HTML for a cell of a list, as Flask-Admin calls formatters of a type."""
-    return shown(reference)
+    return Markup("<br>").join(shown(reference) for reference in value.references)
 
 
-def exported(view: Any, reference: FileReference, name: str) -> str:
-    """Return the text for a cell of an export: the name of the file."""
-    return reference.filename or ""
+def exported(view: Any, value: Held, name: str) -> str:
+    """Return the text for a cell of an export: the names of the files."""
+    return ", ".join(reference.filename or "" for reference in value.references)
