@@ -50,6 +50,7 @@ class TestS3UnderLoad(ManyAtOnce):
 @on_swift
 class TestS3UnderLoadOnSwift:
     # which may have several winners
+    outlived = ManyAtOnce.outlived
     test_one_winner_of_threads = ManyAtOnce.test_one_winner_of_threads
     test_all_at_once = ManyAtOnce.test_all_at_once
 
