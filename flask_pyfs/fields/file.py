@@ -19,8 +19,8 @@ from ..storage import Storage
 from ..uploads import client_name
 from ..uploads.refusals import unnamed
 from . import facts
+from .assigned import Assigned, Upload, is_upload, original_name_of, sent_name
 from .holders import DetachedHolder, Held, Holder, NamedHolder
-from .pending import Pending, Upload, is_upload, original_name_of, sent_name
 from .reading import ReadableReference
 from .settings import FileSettings, Namer, Setting
 from .stored import FileKey, Known, NewFile, storing, with_version
@@ -48,7 +48,7 @@ class FileReference(ReadableReference, Held):
 
     :param settings: the settings of the field, or the storage.
     :param value: a file name, a document such as ``{'filename': …}``, another reference, an upload that
-        :meth:`store_pending` stores, or None.
+        :meth:`store_assigned` stores, or None.
     :param holder: the place of the reference in a document or row; None for a reference without one.
     :param instance: as in Flask-FS, a document that is told when the reference changes.
     :param name: as in Flask-FS, the name of the field of that document.
@@ -94,7 +94,7 @@ class FileReference(ReadableReference, Held):
         if isinstance(value, FileReference):
             value = self._parts_of(value)
         elif is_upload(value):
-            value = {"pending": Pending.of(value)}
+            value = {"upload": Assigned.of(value)}
         if isinstance(value, str):
             # as the app spells it: a file that another tool stored may have this very name
             name = names.given(value) if value else None
@@ -117,9 +117,9 @@ class FileReference(ReadableReference, Held):
 
     def _parts_of(self, other: FileReference) -> dict[str, Any]:
         parts, storages = other.snapshot(), {self.settings.fs, other.settings.fs} - {None}
-        if other._pending is not None:
+        if other._assigned is not None:
             # the place of a copy has other files
-            parts["pending"] = replace(other._pending, former={})
+            parts["upload"] = replace(other._assigned, former={})
         if len(storages) < 2:
             self.since = other.since
             return parts
@@ -139,15 +139,15 @@ class FileReference(ReadableReference, Held):
         self._facts = facts.kept(state, self._fact_names)
         # neither is a part of the document or row: what the store was asked for, and what is not stored yet
         self._asked = {}
-        pending = state.get("pending")
-        self._pending = pending if isinstance(pending, Pending) else None
+        assigned = state.get("upload")
+        self._assigned = assigned if isinstance(assigned, Assigned) else None
 
     def snapshot(self) -> dict[str, Any]:
         """Return all parts of the reference, empty ones included, for :meth:`restore`."""
         versions = {name: known.version for name, known in self.files.items() if known.version}
         own = {"filename": self._filename, "original_name": self._original_name, "versions": versions}
-        pending = {"pending": self._pending} if self._pending is not None else {}
-        return {**own, **dict.fromkeys(self._fact_names), **self._facts, **pending}
+        assigned = {"upload": self._assigned} if self._assigned is not None else {}
+        return {**own, **dict.fromkeys(self._fact_names), **self._facts, **assigned}
 
     @property
     def references(self) -> Sequence[FileReference]:
@@ -187,12 +187,12 @@ class FileReference(ReadableReference, Held):
         return {key: part for key, part in self.snapshot().items() if part or part == 0}
 
     def __repr__(self) -> str:
-        if self._pending is not None:
-            return f"<{type(self).__name__} of {self._pending.file.filename!r}, which is not stored yet>"
+        if self._assigned is not None:
+            return f"<{type(self).__name__} of {self._assigned.file.filename!r}, which is not stored yet>"
         return f"<{type(self).__name__} {self._filename!r}>"
 
     def __bool__(self) -> bool:
-        return bool(self._filename) or self._pending is not None
+        return bool(self._filename) or self._assigned is not None
 
     def __copy__(self) -> FileReference:
         return type(self)(self.settings, self, DetachedHolder() if self.holder.instance is not None else None)
@@ -203,7 +203,7 @@ class FileReference(ReadableReference, Held):
     # a pickle cannot hold the storage, which belongs to an app: the field sets the settings after unpickling
 
     def __getstate__(self) -> dict[str, Any]:
-        if self._pending is not None:
+        if self._assigned is not None:
             raise TypeError(f"cannot pickle {self!r}: flush the session or save the document first")
         return self.snapshot()
 
@@ -219,7 +219,7 @@ class FileReference(ReadableReference, Held):
 
     @filename.setter
     def filename(self, value: str | None) -> None:
-        unknown = dict.fromkeys(("original_name", "pending", *self._fact_names, *self._state_names))
+        unknown = dict.fromkeys(("original_name", "upload", *self._fact_names, *self._state_names))
         self._change({**self.snapshot(), **unknown, "filename": value and names.given(value)}, [])
         # the app names what it has stored itself
         self.since = None
@@ -248,17 +248,17 @@ class FileReference(ReadableReference, Held):
             self._change({"filename": str(name), **known, **facts.stored_facts(name)}, new)
         return name
 
-    def store_pending(self) -> None:
+    def store_assigned(self) -> None:
         """Store the upload that was assigned to the field, as :meth:`save` does; without one, nothing happens.
 
-        The flush of the session and ``save`` of the document do this. If it fails, the upload stays pending.
+        The flush of the session and ``save`` of the document do this. If it fails, the upload stays assigned.
 
         :raises ValueError: if the upload was closed since it was assigned.
         :raises FSError: see :meth:`save`.
         """
-        if self._pending is not None:
-            self._pending.rewind()
-            self.save(self._pending.file)
+        if self._assigned is not None:
+            self._assigned.rewind()
+            self.save(self._assigned.file)
 
     def renew(self, other: FileReference) -> None:
         """Know of the files of another reference what that knows, which is newer."""
@@ -272,10 +272,10 @@ class FileReference(ReadableReference, Held):
             self.restore({})
 
     def takes_over(self, former: FileReference) -> None:
-        """Know the files of another reference, which the pending upload may replace, as :meth:`save` of that would."""
-        if self._pending is not None:
-            versions = former._versions if former._pending is None else former._pending.former
-            self._pending = replace(self._pending, former=versions)
+        """Know the files of another reference, which the assigned upload may replace, as :meth:`save` of that would."""
+        if self._assigned is not None:
+            versions = former._versions if former._assigned is None else former._assigned.former
+            self._assigned = replace(self._assigned, former=versions)
 
     def delete(self) -> None:
         """Clear the reference and delete its files.
@@ -335,7 +335,7 @@ class FileReference(ReadableReference, Held):
             return self._replaced(new, self.fs.save(source, name, prefix=prefix, overwrite=True), None)
 
     def _known_version(self, name: str) -> str | None:
-        known = self._versions if self._pending is None else self._pending.former
+        known = self._versions if self._assigned is None else self._assigned.former
         return self.holder.own_version(name) or known.get(name) or self.holder.known_version(name)
 
     def _added(self, new: list[NewFile], stored: str) -> StoredName:

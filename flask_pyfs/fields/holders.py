@@ -50,7 +50,7 @@ class Held(HasSettings, ABC):
         """Have none of these files, without notifying the holder."""
 
     @abstractmethod
-    def store_pending(self) -> None:
+    def store_assigned(self) -> None:
         """Store what was assigned and is not stored yet."""
 
 

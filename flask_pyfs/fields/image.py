@@ -12,9 +12,9 @@ from ..backends.handles import hashing
 from ..errors import VersionChanged
 from ..renditions import lazy
 from ..seekable import OwnFile, copied, rewindable
+from .assigned import original_name_of
 from .later import enqueue, require_enqueue
 from .parts import ImageParts, document_of, rewound
-from .pending import original_name_of
 from .stored import NewFile, storing
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, cast, overload
 
 from ..names import spellings
 from ..web.json import InJSON
+from .assigned import Upload, is_empty_field
 from .file import FileReference
 from .holders import DetachedHolder, Held, Holder
-from .pending import Upload, is_empty_field
 from .settings import FileSettings
 from .stored import FileKey, Known, NewFile
 
@@ -242,13 +242,13 @@ class FileReferences(MutableSequence[Reference], Held, InJSON):
         item = self._class(self._settings, None, _NewItemHolder(self))
         return item.save(file, filename, **options)
 
-    def store_pending(self) -> None:
-        """Store the uploads that were put into the list, in its order, as :meth:`FileReference.store_pending` does.
+    def store_assigned(self) -> None:
+        """Store the uploads that were put into the list, in its order, as :meth:`FileReference.store_assigned` does.
 
         If one fails, those before it are stored: a rollback of the session deletes them.
         """
         for item in self:
-            item.store_pending()
+            item.store_assigned()
 
     def _edit(self, edit: Callable[[builtins.list[Any]], object]) -> None:
         # may load the row again

@@ -100,7 +100,7 @@ class ImageParts(ShownReference, FileReference):
 
     @original.setter
     def original(self, value: str | None) -> None:
-        unknown = dict.fromkeys(("original_name", "pending", *STATE_NAMES))
+        unknown = dict.fromkeys(("original_name", "upload", *STATE_NAMES))
         self._change({**self.snapshot(), **unknown, "original": value and names.given(value)}, [])
         self.since: datetime | None = None
 

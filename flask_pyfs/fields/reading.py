@@ -8,7 +8,7 @@ from typing import IO, Any
 from ..errors import FileNotFound, OperationNotSupported
 from ..web.json import InJSON
 from . import facts, links
-from .pending import Pending, Upload, original_name_of
+from .assigned import Assigned, Upload, original_name_of
 from .settings import HasSettings
 
 
@@ -19,17 +19,17 @@ class ReadableReference(HasSettings, InJSON):
     _original_name: str | None
     _facts: dict[str, Any]
     _asked: dict[str, Any]
-    _pending: Pending | None
+    _assigned: Assigned | None
 
     def __str__(self) -> str:
         return self.url or ""
 
     @property
-    def pending(self) -> Upload | None:
+    def upload(self) -> Upload | None:
         """The upload that was assigned and is not stored yet, or None. Until then, the reference has no file name and
         no URL, but it is true.
         """
-        return self._pending.upload if self._pending is not None else None
+        return self._assigned.upload if self._assigned is not None else None
 
     @property
     def original_name(self) -> str | None:
@@ -38,7 +38,7 @@ class ReadableReference(HasSettings, InJSON):
         None if that is not known: the client sent no name, another file was assigned, or an old row or document or one
         without ``facts`` was loaded.
         """
-        return self._original_name if self._pending is None else original_name_of(self._pending.file)
+        return self._original_name if self._assigned is None else original_name_of(self._assigned.file)
 
     @property
     def size(self) -> int | None:
@@ -108,9 +108,9 @@ class ReadableReference(HasSettings, InJSON):
         return bool(self._filename) and self.fs.exists(self._filename or "")
 
     def _require_file(self) -> str:
-        if self._pending is not None:
+        if self._assigned is not None:
             raise FileNotFound(
-                f"{self._pending.file.filename!r} is not stored yet in storage {self.fs.name!r}: flush the session or "
+                f"{self._assigned.file.filename!r} is not stored yet in storage {self.fs.name!r}: flush the session or "
                 "save the document first",
                 storage=self.fs.name,
             )
@@ -165,13 +165,13 @@ class ReadableReference(HasSettings, InJSON):
     def to_json(self) -> dict[str, Any] | None:
         """Return what the JSON of an app has for the reference, by whichever provider; None if there is no file.
 
-        That is ``filename``, ``url``, ``size``, ``content_type`` and ``original_name``. Of an upload that is pending,
-        only the last is known, and the others are None. Makes one request to the store
-        if the document or row does not keep the size.
+        That is ``filename``, ``url``, ``size``, ``content_type`` and ``original_name``. Of an upload that is not
+        stored yet, only the last is known, and the others are None. Makes one request to the store if the document or
+        row does not keep the size.
 
         :raises FSError: if the store fails or cannot be reached.
         """
-        if not self._filename and self._pending is None:
+        if not self._filename and self._assigned is None:
             return None
         size = self.size
         # a file that is missing need not be asked for twice

@@ -8,9 +8,9 @@ from typing import Any
 
 from mongoengine import EmbeddedDocument, signals
 
+from ..fields.assigned import is_upload
 from ..fields.file import FileReference
 from ..fields.holders import DetachedHolder, Holder
-from ..fields.pending import is_upload
 from ..fields.stored import NewFile
 from .changes import Before, DocumentHolder
 from .fields import FileField
@@ -46,7 +46,7 @@ class _Assigned:
         self.items: list[tuple[Any, Any, Any, list[NewFile]]] = []
 
     def store(self) -> bool:
-        """Store the uploads; return whether there are any. If one fails, all are pending again."""
+        """Store the uploads; return whether there are any. If one fails, all are assigned again."""
         try:
             self._store_in(self.document)
         except BaseException:
@@ -55,7 +55,7 @@ class _Assigned:
         return bool(self.blocks or self.items)
 
     def undo(self, written: Any) -> None:
-        """Delete the files, and let the uploads be pending again.
+        """Delete the files, and let the uploads be assigned again.
 
         :param written: the document, if the database may have it: then the files that it has stay; None if not.
         """
@@ -69,8 +69,8 @@ class _Assigned:
             _log.warning("the database may have the document; these files are kept: %r", sorted(names), exc_info=True)
             return
         if names.isdisjoint(texts(stored)):
-            for container, key, pending, new in reversed(self.items):
-                container[key] = pending
+            for container, key, assigned, new in reversed(self.items):
+                container[key] = assigned
                 for file in reversed(new):
                     file.undo()
 
@@ -84,10 +84,10 @@ class _Assigned:
             field = document._fields.get(name)
             if not isinstance(field, FileField):
                 self._store_within(document, field, value)
-            elif isinstance(value, FileReference) and value.pending is not None:
+            elif isinstance(value, FileReference) and value.upload is not None:
                 reference = getattr(document, name)
                 self.blocks.append((document, reference.holder, reference.holder.begin(reference)))
-                reference.store_pending()
+                reference.store_assigned()
 
     def _store_within(self, document: Any, field: Any, value: Any) -> None:
         if isinstance(value, EmbeddedDocument):
@@ -99,13 +99,13 @@ class _Assigned:
     def _store_item(self, document: Any, field: Any, container: Any, key: Any, item: Any) -> None:
         if not isinstance(field, FileField):
             self._store_within(document, field, item)
-        elif is_upload(item) or (isinstance(item, FileReference) and item.pending is not None):
+        elif is_upload(item) or (isinstance(item, FileReference) and item.upload is not None):
             # knows where the upload begins, should it be stored again
-            pending = container[key] = field.proxy_class(field.settings, item, DetachedHolder())
+            assigned = container[key] = field.proxy_class(field.settings, item, DetachedHolder())
             holder = _ItemHolder(document)
-            reference = field.proxy_class(field.settings, pending, holder)
-            self.items.append((container, key, pending, holder.new))
-            reference.store_pending()
+            reference = field.proxy_class(field.settings, assigned, holder)
+            self.items.append((container, key, assigned, holder.new))
+            reference.store_assigned()
             reference.holder = DetachedHolder()
             container[key] = reference
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, overload
 from mongoengine import Document, EmbeddedDocument, signals
 from mongoengine.errors import InvalidDocumentError
 
+from ..fields.assigned import Upload, is_empty_field, is_upload
 from ..fields.file import FileReference
 from ..fields.holders import DetachedHolder, Holder
 from ..fields.image import ImageReference
 from ..fields.later import enqueue_saved
-from ..fields.pending import Upload, is_empty_field, is_upload
 from ..fields.settings import FileSettings, ImageSettings, Namer, Process, Setting
 from ..fields.stored import dropped_file
 from ..storage import Storage
@@ -155,7 +155,7 @@ class FileField(BaseField):
         value = self._reference(value, Holder()) if is_upload(value) else self.to_python(value)
         if not isinstance(value, FileReference):
             return value
-        if value.pending is not None:
+        if value.upload is not None:
             raise TypeError(
                 f"cannot write {value!r}: only save() of the document stores what is assigned to its fields; for a "
                 "query or insert(), store the upload first and use the name that save() of the storage returns"

@@ -12,10 +12,10 @@ from sqlalchemy import Connection, Transaction, event
 from sqlalchemy.orm import InstanceState, Session, SessionTransaction
 from sqlalchemy.orm.attributes import flag_modified
 
+from ..fields.assigned import is_empty_field
 from ..fields.file import FileReference
 from ..fields.holders import DetachedHolder, Held, Holder
 from ..fields.later import Job, enqueue_saved
-from ..fields.pending import is_empty_field
 from ..fields.settings import FileSettings
 from ..fields.stored import FileKey, Known, NewFile, StoredFile, dropped_file, note_saved
 from ..storage import Storage
@@ -260,11 +260,11 @@ class Cell:
             self._empty = weakref.ref(value)
         return value
 
-    def store_pending(self) -> None:
+    def store_assigned(self) -> None:
         """Store the upload that was assigned here, if there is one."""
         value = self.state.dict.get(self.key)
         if isinstance(value, Held):
-            value.store_pending()
+            value.store_assigned()
 
     def leave_out(self) -> None:
         """Let the column of a new row have its default, if only an empty field of a form was assigned."""

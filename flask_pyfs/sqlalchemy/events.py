@@ -108,7 +108,7 @@ class _ColumnListener:
     def before_update(self, mapper: Any, connection: Any, state: RowState) -> None:
         # what a listener of the app has assigned since the flush began
         if self._applies_to(state):
-            self._cell(state).store_pending()
+            self._cell(state).store_assigned()
 
     def before_delete(self, mapper: Any, connection: Any, state: RowState) -> None:
         if self._column.type.remove_files and self._applies_to(state):
@@ -168,7 +168,7 @@ def _before_flush(session: Session, context: Any, rows: Any) -> None:
     # before the statements, so that the transaction goes on if the storage refuses an upload
     for row in [*session.new, *session.dirty]:
         for cell in list(cells_of(row._sa_instance_state).values()):
-            cell.store_pending()
+            cell.store_assigned()
 
 
 # insert: before the listeners of apps, which may raise although the transaction is committed

@@ -168,7 +168,7 @@ class FileType(TypeDecorator[Value]):
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         held = self.value_of(value)
         for reference in held.references:
-            if reference.pending is not None:
+            if reference.upload is not None:
                 raise TypeError(
                     f"cannot write {reference!r}: only a flush of the session stores what is assigned to a row; for a "
                     "statement or a bulk operation, store the upload first and use the name that save() of the storage "

@@ -94,12 +94,12 @@ def test_saving_the_document_stores_the_upload():
     upload = text("My CV.txt")
     member = AssignedMember(name="ann", cv=upload)
     assert member.cv
-    assert member.cv.pending is upload
+    assert member.cv.upload is upload
     assert (member.cv.filename, member.cv.original_name, str(member.cv)) == (None, "My CV.txt", "")
     assert names() == []
     member.save()
     assert names() == ["cv/ann/My_CV.txt"]
-    assert (member.cv.pending, member.cv.filename) == (None, "cv/ann/My_CV.txt")
+    assert (member.cv.upload, member.cv.filename) == (None, "cv/ann/My_CV.txt")
     loaded = AssignedMember.objects.get()
     assert loaded.cv.read() == b"content"
     assert loaded.cv.original_name == "My CV.txt"
@@ -167,7 +167,7 @@ def test_a_save_that_the_database_refuses_deletes_the_file_and_can_be_tried_agai
         with pytest.raises(mongoengine.NotUniqueError):
             other.save()
         assert names() == ["cv/ann/old.txt"]
-        assert other.cv.pending
+        assert other.cv.upload
     other.name = "bob"
     other.save()
     assert names() == ["cv/ann/old.txt", "cv/bob/new.txt"]
@@ -320,7 +320,7 @@ def test_a_copy_has_the_same_upload(member):
 def test_a_reload_drops_what_is_pending(member):
     member.cv = text("new.txt")
     member.reload()
-    assert (member.cv.filename, member.cv.pending) == ("cv/ann/old.txt", None)
+    assert (member.cv.filename, member.cv.upload) == ("cv/ann/old.txt", None)
     member.save()
     assert names() == ["cv/ann/old.txt"]
 
@@ -351,8 +351,8 @@ def test_queries_and_bulk_inserts_refuse_uploads(member, write):
 
 def test_a_reference_without_a_document_can_be_stored_by_itself():
     reference = FileReference(papers, text("a.txt"))
-    assert reference.pending
-    reference.store_pending()
+    assert reference.upload
+    reference.store_assigned()
     assert reference.filename == "a.txt"
-    reference.store_pending()
+    reference.store_assigned()
     assert names() == ["a.txt"]

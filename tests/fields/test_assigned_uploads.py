@@ -85,13 +85,13 @@ def test_an_upload_is_pending_until_the_flush(session):
     upload = text("My CV.txt")
     user = User(name="ann", cv=upload)
     assert user.cv
-    assert user.cv.pending is upload
+    assert user.cv.upload is upload
     assert (user.cv.filename, user.cv.original_name, user.cv.filenames) == (None, "My CV.txt", [])
     session.add(user)
     assert names() == []
     session.flush()
     assert names() == ["cv/ann/My_CV.txt"]
-    assert (user.cv.pending, user.cv.filename) == (None, "cv/ann/My_CV.txt")
+    assert (user.cv.upload, user.cv.filename) == (None, "cv/ann/My_CV.txt")
     assert (user.cv.original_name, user.cv.size) == ("My CV.txt", 7)
     session.commit()
     session.expire_all()
@@ -111,7 +111,7 @@ def test_a_binary_file_has_its_own_name(session, tmp_path):
     (tmp_path / "plan.txt").write_bytes(b"plan")
     with open(tmp_path / "plan.txt", "rb") as file:
         user = User(name="ann", cv=file, letter=file)
-        assert user.cv.pending is file
+        assert user.cv.upload is file
         session.add(user)
         session.commit()
         assert not file.closed
@@ -132,13 +132,13 @@ def test_a_rollback_deletes_the_file_and_restores_the_reference(session, user):
     assert names() == ["cv/ann/new.txt", "cv/ann/old.txt"]
     session.rollback()
     assert names() == ["cv/ann/old.txt"]
-    assert (user.cv.filename, user.cv.pending) == ("cv/ann/old.txt", None)
+    assert (user.cv.filename, user.cv.upload) == ("cv/ann/old.txt", None)
 
 
 def test_a_rollback_drops_what_is_pending(session, user):
     user.cv = text("new.txt")
     session.rollback()
-    assert (user.cv.filename, user.cv.pending) == ("cv/ann/old.txt", None)
+    assert (user.cv.filename, user.cv.upload) == ("cv/ann/old.txt", None)
     session.commit()
     assert names() == ["cv/ann/old.txt"]
 
@@ -150,7 +150,7 @@ def test_a_new_row_keeps_what_was_assigned_as_its_other_values(session, user):
         session.commit()
     session.rollback()
     assert names() == ["cv/ann/old.txt"]
-    assert added.cv.pending
+    assert added.cv.upload
     added.name = "bob"
     session.add(added)
     session.commit()

@@ -186,7 +186,7 @@ class Lists(Savepoints):
                 row, column = place
                 found = getattr(self.session.get(Folder, row), column)
                 assert [
-                    reference.pending.filename if reference.pending else reference.filename for reference in found
+                    reference.upload.filename if reference.upload else reference.filename for reference in found
                 ] == names
                 assert self.kept.get(place) in (None, found)
 

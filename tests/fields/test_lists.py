@@ -332,13 +332,13 @@ def test_a_column_that_had_one_file(session, user):
 
 def test_uploads_are_stored_by_the_flush(session, user):
     user.papers.append(upload("c.txt"))
-    assert user.papers[2].pending.filename == "c.txt"
+    assert user.papers[2].upload.filename == "c.txt"
     assert user.papers[2].original_name == "c.txt"
     assert stored() == ["a.txt", "b.txt"]
     user.papers.insert(0, upload("d.txt"))
     session.flush()
     assert names(user.papers) == ["d.txt", "a.txt", "b.txt", "c.txt"]
-    assert not any(paper.pending for paper in user.papers)
+    assert not any(paper.upload for paper in user.papers)
     session.commit()
     assert committed(session) == [["d.txt", "a.txt", "b.txt", "c.txt"]]
     user.papers = [upload("e.txt"), user.papers[1]]
@@ -395,7 +395,7 @@ def test_one_of_five_uploads_fails(session, user, fail, is_new, ended):
     assert stored() == ["a.txt", "b.txt"]
     if is_new and not ended:
         # the row is none of the session's, and can be added again
-        assert [paper.pending.filename for paper in row.papers] == [f"{number}.txt" for number in range(1, 6)]
+        assert [paper.upload.filename for paper in row.papers] == [f"{number}.txt" for number in range(1, 6)]
     else:
         assert names(row.papers) == before
 
@@ -529,7 +529,7 @@ def test_a_commit_that_fails(session, user):
     session.rollback()
     assert stored() == ["a.txt", "b.txt"]
     # what was assigned is still to be stored
-    assert [paper.pending.filename for paper in other.papers] == ["c.txt"]
+    assert [paper.upload.filename for paper in other.papers] == ["c.txt"]
     other.name = "bob"
     other.papers.save(content(), "d.txt")
     session.add(other)

@@ -18,7 +18,7 @@ Upload = FileStorage | IO[bytes]
 
 
 @dataclass(frozen=True)
-class Pending:
+class Assigned:
     """An upload that is not stored yet.
 
     :param upload: the upload as it was assigned.
@@ -33,7 +33,7 @@ class Pending:
     former: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, upload: Any) -> Pending:
+    def of(cls, upload: Any) -> Assigned:
         """Return an upload as it is now."""
         file = upload
         if not isinstance(upload, FileStorage) and sent_name(upload) is None:
