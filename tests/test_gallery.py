@@ -231,6 +231,16 @@ def test_taken_name_gets_a_random_part_and_both_are_kept(visitor, photos):
     assert content == b"second"
 
 
+@pytest.mark.parametrize("length", [1, 80_000])
+def test_a_photo_that_is_sent_again_is_stored_once(visitor, photos, length):
+    sent = [("a.png", end * length) for end in (b"1", b"2", b"3" * 2)]
+    for _ in range(3):
+        assert visitor.upload(*sent).status_code == 303
+    assert sorted(photos.read(name) for name in photos.list_files()) == [content for _, content in sent]
+    visitor.upload(("a.png", b"1" * length + b"4"))
+    assert len(list(photos.list_files())) == 4
+
+
 def test_same_name_twice_in_one_upload(visitor, photos):
     visitor.upload(("a.png", b"first"), ("a.png", b"second"))
     assert sorted(photos.read(name) for name in photos.list_files()) == [b"first", b"second"]

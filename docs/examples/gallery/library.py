@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import heapq
+import itertools
 import os
 import re
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -29,6 +32,7 @@ thumbnails = fs.Storage("thumbnails", fs.IMAGES)
 
 PHOTOS_PER_PAGE = 60
 THUMBNAIL_PIXELS = 480
+PIECE = 1 << 16
 
 # deleted photos are here for a while; what a client uploads has no directory, so no new photo can get here
 DELETED = ".deleted/"
@@ -36,12 +40,38 @@ KEPT_SECONDS = 60 * 60
 
 
 def store(file: FileStorage) -> str:
-    """Store an upload. If the name is taken, a random part is added to it."""
+    """Store an upload, and return its name.
+
+    If another photo has that name, a part is added to it that the content gives. So what is sent again, because the
+    answer to the first request was lost, is there once.
+    """
     try:
         return photos.save(file)
-    except fs.FileExists:
-        file.seek(0)
-        return photos.save(file, unique=True)
+    except fs.FileExists as taken:
+        name = str(taken.path)
+    with photos.open(name, "rb") as stored:
+        if pieces_are_equal(stored, file):
+            return name
+    file.seek(0)
+    digest = hashlib.sha256()
+    for piece in pieces_of(file):
+        digest.update(piece)
+    file.seek(0)
+    stem, ext = os.path.splitext(name)
+    name = f"{stem}-{digest.hexdigest()[:16]}{ext}"
+    with suppress(fs.FileExists):
+        photos.save(file, name)
+    return name
+
+
+def pieces_of(file: Any) -> Iterator[bytes]:
+    return iter(lambda: file.read(PIECE), b"")
+
+
+def pieces_are_equal(one: Any, other: Any) -> bool:
+    other.seek(0)
+    # photos that differ do so in their first piece
+    return all(first == second for first, second in itertools.zip_longest(pieces_of(one), pieces_of(other)))
 
 
 # Listing
