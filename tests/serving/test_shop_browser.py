@@ -83,6 +83,9 @@ def test_the_forms_and_the_administration(page, files, tmp_path):
         send(page, "Only mp4 and webm files are accepted.")
         assert look(page, 1280, "light") == []
         page.choose_files("[name=video]", files("Tea time.mp4", MP4))
+        page.connect(offline=True)
+        send(page, "The server did not answer. Try again.")
+        page.connect()
         send(page, "The video was saved.")
 
         for path in PAGES:

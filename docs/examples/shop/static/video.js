@@ -10,9 +10,10 @@ const button = form.querySelector("button");
 
 async function ask(url, fields) {
   const headers = { Accept: "application/json", "X-CSRFToken": form.elements.csrf_token.value };
-  const answer = await fetch(url, { method: "POST", headers, body: new URLSearchParams(fields) });
-  const said = await answer.json().catch(() => ({}));
-  if (!answer.ok) {
+  // fetch throws the words of the browser if there is no answer
+  const answer = await fetch(url, { method: "POST", headers, body: new URLSearchParams(fields) }).catch(() => null);
+  const said = (await answer?.json().catch(() => null)) ?? {};
+  if (!answer?.ok) {
     throw new Error(said.description || "The server did not answer. Try again.");
   }
   return said;
