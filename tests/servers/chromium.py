@@ -42,7 +42,7 @@ START = 'in=$1 out=$2; shift 2; exec "$@" 3<"$in" 4>"$out"'
 
 
 # the keys that tests press, with the codes that Windows gives them
-KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32, "End": 35, "Home": 36}
+KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32, "End": 35, "Home": 36, "z": 90}
 KEYS |= {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
 
 
@@ -197,14 +197,30 @@ class Page:
         found = self.command("Runtime.evaluate", expression=f"document.querySelector({json.dumps(selector)})")
         self.command("DOM.setFileInputFiles", objectId=found["result"]["objectId"], files=[str(file) for file in files])
 
-    def press(self, key: str, shift: bool = False) -> None:
-        """Press a key and release it, as the user would, where the focus is."""
+    def press(self, key: str, shift: bool = False, control: bool = False, repeated: int = 0) -> None:
+        """Press a key and release it, as the user would, where the focus is; held down, it is repeated."""
         params: dict[str, Any] = {"key": key, "code": key.replace(" ", "Space"), "windowsVirtualKeyCode": KEYS[key]}
-        if shift:
-            params["modifiers"] = 8
+        params["modifiers"] = 8 * shift + 2 * control
         text = {"Enter": "\r", " ": " "}.get(key, "")
-        self.command("Input.dispatchKeyEvent", type="keyDown", text=text, **params)
+        for number in range(1 + repeated):
+            self.command("Input.dispatchKeyEvent", type="keyDown", text=text, autoRepeat=number > 0, **params)
         self.command("Input.dispatchKeyEvent", type="keyUp", **params)
+
+    def click(self, selector: str, times: int = 1) -> None:
+        """Click where the middle of an element is now; twice is a double click."""
+        at = self.evaluate(
+            f"(({{x, y, width, height}}) => ({{x: x + width / 2, y: y + height / 2}}))"
+            f"(document.querySelector({json.dumps(selector)}).getBoundingClientRect())"
+        )
+        for number in range(1, times + 1):
+            for kind in ("mousePressed", "mouseReleased"):
+                self.command("Input.dispatchMouseEvent", type=kind, button="left", clickCount=number, **at)
+
+    def drop_files(self, *files: Path) -> None:
+        """Drag files over the page and drop them there."""
+        data = {"items": [], "files": [str(file) for file in files], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self.command("Input.dispatchDragEvent", type=kind, x=20, y=20, data=data)
 
     def show_on(self, width: int, height: int, **preferences: str) -> None:
         """Show the page on a screen of this size, for a user with preferences such as ``color_scheme="dark"``."""

@@ -36,8 +36,13 @@ document.addEventListener("drop", ({ dataTransfer }) => {
 // Deleting, and undoing it
 
 const deleteButtons = () => [...document.querySelectorAll(".delete button")];
+const underway = new WeakSet();
 
 async function submit(sent, button) {
+  if (underway.has(sent)) {
+    return;
+  }
+  underway.add(sent);
   const index = deleteButtons().indexOf(button);
   try {
     const page = await load(sent.action, { method: "POST", body: new FormData(sent) });
@@ -48,13 +53,36 @@ async function submit(sent, button) {
     (back ?? buttons[Math.max(index, 0)] ?? buttons.at(-1) ?? input).focus();
   } catch (error) {
     say("error", `${whyLost(error)} Nothing was changed. Try again.`.trim());
+  } finally {
+    underway.delete(sent);
   }
 }
+
+// who clicks twice, or holds a key down, deletes one image
+document.addEventListener("click", (event) => {
+  if (event.detail > 1 && event.target.closest(".delete")) {
+    event.preventDefault();
+  }
+});
+document.addEventListener("keydown", (event) => {
+  if (event.repeat && event.key === "Enter" && event.target.closest(".delete")) {
+    event.preventDefault();
+  }
+});
 
 document.addEventListener("submit", (event) => {
   if (event.target.matches(".delete, .undo")) {
     event.preventDefault();
     submit(event.target, event.submitter);
+  }
+});
+
+// the button may be a hundred images away
+document.addEventListener("keydown", (event) => {
+  const button = document.querySelector(".undo button");
+  if (button && event.key === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey) {
+    event.preventDefault();
+    button.click();
   }
 });
 

@@ -57,9 +57,9 @@ viewer.addEventListener("keydown", (event) => {
 
 previous.addEventListener("click", () => show(shown - 1));
 next.addEventListener("click", () => show(shown + 1));
-viewer.addEventListener("click", ({ target }) => {
-  // the space around the image, or the button
-  if (target === viewer || target.closest(".close")) {
+viewer.addEventListener("click", ({ target, detail }) => {
+  // the space around the image, but not with the second click of those who open it by two; or the button
+  if ((target === viewer && detail < 2) || target.closest(".close")) {
     viewer.close();
   }
 });
@@ -68,6 +68,9 @@ image.addEventListener("error", () => {
   failed.textContent = `${whyLost()} This image cannot be shown.`.trim();
 });
 viewer.addEventListener("close", () => {
-  image.removeAttribute("src");
-  links()[shown]?.focus();
+  // unless it is open again by now
+  if (!viewer.open) {
+    image.removeAttribute("src");
+    links()[shown]?.focus();
+  }
 });
