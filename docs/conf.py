@@ -20,8 +20,9 @@ autodoc_typehints_description_target = "documented"
 
 # Every reference into this package must resolve. Those into others cannot, without their inventories.
 nitpicky = True
-# A type variable has no entry of its own, nor has the descriptor of the settings of references.
+# A type variable has no entry of its own, nor have the private parts of references.
 nitpick_ignore_regex = [
     ("py:.*", r"(?!flask_pyfs\b).*"),
-    ("py:class", r"flask_pyfs\.(backends\.contract\.Response|fields\.settings\.Setting)"),
+    ("py:.*", r"flask_pyfs\.(backends\.contract\.Response|(fields\.many|sqlalchemy\.columns)\.Reference)"),
+    ("py:class", r"flask_pyfs\.(fields\.(settings\.Setting|holders\.Held)|web\.json\.InJSON)"),
 ]

@@ -5,7 +5,7 @@
    class UserView(StorageModelView, ModelView):
        pass
 
-   admin.add_view(UserView(User, db.session))
+   admin.add_view(UserView(User, db))
    admin.add_view(StorageAdmin(papers))
 """
 

@@ -69,6 +69,8 @@ def test_the_code_of_a_page(page, tmp_path, monkeypatch):
 # what people look for, and a page that must have it
 WORDS = {
     "404": "troubleshooting",
+    "admin": "admin",
+    "Alembic": "models",
     "alternatives": "comparison",
     "backup": "deployment",
     "Celery": "cookbook",
@@ -76,8 +78,11 @@ WORDS = {
     "CSV": "cookbook",
     "deployment": "deployment",
     "Docker": "deployment",
+    "ffmpeg": "programs",
+    "form": "forms",
     "gunicorn": "deployment",
     "MinIO": "deployment",
+    "pandas": "programs",
     "performance": "performance",
     "security": "security",
     "SQLAlchemy": "models",
