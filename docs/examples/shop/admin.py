@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_admin import Admin, AdminIndexView
 from flask_admin.contrib.sqla import ModelView
+from flask_admin.menu import MenuLink
 from flask_admin.theme import Bootstrap4Theme
 from flask_login import current_user
 from flask_wtf import FlaskForm
@@ -55,3 +56,4 @@ admin.add_view(ProductView(Product, db))
 admin.add_view(CustomerView(Customer, db))
 admin.add_view(OrderView(Order, db))
 admin.add_view(ManualsView(manuals, name="Manuals", endpoint="manual_files"))
+admin.add_link(MenuLink(name="To the shop", endpoint="shop.index"))

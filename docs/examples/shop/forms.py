@@ -27,7 +27,9 @@ class AccountForm(FlaskForm):
 class RegisterForm(AccountForm):
     email = EmailField("E-mail", [InputRequired("Enter your e-mail address."), Length(max=200)])
     password = PasswordField(
-        "Password", [InputRequired("Choose a password."), Length(8, 200)], description="At least 8 characters."
+        "Password",
+        [InputRequired("Choose a password."), Length(8, 200, "The password needs 8 characters at least.")],
+        description="At least 8 characters.",
     )
 
     def validate_email(self, field: Any) -> None:
