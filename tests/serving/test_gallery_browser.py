@@ -157,6 +157,26 @@ def test_gallery_on_a_store_that_takes_files_itself(make_gallery, gallery, moto_
         assert gallery.photos.read(name) == drawn()
 
 
+def test_what_a_store_may_have_taken_is_sent_again_to_the_same_place(make_gallery, gallery, moto_endpoint, page, files):
+    with ExitStack() as stack:
+        app = make_gallery({"BACKEND": "s3", "VERIFY": False, **settings_of(moto_endpoint, stack)})
+        served = stack.enter_context(serving(app))
+        stack.enter_context(app.app_context())
+        page.open(served.url)
+        page.connect(bytes_per_second=100_000)
+        page.choose_files("#files", *files({"a.bmp": bytes(100_000), "b.bmp": bytes(300_000)}))
+        page.wait_for("document.querySelector('#transfer progress').value > 0.1")
+        page.evaluate("document.getElementById('cancel').click()")
+        page.wait_for("document.getElementById('transfer').hidden")
+        page.connect()
+        page.evaluate("document.getElementById('again').click()")
+        page.wait_for(STORED)
+        assert page.evaluate(SAID) == "2 images were stored."
+        assert len(posts(served, "/upload-url")) == 2
+        assert posts(served) == []
+        assert sorted(gallery.photos.size(name) for name in gallery.photos.list_files()) == [100_000, 300_000]
+
+
 def test_gallery_on_a_store_that_lets_no_page_send_it_files(make_gallery, gallery, swift_endpoint, page, files):
     with ExitStack() as stack:
         # with VERIFY, which is on for images, the app would take it

@@ -22,6 +22,8 @@ let isDirect = Boolean(form.dataset.uploadUrl);
 let batch = null;
 // files that were in a request that broke, each of which may be the reason
 const alone = new WeakSet();
+// where the store takes them: what is sent again, because it may have arrived, replaces itself there
+const targets = new WeakMap();
 
 /** Send files. Those that are chosen while others are sent come after them. */
 export function upload(files) {
@@ -135,12 +137,14 @@ async function mustStop() {
 async function store(files) {
   if (isDirect) {
     const [file] = files;
-    const target = await ask(files, form.dataset.uploadUrl, (token) => new URLSearchParams({ token, name: file.name }));
+    const asked = (token) => new URLSearchParams({ token, name: file.name });
+    const target = targets.get(file) ?? (await ask(files, form.dataset.uploadUrl, asked));
     if (!target || target.files) {
       return target?.files;
     }
     isDirect &&= Boolean(target.url);
     if (target.url) {
+      targets.set(file, target);
       const content = target.method === "PUT" ? file : formOf(target.fields, "file", files);
       const { status } = await send(files, target.method, target.url, target.headers, content);
       if (isSuccess(status)) {
@@ -193,7 +197,8 @@ function send(files, method, url, headers, body) {
     request.open(method, url);
     Object.entries(headers).forEach(([name, value]) => request.setRequestHeader(name, value));
     request.upload.addEventListener("progress", ({ loaded, total }) => {
-      batch.sending.set(files[0], { request, sent: total ? (loaded / total) * size : 0 });
+      // a request that is smaller than the files only asks where they may go
+      batch.sending.set(files[0], { request, sent: size && total >= size ? (loaded / total) * size : 0 });
       showProgress();
     });
     request.addEventListener("loadend", () => resolve(request));
