@@ -61,8 +61,8 @@ class Assigned:
         stream = getattr(self.upload, "stream", self.upload)
         if stream in _read:
             raise ValueError(
-                f"the upload {self.file.filename!r} was read before, and its stream cannot seek: to assign it to several "
-                "fields, or to store it again after a failure, assign what can, such as io.BytesIO or a temporary file"
+                f"the upload {self.file.filename!r} was read before, and its stream cannot seek: to store it in "
+                "several fields, or again after a failure, assign what can, such as io.BytesIO or a temporary file"
             )
         # of one without weak references nothing is known
         with suppress(TypeError):

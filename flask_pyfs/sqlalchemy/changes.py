@@ -189,7 +189,7 @@ class Cell:
         self.default = default
         self.written: FileVersions = {}
         self.early: Changes = Changes()
-        self.is_left_out = False
+        self.is_left_out: bool = False
         self._empty: Callable[[], Held | None] = lambda: None
 
     @property
@@ -330,9 +330,9 @@ class Cell:
         value = self.state.dict.get(self.key)
         references = value.references if isinstance(value, Held) else []
         # a list may have one several times
-        tickets = dict.fromkeys(each.ticket for each in references if getattr(each, "state", None) == "pending")
+        pending = {each.ticket: each.fs for each in references if getattr(each, "state", None) == "pending"}
         place = place_of(self.state, self.key, identity[1])
-        return [(self.settings.fs, {**place, "ticket": ticket}) for ticket in tickets]
+        return [(storage, {**place, "ticket": ticket}) for ticket, storage in pending.items()]
 
     def attach(self, session: Session) -> None:
         """Move the changes from before the row belonged to a session to the session."""
