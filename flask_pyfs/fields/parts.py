@@ -56,10 +56,10 @@ class ImageParts(ShownReference, FileReference):
     def restore(self, state: Mapping[str, Any]) -> None:
         super().restore(state)
         self._original = state.get("original")
-        self.bbox = state.get("bbox")
+        self.bbox: Sequence[float] | None = state.get("bbox")
         thumbnails = state.get("thumbnails")
         known = thumbnails.items() if isinstance(thumbnails, Mapping) else ()
-        self.thumbnails = {str(size): name for size, name in known}
+        self.thumbnails: dict[str, str] = {str(size): name for size, name in known}
         self._state = {name: str(state[name]) for name in STATE_NAMES if state.get(name)}
         if self._state.get("state") not in _STATES:
             self._state = {}
