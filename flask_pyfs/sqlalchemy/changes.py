@@ -310,6 +310,7 @@ class Cell:
         # the flush may have changed the identity
         former, place = (self.state.key, self.key), (identity, self.key)
         changes.told.setdefault(former, frozenset(known.ticket for known in before.values()))
+        changes.told.setdefault(place, frozenset())
         changes.jobs[former] = []
         changes.jobs[place] = self._jobs(identity) if current else []
         changes.referenced[former] = frozenset()

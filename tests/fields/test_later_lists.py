@@ -128,6 +128,15 @@ def test_nobody_is_told_of_an_image_again(session, jobs, album, work):
     assert ready(session) == ["a.png", "b.png", "c.png", "d.png"]
 
 
+def test_a_new_row_that_is_written_twice(session, jobs, work):
+    album = Album(id=1, photos=[upload("a.png")])
+    session.add(album)
+    session.flush()
+    album.title = "holidays"
+    session.commit()
+    assert tickets(jobs) == [album.photos[0].ticket]
+
+
 def test_an_image_that_is_twice_in_the_list_is_rendered_once(session, jobs, album, work):
     album.photos.append(album.photos[0])
     session.commit()
