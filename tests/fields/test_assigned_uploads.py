@@ -452,7 +452,7 @@ class Pipe(io.RawIOBase):
 
 
 def test_an_upload_that_cannot_seek_is_stored(session, user):
-    user.cv = FileStorage(Pipe(), "new.txt")
+    user.cv = FileStorage(io.BufferedReader(Pipe()), "new.txt")
     session.commit()
     assert papers.read("cv/ann/new.txt") == b"piped"
 
@@ -460,7 +460,7 @@ def test_an_upload_that_cannot_seek_is_stored(session, user):
 # the rest of the stream would be stored: nothing
 @pytest.mark.parametrize("again", ["another field", "after a failure"])
 def test_an_upload_that_cannot_seek_is_stored_once(session, user, again):
-    upload = FileStorage(Pipe(), "new.txt")
+    upload = FileStorage(io.BufferedReader(Pipe()), "new.txt")
     if again == "another field":
         user.cv = user.letter = upload
     else:

@@ -365,7 +365,7 @@ def test_a_column_with_several_images(app, storage, tmp_path):
             album.photos.save(picture(), f"{number}b.png")
             session.add(album)
         session.commit()
-        Album.__table__.c.photos.type.thumbnails = (50,)
+        setattr(Album.__table__.c.photos.type, "thumbnails", (50,))  # noqa: B010
         reported = []
         found = columns.rerender(session, Album.photos, report=lambda *each: reported.append(each))
         assert (found, reported) == ((2, 0), [(1, None), (2, None)])
