@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import weakref
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any, TypeGuard
 
@@ -15,6 +17,9 @@ from ..web.json import InJSON
 
 #: What can be assigned to a field to be stored: an upload of a form, or a binary file with a name.
 Upload = FileStorage | IO[bytes]
+
+# the streams that were stored and cannot seek
+_read: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Assigned:
     def rewind(self) -> None:
         """Go back to where the upload was when it was assigned: it may be assigned to several fields.
 
-        :raises ValueError: if it was closed meanwhile.
+        :raises ValueError: if it was closed meanwhile, or was read before and cannot seek.
         """
         if _is_closed(self.upload):
             raise ValueError(
@@ -52,6 +57,16 @@ class Assigned:
             )
         if self.start is not None:
             self.upload.seek(self.start)
+            return
+        stream = getattr(self.upload, "stream", self.upload)
+        if stream in _read:
+            raise ValueError(
+                f"the upload {self.file.filename!r} was read before, and its stream cannot seek: to store it in "
+                "several fields, or again after a failure, assign what can, such as io.BytesIO or a temporary file"
+            )
+        # of one without weak references nothing is known
+        with suppress(TypeError):
+            _read.add(stream)
 
 
 def is_upload(value: Any) -> TypeGuard[Upload]:

@@ -89,7 +89,7 @@ class FileReference(ReadableReference, Held):
         if unknown := parts.keys() - set(self._part_names):
             raise TypeError(f"{type(self).__name__} has no parameter {min(unknown)!r}")
         self.settings = self.given = settings
-        self.holder = holder or (Holder() if instance is None else NamedHolder(instance, name))
+        self.holder: Holder = holder or (Holder() if instance is None else NamedHolder(instance, name))
         value = parts if value is None else value
         if isinstance(value, FileReference):
             value = self._parts_of(value)

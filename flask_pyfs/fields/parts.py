@@ -22,7 +22,7 @@ from . import facts
 from .file import FileReference
 from .settings import ImageSettings, Setting
 from .showing import ShownReference
-from .stored import NewFile, write_new
+from .stored import Known, NewFile, write_new
 
 #: What a reference knows of files that are made later.
 STATE_NAMES = ("state", "failure", "ticket")
@@ -56,10 +56,10 @@ class ImageParts(ShownReference, FileReference):
     def restore(self, state: Mapping[str, Any]) -> None:
         super().restore(state)
         self._original = state.get("original")
-        self.bbox = state.get("bbox")
+        self.bbox: Sequence[float] | None = state.get("bbox")
         thumbnails = state.get("thumbnails")
         known = thumbnails.items() if isinstance(thumbnails, Mapping) else ()
-        self.thumbnails = {str(size): name for size, name in known}
+        self.thumbnails: dict[str, str] = {str(size): name for size, name in known}
         self._state = {name: str(state[name]) for name in STATE_NAMES if state.get(name)}
         if self._state.get("state") not in _STATES:
             self._state = {}
@@ -109,6 +109,13 @@ class ImageParts(ShownReference, FileReference):
         """The names of all files of the reference."""
         found = [self._filename, self._original, *self.thumbnails.values()]
         return list(dict.fromkeys(name for name in found if name))
+
+    @property
+    def files(self) -> dict[str, Known]:
+        found = super().files
+        if self.ticket is not None:
+            found.update((name, known._replace(ticket=self.ticket)) for name, known in list(found.items()))
+        return found
 
     def thumbnail(self, size: int) -> str | None:
         """Return the name of a thumbnail, or None if there is none.

@@ -44,10 +44,12 @@ class Known(NamedTuple):
 
     :param version: the version, or None.
     :param since: when the document or row was loaded, or None.
+    :param ticket: that of the job which makes more files of it, or None.
     """
 
     version: str | None
     since: datetime | None = None
+    ticket: str | None = None
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,8 @@ class Changes:
     :ivar watched: the connections that wrote references, with what listens to them.
     :ivar transactions: the innermost transactions in which they wrote.
     :ivar roots: the outermost transactions of these connections, of which the session may not be the owner.
-    :ivar jobs: what a worker is told of the references that were written, after the commit, for each cell.
+    :ivar jobs: what a worker is told after the commit, by row and column: of all pending references that were written.
+    :ivar told: the tickets of which it was told before the transaction, by row and column.
     :ivar is_in_doubt: whether the database may have committed although the session does not know of it.
     :ivar is_nested: whether the app may still roll back what the session committed, by a transaction of its own.
     :ivar is_aborted: whether the database rolled back instead of committing.
@@ -65,6 +66,7 @@ class Changes:
     transactions: list[Transaction] = field(default_factory=list)
     roots: list[Transaction] = field(default_factory=list)
     jobs: dict[tuple[Any, str], list[tuple[Storage, Job]]] = field(default_factory=dict)
+    told: dict[tuple[Any, str], frozenset[str | None]] = field(default_factory=dict)
     is_in_doubt: bool = False
     is_nested: bool = False
     is_aborted: bool = False
@@ -79,6 +81,7 @@ class Changes:
             self.snapshots.setdefault(value, snapshot)
         self.written += later.written
         self.jobs |= later.jobs
+        self.told = later.told | self.told
         self.is_in_doubt |= later.is_in_doubt
         self.is_nested |= later.is_nested
         for connection in later.watched:
@@ -137,8 +140,8 @@ class Changes:
                 file.undo()
         if self.is_nested or any(root.is_active for root in self.roots):
             _log.info("the app may still roll back, so no file is deleted of those that rows no longer reference")
-            if any(self.jobs.values()):
-                _log.warning("the app may still roll back, so no worker is told of: %r", list(self.jobs.values()))
+            if jobs := self._untold():
+                _log.warning("the app may still roll back, so no worker is told of: %r", jobs)
             return
         for cell, _ in self.written:
             for (storage, name), known in cell.written.items():
@@ -146,9 +149,16 @@ class Changes:
         for old, cell in self.old.values():
             if not any(old.is_named(*named) for named in referenced) and not cell.row_references(old):
                 old.remove()
-        for jobs in self.jobs.values():
-            for storage, job in jobs:
-                enqueue_saved(storage, job)
+        for storage, job in self._untold():
+            enqueue_saved(storage, job)
+
+    def _untold(self) -> list[tuple[Storage, Job]]:
+        return [
+            (storage, job)
+            for place, jobs in self.jobs.items()
+            for storage, job in jobs
+            if job["ticket"] not in self.told.get(place, ())
+        ]
 
     def undo(self) -> None:
         """Restore the references, and delete the new files."""
@@ -179,7 +189,7 @@ class Cell:
         self.default = default
         self.written: FileVersions = {}
         self.early: Changes = Changes()
-        self.is_left_out = False
+        self.is_left_out: bool = False
         self._empty: Callable[[], Held | None] = lambda: None
 
     @property
@@ -297,11 +307,14 @@ class Cell:
             changes.wrote(connection, self.state.session)
         before, self.written = self.written, current
         changes.written.append((self, before))
-        if _versions_of(before) != _versions_of(current):
-            changes.jobs[identity, self.key] = self._jobs(identity) if current else []
         # the flush may have changed the identity
-        changes.referenced[self.state.key, self.key] = frozenset()
-        changes.referenced[identity, self.key] = frozenset(current)
+        former, place = (self.state.key, self.key), (identity, self.key)
+        changes.told.setdefault(former, frozenset(known.ticket for known in before.values()))
+        changes.told.setdefault(place, frozenset())
+        changes.jobs[former] = []
+        changes.jobs[place] = self._jobs(identity) if current else []
+        changes.referenced[former] = frozenset()
+        changes.referenced[place] = frozenset(current)
         shared = file_versions(self.file_type.value_of(self.default))
         # in order: the thumbnails after their image
         dropped = [key for key in before if key not in current and key not in shared]
@@ -317,9 +330,10 @@ class Cell:
     def _jobs(self, identity: Any) -> list[tuple[Storage, Job]]:
         value = self.state.dict.get(self.key)
         references = value.references if isinstance(value, Held) else []
-        pending = [each for each in references if getattr(each, "state", None) == "pending"]
+        # a list may have one several times
+        pending = {each.ticket: each.fs for each in references if getattr(each, "state", None) == "pending"}
         place = place_of(self.state, self.key, identity[1])
-        return [(each.fs, {**place, "ticket": each.ticket}) for each in pending]
+        return [(storage, {**place, "ticket": ticket}) for ticket, storage in pending.items()]
 
     def attach(self, session: Session) -> None:
         """Move the changes from before the row belonged to a session to the session."""
@@ -370,10 +384,6 @@ class RowHolder(Holder):
 def file_versions(value: Held) -> FileVersions:
     """Return the storage and the name of each file of a value, with what it knows of the version."""
     return {(value.fs, name): known for name, known in value.files.items()}
-
-
-def _versions_of(files: FileVersions) -> dict[FileKey, str | None]:
-    return {key: known.version for key, known in files.items()}
 
 
 def cells_of(state: RowState) -> dict[str, Cell]:

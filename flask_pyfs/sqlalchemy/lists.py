@@ -50,7 +50,7 @@ class ListCell(Cell):
 
     def _replace(self, kept: FileReferences[Any], value: Any) -> None:
         values = several(value)
-        self.is_left_out = values is None and (self.key not in self.state.dict or self.is_left_out)
+        self.is_left_out: bool = values is None and (self.key not in self.state.dict or self.is_left_out)
         if values is None:
             return
         if isinstance(value, FileReferences):

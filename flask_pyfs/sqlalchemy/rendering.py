@@ -51,15 +51,16 @@ def _pending(session: Session, mapper: Mapper[Any], identity: list[Any], job: Jo
     # what others have committed until now
     session.rollback()
     row = session.get(mapper.class_, tuple(identity), populate_existing=True)
-    reference = _of_job(row, job)
-    found = None if reference is None else copy.copy(reference)
+    references = _of_job(row, job)
+    found = copy.copy(references[0]) if references else None
     session.rollback()
     return found
 
 
-def _of_job(row: Any, job: Job) -> Any:
+def _of_job(row: Any, job: Job) -> list[Any]:
+    # a list may have one several times
     references = [] if row is None else getattr(row, job["field"]).references
-    return next((each for each in references if each.ticket == job["ticket"]), None)
+    return [each for each in references if each.ticket == job["ticket"]]
 
 
 def _render(session: Session, mapper: Mapper[Any], identity: list[Any], job: Job) -> bool:
@@ -70,10 +71,11 @@ def _render(session: Session, mapper: Mapper[Any], identity: list[Any], job: Job
         with storing() as new:
             document = reference.rendered(new)
             row = _locked(session, mapper, identity, job["field"])
-            current = _of_job(row, job)
-            if current is None:
+            references = _of_job(row, job)
+            if not references:
                 raise _Gone
-            current.complete(document, new)
+            for place, each in enumerate(references):
+                each.complete(document, () if place else new)
         session.commit()
     except _Gone:
         session.rollback()

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import and_, literal, null, or_, select
 from sqlalchemy.orm import Session, scoped_session
 
-from ..errors import VersionChanged
+from ..errors import FileNotFound, UnauthorizedFileType, VersionChanged
+from ..fields.holders import Held
 from ..fields.rerendering import PAGE, Report, Rerendered, rerender_each
 from .types import ImageType
 
@@ -22,7 +23,7 @@ def rerender(
     It goes through the table in the order of the primary key, and commits after each row, so a run that is interrupted
     can go on where it stopped. No transaction is open while an image is rendered. The memory does not grow with the
     table. Users may upload meanwhile: their images stay. An image that cannot be rendered is logged and reported, stays
-    as it is, and the others follow.
+    as it is, and the others follow, also those of the same list. A row that has a list counts as one image.
 
     Each row takes three queries and a commit.
 
@@ -95,14 +96,27 @@ def _rerender(session: Session, column: Any, key: Any) -> bool:
         if not reference:
             return False
         before = reference.to_row()
-        reference.rerender()
+        failure = _rerender_all(reference)
         with session.no_autoflush:
             _require_unchanged(session, column, key, before)
         session.commit()
     except BaseException:
         session.rollback()
         raise
+    if failure is not None:
+        raise failure
     return True
+
+
+def _rerender_all(value: Held) -> Exception | None:
+    # of a list, the others follow one that cannot be rendered
+    failures: list[Exception] = []
+    for each in value.references:
+        try:
+            each.rerender()
+        except (FileNotFound, UnauthorizedFileType) as failure:
+            failures.append(failure)
+    return failures[0] if failures else None
 
 
 def _loaded(session: Session, column: Any, key: Any) -> Any:

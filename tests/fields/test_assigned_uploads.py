@@ -438,6 +438,45 @@ def test_an_upload_that_was_closed_is_told_as_such(session, user):
     assert user.cv.filename == "cv/ann/old.txt"
 
 
+class Pipe(io.RawIOBase):
+    """A stream that cannot seek."""
+
+    def __init__(self):
+        self._content = io.BytesIO(b"piped")
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        return self._content.readinto(buffer)
+
+
+def test_an_upload_that_cannot_seek_is_stored(session, user):
+    user.cv = FileStorage(io.BufferedReader(Pipe()), "new.txt")
+    session.commit()
+    assert papers.read("cv/ann/new.txt") == b"piped"
+
+
+# the rest of the stream would be stored: nothing
+@pytest.mark.parametrize("again", ["another field", "after a failure"])
+def test_an_upload_that_cannot_seek_is_stored_once(session, user, again):
+    upload = FileStorage(io.BufferedReader(Pipe()), "new.txt")
+    if again == "another field":
+        user.cv = user.letter = upload
+    else:
+        other = User(name="ann", cv=upload)
+        session.add(other)
+        with pytest.raises(IntegrityError):
+            session.commit()
+        session.rollback()
+        other.name = "bob"
+        session.add(other)
+    with pytest.raises(ValueError, match=r"the upload 'new\.txt' was read before, and its stream cannot seek"):
+        session.commit()
+    session.rollback()
+    assert names() == ["cv/ann/old.txt"]
+
+
 def test_merge_stores_the_upload_of_the_row_that_stays_outside(session, user):
     merged = session.merge(User(id=user.id, cv=text("new.txt")))
     session.commit()

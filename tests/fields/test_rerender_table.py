@@ -347,6 +347,34 @@ def test_a_key_of_several_columns(app, storage, tmp_path):
     engine.dispose()
 
 
+def test_a_column_with_several_images(app, storage, tmp_path):
+    class Base(DeclarativeBase):
+        pass
+
+    class Album(Base):
+        __tablename__ = "album"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        photos = columns.file_column(ImageType(storage, thumbnails=[100], multiple=True))
+
+    engine = sqlite(f"sqlite:///{tmp_path}/database")
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        for number in (1, 2):
+            album = Album(id=number)
+            album.photos.save(picture(), f"{number}a.png")
+            album.photos.save(picture(), f"{number}b.png")
+            session.add(album)
+        session.commit()
+        setattr(Album.__table__.c.photos.type, "thumbnails", (50,))  # noqa: B010
+        reported = []
+        found = columns.rerender(session, Album.photos, report=lambda *each: reported.append(each))
+        assert (found, reported) == ((2, 0), [(1, None), (2, None)])
+        thumbnails = [photo.thumbnails for number in (1, 2) for photo in session.get(Album, number).photos]
+        assert thumbnails == [{"50": f"{name}-50.png"} for name in ("1a", "1b", "2a", "2b")]
+        assert not any(name.endswith("-100.png") for name in storage.list_files())
+    engine.dispose()
+
+
 @pytest.mark.parametrize("table", ["sqlite"], indirect=True)
 def test_a_scoped_session_as_flask_sqlalchemy_has_it(table):
     table.add([1, 2])

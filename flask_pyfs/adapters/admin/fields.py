@@ -60,18 +60,18 @@ class ReferenceField(StorageFileField):
     :param validators: those that Flask-Admin has for the column. ``InputRequired`` accepts the file that there is.
     """
 
-    widget = UploadInput()
+    widget: Any = UploadInput()
 
     def __init__(
         self, settings: FileSettings, label: str | None = None, validators: Any = None, **options: Any
     ) -> None:
-        self.is_required = any(isinstance(validator, InputRequired) for validator in validators or ())
+        self.is_required: bool = any(isinstance(validator, InputRequired) for validator in validators or ())
         kept = [validator for validator in validators or () if not isinstance(validator, InputRequired)]
         super().__init__(
             cast(Storage, settings.fs), label, [FileNeeded(), *kept] if self.is_required else kept, **options
         )
-        self.only_images = is_rendered(settings)
-        self.is_deleted = False
+        self.only_images: bool = is_rendered(settings)
+        self.is_deleted: bool = False
 
     @property
     def reference(self) -> FileReference | None:

@@ -46,17 +46,17 @@ class ReferencesField(MultipleStorageFileField):
     :param validators: those that Flask-Admin has for the column. ``InputRequired`` accepts the files that there are.
     """
 
-    widget = UploadsInput(multiple=True)
+    widget: Any = UploadsInput(multiple=True)
 
     def __init__(
         self, settings: FileSettings, label: str | None = None, validators: Any = None, **options: Any
     ) -> None:
-        self.is_required = any(isinstance(validator, InputRequired) for validator in validators or ())
+        self.is_required: bool = any(isinstance(validator, InputRequired) for validator in validators or ())
         kept = [validator for validator in validators or () if not isinstance(validator, InputRequired)]
         super().__init__(
             cast(Storage, settings.fs), label, [FileNeeded(), *kept] if self.is_required else kept, **options
         )
-        self.only_images = is_rendered(settings)
+        self.only_images: bool = is_rendered(settings)
         self.deleted: set[str] = set()
 
     @property

@@ -48,7 +48,7 @@ class StorageModelView(BaseModelView):
         if converter is None:
             return
         if not issubclass(converter, _Converter):
-            cls.model_form_converter = type(converter.__name__, (_Converter, converter), {})
+            setattr(cls, "model_form_converter", type(converter.__name__, (_Converter, converter), {}))  # noqa: B010
         for attribute, default, formatter in (
             ("column_type_formatters", typefmt.BASE_FORMATTERS, formatted),
             ("column_type_formatters_detail", typefmt.DETAIL_FORMATTERS, formatted),

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from flask import current_app, has_app_context
+from flask import Flask, current_app, has_app_context
 
 from ...errors import FileNotFound, InvalidPath, OperationNotSupported, translated
 from ...state import find
@@ -33,7 +33,7 @@ class ListedStorage(AbstractFileSystem):
     def __init__(self, storage: Storage) -> None:
         super().__init__()
         self.storage = storage
-        self.app = find(storage).app
+        self.app: Flask = find(storage).app
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.storage.name!r}>"

@@ -71,7 +71,7 @@ class SwiftFS(ObjectFS):
     """
 
     # the proxy looks whether the name is free, and the object servers write later
-    settling = 0.3
+    settling: float = 0.3
 
     def __init__(
         self,
