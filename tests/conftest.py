@@ -29,6 +29,9 @@ MARKS = {
 }
 MOST_WORKERS = 8
 
+# where it is set, each of the many processes that the tests start would compile the package, which takes a second
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 def pytest_addoption(parser, pluginmanager):
     parser.addoption("--soak", action="store_true", help="run the long tests at their full size")

@@ -6,9 +6,11 @@ import importlib
 import io
 import re
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy
 from PIL import Image
 from werkzeug.security import generate_password_hash
 
@@ -34,6 +36,8 @@ def new_shop(instance: Path) -> Any:
     app = shop().create_app(str(instance))
     models = importlib.import_module("shop.models")
     with app.app_context():
+        # no test takes the power from the disk
+        sqlalchemy.event.listen(models.db.engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous = OFF"))
         models.db.create_all()
         for name in ("ada", "ben", "eve"):
             customer = models.Customer(name=name.title(), email=f"{name}@example.com", is_admin=name == "ada")
@@ -44,6 +48,7 @@ def new_shop(instance: Path) -> Any:
     return app
 
 
+@cache
 def png(colour: str = "teal", size: tuple[int, int] = (900, 700)) -> bytes:
     file = io.BytesIO()
     Image.new("RGB", size, colour).save(file, "PNG")

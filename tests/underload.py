@@ -258,7 +258,7 @@ class ManyAtOnce:
         assert storage.read("file") == new
 
     def test_overwriting_while_reading(self, storage, soak):
-        size = 20 * MIB
+        size = (20 if soak else 12) * MIB
         storage.write("file", content_of("file", "before", 0, size))
         written = threading.Event()
         writers = 2
@@ -328,7 +328,7 @@ class ForksAndLeftovers:
                 assert storage.read("file") == content
 
     def test_memory(self, settings, soak):
-        taken = json.loads(run_child("memory", settings, 256 if soak else 64, timeout=600))
+        taken = json.loads(run_child("memory", settings, 256 if soak else 40, timeout=600))
         assert len(taken) == 6
         assert {name: size for name, size in taken.items() if size > 32 * MIB} == {}
 

@@ -391,8 +391,13 @@ class RemovedRows(Rows):
 
 
 def orders(machine, steps, save, discard, soak):
-    """Do all orders of a few steps to an image that was named and saved, and discard what is not saved."""
+    """Do orders of a few steps to an image that was named and saved, and discard what is not saved.
+
+    Of the two machines of a database, each does every other order of two steps, or, with --soak, all of three.
+    """
     for order in itertools.product(steps, repeat=3 if soak else 2):
+        if not soak and sum(map(steps.index, order)) % 2 == machine.removes:
+            continue
         images = machine()
         try:
             for step in ("name", save, *order, discard):
@@ -421,7 +426,7 @@ def test_short_orders_of_rows(machine, soak):
 
 
 def run(machine, soak):
-    size = settings(max_examples=200 if soak else 25, stateful_step_count=25, deadline=None, derandomize=not soak)
+    size = settings(max_examples=200 if soak else 15, stateful_step_count=25, deadline=None, derandomize=not soak)
     run_state_machine_as_test(machine, settings=size)
 
 

@@ -55,16 +55,26 @@ def storages(app):
     fs.init_app(app, files, others)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
-def engine(request, tmp_path):
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
+def tables(request, tmp_path_factory):
+    """A database of each kind, with the tables."""
     if request.param == "sqlite":
-        engine = sqlite(f"sqlite:///{tmp_path}/database")
+        engine = sqlite(f"sqlite:///{tmp_path_factory.mktemp('sqlite')}/database")
     else:
         engine = sqlalchemy.create_engine(request.getfixturevalue("postgres_url"))
     Base.metadata.drop_all(engine)
     Base.metadata.create_all(engine)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def engine(tables):
+    """The database with tables that are empty."""
+    with tables.begin() as connection:
+        for table in Base.metadata.sorted_tables:
+            connection.execute(table.delete())
+    return tables
 
 
 @pytest.fixture

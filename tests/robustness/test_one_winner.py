@@ -103,5 +103,5 @@ def test_threads_that_save_uploads(storage):
 @pytest.mark.parametrize("links", ["links", "no links"])
 @pytest.mark.parametrize("kind", CONTENDERS)
 def test_processes(kind, links, soak, tmp_path):
-    rounds = 100 if soak else 10
+    rounds = 100 if soak else 5
     assert run_script("child_contend.py", tmp_path, kind, links, rounds) == f"{rounds} rounds\n"

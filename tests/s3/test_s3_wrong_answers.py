@@ -73,7 +73,8 @@ PROPER = {
 
 # those that are tried with every request, and all of them with the requests of these operations
 FEW = {"empty", "html", "cut xml", "error", "no content", "moved", "negative length", "cut 404", "nothing"}
-WELL_TRIED = {"save", "read", "exists", "list", "copy", "move", "delete", "delete tree"}
+# (a move looks, copies and deletes)
+WELL_TRIED = {"save", "read", "list", "move", "delete tree"}
 
 
 def _save(storage: Any) -> Any:

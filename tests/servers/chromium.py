@@ -60,6 +60,7 @@ class Chromium:
         self._pending = b""
         self._number = 0
         self._events: list[dict[str, Any]] = []
+        self._window: tuple[str, str] | None = None
         self._poll = select.poll()
         self._poll.register(messages, select.POLLIN)
 
@@ -115,19 +116,31 @@ class Chromium:
 
     @contextmanager
     def page(self) -> Iterator[Page]:
-        """Open an empty page in its own browser context, and dispose of both after the block."""
-        context = self.command("Target.createBrowserContext")["browserContextId"]
+        """Open an empty page, and close it after the block; the browser forgets all that it knows of sites."""
+        # pages are tabs of one window, as a window of its own costs three times as much as the page in it
+        context, blank = self._window = self._window or self._open_window()
+        target, session = self._tab(context)
         try:
-            target = self.command("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
-            session = self.command("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
             for domain in ("Page", "Runtime", "Log", "DOM"):
                 self.command(f"{domain}.enable", session)
             self.command("Page.setLifecycleEventsEnabled", session, enabled=True)
-            self.command("Browser.setDownloadBehavior", behavior="deny", browserContextId=context)
             yield Page(self, session)
             self.forget(session)
         finally:
-            self.command("Target.disposeBrowserContext", browserContextId=context)
+            self.command("Target.closeTarget", targetId=target)
+            self.command("Network.clearBrowserCache", blank)
+            self.command("Storage.clearDataForOrigin", blank, origin="*", storageTypes="all")
+
+    def _open_window(self) -> tuple[str, str]:
+        """Open a window with a tab that stays empty, and return its browser context and the session of that tab."""
+        context = self.command("Target.createBrowserContext")["browserContextId"]
+        self.command("Browser.setDownloadBehavior", behavior="deny", browserContextId=context)
+        return context, self._tab(context)[1]
+
+    def _tab(self, context: str) -> tuple[str, str]:
+        """Open an empty tab, and return its target and the session of that."""
+        target = self.command("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
+        return target, self.command("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
 
     def _receive(self, deadline: float, purpose: str) -> dict[str, Any]:
         while b"\0" not in self._pending:
