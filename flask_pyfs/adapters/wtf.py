@@ -34,6 +34,9 @@ class _OfStorage(UploadField):
     #: Whether every upload must be an image that Pillow reads.
     only_images = False
 
+    #: Whether the browser sent the name of a file in place of the file.
+    is_text = False
+
     def __init__(
         self,
         storage: Storage,
@@ -48,6 +51,10 @@ class _OfStorage(UploadField):
                 f"{type(self).__name__}(storage, label, validators)"
             )
         self.storage = storage
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        self.is_text = any(isinstance(value, str) and value for value in valuelist)
+        super().process_formdata(valuelist)
 
     @property
     def uploads(self) -> list[FileStorage]:
@@ -85,6 +92,8 @@ class _OfStorage(UploadField):
 
     def pre_validate(self, form: Any) -> None:
         # before other validators, which may read the file
+        if self.is_text:
+            raise StopValidation('The file itself was not sent: its form needs enctype="multipart/form-data".')
         for upload in self.uploads:
             upload.seek(0)
             try:

@@ -378,7 +378,11 @@ def test_private_files_are_for_whom_the_admin_is_for(manager):
         assert made.client.get(f"{made.top}/download/{path}", follow_redirects=True).status_code in (403, 404)
         for url in ("/rename/", "/delete/"):
             made.client.post(f"{made.top}{url}", data={"path": path, "name": "c.txt"})
-    assert made.rename("a.txt", "secret.txt") == ["Permission denied."]
+    for name in ("secret.txt", " secret.txt", "secret .txt "):
+        assert made.rename("a.txt", name) == ["Failed to rename: Permission denied."]
+    assert made.upload(b"new", "../secret new.txt") == ["Failed to save file: Permission denied."]
+    assert made.post("/mkdir/", name=" secret 2") == ["Failed to create directory: Permission denied."]
+    assert made.rows() == ["a.txt"]
     assert sorted(made.storage.list_files()) == ["a.txt", "secret/b.txt"]
 
 

@@ -83,6 +83,11 @@ class Rows:
         db.session.expire_all()
         return list(db.session.scalars(db.select(User).order_by(User.name)))
 
+    def rename(self, name):
+        """Give the file of each user another name in the database alone."""
+        db.session.execute(sa.update(User.__table__).values(cv={"filename": name}))
+        db.session.commit()
+
     def close(self):
         pass
 
@@ -95,6 +100,10 @@ class Documents:
 
     def all(self):
         return list(UserDocument.objects.order_by("name"))
+
+    def rename(self, name):
+        """Give the file of each user another name in the database alone."""
+        UserDocument._get_collection().update_many({}, {"$set": {"cv.filename": name}})
 
     def close(self):
         UserDocument.drop_collection()
@@ -293,6 +302,19 @@ def test_the_names_of_clients_are_text(site, users):
     assert len(users.all()) == 1
     for page in (made.page(), made.edit_page()):
         assert "<img src=x" not in page
+
+
+@pytest.mark.parametrize("name", ["../<b>.txt", ".flask_pyfs/<b>.txt", "a\0/<b>.txt"])
+def test_a_name_that_no_file_can_have_breaks_no_page(site, users, name):
+    made = site()
+    made.post("new/", name="Ann", cv=(b"a life", "cv.txt"))
+    users.rename(name)
+    for page in (made.page(), made.edit_page()):
+        assert "&lt;b&gt;.txt" in page
+        assert "/papers/" not in page
+    made.edit(cv=(b"another life", "new.txt"))
+    (ann,) = users.all()
+    assert ann.cv.filename == "cv/new.txt"
 
 
 def test_a_list_is_edited_filtered_searched_sorted_and_exported(site, users):

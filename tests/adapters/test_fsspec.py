@@ -431,6 +431,50 @@ def test_deletions(storage, files):
     assert sorted(storage.list_files()) == ["a.txt", "d-e", "d/e/c.txt"]
 
 
+@pytest.mark.parametrize("storage", ["memory", "local", "pyfs"], indirect=True)
+def test_an_empty_directory_of_a_disk_is_one(storage, files):
+    fill(storage, {"d/e/a.txt": b"1"})
+    storage.delete("d/e/a.txt")
+    for name in ("d", "d/e"):
+        assert files.exists(name)
+        assert files.isdir(name)
+        assert files.info(name) == {"name": name, "size": 0, "type": "directory"}
+    assert files.ls("d", detail=False) == ["d/e"]
+    assert files.ls("d/e") == []
+    assert "e" in files.tree()
+    with pytest.raises(OSError, match="not empty"):
+        files.rmdir("d")
+    files.rmdir("d/e")
+    assert files.ls("d") == []
+    files.rm("d", recursive=True)
+    assert not files.exists("d")
+    for gone in (files.ls, files.rmdir):
+        with pytest.raises(FileNotFoundError):
+            gone("d")
+
+
+@on_all
+def test_the_name_of_a_file_is_no_pattern(storage, files, tmp_path):
+    names = ["d/a[1].txt", "d/a1.txt", "d/b?.txt", "d/bc.txt", "y[12]/a.txt", "y1/b.txt", "y2/c.txt"]
+    fill(storage, {name: name.encode() for name in names})
+    assert files.cat("d/a[1].txt") == b"d/a[1].txt"
+    assert files.cat(["d/a[1].txt", "d/b*"]) == {name: name.encode() for name in ("d/a[1].txt", "d/b?.txt", "d/bc.txt")}
+    (tmp_path / "there").mkdir()
+    for target, path in (("new.txt", "new.txt"), ("there", "there/a[1].txt"), ("made/", "made/a[1].txt")):
+        files.get("d/a[1].txt", f"{tmp_path}/{target}")
+        assert (tmp_path / path).read_text(encoding="utf-8") == "d/a[1].txt"
+    for target, name in (("copy.txt", "copy.txt"), ("d/", "d/a[1].txt"), ("y1", "y1/a[1].txt")):
+        files.copy("d/a[1].txt", target)
+        assert storage.read(name) == b"d/a[1].txt"
+    files.mv("d/b?.txt", "moved.txt")
+    files.rm("d/a[1].txt")
+    files.rm("y[12]", recursive=True)
+    files.rm("y[2]", recursive=True)
+    assert sorted(storage.list_files()) == ["copy.txt", "d/a1.txt", "d/bc.txt", "moved.txt", "y1/a[1].txt", "y1/b.txt"]
+    with pytest.raises(FileNotFoundError):
+        files.rm("d/none[1].txt")
+
+
 @pytest.mark.parametrize("storage", SERVERS, indirect=True)
 def test_a_file_with_files_below_its_name_goes_alone(storage, files):
     fill(storage, {"a": b"1", "a/b": b"2"})

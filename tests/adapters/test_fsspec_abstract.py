@@ -1,6 +1,7 @@
 """fsspec's own tests of filesystems, over storages on every backend."""
 
 import warnings
+from typing import Any
 
 import pytest
 from places import make_place
@@ -23,16 +24,24 @@ ON_SERVERS = {
     "test_put_directory_recursive",
 }
 
+# in these, a directory goes with its last file: on a disk it stays
+NOT_ON_DISKS = {
+    "test_copy_directory_to_new_directory",
+    "test_put_directory_to_new_directory",
+    "test_copy_directory_without_files_with_same_name_prefix",
+    "test_put_directory_without_files_with_same_name_prefix",
+}
+
 
 def pytest_generate_tests(metafunc):
     name = metafunc.function.__name__
-    if metafunc.config.getoption("--soak"):
-        kinds = ["memory", "local", *SERVERS]
-    elif name.endswith("glob_edge_cases"):
-        # a hundred tests of one rule
-        kinds = ["memory"]
-    else:
-        kinds = ["memory", "local", *(SERVERS if name in ON_SERVERS else [])]
+    soak = metafunc.config.getoption("--soak")
+    # the glob edge cases are a hundred tests of one rule
+    kinds: list[Any] = ["memory"] if name.endswith("glob_edge_cases") and not soak else ["memory", "local"]
+    if name in NOT_ON_DISKS:
+        kinds = []
+    if soak or name in ON_SERVERS | NOT_ON_DISKS:
+        kinds = [*kinds, *SERVERS]
     metafunc.parametrize("place", kinds, indirect=True, scope="class")
 
 

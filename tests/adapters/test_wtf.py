@@ -214,7 +214,7 @@ def test_other_validators_run_after_the_storage_and_may_read_the_file(storage):
 def test_a_form_without_a_file(storage, kind, required):
     papers = storage()
     nothing = upload(b"", "")
-    for sent in ([], [nothing], ["text"]):
+    for sent in ([], [nothing], [""]):
         assert errors_of(kind(papers), *sent) == []
         assert errors_of(kind(papers, validators=[Optional()]), *sent) == []
         assert errors_of(kind(papers, validators=[required()]), *sent) == ["This field is required."]
@@ -224,6 +224,14 @@ def test_a_form_without_a_file(storage, kind, required):
 class Row:
     file = "a name"
     title = ""
+
+
+@pytest.mark.parametrize("validators", [[], [Optional()], [FileRequired()], [InputRequired()]])
+@pytest.mark.parametrize("kind", [StorageFileField, MultipleStorageFileField])
+def test_a_form_that_sends_names_alone_is_told_of(storage, kind, validators):
+    assert errors_of(kind(storage(), validators=validators), "me.png") == [
+        'The file itself was not sent: its form needs enctype="multipart/form-data".'
+    ]
 
 
 @pytest.mark.parametrize("kind", [StorageFileField, MultipleStorageFileField])

@@ -64,6 +64,28 @@ def test_imports_go_down():
     assert upwards == []
 
 
+def test_what_is_imported_is_there():
+    # also by a function, which no other test may call
+    gone = [
+        f"{module} -> {imported}"
+        for module in FILES
+        for imported in IMPORTS[module]
+        if imported.partition(".")[0] == PACKAGE.name and imported not in FILES
+    ]
+    assert gone == []
+
+
+def test_only_a_face_imports_its_adapter():
+    others = [
+        f"{module} -> {imported}"
+        for module in FILES
+        if not module.startswith("flask_pyfs.adapters.")
+        for imported in IMPORTS[module]
+        if imported.startswith("flask_pyfs.adapters.") and imported.split(".")[2] != room_of(module)
+    ]
+    assert others == []
+
+
 def test_there_is_no_circle():
     done, path = set(), []
 

@@ -4,6 +4,8 @@ import importlib
 import subprocess
 import sys
 
+import pytest
+
 import flask_pyfs as fs
 
 
@@ -28,6 +30,14 @@ def test_importing_loads_nothing_that_only_some_need():
     code = "import sys, flask; before = set(sys.modules); import flask_pyfs; "
     done = run(code + f"print([name for name in {heavy} if name in set(sys.modules) - before])")
     assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize("module", ["wtf", "admin", "fsspec", "pytest_plugin"])
+def test_an_adapter_needs_no_other_extra(module):
+    others = ["boto3", "pymongo", "swiftclient", "PIL", "mongoengine", "sqlalchemy"]
+    others += {"wtf": ["flask_admin", "fsspec"], "admin": ["fsspec"]}.get(module, ["wtforms", "flask_wtf"])
+    done = run(f"import sys; sys.modules.update(dict.fromkeys({others})); import flask_pyfs.{module}")
+    assert done.returncode == 0, done.stderr
 
 
 WITHOUT_BOTO3 = """

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Response, abort, request
+from flask_admin.babel import gettext
 from werkzeug.datastructures import FileStorage
 
 from ... import names
@@ -79,14 +80,16 @@ class StorageFiles(BaseFileStorage):
 
     :param storage: the storage.
     :param page_size: how many rows a page has.
+    :param is_accessible: whether the person in the admin may use a path.
     """
 
     separator = "/"
 
-    def __init__(self, storage: Storage, page_size: int) -> None:
+    def __init__(self, storage: Storage, page_size: int, is_accessible: Callable[[str], bool]) -> None:
         super().__init__(on_windows=False)
         self._storage = storage
         self._page_size = page_size
+        self._is_accessible = is_accessible
 
     def get_base_path(self) -> str:
         return ""
@@ -189,13 +192,13 @@ class StorageFiles(BaseFileStorage):
         """Store an upload in a directory, whatever ``upload_to`` says, and return its name. It replaces nothing."""
         with said():
             name = self._storage.check(upload, client_name(upload.filename or ""))
-            name = _new_name(directory, name)
+            name = self._new_path(directory, name)
             with self._storage.prepared(upload, name) as content:
                 return str(self._storage.write_only_new(name, content))
 
     def make_dir(self, path: str, directory: str) -> None:
         with said():
-            name = _new_name(path, directory)
+            name = self._new_path(path, directory)
             self._require_free(name)
             with translated(self._storage.name, name):
                 self._storage.fs.makedirs(name)
@@ -207,14 +210,20 @@ class StorageFiles(BaseFileStorage):
         """
         with said():
             above = names.collapse(names.given(path).rpartition("/")[0]).rstrip("/")
-            name = _new_name(above, target)
+            name = self._new_path(above, target)
             if not self.is_dir(path):
-                name = _new_name(above, self._accepted(path, target))
+                name = self._new_path(above, self._accepted(path, target))
                 self._storage.move(names.Exact(path), name, overwrite=False)
             elif name != path:
                 self._require_free(name)
                 directories.rename(self._storage, path, name)
             return name
+
+    def _new_path(self, directory: str, name: str) -> str:
+        path = _new_name(directory, name)
+        if not self._is_accessible(path):
+            raise Failed(gettext("Permission denied."))
+        return path
 
     def _accepted(self, path: str, name: str) -> str:
         if extension(name) == extension(path) or not self._storage.verifies:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from ...errors import InvalidPath
 from ...fields.file import FileReference
 from ...fields.holders import Held
 from ...fields.image import ImageReference
@@ -17,12 +18,20 @@ _THUMBNAIL = 100
 def shown(reference: FileReference) -> Markup:
     """Return the HTML for a reference; empty if it has no file. Makes no request to the store.
 
-    The URLs are those of the reference: signed if the storage is PRIVATE.
+    The URLs are those of the reference: signed if the storage is PRIVATE. A name that no file can have, from another
+    tool, is shown without them.
     """
+    name = reference.original_name or (reference.filename or "").rpartition("/")[2]
+    try:
+        return _linked(reference, name)
+    except InvalidPath:
+        return escape(name)
+
+
+def _linked(reference: FileReference, name: str) -> Markup:
     url = reference.url
     if not url:
         return Markup("")
-    name = reference.original_name or (reference.filename or "").rpartition("/")[2]
     what: str = name
     if isinstance(reference, ImageReference):
         what = Markup('<img src="{}" alt="{}" style="max-width: {}px; max-height: {}px">').format(

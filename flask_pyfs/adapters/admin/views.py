@@ -57,7 +57,7 @@ class StorageAdmin(BaseFileAdmin):
         super().__init__(
             name=name or storage.name.capitalize(),
             endpoint=endpoint or f"files_{storage.name}".replace(".", "_"),
-            storage=StorageFiles(storage, self.page_size),
+            storage=StorageFiles(storage, self.page_size, self.is_accessible_path),
             **options,
         )
 
@@ -148,9 +148,6 @@ class StorageAdmin(BaseFileAdmin):
         )
 
     def _rename(self, full_path: str, above: str, name: str, target: str) -> None:
-        if not self.is_accessible_path(f"{above}/{target}" if above else target):
-            flash(gettext("Permission denied."), "error")
-            return
         try:
             renamed = self.storage.rename_path(full_path, target).rpartition("/")[2]
             self.on_rename(full_path, above, renamed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from glob import has_magic
 from typing import Any, BinaryIO
@@ -13,7 +14,7 @@ from flask import has_app_context
 from fsspec.callbacks import DEFAULT_CALLBACK
 
 from ...backends.contract import NotSatisfiable, Wanted
-from ...errors import ConfigurationError, FileExists, FileNotFound
+from ...errors import ConfigurationError, FileExists, FileNotFound, translated
 from ...extension import by_name
 from ...filesystems.store import Facts
 from ...filesystems.streams import PendingText
@@ -26,8 +27,8 @@ class StorageFileSystem(ListedStorage):
     """A storage as a filesystem of fsspec, for pandas, pyarrow, Dask and others that take one.
 
     It is bound to the app that is current when it is made, and other threads may use it. Paths are names of files; a
-    leading slash means nothing. As on object stores, a directory exists while there are files in it: ``mkdir`` makes
-    none, and only ``ls`` shows the empty ones of a disk.
+    leading slash means nothing. A directory is made with its first file, and ``mkdir`` makes none. On a disk it stays
+    when its last file is deleted.
 
     Written files become visible when they close, and an exception in the ``with`` block discards them. As with
     :meth:`Storage.open <flask_pyfs.Storage.open>`, ``w`` replaces a file whatever ``overwrite`` of the storage says,
@@ -157,6 +158,22 @@ class StorageFileSystem(ListedStorage):
                 if not self._is_directory(source):
                     raise
 
+    def copy(self, path1: Any, path2: Any, *arguments: Any, **kwargs: Any) -> None:
+        """Copy files, by the store where it can."""
+        super().copy(*self._named(path1, path2, self.isdir), *arguments, **kwargs)
+
+    def get(self, rpath: Any, lpath: Any, *arguments: Any, **kwargs: Any) -> None:
+        """Copy files to local ones."""
+        super().get(*self._named(rpath, lpath, os.path.isdir), *arguments, **kwargs)
+
+    def _named(self, source: Any, target: Any, is_directory: Callable[[str], bool]) -> tuple[Any, Any]:
+        # fsspec puts what a pattern means into a directory: the name of a file may look like one
+        if not isinstance(source, str) or not has_magic(source) or not self.isfile(source):
+            return source, target
+        if target.endswith("/") or is_directory(target):
+            target = f"{target.rstrip('/')}/{source.rpartition('/')[2]}"
+        return [source], [target]
+
     def mv(self, path1: Any, path2: Any, recursive: bool = False, maxdepth: int | None = None, **kwargs: Any) -> None:
         """Move files, by the store where it can."""
         source = self._strip_protocol(path1)
@@ -204,13 +221,15 @@ class StorageFileSystem(ListedStorage):
                     self.storage.delete(each)
 
     def rmdir(self, path: str) -> None:
-        """Do nothing, as an empty directory is none.
+        """Remove an empty directory.
 
-        :raises OSError: if there is a file in it.
+        :raises OSError: if there is something in it.
         """
         path = self._strip_protocol(path)
         if self.ls(path):
             raise OSError(errno.ENOTEMPTY, "the directory is not empty", path)
+        with self._context(), translated(self.storage.name, path):
+            self.storage.fs.removedir(path)
 
     def sign(self, path: str, expiration: float = 100, **kwargs: Any) -> str:
         """Return a signed URL; see :meth:`Storage.url <flask_pyfs.Storage.url>`.

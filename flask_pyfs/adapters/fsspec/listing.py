@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
+from glob import has_magic
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import Flask, current_app, has_app_context
@@ -69,9 +70,13 @@ class ListedStorage(AbstractFileSystem):
         return _directory(path)
 
     def _is_directory(self, path: str) -> bool:
-        # a disk may have empty ones
-        with self._context():
-            return next(self.storage.entries(f"{path}/"), None) is not None
+        try:
+            with self._context(), translated(self.storage.name, path):
+                # it may be empty
+                return bool(self.storage.fs.isdir(path))
+        except OperationNotSupported:
+            # a backend that was written for Flask-FS
+            return bool(self._below(path, 1, withdirs=True))
 
     def exists(self, path: str, **kwargs: Any) -> bool:
         """Return whether there is a file or a directory. A store that fails raises an error, unlike in fsspec."""
@@ -110,22 +115,21 @@ class ListedStorage(AbstractFileSystem):
         """List a directory. One request lists 1,000 entries on S3, and 10,000 on Swift and GridFS."""
         path = self._strip_protocol(path)
         found = self._scanned(path)
-        if not found:
-            # a directory without files is none, though a disk may have it
+        if path and not found:
             info = self.info(path)
             found = {} if info["type"] == "directory" else {path: info}
         return list(found.values()) if detail else list(found)
 
-    def _scanned(self, path: str) -> dict[str, Info] | None:
-        # None if it is no directory
+    def _scanned(self, path: str) -> dict[str, Info]:
+        # nothing if it is no directory
         try:
             with self._context(), translated(self.storage.name, path):
                 scanned = list(self.storage.fs.scandir(path, namespaces=["details"]))
         except OperationNotSupported:
             # a backend that was written for Flask-FS
-            return self._below(path, 1, withdirs=True) or (None if path else {})
+            return self._below(path, 1, withdirs=True)
         except (FileNotFound, InvalidPath):
-            return None
+            return {}
         named = {f"{path}/{each.name}" if path else each.name: each for each in scanned}
         return {
             name: _directory(name) if each.is_dir else _file(name, each.size, each.modified)
@@ -140,7 +144,7 @@ class ListedStorage(AbstractFileSystem):
             raise ValueError("maxdepth must be at least 1")
         path = self._strip_protocol(path)
         if maxdepth == 1:
-            listed = self._scanned(path) or {}
+            listed = self._scanned(path)
             found = {name: info for name, info in listed.items() if withdirs or info["type"] == "file"}
         else:
             found = self._below(path, maxdepth, withdirs)
@@ -168,6 +172,23 @@ class ListedStorage(AbstractFileSystem):
                 if len(parts) <= deepest:
                     found[entry.name] = _file(entry.name, entry.size, entry.modified)
         return found
+
+    def expand_path(self, path: Any, recursive: bool = False, maxdepth: int | None = None, **kwargs: Any) -> list[str]:
+        """Return the files and directories that paths and patterns mean. What exists means itself, also if it has
+        characters of a pattern: ``a[1].txt`` is not ``a1.txt``. That takes one or two requests for such a path.
+        """
+        found: set[str] = set()
+        patterns = []
+        for each in self._strip_protocol(path if isinstance(path, list) else [path]):
+            if not has_magic(each) or not self.exists(each):
+                patterns.append(each)
+                continue
+            found.add(each)
+            if recursive:
+                found.update(self.find(each, maxdepth=maxdepth, withdirs=True))
+        if patterns or not found:
+            found.update(super().expand_path(patterns, recursive, maxdepth, **kwargs))
+        return sorted(found)
 
     def walk(
         self, path: str, maxdepth: int | None = None, topdown: bool = True, on_error: Any = "omit", **kwargs: Any
