@@ -319,7 +319,7 @@ class Cell:
         references = value.references if isinstance(value, Held) else []
         pending = [each for each in references if getattr(each, "state", None) == "pending"]
         place = place_of(self.state, self.key, identity[1])
-        return [(each.fs, {**place, "ticket": each.ticket}) for each in pending]
+        return [(each.fs, each.job_at(place)) for each in pending]
 
     def attach(self, session: Session) -> None:
         """Move the changes from before the row belonged to a session to the session."""
