@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import inspect
+from sqlalchemy import ColumnElement, inspect
 from sqlalchemy.orm import InstanceState, Mapper, configure_mappers
 
 from ..fields.later import Job, unknown_class, unknown_field
@@ -44,6 +44,14 @@ def found(job: Job) -> tuple[Mapper[Any], list[Any]]:
         return mapper, [_from_json(part, column.type.python_type) for part, column in keys]
     except (ValueError, KeyError) as error:
         raise unknown_field(job) from error
+
+
+def keys_of(column: Any, identity: Sequence[Any]) -> list[ColumnElement[bool]]:
+    """Return the conditions for a row in the table of a column.
+
+    :param identity: the primary key of the row.
+    """
+    return [each == value for each, value in zip(column.table.primary_key.columns, identity, strict=True)]
 
 
 def _name_of(row_class: type) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapper, Session
 from ..fields.image import ImageReference
 from ..fields.later import Job, rendering, unknown_field
 from ..fields.stored import storing
-from .jobs import found
+from .jobs import found, keys_of
 from .types import ImageType
 
 
@@ -91,8 +91,6 @@ def _render(session: Session, mapper: Mapper[Any], identity: list[Any], job: Job
 def _locked(session: Session, mapper: Mapper[Any], identity: list[Any], key: str) -> Any:
     # not FOR UPDATE: SQLite has none, and PostgreSQL refuses it with the outer join of an eager relationship
     column = mapper.column_attrs[key].columns[0]
-    table = cast(Table, column.table)
-    keys = zip(table.primary_key.columns, identity, strict=True)
-    statement = update(table).where(*(each == value for each, value in keys)).values({column: column})
+    statement = update(cast(Table, column.table)).where(*keys_of(column, identity)).values({column: column})
     session.execute(statement, bind_arguments={"mapper": mapper})
     return session.get(mapper.class_, tuple(identity), populate_existing=True)

@@ -263,6 +263,23 @@ def test_a_row_that_is_gone_leaves_nothing(session, jobs, user, run, renders, wh
     assert list(avatars.list_files()) == []
 
 
+@pytest.mark.parametrize("change", ["replaced", "cleared", "deleted"])
+def test_what_a_worker_made_meanwhile_goes_too(jobs, user, engine, run, draw, change):
+    with Session(engine, expire_on_commit=False) as session:
+        # as with a row that a request has loaded, and a worker that is done while the request stores another upload
+        user = session.get(User, 1)
+        session.commit()
+        assert run(jobs[0])
+        if change == "replaced":
+            user.avatar.save(draw(colour="blue"), "b.png")
+        elif change == "cleared":
+            user.avatar = None
+        else:
+            session.delete(user)
+        session.commit()
+    assert list(avatars.list_files()) == (["b-original.png"] if change == "replaced" else [])
+
+
 def test_what_cannot_be_rendered_fails_with_the_reason(session, jobs, run, draw, app):
     user = User()
     user.avatar.save(draw(), "a.png")
