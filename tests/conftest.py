@@ -142,6 +142,23 @@ def mongo_standalone(tmp_path_factory):
         yield mongo
 
 
+@pytest.fixture(scope="session")
+def mongo_url(request):
+    """The URL of a MongoDB: the one that the environment names, or that of the tests."""
+    return (mongo_from_environment() or request.getfixturevalue("mongo_standalone")).url
+
+
+@pytest.fixture(scope="session")
+def mongoengine_database(mongo_url):
+    """mongoengine, connected to an empty database, and the name of that."""
+    import mongoengine
+
+    with new_database(mongo_url) as name:
+        mongoengine.connect(name, host=mongo_url, uuidRepresentation="standard")
+        yield name
+        mongoengine.disconnect()
+
+
 @pytest.fixture(scope="session", params=["other"] if mongo_from_environment() else ["replica", "standalone"])
 def mongo(request):
     """Each MongoDB in turn; only the one that the environment names, if it names one."""

@@ -124,11 +124,17 @@ class _ColumnListener:
         self.flushed(mapper, connection, state)
 
     def flushed(self, mapper: Any, connection: Any, state: RowState) -> None:
-        if self._key in state.dict and self._applies_to(state):
-            if replaced := _replaced_row(state):
+        if not self._applies_to(state):
+            return
+        replaced = _replaced_row(state)
+        if self._key in state.dict:
+            if replaced:
                 self.deleted(mapper, connection, replaced)
             identity = state.mapper.identity_key_from_instance(state.obj())
             self._cell(state).record_write(connection, identity, state.dict[self._key])
+        elif replaced:
+            # what the UPDATE left out, the database still has
+            state.expired_attributes.add(self._key)
 
     def deleted(self, mapper: Any, connection: Any, state: RowState) -> None:
         if self._applies_to(state):

@@ -3,7 +3,6 @@
 import html
 import io
 import re
-from contextlib import ExitStack
 from typing import Any
 
 import mongoengine
@@ -15,7 +14,6 @@ from flask_admin.contrib.sqla import ModelView
 from flask_admin.form import SecureForm
 from flask_sqlalchemy import SQLAlchemy
 from PIL import Image
-from servers.mongo import mongo_from_environment, new_database
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from templates import COMPILED, found_in
 
@@ -95,17 +93,11 @@ class Documents:
     view_class = DocumentView
     arguments = (UserDocument,)
 
-    def __init__(self, url):
-        self.database = ExitStack()
-        name = self.database.enter_context(new_database(url))
-        mongoengine.connect(name, host=url, uuidRepresentation="standard")
-
     def all(self):
         return list(UserDocument.objects.order_by("name"))
 
     def close(self):
-        mongoengine.disconnect()
-        self.database.close()
+        UserDocument.drop_collection()
 
 
 @pytest.fixture(params=["sqlalchemy", pytest.param("mongoengine", marks=pytest.mark.server)])
@@ -114,7 +106,8 @@ def users(request, app):
     if request.param == "sqlalchemy":
         found = Rows(app)
     else:
-        found = Documents((mongo_from_environment() or request.getfixturevalue("mongo_standalone")).url)
+        request.getfixturevalue("mongoengine_database")
+        found = Documents()
     yield found
     found.close()
 

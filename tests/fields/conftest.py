@@ -1,10 +1,8 @@
 import io
 from contextlib import ExitStack
 
-import mongoengine
 import pytest
 from PIL import Image
-from servers.mongo import mongo_from_environment, new_database
 from servers.postgres import new_schema, postgres, postgres_from_environment
 
 import flask_pyfs as fs
@@ -64,18 +62,3 @@ def postgres_url():
     with ExitStack() as stack:
         url = postgres_from_environment() or stack.enter_context(postgres())
         yield stack.enter_context(new_schema(url))
-
-
-@pytest.fixture(scope="session")
-def mongo_url(request):
-    """The URL of a MongoDB: the one that the environment names, or that of the tests."""
-    return (mongo_from_environment() or request.getfixturevalue("mongo_standalone")).url
-
-
-@pytest.fixture(scope="session")
-def mongoengine_database(mongo_url):
-    """mongoengine, connected to an empty database, and the name of that."""
-    with new_database(mongo_url) as name:
-        mongoengine.connect(name, host=mongo_url, uuidRepresentation="standard")
-        yield name
-        mongoengine.disconnect()

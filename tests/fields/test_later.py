@@ -38,7 +38,8 @@ class User(Base):
     )
 
 
-class Member(mongoengine.Document):
+# a name that no other document of the tests has, as jobs find it by that
+class LaterMember(mongoengine.Document):
     avatar = mongo.ImageField(fs=avatars, max_size=200, thumbnails=[100, 50], process="later", remove_files=True)
 
 
@@ -433,12 +434,12 @@ def test_a_failing_store_leaves_it_pending(session, jobs, user, run, fail):
 
 @pytest.fixture
 def member(mongoengine_database, jobs, draw):
-    member = Member()
+    member = LaterMember()
     member.avatar.save(draw(), "a.png")
     assert jobs == []
     member.save()
     yield member
-    Member.drop_collection()
+    LaterMember.drop_collection()
 
 
 def test_a_document_gets_its_files(member, jobs, renders):
@@ -449,7 +450,7 @@ def test_a_document_gets_its_files(member, jobs, renders):
     assert sorted(avatars.list_files()) == MADE
     member.reload()
     assert (member.avatar.state, member.avatar(100)) == (None, "/avatars/a-100.png")
-    assert set(Member._get_collection().find_one()["avatar"]) == {"filename", "original", "thumbnails"}
+    assert set(LaterMember._get_collection().find_one()["avatar"]) == {"filename", "original", "thumbnails"}
     member.save()
     assert len(jobs) == 1
 

@@ -244,6 +244,22 @@ def test_a_row_that_takes_the_place_of_another(session, is_loaded, end):
     assert named(session) == ["new.txt" if end == "commit" else "old.txt"] == stored()
 
 
+def test_a_row_without_a_file_that_takes_the_place_of_another(session):
+    old = Paper(id=1)
+    session.add(old)
+    old.file.save(file(), "old.txt")
+    session.commit()
+    session.delete(old)
+    new = Paper(id=1)
+    session.add(new)
+    session.flush()
+    # the UPDATE leaves the column out
+    assert new.file.filename == "old.txt"
+    new.file.save(file(), "new.txt")
+    session.commit()
+    assert named(session) == ["new.txt"] == stored()
+
+
 def test_a_row_of_another_primary_key(session, paper):
     paper.id = 2
     session.flush()

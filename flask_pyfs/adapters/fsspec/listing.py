@@ -110,7 +110,8 @@ class ListedStorage(AbstractFileSystem):
         """List a directory. One request lists 1,000 entries on S3, and 10,000 on Swift and GridFS."""
         path = self._strip_protocol(path)
         found = self._scanned(path)
-        if found is None:
+        if not found:
+            # a directory without files is none, though a disk may have it
             info = self.info(path)
             found = {} if info["type"] == "directory" else {path: info}
         return list(found.values()) if detail else list(found)
