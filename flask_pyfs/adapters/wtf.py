@@ -35,7 +35,7 @@ class _OfStorage(UploadField):
     only_images = False
 
     #: Whether the browser sent the name of a file in place of the file.
-    is_text = False
+    is_text: bool = False
 
     def __init__(
         self,

@@ -17,7 +17,8 @@ from ..storage import Storage
 
 _log = logging.getLogger(__name__)
 
-#: A value of JSON: ``model``, ``field`` and ``id`` tell the place of a reference, ``ticket`` tells the upload.
+#: A value of JSON: ``model``, ``field`` and ``id`` tell the place of a reference, ``ticket`` tells the upload, and
+#: ``state`` whether it failed before.
 Job = Mapping[str, Any]
 
 
@@ -62,6 +63,24 @@ def enqueue_saved(storage: Storage, job: Job) -> None:
             storage.name,
             job,
         )
+
+
+def unknown_class(job: Job) -> ConfigurationError:
+    """Return the error of a worker that has no class of the name in a job."""
+    wanted = "import the module that defines it"
+    if job["model"].startswith("__main__."):
+        wanted = (
+            "the app is a script, whose classes no other process knows: start it by its module, as flask --app does"
+        )
+    return ConfigurationError(f"this worker does not know the class {job['model']!r} of a job: {wanted}")
+
+
+def unknown_field(job: Job) -> ConfigurationError:
+    """Return the error of a worker whose class is not as that which made a job."""
+    return ConfigurationError(
+        f"a job names the image {job['field']!r} of {job['model']!r} with the key {job['id']!r}, but that class has no "
+        "such image or no such key: another version of the app made the job; rerender() of the reference does its work"
+    )
 
 
 def rendering(storage: Storage, job: Job, render: Callable[[], bool], is_done: Callable[[], bool]) -> bool:

@@ -91,7 +91,15 @@ class ImageParts(ShownReference, FileReference):
 
         :raises TypeError: if the reference belongs to no row or document that was saved.
         """
-        return {**self.holder.place(), "ticket": self.ticket}
+        return self.job_at(self.holder.place())
+
+    def job_at(self, place: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the job for a place, which the reference may only have after the flush."""
+        return {**place, "ticket": self.ticket, "state": self.state}
+
+    def is_of(self, job: Mapping[str, Any]) -> bool:
+        """Return whether a job is for this upload, and still to be done: one that failed once takes another job."""
+        return (self.ticket, self.state) == (job["ticket"], job["state"])
 
     @property
     def original(self) -> str | None:

@@ -16,9 +16,10 @@ from typing import Any, BinaryIO, NamedTuple
 
 from .. import names
 from ..backends.contract import StoredName
-from ..errors import FileExists, FileNotFound, FSError, InvalidPath, VersionChanged
+from ..errors import FileNotFound, FSError, InvalidPath, VersionChanged
 from ..filesystems.store import DAY, Facts
 from ..renditions.lazy import is_lazy
+from ..renditions.making import write_only_new
 from ..state import find
 from ..storage import Storage
 from .facts import note_facts
@@ -190,12 +191,7 @@ def write_new(storage: Storage, name: str, content: BinaryIO) -> StoredName:
 
     :raises FileExists: if the name is taken. The content is back at its position then.
     """
-    if storage.overwrite and type(storage).write is Storage.write:
-        return with_version(storage, storage.write_only_new(name, content))
-    # a subclass may change what is written
-    if storage.overwrite and storage.exists(name):
-        raise FileExists(f"{name!r} in storage {storage.name!r}: the name is taken", path=name, storage=storage.name)
-    return with_version(storage, storage.write(name, content))
+    return with_version(storage, write_only_new(storage, name, content))
 
 
 def with_version(storage: Storage, stored: str) -> StoredName:

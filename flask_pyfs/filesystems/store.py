@@ -334,17 +334,25 @@ class StoreFS(CarefulFS):
     def remove_leases(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         """Remove the leases of killed processes that rendered an image, and return their number.
 
+        One listing, and two requests for each old lease.
+
         :param older_than: the age of a lease in seconds.
         :param prefix: the path in front of ``.flask_pyfs/``.
         :param dry_run: only count.
         """
         before = datetime.now(timezone.utc) - timedelta(seconds=older_than)
-        old = [
-            (path, facts.version)
-            for path, facts in self.iter_facts(f"{prefix}{RESERVED}/")
-            if facts.version and facts.modified and facts.modified < before
-        ]
-        return sum(dry_run or self.delete_version(path, version) for path, version in old)
+
+        def is_old(facts: Facts) -> bool:
+            return facts.modified is not None and facts.modified < before
+
+        removed = 0
+        for path in [path for path, facts in self.iter_facts(f"{prefix}{RESERVED}/") if is_old(facts)]:
+            with suppress(errors.ResourceNotFound):
+                # the listings of some stores tell no versions
+                facts = self.facts(path)
+                if is_old(facts) and facts.version is not None:
+                    removed += dry_run or self.delete_version(path, facts.version)
+        return removed
 
 
 def level_of(found: Iterable[tuple[str, Facts]], above: str) -> Iterator[tuple[str, Facts | None]]:

@@ -9,11 +9,11 @@ from mongoengine.base import get_document
 from mongoengine.connection import READ_PREFERENCE
 from mongoengine.errors import NotRegistered
 
-from ..errors import ConfigurationError
 from ..fields.image import ImageReference
-from ..fields.later import Job, rendering
+from ..fields.later import Job, rendering, unknown_class, unknown_field
 from ..fields.stored import note_saved, storing
 from .changes import DocumentHolder
+from .fields import ImageField
 
 
 class _Gone(Exception):
@@ -32,15 +32,15 @@ def render(job: Job) -> bool:
     other field is written.
 
     :param job: the job, as it was given to ENQUEUE.
-    :raises ConfigurationError: if no class of the name in the job is imported.
+    :raises ConfigurationError: if no class of the name in the job is imported, or it has no such image field.
     :raises BackendError: if the store cannot be reached, or another worker takes too long: try again.
     """
     try:
         document_class = get_document(job["model"])
     except NotRegistered as error:
-        raise ConfigurationError(
-            f"this worker does not know the class {job['model']!r} of a job: import the module that defines it"
-        ) from error
+        raise unknown_class(job) from error
+    if not isinstance(document_class._fields.get(job["field"]), ImageField):
+        raise unknown_field(job)
     reference = _pending(document_class, job)
     if reference is None:
         return False
@@ -56,7 +56,7 @@ def _pending(document_class: Any, job: Job) -> ImageReference | None:
     # not a secondary, which may be behind
     document = document_class.objects(pk=job["id"]).read_preference(READ_PREFERENCE).first()
     reference = None if document is None else getattr(document, job["field"])
-    return reference if reference is not None and reference.ticket == job["ticket"] else None
+    return reference if reference is not None and reference.is_of(job) else None
 
 
 def _render(document_class: Any, job: Job) -> bool:

@@ -15,18 +15,22 @@ from typing import BinaryIO, NamedTuple
 from flask import Response
 from werkzeug.exceptions import NotFound, ServiceUnavailable
 
+from .. import names
 from ..errors import ConfigurationError, FileExists, FileNotFound, UnauthorizedFileType
 from ..filesystems.base import CHUNK_SIZE
 from ..seekable import copied
 from ..state import State, find
 from ..storage import Storage
 from ..web.delivery import claims_of
-from ..web.failures import http_error, missing
+from ..web.failures import http_error, is_missing, missing
 from ..web.signing import OF, RENDER, signs
 from .leases import Busy, once
-from .making import lease_time, limits_of, longest, render
+from .making import lease_time, limits_of, longest, render, write_only_new
 
 _NAME = re.compile(r"(.*)-([0-9]+)@[0-9a-f]{20}(\.[^./]*)?", re.DOTALL)
+
+# what disks allow for the last component of a name, in bytes
+_LONGEST_NAME = 255
 
 # how many seconds after a 503 a client may ask again
 _RETRY_AFTER = 2
@@ -54,12 +58,16 @@ def is_lazy(name: str) -> bool:
 
 
 def name_of(base: str, size: int, ext: str, digest: str, bbox: Sequence[float] | None) -> str:
-    """Return the name of a thumbnail.
+    """Return the name of a thumbnail. A long one is cut, since it is longer than that of the image.
 
     :param digest: see :func:`digest_of`.
+    :raises InvalidPath: if no file can have the name.
     """
     shown = hashlib.sha256(json.dumps([digest, size, _floats(bbox)]).encode()).hexdigest()
-    return f"{base}-{size}@{shown[:20]}{ext}"
+    end = f"-{size}@{shown[:20]}{ext}"
+    folder, slash, own = base.rpartition("/")
+    kept = own.encode(errors="ignore")[: _LONGEST_NAME - len(end.encode(errors="ignore"))]
+    return names.normalize(f"{folder}{slash}{kept.decode(errors='ignore')}{end}")
 
 
 def digest_of(source: BinaryIO) -> str:
@@ -94,8 +102,10 @@ def respond(storage: Storage, name: str) -> Response:
     """
     try:
         return storage.serve(name)
-    except NotFound:
-        pass
+    except NotFound as error:
+        # AUTHORIZE may call abort(404) to say no
+        if not is_missing(error):
+            raise
     state = find(storage)
     try:
         _make(storage, name, _claims_of(state, name) or {})
@@ -140,7 +150,7 @@ def _store(storage: Storage, name: str, size: int, source: Source) -> None:
             )
         made = render(content, sizes=[size], bbox=source.bbox, **limits_of(storage))
         try:
-            thumbnail = storage.write_only_new(name, made.thumbnails[size])
+            thumbnail = write_only_new(storage, name, made.thumbnails[size])
         except FileExists:
             # the lease has expired meanwhile, and another made it
             return

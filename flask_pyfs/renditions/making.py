@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from ..config import IMAGES_MAX_MEMORY, lookup
+from ..errors import FileExists
 from ..options import Option
 from ..seekable import FileView
 from ..state import find
@@ -112,6 +113,19 @@ def _wanted(max_size: int | None, sizes: Sequence[int], bbox: Sequence[float] | 
     if bbox is not None:
         require_bbox(bbox)
     return [*(Thumbnail(size, bbox) for size in sizes), Displayed(max_size, optimize)]
+
+
+def write_only_new(storage: Storage, name: str, content: BinaryIO) -> str:
+    """Store a file as ``storage.write_only_new`` does, by the methods that a subclass of the app may have.
+
+    :raises FileExists: if the name is taken.
+    """
+    if storage.overwrite and type(storage).write is Storage.write:
+        return storage.write_only_new(name, content)
+    # a subclass may change what is written
+    if storage.overwrite and storage.exists(name):
+        raise FileExists(f"{name!r} in storage {storage.name!r}: the name is taken", path=name, storage=storage.name)
+    return storage.write(name, content)
 
 
 def limits_of(storage: Storage) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Transaction, event
+from sqlalchemy import Connection, Transaction, event, select
 from sqlalchemy.orm import InstanceState, Session, SessionTransaction
 from sqlalchemy.orm.attributes import flag_modified
 
@@ -19,7 +19,7 @@ from ..fields.later import Job, enqueue_saved
 from ..fields.settings import FileSettings
 from ..fields.stored import FileKey, Known, NewFile, StoredFile, dropped_file, note_saved
 from ..storage import Storage
-from .jobs import place_of
+from .jobs import keys_of, place_of
 from .outcomes import commits_at_once, is_aborted
 
 _log = logging.getLogger(__name__)
@@ -178,6 +178,7 @@ class Cell:
     """One column of a row, the place of a reference. It does not keep the row alive.
 
     :ivar written: the files that the database references here, as this transaction sees it.
+    :ivar is_pending: whether a worker may change that, which makes files of an image.
     :ivar early: the changes before the row belonged to a session.
     :ivar is_left_out: whether a form left out the value of a new row, which gets the default of the column then.
     """
@@ -188,6 +189,7 @@ class Cell:
         self.file_type = file_type
         self.default = default
         self.written: FileVersions = {}
+        self.is_pending: bool = False
         self.early: Changes = Changes()
         self.is_left_out: bool = False
         self._empty: Callable[[], Held | None] = lambda: None
@@ -282,6 +284,22 @@ class Cell:
             self.is_left_out = False
             self.state.dict.pop(self.key, None)
 
+    def found(self, value: Held) -> None:
+        """Note that the database has a value here."""
+        self.written = file_versions(value)
+        self.is_pending = any(getattr(each, "state", None) for each in value.references)
+
+    def look_again(self, connection: Connection) -> None:
+        """Find what a worker may have made since the row was loaded, and keep it from changing that.
+
+        Makes one request to the database if the image was pending.
+        """
+        if self.is_pending and self.settings.remove_files and self.state.key is not None:
+            column = self.state.mapper.column_attrs[self.key].columns[0]
+            statement = select(column).where(*keys_of(column, self.state.key[1])).with_for_update()
+            for value in connection.scalars(statement):
+                self.found(value)
+
     def may_be_written_elsewhere(self, session: Session, name: str) -> bool:
         """Return whether the row left a session with a file, so that another session may still write it."""
         if self.state.session is session or self.state.was_deleted:
@@ -295,8 +313,8 @@ class Cell:
         others = (cell.written for cell in cells_of(self.state).values() if cell is not self)
         return any(file.is_named(*named) for written in others for named in written)
 
-    def record_write(self, connection: Connection, identity: Any, current: FileVersions) -> None:
-        """Record that a flush wrote references to these files here.
+    def record_write(self, connection: Connection, identity: Any, value: Held | None) -> None:
+        """Record that a flush wrote a value here, or deleted the row.
 
         Makes a request to the store for each file that is no longer referenced and whose version the row does not know.
 
@@ -305,14 +323,18 @@ class Cell:
         changes = self.changes
         if self.state.session is not None:
             changes.wrote(connection, self.state.session)
-        before, self.written = self.written, current
+        before = self.written
+        self.written, self.is_pending = {}, False
+        if value is not None:
+            self.found(value)
+        current = self.written
         changes.written.append((self, before))
         # the flush may have changed the identity
         former, place = (self.state.key, self.key), (identity, self.key)
         changes.told.setdefault(former, frozenset(known.ticket for known in before.values()))
         changes.told.setdefault(place, frozenset())
         changes.jobs[former] = []
-        changes.jobs[place] = self._jobs(identity) if current else []
+        changes.jobs[place] = [] if value is None else self._jobs(identity, value)
         changes.referenced[former] = frozenset()
         changes.referenced[place] = frozenset(current)
         shared = file_versions(self.file_type.value_of(self.default))
@@ -327,13 +349,11 @@ class Cell:
             if old and not any(old.is_named(*named) for named in shared):
                 changes.old[storage, name] = old, self
 
-    def _jobs(self, identity: Any) -> list[tuple[Storage, Job]]:
-        value = self.state.dict.get(self.key)
-        references = value.references if isinstance(value, Held) else []
+    def _jobs(self, identity: Any, value: Held) -> list[tuple[Storage, Job]]:
         # a list may have one several times
-        pending = {each.ticket: each.fs for each in references if getattr(each, "state", None) == "pending"}
+        pending = {each.ticket: each for each in value.references if getattr(each, "state", None) == "pending"}
         place = place_of(self.state, self.key, identity[1])
-        return [(storage, {**place, "ticket": ticket}) for ticket, storage in pending.items()]
+        return [(each.fs, each.job_at(place)) for each in pending.values()]
 
     def attach(self, session: Session) -> None:
         """Move the changes from before the row belonged to a session to the session."""

@@ -15,7 +15,6 @@ from .changes import (
     cells_of,
     changes_of,
     current_changes,
-    file_versions,
     pop_changes,
 )
 from .jobs import know
@@ -83,7 +82,7 @@ class _ColumnListener:
         if is_loaded and self._key in state.dict and self._applies_to(state):
             cell = self._cell(state)
             value = state.dict[self._key] = cell.loaded(state.dict[self._key])
-            cell.written = file_versions(value)
+            cell.found(value)
 
     def pickled(self, state: RowState, values: dict[str, Any]) -> None:
         # cells refer to storages, which belong to an app and cannot be pickled
@@ -96,7 +95,7 @@ class _ColumnListener:
         value = values[_PICKLED][self._key]
         if value is not None and self._applies_to(state):
             cell = self._cell(state)
-            cell.written = file_versions(cell.adopt(value))
+            cell.found(cell.adopt(value))
 
     def before_insert(self, mapper: Any, connection: Any, state: RowState) -> None:
         if replaced := _replaced_row(state):
@@ -109,11 +108,14 @@ class _ColumnListener:
         # what a listener of the app has assigned since the flush began
         if self._applies_to(state):
             self._cell(state).store_assigned()
+            if self._key in state.committed_state:
+                self._cell(state).look_again(connection)
 
     def before_delete(self, mapper: Any, connection: Any, state: RowState) -> None:
         if self._column.type.remove_files and self._applies_to(state):
             # load the value, which may reference files
             getattr(state.obj(), self._key)
+            self._cell(state).look_again(connection)
 
     def inserted(self, mapper: Any, connection: Any, state: RowState) -> None:
         if self._applies_to(state):
@@ -129,14 +131,14 @@ class _ColumnListener:
             if replaced:
                 self.deleted(mapper, connection, replaced)
             identity = state.mapper.identity_key_from_instance(state.obj())
-            self._cell(state).record_write(connection, identity, file_versions(state.dict[self._key]))
+            self._cell(state).record_write(connection, identity, state.dict[self._key])
         elif replaced:
             # what the UPDATE left out, the database still has
             state.expired_attributes.add(self._key)
 
     def deleted(self, mapper: Any, connection: Any, state: RowState) -> None:
         if self._applies_to(state):
-            self._cell(state).record_write(connection, state.key, {})
+            self._cell(state).record_write(connection, state.key, None)
 
 
 def _replaced_row(state: RowState) -> RowState | None:

@@ -9,9 +9,10 @@ from sqlalchemy import Table, update
 from sqlalchemy.orm import Mapper, Session
 
 from ..fields.image import ImageReference
-from ..fields.later import Job, rendering
+from ..fields.later import Job, rendering, unknown_field
 from ..fields.stored import storing
-from .jobs import found
+from .jobs import found, keys_of
+from .types import ImageType
 
 
 class _Gone(Exception):
@@ -30,12 +31,15 @@ def render(job: Job, session: Session) -> bool:
     :param job: the job, as it was given to ENQUEUE.
     :param session: a session without changes, outside ``session.begin()``. It is committed, or rolled back.
     :raises ValueError: if the session has changes, which a commit would save.
-    :raises ConfigurationError: if no class of the name in the job is imported.
+    :raises ConfigurationError: if no class of the name in the job is imported, or it has no such image or key.
     :raises BackendError: if the store cannot be reached, or another worker takes too long: try again.
     """
     if session.new or session.dirty or session.deleted:
         raise ValueError("render() commits: give it a session that has no changes")
     mapper, identity = found(job)
+    attribute = mapper.column_attrs.get(job["field"])
+    if attribute is None or not isinstance(attribute.columns[0].type, ImageType):
+        raise unknown_field(job)
     reference = _pending(session, mapper, identity, job)
     if reference is None:
         return False
@@ -60,7 +64,7 @@ def _pending(session: Session, mapper: Mapper[Any], identity: list[Any], job: Jo
 def _of_job(row: Any, job: Job) -> list[Any]:
     # a list may have one several times
     references = [] if row is None else getattr(row, job["field"]).references
-    return [each for each in references if each.ticket == job["ticket"]]
+    return [each for each in references if each.is_of(job)]
 
 
 def _render(session: Session, mapper: Mapper[Any], identity: list[Any], job: Job) -> bool:
@@ -87,10 +91,8 @@ def _render(session: Session, mapper: Mapper[Any], identity: list[Any], job: Job
 
 
 def _locked(session: Session, mapper: Mapper[Any], identity: list[Any], key: str) -> Any:
-    # SQLite has no FOR UPDATE, and its transaction begins with the first change
+    # not FOR UPDATE: SQLite has none, and PostgreSQL refuses it with the outer join of an eager relationship
     column = mapper.column_attrs[key].columns[0]
-    table = cast(Table, column.table)
-    keys = zip(table.primary_key.columns, identity, strict=True)
-    statement = update(table).where(*(each == value for each, value in keys)).values({column: column})
+    statement = update(cast(Table, column.table)).where(*keys_of(column, identity)).values({column: column})
     session.execute(statement, bind_arguments={"mapper": mapper})
-    return session.get(mapper.class_, tuple(identity), populate_existing=True, with_for_update=True)
+    return session.get(mapper.class_, tuple(identity), populate_existing=True)

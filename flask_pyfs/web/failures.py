@@ -128,6 +128,11 @@ def missing(filename: str, storage: str) -> HTTPException:
     return http_error(FileNotFound(f"{filename!r} is not in storage {storage!r}", path=filename, storage=storage))
 
 
+def is_missing(failure: HTTPException) -> bool:
+    """Return whether an exception is one of :func:`missing`, and not one that the app raised."""
+    return isinstance(failure, Failure) and isinstance(failure.error, FileNotFound)
+
+
 def _wants_json() -> bool:
     """Return whether the client prefers JSON to HTML: ``*/*`` prefers none, and gets what Flask sends for any error."""
     accepted = request.accept_mimetypes

@@ -1,16 +1,19 @@
 """Files that a worker makes of images: process="later"."""
 
+import datetime
+import enum
 import io
 import json
 import threading
+import uuid
 from dataclasses import replace
 from typing import Any
 
 import mongoengine
 import pytest
 from databases import sqlite
-from sqlalchemy import create_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy import ForeignKey, create_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 import flask_pyfs as fs
 from flask_pyfs import mongo
@@ -255,6 +258,23 @@ def test_a_row_that_is_gone_leaves_nothing(session, jobs, user, run, renders, wh
     assert list(avatars.list_files()) == []
 
 
+@pytest.mark.parametrize("change", ["replaced", "cleared", "deleted"])
+def test_what_a_worker_made_meanwhile_goes_too(jobs, user, engine, run, draw, change):
+    with Session(engine, expire_on_commit=False) as session:
+        # as with a row that a request has loaded, and a worker that is done while the request stores another upload
+        user = session.get(User, 1)
+        session.commit()
+        assert run(jobs[0])
+        if change == "replaced":
+            user.avatar.save(draw(colour="blue"), "b.png")
+        elif change == "cleared":
+            user.avatar = None
+        else:
+            session.delete(user)
+        session.commit()
+    assert list(avatars.list_files()) == (["b-original.png"] if change == "replaced" else [])
+
+
 def test_what_cannot_be_rendered_fails_with_the_reason(session, jobs, run, draw, app):
     user = User()
     user.avatar.save(draw(), "a.png")
@@ -267,6 +287,8 @@ def test_what_cannot_be_rendered_fails_with_the_reason(session, jobs, run, draw,
     assert "FS_IMAGES_MAX_PIXELS" in (user.avatar.failure or "")
     assert user.avatar(100) == "/avatars/a-original.png"
     assert list(avatars.list_files()) == ["a-original.png"]
+    # a queue may give a job again
+    assert run(jobs[0]) is False
     assert len(jobs) == 1
     app.config["AVATARS_FS_IMAGES_MAX_PIXELS"] = None
     user.avatar.enqueue()
@@ -336,6 +358,63 @@ def test_a_worker_without_the_model_says_so(session, jobs, user):
         models.render({**json.loads(jobs[0]), "model": "shop.User"}, session)
 
 
+class Kind(enum.Enum):
+    GOOD = "g"
+
+
+def image():
+    return mapped_column(ImageType(avatars, thumbnails=[100], process="later"), nullable=True)
+
+
+class ByBytes(Base):
+    __tablename__ = "by_bytes"
+    id: Mapped[bytes] = mapped_column(primary_key=True)
+    avatar: Mapped[ImageReference] = image()
+
+
+class ByEnum(Base):
+    __tablename__ = "by_enum"
+    id: Mapped[Kind] = mapped_column(primary_key=True)
+    avatar: Mapped[ImageReference] = image()
+
+
+class BySeveral(Base):
+    __tablename__ = "by_several"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    day: Mapped[datetime.date] = mapped_column(primary_key=True)
+    avatar: Mapped[ImageReference] = image()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        lambda: ByBytes(id=b"\0\xff"),
+        lambda: ByEnum(id=Kind.GOOD),
+        lambda: BySeveral(id=uuid.uuid4(), day=datetime.date(2026, 1, 2)),
+    ],
+)
+def test_a_key_of_any_type_is_found_again(session, jobs, run, draw, row):
+    row = row()
+    row.avatar.save(draw(), "a.png")
+    session.add(row)
+    session.commit()
+    assert run(jobs[0])
+    session.refresh(row)
+    assert row.avatar(100) == "/avatars/a-100.png"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"field": "gone"}, {"field": "id"}, {"id": [1, 2]}, {"id": ["ann"]}, {"model": "__main__.User"}],
+)
+def test_a_job_of_another_version_of_the_app_says_so(session, jobs, user, run, change):
+    expected = "is a script" if "model" in change else r"another version of the app.*rerender\(\)"
+    with pytest.raises(fs.ConfigurationError, match=expected):
+        run(json.dumps({**json.loads(jobs[0]), **change}))
+    # a later version may tell more
+    assert run(json.dumps({**json.loads(jobs[0]), "more": 1}))
+
+
 def test_a_failing_store_leaves_it_pending(session, jobs, user, run, fail):
     fail(avatars, "-50")
     with pytest.raises(fs.BackendError):
@@ -389,10 +468,57 @@ def test_a_document_that_is_gone_leaves_nothing(member, jobs, renders):
     assert list(avatars.list_files()) == []
 
 
+def test_a_document_that_cannot_be_rendered_fails_once(member, jobs, renders, app):
+    app.config["AVATARS_FS_IMAGES_MAX_PIXELS"] = 100
+    assert [mongo.render(json.loads(jobs[0])) for _ in range(2)] == [True, False]
+    assert (len(renders[0]), member.reload().avatar.state) == (1, "failed")
+    app.config["AVATARS_FS_IMAGES_MAX_PIXELS"] = None
+    member.avatar.enqueue()
+    assert [mongo.render(json.loads(jobs[1])) for _ in range(2)] == [True, False]
+    assert member.reload().avatar.state is None
+
+
+@pytest.mark.parametrize("field", ["gone", "id"])
+def test_a_job_of_another_version_of_the_app_says_so_for_documents(member, jobs, field):
+    with pytest.raises(fs.ConfigurationError, match="another version of the app"):
+        mongo.render({**json.loads(jobs[0]), "field": field})
+
+
 def test_an_embedded_document_cannot_have_it(jobs):
     field = mongo.ImageField(fs=avatars, thumbnails=[100], process="later")
     with pytest.raises(mongoengine.errors.InvalidDocumentError, match="process='later'"):
         type("Embedded", (mongoengine.EmbeddedDocument,), {"avatar": field})
+
+
+class Team(Base):
+    __tablename__ = "team"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+class Player(Base):
+    __tablename__ = "player"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    team_id: Mapped[int] = mapped_column(ForeignKey("team.id"), nullable=True)
+    team: Mapped[Team] = relationship(lazy="joined")
+    avatar: Mapped[ImageReference] = image()
+
+
+@pytest.mark.server
+def test_postgresql_takes_a_row_that_is_loaded_with_others(postgres_url, jobs, draw):
+    # it refuses FOR UPDATE with an outer join
+    engine = create_engine(postgres_url)
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        player = Player()
+        player.avatar.save(draw(), "a.png")
+        session.add(player)
+        session.commit()
+        with Session(engine) as worker:
+            assert models.render(json.loads(jobs[0]), worker)
+        session.refresh(player)
+        assert player.avatar(100) == "/avatars/a-100.png"
+    Base.metadata.drop_all(engine)
+    engine.dispose()
 
 
 @pytest.mark.server

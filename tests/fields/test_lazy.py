@@ -4,6 +4,7 @@ import io
 from typing import Any, cast
 from urllib.parse import unquote
 
+import flask
 import pytest
 from PIL import Image
 from sqlalchemy import create_engine
@@ -154,6 +155,47 @@ def test_authorize_is_asked_before_anything_is_made(app, configure, draw, render
     assert app.test_client().get(avatar(100)).status_code == 403
     assert [(access.filename, access.signed) for access in asked] == [(avatar.thumbnails["100"], False)]
     assert renders == []
+
+
+def test_authorize_may_say_no_by_any_error(app, configure, draw, renders):
+    storage = configure(AUTHORIZE=lambda access: flask.abort(404))
+    avatar = reference_to(storage)
+    avatar.save(draw(), "a.png")
+    assert app.test_client().get(avatar(100)).status_code == 404
+    assert (renders, list(storage.list_files())) == ([], ["a.png"])
+
+
+@pytest.mark.parametrize("base", ["a" * 251, "é" * 125, "d/" + "a" * 251])
+def test_a_long_name_is_cut(app, configure, draw, tmp_path, base):
+    storage = configure(BACKEND="local", ROOT=str(tmp_path / "root"))
+    avatar = reference_to(storage)
+    avatar.save(draw(), f"{base}.png")
+    assert opened(app.test_client().get(avatar(100))).size == (100, 100)
+    assert storage.exists(avatar.thumbnails["100"])
+
+
+def test_a_name_that_no_thumbnail_can_have_is_refused_at_once(configure, draw):
+    storage = configure()
+    with pytest.raises(fs.InvalidPath):
+        reference_to(storage).save(draw(), "/".join(["a" * 200] * 5) + "/a.png")
+    assert list(storage.list_files()) == []
+
+
+def test_it_is_written_by_the_method_of_the_app(app, configure, draw):
+    written = []
+
+    class Watched(fs.Storage):
+        def write(self, filename: str, content: Any, overwrite: bool | None = None) -> fs.StoredName:
+            written.append(filename)
+            return super().write(filename, content, overwrite=overwrite)
+
+    for overwrite in (False, True):
+        storage = Watched("avatars", fs.ALL, overwrite=overwrite)
+        fs.init_app(app, storage)
+        avatar = reference_to(storage)
+        avatar.save(draw(), f"{overwrite}.png")
+        assert opened(app.test_client().get(avatar(100))).size == (100, 100)
+        assert written.pop() == avatar.thumbnails["100"]
 
 
 def test_the_displayed_image_is_made_at_once(app, configure, draw, size_of):

@@ -17,6 +17,8 @@ from serving.conftest import on_servers
 import flask_pyfs as fs
 from flask_pyfs.fields.image import ImageReference
 from flask_pyfs.fields.settings import ImageSettings
+from flask_pyfs.renditions import leases
+from flask_pyfs.state import find
 
 CHILD = Path(__file__).parent / "child_lazy.py"
 PROCESSES = 2
@@ -93,3 +95,35 @@ def test_it_is_made_once(kind, place_on, tmp_path):
             assert (renders, answers[0][0], answers) == (1, 200, [answers[0]] * PROCESSES)
             assert sorted(storage.list_files()) == sorted(["a.png", avatar.thumbnails["100"]])
             assert storage.backend.remove_leftovers(0) == 0
+
+
+@pytest.mark.parametrize("kind", ["local", "memory", "pyfs", *on_servers(["s3-moto", "gridfs", "swift"])])
+@pytest.mark.parametrize("prefix", ["", "below/it"])
+def test_a_lease_belongs_to_its_holder_until_it_is_swept(kind, prefix, app, configure_storage, place_on):
+    files, failure = ["a.png", "d/b.png", "flask_pyfs/c.png"], fs.UnauthorizedFileType("damaged")
+    with place_on(kind) as place, app.app_context():
+        storage = configure_storage("avatars", {**place, "PREFIX": prefix})
+        for name in files:
+            storage.write(name, b"content")
+
+        def taken(lifetime=60):
+            return leases._taken(find(storage), "key", lifetime)
+
+        def sweep(older_than):
+            return [storage.backend.remove_leftovers(older_than, dry_run=dry_run) for dry_run in (True, False)]
+
+        of_the_dead = taken()
+        assert (taken(), sweep(60), taken(), sweep(-60), sweep(-60)) == (None, [0, 0], None, [1, 1], [0, 0])
+        lease = taken()
+        for end in (of_the_dead.release, lambda: of_the_dead.fail(failure)):
+            # it is not dead after all
+            end()
+            assert taken() is None
+        lease.fail(failure)
+        with pytest.raises(fs.UnauthorizedFileType):
+            taken()
+        # this one deletes what has expired
+        assert taken(lifetime=-60) is None
+        taken().release()
+        assert sweep(-60) == [0, 0]
+        assert sorted(storage.list_files()) == files
