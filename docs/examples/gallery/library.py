@@ -10,7 +10,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -174,10 +174,13 @@ def delete(name: str) -> str:
     It is moved to where no page shows it, under a name that nobody else can guess. The store does that itself: the
     bytes do not pass through the app. Each deletion sweeps what was kept long enough before.
     """
-    sweep()
     kept = f"{DELETED}{time.time():.0f}-{secrets.token_hex(8)}/{name}"
     photos.move(name, kept)
-    thumbnails.delete(name)
+    # the photo is deleted now, whatever becomes of the rest
+    with logged(f"the thumbnail of {name!r} was not deleted"):
+        thumbnails.delete(name)
+    with logged("what was deleted before was not swept"):
+        sweep()
     return kept
 
 
@@ -194,7 +197,8 @@ def bring_back(kept: str) -> str:
         name = f"{stem}-{secrets.token_hex(8)}{ext}"
         photos.move(kept, name)
     # on a disk, that is an empty directory now
-    photos.delete(place)
+    with logged(f"{place!r} was not deleted"):
+        photos.delete(place)
     return name
 
 
@@ -204,4 +208,14 @@ def sweep() -> None:
         place = name.removeprefix(DELETED).partition("/")[0]
         since = place.partition("-")[0]
         if since.isdecimal() and int(since) < time.time() - KEPT_SECONDS:
-            photos.delete(DELETED + place)
+            with logged(f"{name!r} was not swept"):
+                photos.delete(DELETED + place)
+
+
+@contextmanager
+def logged(what: str) -> Iterator[None]:
+    """Log an error of a storage, and go on."""
+    try:
+        yield
+    except fs.FSError:
+        current_app.logger.exception(what)
