@@ -690,8 +690,7 @@ def test_a_page_that_does_not_exist_is_the_first_or_the_last(visitor, photos, pa
     ],
 )
 def test_page_numbers(gallery, number, count, numbers):
-    page = gallery.library.Page([], number, count * gallery.library.PHOTOS_PER_PAGE)
-    assert page.numbers == numbers
+    assert gallery.library.Page([], number, count, 0).numbers == numbers
 
 
 def test_a_page_lists_once_and_asks_for_no_file(visitor, photos, monkeypatch):

@@ -95,15 +95,12 @@ ORDERS = {
 
 @dataclass(frozen=True)
 class Page:
-    """A page of the listing; ``number`` counts from 1, and ``total`` is the number of all photos."""
+    """A page of the listing: the ``number``-th of ``count``. ``total`` is the number of all photos."""
 
     entries: list[Entry]
     number: int
+    count: int
     total: int
-
-    @property
-    def count(self) -> int:
-        return max(1, -(-self.total // PHOTOS_PER_PAGE))
 
     @property
     def first(self) -> int:
@@ -138,9 +135,9 @@ def page_of(order: str, number: int) -> Page:
                 yield entry
 
     up_to_it = heapq.nsmallest(number * PHOTOS_PER_PAGE, counted(), key=ORDERS[order])
-    last = max(1, -(-total // PHOTOS_PER_PAGE))
-    number = min(number, last)
-    return Page(up_to_it[(number - 1) * PHOTOS_PER_PAGE : number * PHOTOS_PER_PAGE], number, total)
+    count = max(1, -(-total // PHOTOS_PER_PAGE))
+    number = min(number, count)
+    return Page(up_to_it[(number - 1) * PHOTOS_PER_PAGE : number * PHOTOS_PER_PAGE], number, count, total)
 
 
 # Thumbnails
