@@ -1,4 +1,4 @@
-"""Directories of a storage, as far as its store has them."""
+"""Renames directories of a storage, as far as its store has them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,6 @@ from ... import names
 from ...errors import OperationNotSupported, translated
 from ...state import find
 from ...storage import Storage
-
-
-def is_empty_directory(storage: Storage, directory: str) -> bool:
-    """Return whether a path of which no listing knows anything is a directory all the same."""
-    try:
-        with translated(storage.name, directory):
-            return bool(storage.fs.isdir(directory))
-    except OperationNotSupported:
-        return False
 
 
 def rename(storage: Storage, directory: str, target: str) -> None:
