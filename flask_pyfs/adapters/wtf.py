@@ -11,7 +11,7 @@ from wtforms.validators import StopValidation
 from ..display_names import display_name
 from ..errors import FSError
 from ..files import mime
-from ..renditions.making import render
+from ..renditions.making import limits_of, render
 from ..storage import Storage
 from ..uploads import client_name
 from ..uploads.refusals import listed
@@ -86,9 +86,7 @@ class _OfStorage(UploadField):
         name = client_name(upload.filename or "")
         self.storage.check(upload, name)
         if self.only_images:
-            config = self.storage.config
-            limits = {limit: config[f"images_{limit}"] for limit in ("max_pixels", "max_memory")}
-            render(cast(BinaryIO, upload.stream), sizes=(_TRIED_SIZE,), **limits)
+            render(cast(BinaryIO, upload.stream), sizes=(_TRIED_SIZE,), **limits_of(self.storage))
 
     def pre_validate(self, form: Any) -> None:
         # before other validators, which may read the file
