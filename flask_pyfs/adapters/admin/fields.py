@@ -9,6 +9,7 @@ from markupsafe import Markup
 from wtforms.validators import InputRequired, StopValidation
 
 from ...fields.file import FileReference
+from ...fields.parts import renders
 from ...fields.settings import FileSettings, ImageSettings
 from ...storage import Storage
 from ..wtf import StorageFileField
@@ -96,4 +97,4 @@ class ReferenceField(StorageFileField):
 
 def is_rendered(settings: FileSettings) -> bool:
     """Return whether files are made of what is uploaded, so that it must be an image that is read."""
-    return isinstance(settings, ImageSettings) and bool(settings.max_size or settings.thumbnails or settings.optimize)
+    return isinstance(settings, ImageSettings) and renders(settings, cast(Storage, settings.fs))
