@@ -1,6 +1,7 @@
 """Thumbnails that are made at the first request: process="lazy"."""
 
 import io
+import sys
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -232,6 +233,47 @@ def test_it_needs_a_key_to_sign(app, configure, draw):
     with pytest.raises(fs.ConfigurationError, match="SECRET_KEY"):
         reference_to(storage).save(draw(), "a.png")
     assert list(storage.list_files()) == []
+
+
+def test_without_sizes_nothing_is_needed(app, draw, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    for name in [name for name in sys.modules if name.startswith("flask_pyfs.images")]:
+        monkeypatch.delitem(sys.modules, name)
+    app.config["FS_BACKEND"] = "memory"
+    storage = fs.Storage("avatars", fs.ALL)
+    fs.init_app(app, storage)
+    avatar = reference_to(storage, thumbnails=())
+    monkeypatch.setattr(lazy, "digest_of", lambda source: pytest.fail("nothing has that name"))
+    assert avatar.save(io.BytesIO(b"anything"), "a.png") == "a.png"
+    avatar.rerender()
+    assert (list(storage.list_files()), avatar.thumbnails) == (["a.png"], {})
+
+
+def test_only_a_promise_needs_a_key(app, configure, draw, size_of):
+    storage = configure(SERVE=False)
+    app.secret_key = None
+    avatar = reference_to(storage, thumbnails=(), max_size=120)
+    avatar.save(draw(), "a.png")
+    assert size_of(storage, "a.png") == (120, 80)
+
+
+@pytest.mark.parametrize(
+    ("setting", "error"),
+    [
+        ({"SECRET_KEY": None}, fs.ConfigurationError),
+        ({"AVATARS_FS_IMAGES_MAX_PIXELS": 1000}, fs.UnauthorizedFileType),
+    ],
+)
+def test_rerender_promises_no_more_than_save(app, configure, draw, setting, error):
+    storage = configure()
+    avatar = ImageReference(ImageSettings(storage, thumbnails=(100,)))
+    avatar.save(draw(), "a.png")
+    avatar.process, before = "lazy", avatar.snapshot()
+    app.config.update(setting)
+    with pytest.raises(error):
+        avatar.rerender()
+    assert avatar.snapshot() == before
+    assert sorted(storage.list_files()) == ["a-100.png", "a.png"]
 
 
 def test_an_unknown_process_is_refused():
