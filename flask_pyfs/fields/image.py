@@ -66,6 +66,8 @@ class ImageReference(ImageParts):
         :return: the name of the displayed image.
         :raises InvalidPath: if there is no name, or it is not valid.
         :raises UnauthorizedFileType: if the field resizes, optimizes or has thumbnails, and the file is not an image.
+        :raises ConfigurationError: if ``process`` is ``"later"`` without ENQUEUE, or ``"lazy"`` and the app does not
+            serve the storage or cannot sign.
         :raises FSError: see :meth:`flask_pyfs.Storage.save`.
         """
         base, ext = self._base_and_extension(file, filename)

@@ -261,6 +261,7 @@ def test_only_a_promise_needs_a_key(app, configure, draw, size_of):
     ("setting", "error"),
     [
         ({"SECRET_KEY": None}, fs.ConfigurationError),
+        ({"FS_SERVE": False}, fs.ConfigurationError),
         ({"AVATARS_FS_IMAGES_MAX_PIXELS": 1000}, fs.UnauthorizedFileType),
     ],
 )
@@ -274,6 +275,16 @@ def test_rerender_promises_no_more_than_save(app, configure, draw, setting, erro
         avatar.rerender()
     assert avatar.snapshot() == before
     assert sorted(storage.list_files()) == ["a-100.png", "a.png"]
+
+
+@pytest.mark.parametrize("url", [None, "https://cdn.test/"])
+@pytest.mark.parametrize("served", [{"FS_SERVE": False}, {"FS_SERVE": True, "AVATARS_FS_SERVE": False}])
+def test_it_needs_the_route(app, configure, draw, url, served):
+    app.config.update(served)
+    storage = configure(URL=url)
+    with pytest.raises(fs.ConfigurationError, match="set FS_SERVE or AVATARS_FS_SERVE to True"):
+        reference_to(storage).save(draw(), "a.png")
+    assert list(storage.list_files()) == []
 
 
 def test_an_unknown_process_is_refused():
