@@ -208,6 +208,32 @@ def test_the_displayed_image_is_made_at_once(app, configure, draw, size_of):
     assert opened(app.test_client().get(avatar(100))).size == (100, 100)
 
 
+@pytest.mark.parametrize(
+    ("process", "second"), [("now", "a.png"), ("lazy", "a.png"), ("later", "a_1.png")], ids=lambda name: name
+)
+def test_only_a_worker_never_replaces(app, configure, draw, process, second):
+    app.config["FS_ENQUEUE"] = print
+    storage, found = configure(overwrite=True), []
+    for colour in ("red", "blue"):
+        avatar = reference_to(storage, max_size=120)
+        avatar.process = process
+        avatar.save(draw(colour=colour), "a.png")
+        avatar.rerender()
+        assert avatar.state is None
+        found.append(avatar.filename)
+    assert found == ["a.png", second]
+
+
+def test_a_replaced_key_ends_the_urls_unless_it_is_kept(app, configure, draw):
+    avatar = reference_to(configure())
+    avatar.save(draw(), "a.png")
+    url, client = avatar(100), app.test_client()
+    app.config["SECRET_KEY"] = "another"
+    assert client.get(url).status_code == 403
+    app.config["SECRET_KEY_FALLBACKS"] = ["secret"]
+    assert opened(client.get(url)).size == (100, 100)
+
+
 def test_what_the_limits_refuse_is_not_stored(configure, draw):
     storage = configure(IMAGES_MAX_PIXELS=1000)
     with pytest.raises(fs.UnauthorizedFileType):
