@@ -224,6 +224,28 @@ def test_only_a_worker_never_replaces(app, configure, draw, process, second):
     assert found == ["a.png", second]
 
 
+@pytest.mark.parametrize("settings", [{}, {"URL": "https://cdn.test/"}, {"PRIVATE": True}], ids=str)
+def test_a_page_is_whole_without_a_key(app, configure, draw, caplog, settings):
+    storage = configure(**settings)
+    avatar = reference_to(storage, max_size=120)
+    avatar.save(draw(), "a.png")
+    app.secret_key = None
+    image = storage.url("a.png")
+    for expires in (None, 60):
+        assert avatar.best_url(50, expires=expires) == avatar.full(expires=expires) == image
+        assert avatar.srcset(expires=expires) == f"{image} 50w, {image} 100w"
+    record, *others = caplog.records
+    assert (record.levelname, others) == ("WARNING", [])
+    assert record.message == "storage 'avatars': the app cannot sign URLs: set its SECRET_KEY"
+
+
+def test_who_may_not_see_it_gets_a_whole_page(configure, draw, caplog):
+    avatar = reference_to(configure(AUTHORIZE=lambda access: False, PRIVATE=True))
+    avatar.save(draw(), "a.png")
+    assert avatar(100) == "/avatars/a.png"
+    assert caplog.records == []
+
+
 def test_a_replaced_key_ends_the_urls_unless_it_is_kept(app, configure, draw):
     avatar = reference_to(configure())
     avatar.save(draw(), "a.png")
