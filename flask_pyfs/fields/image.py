@@ -66,6 +66,8 @@ class ImageReference(ImageParts):
         :return: the name of the displayed image.
         :raises InvalidPath: if there is no name, or it is not valid.
         :raises UnauthorizedFileType: if the field resizes, optimizes or has thumbnails, and the file is not an image.
+        :raises ConfigurationError: if ``process`` is ``"later"`` without ENQUEUE, or ``"lazy"`` and the app does not
+            serve the storage or cannot sign.
         :raises FSError: see :meth:`flask_pyfs.Storage.save`.
         """
         base, ext = self._base_and_extension(file, filename)
@@ -73,8 +75,6 @@ class ImageReference(ImageParts):
         process = self.settings.process if renders(self.settings, self.fs) else "now"
         if process == "later":
             require_enqueue(self.fs)
-        elif process == "lazy":
-            lazy.require_possible(self.fs)
         with rewindable(file, self.fs.config["max_size"]) as source, storing() as new:
             # what is stored under this name is rendered here, so the storage must check the upload itself
             name = self.fs.check(rewound(source), base + ext) or base + ext
@@ -91,9 +91,6 @@ class ImageReference(ImageParts):
         self, new: list[NewFile], source: BinaryIO, name: str, bbox: Sequence[float] | None, overwrite: bool | None
     ) -> tuple[StoredName, dict[str, Any], BinaryIO]:
         base, ext = os.path.splitext(name)
-        if self.settings.process == "lazy" and self.settings.thumbnails:
-            # so that no thumbnail is promised that cannot be made
-            self._foresee(source, bbox)
         renditions = self._render(source, bbox)
         shown, shown_ext = rewound(renditions.main), ext
         if not renditions.is_source:
@@ -110,7 +107,7 @@ class ImageReference(ImageParts):
             str(size): self._put_beside(new, thumbnail, f"{base}-{size}{renditions.ext or main_ext}", overwrite)
             for size, thumbnail in renditions.thumbnails.items()
         }
-        if self.settings.process == "lazy":
+        if self._promises:
             thumbnails = self._promise(new, source, original or main, main, bbox)
         return main, document_of(main, original, thumbnails, bbox), renditions.main
 
@@ -157,7 +154,7 @@ class ImageReference(ImageParts):
             elif self._keeps_original(renditions):
                 original = self._put_new(new, rewound(source), f"{base}-original{ext}")
                 main = self._replace_original(new, main, renditions.main, versions)
-            if self.settings.process == "lazy":
+            if self._promises:
                 thumbnails = self._promise(new, source, original or main, main, self.bbox)
                 for name in set(thumbnails.values()) & versions.keys():
                     # the next request makes it again

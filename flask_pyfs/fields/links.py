@@ -8,9 +8,9 @@ from datetime import timedelta
 from werkzeug.exceptions import HTTPException
 
 from ..display_names import saved_name
-from ..errors import FSError, NotAuthorized
+from ..errors import ConfigurationError, FSError, NotAuthorized
 from ..renditions import lazy
-from ..state import find
+from ..state import State, find
 from ..storage import Storage
 from ..web import links
 from ..web.signing import lifetime_of
@@ -26,6 +26,7 @@ def page_url(
     expires: float | timedelta | None = None,
     download: str | None = None,
     source: lazy.Source | None = None,
+    instead: str | None = None,
 ) -> str:
     """Return the URL of a file for a page: signed if the storage is PRIVATE, or if ``expires`` is given.
 
@@ -33,41 +34,42 @@ def page_url(
 
     :param expires: for how long to sign, in seconds; None for URL_EXPIRES.
     :param download: the name under which browsers save the file; None to show it.
-    :param source: what the file shows, if it is made at the first request. Its URL is that of the app's route.
+    :param source: what the file shows, if it is made at the first request. Its URL is that of the app's route, and is
+        signed always.
+    :param instead: with ``source``, the file whose URL is returned, not signed, if that cannot be signed.
     :raises ValueError: if ``expires`` is not positive.
-    :raises ConfigurationError: with ``source``, if the app cannot sign.
     """
     if expires is not None:
         # a mistake of the app, whoever asks
         lifetime_of(expires)
-    if expires is not None or find(storage).config["private"]:
+    state = find(storage)
+    must_expire = expires is not None or state.config["private"]
+    if must_expire or source is not None:
         try:
             if source is not None:
-                return _rendition_url(storage, name, source, external, expires)
+                lifetime = _lifetime(state, expires) if must_expire else None
+                return links.rendition_url(state, name, source.claims(name), lifetime, external=external)
             return signed_url(storage, name, external=external, expires=expires, download=download)
         except (NotAuthorized, HTTPException):
             # abort() in AUTHORIZE says no as well
             pass
+        except ConfigurationError as error:
+            # the same for each link of each page
+            if state.is_first("cannot sign"):
+                _log.warning("%s", error)
         except FSError as error:
             # it says by itself what to do
             _log.warning("could not sign the URL of %r in storage %r: %s", name, storage.name, error)
         except Exception:
             # AUTHORIZE may need a request or a login; a page is more than one of its links
             _log.warning("could not sign the URL of %r in storage %r", name, storage.name, exc_info=True)
-    elif source is not None:
-        return links.rendition_url(find(storage), name, source.claims(name), None, external=external)
+        if source is not None:
+            # only who has a signature lets it be made
+            name = instead or name
     if download is None:
         # a method of an app may have only the parameters of Flask-FS
         return storage.url(name, external=external)
     return storage.url(name, external=external, download=download)
-
-
-def _rendition_url(
-    storage: Storage, name: str, source: lazy.Source, external: bool, expires: float | timedelta | None
-) -> str:
-    state = find(storage)
-    lifetime = state.config["url_expires"] if expires is None else expires
-    return links.rendition_url(state, name, source.claims(name), lifetime, external=external)
 
 
 def signed_url(
@@ -77,8 +79,12 @@ def signed_url(
 
     :param expires: for how long to sign, in seconds; None for URL_EXPIRES.
     """
-    lifetime = find(storage).config["url_expires"] if expires is None else expires
-    return storage.url(name, external=external, expires=lifetime, download=download)
+    return storage.url(name, external=external, expires=_lifetime(find(storage), expires), download=download)
+
+
+def _lifetime(state: State, expires: float | timedelta | None) -> float | timedelta:
+    found: float | timedelta = state.config["url_expires"] if expires is None else expires
+    return found
 
 
 def download_name(name: str, original_name: str | None) -> str:

@@ -138,10 +138,18 @@ class ImageParts(ShownReference, FileReference):
         return found
 
     def _render(self, source: BinaryIO, bbox: Sequence[float] | None) -> Renditions:
-        return render(source, **self._wanted(bbox, is_lazy=self.settings.process == "lazy"))
+        if self._promises:
+            # so that no thumbnail is promised that cannot be made
+            lazy.require_possible(self.fs)
+            self._foresee(source, bbox)
+        return render(source, **self._wanted(bbox, is_lazy=self._promises))
 
     def _foresee(self, source: BinaryIO, bbox: Sequence[float] | None) -> bool:
         return foresee(source, **self._wanted(bbox, is_lazy=False))
+
+    @property
+    def _promises(self) -> bool:
+        return self.settings.process == "lazy" and bool(self.settings.thumbnails)
 
     def _wanted(self, bbox: Sequence[float] | None, *, is_lazy: bool) -> dict[str, Any]:
         return {
@@ -187,7 +195,7 @@ class ImageParts(ShownReference, FileReference):
                 str(size): self._put_new(new, thumbnail, f"{base}-{size}{renditions.ext or ext}")
                 for size, thumbnail in renditions.thumbnails.items()
             }
-            if self.settings.process == "lazy":
+            if self._promises:
                 thumbnails = self._promise(new, source, upload, main, self.bbox)
         return document_of(main, original, thumbnails, self.bbox) | {"original_name": self.original_name} | known
 

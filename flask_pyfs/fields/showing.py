@@ -93,7 +93,7 @@ class ShownReference(ReadableReference):
 
     def _thumbnail_url(self, name: str, external: bool, expires: float | timedelta | None) -> str:
         source = lazy.Source(self._original or self._filename or "", self.bbox) if lazy.is_lazy(name) else None
-        return links.page_url(self.fs, name, external=external, expires=expires, source=source)
+        return links.page_url(self.fs, name, external=external, expires=expires, source=source, instead=self._filename)
 
     @property
     def _by_size(self) -> dict[int, str]:

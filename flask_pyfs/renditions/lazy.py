@@ -18,6 +18,7 @@ from werkzeug.exceptions import NotFound, ServiceUnavailable
 from .. import names
 from ..errors import ConfigurationError, FileExists, FileNotFound, UnauthorizedFileType
 from ..filesystems.base import CHUNK_SIZE
+from ..keys import storage_key
 from ..seekable import copied
 from ..state import State, find
 from ..storage import Storage
@@ -81,7 +82,13 @@ def digest_of(source: BinaryIO) -> str:
 
 
 def require_possible(storage: Storage) -> None:
-    """Raise ConfigurationError if the app cannot sign the URLs of thumbnails."""
+    """Raise ConfigurationError if the app cannot sign the URLs of thumbnails, or does not serve them."""
+    if not storage.is_served:
+        raise ConfigurationError(
+            f"storage {storage.name!r}: with process='lazy' the app's route makes thumbnails, and it does not serve "
+            f"this storage: set FS_SERVE or {storage_key(storage.name, 'SERVE')} to True, in all processes that save",
+            storage=storage.name,
+        )
     if not signs(find(storage).app):
         raise ConfigurationError(
             f"storage {storage.name!r}: process='lazy' needs signed URLs, and the app cannot sign: set its SECRET_KEY",

@@ -46,17 +46,19 @@ def once(
     If the holder's process dies, another takes over when the lease expires. If ``make`` raises UnauthorizedFileType,
     nobody tries again until then, and all get that error.
 
-    Requests: one takes the lease, one deletes it, and who waits makes two each time that it looks. A backend that was
-    written for Flask-FS has no leases: one thread of each process calls ``make`` there.
+    Requests on S3, of who makes it: one takes the lease, one looks at it again and one deletes it, besides those of
+    ``make`` and ``is_done``; on Swift, one more reads the lease after a pause. Who waits makes two each time that it
+    looks, and those of ``is_done``. A backend that was written for Flask-FS has no leases: one thread of each process
+    calls ``make`` there.
 
     :param key: what is to be done, the same for all.
     :param is_done: whether it is done. It is asked again by who has got the lease.
     :param lifetime: for how long a lease is respected, in seconds, by the store's clock and this machine's.
     :param patience: how long to wait for another, in seconds.
-    :raises Busy: if another has not finished by then.
+    :raises Busy: if another has not finished by then, or if the store is too slow to tell by then who is first.
     """
     until, pause = time.monotonic() + patience, _FIRST_PAUSE
-    while (lease := _taken(state, key, lifetime)) is None:
+    while (lease := _taken(state, key, lifetime, until)) is None:
         if is_done():
             return
         if time.monotonic() >= until:
@@ -125,7 +127,7 @@ class _ThreadLease:
         self.release()
 
 
-def _taken(state: State, key: str, lifetime: float) -> _StoredLease | _ThreadLease | None:
+def _taken(state: State, key: str, lifetime: float, until: float) -> _StoredLease | _ThreadLease | None:
     storage = state.storage.name
     store = _store_of(state)
     if store is None:
@@ -140,9 +142,19 @@ def _taken(state: State, key: str, lifetime: float) -> _StoredLease | _ThreadLea
         except errors.FileExists:
             _look_at(store, path, lifetime, storage)
             return None
-        if store.settling and not _is_settled(store, path, token, time.monotonic() - began):
-            return None
-    return _StoredLease(store, path, version, storage)
+    lease = _StoredLease(store, path, version, storage)
+    if not store.settling:
+        return lease
+    # who looked before this write was there may write after it; what is there then is the only one
+    now = time.monotonic()
+    pause = max(store.settling, 4 * (now - began))
+    if now + pause > until:
+        # only its own: who writes after that look waits longer than the deletion takes
+        lease.release()
+        raise Busy(key)
+    time.sleep(pause)
+    with translated(storage):
+        return lease if _content(store, path) == token else None
 
 
 def _store_of(state: State) -> StoreFS | None:
@@ -152,13 +164,11 @@ def _store_of(state: State) -> StoreFS | None:
         return None
 
 
-def _is_settled(store: StoreFS, path: Lease, token: bytes, took: float) -> bool:
-    # who looked before this write was there may write after it; what is there then is the only one
-    time.sleep(max(store.settling, 4 * took))
+def _content(store: StoreFS, path: Lease) -> bytes | None:
     try:
-        return store.read_file(path) == token
+        return store.read_file(path)
     except errors.ResourceNotFound:
-        return False
+        return None
 
 
 def _look_at(store: StoreFS, path: Lease, lifetime: float, storage: str) -> None:

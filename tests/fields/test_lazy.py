@@ -1,6 +1,7 @@
 """Thumbnails that are made at the first request: process="lazy"."""
 
 import io
+import sys
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -207,6 +208,54 @@ def test_the_displayed_image_is_made_at_once(app, configure, draw, size_of):
     assert opened(app.test_client().get(avatar(100))).size == (100, 100)
 
 
+@pytest.mark.parametrize(
+    ("process", "second"), [("now", "a.png"), ("lazy", "a.png"), ("later", "a_1.png")], ids=lambda name: name
+)
+def test_only_a_worker_never_replaces(app, configure, draw, process, second):
+    app.config["FS_ENQUEUE"] = print
+    storage, found = configure(overwrite=True), []
+    for colour in ("red", "blue"):
+        avatar = reference_to(storage, max_size=120)
+        avatar.process = process
+        avatar.save(draw(colour=colour), "a.png")
+        avatar.rerender()
+        assert avatar.state is None
+        found.append(avatar.filename)
+    assert found == ["a.png", second]
+
+
+@pytest.mark.parametrize("settings", [{}, {"URL": "https://cdn.test/"}, {"PRIVATE": True}], ids=str)
+def test_a_page_is_whole_without_a_key(app, configure, draw, caplog, settings):
+    storage = configure(**settings)
+    avatar = reference_to(storage, max_size=120)
+    avatar.save(draw(), "a.png")
+    app.secret_key = None
+    image = storage.url("a.png")
+    for expires in (None, 60):
+        assert avatar.best_url(50, expires=expires) == avatar.full(expires=expires) == image
+        assert avatar.srcset(expires=expires) == f"{image} 50w, {image} 100w"
+    record, *others = caplog.records
+    assert (record.levelname, others) == ("WARNING", [])
+    assert record.message == "storage 'avatars': the app cannot sign URLs: set its SECRET_KEY"
+
+
+def test_who_may_not_see_it_gets_a_whole_page(configure, draw, caplog):
+    avatar = reference_to(configure(AUTHORIZE=lambda access: False, PRIVATE=True))
+    avatar.save(draw(), "a.png")
+    assert avatar(100) == "/avatars/a.png"
+    assert caplog.records == []
+
+
+def test_a_replaced_key_ends_the_urls_unless_it_is_kept(app, configure, draw):
+    avatar = reference_to(configure())
+    avatar.save(draw(), "a.png")
+    url, client = avatar(100), app.test_client()
+    app.config["SECRET_KEY"] = "another"
+    assert client.get(url).status_code == 403
+    app.config["SECRET_KEY_FALLBACKS"] = ["secret"]
+    assert opened(client.get(url)).size == (100, 100)
+
+
 def test_what_the_limits_refuse_is_not_stored(configure, draw):
     storage = configure(IMAGES_MAX_PIXELS=1000)
     with pytest.raises(fs.UnauthorizedFileType):
@@ -230,6 +279,58 @@ def test_it_needs_a_key_to_sign(app, configure, draw):
     storage = configure()
     app.secret_key = None
     with pytest.raises(fs.ConfigurationError, match="SECRET_KEY"):
+        reference_to(storage).save(draw(), "a.png")
+    assert list(storage.list_files()) == []
+
+
+def test_without_sizes_nothing_is_needed(app, draw, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    for name in [name for name in sys.modules if name.startswith("flask_pyfs.images")]:
+        monkeypatch.delitem(sys.modules, name)
+    app.config["FS_BACKEND"] = "memory"
+    storage = fs.Storage("avatars", fs.ALL)
+    fs.init_app(app, storage)
+    avatar = reference_to(storage, thumbnails=())
+    monkeypatch.setattr(lazy, "digest_of", lambda source: pytest.fail("nothing has that name"))
+    assert avatar.save(io.BytesIO(b"anything"), "a.png") == "a.png"
+    avatar.rerender()
+    assert (list(storage.list_files()), avatar.thumbnails) == (["a.png"], {})
+
+
+def test_only_a_promise_needs_a_key(app, configure, draw, size_of):
+    storage = configure(SERVE=False)
+    app.secret_key = None
+    avatar = reference_to(storage, thumbnails=(), max_size=120)
+    avatar.save(draw(), "a.png")
+    assert size_of(storage, "a.png") == (120, 80)
+
+
+@pytest.mark.parametrize(
+    ("setting", "error"),
+    [
+        ({"SECRET_KEY": None}, fs.ConfigurationError),
+        ({"FS_SERVE": False}, fs.ConfigurationError),
+        ({"AVATARS_FS_IMAGES_MAX_PIXELS": 1000}, fs.UnauthorizedFileType),
+    ],
+)
+def test_rerender_promises_no_more_than_save(app, configure, draw, setting, error):
+    storage = configure()
+    avatar = ImageReference(ImageSettings(storage, thumbnails=(100,)))
+    avatar.save(draw(), "a.png")
+    avatar.process, before = "lazy", avatar.snapshot()
+    app.config.update(setting)
+    with pytest.raises(error):
+        avatar.rerender()
+    assert avatar.snapshot() == before
+    assert sorted(storage.list_files()) == ["a-100.png", "a.png"]
+
+
+@pytest.mark.parametrize("url", [None, "https://cdn.test/"])
+@pytest.mark.parametrize("served", [{"FS_SERVE": False}, {"FS_SERVE": True, "AVATARS_FS_SERVE": False}])
+def test_it_needs_the_route(app, configure, draw, url, served):
+    app.config.update(served)
+    storage = configure(URL=url)
+    with pytest.raises(fs.ConfigurationError, match="set FS_SERVE or AVATARS_FS_SERVE to True"):
         reference_to(storage).save(draw(), "a.png")
     assert list(storage.list_files()) == []
 

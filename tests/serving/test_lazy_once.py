@@ -2,16 +2,22 @@
 
 import io
 import json
+import math
 import queue
 import subprocess
 import sys
 import threading
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import flask
 import pytest
 from PIL import Image
+from servers.faults import FaultProxy
 from serving.conftest import on_servers
 
 import flask_pyfs as fs
@@ -107,7 +113,7 @@ def test_a_lease_belongs_to_its_holder_until_it_is_swept(kind, prefix, app, conf
             storage.write(name, b"content")
 
         def taken(lifetime=60):
-            return leases._taken(find(storage), "key", lifetime)
+            return leases._taken(find(storage), "key", lifetime, math.inf)
 
         def sweep(older_than):
             return [storage.backend.remove_leftovers(older_than, dry_run=dry_run) for dry_run in (True, False)]
@@ -127,3 +133,60 @@ def test_a_lease_belongs_to_its_holder_until_it_is_swept(kind, prefix, app, conf
         taken().release()
         assert sweep(-60) == [0, 0]
         assert sorted(storage.list_files()) == files
+
+
+@pytest.mark.server
+def test_a_store_that_is_too_slow_to_decide_holds_nobody(app, configure_storage, place_on, monkeypatch):
+    calls: list[Any] = []
+
+    def ask(seconds):
+        """Ask for it with patience for 10 seconds, while each look at the clock takes some."""
+        clock = SimpleNamespace(sleep=calls.append, monotonic=count(0, seconds).__next__)
+        with monkeypatch.context() as patch:
+            patch.setattr(leases, "time", clock)
+            leases.once(find(storage), "key", lambda: calls.append("made"), bool, lifetime=60, patience=10)
+
+    with place_on("swift") as place, app.app_context():
+        storage = configure_storage("avatars", place)
+        with pytest.raises(leases.Busy):
+            ask(5)
+        assert (calls, storage.backend.remove_leftovers(-60)) == ([], 0)
+        ask(1)
+        assert calls == [4, "made"]
+        assert storage.backend.remove_leftovers(-60) == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "address", "takes"),
+    [("s3-moto", "ENDPOINT", ["PUT"]), ("swift", "AUTHURL", ["PUT", "GET"])],
+)
+@pytest.mark.server
+def test_what_a_lease_costs(kind, address, takes, app, configure_storage, place_on):
+    events: list[str] = []
+
+    def once(patience):
+        """Return the methods of the requests, and what happened between them."""
+        proxy.reset()
+        with suppress(leases.Busy):
+            leases.once(find(storage), "key", make, lambda: storage.exists("absent"), lifetime=60, patience=patience)
+        return sent()
+
+    def make():
+        events.extend([*sent(), "made"])
+
+    def sent():
+        found = [*events, *(line.partition(" ")[0] for line in proxy.requests)]
+        events.clear()
+        proxy.reset()
+        return found
+
+    with place_on(kind) as place, app.app_context():
+        server = urlsplit(place[address])
+        with FaultProxy(server.hostname, server.port) as proxy:
+            storage = configure_storage("avatars", {**place, address: proxy.url + server.path})
+            # the first also logs in
+            once(60)
+            assert once(60) == [*takes, "HEAD", "made", "HEAD", "DELETE"]
+            lease = leases._taken(find(storage), "key", 60, math.inf)
+            assert once(0) == ["PUT", "GET", "HEAD"]
+            lease.release()
