@@ -72,13 +72,13 @@ class ImageReference(ImageParts):
         """
         base, ext = self._base_and_extension(file, filename)
         bbox = bbox or None
-        process = self.settings.process if renders(self.settings, self.fs) else "now"
-        if process == "later":
+        is_later = self.settings.process == "later" and renders(self.settings, self.fs)
+        if is_later:
             require_enqueue(self.fs)
         with rewindable(file, self.fs.config["max_size"]) as source, storing() as new:
             # what is stored under this name is rendered here, so the storage must check the upload itself
             name = self.fs.check(rewound(source), base + ext) or base + ext
-            if process == "later":
+            if is_later:
                 main, document = self._put_pending(new, source, name, bbox, overwrite)
                 shown = source
             else:
