@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,9 +13,7 @@ from ..fields.holders import DetachedHolder, Holder
 from ..fields.stored import NewFile
 from .changes import Before, DocumentHolder
 from .fields import FileField
-from .undoing import stored_document, texts, undo
-
-_log = logging.getLogger(__name__)
+from .undoing import looked_up, undo
 
 _WRITES = ("_save_create", "_save_update")
 
@@ -63,12 +60,8 @@ class _Assigned:
             undo(written, document, holder, block)
         self.end()
         names = {file.name for *_, new in self.items for file in new}
-        try:
-            stored = stored_document(written) if names and written is not None else None
-        except Exception:
-            _log.warning("the database may have the document; these files are kept: %r", sorted(names), exc_info=True)
-            return
-        if names.isdisjoint(texts(stored)):
+        stays, _ = looked_up(written, names)
+        if not stays:
             for container, key, assigned, new in reversed(self.items):
                 container[key] = assigned
                 for file in reversed(new):

@@ -14,6 +14,7 @@ from ..fields.later import Job, rendering, unknown_class, unknown_field
 from ..fields.stored import note_saved, storing
 from .changes import DocumentHolder
 from .fields import ImageField
+from .undoing import looked_up
 
 
 class _Gone(Exception):
@@ -68,7 +69,15 @@ def _render(document_class: Any, job: Job) -> bool:
             # a document in memory is not changed: the database decides
             made = copy.copy(reference)
             made.restore(reference.rendered(new))
-            if not _is_written(document_class, job, made):
+            try:
+                is_written = _is_written(document_class, job, made)
+            except BaseException:
+                # the database may have written it, and only its answer was lost
+                stays, _ = looked_up(document_class(pk=job["id"]), {file.name for file in new})
+                if stays:
+                    new.clear()
+                raise
+            if not is_written:
                 raise _Gone
     except _Gone:
         return False

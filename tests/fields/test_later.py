@@ -12,6 +12,8 @@ from typing import Any
 import mongoengine
 import pytest
 from databases import sqlite
+from pymongo.collection import Collection
+from pymongo.errors import AutoReconnect
 from sqlalchemy import ForeignKey, create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
@@ -466,6 +468,38 @@ def test_a_document_that_is_gone_leaves_nothing(member, jobs, renders):
     renders[1].append(member.delete)
     assert mongo.render(json.loads(jobs[0])) is False
     assert list(avatars.list_files()) == []
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+def test_a_lost_answer_keeps_the_files_that_the_document_names(member, jobs, monkeypatch, is_written):
+    update_one = Collection.update_one
+
+    def lost(*arguments, **options):
+        if is_written:
+            update_one(*arguments, **options)
+        raise AutoReconnect("connection closed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Collection, "update_one", lost)
+        with pytest.raises(AutoReconnect):
+            mongo.render(json.loads(jobs[0]))
+    assert sorted(avatars.list_files()) == (MADE if is_written else ["a-original.png"])
+    # the queue gives it again
+    assert mongo.render(json.loads(jobs[0])) is not is_written
+    assert sorted(avatars.list_files()) == MADE == sorted(member.reload().avatar.filenames)
+
+
+def test_files_are_kept_and_logged_if_nobody_knows_what_the_document_names(member, jobs, monkeypatch, caplog):
+    def lost(*arguments, **options):
+        raise AutoReconnect("connection closed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Collection, "update_one", lost)
+        patched.setattr(Collection, "find_one", lost)
+        with pytest.raises(AutoReconnect):
+            mongo.render(json.loads(jobs[0]))
+    assert sorted(avatars.list_files()) == MADE
+    assert "these files are kept: ['a-100.png', 'a-50.png', 'a.png']" in caplog.text
 
 
 def test_a_document_that_cannot_be_rendered_fails_once(member, jobs, renders, app):
