@@ -152,6 +152,17 @@ class Changes:
         for storage, job in self._untold():
             enqueue_saved(storage, job)
 
+    def leave(self) -> None:
+        """Log what nobody knows to be in the database: the new files, and the jobs."""
+        if names := [file.name for file, _ in self.new]:
+            _log.warning("the database may have committed; these files are kept, referenced or not: %r", names)
+        if jobs := self._untold():
+            _log.warning(
+                "the database may have committed, but no worker is told of: %r; if the rows are there, call enqueue() "
+                "of their references",
+                jobs,
+            )
+
     def _untold(self) -> list[tuple[Storage, Job]]:
         return [
             (storage, job)

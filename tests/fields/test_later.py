@@ -14,7 +14,8 @@ import pytest
 from databases import sqlite
 from pymongo.collection import Collection
 from pymongo.errors import AutoReconnect
-from sqlalchemy import ForeignKey, create_engine
+from sqlalchemy import ForeignKey, create_engine, event
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 import flask_pyfs as fs
@@ -321,6 +322,30 @@ def test_a_failure_of_the_queue_keeps_the_upload(app, session, jobs, draw, caplo
     app.config["FS_ENQUEUE"] = lambda job: jobs.append(json.dumps(job))
     user.avatar.enqueue()
     assert run(jobs[0]) is True
+
+
+def lose_answer(connection):
+    raise OperationalError("COMMIT", None, Exception("the server closed the connection"))
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_commit_in_doubt_logs_the_jobs(engine, session, jobs, draw, caplog, is_new):
+    user, other = User(), User()
+    user.avatar.save(draw(), "a.png")
+    session.add_all([user, other])
+    if not is_new:
+        session.commit()
+        # no new file
+        other.avatar = user.avatar
+    told = len(jobs)
+    event.listen(engine, "commit", lose_answer)
+    with pytest.raises(OperationalError):
+        session.commit()
+    event.remove(engine, "commit", lose_answer)
+    session.rollback()
+    assert len(jobs) == told
+    assert "no worker is told of" in caplog.text
+    assert f"'id': [{1 if is_new else 2}]" in caplog.text
 
 
 def test_an_async_function_is_an_error(app, session, jobs, draw, caplog):
