@@ -12,8 +12,10 @@ from typing import Any
 import mongoengine
 import pytest
 from databases import sqlite
+from pymongo import ReadPreference
 from pymongo.collection import Collection
 from pymongo.errors import AutoReconnect
+from servers.mongo import new_database
 from sqlalchemy import ForeignKey, create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
@@ -535,6 +537,33 @@ def test_a_document_that_cannot_be_rendered_fails_once(member, jobs, renders, ap
     member.avatar.enqueue()
     assert [mongo.render(json.loads(jobs[1])) for _ in range(2)] == [True, False]
     assert member.reload().avatar.state is None
+
+
+@pytest.fixture
+def secondaries(mongo_replica):
+    """mongoengine, connected by an app that reads from secondaries, of which the replica set has none."""
+    with new_database(mongo_replica.url) as name:
+        mongoengine.connect(
+            name,
+            host=mongo_replica.url,
+            read_preference=ReadPreference.SECONDARY,
+            serverSelectionTimeoutMS=2000,
+            uuidRepresentation="standard",
+        )
+        yield
+        mongoengine.disconnect()
+
+
+@pytest.mark.parametrize(
+    "work", [lambda job: mongo.render(job), lambda job: mongo.rerender(LaterMember.avatar).rendered]
+)
+def test_a_worker_reads_no_secondary(secondaries, jobs, draw, work):
+    # one may be behind
+    member = LaterMember()
+    member.avatar.save(draw(), "a.png")
+    member.save()
+    assert work(json.loads(jobs[0])) == 1
+    assert sorted(avatars.list_files()) == MADE
 
 
 @pytest.mark.parametrize("field", ["gone", "id"])
