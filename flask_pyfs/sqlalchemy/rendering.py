@@ -9,14 +9,10 @@ from sqlalchemy import Table, update
 from sqlalchemy.orm import Mapper, Session
 
 from ..fields.image import ImageReference
-from ..fields.later import Job, rendering, unknown_field
+from ..fields.later import Gone, Job, rendering, unknown_field
 from ..fields.stored import storing
 from .jobs import found, keys_of
 from .types import ImageType
-
-
-class _Gone(Exception):
-    """The row has another image by now, or is gone."""
 
 
 def render(job: Job, session: Session) -> bool:
@@ -40,18 +36,14 @@ def render(job: Job, session: Session) -> bool:
     attribute = mapper.column_attrs.get(job["field"])
     if attribute is None or not isinstance(attribute.columns[0].type, ImageType):
         raise unknown_field(job)
-    reference = _pending(session, mapper, identity, job)
-    if reference is None:
-        return False
     return rendering(
-        reference.fs,
         job,
-        lambda: _render(session, mapper, identity, job),
-        lambda: _pending(session, mapper, identity, job) is None,
+        lambda: _unfinished(session, mapper, identity, job),
+        lambda reference: _render(session, mapper, identity, job, reference),
     )
 
 
-def _pending(session: Session, mapper: Mapper[Any], identity: list[Any], job: Job) -> ImageReference | None:
+def _unfinished(session: Session, mapper: Mapper[Any], identity: list[Any], job: Job) -> ImageReference | None:
     # what others have committed until now
     session.rollback()
     row = session.get(mapper.class_, tuple(identity), populate_existing=True)
@@ -67,27 +59,20 @@ def _of_job(row: Any, job: Job) -> list[Any]:
     return [each for each in references if each.is_of(job)]
 
 
-def _render(session: Session, mapper: Mapper[Any], identity: list[Any], job: Job) -> bool:
-    reference = _pending(session, mapper, identity, job)
-    if reference is None:
-        return False
+def _render(session: Session, mapper: Mapper[Any], identity: list[Any], job: Job, reference: ImageReference) -> None:
     try:
         with storing() as new:
             document = reference.rendered(new)
             row = _locked(session, mapper, identity, job["field"])
             references = _of_job(row, job)
             if not references:
-                raise _Gone
+                raise Gone
             for place, each in enumerate(references):
                 each.complete(document, () if place else new)
         session.commit()
-    except _Gone:
-        session.rollback()
-        return False
     except BaseException:
         session.rollback()
         raise
-    return True
 
 
 def _locked(session: Session, mapper: Mapper[Any], identity: list[Any], key: str) -> Any:

@@ -201,6 +201,20 @@ def test_a_job_renders_once_if_called_twice(jobs, user, run, renders):
     assert sorted(avatars.list_files()) == MADE
 
 
+def test_a_job_reads_the_row_twice_before_it_locks_it(engine, jobs, user, run):
+    statements = []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def note(connection, cursor, statement, *more):
+        statements.append(statement.split()[0])
+
+    assert run(jobs[0])
+    assert statements == ["SELECT", "SELECT", "UPDATE", "SELECT", "SELECT", "UPDATE"]
+    statements.clear()
+    assert not run(jobs[0])
+    assert statements == ["SELECT"]
+
+
 def test_two_workers_at_once_render_once(jobs, user, run, renders, app):
     calls, before = renders
     results = []
@@ -497,6 +511,16 @@ def test_a_document_that_is_gone_leaves_nothing(member, jobs, renders):
     assert list(avatars.list_files()) == []
 
 
+def test_a_job_reads_the_document_twice(member, jobs):
+    database = LaterMember._get_collection().database
+    database.command("profile", 2)
+    assert mongo.render(json.loads(jobs[0]))
+    database.command("profile", 0)
+    profile = list(database["system.profile"].find({"ns": LaterMember._get_collection().full_name}).sort("ts"))
+    database.drop_collection("system.profile")
+    assert [each["op"] for each in profile] == ["query", "query", "update"]
+
+
 @pytest.mark.parametrize("is_written", [True, False])
 def test_a_lost_answer_keeps_the_files_that_the_document_names(member, jobs, monkeypatch, is_written):
     update_one = Collection.update_one
@@ -539,30 +563,37 @@ def test_a_document_that_cannot_be_rendered_fails_once(member, jobs, renders, ap
     assert member.reload().avatar.state is None
 
 
+class LaterReader(mongoengine.Document):
+    meta = {"db_alias": "secondaries"}
+    avatar = mongo.ImageField(fs=avatars, max_size=200, thumbnails=[100, 50], process="later")
+
+
 @pytest.fixture
 def secondaries(mongo_replica):
-    """mongoengine, connected by an app that reads from secondaries, of which the replica set has none."""
+    """A connection of an app that reads from secondaries, of which the replica set has none."""
     with new_database(mongo_replica.url) as name:
         mongoengine.connect(
             name,
+            alias="secondaries",
             host=mongo_replica.url,
             read_preference=ReadPreference.SECONDARY,
             serverSelectionTimeoutMS=2000,
             uuidRepresentation="standard",
         )
         yield
-        mongoengine.disconnect()
+        mongoengine.disconnect("secondaries")
 
 
-@pytest.mark.parametrize(
-    "work", [lambda job: mongo.render(job), lambda job: mongo.rerender(LaterMember.avatar).rendered]
-)
+@pytest.mark.parametrize("work", ["render", "rerender"])
 def test_a_worker_reads_no_secondary(secondaries, jobs, draw, work):
     # one may be behind
-    member = LaterMember()
-    member.avatar.save(draw(), "a.png")
-    member.save()
-    assert work(json.loads(jobs[0])) == 1
+    reader = LaterReader()
+    reader.avatar.save(draw(), "a.png")
+    reader.save()
+    if work == "render":
+        assert mongo.render(json.loads(jobs[0]))
+    else:
+        assert mongo.rerender(LaterReader.avatar) == (1, 0)
     assert sorted(avatars.list_files()) == MADE
 
 
