@@ -19,7 +19,7 @@ from ..fields.later import Job, enqueue_saved
 from ..fields.settings import FileSettings
 from ..fields.stored import FileKey, Known, NewFile, StoredFile, dropped_file, note_saved
 from ..storage import Storage
-from .jobs import keys_of, place_of
+from .jobs import job_place, keys_of
 from .outcomes import commits_at_once, is_aborted
 
 _log = logging.getLogger(__name__)
@@ -363,7 +363,9 @@ class Cell:
     def _jobs(self, identity: Any, value: Held) -> list[tuple[Storage, Job]]:
         # a list may have one several times
         pending = {each.ticket: each for each in value.references if getattr(each, "state", None) == "pending"}
-        place = place_of(self.state, self.key, identity[1])
+        if not pending:
+            return []
+        place = job_place(self.state, self.key, identity[1])
         return [(each.fs, each.job_at(place)) for each in pending.values()]
 
     def attach(self, session: Session) -> None:
@@ -382,7 +384,7 @@ class RowHolder(Holder):
 
     def place(self) -> dict[str, Any]:
         key = self.cell.state.key
-        return super().place() if key is None else place_of(self.cell.state, self.cell.key, key[1])
+        return super().place() if key is None else job_place(self.cell.state, self.cell.key, key[1])
 
     def before_change(self, reference: Held) -> None:
         cell = self.cell

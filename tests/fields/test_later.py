@@ -1,6 +1,7 @@
 """Files that a worker makes of images: process="later"."""
 
 import datetime
+import decimal
 import enum
 import io
 import json
@@ -16,9 +17,10 @@ from pymongo import ReadPreference
 from pymongo.collection import Collection
 from pymongo.errors import AutoReconnect
 from servers.mongo import new_database
-from sqlalchemy import ForeignKey, create_engine, event
+from sqlalchemy import ForeignKey, Integer, Numeric, String, TypeDecorator, create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+from sqlalchemy.types import UserDefinedType
 
 import flask_pyfs as fs
 from flask_pyfs import mongo
@@ -421,6 +423,140 @@ class ByEnum(Base):
     avatar: Mapped[ImageReference] = image()
 
 
+class ByDecimal(Base):
+    __tablename__ = "by_decimal"
+    id: Mapped[decimal.Decimal] = mapped_column(Numeric(8, 2), primary_key=True)
+    avatar: Mapped[ImageReference] = image()
+
+
+class ByText(Base):
+    __tablename__ = "by_text"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    avatar: Mapped[ImageReference] = image()
+
+
+class Code:
+    def __init__(self, text):
+        self.text = text
+
+    def __str__(self):
+        return self.text
+
+
+class CodeType(TypeDecorator):
+    """A type of the app."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value, dialect):
+        return value.text
+
+    def process_result_value(self, value, dialect):
+        return Code(value)
+
+
+class HashedType(TypeDecorator):
+    """Texts of the app for numbers of the database."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value, dialect):
+        return int(value, 16)
+
+    def process_result_value(self, value, dialect):
+        return f"{value:x}"
+
+
+class WrongType(HashedType):
+    """One that tells the type of the numbers."""
+
+    cache_ok = True
+    python_type = int
+
+
+class ToldType(TypeDecorator):
+    """One that tells its type."""
+
+    impl = String
+    cache_ok = True
+    python_type = uuid.UUID
+
+    def process_bind_param(self, value, dialect):
+        return value.hex
+
+    def process_result_value(self, value, dialect):
+        return uuid.UUID(value)
+
+
+class UnknownType(UserDefinedType):
+    """A type that does not tell the type of its values."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **more):
+        return "TEXT"
+
+
+class ByCode(Base):
+    __tablename__ = "by_code"
+    id: Mapped[Any] = mapped_column(CodeType, primary_key=True)
+    avatar: Mapped[ImageReference] = image()
+
+
+class ByHashed(Base):
+    __tablename__ = "by_hashed"
+    id: Mapped[Any] = mapped_column(HashedType, primary_key=True)
+    avatar: Mapped[ImageReference] = image()
+
+
+class ByWrong(Base):
+    __tablename__ = "by_wrong"
+    id: Mapped[Any] = mapped_column(WrongType, primary_key=True)
+    avatar: Mapped[ImageReference] = image()
+
+
+class ByTold(Base):
+    __tablename__ = "by_told"
+    id: Mapped[Any] = mapped_column(ToldType, primary_key=True)
+    avatar: Mapped[ImageReference] = image()
+
+
+class ByUnknown(Base):
+    __tablename__ = "by_unknown"
+    id: Mapped[Any] = mapped_column(UnknownType, primary_key=True)
+    avatar: Mapped[ImageReference] = image()
+
+
+class ByInterval(Base):
+    __tablename__ = "by_interval"
+    id: Mapped[datetime.timedelta] = mapped_column(primary_key=True)
+    avatar: Mapped[ImageReference] = image()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        lambda: ByCode(id=Code("x")),
+        lambda: ByWrong(id="10"),
+        lambda: ByWrong(id="ff"),
+        lambda: ByUnknown(id=b"x"),
+        lambda: ByInterval(id=datetime.timedelta(1)),
+    ],
+)
+def test_a_key_that_no_worker_could_find_is_refused_when_the_job_is_made(session, jobs, draw, row):
+    row = row()
+    session.add(row)
+    # no image, no job
+    session.commit()
+    row.avatar.save(draw(), "a.png")
+    with pytest.raises(fs.ConfigurationError, match=rf"{type(row).__name__}\.avatar: no worker can find the row"):
+        session.commit()
+    session.rollback()
+    assert (jobs, list(avatars.list_files())) == ([], [])
+
+
 class BySeveral(Base):
     __tablename__ = "by_several"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -433,6 +569,12 @@ class BySeveral(Base):
     [
         lambda: ByBytes(id=b"\0\xff"),
         lambda: ByEnum(id=Kind.GOOD),
+        lambda: ByDecimal(id=decimal.Decimal("1.50")),
+        lambda: ByText(id="ann"),
+        lambda: ByHashed(id="10"),
+        lambda: ByUnknown(id="x"),
+        lambda: ByTold(id=uuid.uuid4()),
+        lambda: User(id="7"),
         lambda: BySeveral(id=uuid.uuid4(), day=datetime.date(2026, 1, 2)),
     ],
 )
