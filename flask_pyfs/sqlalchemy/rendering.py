@@ -6,7 +6,7 @@ import copy
 from typing import Any, cast
 
 from sqlalchemy import Table, update
-from sqlalchemy.orm import Mapper, Session
+from sqlalchemy.orm import Mapper, Session, scoped_session
 
 from ..fields.image import ImageReference
 from ..fields.later import Gone, Job, rendering, unknown_field
@@ -15,7 +15,7 @@ from .jobs import found, keys_of
 from .types import ImageType
 
 
-def render(job: Job, session: Session) -> bool:
+def render(job: Job, session: Session | scoped_session[Any]) -> bool:
     """Make the files of an image that was saved with ``process="later"``, and commit. Return whether this call did so.
 
     A worker calls it with the job that ENQUEUE got. Called twice, or by two workers at once, it renders once: the other
@@ -25,22 +25,32 @@ def render(job: Job, session: Session) -> bool:
     The row is locked only while the result is written, not while the image is rendered.
 
     :param job: the job, as it was given to ENQUEUE.
-    :param session: a session without changes, outside ``session.begin()``. It is committed, or rolled back.
+    :param session: a session without changes, outside ``session.begin()``, such as ``db.session``. It is committed, or
+        rolled back.
     :raises ValueError: if the session has changes, which a commit would save.
     :raises ConfigurationError: if no class of the name in the job is imported, or it has no such image or key.
     :raises BackendError: if the store cannot be reached, or another worker takes too long: try again.
     """
-    if session.new or session.dirty or session.deleted:
-        raise ValueError("render() commits: give it a session that has no changes")
+    own = unchanged(session, "render")
     mapper, identity = found(job)
     attribute = mapper.column_attrs.get(job["field"])
     if attribute is None or not isinstance(attribute.columns[0].type, ImageType):
         raise unknown_field(job)
     return rendering(
         job,
-        lambda: _unfinished(session, mapper, identity, job),
-        lambda reference: _render(session, mapper, identity, job, reference),
+        lambda: _unfinished(own, mapper, identity, job),
+        lambda reference: _render(own, mapper, identity, job, reference),
     )
+
+
+def unchanged(session: Session | scoped_session[Any], verb: str) -> Session:
+    """Return a session, or that of a registry, whose attributes can be set.
+
+    :raises ValueError: if it has changes.
+    """
+    if session.new or session.dirty or session.deleted:
+        raise ValueError(f"the session has changes, which {verb} would commit: commit them, or roll them back")
+    return session() if isinstance(session, scoped_session) else session
 
 
 def _unfinished(session: Session, mapper: Mapper[Any], identity: list[Any], job: Job) -> ImageReference | None:

@@ -19,7 +19,15 @@ from pymongo.errors import AutoReconnect
 from servers.mongo import new_database
 from sqlalchemy import ForeignKey, Integer, Numeric, String, TypeDecorator, create_engine, event
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    Session,
+    mapped_column,
+    relationship,
+    scoped_session,
+    sessionmaker,
+)
 from sqlalchemy.types import UserDefinedType
 
 import flask_pyfs as fs
@@ -394,8 +402,18 @@ def test_rerender_makes_what_is_pending_at_once(session, jobs, user, run):
 
 def test_render_refuses_a_session_with_changes(session, jobs, user):
     session.add(User())
-    with pytest.raises(ValueError, match="no changes"):
+    with pytest.raises(ValueError, match="session has changes, which render would commit"):
         models.render(json.loads(jobs[0]), session)
+
+
+def test_render_takes_the_session_of_a_registry(engine, jobs, user):
+    # as the db.session of Flask-SQLAlchemy
+    registry = scoped_session(sessionmaker(engine))
+    assert models.render(json.loads(jobs[0]), registry)
+    registry.add(User())
+    with pytest.raises(ValueError, match="session has changes"):
+        models.render(json.loads(jobs[0]), registry)
+    registry.remove()
 
 
 def test_a_worker_without_the_model_says_so(session, jobs, user):
