@@ -29,7 +29,7 @@ class _ItemHolder(Holder):
         self.new.extend(new)
 
 
-class _Assigned:
+class _Save:
     """The uploads that one ``save`` of a document stores.
 
     :param document: the document.
@@ -114,23 +114,23 @@ def listen() -> None:
 
 
 def _store(sender: Any, document: Any, **more: Any) -> None:
-    assigned = _Assigned(document)
-    if assigned.store():
+    save = _Save(document)
+    if save.store():
         # there is no signal for a document that cannot be saved
         for name in _WRITES:
-            vars(document)[name] = _undone(assigned, getattr(document, name))
+            vars(document)[name] = _undone(save, getattr(document, name))
 
 
-def _undone(assigned: _Assigned, write: Callable[..., Any]) -> Callable[..., Any]:
+def _undone(save: _Save, write: Callable[..., Any]) -> Callable[..., Any]:
     def write_or_undo(*arguments: Any, **options: Any) -> Any:
         for name in _WRITES:
-            vars(assigned.document).pop(name, None)
+            vars(save.document).pop(name, None)
         try:
             return write(*arguments, **options)
         except BaseException:
-            assigned.undo(assigned.document)
+            save.undo(save.document)
             raise
         finally:
-            assigned.end()
+            save.end()
 
     return write_or_undo

@@ -189,7 +189,7 @@ class Cell:
     """One column of a row, the place of a reference. It does not keep the row alive.
 
     :ivar written: the files that the database references here, as this transaction sees it.
-    :ivar is_pending: whether a worker may change that, which makes files of an image.
+    :ivar is_unfinished: whether a worker may change that, which makes files of an image.
     :ivar early: the changes before the row belonged to a session.
     :ivar is_left_out: whether a form left out the value of a new row, which gets the default of the column then.
     """
@@ -200,7 +200,7 @@ class Cell:
         self.file_type = file_type
         self.default = default
         self.written: FileVersions = {}
-        self.is_pending: bool = False
+        self.is_unfinished: bool = False
         self.early: Changes = Changes()
         self.is_left_out: bool = False
         self._empty: Callable[[], Held | None] = lambda: None
@@ -265,7 +265,7 @@ class Cell:
 
         Session.merge, for one, copies the value of a row that stays outside the session.
         """
-        value, holder = given.holder.place_of(given)
+        value, holder = given.holder.outermost(given)
         if not isinstance(holder, RowHolder) or holder.cell is self:
             return
         early, holder.cell.early = holder.cell.early, Changes()
@@ -298,14 +298,14 @@ class Cell:
     def found(self, value: Held) -> None:
         """Note that the database has a value here."""
         self.written = file_versions(value)
-        self.is_pending = any(getattr(each, "state", None) for each in value.references)
+        self.is_unfinished = any(getattr(each, "state", None) for each in value.references)
 
     def look_again(self, connection: Connection) -> None:
         """Find what a worker may have made since the row was loaded, and keep it from changing that.
 
         Makes one request to the database if the image was pending.
         """
-        if self.is_pending and self.settings.remove_files and self.state.key is not None:
+        if self.is_unfinished and self.settings.remove_files and self.state.key is not None:
             column = self.state.mapper.column_attrs[self.key].columns[0]
             statement = select(column).where(*keys_of(column, self.state.key[1])).with_for_update()
             for value in connection.scalars(statement):
@@ -335,7 +335,7 @@ class Cell:
         if self.state.session is not None:
             changes.wrote(connection, self.state.session)
         before = self.written
-        self.written, self.is_pending = {}, False
+        self.written, self.is_unfinished = {}, False
         if value is not None:
             self.found(value)
         current = self.written
