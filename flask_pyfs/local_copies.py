@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, BinaryIO
 
+from .backends.handles import StorageFile
 from .backends.overrides import call
 from .errors import BackendError, FSError
 from .filesystems.base import copy_stream
@@ -25,6 +26,7 @@ def local_copy(state: State, name: str) -> Iterator[str]:
 
     :param state: the state of the storage.
     :param name: a name that :func:`flask_pyfs.names.given` accepts.
+    :raises OSError: if the copy cannot be written.
     """
     own = _own_path(state, name)
     if own is not None:
@@ -63,8 +65,9 @@ def _copy(state: State, name: str, target: BinaryIO) -> None:
             found: str, facts: Facts, file: BinaryIO, guard: AbstractContextManager[Any], begun: Any = begun
         ) -> None:
             begun.append(facts)
-            with guard, file:
-                copy_stream(file, target)
+            # only reading: an error of the target, such as a full disk, is none of the store
+            with StorageFile(file, guard) as source:
+                copy_stream(source, target)
 
         try:
             state.operations.serve(name, copy, lambda: None)

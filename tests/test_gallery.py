@@ -406,9 +406,8 @@ def test_a_client_cannot_upload_to_where_deleted_photos_are(visitor, photos):
 def test_delete_of_a_bad_name_is_refused(visitor, photos, tmp_path, name):
     (tmp_path / "secret").write_bytes(b"secret")
     visitor.upload(("a.png", PNG))
-    response = visitor.delete(name)
-    assert response.status_code == 400
-    assert fs.InvalidPath.user_message in Page(response).messages
+    assert visitor.delete(name).status_code == 303
+    assert f"“{name}” was not deleted. {fs.InvalidPath.user_message}" in visitor.page().messages
     assert list(photos.list_files()) == ["a.png"]
     assert (tmp_path / "secret").exists()
 
@@ -525,6 +524,84 @@ def test_failing_storage_is_a_message(visitor, photos, monkeypatch, caplog, erro
     assert visitor.upload(("a.png", PNG), headers=JSON).status_code == error.code
 
 
+@pytest.fixture
+def breaking(monkeypatch):
+    """Let a method of a storage fail for names that begin with a text."""
+
+    def breaking(storage, method, error, start=""):
+        work = getattr(storage, method)
+
+        def fail(name="", *args, **options):
+            if name.startswith(start):
+                raise error("the store failed")
+            return work(name, *args, **options)
+
+        monkeypatch.setattr(storage, method, fail)
+
+    return breaking
+
+
+@pytest.mark.parametrize("error", [fs.BackendError, fs.PermissionDenied, fs.FSError])
+def test_a_photo_that_cannot_be_deleted_is_a_message(visitor, photos, breaking, caplog, error):
+    photos.write("a.png", PNG)
+    breaking(photos, "move", error)
+    response = visitor.delete("a.png", page="2")
+    assert (response.status_code, response.location) == (303, "/?page=2")
+    page = visitor.page()
+    assert page.messages == [f"“a.png” was not deleted. {error.user_message}"]
+    assert "kept" not in page.fields
+    assert page.names == ["a.png"]
+    assert "the store failed" in caplog.text
+
+
+@pytest.mark.parametrize("error", [fs.BackendError, fs.PermissionDenied, fs.FSError])
+def test_a_photo_that_cannot_be_brought_back_is_a_message_and_can_be_tried_again(
+    visitor, photos, breaking, monkeypatch, caplog, error
+):
+    photos.write("a.png", PNG)
+    visitor.delete("a.png")
+    page = visitor.page()
+    breaking(photos, "move", error)
+    assert visitor.undo(page).status_code == 303
+    page = visitor.page()
+    assert page.messages == [f"The image is not back. {error.user_message}"]
+    assert "the store failed" in caplog.text
+    monkeypatch.undo()
+    visitor.undo(page)
+    assert visitor.page().names == ["a.png"]
+
+
+def test_what_cannot_be_swept_stops_neither_a_deletion_nor_the_rest(gallery, visitor, photos, breaking, caplog):
+    old = [photos.write(f".deleted/{number}-{'0' * 16}/old.png", PNG) for number in (1, 2)]
+    photos.write("a.png", PNG)
+    breaking(photos, "delete", fs.PermissionDenied, ".deleted/1-")
+    visitor.delete("a.png")
+    page = visitor.page()
+    assert page.messages == ["“a.png” was deleted."]
+    assert page.names == []
+    assert (photos.exists(old[0]), photos.exists(old[1])) == (True, False)
+    assert "the store failed" in caplog.text
+    visitor.undo(page)
+    assert visitor.page().names == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    ("storage", "method"), [("photos", "list_files"), ("photos", "delete"), ("thumbnails", "delete")]
+)
+def test_what_fails_after_a_photo_was_moved_is_only_logged(gallery, visitor, photos, breaking, caplog, storage, method):
+    photos.write("a.png", PNG)
+    photos.write(f".deleted/1-{'0' * 16}/old.png", PNG)
+    breaking(getattr(gallery, storage), method, fs.BackendError)
+    visitor.delete("a.png")
+    assert "the store failed" in caplog.text
+    page = visitor.page()
+    assert page.messages == ["“a.png” was deleted."]
+    visitor.undo(page)
+    page = visitor.page()
+    assert page.messages == ["“a.png” is back."]
+    assert page.names == ["a.png"]
+
+
 def test_a_storage_that_cannot_be_listed_is_a_page_that_says_so(visitor, photos, monkeypatch, caplog):
     def fail(*args):
         raise fs.BackendError("the store failed")
@@ -613,8 +690,7 @@ def test_a_page_that_does_not_exist_is_the_first_or_the_last(visitor, photos, pa
     ],
 )
 def test_page_numbers(gallery, number, count, numbers):
-    page = gallery.library.Page([], number, count * gallery.library.PHOTOS_PER_PAGE)
-    assert page.numbers == numbers
+    assert gallery.library.Page([], number, count, 0).numbers == numbers
 
 
 def test_a_page_lists_once_and_asks_for_no_file(visitor, photos, monkeypatch):

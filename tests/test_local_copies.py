@@ -1,7 +1,10 @@
 """A file of a storage as a file of the operating system."""
 
+import errno
 import hashlib
 import os
+import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -120,6 +123,27 @@ def test_a_program_may_move_the_copy_away(storage, tmp_path):
     with storage.local_copy("a.txt") as path:
         os.rename(path, tmp_path / "kept")
     assert (tmp_path / "kept").read_bytes() == b"content"
+
+
+@pytest.fixture
+def small_files():
+    """The operating system lets this process write no file of more than 1 MB."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("storage", [kind for kind in KINDS if kind != "local"], indirect=True)
+def test_a_directory_without_room_is_no_failure_of_the_store(storage, temporary, request):
+    storage.write("a.bin", CONTENT)
+    before = sorted(temporary.iterdir())
+    request.getfixturevalue("small_files")
+    with pytest.raises(OSError, match=re.escape(os.strerror(errno.EFBIG))) as raised, storage.local_copy("a.bin"):
+        pytest.fail("there is a path")
+    assert not isinstance(raised.value, fs.FSError)
+    assert raised.value.errno == errno.EFBIG
+    assert sorted(temporary.iterdir()) == before
 
 
 OLD, NEW = b"o" * 3_000_000, b"n" * 2_000_000

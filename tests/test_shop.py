@@ -365,6 +365,18 @@ def test_a_video_without_a_script(people, models, inside):
         assert teapot.video.read() == MP4
 
 
+def test_two_products_have_videos_of_the_same_name(people, models, inside):
+    new_product(people.ada)
+    for key, content in [(1, b"first"), (2, b"second"), (1, b"third")]:
+        answer = people.ada.post(f"/products/{key}/video", video=file(MP4 + content, "film.mp4"))
+        assert "The video was saved." in answer.text
+    with inside():
+        teapot, lamp = rows(models, models.Product)
+        assert (teapot.video.read(), lamp.video.read()) == (MP4 + b"third", MP4 + b"second")
+        assert teapot.video.original_name == lamp.video.original_name == "film.mp4"
+        assert sorted(models.videos.list_files()) == sorted([teapot.video.filename, lamp.video.filename])
+
+
 # the administration
 
 

@@ -11,7 +11,7 @@ from wtforms.validators import StopValidation
 from ..display_names import display_name
 from ..errors import FSError
 from ..files import mime
-from ..renditions.making import render
+from ..renditions.making import limits_of, render
 from ..storage import Storage
 from ..uploads import client_name
 from ..uploads.refusals import listed
@@ -28,7 +28,7 @@ else:
 _TRIED_SIZE = 32
 
 
-class _OfStorage(UploadField):
+class OfStorage(UploadField):
     """What the fields have in common. A class of Flask-WTF must be a base beside this one."""
 
     #: Whether every upload must be an image that Pillow reads.
@@ -86,9 +86,7 @@ class _OfStorage(UploadField):
         name = client_name(upload.filename or "")
         self.storage.check(upload, name)
         if self.only_images:
-            config = self.storage.config
-            limits = {limit: config[f"images_{limit}"] for limit in ("max_pixels", "max_memory")}
-            render(cast(BinaryIO, upload.stream), sizes=(_TRIED_SIZE,), **limits)
+            render(cast(BinaryIO, upload.stream), sizes=(_TRIED_SIZE,), **limits_of(self.storage))
 
     def pre_validate(self, form: Any) -> None:
         # before other validators, which may read the file
@@ -124,7 +122,7 @@ def _is_bitmap(ext: str) -> bool:
     return found.startswith("image/") and found != "image/svg+xml"
 
 
-class StorageFileField(_OfStorage, FileField):
+class StorageFileField(OfStorage, FileField):
     """The field for a file of a storage. Its ``data`` is the upload.
 
     ``form.validate()`` checks the upload as ``storage.save`` would: its extension, its size, its content, and the
@@ -142,7 +140,7 @@ class StorageFileField(_OfStorage, FileField):
     """
 
 
-class StorageImageField(_OfStorage, FileField):
+class StorageImageField(OfStorage, FileField):
     """The field for an image of a storage. Unlike :class:`StorageFileField`, it only accepts images that Pillow reads,
     within the limits of images, whatever the storage verifies: what an image column with thumbnails can store. An SVG
     is none of these.
@@ -151,7 +149,7 @@ class StorageImageField(_OfStorage, FileField):
     only_images = True
 
 
-class _Several(_OfStorage):
+class _Several(OfStorage):
     def sentence(self, upload: FileStorage, error: FSError) -> str:
         return f"{display_name(upload.filename) or '?'}: {error.user_message}"
 

@@ -14,7 +14,7 @@ from ..renditions import lazy
 from ..seekable import OwnFile, copied, rewindable
 from .assigned import original_name_of
 from .later import enqueue, require_enqueue
-from .parts import ImageParts, document_of, rewound
+from .parts import ImageParts, document_of, renders, rewound
 from .stored import NewFile, storing
 
 
@@ -70,7 +70,7 @@ class ImageReference(ImageParts):
         """
         base, ext = self._base_and_extension(file, filename)
         bbox = bbox or None
-        process = self.settings.process if self._renders else "now"
+        process = self.settings.process if renders(self.settings, self.fs) else "now"
         if process == "later":
             require_enqueue(self.fs)
         elif process == "lazy":

@@ -154,13 +154,7 @@ class ImageParts(ShownReference, FileReference):
 
     @property
     def _optimizes(self) -> bool:
-        if self.settings.optimize is not None:
-            return self.settings.optimize
-        return bool(setting(self.fs, _OPTIMIZE))
-
-    @property
-    def _renders(self) -> bool:
-        return bool(self.settings.max_size or self.settings.thumbnails or self._optimizes)
+        return _optimizes(self.settings, self.fs)
 
     def _put_pending(
         self, new: list[NewFile], source: BinaryIO, name: str, bbox: Sequence[float] | None, overwrite: bool | None
@@ -286,6 +280,19 @@ class ImageParts(ShownReference, FileReference):
         else:
             stored = self.fs.replace_version(name, rewound(content), version)
         return self._replaced(new, stored, version)
+
+
+def _optimizes(settings: ImageSettings, storage: Storage) -> bool:
+    return bool(setting(storage, _OPTIMIZE)) if settings.optimize is None else settings.optimize
+
+
+def renders(settings: ImageSettings, storage: Storage) -> bool:
+    """Return whether files are made of what is uploaded, so that it must be an image that is read.
+
+    :param settings: the settings of the field.
+    :param storage: its storage.
+    """
+    return bool(settings.max_size or settings.thumbnails or _optimizes(settings, storage))
 
 
 def document_of(

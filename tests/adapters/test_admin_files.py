@@ -571,6 +571,29 @@ def test_a_directory_is_renamed_whole_or_not_at_all(manager):
     assert sorted(made.storage.list_files()) == ["d/a.txt", "d/b.txt", "d/e/c.txt"]
 
 
+def test_what_cannot_be_moved_back_is_logged(manager, caplog):
+    moved = []
+
+    class Failing(fs.Storage):
+        def move(self, filename, target, overwrite=None):
+            if len(moved) == 2 and (target.startswith("new/") or target == moved[0]):
+                raise fs.BackendError("down, at a host", user_message="Later.")
+            super().move(filename, target, overwrite)
+            if target.startswith("new/"):
+                moved.append(str(filename))
+
+    made = manager()
+    made.storage.__class__ = Failing
+    before = {"d/a.txt", "d/b.txt", "d/c.txt"}
+    for name in before:
+        made.storage.write(name, name)
+    assert made.rename("d", "new") == ["Failed to rename: Later."]
+    left = moved[0].replace("d/", "new/")
+    assert set(made.storage.list_files()) == before - {moved[0]} | {left}
+    said = [record.getMessage() for record in caplog.records if "moved back" in record.getMessage()]
+    assert said == [f"storage 'papers': {left!r} could not be moved back to {moved[0]!r}"]
+
+
 def test_a_name_in_nfd_is_that_file(manager):
     made = manager()
     made.storage.fs.makedirs(f"{NFD} dir")

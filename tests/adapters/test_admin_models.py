@@ -250,6 +250,28 @@ def test_nothing_is_stored_if_a_field_is_wrong(site, users, wrong, sentence):
     assert stored() == []
 
 
+class Logo(db.Model):  # type: ignore[name-defined]
+    __tablename__ = "logo"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    image = mapped_column(ImageType(avatars), nullable=True)
+
+
+class Logos(Rows):
+    arguments = (Logo, db)
+
+
+@pytest.mark.parametrize("optimizes", [True, False])
+def test_a_column_that_optimizes_by_the_setting_takes_only_images_that_are_read(app, optimizes):
+    app.config.update(FS_BACKEND="memory", FS_IMAGES_OPTIMIZE=optimizes)
+    fs.init_app(app, avatars, papers)
+    with app.app_context():
+        made = Site(app, Logos(app))
+        answer = made.post("new/", image=(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "me.svg"))
+        assert made.errors(answer) == (["The file is not an image."] if optimizes else [])
+        assert list(avatars.list_files()) == ([] if optimizes else ["me.svg"])
+        assert "Record was successfully created." in answer.text or optimizes
+
+
 def test_nothing_is_stored_and_nothing_lost_if_the_database_refuses(site, users):
     made = site()
     made.post("new/", name="Ann", cv=(b"a life", "cv.txt"))

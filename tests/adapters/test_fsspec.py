@@ -2,9 +2,11 @@
 
 import gzip
 import io
+import os
 import pickle
 import threading
 import zipfile
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import flask
@@ -15,8 +17,10 @@ from places import make_place
 from servers.faults import FaultProxy
 
 import flask_pyfs as fs
+from flask_pyfs.backends.memory import MemoryBackend
 from flask_pyfs.fsspec import StorageFileSystem
 from flask_pyfs.signals import file_deleted, file_uploaded
+from flask_pyfs.state import find
 
 SERVERS = [pytest.param(kind, marks=pytest.mark.server) for kind in ("s3-moto", "gridfs", "swift")]
 MIB = 1024 * 1024
@@ -74,6 +78,86 @@ def test_listings(storage, files):
     for name in ("none", "d/none"):
         with pytest.raises(FileNotFoundError):
             files.ls(name)
+
+
+def listings(files):
+    """What is in the root, as each way to list it tells."""
+    return [
+        files.ls("", detail=False),
+        files.ls(".", detail=False),
+        files.glob("*"),
+        files.find("", maxdepth=1, withdirs=True),
+        sorted([*next(files.walk(""))[1], *next(files.walk(""))[2]]),
+        sorted({name.partition("/")[0] for name in files.find("")}),
+        sorted(name.rstrip("/") for name, _ in find(files.storage).operations.level()),
+    ]
+
+
+@pytest.mark.parametrize("storage", ["local"], indirect=True)
+def test_all_listings_leave_out_the_same_on_a_disk(storage, files, tmp_path):
+    fill(storage)
+    root = Path(storage.root)
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "x.txt").write_bytes(b"x")
+    (root / "link").symlink_to(root / "d")
+    (root / "out").symlink_to(tmp_path / "outside")
+    (root / "broken").symlink_to("nothing")
+    os.mkfifo(root / "fifo")
+    os.mkfifo(root / "d" / "fifo")
+    (root / "alias.txt").symlink_to("a.txt")
+    assert listings(files) == [["a.txt", "alias.txt", "d", "d-e"]] * 7
+    assert files.cat("d/*.*") == {"d/b.txt": b"22"}
+    assert files.ls("d", detail=False) == files.ls("d/./", detail=False) == ["d/b.txt", "d/e"]
+
+
+class Hiding(MemoryBackend):
+    def list_files(self, prefix=None):
+        return (name for name in super().list_files(prefix) if not name.endswith(".secret"))
+
+
+def test_all_listings_leave_out_what_a_backend_hides(app):
+    storage = fs.Storage("files", fs.ALL)
+    app.config["FILES_FS_BACKEND"] = "memory"
+    fs.init_app(app, storage)
+    with app.app_context():
+        storage.backend = Hiding("files", storage.config)
+        fill(storage, {**TREE, "b.secret": b"", "s/c.secret": b"", "d/c.secret": b""})
+        assert listings(storage.fsspec) == [["a.txt", "d", "d-e"]] * 7
+        assert storage.fsspec.ls("d", detail=False) == ["d/b.txt", "d/e"]
+
+
+class Old:
+    """A backend that was written for Flask-FS: it only lists everything."""
+
+    def __init__(self, name, config):
+        self.asked = []
+
+    def list_files(self):
+        return [f"d/{number}.txt" for number in range(20)]
+
+    def exists(self, filename):
+        return filename in self.list_files()
+
+    def get_metadata(self, filename):
+        self.asked.append(filename)
+        if filename not in self.list_files():
+            raise FileNotFoundError(filename)
+        return {"size": 3, "modified": None, "mime": "text/plain"}
+
+
+def test_a_backend_of_flask_fs_is_asked_for_one_file_of_a_directory(app):
+    storage = fs.Storage("files", fs.ALL)
+    app.config["FILES_FS_BACKEND"] = "memory"
+    fs.init_app(app, storage)
+    with app.app_context():
+        storage.backend = old = Old("files", storage.config)
+        files = storage.fsspec
+        assert (files.isdir("d"), files.isdir("e")) == (True, False)
+        assert [name for name in old.asked if name not in ("d", "e")] == ["d/0.txt"]
+        assert files.ls("", detail=False) == ["d"]
+        assert len(files.ls("d")) == 20
+        with pytest.raises(FileNotFoundError):
+            files.ls("e")
 
 
 @on_all

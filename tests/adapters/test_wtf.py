@@ -176,6 +176,15 @@ def test_an_image_field_holds_the_limits_of_images(storage):
     ]
 
 
+def test_an_image_field_holds_the_limits_that_columns_hold(storage, app):
+    papers, sent = storage(), upload(PNG, "a.png")
+    assert errors_of(StorageImageField(papers), sent) == []
+    app.config["PAPERS_FS_IMAGES_MAX_PIXELS"] = 10
+    assert errors_of(StorageImageField(papers), sent) == ["The image has too many pixels: it may have 10 at most."]
+    app.config["PAPERS_FS_IMAGES_MAX_PIXELS"] = None
+    assert errors_of(StorageImageField(papers), sent) == []
+
+
 def test_each_refused_file_of_several_is_named(storage):
     papers = storage(["png"])
     sent = [upload(PNG, "a.png"), upload(b"", r"C:\notes\b.txt"), upload(b"", "<i>.php")]

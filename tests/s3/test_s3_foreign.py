@@ -445,7 +445,8 @@ def test_odd_keys_are_listed_apart(storage, odd, caplog):
     logged = "\n".join(record.getMessage() for record in caplog.records)
     for key in ODD + ODD_AT_THE_TOP:
         if not key.endswith("/"):
-            assert (repr(key) in logged) is (key not in REACHED)
+            # leases and unfinished uploads have reserved names, and are no news
+            assert (repr(key) in logged) is (key not in REACHED and ".flask_pyfs" not in key)
     assert sorted(storage.list_files("dir/")) == sorted(name for name in found if name.startswith("dir/"))
 
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 import pytest
 from axe import violations
 from backend_settings import BACKENDS, MAKERS, settings_of
+from flask import current_app
 from galleries import gallery as loaded
 from PIL import Image
 from servers.waitressapp import serving
@@ -309,6 +310,57 @@ def test_offline(site, photos, page, files):
     page.wait_for(STORED)
     assert page.evaluate(SAID) == "2 images were stored."
     assert sorted(page.evaluate(NAMES)) == ["a.png", "b.png", "old.png"]
+
+
+@pytest.fixture
+def lose(site, monkeypatch):
+    """Let the site do what the next request for each path asks for, and break its answer off."""
+
+    def lose(*paths):
+        app = current_app._get_current_object()
+        left, work = list(paths), app.wsgi_app
+
+        def lossy(environ, start_response):
+            if environ["PATH_INFO"] not in left:
+                return work(environ, start_response)
+            left.remove(environ["PATH_INFO"])
+            work(environ, lambda *answer: None).close()
+            start_response("200 OK", [("Content-Length", "99")])
+            return [b"<"]
+
+        monkeypatch.setattr(app, "wsgi_app", lossy)
+
+    return lose
+
+
+LOST = "The answer was lost. These are the images that are there now."
+UNKNOWN = "The gallery does not answer. Load the page again to see what was changed."
+
+
+@pytest.mark.parametrize(
+    ("paths", "said", "shown"),
+    [
+        (["/delete"], LOST, ["1.png"]),
+        # the app has answered, but the page that it redirects to was lost
+        (["/"], "“0.png” was deleted.", ["1.png"]),
+        (["/delete", "/"], UNKNOWN, ["0.png", "1.png"]),
+    ],
+)
+def test_a_deletion_whose_answer_is_lost(site, photos, page, lose, paths, said, shown):
+    put(photos, 2)
+    page.open(f"{site.url}/?order=name")
+    lose(*paths)
+    page.evaluate("document.querySelector('.delete button').focus()")
+    page.press("Enter")
+    page.wait_for(f"{SAID} !== ''")
+    assert page.evaluate(SAID) == said
+    assert page.evaluate(NAMES) == shown
+    assert page.evaluate(FOCUS) == f"Delete {shown[0]}"
+    assert len(posts(site, "/delete")) == 1
+    if "deleted" in said:
+        page.evaluate("document.querySelector('#undo button').click()")
+        page.wait_for(f"{SAID}.includes('is back')")
+        assert page.evaluate(NAMES) == ["0.png", "1.png"]
 
 
 def test_a_page_that_is_too_old_for_the_app_takes_a_new_token(site, photos, page, files):

@@ -132,8 +132,7 @@ def take(file: FileStorage) -> dict[str, Any]:
 
 
 def refusal(name: str | None, error: fs.FSError) -> dict[str, Any]:
-    if error.code >= 500 or isinstance(error, fs.PermissionDenied):
-        current_app.logger.error("an upload could not be stored", exc_info=error)
+    log(error, "an upload could not be stored")
     return {"name": name, "code": error.code, "reason": error.user_message}
 
 
@@ -191,16 +190,24 @@ def delete() -> Any:
         kept = library.delete(name)
     except fs.FileNotFound:
         flash({"category": "error", "text": f"“{shorten(name)}” is not there any more."})
+    except fs.FSError as error:
+        log(error, "a photo could not be deleted")
+        flash({"category": "error", "text": f"“{shorten(name)}” was not deleted. {error.user_message}"})
     else:
         flash({"category": "success", "text": f"“{shorten(name)}” was deleted.", "undo": kept})
     return redirect(same_page(), 303)
 
 
 def undo() -> Any:
+    kept = request.form.get("kept", "")
     try:
-        name = library.bring_back(request.form.get("kept", ""))
+        name = library.bring_back(kept)
     except fs.FileNotFound:
         flash({"category": "error", "text": "The image is gone: it was kept for an hour only."})
+    except fs.FSError as error:
+        log(error, "a photo could not be brought back")
+        # it is still kept
+        flash({"category": "error", "text": f"The image is not back. {error.user_message}", "undo": kept})
     else:
         flash({"category": "success", "text": f"“{shorten(name)}” is back.", "back": name})
     return redirect(same_page(), 303)
@@ -220,6 +227,12 @@ def require_token() -> None:
         known, sent = session.get("token", ""), request.form.get("token", "")
         if not known or not secrets.compare_digest(known.encode(), sent.encode()):
             abort(400, "This page was too old. Please try again.")
+
+
+def log(error: fs.FSError, what: str) -> None:
+    """Log an error that no visitor caused."""
+    if error.code >= 500 or isinstance(error, fs.PermissionDenied):
+        current_app.logger.error(what, exc_info=error)
 
 
 def show_error(error: HTTPException) -> Any:

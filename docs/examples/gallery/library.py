@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import heapq
 import itertools
 import os
 import re
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -19,7 +18,6 @@ from flask import current_app
 from werkzeug.datastructures import FileStorage
 
 import flask_pyfs as fs
-from flask_pyfs.backends.contract import Entry
 
 try:
     from flask_pyfs import images
@@ -77,11 +75,11 @@ def pieces_are_equal(one: Any, other: Any) -> bool:
 # Listing
 
 
-def _time_of(entry: Entry) -> float:
+def _time_of(entry: fs.Entry) -> float:
     return (entry.modified or datetime.min.replace(tzinfo=timezone.utc)).timestamp()
 
 
-def _natural(entry: Entry) -> list[Any]:
+def _natural(entry: fs.Entry) -> list[Any]:
     # 2.jpg comes before 10.jpg
     return [int(part) if part.isdecimal() else part.casefold() for part in re.split(r"(\d+)", entry.name)]
 
@@ -95,15 +93,12 @@ ORDERS = {
 
 @dataclass(frozen=True)
 class Page:
-    """A page of the listing; ``number`` counts from 1, and ``total`` is the number of all photos."""
+    """A page of the listing: the ``number``-th of ``count``. ``total`` is the number of all photos."""
 
-    entries: list[Entry]
+    entries: list[fs.Entry]
     number: int
+    count: int
     total: int
-
-    @property
-    def count(self) -> int:
-        return max(1, -(-self.total // PHOTOS_PER_PAGE))
 
     @property
     def first(self) -> int:
@@ -124,23 +119,15 @@ class Page:
 def page_of(order: str, number: int) -> Page:
     """Return a page of the photos; the last one if there are not as many.
 
-    A storage has no index by date, so each page lists all photos, with their sizes and times, and keeps those up to its
-    own end. On S3 that takes one request for each 1,000 photos. A page of 100,000 photos costs 100 requests there, and
-    two to three seconds of CPU time anywhere: an app with as many keeps what it lists in a database.
+    A storage has no index by date, so each page lists all photos, with their sizes and times. On S3 that takes one
+    request for each 1,000 photos. A page of 100,000 photos costs 100 requests there, and two to three seconds of CPU
+    time anywhere: an app with as many keeps what it lists in a database.
     """
-    total = 0
-
-    def counted() -> Iterator[Entry]:
-        nonlocal total
-        for entry in photos.entries():
-            if not entry.name.startswith(DELETED):
-                total += 1
-                yield entry
-
-    up_to_it = heapq.nsmallest(number * PHOTOS_PER_PAGE, counted(), key=ORDERS[order])
-    last = max(1, -(-total // PHOTOS_PER_PAGE))
-    number = min(number, last)
-    return Page(up_to_it[(number - 1) * PHOTOS_PER_PAGE : number * PHOTOS_PER_PAGE], number, total)
+    shown = (entry for entry in photos.entries() if not entry.name.startswith(DELETED))
+    entries = sorted(shown, key=ORDERS[order])
+    count = max(1, -(-len(entries) // PHOTOS_PER_PAGE))
+    number = min(number, count)
+    return Page(entries[(number - 1) * PHOTOS_PER_PAGE : number * PHOTOS_PER_PAGE], number, count, len(entries))
 
 
 # Thumbnails
@@ -174,10 +161,13 @@ def delete(name: str) -> str:
     It is moved to where no page shows it, under a name that nobody else can guess. The store does that itself: the
     bytes do not pass through the app. Each deletion sweeps what was kept long enough before.
     """
-    sweep()
     kept = f"{DELETED}{time.time():.0f}-{secrets.token_hex(8)}/{name}"
     photos.move(name, kept)
-    thumbnails.delete(name)
+    # the photo is deleted now, whatever becomes of the rest
+    with logged(f"the thumbnail of {name!r} was not deleted"):
+        thumbnails.delete(name)
+    with logged("what was deleted before was not swept"):
+        sweep()
     return kept
 
 
@@ -194,7 +184,8 @@ def bring_back(kept: str) -> str:
         name = f"{stem}-{secrets.token_hex(8)}{ext}"
         photos.move(kept, name)
     # on a disk, that is an empty directory now
-    photos.delete(place)
+    with logged(f"{place!r} was not deleted"):
+        photos.delete(place)
     return name
 
 
@@ -204,4 +195,14 @@ def sweep() -> None:
         place = name.removeprefix(DELETED).partition("/")[0]
         since = place.partition("-")[0]
         if since.isdecimal() and int(since) < time.time() - KEPT_SECONDS:
-            photos.delete(DELETED + place)
+            with logged(f"{name!r} was not swept"):
+                photos.delete(DELETED + place)
+
+
+@contextmanager
+def logged(what: str) -> Iterator[None]:
+    """Log an error of a storage, and go on."""
+    try:
+        yield
+    except fs.FSError:
+        current_app.logger.exception(what)

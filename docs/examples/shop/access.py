@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import abort, current_app
-from flask_login import AnonymousUserMixin, current_user
+from flask import abort
+from flask_login import AnonymousUserMixin, current_user, login_required
 
 import flask_pyfs as fs
 
@@ -18,9 +18,8 @@ class Visitor(AnonymousUserMixin):
 
 def admins_only(view: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(view)
+    @login_required
     def checked(**values: Any) -> Any:
-        if not current_user.is_authenticated:
-            return current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
         if not current_user.is_admin:
             abort(403)
         return view(**values)

@@ -41,7 +41,7 @@ class Product(db.Model):  # type: ignore[name-defined]
     description: Mapped[str] = mapped_column(default="")
     picture = file_column(ImageType(pictures, basename=unique, thumbnails=[320, 640], process="later"))
     manuals = file_column(FileType(manuals, basename=unique, multiple=True))
-    video = file_column(FileType(videos))
+    video = file_column(FileType(videos, basename=unique))
     orders: Mapped[list[Order]] = relationship(back_populates="product")
 
     def __str__(self) -> str:

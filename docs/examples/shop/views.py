@@ -136,11 +136,10 @@ def sign_out() -> Any:
 @shop.route("/account", methods=["GET", "POST"])
 @login_required
 def account() -> Any:
-    customer = db.session.get(Customer, current_user.id)
-    form = AccountForm(obj=customer)
+    form = AccountForm(obj=current_user)
     if not form.validate_on_submit():
-        return page("shop/account.html", form, customer=customer)
-    form.populate_obj(customer)
+        return page("shop/account.html", form)
+    form.populate_obj(current_user)
     db.session.commit()
     return done("Your account was saved.", "shop.account")
 

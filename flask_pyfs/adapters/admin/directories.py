@@ -1,7 +1,8 @@
-"""Directories of a storage, as far as its store has them."""
+"""Renames directories of a storage, as far as its store has them."""
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 
 from fs.errors import FSError as FilesystemError
@@ -11,20 +12,14 @@ from ...errors import OperationNotSupported, translated
 from ...state import find
 from ...storage import Storage
 
-
-def is_empty_directory(storage: Storage, directory: str) -> bool:
-    """Return whether a path of which no listing knows anything is a directory all the same."""
-    try:
-        with translated(storage.name, directory):
-            return bool(storage.fs.isdir(directory))
-    except OperationNotSupported:
-        return False
+_log = logging.getLogger(__name__)
 
 
 def rename(storage: Storage, directory: str, target: str) -> None:
     """Move all files of a directory, each to the same place below another one, which is free.
 
-    One or two requests for each file, as for ``Storage.move``. If one cannot be moved, the others are moved back.
+    One or two requests for each file, as for ``Storage.move``. If one cannot be moved, the others are moved back; what
+    the store refuses to move back is logged.
 
     :raises FSError: if one cannot be moved.
     """
@@ -40,8 +35,10 @@ def rename(storage: Storage, directory: str, target: str) -> None:
                 storage.fs.makedirs(target)
     except BaseException:
         for name, new in reversed(moved):
-            with suppress(Exception):
+            try:
                 storage.move(new, names.Exact(name), overwrite=False)
+            except Exception:
+                _log.exception("storage %r: %r could not be moved back to %r", storage.name, new, name)
         raise
     _remove_empty(storage, directory)
 

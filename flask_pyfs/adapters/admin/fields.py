@@ -9,9 +9,10 @@ from markupsafe import Markup
 from wtforms.validators import InputRequired, StopValidation
 
 from ...fields.file import FileReference
+from ...fields.parts import renders
 from ...fields.settings import FileSettings, ImageSettings
 from ...storage import Storage
-from ..wtf import StorageFileField
+from ..wtf import OfStorage, StorageFileField
 from .showing import shown
 
 if TYPE_CHECKING:
@@ -31,13 +32,18 @@ class UploadInput(FileInput):
         chooser = Markup(super().__call__(field, **attributes))
         if field.reference is None:
             return chooser
-        box = Markup("")
-        if not field.is_required:
-            checked = Markup(" checked") if field.is_deleted else ""
-            box = Markup('<label class="ml-2"><input type="checkbox" name="{}" value="y"{}> {}</label>').format(
-                field.delete_name, checked, gettext("Delete")
-            )
+        box = Markup("") if field.is_required else deletion_box(field, "y", is_checked=field.is_deleted)
         return Markup('<div class="mb-2">{}{}</div>{}').format(shown(field.reference), box, chooser)
+
+
+def deletion_box(field: Any, value: str | None, *, is_checked: bool) -> Markup:
+    """Return the HTML of a box to delete a file.
+
+    :param value: what the form sends if the box is checked.
+    """
+    return Markup('<label class="ml-2"><input type="checkbox" name="{}" value="{}"{}> {}</label>').format(
+        field.delete_name, value, Markup(" checked") if is_checked else "", gettext("Delete")
+    )
 
 
 class FileNeeded(Required):
@@ -53,36 +59,41 @@ class FileNeeded(Required):
             raise StopValidation(field.gettext("This field is required."))
 
 
-class ReferenceField(StorageFileField):
-    """The field for a column or a field of files.
+class OfColumn(OfStorage):
+    """What the fields have in common. One of ``wtf`` must be a base behind this one.
 
     :param settings: the settings of the references.
-    :param validators: those that Flask-Admin has for the column. ``InputRequired`` accepts the file that there is.
+    :param validators: those that Flask-Admin has for the column. ``InputRequired`` accepts the files that there are.
     """
-
-    widget: Any = UploadInput()
 
     def __init__(
         self, settings: FileSettings, label: str | None = None, validators: Any = None, **options: Any
     ) -> None:
         self.is_required: bool = any(isinstance(validator, InputRequired) for validator in validators or ())
         kept = [validator for validator in validators or () if not isinstance(validator, InputRequired)]
-        super().__init__(
-            cast(Storage, settings.fs), label, [FileNeeded(), *kept] if self.is_required else kept, **options
-        )
-        self.only_images: bool = is_rendered(settings)
-        self.is_deleted: bool = False
+        storage = cast(Storage, settings.fs)
+        super().__init__(storage, label, [FileNeeded(), *kept] if self.is_required else kept, **options)
+        self.only_images: bool = isinstance(settings, ImageSettings) and renders(settings, storage)
+
+    @property
+    def delete_name(self) -> str:
+        """The name of the boxes that delete files."""
+        return f"{self.name}-delete"
+
+
+class ReferenceField(OfColumn, StorageFileField):
+    """The field for a column or a field of files."""
+
+    widget: Any = UploadInput()
+
+    #: Whether the box is checked.
+    is_deleted: bool = False
 
     @property
     def reference(self) -> FileReference | None:
         """The file that there is."""
         found = self.object_data
         return found if isinstance(found, FileReference) and found.filename else None
-
-    @property
-    def delete_name(self) -> str:
-        """The name of the box that deletes the file."""
-        return f"{self.name}-delete"
 
     def process(self, formdata: Any, *arguments: Any, **options: Any) -> None:
         self.is_deleted = bool(formdata) and self.delete_name in formdata
@@ -92,8 +103,3 @@ class ReferenceField(StorageFileField):
         if self.is_deleted and not self.is_required and not self.uploads:
             setattr(obj, name, None)
         super().populate_obj(obj, name)
-
-
-def is_rendered(settings: FileSettings) -> bool:
-    """Return whether files are made of what is uploaded, so that it must be an image that is read."""
-    return isinstance(settings, ImageSettings) and bool(settings.max_size or settings.thumbnails or settings.optimize)

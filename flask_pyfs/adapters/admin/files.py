@@ -28,6 +28,7 @@ from ...uploads import client_name
 from ...uploads.intake import accepted_name
 from ...web import delivery, responses
 from ...web.failures import is_of_client
+from ..directories import is_directory
 from . import directories
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ class StorageFiles(BaseFileStorage):
         try:
             if path in _ROOT or self.page(path).items:
                 return True
-            return self._storage.exists(names.Exact(path)) or directories.is_empty_directory(self._storage, path)
+            return self._storage.exists(names.Exact(path)) or is_directory(self._storage, path)
         except InvalidPath:
             # a link leads out of the storage, or a part of the path is a file
             return False
@@ -232,7 +233,7 @@ class StorageFiles(BaseFileStorage):
             return self._storage.check(file, name)
 
     def _require_free(self, name: str) -> None:
-        if self._storage.exists(name) or self.page(name).items or directories.is_empty_directory(self._storage, name):
+        if self._storage.exists(name) or self.page(name).items or is_directory(self._storage, name):
             raise FileExists(f"{name!r} is taken", path=name, storage=self._storage.name)
 
     def delete_file(self, path: str) -> None:

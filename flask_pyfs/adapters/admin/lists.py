@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
 
-from flask_admin.babel import gettext
 from markupsafe import Markup
-from wtforms.validators import InputRequired
 
 from ...fields.file import FileReference
 from ...fields.many import FileReferences
-from ...fields.settings import FileSettings
-from ...storage import Storage
 from ..wtf import MultipleStorageFileField
-from .fields import FileNeeded, is_rendered
+from .fields import OfColumn, deletion_box
 from .showing import shown
 
 if TYPE_CHECKING:
@@ -32,32 +29,17 @@ class UploadsInput(FileInput):
         return Markup("").join([*rows, Markup(super().__call__(field, **attributes))])
 
     def _row(self, field: Any, reference: FileReference) -> Markup:
-        checked = Markup(" checked") if reference.filename in field.deleted else ""
-        box = Markup('<label class="ml-2"><input type="checkbox" name="{}" value="{}"{}> {}</label>').format(
-            field.delete_name, reference.filename, checked, gettext("Delete")
-        )
+        box = deletion_box(field, reference.filename, is_checked=reference.filename in field.deleted)
         return Markup('<div class="mb-2">{}{}</div>').format(shown(reference), box)
 
 
-class ReferencesField(MultipleStorageFileField):
-    """The field for a column with several files.
-
-    :param settings: the settings of the references.
-    :param validators: those that Flask-Admin has for the column. ``InputRequired`` accepts the files that there are.
-    """
+class ReferencesField(OfColumn, MultipleStorageFileField):
+    """The field for a column with several files."""
 
     widget: Any = UploadsInput(multiple=True)
 
-    def __init__(
-        self, settings: FileSettings, label: str | None = None, validators: Any = None, **options: Any
-    ) -> None:
-        self.is_required: bool = any(isinstance(validator, InputRequired) for validator in validators or ())
-        kept = [validator for validator in validators or () if not isinstance(validator, InputRequired)]
-        super().__init__(
-            cast(Storage, settings.fs), label, [FileNeeded(), *kept] if self.is_required else kept, **options
-        )
-        self.only_images: bool = is_rendered(settings)
-        self.deleted: set[str] = set()
+    #: The names whose boxes are checked.
+    deleted: Collection[str] = ()
 
     @property
     def references(self) -> list[FileReference]:
@@ -69,11 +51,6 @@ class ReferencesField(MultipleStorageFileField):
     def reference(self) -> FileReference | None:
         """A file that stays, or None if there is none."""
         return next((one for one in self.references if one.filename not in self.deleted), None)
-
-    @property
-    def delete_name(self) -> str:
-        """The name of the boxes that delete files."""
-        return f"{self.name}-delete"
 
     def process(self, formdata: Any, *arguments: Any, **options: Any) -> None:
         self.deleted = set(formdata.getlist(self.delete_name)) if formdata else set()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
 from glob import has_magic
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import Flask, current_app, has_app_context
 
-from ...errors import FileNotFound, InvalidPath, OperationNotSupported, translated
+from ... import names
+from ...errors import FileNotFound, InvalidPath
 from ...state import find
 from ...storage import Storage
+from ..directories import is_directory
 
 if TYPE_CHECKING:
     from ..._untyped import AbstractFileSystem
@@ -70,13 +72,8 @@ class ListedStorage(AbstractFileSystem):
         return _directory(path)
 
     def _is_directory(self, path: str) -> bool:
-        try:
-            with self._context(), translated(self.storage.name, path):
-                # it may be empty
-                return bool(self.storage.fs.isdir(path))
-        except OperationNotSupported:
-            # a backend that was written for Flask-FS
-            return bool(self._below(path, 1, withdirs=True))
+        with self._context():
+            return is_directory(self.storage, path)
 
     def exists(self, path: str, **kwargs: Any) -> bool:
         """Return whether there is a file or a directory. A store that fails raises an error, unlike in fsspec."""
@@ -122,19 +119,16 @@ class ListedStorage(AbstractFileSystem):
 
     def _scanned(self, path: str) -> dict[str, Info]:
         # nothing if it is no directory
-        try:
-            with self._context(), translated(self.storage.name, path):
-                scanned = list(self.storage.fs.scandir(path, namespaces=["details"]))
-        except OperationNotSupported:
-            # a backend that was written for Flask-FS
-            return self._below(path, 1, withdirs=True)
-        except (FileNotFound, InvalidPath):
-            return {}
-        named = {f"{path}/{each.name}" if path else each.name: each for each in scanned}
-        return {
-            name: _directory(name) if each.is_dir else _file(name, each.size, each.modified)
-            for name, each in sorted(named.items())
-        }
+        found: dict[str, Info] = {}
+        with self._context(), suppress(InvalidPath):
+            for name, facts in find(self.storage).operations.level(_collapsed(path)):
+                if facts is None:
+                    if _is_path(name[:-1]):
+                        # a name may be both in a store of objects: it means the file
+                        found.setdefault(name[:-1], _directory(name[:-1]))
+                elif _is_path(name):
+                    found[name] = _file(name, facts.size, facts.modified)
+        return dict(sorted(found.items()))
 
     def find(
         self, path: str, maxdepth: int | None = None, withdirs: bool = False, detail: bool = False, **kwargs: Any
@@ -160,10 +154,9 @@ class ListedStorage(AbstractFileSystem):
         above = path.count("/") + 1 if path else 0
         with self._context():
             for entry in self.storage.entries(f"{path}/" if path else None):
-                parts = entry.name.split("/")
-                if "" in parts or "." in parts:
-                    # no path means such a key of another tool
+                if not _is_path(entry.name):
                     continue
+                parts = entry.name.split("/")
                 deepest = len(parts) if maxdepth is None else above + maxdepth
                 if withdirs:
                     for end in range(above + 1, min(len(parts), deepest + 1)):
@@ -205,6 +198,16 @@ class ListedStorage(AbstractFileSystem):
         found = self.find(path, maxdepth=maxdepth, withdirs=withdirs, detail=True)
         sizes = {name: info["size"] for name, info in found.items()}
         return sum(sizes.values()) if total else sizes
+
+
+def _is_path(name: str) -> bool:
+    # no path means the key "a//b" of another tool
+    return not {"", "."}.intersection(name.split("/"))
+
+
+def _collapsed(path: str) -> str:
+    directory = names.collapse(path)
+    return names.given(directory) if directory else ""
 
 
 def _file(name: str, size: int, modified: datetime | None) -> Info:

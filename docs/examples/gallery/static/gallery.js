@@ -44,15 +44,26 @@ async function submit(sent, button) {
   }
   underway.add(sent);
   const index = deleteButtons().indexOf(button);
+  const isOnline = navigator.onLine;
   try {
-    const page = await load(sent.action, { method: "POST", body: new FormData(sent) });
+    const page = await load(sent.action, { method: "POST", body: new FormData(sent) }).catch((error) => {
+      if (!isOnline) {
+        throw error;
+      }
+      // the gallery may have done it: its page shows that, and may still have the message
+      return load(location.href);
+    });
     report(page);
+    if (!page.querySelector("#status p")) {
+      say("error", "The answer was lost. These are the images that are there now.");
+    }
     // the image that is back, or the one after the deleted one, or the last
     const back = document.querySelector(".photo.back");
     const buttons = deleteButtons();
     (back ?? buttons[Math.max(index, 0)] ?? buttons.at(-1) ?? input).focus();
   } catch (error) {
-    say("error", `${whyLost(error)} Nothing was changed. Try again.`.trim());
+    const next = isOnline ? "Load the page again to see what was changed." : "Nothing was changed. Try again.";
+    say("error", `${whyLost(error)} ${next}`.trim());
   } finally {
     underway.delete(sent);
   }

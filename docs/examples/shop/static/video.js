@@ -53,7 +53,7 @@ form.addEventListener("submit", async (event) => {
     location.assign((await ask(form.dataset.done, {})).next);
   } catch (error) {
     problem.textContent = error.message;
-    problem.hidden = bar.hidden = true;
+    bar.hidden = true;
     problem.hidden = button.disabled = false;
   }
 });
