@@ -8,7 +8,7 @@ import json
 import threading
 import uuid
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_type_hints
 
 import mongoengine
 import pytest
@@ -408,6 +408,7 @@ def test_render_refuses_a_session_with_changes(session, jobs, user):
 
 def test_render_takes_the_session_of_a_registry(engine, jobs, user):
     # as the db.session of Flask-SQLAlchemy
+    assert get_type_hints(models.render)["session"] == get_type_hints(models.rerender)["session"]
     registry = scoped_session(sessionmaker(engine))
     assert models.render(json.loads(jobs[0]), registry)
     registry.add(User())
