@@ -63,7 +63,7 @@ class Holder:
     def __init__(self, instance: Any = None) -> None:
         self.instance = instance
 
-    def place_of(self, value: Held) -> tuple[Held, Holder]:
+    def outermost(self, value: Held) -> tuple[Held, Holder]:
         """Return the value of the field that the value is or is in, and the holder of that."""
         return value, self
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from inspect import iscoroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from ..config import ENQUEUE
 from ..errors import BackendError, ConfigurationError
@@ -14,12 +15,19 @@ from ..renditions.leases import Busy, once
 from ..renditions.making import lease_time, setting
 from ..state import find
 from ..storage import Storage
+from .holders import Held
 
 _log = logging.getLogger(__name__)
 
 #: A value of JSON: ``model``, ``field`` and ``id`` tell the place of a reference, ``ticket`` tells the upload, and
 #: ``state`` whether it failed before.
 Job = Mapping[str, Any]
+
+Value = TypeVar("Value", bound=Held)
+
+
+class Gone(Exception):
+    """The row or document has another image by now, or is gone."""
 
 
 def require_enqueue(storage: Storage) -> Any:
@@ -83,15 +91,31 @@ def unknown_field(job: Job) -> ConfigurationError:
     )
 
 
-def rendering(storage: Storage, job: Job, render: Callable[[], bool], is_done: Callable[[], bool]) -> bool:
-    """Call ``render`` unless it is done already, or another worker does so now. Return what it returned.
+def rendering(job: Job, unfinished: Callable[[], Value | None], render: Callable[[Value], None]) -> bool:
+    """Render the reference of a job, unless it is done already or another worker does so now. Return whether this call
+    did so.
 
+    :param unfinished: reads the reference; None if it is done, or has another upload by now, or is gone.
+    :param render: renders it, on the condition that it is unfinished still, or raises :class:`Gone`.
     :raises BackendError: if another worker has not finished by the time when its lease must have expired.
     """
-    done = [False]
+    found = unfinished()
+    if found is None:
+        return False
+    storage, is_rendered = found.fs, False
+
+    def is_done() -> bool:
+        nonlocal found
+        found = unfinished()
+        return found is None
 
     def make() -> None:
-        done[0] = render()
+        nonlocal is_rendered
+        # what is_done has just read
+        if found is not None:
+            with suppress(Gone):
+                render(found)
+                is_rendered = True
 
     lifetime = lease_time(storage)
     try:
@@ -102,4 +126,4 @@ def rendering(storage: Storage, job: Job, render: Callable[[], bool], is_done: C
             f"{2 * lifetime:.0f} seconds: try again",
             storage=storage.name,
         ) from error
-    return done[0]
+    return is_rendered

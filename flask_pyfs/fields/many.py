@@ -374,8 +374,8 @@ class ItemHolder(Holder):
         super().__init__(references.holder.instance)
         self.references = references
 
-    def place_of(self, reference: Held) -> tuple[Held, Holder]:
-        return self.references.holder.place_of(self.references)
+    def outermost(self, reference: Held) -> tuple[Held, Holder]:
+        return self.references.holder.outermost(self.references)
 
     def place(self) -> dict[str, Any]:
         return self.references.holder.place()

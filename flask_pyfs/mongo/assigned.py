@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,9 +13,7 @@ from ..fields.holders import DetachedHolder, Holder
 from ..fields.stored import NewFile
 from .changes import Before, DocumentHolder
 from .fields import FileField
-from .undoing import stored_document, texts, undo
-
-_log = logging.getLogger(__name__)
+from .undoing import looked_up, undo
 
 _WRITES = ("_save_create", "_save_update")
 
@@ -32,7 +29,7 @@ class _ItemHolder(Holder):
         self.new.extend(new)
 
 
-class _Assigned:
+class _Save:
     """The uploads that one ``save`` of a document stores.
 
     :param document: the document.
@@ -63,12 +60,8 @@ class _Assigned:
             undo(written, document, holder, block)
         self.end()
         names = {file.name for *_, new in self.items for file in new}
-        try:
-            stored = stored_document(written) if names and written is not None else None
-        except Exception:
-            _log.warning("the database may have the document; these files are kept: %r", sorted(names), exc_info=True)
-            return
-        if names.isdisjoint(texts(stored)):
+        stays, _ = looked_up(written, names)
+        if not stays:
             for container, key, assigned, new in reversed(self.items):
                 container[key] = assigned
                 for file in reversed(new):
@@ -121,23 +114,23 @@ def listen() -> None:
 
 
 def _store(sender: Any, document: Any, **more: Any) -> None:
-    assigned = _Assigned(document)
-    if assigned.store():
+    save = _Save(document)
+    if save.store():
         # there is no signal for a document that cannot be saved
         for name in _WRITES:
-            vars(document)[name] = _undone(assigned, getattr(document, name))
+            vars(document)[name] = _undone(save, getattr(document, name))
 
 
-def _undone(assigned: _Assigned, write: Callable[..., Any]) -> Callable[..., Any]:
+def _undone(save: _Save, write: Callable[..., Any]) -> Callable[..., Any]:
     def write_or_undo(*arguments: Any, **options: Any) -> Any:
         for name in _WRITES:
-            vars(assigned.document).pop(name, None)
+            vars(save.document).pop(name, None)
         try:
             return write(*arguments, **options)
         except BaseException:
-            assigned.undo(assigned.document)
+            save.undo(save.document)
             raise
         finally:
-            assigned.end()
+            save.end()
 
     return write_or_undo

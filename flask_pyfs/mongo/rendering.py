@@ -10,14 +10,11 @@ from mongoengine.connection import READ_PREFERENCE
 from mongoengine.errors import NotRegistered
 
 from ..fields.image import ImageReference
-from ..fields.later import Job, rendering, unknown_class, unknown_field
+from ..fields.later import Gone, Job, rendering, unknown_class, unknown_field
 from ..fields.stored import note_saved, storing
 from .changes import DocumentHolder
 from .fields import ImageField
-
-
-class _Gone(Exception):
-    """The document has another image by now, or is gone."""
+from .undoing import looked_up
 
 
 def render(job: Job) -> bool:
@@ -41,40 +38,37 @@ def render(job: Job) -> bool:
         raise unknown_class(job) from error
     if not isinstance(document_class._fields.get(job["field"]), ImageField):
         raise unknown_field(job)
-    reference = _pending(document_class, job)
-    if reference is None:
-        return False
     return rendering(
-        reference.fs,
         job,
-        lambda: _render(document_class, job),
-        lambda: _pending(document_class, job) is None,
+        lambda: _unfinished(document_class, job),
+        lambda reference: _render(document_class, job, reference),
     )
 
 
-def _pending(document_class: Any, job: Job) -> ImageReference | None:
+def _unfinished(document_class: Any, job: Job) -> ImageReference | None:
     # not a secondary, which may be behind
     document = document_class.objects(pk=job["id"]).read_preference(READ_PREFERENCE).first()
     reference = None if document is None else getattr(document, job["field"])
     return reference if reference is not None and reference.is_of(job) else None
 
 
-def _render(document_class: Any, job: Job) -> bool:
-    reference = _pending(document_class, job)
-    if reference is None:
-        return False
-    try:
-        with storing() as new:
-            # a document in memory is not changed: the database decides
-            made = copy.copy(reference)
-            made.restore(reference.rendered(new))
-            if not _is_written(document_class, job, made):
-                raise _Gone
-    except _Gone:
-        return False
+def _render(document_class: Any, job: Job, reference: ImageReference) -> None:
+    with storing() as new:
+        # a document in memory is not changed: the database decides
+        made = copy.copy(reference)
+        made.restore(reference.rendered(new))
+        try:
+            is_written = _is_written(document_class, job, made)
+        except BaseException:
+            # the database may have written it, and only its answer was lost
+            stays, _ = looked_up(document_class(pk=job["id"]), {file.name for file in new})
+            if stays:
+                new.clear()
+            raise
+        if not is_written:
+            raise Gone
     for name, known in made.files.items():
         note_saved(reference.fs, name, known, cast(DocumentHolder, reference.holder).owner)
-    return True
 
 
 def _is_written(document_class: Any, job: Job, made: ImageReference) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mongoengine import Document
+from mongoengine.connection import READ_PREFERENCE
 from mongoengine.errors import SaveConditionError
 
 from ..errors import VersionChanged
@@ -68,7 +69,7 @@ def _with_field(above: type[Document], field: ImageField) -> Iterator[type[Docum
 def _keys(owner: Any, field: ImageField, after: Any) -> Iterator[Any]:
     last = after
     while True:
-        query = owner.objects(__raw__={field.db_field: {"$ne": None}})
+        query = _objects(owner).filter(__raw__={field.db_field: {"$ne": None}})
         if last is not None:
             query = query.filter(pk__gt=last)
         found = list(query.order_by("pk").limit(PAGE).scalar("pk"))
@@ -78,10 +79,15 @@ def _keys(owner: Any, field: ImageField, after: Any) -> Iterator[Any]:
         last = found[-1]
 
 
+def _objects(owner: Any) -> Any:
+    # not of a secondary, which may be behind
+    return owner.objects.read_preference(READ_PREFERENCE)
+
+
 def _rerender(owner: Any, field: ImageField, key: Any) -> bool:
     # as it is stored: the order of its keys counts
-    stored = owner.objects(pk=key).only(field.name).as_pymongo().first()
-    document = owner.objects(pk=key).first()
+    stored = _objects(owner).filter(pk=key).only(field.name).as_pymongo().first()
+    document = _objects(owner).filter(pk=key).first()
     reference = getattr(document, str(field.name), None)
     if not reference:
         return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -55,21 +55,15 @@ def undo(root: Any, document: Any, holder: DocumentHolder, block: Before) -> Non
     :param document: the one with the field: the same, or an embedded one.
     """
     names = {file.name for file in holder.new[block.count :] if not file.is_replacement}
-    stored: Any = None
-    try:
-        # save may raise although the document was saved, by a listener of the app or a lost answer
-        if names and root is not None:
-            stored = stored_document(root)
-    except Exception:
-        _log.warning("the database may have the document; these files are kept: %r", sorted(names), exc_info=True)
-        return
+    # save may raise although the document was saved, by a listener of the app or a lost answer
+    stays, stored = looked_up(root, names)
     if names and root is None and holder.writes > block.writes:
         # as with a list that got it by append
         _log.warning("a document may have got the embedded one; these files are kept: %r", sorted(names))
         return
-    if names.isdisjoint(texts(stored)):
+    if not stays:
         holder.undo(block)
-    elif root is document:
+    elif root is document and stored is not None:
         value = stored.get(holder.field.db_field)
         holder.keep(holder.field.proxy_class(holder.field.settings, value, holder))
 
@@ -81,19 +75,29 @@ def _root(document: Any) -> Any:
     return document
 
 
-def stored_document(document: Any) -> Any:
-    """Return what the database has of a document."""
-    if document.pk is None:
-        return None
-    # not a secondary, which may be behind
-    collection = document._get_collection().with_options(read_preference=READ_PREFERENCE)
-    return collection.find_one({"_id": document.to_mongo(fields=[document._meta["id_field"]])["_id"]})
+def looked_up(document: Any, names: Collection[str]) -> tuple[bool, Any]:
+    """Return whether new files stay, and what the database has of their document.
+
+    They stay if the database has one of them. If it does not answer, they stay too, and are logged.
+
+    :param document: the document that the database may have; None if it has none.
+    """
+    if not names or document is None or document.pk is None:
+        return False, None
+    try:
+        # not a secondary, which may be behind
+        collection = document._get_collection().with_options(read_preference=READ_PREFERENCE)
+        stored = collection.find_one({"_id": document.to_mongo(fields=[document._meta["id_field"]])["_id"]})
+    except Exception:
+        _log.warning("the database may have the document; these files are kept: %r", sorted(names), exc_info=True)
+        return True, None
+    return not set(names).isdisjoint(_texts(stored)), stored
 
 
-def texts(value: Any) -> Iterator[str]:
+def _texts(value: Any) -> Iterator[str]:
     """Yield all texts in a document of MongoDB."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, (Mapping, list)):
         for part in value.values() if isinstance(value, Mapping) else value:
-            yield from texts(part)
+            yield from _texts(part)

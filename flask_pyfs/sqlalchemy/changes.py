@@ -19,7 +19,7 @@ from ..fields.later import Job, enqueue_saved
 from ..fields.settings import FileSettings
 from ..fields.stored import FileKey, Known, NewFile, StoredFile, dropped_file, note_saved
 from ..storage import Storage
-from .jobs import keys_of, place_of
+from .jobs import job_place, keys_of
 from .outcomes import commits_at_once, is_aborted
 
 _log = logging.getLogger(__name__)
@@ -152,6 +152,17 @@ class Changes:
         for storage, job in self._untold():
             enqueue_saved(storage, job)
 
+    def leave(self) -> None:
+        """Log what nobody knows to be in the database: the new files, and the jobs."""
+        if names := [file.name for file, _ in self.new]:
+            _log.warning("the database may have committed; these files are kept, referenced or not: %r", names)
+        if jobs := self._untold():
+            _log.warning(
+                "the database may have committed, but no worker is told of: %r; if the rows are there, call enqueue() "
+                "of their references",
+                jobs,
+            )
+
     def _untold(self) -> list[tuple[Storage, Job]]:
         return [
             (storage, job)
@@ -178,7 +189,7 @@ class Cell:
     """One column of a row, the place of a reference. It does not keep the row alive.
 
     :ivar written: the files that the database references here, as this transaction sees it.
-    :ivar is_pending: whether a worker may change that, which makes files of an image.
+    :ivar is_unfinished: whether a worker may change that, which makes files of an image.
     :ivar early: the changes before the row belonged to a session.
     :ivar is_left_out: whether a form left out the value of a new row, which gets the default of the column then.
     """
@@ -189,7 +200,7 @@ class Cell:
         self.file_type = file_type
         self.default = default
         self.written: FileVersions = {}
-        self.is_pending: bool = False
+        self.is_unfinished: bool = False
         self.early: Changes = Changes()
         self.is_left_out: bool = False
         self._empty: Callable[[], Held | None] = lambda: None
@@ -254,7 +265,7 @@ class Cell:
 
         Session.merge, for one, copies the value of a row that stays outside the session.
         """
-        value, holder = given.holder.place_of(given)
+        value, holder = given.holder.outermost(given)
         if not isinstance(holder, RowHolder) or holder.cell is self:
             return
         early, holder.cell.early = holder.cell.early, Changes()
@@ -287,14 +298,14 @@ class Cell:
     def found(self, value: Held) -> None:
         """Note that the database has a value here."""
         self.written = file_versions(value)
-        self.is_pending = any(getattr(each, "state", None) for each in value.references)
+        self.is_unfinished = any(getattr(each, "state", None) for each in value.references)
 
     def look_again(self, connection: Connection) -> None:
         """Find what a worker may have made since the row was loaded, and keep it from changing that.
 
         Makes one request to the database if the image was pending.
         """
-        if self.is_pending and self.settings.remove_files and self.state.key is not None:
+        if self.is_unfinished and self.settings.remove_files and self.state.key is not None:
             column = self.state.mapper.column_attrs[self.key].columns[0]
             statement = select(column).where(*keys_of(column, self.state.key[1])).with_for_update()
             for value in connection.scalars(statement):
@@ -324,7 +335,7 @@ class Cell:
         if self.state.session is not None:
             changes.wrote(connection, self.state.session)
         before = self.written
-        self.written, self.is_pending = {}, False
+        self.written, self.is_unfinished = {}, False
         if value is not None:
             self.found(value)
         current = self.written
@@ -352,7 +363,9 @@ class Cell:
     def _jobs(self, identity: Any, value: Held) -> list[tuple[Storage, Job]]:
         # a list may have one several times
         pending = {each.ticket: each for each in value.references if getattr(each, "state", None) == "pending"}
-        place = place_of(self.state, self.key, identity[1])
+        if not pending:
+            return []
+        place = job_place(self.state, self.key, identity[1])
         return [(each.fs, each.job_at(place)) for each in pending.values()]
 
     def attach(self, session: Session) -> None:
@@ -371,7 +384,7 @@ class RowHolder(Holder):
 
     def place(self) -> dict[str, Any]:
         key = self.cell.state.key
-        return super().place() if key is None else place_of(self.cell.state, self.cell.key, key[1])
+        return super().place() if key is None else job_place(self.cell.state, self.cell.key, key[1])
 
     def before_change(self, reference: Held) -> None:
         cell = self.cell

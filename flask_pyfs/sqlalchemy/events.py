@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from sqlalchemy import event
@@ -20,8 +19,6 @@ from .changes import (
 from .jobs import know
 from .lists import ListCell
 from .outcomes import is_open
-
-_log = logging.getLogger(__name__)
 
 _PICKLED = "flask_pyfs.references"
 
@@ -204,6 +201,5 @@ def _after_transaction_end(session: Session, transaction: SessionTransaction) ->
         changes.finish(session)
     elif not changes.is_in_doubt and not any(transaction.is_active for transaction in changes.transactions):
         changes.undo()
-    elif changes.new:
-        names = [file.name for file, _ in changes.new]
-        _log.warning("the database may have committed; these files are kept, referenced or not: %r", names)
+    else:
+        changes.leave()

@@ -7,10 +7,15 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, inspect
+from sqlalchemy import ColumnElement, TypeDecorator, inspect
 from sqlalchemy.orm import InstanceState, Mapper, configure_mappers
+from sqlalchemy.types import TypeEngine
 
+from ..errors import ConfigurationError
 from ..fields.later import Job, unknown_class, unknown_field
+
+# what the type of a key raises for another value; Decimal raises ArithmeticError
+_MISFITS = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError)
 
 _classes: weakref.WeakValueDictionary[str, type] = weakref.WeakValueDictionary()
 
@@ -20,12 +25,21 @@ def know(row_class: type) -> None:
     _classes[_name_of(row_class)] = row_class
 
 
-def place_of(state: InstanceState[Any], key: str, identity: Sequence[Any]) -> dict[str, Any]:
+def job_place(state: InstanceState[Any], key: str, identity: Sequence[Any]) -> dict[str, Any]:
     """Return the place of a reference.
 
     :param key: the name of the attribute.
     :param identity: the primary key of the row.
+    :raises ConfigurationError: if no worker could find the row by what JSON has of its key.
     """
+    columns = state.mapper.primary_key
+    for part, column in zip(identity, columns, strict=True):
+        if not _is_found_again(part, column.type):
+            raise ConfigurationError(
+                f"process='later' of {state.class_.__name__}.{key}: no worker can find the row with the key {part!r}, "
+                f"as JSON does not tell a value of {column} ({column.type!r}). Keys can be texts, numbers, bytes, "
+                "dates, times, UUIDs and enums. A type of the app tells by its python_type which of them it takes"
+            )
     return {"model": _name_of(state.class_), "field": key, "id": [_to_json(part) for part in identity]}
 
 
@@ -41,8 +55,8 @@ def found(job: Job) -> tuple[Mapper[Any], list[Any]]:
     mapper: Mapper[Any] = inspect(row_class)
     try:
         keys = zip(job["id"], mapper.primary_key, strict=True)
-        return mapper, [_from_json(part, column.type.python_type) for part, column in keys]
-    except (ValueError, KeyError) as error:
+        return mapper, [_from_json(part, _kind_of(column.type)) for part, column in keys]
+    except _MISFITS as error:
         raise unknown_field(job) from error
 
 
@@ -56,6 +70,24 @@ def keys_of(column: Any, identity: Sequence[Any]) -> list[ColumnElement[bool]]:
 
 def _name_of(row_class: type) -> str:
     return f"{row_class.__module__}.{row_class.__qualname__}"
+
+
+def _is_found_again(value: Any, key_type: TypeEngine[Any]) -> bool:
+    try:
+        again = _from_json(_to_json(value), _kind_of(key_type))
+    except _MISFITS:
+        return False
+    # the database takes "1" for a number, too; a type of the app may not
+    is_plain = isinstance(value, (str, int, float)) and not isinstance(key_type, TypeDecorator)
+    return bool(again == value) or is_plain
+
+
+def _kind_of(key_type: TypeEngine[Any]) -> Any:
+    try:
+        return key_type.python_type
+    except NotImplementedError:
+        # what later versions of SQLAlchemy return for a type that does not tell
+        return object
 
 
 def _to_json(value: Any) -> Any:

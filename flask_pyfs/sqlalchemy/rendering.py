@@ -6,20 +6,16 @@ import copy
 from typing import Any, cast
 
 from sqlalchemy import Table, update
-from sqlalchemy.orm import Mapper, Session
+from sqlalchemy.orm import Mapper, Session, scoped_session
 
 from ..fields.image import ImageReference
-from ..fields.later import Job, rendering, unknown_field
+from ..fields.later import Gone, Job, rendering, unknown_field
 from ..fields.stored import storing
 from .jobs import found, keys_of
 from .types import ImageType
 
 
-class _Gone(Exception):
-    """The row has another image by now, or is gone."""
-
-
-def render(job: Job, session: Session) -> bool:
+def render(job: Job, session: Session | scoped_session[Any]) -> bool:
     """Make the files of an image that was saved with ``process="later"``, and commit. Return whether this call did so.
 
     A worker calls it with the job that ENQUEUE got. Called twice, or by two workers at once, it renders once: the other
@@ -29,29 +25,35 @@ def render(job: Job, session: Session) -> bool:
     The row is locked only while the result is written, not while the image is rendered.
 
     :param job: the job, as it was given to ENQUEUE.
-    :param session: a session without changes, outside ``session.begin()``. It is committed, or rolled back.
+    :param session: a session without changes, outside ``session.begin()``, such as ``db.session``. It is committed, or
+        rolled back.
     :raises ValueError: if the session has changes, which a commit would save.
     :raises ConfigurationError: if no class of the name in the job is imported, or it has no such image or key.
     :raises BackendError: if the store cannot be reached, or another worker takes too long: try again.
     """
-    if session.new or session.dirty or session.deleted:
-        raise ValueError("render() commits: give it a session that has no changes")
+    own = unchanged(session, "render")
     mapper, identity = found(job)
     attribute = mapper.column_attrs.get(job["field"])
     if attribute is None or not isinstance(attribute.columns[0].type, ImageType):
         raise unknown_field(job)
-    reference = _pending(session, mapper, identity, job)
-    if reference is None:
-        return False
     return rendering(
-        reference.fs,
         job,
-        lambda: _render(session, mapper, identity, job),
-        lambda: _pending(session, mapper, identity, job) is None,
+        lambda: _unfinished(own, mapper, identity, job),
+        lambda reference: _render(own, mapper, identity, job, reference),
     )
 
 
-def _pending(session: Session, mapper: Mapper[Any], identity: list[Any], job: Job) -> ImageReference | None:
+def unchanged(session: Session | scoped_session[Any], verb: str) -> Session:
+    """Return a session, or that of a registry, whose attributes can be set.
+
+    :raises ValueError: if it has changes.
+    """
+    if session.new or session.dirty or session.deleted:
+        raise ValueError(f"the session has changes, which {verb} would commit: commit them, or roll them back")
+    return session() if isinstance(session, scoped_session) else session
+
+
+def _unfinished(session: Session, mapper: Mapper[Any], identity: list[Any], job: Job) -> ImageReference | None:
     # what others have committed until now
     session.rollback()
     row = session.get(mapper.class_, tuple(identity), populate_existing=True)
@@ -67,27 +69,20 @@ def _of_job(row: Any, job: Job) -> list[Any]:
     return [each for each in references if each.is_of(job)]
 
 
-def _render(session: Session, mapper: Mapper[Any], identity: list[Any], job: Job) -> bool:
-    reference = _pending(session, mapper, identity, job)
-    if reference is None:
-        return False
+def _render(session: Session, mapper: Mapper[Any], identity: list[Any], job: Job, reference: ImageReference) -> None:
     try:
         with storing() as new:
             document = reference.rendered(new)
             row = _locked(session, mapper, identity, job["field"])
             references = _of_job(row, job)
             if not references:
-                raise _Gone
+                raise Gone
             for place, each in enumerate(references):
                 each.complete(document, () if place else new)
         session.commit()
-    except _Gone:
-        session.rollback()
-        return False
     except BaseException:
         session.rollback()
         raise
-    return True
 
 
 def _locked(session: Session, mapper: Mapper[Any], identity: list[Any], key: str) -> Any:

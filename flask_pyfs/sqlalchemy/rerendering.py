@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, scoped_session
 from ..errors import FileNotFound, UnauthorizedFileType, VersionChanged
 from ..fields.holders import Held
 from ..fields.rerendering import PAGE, Report, Rerendered, rerender_each
+from .rendering import unchanged
 from .types import ImageType
 
 
@@ -36,7 +37,7 @@ def rerender(
 
             rerender(db.session, User.avatar, report=report)
 
-    :param session: the session, without changes of its own.
+    :param session: the session, without changes of its own, such as ``db.session``.
     :param column: the attribute of the mapped class, such as ``User.avatar``.
     :param after: the primary key after which to begin, the last one that was reported; a tuple if it has several
         columns.
@@ -48,10 +49,7 @@ def rerender(
     """
     if not isinstance(getattr(column, "type", None), ImageType):
         raise TypeError(f"{column} is no column of images: pass an attribute whose column has the type ImageType")
-    if session.new or session.dirty or session.deleted:
-        raise ValueError("the session has changes, which rerender would commit: commit them, or roll them back")
-    # that of a registry, whose attributes can be set
-    own = session() if isinstance(session, scoped_session) else session
+    own = unchanged(session, "rerender")
     return rerender_each(
         _keys(own, column, after),
         lambda key: _rerender(own, column, key),

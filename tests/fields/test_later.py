@@ -1,19 +1,34 @@
 """Files that a worker makes of images: process="later"."""
 
 import datetime
+import decimal
 import enum
 import io
 import json
 import threading
 import uuid
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_type_hints
 
 import mongoengine
 import pytest
 from databases import sqlite
-from sqlalchemy import ForeignKey, create_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+from pymongo import ReadPreference
+from pymongo.collection import Collection
+from pymongo.errors import AutoReconnect
+from servers.mongo import new_database
+from sqlalchemy import ForeignKey, Integer, Numeric, String, TypeDecorator, create_engine, event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    Session,
+    mapped_column,
+    relationship,
+    scoped_session,
+    sessionmaker,
+)
+from sqlalchemy.types import UserDefinedType
 
 import flask_pyfs as fs
 from flask_pyfs import mongo
@@ -196,6 +211,20 @@ def test_a_job_renders_once_if_called_twice(jobs, user, run, renders):
     assert sorted(avatars.list_files()) == MADE
 
 
+def test_a_job_reads_the_row_twice_before_it_locks_it(engine, jobs, user, run):
+    statements = []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def note(connection, cursor, statement, *more):
+        statements.append(statement.split()[0])
+
+    assert run(jobs[0])
+    assert statements == ["SELECT", "SELECT", "UPDATE", "SELECT", "SELECT", "UPDATE"]
+    statements.clear()
+    assert not run(jobs[0])
+    assert statements == ["SELECT"]
+
+
 def test_two_workers_at_once_render_once(jobs, user, run, renders, app):
     calls, before = renders
     results = []
@@ -321,6 +350,30 @@ def test_a_failure_of_the_queue_keeps_the_upload(app, session, jobs, draw, caplo
     assert run(jobs[0]) is True
 
 
+def lose_answer(connection):
+    raise OperationalError("COMMIT", None, Exception("the server closed the connection"))
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_commit_in_doubt_logs_the_jobs(engine, session, jobs, draw, caplog, is_new):
+    user, other = User(), User()
+    user.avatar.save(draw(), "a.png")
+    session.add_all([user, other])
+    if not is_new:
+        session.commit()
+        # no new file
+        other.avatar = user.avatar
+    told = len(jobs)
+    event.listen(engine, "commit", lose_answer)
+    with pytest.raises(OperationalError):
+        session.commit()
+    event.remove(engine, "commit", lose_answer)
+    session.rollback()
+    assert len(jobs) == told
+    assert "no worker is told of" in caplog.text
+    assert f"'id': [{1 if is_new else 2}]" in caplog.text
+
+
 def test_an_async_function_is_an_error(app, session, jobs, draw, caplog):
     async def enqueue(job):
         pass
@@ -349,8 +402,19 @@ def test_rerender_makes_what_is_pending_at_once(session, jobs, user, run):
 
 def test_render_refuses_a_session_with_changes(session, jobs, user):
     session.add(User())
-    with pytest.raises(ValueError, match="no changes"):
+    with pytest.raises(ValueError, match="session has changes, which render would commit"):
         models.render(json.loads(jobs[0]), session)
+
+
+def test_render_takes_the_session_of_a_registry(engine, jobs, user):
+    # as the db.session of Flask-SQLAlchemy
+    assert get_type_hints(models.render)["session"] == get_type_hints(models.rerender)["session"]
+    registry = scoped_session(sessionmaker(engine))
+    assert models.render(json.loads(jobs[0]), registry)
+    registry.add(User())
+    with pytest.raises(ValueError, match="session has changes"):
+        models.render(json.loads(jobs[0]), registry)
+    registry.remove()
 
 
 def test_a_worker_without_the_model_says_so(session, jobs, user):
@@ -378,6 +442,140 @@ class ByEnum(Base):
     avatar: Mapped[ImageReference] = image()
 
 
+class ByDecimal(Base):
+    __tablename__ = "by_decimal"
+    id: Mapped[decimal.Decimal] = mapped_column(Numeric(8, 2), primary_key=True)
+    avatar: Mapped[ImageReference] = image()
+
+
+class ByText(Base):
+    __tablename__ = "by_text"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    avatar: Mapped[ImageReference] = image()
+
+
+class Code:
+    def __init__(self, text):
+        self.text = text
+
+    def __str__(self):
+        return self.text
+
+
+class CodeType(TypeDecorator):
+    """A type of the app."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value, dialect):
+        return value.text
+
+    def process_result_value(self, value, dialect):
+        return Code(value)
+
+
+class HashedType(TypeDecorator):
+    """Texts of the app for numbers of the database."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value, dialect):
+        return int(value, 16)
+
+    def process_result_value(self, value, dialect):
+        return f"{value:x}"
+
+
+class WrongType(HashedType):
+    """One that tells the type of the numbers."""
+
+    cache_ok = True
+    python_type = int
+
+
+class ToldType(TypeDecorator):
+    """One that tells its type."""
+
+    impl = String
+    cache_ok = True
+    python_type = uuid.UUID
+
+    def process_bind_param(self, value, dialect):
+        return value.hex
+
+    def process_result_value(self, value, dialect):
+        return uuid.UUID(value)
+
+
+class UnknownType(UserDefinedType):
+    """A type that does not tell the type of its values."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **more):
+        return "TEXT"
+
+
+class ByCode(Base):
+    __tablename__ = "by_code"
+    id: Mapped[Any] = mapped_column(CodeType, primary_key=True)
+    avatar: Mapped[ImageReference] = image()
+
+
+class ByHashed(Base):
+    __tablename__ = "by_hashed"
+    id: Mapped[Any] = mapped_column(HashedType, primary_key=True)
+    avatar: Mapped[ImageReference] = image()
+
+
+class ByWrong(Base):
+    __tablename__ = "by_wrong"
+    id: Mapped[Any] = mapped_column(WrongType, primary_key=True)
+    avatar: Mapped[ImageReference] = image()
+
+
+class ByTold(Base):
+    __tablename__ = "by_told"
+    id: Mapped[Any] = mapped_column(ToldType, primary_key=True)
+    avatar: Mapped[ImageReference] = image()
+
+
+class ByUnknown(Base):
+    __tablename__ = "by_unknown"
+    id: Mapped[Any] = mapped_column(UnknownType, primary_key=True)
+    avatar: Mapped[ImageReference] = image()
+
+
+class ByInterval(Base):
+    __tablename__ = "by_interval"
+    id: Mapped[datetime.timedelta] = mapped_column(primary_key=True)
+    avatar: Mapped[ImageReference] = image()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        lambda: ByCode(id=Code("x")),
+        lambda: ByWrong(id="10"),
+        lambda: ByWrong(id="ff"),
+        lambda: ByUnknown(id=b"x"),
+        lambda: ByInterval(id=datetime.timedelta(1)),
+    ],
+)
+def test_a_key_that_no_worker_could_find_is_refused_when_the_job_is_made(session, jobs, draw, row):
+    row = row()
+    session.add(row)
+    # no image, no job
+    session.commit()
+    row.avatar.save(draw(), "a.png")
+    with pytest.raises(fs.ConfigurationError, match=rf"{type(row).__name__}\.avatar: no worker can find the row"):
+        session.commit()
+    session.rollback()
+    assert (jobs, list(avatars.list_files())) == ([], [])
+
+
 class BySeveral(Base):
     __tablename__ = "by_several"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -390,6 +588,12 @@ class BySeveral(Base):
     [
         lambda: ByBytes(id=b"\0\xff"),
         lambda: ByEnum(id=Kind.GOOD),
+        lambda: ByDecimal(id=decimal.Decimal("1.50")),
+        lambda: ByText(id="ann"),
+        lambda: ByHashed(id="10"),
+        lambda: ByUnknown(id="x"),
+        lambda: ByTold(id=uuid.uuid4()),
+        lambda: User(id="7"),
         lambda: BySeveral(id=uuid.uuid4(), day=datetime.date(2026, 1, 2)),
     ],
 )
@@ -468,6 +672,48 @@ def test_a_document_that_is_gone_leaves_nothing(member, jobs, renders):
     assert list(avatars.list_files()) == []
 
 
+def test_a_job_reads_the_document_twice(member, jobs):
+    database = LaterMember._get_collection().database
+    database.command("profile", 2)
+    assert mongo.render(json.loads(jobs[0]))
+    database.command("profile", 0)
+    profile = list(database["system.profile"].find({"ns": LaterMember._get_collection().full_name}).sort("ts"))
+    database.drop_collection("system.profile")
+    assert [each["op"] for each in profile] == ["query", "query", "update"]
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+def test_a_lost_answer_keeps_the_files_that_the_document_names(member, jobs, monkeypatch, is_written):
+    update_one = Collection.update_one
+
+    def lost(*arguments, **options):
+        if is_written:
+            update_one(*arguments, **options)
+        raise AutoReconnect("connection closed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Collection, "update_one", lost)
+        with pytest.raises(AutoReconnect):
+            mongo.render(json.loads(jobs[0]))
+    assert sorted(avatars.list_files()) == (MADE if is_written else ["a-original.png"])
+    # the queue gives it again
+    assert mongo.render(json.loads(jobs[0])) is not is_written
+    assert sorted(avatars.list_files()) == MADE == sorted(member.reload().avatar.filenames)
+
+
+def test_files_are_kept_and_logged_if_nobody_knows_what_the_document_names(member, jobs, monkeypatch, caplog):
+    def lost(*arguments, **options):
+        raise AutoReconnect("connection closed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Collection, "update_one", lost)
+        patched.setattr(Collection, "find_one", lost)
+        with pytest.raises(AutoReconnect):
+            mongo.render(json.loads(jobs[0]))
+    assert sorted(avatars.list_files()) == MADE
+    assert "these files are kept: ['a-100.png', 'a-50.png', 'a.png']" in caplog.text
+
+
 def test_a_document_that_cannot_be_rendered_fails_once(member, jobs, renders, app):
     app.config["AVATARS_FS_IMAGES_MAX_PIXELS"] = 100
     assert [mongo.render(json.loads(jobs[0])) for _ in range(2)] == [True, False]
@@ -476,6 +722,40 @@ def test_a_document_that_cannot_be_rendered_fails_once(member, jobs, renders, ap
     member.avatar.enqueue()
     assert [mongo.render(json.loads(jobs[1])) for _ in range(2)] == [True, False]
     assert member.reload().avatar.state is None
+
+
+class LaterReader(mongoengine.Document):
+    meta = {"db_alias": "secondaries"}
+    avatar = mongo.ImageField(fs=avatars, max_size=200, thumbnails=[100, 50], process="later")
+
+
+@pytest.fixture
+def secondaries(mongo_replica):
+    """A connection of an app that reads from secondaries, of which the replica set has none."""
+    with new_database(mongo_replica.url) as name:
+        mongoengine.connect(
+            name,
+            alias="secondaries",
+            host=mongo_replica.url,
+            read_preference=ReadPreference.SECONDARY,
+            serverSelectionTimeoutMS=2000,
+            uuidRepresentation="standard",
+        )
+        yield
+        mongoengine.disconnect("secondaries")
+
+
+@pytest.mark.parametrize("work", ["render", "rerender"])
+def test_a_worker_reads_no_secondary(secondaries, jobs, draw, work):
+    # one may be behind
+    reader = LaterReader()
+    reader.avatar.save(draw(), "a.png")
+    reader.save()
+    if work == "render":
+        assert mongo.render(json.loads(jobs[0]))
+    else:
+        assert mongo.rerender(LaterReader.avatar) == (1, 0)
+    assert sorted(avatars.list_files()) == MADE
 
 
 @pytest.mark.parametrize("field", ["gone", "id"])

@@ -33,7 +33,7 @@ class User(db.Model):  # type: ignore[name-defined, misc]
 @celery.task(autoretry_for=(fs.BackendError,), retry_backoff=True, max_retries=5)
 def make_thumbnails(job: dict[str, object]) -> None:
     with app.app_context():
-        render(job, db.session())
+        render(job, db.session)
 
 
 app.config["FS_ENQUEUE"] = make_thumbnails.delay
