@@ -317,7 +317,7 @@ def lose(site, monkeypatch):
     """Let the site do what the next request for each path asks for, and break its answer off."""
 
     def lose(*paths):
-        app = current_app._get_current_object()
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
         left, work = list(paths), app.wsgi_app
 
         def lossy(environ, start_response):
