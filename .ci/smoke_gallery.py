@@ -17,6 +17,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zlib
+from collections.abc import Callable, Mapping
 from email.message import Message
 from html.parser import HTMLParser
 from pathlib import Path
@@ -235,25 +236,31 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def main() -> int:
+def run(app: str, visit: Callable[[str], None], environment: Mapping[str, str] | None = None) -> bool:
+    """Serve an app, let a visitor in, and return whether all was well. What the server said is shown if it was not."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    flask = Path(sys.executable).with_name("flask")
-    command = [str(flask), "--app", "docs/examples/gallery", "run", "--port", str(port)]
+    command = [sys.executable, "-m", "flask", "--app", app, "run", "--port", str(port)]
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
             wait_for(process, port)
-            visit(Visitor(f"http://127.0.0.1:{port}/"))
+            visit(f"http://127.0.0.1:{port}/")
         except (Failure, OSError) as error:
             stop(process)
             log.seek(0)
             print(log.read().decode(errors="replace"), file=sys.stderr)
-            print(f"the gallery failed: {error}", file=sys.stderr)
-            return 1
+            print(f"{app} failed: {error}", file=sys.stderr)
+            return False
         finally:
             stop(process)
+    return True
+
+
+def main() -> int:
+    if not run("docs/examples/gallery", lambda url: visit(Visitor(url))):
+        return 1
     print("the gallery stores, shows, refuses, deletes and brings back")
     return 0
 

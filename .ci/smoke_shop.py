@@ -9,15 +9,15 @@ import html
 import os
 import re
 import secrets
-import socket
 import subprocess
 import sys
 import tempfile
 import urllib.parse
 from pathlib import Path
 
-from smoke_gallery import ROOT, Failure, Visitor, check, make_png, stop, wait_for
+from smoke_gallery import ROOT, Visitor, check, make_png, run
 
+SHOP = "docs/examples/shop"
 PDF = b"%PDF-1.7\n%%EOF\n"
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 
@@ -92,31 +92,17 @@ def visit(base: str, said: str) -> None:
 
 
 def main() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    flask = [sys.executable, "-m", "flask", "--app", "docs/examples/shop"]
-    with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile() as log:
+    with tempfile.TemporaryDirectory() as directory:
         # a shop of its own, also if the clone has one
-        settings = {
+        environment = {
+            **os.environ,
             "FLASK_SQLALCHEMY_DATABASE_URI": f"sqlite:///{directory}/shop.db",
             "FLASK_FS_ROOT": str(Path(directory, "files")),
         }
-        env = {**os.environ, **settings}
-        said = subprocess.run([*flask, "setup"], cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE, text=True)
-        command = [*flask, "run", "--port", str(port)]
-        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            wait_for(process, port)
-            visit(f"http://127.0.0.1:{port}/", said.stdout)
-        except (Failure, OSError) as error:
-            stop(process)
-            log.seek(0)
-            print(log.read().decode(errors="replace"), file=sys.stderr)
-            print(f"the shop failed: {error}", file=sys.stderr)
+        setup = [sys.executable, "-m", "flask", "--app", SHOP, "setup"]
+        said = subprocess.run(setup, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+        if not run(SHOP, lambda url: visit(url, said), environment):
             return 1
-        finally:
-            stop(process)
     print("the shop sells, shows, refuses and keeps invoices private")
     return 0
 
