@@ -19,6 +19,7 @@ from flask_admin.babel import gettext
 from werkzeug.datastructures import FileStorage
 
 from ... import names
+from ...directories import is_directory
 from ...errors import FileExists, FileNotFound, FSError, InvalidPath, VersionChanged, translated
 from ...files import extension
 from ...signals import before_display
@@ -28,7 +29,6 @@ from ...uploads import client_name
 from ...uploads.intake import accepted_name
 from ...web import delivery, responses
 from ...web.failures import is_of_client
-from ..directories import is_directory
 from . import directories
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 from flask import Flask, current_app, has_app_context
 
 from ... import names
+from ...directories import is_directory
 from ...errors import FileNotFound, InvalidPath
 from ...state import find
 from ...storage import Storage
-from ..directories import is_directory
 
 if TYPE_CHECKING:
     from ..._untyped import AbstractFileSystem

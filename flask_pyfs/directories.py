@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..errors import OperationNotSupported, translated
-from ..state import find
-from ..storage import Storage
+from .errors import OperationNotSupported, translated
+from .state import find
+from .storage import Storage
 
 
 def is_directory(storage: Storage, path: str) -> bool:
