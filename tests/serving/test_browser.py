@@ -16,7 +16,7 @@ from servers.waitressapp import serving
 
 SECONDS = 20
 SAMPLES_PER_SECOND = 48000
-SECONDS_OF_SOUND = 120  # 22 MiB
+SECONDS_OF_SOUND = 240  # 44 MiB
 
 PLAYER = """<!doctype html><title>player</title><link rel="icon" href="data:,">
 <video src="{{ url }}" preload="metadata" muted controls></video>"""
