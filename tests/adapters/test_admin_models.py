@@ -74,6 +74,7 @@ class Rows:
     arguments = (User, db)
 
     def __init__(self, app):
+        self.app = app
         app.config["SQLALCHEMY_DATABASE_URI"] = "sqlite://"
         db.init_app(app)
         with app.app_context():
@@ -89,7 +90,9 @@ class Rows:
         db.session.commit()
 
     def close(self):
-        pass
+        with self.app.app_context():
+            db.session.remove()
+            db.engine.dispose()
 
 
 class Documents:
