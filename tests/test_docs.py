@@ -11,6 +11,7 @@ from typing import Any
 
 import flask
 import pytest
+import sqlalchemy
 from pages import START, TOP, blocks
 from servers.nginx import TEMPORARY
 from servers.programs import program
@@ -53,8 +54,23 @@ def log_as_before():
     log.handlers[:] = handlers
 
 
+@pytest.fixture
+def closed_databases():
+    """Close the databases that a page opens, as the end of a process does."""
+    opened = []
+
+    def note(connection, record):
+        opened.append(connection)
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "connect", note)
+    yield
+    sqlalchemy.event.remove(sqlalchemy.Engine, "connect", note)
+    for connection in opened:
+        connection.close()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-@pytest.mark.usefixtures("log_as_before")
+@pytest.mark.usefixtures("log_as_before", "closed_databases")
 def test_the_code_of_a_page(page, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "environ", os.environ.copy())
     # an app of an unknown module has its instance directory below the current one
