@@ -410,8 +410,7 @@ class BaseBackend(ListedFiles):
         :param directory: the name, in this spelling alone; an empty one is the root.
         """
         if is_foreign(self.list_files):
-            above = f"{directory}/" if directory else ""
-            return level_of(self.entries(above), above)
+            return level_of(self.entries, directory)
         return self._level(directory)
 
     def metadata(self, filename: str, checksum: bool = True) -> dict[str, Any]:

@@ -193,8 +193,7 @@ class FlaskFSBackend:
         return by_names(self.list_files(prefix), self._known)
 
     def level(self, directory: str = "") -> Iterator[tuple[str, Facts | None]]:
-        above = f"{directory}/" if directory else ""
-        return level_of(self.entries(above), above)
+        return level_of(self.entries, directory)
 
     def _known(self, filename: str) -> Facts:
         known = self.metadata(filename, checksum=False)

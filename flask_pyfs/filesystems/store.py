@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -271,8 +271,7 @@ class StoreFS(CarefulFS):
 
         :param directory: the path of the directory; an empty one is the root.
         """
-        above = f"{directory}/" if directory else ""
-        return level_of(self.iter_facts(above), above)
+        return level_of(self.iter_facts, directory)
 
     @abstractmethod
     def delete_tree(self, path: str) -> None:
@@ -355,14 +354,14 @@ class StoreFS(CarefulFS):
         return removed
 
 
-def level_of(found: Iterable[tuple[str, Facts]], above: str) -> Iterator[tuple[str, Facts | None]]:
+def level_of(below: Callable[[str], Iterable[tuple[str, Facts]]], directory: str) -> Iterator[tuple[str, Facts | None]]:
     """Iterate over what is in a directory, as :meth:`StoreFS.iter_level` does.
 
-    :param found: the files below the directory, in key order.
-    :param above: what their paths begin with.
+    :param below: lists all files whose paths begin with a prefix, in key order, each with its facts.
+    :param directory: the path of the directory; an empty one is the root.
     """
-    last = None
-    for path, facts in found:
+    above, last = f"{directory}/" if directory else "", None
+    for path, facts in below(above):
         name, slash, _ = path[len(above) :].partition("/")
         if not slash:
             yield path, facts

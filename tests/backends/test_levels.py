@@ -19,8 +19,7 @@ from flask_pyfs.state import find
 
 
 def expected(store, directory):
-    above = f"{directory}/" if directory else ""
-    return dict(level_of(store.iter_facts(above), above))
+    return dict(level_of(store.iter_facts, directory))
 
 
 def fill(store, names):
