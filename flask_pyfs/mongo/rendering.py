@@ -14,7 +14,7 @@ from ..fields.later import Gone, Job, rendering, unknown_class, unknown_field
 from ..fields.stored import note_saved, storing
 from .changes import DocumentHolder
 from .fields import ImageField
-from .undoing import looked_up
+from .undoing import key_of, looked_up
 
 
 def render(job: Job) -> bool:
@@ -73,7 +73,6 @@ def _render(document_class: Any, job: Job, reference: ImageReference) -> None:
 
 def _is_written(document_class: Any, job: Job, made: ImageReference) -> bool:
     field = document_class._fields[job["field"]]
-    key = document_class(pk=job["id"]).to_mongo(fields=[document_class._meta["id_field"]])["_id"]
-    unchanged = {"_id": key, f"{field.db_field}.ticket": job["ticket"]}
+    unchanged = {**key_of(document_class(pk=job["id"])), f"{field.db_field}.ticket": job["ticket"]}
     written = document_class._get_collection().update_one(unchanged, {"$set": {field.db_field: made.to_document()}})
     return bool(written.matched_count)

@@ -75,6 +75,11 @@ def _root(document: Any) -> Any:
     return document
 
 
+def key_of(document: Any) -> dict[str, Any]:
+    """Return the query of MongoDB for a document, by its primary key alone."""
+    return {"_id": document.to_mongo(fields=[document._meta["id_field"]])["_id"]}
+
+
 def looked_up(document: Any, names: Collection[str]) -> tuple[bool, Any]:
     """Return whether new files stay, and what the database has of their document.
 
@@ -87,7 +92,7 @@ def looked_up(document: Any, names: Collection[str]) -> tuple[bool, Any]:
     try:
         # not a secondary, which may be behind
         collection = document._get_collection().with_options(read_preference=READ_PREFERENCE)
-        stored = collection.find_one({"_id": document.to_mongo(fields=[document._meta["id_field"]])["_id"]})
+        stored = collection.find_one(key_of(document))
     except Exception:
         _log.warning("the database may have the document; these files are kept: %r", sorted(names), exc_info=True)
         return True, None
