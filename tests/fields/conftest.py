@@ -4,6 +4,7 @@ from contextlib import ExitStack
 import pytest
 from PIL import Image
 from servers.postgres import new_schema, postgres, postgres_from_environment
+from sqlalchemy.orm import Session
 
 import flask_pyfs as fs
 
@@ -54,6 +55,13 @@ def fail(monkeypatch):
             monkeypatch.setattr(storage.backend, method, failing)
 
     return fail
+
+
+@pytest.fixture
+def session(engine):
+    """A session of SQLAlchemy on the database of the test module."""
+    with Session(engine) as session:
+        yield session
 
 
 @pytest.fixture(scope="session")

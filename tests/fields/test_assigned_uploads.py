@@ -10,11 +10,11 @@ import weakref
 import flask
 import pytest
 import sqlalchemy
-from databases import sqlite
+from databases import KINDS, database
 from sqlalchemy import event, select
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from werkzeug.datastructures import FileStorage
 
 import flask_pyfs as fs
@@ -46,22 +46,10 @@ def storages(app):
     fs.init_app(app, papers, pictures)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
+@pytest.fixture(params=KINDS)
 def engine(request, tmp_path):
-    if request.param == "sqlite":
-        engine = sqlite(f"sqlite:///{tmp_path}/database")
-    else:
-        engine = sqlalchemy.create_engine(request.getfixturevalue("postgres_url"))
-    Base.metadata.drop_all(engine)
-    Base.metadata.create_all(engine)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def session(engine):
-    with Session(engine) as session:
-        yield session
+    with database(request, tmp_path, Base.metadata) as engine:
+        yield engine
 
 
 @pytest.fixture

@@ -3,8 +3,7 @@
 import io
 
 import pytest
-import sqlalchemy
-from databases import sqlite
+from databases import KINDS, database
 from sqlalchemy import ForeignKey, func, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, make_transient, mapped_column
 from sqlalchemy.orm.exc import StaleDataError
@@ -72,16 +71,10 @@ def storage(app):
     fs.init_app(app, files)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.server)])
+@pytest.fixture(params=KINDS)
 def engine(request, tmp_path):
-    if request.param == "sqlite":
-        engine = sqlite(f"sqlite:///{tmp_path}/rows.db")
-    else:
-        engine = sqlalchemy.create_engine(request.getfixturevalue("postgres_url"))
-    Base.metadata.create_all(engine)
-    yield engine
-    Base.metadata.drop_all(engine)
-    engine.dispose()
+    with database(request, tmp_path, Base.metadata) as engine:
+        yield engine
 
 
 def store(row, name):

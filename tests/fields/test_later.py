@@ -93,12 +93,6 @@ def engine(tmp_path):
 
 
 @pytest.fixture
-def session(engine):
-    with Session(engine) as session:
-        yield session
-
-
-@pytest.fixture
 def run(engine):
     """What the worker does with a job, in a session of its own."""
 

@@ -45,12 +45,6 @@ def engine(tmp_path):
 
 
 @pytest.fixture
-def session(engine):
-    with Session(engine) as session:
-        yield session
-
-
-@pytest.fixture
 def work(engine, jobs):
     """What the worker does with all jobs, those too that are made meanwhile. Returns what each call returned."""
 

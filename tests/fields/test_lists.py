@@ -10,7 +10,7 @@ import random
 import flask
 import pytest
 import sqlalchemy
-from databases import sqlite
+from databases import KINDS, database
 from sqlalchemy import select, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
@@ -55,17 +55,11 @@ def storages(app):
     fs.init_app(app, files, others)
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
+@pytest.fixture(scope="module", params=KINDS)
 def tables(request, tmp_path_factory):
     """A database of each kind, with the tables."""
-    if request.param == "sqlite":
-        engine = sqlite(f"sqlite:///{tmp_path_factory.mktemp('sqlite')}/database")
-    else:
-        engine = sqlalchemy.create_engine(request.getfixturevalue("postgres_url"))
-    Base.metadata.drop_all(engine)
-    Base.metadata.create_all(engine)
-    yield engine
-    engine.dispose()
+    with database(request, tmp_path_factory.mktemp("sqlite"), Base.metadata) as engine:
+        yield engine
 
 
 @pytest.fixture
@@ -75,12 +69,6 @@ def engine(tables):
         for table in Base.metadata.sorted_tables:
             connection.execute(table.delete())
     return tables
-
-
-@pytest.fixture
-def session(engine):
-    with Session(engine) as session:
-        yield session
 
 
 @pytest.fixture

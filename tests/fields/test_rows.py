@@ -104,12 +104,6 @@ def engine():
 
 
 @pytest.fixture
-def session(engine):
-    with Session(engine) as session:
-        yield session
-
-
-@pytest.fixture
 def paper(session):
     """A row with a file, committed and loaded."""
     paper = Paper(id=1, name="one")

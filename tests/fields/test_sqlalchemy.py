@@ -10,7 +10,7 @@ import flask
 import flask_sqlalchemy
 import pytest
 import sqlalchemy
-from databases import sqlite
+from databases import KINDS, database
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
@@ -56,22 +56,10 @@ def storage(app):
     return files
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
+@pytest.fixture(params=KINDS)
 def engine(request, tmp_path):
-    if request.param == "sqlite":
-        engine = sqlite(f"sqlite:///{tmp_path}/database")
-    else:
-        engine = sqlalchemy.create_engine(request.getfixturevalue("postgres_url"))
-    Base.metadata.drop_all(engine)
-    Base.metadata.create_all(engine)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def session(engine):
-    with Session(engine) as session:
-        yield session
+    with database(request, tmp_path, Base.metadata) as engine:
+        yield engine
 
 
 @pytest.fixture
