@@ -647,3 +647,8 @@ def test_an_error_of_the_store_names_no_host(manager, caplog):
         "Failed to save file: The file cannot be read or stored at the moment. Try again later."
     ]
     assert "db1.internal" in caplog.text
+
+
+def test_what_is_no_storage_is_refused():
+    with pytest.raises(TypeError, match=r"StorageAdmin needs its storage as the first argument, not str"):
+        StorageAdmin("papers")  # type: ignore[arg-type]

@@ -42,6 +42,7 @@ class StorageAdmin(BaseFileAdmin):
     :param name: the name in the menu; by default, that of the storage.
     :param endpoint: the endpoint; by default, ``files_`` and the name of the storage.
     :param options: the options of every ``BaseFileAdmin``.
+    :raises TypeError: if the first argument is no storage.
     """
 
     list_template = "flask_pyfs/admin_files.html"
@@ -53,6 +54,11 @@ class StorageAdmin(BaseFileAdmin):
     def __init__(
         self, storage: Storage, name: str | None = None, *, endpoint: str | None = None, **options: Any
     ) -> None:
+        if not isinstance(storage, Storage):
+            raise TypeError(
+                f"{type(self).__name__} needs its storage as the first argument, not {type(storage).__name__}: "
+                f"{type(self).__name__}(storage, name)"
+            )
         self.files = storage
         super().__init__(
             name=name or storage.name.capitalize(),
