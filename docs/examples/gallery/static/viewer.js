@@ -10,6 +10,7 @@ const [image, name, place, original, failed] = ["img", "bdi", "h2 span", "a", ".
 const previous = viewer.querySelector(".previous");
 const next = viewer.querySelector(".next");
 
+let opened = 0;
 let shown = 0;
 
 const links = () => [...document.querySelectorAll("#photos .photo")];
@@ -39,7 +40,8 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest("#photos .photo");
   if (link && !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey)) {
     event.preventDefault();
-    show(links().indexOf(link));
+    opened = links().indexOf(link);
+    show(opened);
     viewer.showModal();
   }
 });
@@ -71,6 +73,9 @@ viewer.addEventListener("close", () => {
   // unless it is open again by now
   if (!viewer.open) {
     image.removeAttribute("src");
-    links()[shown]?.focus();
+    // the browser has given the focus back to the image that was opened; by now, the user may be elsewhere
+    if (shown !== opened) {
+      links()[shown]?.focus();
+    }
   }
 });
