@@ -1,0 +1,1 @@
+"""Renames files to the normal form of their names."""

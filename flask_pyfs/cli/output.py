@@ -1,0 +1,41 @@
+"""What the commands print: lines for people, or one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+__all__ = ["Output"]
+
+
+class Output:
+    """The output of a command. Results go to standard output, everything else to standard error.
+
+    :param as_json: print one JSON object a line instead of text.
+    """
+
+    def __init__(self, as_json: bool = False) -> None:
+        self.as_json = as_json
+
+    def result(self, text: str, **fields: Any) -> None:
+        """Print one result.
+
+        :param text: the line for people.
+        :param fields: the fields of the JSON object. Times are written as ISO 8601.
+        """
+        click.echo(json.dumps(fields, default=_plain) if self.as_json else printable(text))
+
+    def note(self, text: str) -> None:
+        """Print a line about the work, to standard error."""
+        click.echo(printable(text), err=True)
+
+
+def printable(text: str) -> str:
+    """Return a text without characters that could control a terminal, such as a name of a file may have."""
+    return "".join(each if each.isprintable() or each == "\t" else ascii(each)[1:-1] for each in text)
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -1,0 +1,1 @@
+"""Checks that storages work, and says which setting to change."""

@@ -1,0 +1,1 @@
+"""Finds files that nothing names, and references whose file is gone."""

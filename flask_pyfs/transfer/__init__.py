@@ -1,0 +1,8 @@
+"""Copies and compares the files of storages and directories."""
+
+from __future__ import annotations
+
+from .report import Event, Report
+from .sides import Side
+
+__all__ = ["Event", "Report", "Side"]
