@@ -115,7 +115,7 @@ def cat(places: tuple[Place, ...]) -> int:
         try:
             for chunk in place.storage.read_chunks(_file_name(place)):
                 out.write(chunk)
-        except FSError as error:
+        except (FSError, Stopped) as error:
             failures.add(error)
     out.flush()
     return failures.code
