@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 
 import click
@@ -38,7 +39,9 @@ def adopt(storage: str, dry_run: bool, as_json: bool) -> int:
     for name, normal, outcome, error in adoption.adopt(storage_named(storage), dry_run=dry_run):
         counts[outcome] += 1
         reason = str(error) if error else _LEFT.get(outcome, "").format(normal) or None
-        text = f"{name!r} -> {normal!r}" if reason is None else f"{name!r} stays: {reason}"
+        # which looks the same
+        form = " (in NFC)" if unicodedata.normalize("NFC", name) == normal else ""
+        text = f"{name!r} -> {normal!r}{form}" if reason is None else f"{name!r} stays: {reason}"
         out.result(text, storage=storage, name=name, normal=normal, outcome=outcome, reason=reason)
     renamed, failed = counts["renamed"], counts["failed"]
     left = counts.total() - renamed - failed
