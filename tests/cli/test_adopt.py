@@ -10,6 +10,7 @@ import textwrap
 import tracemalloc
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from places import make_place
@@ -74,6 +75,22 @@ def test_a_file_gets_its_normal_name_and_rows_still_find_it(kind, prefix, storag
     for row, name in odd.items():
         assert storage.read(row) == storage.read(name) == row.encode()
     assert list(adopt(storage)) == []
+
+
+def test_the_app_serves_an_old_name_and_a_signature_opens_it_no_more(app, storage_on):
+    storage = storage_on("local")
+    put(storage, NFD)
+    page, signed = storage.url(NFD), storage.url(NFD, expires=60)
+    client = app.test_client()
+
+    def status(url):
+        with client.get(url) as response:
+            return response.status_code
+
+    assert (status(page), status(signed)) == (200, 200)
+    list(adopt(storage))
+    assert (status(page), status(signed)) == (200, 404)
+    assert status(storage.url(NFC, expires=60)) == 200
 
 
 @pytest.mark.parametrize("kind", STORES)
@@ -168,13 +185,13 @@ class Plain(BaseBackend):
     def exists(self, filename):
         raise AssertionError(filename)
 
-    def list_files(self):
+    def list_files(self, prefix=None):
         return iter([f"{NFD}.txt", "a//b", "plain.txt"])
 
 
 class Elsewhere(LocalBackend):
     def path(self, filename):
-        return os.path.join(self.root, f"x-{filename}")
+        return f"{self.root}/x-{filename}"
 
 
 def test_an_old_backend_says_that_it_cannot(storage_on):
@@ -274,7 +291,7 @@ def test_a_store_that_does_not_answer_ends_it(app, configure_storage, unused_por
 class Many(Plain):
     count = 0
 
-    def list_files(self):
+    def list_files(self, prefix=None):
         return (f"{NFD}/{number:0>950}" for number in range(self.count))
 
 
@@ -305,7 +322,7 @@ def test_the_command_renames_and_lists_the_rest(app, storage_on):
     for name in (f"{NFD}.txt", f"new-{NFD}.txt", "back\\slash.txt"):
         put(storage, name)
     put(storage, f"{NFC}.txt", b"normal")
-    expected = [
+    expected: list[dict[str, Any]] = [
         {
             "name": "back\\slash.txt",
             "normal": None,

@@ -43,7 +43,7 @@ def configured(app, *storages, **settings):
 
 def found(app, storage, name):
     with app.app_context():
-        return next(each for each in settings_of(fs.by_name(storage)) if each.name == name)
+        return next(each for each in settings_of(app.extensions["fs"][storage]) if each.name == name)
 
 
 def run(app, *arguments, code=0):
