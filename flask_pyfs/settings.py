@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from flask import Flask
 
+from .backends.base import BaseBackend
 from .backends.registry import all_options, options_of
 from .config import APP, COMMON, LIVE, Origin, lookup, origins, origins_of
 from .errors import ConfigurationError
@@ -73,7 +74,7 @@ def settings_of(storage: Storage) -> Iterator[Setting]:
     """
     state = find(storage)
     derived: dict[str, Any] = {"URL": storage.base_url, "SERVE": storage.is_served, "VERIFY": storage.verifies}
-    if hasattr(state.backend, "derived_settings"):
+    if isinstance(state.backend, BaseBackend):
         derived.update(state.backend.derived_settings())
     for option in sorted(_options_of(state), key=_name):
         yield _setting(state, option, derived[option.name] if option.name in derived else _value(state, option))
@@ -127,7 +128,8 @@ def _setting(state: State, option: Option, value: Any) -> Setting:
     registry, settings = registry_of(state.app), state.app.config
     origin = _origin(state, option)
     if option.name == "SERVE" and origin is None:
-        layer, key = (DEFAULT, None) if registry.is_default(settings, "FS_SERVE") else (3, "FS_SERVE")
+        is_set = settings.get("FS_SERVE") is not None and not registry.is_default(settings, "FS_SERVE")
+        layer, key = (3, "FS_SERVE") if is_set else (DEFAULT, None)
     elif origin is None or _is_default(state, option, origin.key):
         layer, key = DEFAULT, None
     else:

@@ -40,11 +40,10 @@ def leftovers(storage: str | None, delete: bool, older_than: timedelta, as_json:
         flask fs leftovers --delete --older-than 2d
     """
     out, failures = Output(as_json), Failures()
-    for name in [storage_named(storage).name] if storage else sorted(require_registry(current_app)):
+    for each in map(storage_named, [storage] if storage else sorted(require_registry(current_app))):
         count, reason = None, None
         try:
-            operations = find(storage_named(name)).operations
-            count = operations.remove_leftovers(older_than.total_seconds(), dry_run=not delete)
+            count = find(each).operations.remove_leftovers(older_than.total_seconds(), dry_run=not delete)
         except OperationNotSupported as error:
             reason = str(error)
         except FSError as error:
@@ -52,6 +51,10 @@ def leftovers(storage: str | None, delete: bool, older_than: timedelta, as_json:
             continue
         text = reason if count is None else f"{count} {'removed' if delete else 'unfinished'}"
         out.result(
-            f"{name}: {text}", storage=name, leftovers=count, deleted=delete and count is not None, reason=reason
+            f"{each.name}: {text}",
+            storage=each.name,
+            leftovers=count,
+            deleted=delete and count is not None,
+            reason=reason,
         )
     return failures.code

@@ -14,6 +14,7 @@ import flask_pyfs as fs
 from flask_pyfs.backends import BaseBackend, registry
 from flask_pyfs.backends.base import BaseBackend as WithStore
 from flask_pyfs.cli import fs as group
+from flask_pyfs.config import COMMON
 from flask_pyfs.options import Option
 from flask_pyfs.settings import Setting, settings_of, settings_of_app, unread_settings
 from flask_pyfs.values import disclosed
@@ -171,6 +172,49 @@ def test_the_app_as_a_whole(app):
         Setting(None, "PREFIX", "/media", 3, "FS_PREFIX"),
         Setting(None, "SERVE", False, 4, None),
     ]
+
+
+# Every option of every backend, on every layer that it has
+
+NEEDED = {
+    "local": {},
+    "s3": {"FS_ACCESS_KEY": "AKIA", "FS_SECRET_KEY": "t0ps3cret"},
+    "gridfs": {"FS_MONGO_URL": "mongodb://db", "FS_MONGO_DB": "db"},
+    "swift": {"FS_AUTHURL": "http://sw/auth/v1.0", "FS_USER": "u", "FS_KEY": "k", "FS_AUTH_VERSION": "1"},
+    "pyfs": {"FS_OPEN_URL": "mem://"},
+}
+
+BY_NAME = {
+    "CHUNK_SIZE": "1 MiB",
+    "AUTHURL": "http://other/auth/v1.0",
+    "ENDPOINT": "https://s3.example.org",
+    "MONGO_URL": "mongodb://other",
+    "OPEN_URL": "temp://",
+    "PUBLIC_ENDPOINT": "https://s3.example.org",
+    "SERVE_MODE": "stream",
+    "URL_EXPIRES": 60,
+    "VERIFY_RENAME": False,
+}
+
+BY_TYPE = {"bool": True, "callable": "os.path:join", "dict": {}, "directory": "/srv/x", "float": 7.5, "int": 7}
+BY_TYPE |= {"mode": "0640", "seconds": 7, "size": "64 MiB", "str": "some-name", "prefix": "a", "extensions": "php"}
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+@pytest.mark.parametrize("backend", NEEDED)
+def test_every_option_is_found_on_every_layer(app, backend, level):
+    prefix = {1: "PAPERS_FS_", 2: f"FS_{backend.upper()}_", 3: "FS_"}[level]
+    options = (*COMMON, *(registry.options_of(registry.installed()[backend].load()) or ()))
+    keys = {option.name: prefix + option.name for option in options if level in option.levels}
+    values = {option.name: BY_TYPE.get(option.type) for option in options}
+    values |= {option.name: option.choices[0] for option in options if option.choices} | BY_NAME | {"BACKEND": backend}
+    app.secret_key = "secret"
+    settings = {key: values[name] for name, key in keys.items()}
+    configured(app, "papers", **{"FS_BACKEND": backend, **NEEDED[backend], **settings})
+    with app.app_context():
+        told = {each.name: each[3:5] for each in settings_of(app.extensions["fs"]["papers"])}
+    assert {name: told[name] for name in keys} == {name: (level, key) for name, key in keys.items()}
+    assert not {*keys.values()} & {*dict(unread_settings(app))}
 
 
 # Secrets
