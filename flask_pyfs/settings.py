@@ -146,11 +146,15 @@ def _is_default(state: State, option: Option, key: str) -> bool:
 
 def _is_changed(state: State, option: Option) -> bool:
     """Return whether an option has another value than when the storage was configured."""
+    origin, settings = _origin(state, option), state.app.config
+    before = (state.configured or state).config.get(option.name.lower())
+    # what a backend does not declare was not converted
+    if option.name in LIVE or (origin is not None and bool(settings.get(origin.key) == before)):
+        return False
     try:
-        now = lookup(state.app.config, option, state.storage.name, state.backend_name)
+        return bool(lookup(settings, option, state.storage.name, state.backend_name) != before)
     except ConfigurationError:
         return True
-    return option.name not in LIVE and bool(now != (state.configured or state).config.get(option.name.lower()))
 
 
 class _Reach:
@@ -233,14 +237,15 @@ class _Reach:
             option = declared[name]
             if len(option.levels) == 3:
                 return f"it is empty, and {option.name} must not be"
-            return f"{option.name} is only read as {' or '.join(_FORMS[level] for level in option.levels)}"
+            forms = (_PREFIXES[level] + option.name for level in option.levels)
+            return f"{option.name} is only read as {' or '.join(forms)}"
         if name in WITHOUT_EFFECT:
             packages = {package for setting in SETTINGS if setting.name == name for package in setting.packages}
             return f"it has no effect here, as it had in {' and '.join(sorted(packages))}"
         return f"the backend {backend!r} has no setting {name}{_hint(name, declared)}"
 
 
-_FORMS = {1: "{NAME}_FS_…", 2: "FS_{BACKEND}_…", 3: "FS_…"}
+_PREFIXES = {1: "{NAME}_FS_", 2: "FS_{BACKEND}_", 3: "FS_"}
 
 
 def _below(key: str, *prefixes: str) -> str | None:

@@ -163,6 +163,12 @@ def test_an_old_backend_has_whatever_it_is_given(app, monkeypatch):
     )
     assert found(app, "files", "COLOUR") == Setting("files", "COLOUR", "red", 2, "FS_TAPE_COLOUR")
     assert found(app, "files", "PASSWORD")[2:5] == ("***", 1, "FILES_FS_PASSWORD")
+    app.config["FS_TAPE_EXTRA"] = {"speed": 3, "token": "t0ps3cret"}
+    configured(app, "files")
+    assert found(app, "files", "EXTRA")[2:5] == ({"speed": 3, "token": "***"}, 2, "FS_TAPE_EXTRA")
+    assert [key for key, _ in unread_settings(app)] == ["FS_TAPE_PASSWORD"]
+    app.config["FS_TAPE_EXTRA"] = {"speed": 4}
+    assert [key for key, _ in unread_settings(app)] == ["FS_TAPE_PASSWORD", "FS_TAPE_EXTRA"]
 
 
 def test_the_app_as_a_whole(app):
@@ -292,7 +298,7 @@ REASONS = [
     ("FS_BUCKET", "x", "only the backend gridfs or s3 has it, and no storage has that"),
     ("FILES_FS_REGION", "x", "the backend 'local' has no setting REGION"),
     ("FS_LOCAL_REGION", "x", "the backend 'local' has no setting REGION"),
-    ("FS_LOCAL_BACKEND", "x", "BACKEND is only read as {NAME}_FS_… or FS_…"),
+    ("FS_LOCAL_BACKEND", "x", "BACKEND is only read as {NAME}_FS_BACKEND or FS_BACKEND"),
     ("FILES_FS_ROOT", "", "it is empty, and ROOT must not be"),
     ("FS_LOCAL_ROOT", "", "it is empty, and ROOT must not be"),
 ]
