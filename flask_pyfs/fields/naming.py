@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
@@ -42,13 +42,13 @@ class Naming(Protocol):
     def storages(self) -> frozenset[Storage | None]:
         """The storages of the files; with None, files of any may be named."""
 
-    def read(self) -> Iterator[Named]:
+    def read(self) -> Generator[Named, None, None]:
         """Iterate over all files that are named, in constant memory.
 
         :raises FSError: if not all can be read.
         """
 
-    def look_up(self, key: Any) -> Iterator[Named]:
+    def look_up(self, key: Any) -> Generator[Named, None, None]:
         """Iterate over the files that one row or document names by now.
 
         :raises FSError: if it cannot be read.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mongoengine import (
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 else:
     from mongoengine.base import BaseField
 
+# how many documents are fetched at a time
+_PAGE = 500
+
 # what may hold any embedded document, besides lists and maps of no declared type
 _OPEN = (GenericEmbeddedDocumentField, DynamicField)
 
@@ -49,20 +52,22 @@ class CollectionNames:
     def label(self) -> str:
         return f"the collection {self._collection!r} ({_model_of(self._classes[0])})"
 
-    def read(self) -> Iterator[Named]:
+    def read(self) -> Generator[Named, None, None]:
         return self._found({})
 
-    def look_up(self, key: Any) -> Iterator[Named]:
+    def look_up(self, key: Any) -> Generator[Named, None, None]:
         return self._found({"_id": key})
 
-    def _found(self, query: Mapping[str, Any]) -> Iterator[Named]:
+    def _found(self, query: Mapping[str, Any]) -> Generator[Named, None, None]:
         with reading(self.label):
             # not of a secondary, which may be behind
             collection = get_db(self._alias)[self._collection].with_options(read_preference=READ_PREFERENCE)
-            for document in collection.find(query, self._projection()):
-                for each in self._classes_of(document):
-                    for storage, place, part, name in self._names_in(each, document):
-                        yield Named(storage, _model_of(each), document["_id"], place, part, name)
+            # a batch of MongoDB may have 16 MB
+            with collection.find(query, self._projection(), batch_size=_PAGE) as documents:
+                for document in documents:
+                    for each in self._classes_of(document):
+                        for storage, place, part, name in self._names_in(each, document):
+                            yield Named(storage, _model_of(each), document["_id"], place, part, name)
 
     def _projection(self) -> Any:
         if self._text is not None:
@@ -74,7 +79,7 @@ class CollectionNames:
 
     def _classes_of(self, document: Mapping[str, Any]) -> Sequence[Any]:
         # those that have no subclasses write no class
-        return [_class_named(document["_cls"], self._classes)] if "_cls" in document else self._classes
+        return _classes_named(document["_cls"], self._classes) if "_cls" in document else self._classes
 
     def _names_in(self, owner: Any, document: Any) -> Iterator[tuple[Storage | None, str, str, str]]:
         if self._text is None:
@@ -124,7 +129,9 @@ def _place_of(kind: Any) -> tuple[str, str]:
 
 def _below(above: Any) -> Iterator[Any]:
     for each in above.__subclasses__():
-        yield each
+        # not the bases that mongoengine has itself
+        if hasattr(each, "_fields"):
+            yield each
         yield from _below(each)
 
 
@@ -132,11 +139,9 @@ def _model_of(kind: Any) -> str:
     return f"{kind.__module__}:{kind.__qualname__}"
 
 
-def _class_named(name: str, known: Iterable[Any]) -> Any:
-    for each in known:
-        if each._class_name == name:
-            return each
-    return get_document(name)
+def _classes_named(name: str, known: Iterable[Any]) -> list[Any]:
+    # two modules may have a class of one name
+    return [each for each in known if getattr(each, "_class_name", None) == name] or [get_document(name)]
 
 
 def _reached(field: Any, seen: set[Any]) -> list[FileField]:
@@ -179,10 +184,10 @@ def _names(field: Any, value: Any, place: str) -> Iterator[tuple[Storage | None,
         for at, part, name in named_in(field.to_python(value), place):
             yield field.fs, at, part, name
     elif isinstance(value, Mapping):
-        kind = _class_of(field, value)
-        if kind is not None:
+        kinds = _classes_of(field, value)
+        for kind in kinds:
             yield from _names_of(kind, value, f"{place}.")
-        else:
+        if not kinds:
             for key, each in value.items():
                 yield from _names(getattr(field, "field", None), each, f"{place}.{key}")
     elif isinstance(value, list):
@@ -190,10 +195,10 @@ def _names(field: Any, value: Any, place: str) -> Iterator[tuple[Storage | None,
             yield from _names(getattr(field, "field", None), each, f"{place}[{number}]")
 
 
-def _class_of(field: Any, value: Mapping[str, Any]) -> Any:
-    declared = field.document_type if isinstance(field, EmbeddedDocumentField) else None
+def _classes_of(field: Any, value: Mapping[str, Any]) -> list[Any]:
+    declared = [field.document_type] if isinstance(field, EmbeddedDocumentField) else []
     name = value.get("_cls")
     # a reference to another document has a class too
     if not isinstance(name, str) or "_ref" in value:
         return declared
-    return _class_named(name, () if declared is None else (declared, *_below(declared)))
+    return _classes_named(name, [below for each in declared or [EmbeddedDocument] for below in (each, *_below(each))])

@@ -30,7 +30,7 @@ class Finding:
     """A file that nothing names, or a name whose file is gone.
 
     :param kind: ``orphan`` for a file that nothing names, and if it was to be deleted ``deleted``, ``kept`` if it was
-        replaced or named in the meantime, or ``failed``; ``missing`` for a file that is gone.
+        replaced, named or deleted in the meantime, or ``failed``; ``missing`` for a file that is gone.
     :param name: the name of the file.
     :param size: bytes, of a file.
     :param modified: the time of the last write, of a file.
@@ -125,16 +125,18 @@ class _Search:
         for number, naming in enumerate(self._known):
             if storages.isdisjoint(naming.storages) and None not in naming.storages:
                 continue
-            for named in naming.read():
-                for place, view in enumerate(self._views):
-                    if named.storage is None or named.storage is view.storage:
-                        self._note(ledger, number, place, named, is_first)
+            with closing(naming.read()) as names:
+                for named in names:
+                    for place, view in enumerate(self._views):
+                        if named.storage is None or named.storage is view.storage:
+                            self._note(ledger, number, place, named, is_first)
         for place, name in ledger.unknown():
             told = self._views[place].told(name)
             ledger.note_looked_up(place, name, told is not None)
             if told is not None:
                 # a disk that ignores case has it under another name, or a link leads to it
                 ledger.note_alike(*told)
+        ledger.note_links()
 
     def _note(self, ledger: Ledger, number: int, place: int, named: Named, is_first: bool) -> None:
         known = self._views[place].names(named.name)
@@ -160,7 +162,7 @@ class _Search:
 
     def _still_names(self, naming: Naming, named: Named) -> bool:
         # the app may have deleted the file with its row, which cannot be looked up in a table without a key
-        return any(now.name == named.name for now in naming.look_up(named.key))
+        return named.name in [now.name for now in naming.look_up(named.key)]
 
     def _orphans(self, ledger: Ledger, delete: bool) -> Iterator[Finding]:
         last = None
@@ -190,7 +192,7 @@ class _Search:
             return False
         if facts is None or facts.version is None:
             raise OperationNotSupported(
-                f"{listed.name!r} is not deleted: storage {self._storage.name!r} knows no versions of files, so it could "
+                f"{listed.name!r} is not deleted: storage {self._storage.name!r} knows no versions of files, so it may "
                 "be another one by then",
                 path=listed.name,
                 storage=self._storage.name,

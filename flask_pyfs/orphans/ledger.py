@@ -14,7 +14,8 @@ from ..filesystems.store import Facts
 _TABLES = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
-CREATE TABLE file (name BLOB PRIMARY KEY, size INTEGER, modified REAL, named INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE file (name BLOB PRIMARY KEY, size INTEGER, modified REAL, version TEXT, named INTEGER NOT NULL)
+    WITHOUT ROWID;
 CREATE TABLE absent (view INTEGER, name BLOB, state INTEGER NOT NULL, PRIMARY KEY (view, name)) WITHOUT ROWID;
 CREATE TABLE mention (number INTEGER PRIMARY KEY, naming INTEGER, view INTEGER, name BLOB, key BLOB, model TEXT,
     place TEXT, part TEXT);
@@ -55,7 +56,8 @@ class Ledger:
     def add(self, name: str, facts: Facts) -> None:
         """Note a file of the listing."""
         modified = None if facts.modified is None else facts.modified.timestamp()
-        self._database.execute("INSERT OR REPLACE INTO file VALUES (?, ?, ?, 0)", (_bytes(name), facts.size, modified))
+        values = (_bytes(name), facts.size, modified, facts.version)
+        self._database.execute("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, 0)", values)
 
     def note(self, names: Sequence[str]) -> bool:
         """Note that a file is named, in any of these spellings. Return whether there is such a file."""
@@ -100,6 +102,16 @@ class Ledger:
             (size, time, time, PRECISION),
         )
 
+    def note_links(self) -> None:
+        """Note that a file is named if the same one is under another name: one is a link to the other, or to its
+        directory.
+        """
+        self._database.execute("CREATE INDEX IF NOT EXISTS file_of_version ON file (version, named)")
+        self._database.execute(
+            "UPDATE file SET named = 1 WHERE named = 0 "
+            "AND version IN (SELECT version FROM file AS other WHERE other.named = 1)"
+        )
+
     def unknown(self) -> Iterator[tuple[int, str]]:
         """Iterate over the names that are not among the files, and were not looked up yet."""
         query = f"SELECT view, name FROM absent WHERE state = {_UNKNOWN} LIMIT 500"
@@ -134,17 +146,14 @@ class Ledger:
         found = self._database.execute("SELECT named FROM file WHERE name = ?", (_bytes(name),)).fetchone()
         return bool(found == (0,))
 
-    def below(self, above: str, most: int) -> list[Listed]:
+    def below(self, above: str, most: int) -> list[str]:
         """Return some of the files whose names start with a text."""
         found = self._database.execute(
-            "SELECT name, size, modified FROM file WHERE name >= ? AND name < ? ORDER BY name LIMIT ?",
+            "SELECT name FROM file WHERE name >= ? AND name < ? ORDER BY name LIMIT ?",
             # no name has this byte
             (_bytes(above), _bytes(above) + b"\xff", most),
         )
-        return [
-            Listed(_text(name), size, None if time is None else datetime.fromtimestamp(time, timezone.utc))
-            for name, size, time in found
-        ]
+        return [_text(name) for (name,) in found]
 
 
 def _bytes(name: str) -> bytes:

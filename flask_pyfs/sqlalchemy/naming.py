@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import nullcontext
 from typing import Any, cast
 
@@ -52,19 +52,24 @@ class TableNames:
     def storages(self) -> frozenset[Storage | None]:
         return frozenset(storage for *_, storage in self._columns)
 
-    def read(self) -> Iterator[Named]:
+    def read(self) -> Generator[Named, None, None]:
         has_one = or_(*(column.is_not(null()) for _, column, _ in self._columns))
         return self._selected(has_one)
 
-    def look_up(self, key: Any) -> Iterator[Named]:
+    def look_up(self, key: Any) -> Generator[Named, None, None]:
         return self._selected(*(column == part for column, part in zip(self._keys, key, strict=True)))
 
-    def _selected(self, *where: Any) -> Iterator[Named]:
+    def _selected(self, *where: Any) -> Generator[Named, None, None]:
         columns = [column for _, column, _ in self._columns]
         statement = select(*self._keys, *columns).select_from(self._table).where(*where)
-        with reading(self.label), self._connection() as connection:
-            # not by execution_options(), which would change a connection of the app
-            for row in connection.execute(statement, execution_options={"yield_per": _PAGE}):
+        # not by execution_options(), which would change a connection of the app
+        options = {"yield_per": _PAGE}
+        with (
+            reading(self.label),
+            self._connection() as connection,
+            connection.execute(statement, execution_options=options) as rows,
+        ):
+            for row in rows:
                 key, values = tuple(row[: len(self._keys)]), row[len(self._keys) :]
                 for (attribute, _, storage), value in zip(self._columns, values, strict=True):
                     for place, part, name in named_in(value, attribute):
