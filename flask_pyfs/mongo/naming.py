@@ -93,8 +93,10 @@ def collections() -> list[Naming]:
     """Return the collections with fields of files, of all classes that are imported."""
     groups: dict[tuple[str, str], list[Any]] = {}
     for each in _below(Document):
-        if not each._meta.get("abstract") and _reached_of(each, set()):
-            groups.setdefault(_place_of(each), []).append(each)
+        # an embedded document may be named by the name of a class that is not there
+        with reading(f"the class {_model_of(each)}"):
+            if not each._meta.get("abstract") and _reached_of(each, set()):
+                groups.setdefault(_place_of(each), []).append(each)
     return [CollectionNames(*place, classes) for place, classes in groups.items()]
 
 

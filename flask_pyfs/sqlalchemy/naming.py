@@ -88,7 +88,8 @@ def tables(models: Iterable[Any], session: Any, database: Any) -> list[Naming]:
         not have; None if there are none.
     :param database: the SQLAlchemy object of Flask-SQLAlchemy, or None.
     """
-    configure_mappers()
+    with reading("the classes of SQLAlchemy"):
+        configure_mappers()
     metadata = [_metadata_of(model) for model in models]
     mappers = [mapper for registry in registries() for mapper in registry.mappers]
     found: dict[FromClause, list[NamingColumn]] = {}

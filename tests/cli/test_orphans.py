@@ -13,6 +13,7 @@ import mongoengine
 import pytest
 import sqlalchemy
 from flask_sqlalchemy import SQLAlchemy
+from registered import hide_registered_documents
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 import flask_pyfs as fs
@@ -71,6 +72,11 @@ class Shop:
 
     def run(self, *arguments):
         return self.app.test_cli_runner().invoke(group, ["orphans", *arguments], catch_exceptions=False)
+
+
+@pytest.fixture(autouse=True)
+def only_new_documents(monkeypatch):
+    hide_registered_documents(monkeypatch)
 
 
 @pytest.fixture
