@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import uuid
+from typing import Any
 
 import mongoengine
 import pytest
@@ -34,7 +35,8 @@ class Shop:
             SQLALCHEMY_BINDS={"archive": f"sqlite:///{tmp_path}/archive.db"},
         )
         fs.init_app(app, self.photos, self.papers, self.unused)
-        self.db = db = SQLAlchemy(model_class=type("Base", (DeclarativeBase,), {}))
+        db: Any = SQLAlchemy(model_class=type("Base", (DeclarativeBase,), {}))
+        self.db = db
         photos, papers = self.photos, self.papers
 
         class Timed(db.Model):
@@ -193,7 +195,7 @@ def test_a_class_without_flask_sqlalchemy(shop, monkeypatch, tmp_path):
     engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path}/old.db")
     Base.metadata.create_all(engine)
     with engine.begin() as connection:
-        connection.execute(sqlalchemy.insert(Old.__table__).values(photo="a.png"))
+        connection.execute(sqlalchemy.insert(Old).values(photo="a.png"))
     shop.put(shop.photos, "a.png", "b.png")
     # it is known to name files, although nothing says where its table is
     done = shop.run("photos", "--delete", *NOW)

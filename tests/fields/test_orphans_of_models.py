@@ -14,6 +14,7 @@ import sqlalchemy
 from databases import sqlite
 from hypothesis import strategies as st
 from PIL import Image
+from places import make_place
 from registered import hide_registered_documents
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
@@ -30,6 +31,7 @@ def only_new_documents(monkeypatch):
     hide_registered_documents(monkeypatch)
 
 
+PLACES = ["gridfs", "s3-moto", "s3-swift", "swift"]
 NFC, NFD = "b/\xe9.txt", "b/e\u0301.txt"
 
 
@@ -92,14 +94,14 @@ class Rows:
 
     def add_many(self, names):
         with self.engine.begin() as connection:
-            table = self.Item.__table__
+            table = self.Base.metadata.tables["orphans_item"]
             rows = [{"kind": "item", "cv": name} for name in names]
             for start in range(0, len(rows), 1000):
                 connection.execute(sqlalchemy.insert(table), rows[start : start + 1000])
 
     def break_it(self):
         with self.engine.begin() as connection:
-            self.Special.__table__.drop(connection)
+            self.Base.metadata.tables["orphans_special"].drop(connection)
 
 
 class Documents:
@@ -631,6 +633,44 @@ def test_two_storages_in_one_bucket(disk, mongo_url, prefix):
     expected = ["a.txt", "orphan.txt"] if prefix == "b/c" else ["orphan.txt"]
     assert orphans(disk, photos) == expected
     assert orphans(disk, apart) == ["b/a.txt", "b/c/d.txt", "b/orphan.txt"]
+
+
+STORES = ["local", "memory", "pyfs", *(pytest.param(kind, marks=pytest.mark.server) for kind in PLACES)]
+
+
+@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("prefix", ["", "above"])
+def test_each_store(disk, request, kind, prefix):
+    photos, beside = fs.Storage("photos", fs.ALL), fs.Storage("beside", fs.ALL)
+    with make_place(kind, request) as settings:
+        keys = {f"PHOTOS_FS_{key}": value for key, value in settings.items()}
+        # the same bucket, with a PREFIX of its own
+        more = {f"BESIDE_FS_{key}": value for key, value in settings.items()}
+        disk.configure(photos, beside, **keys, **more, PHOTOS_FS_PREFIX=prefix, BESIDE_FS_PREFIX="beside")
+        try:
+            for name in ("a.txt", "b/orphan.txt", "b/c.txt", "d/\xe9 orphan.txt"):
+                photos.write(name, b"content of " + name.encode())
+            beside.write("e.txt", b"content")
+            disk.add(photos="a.txt", beside="e.txt")
+            disk.add(photos="b//c.txt")
+            # the store tells the time of its files in whole seconds, or its clock is ahead
+            future = -5
+            found = [each for each in _found_after(photos, disk, future) if each.kind != "missing"]
+            assert [(each.kind, each.name) for each in found] == [
+                ("deleted", "b/orphan.txt"),
+                ("deleted", "d/\xe9 orphan.txt"),
+            ]
+            assert sorted(name for name in photos.list_files() if "beside" not in name) == ["a.txt", "b/c.txt"]
+            assert beside.exists("e.txt")
+        finally:
+            photos.fs.close()
+            beside.fs.close()
+
+
+def _found_after(storage, disk, seconds):
+    search = finding._Search(storage, finding.namings(session=disk.engine), 0)
+    search._before -= timedelta(seconds=seconds)
+    return list(search.run(delete=True))
 
 
 # Ways to the database
