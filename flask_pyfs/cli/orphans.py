@@ -154,7 +154,8 @@ def _print(out: Output, storage_name: str, finding: Finding) -> None:
     if finding.kind == "missing":
         key = finding.key[0] if isinstance(finding.key, tuple) and len(finding.key) == 1 else finding.key
         where = {"model": finding.model, "key": key, "column": finding.column, "part": finding.part}
-        out.result(f"{text} ({finding.part} of {finding.model}.{finding.column}, key {key})", **fields, **where)
+        row = "" if key is None else f", key {key}"
+        out.result(f"{text} ({finding.part} of {finding.model}.{finding.column}{row})", **fields, **where)
         return
     error = {} if finding.error is None else {"error": str(finding.error)}
     said = f": {finding.error}" if error else ""

@@ -10,16 +10,19 @@ from ..errors import FSError, shortened
 from ..storage import Storage
 from .holders import Held
 
+#: The part of a file that is the default of a column, which no row need name now.
+DEFAULT = "default"
+
 
 class Named(NamedTuple):
     """A file that a row or a document names.
 
     :param storage: the storage; None if it is not known, so that the file may be in any.
     :param model: the class, as ``module:Class``, or the name of a table without one.
-    :param key: the primary key: of a row, a tuple.
+    :param key: the primary key: of a row, a tuple; None for a default.
     :param column: the attribute, such as ``avatar``, ``photos[0]`` for one of a list, or ``parts[0].photo`` in an
         embedded document.
-    :param part: ``file``, ``original`` or ``thumbnail 100``.
+    :param part: ``file``, ``original``, ``thumbnail 100`` or ``default``.
     :param name: the name of the file, as the row has it.
     """
 

@@ -18,7 +18,7 @@ from mongoengine.connection import READ_PREFERENCE
 from mongoengine.fields import DynamicField
 
 from ..errors import ConfigurationError
-from ..fields.naming import Named, Naming, named_in, reading
+from ..fields.naming import DEFAULT, Named, Naming, named_in, reading
 from ..storage import Storage
 from .fields import FileField
 
@@ -53,10 +53,21 @@ class CollectionNames:
         return f"the collection {self._collection!r} ({_model_of(self._classes[0])})"
 
     def read(self) -> Generator[Named, None, None]:
-        return self._found({})
+        if self._text is None:
+            yield from self._defaults()
+        yield from self._found({})
 
     def look_up(self, key: Any) -> Generator[Named, None, None]:
         return self._found({"_id": key})
+
+    def _defaults(self) -> Iterator[Named]:
+        # documents may get it at any time
+        fields = {id(field): (each, field) for each in self._classes for field in _reached_of(each, set())}
+        for each, field in fields.values():
+            with reading(self.label):
+                names = field.default_names
+            for name in names:
+                yield Named(field.fs, _model_of(each), None, str(field.name), DEFAULT, name)
 
     def _found(self, query: Mapping[str, Any]) -> Generator[Named, None, None]:
         with reading(self.label):

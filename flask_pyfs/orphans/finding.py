@@ -35,9 +35,9 @@ class Finding:
     :param size: bytes, of a file.
     :param modified: the time of the last write, of a file.
     :param model: for ``missing``, the class of the row or document, as ``module:Class``.
-    :param key: for ``missing``, its primary key: of a row, a tuple.
+    :param key: for ``missing``, its primary key: of a row, a tuple; None for a default.
     :param column: for ``missing``, the attribute, such as ``avatar``, or ``photos[0]`` for one of a list.
-    :param part: for ``missing``, ``file``, ``original`` or ``thumbnail 100``.
+    :param part: for ``missing``, ``file``, ``original``, ``thumbnail 100`` or ``default``.
     :param error: for ``failed``, why.
     """
 
@@ -150,7 +150,7 @@ class _Search:
 
     def _missing(self, ledger: Ledger) -> Iterator[Finding]:
         for number, named in ledger.missing(0):
-            if named.key == () or self._still_names(self._known[number], named):
+            if named.key in (None, ()) or self._still_names(self._known[number], named):
                 yield Finding(
                     "missing",
                     named.name,

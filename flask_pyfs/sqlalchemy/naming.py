@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any, cast
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, FromClause, MetaData, Table, null, or
 from sqlalchemy.orm import ColumnProperty, InstrumentedAttribute, Mapper, configure_mappers
 
 from ..errors import ConfigurationError
-from ..fields.naming import Named, Naming, named_in, reading
+from ..fields.naming import DEFAULT, Named, Naming, named_in, reading
 from ..storage import Storage
 from .jobs import registries
 from .types import FileType
@@ -53,11 +53,21 @@ class TableNames:
         return frozenset(storage for *_, storage in self._columns)
 
     def read(self) -> Generator[Named, None, None]:
-        has_one = or_(*(column.is_not(null()) for _, column, _ in self._columns))
-        return self._selected(has_one)
+        yield from self._defaults()
+        yield from self._selected(or_(*(column.is_not(null()) for _, column, _ in self._columns)))
 
     def look_up(self, key: Any) -> Generator[Named, None, None]:
         return self._selected(*(column == part for column, part in zip(self._keys, key, strict=True)))
+
+    def _defaults(self) -> Iterator[Named]:
+        # rows may get it at any time
+        for attribute, column, storage in self._columns:
+            if column.default is not None and column.default.is_scalar:
+                default = column.default.arg
+                with reading(self.label):
+                    value = column.type.value_of(default) if isinstance(column.type, FileType) else default
+                for place, _, name in named_in(value, attribute):
+                    yield Named(storage, self._model, None, place, DEFAULT, name)
 
     def _selected(self, *where: Any) -> Generator[Named, None, None]:
         columns = [column for _, column, _ in self._columns]
