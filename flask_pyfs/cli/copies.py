@@ -20,7 +20,7 @@ from .commands import command, json_option
 from .exits import Failures, Stopped
 from .output import Output
 from .places import PLACE, Place
-from .steps import Step, steps
+from .steps import Sides, Step, steps
 from .streams import copy_by_stream, is_stream
 
 _PARAMETERS = (
@@ -104,7 +104,9 @@ def _all(
         else:
             tell(partial(_show, out, step, size))
 
-    in_threads(steps(sources, target, recursive, failures), work, jobs, patience, partial(_hear, out))
+    with Sides() as sides:
+        todo = steps(sources, target, recursive, failures, sides)
+        in_threads(todo, work, jobs, patience, partial(_hear, out))
     return failures.code
 
 

@@ -13,7 +13,7 @@ import click
 from ..errors import FileExists
 from .exits import DONE, Stopped
 from .places import Place
-from .steps import file_of, require_path
+from .steps import Sides, require_path
 
 __all__ = ["copy_by_stream", "is_stream"]
 
@@ -35,18 +35,19 @@ def copy_by_stream(sources: Sequence[Place], target: Place, *, overwrite: bool) 
     require_path(file)
     if file.is_directory or (file.storage_name is None and os.path.isdir(file.name)):
         raise click.UsageError(f"{str(file)!r} is a directory: write the name of a file")
-    side, name = file_of(file)
-    if file is source:
-        with _opened(target, "wb") as stream:
-            for chunk in side.operations.read_chunks(name):
-                stream.write(chunk)
-            stream.flush()
-    else:
-        with _opened(source, "rb") as stream:
-            try:
+    with Sides() as sides:
+        side, name = sides.file(file)
+        if file is source:
+            with _opened(target, "wb") as stream:
+                for chunk in side.operations.read_chunks(name):
+                    stream.write(chunk)
+                stream.flush()
+            return DONE
+        try:
+            with _opened(source, "rb") as stream:
                 side.operations.save(stream, name, overwrite)
-            except FileExists as error:
-                raise Stopped(f"{error}; --overwrite replaces files") from error
+        except FileExists as error:
+            raise Stopped(f"{error}; --overwrite replaces files") from error
     return DONE
 
 

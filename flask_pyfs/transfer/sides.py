@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 
 from ..backends.contract import Operations
 from ..backends.local import LocalBackend
 from ..filesystems.store import Facts
+from ..names import RESERVED
 from ..state import find
 from ..storage import Storage
 
@@ -26,6 +28,7 @@ class Side:
         self.operations = operations
         self.directory = directory.strip("/")
         self.label = label
+        self._path: str | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.label!r}>"
@@ -41,7 +44,19 @@ class Side:
         if isinstance(place, Storage):
             return cls(find(place).operations, directory, label=f"{place.name}:{directory}")
         root = os.path.abspath(os.fspath(place))
-        return cls(LocalBackend(root, {"root": root}), label=root)
+        side = cls(LocalBackend(root, {"root": root}), label=root)
+        side._path = root
+        return side
+
+    def tidy(self) -> None:
+        """Remove the directory for unfinished files that writing made in a directory of this machine, if it is empty.
+
+        That of a storage stays.
+        """
+        if self._path is not None:
+            with suppress(OSError):
+                # another process that needs it makes it again
+                os.rmdir(os.path.join(self._path, RESERVED))
 
     def full_name(self, name: str) -> str:
         """Return the name in the storage for a name of this side."""
