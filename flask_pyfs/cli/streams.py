@@ -17,6 +17,9 @@ from .steps import Sides, require_path
 
 __all__ = ["copy_by_stream", "is_stream"]
 
+# what a pipe holds
+_PIPE = 64 * 1024
+
 
 def is_stream(place: Place) -> bool:
     """Return whether a place is standard input or output, or a path that is neither a file nor a directory."""
@@ -45,10 +48,27 @@ def copy_by_stream(sources: Sequence[Place], target: Place, *, overwrite: bool) 
             return DONE
         try:
             with _opened(source, "rb") as stream:
-                side.operations.save(stream, name, overwrite)
+                side.operations.save(_Interruptible(stream), name, overwrite)
         except FileExists as error:
             raise Stopped(f"{error}; --overwrite replaces files") from error
     return DONE
+
+
+class _Interruptible:
+    """A stream that Ctrl-C ends while it waits. A buffered one looks for signals only between whole pieces."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = getattr(stream, "raw", stream)
+
+    def read(self, size: int = -1) -> bytes | None:
+        pieces = list[bytes]()
+        while size:
+            piece: bytes | None = self._stream.read(min(size, _PIPE) if size > 0 else _PIPE)
+            if not piece:
+                return b"".join(pieces) or piece
+            pieces.append(piece)
+            size -= len(piece) if size > 0 else 0
+        return b"".join(pieces)
 
 
 @contextmanager
