@@ -68,10 +68,8 @@ def description_of(headers: Headers) -> dict[str, Any]:
     return {name: value.encode("iso-8859-1") for name, value in kept.items()}
 
 
-def described(description: Description | None) -> dict[str, Any]:
+def described(description: Description) -> dict[str, Any]:
     """Return the headers of a new object that has a description, as :func:`description_of` does."""
-    if description is None:
-        return {}
     values = {
         "Content-Encoding": description.content_encoding,
         "Content-Disposition": description.content_disposition,

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import chain
-from typing import cast
+from typing import Any, cast
 
 from fs import errors
 from requests import Response
@@ -191,10 +191,9 @@ class SwiftFS(ObjectFS):
         description: Description | None = None,
         replaces: str | None = None,
     ) -> SwiftUpload:
-        headers = {
-            "Content-Type": content_type or files.mime(key, "application/octet-stream"),
-            **described(description),
-        }
+        headers: dict[str, Any] = {"Content-Type": content_type or files.mime(key, "application/octet-stream")}
+        if description is not None:
+            headers |= described(description)
         return SwiftUpload(
             self._container, self._segments, key, overwrite=overwrite, headers=headers, replaces=replaces
         )
