@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from .checking import check
 from .report import Event, Report
 from .sides import Side
 
-__all__ = ["Event", "Report", "Side"]
+__all__ = ["Event", "Report", "Side", "check"]

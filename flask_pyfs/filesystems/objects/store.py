@@ -50,6 +50,8 @@ class ObjectStore(StoreFS):
 
     checksum_algorithm = "md5"
 
+    keeps_checksums = True
+
     # Primitives
 
     @abstractmethod
