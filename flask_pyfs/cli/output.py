@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -14,10 +15,12 @@ class Output:
     """The output of a command. Results go to standard output, everything else to standard error.
 
     :param as_json: print one JSON object a line instead of text.
+    :param echo: prints a line, as :func:`click.echo`; a bar on the terminal has one of its own.
     """
 
-    def __init__(self, as_json: bool = False) -> None:
+    def __init__(self, as_json: bool = False, echo: Callable[..., object] = click.echo) -> None:
         self.as_json = as_json
+        self._echo = echo
 
     def result(self, text: str, **fields: Any) -> None:
         """Print one result.
@@ -25,11 +28,11 @@ class Output:
         :param text: the line for people.
         :param fields: the fields of the JSON object. Times are written as ISO 8601.
         """
-        click.echo(json.dumps(fields, default=_plain) if self.as_json else printable(text))
+        self._echo(json.dumps(fields, default=_plain) if self.as_json else printable(text))
 
     def note(self, text: str) -> None:
         """Print a line about the work, to standard error."""
-        click.echo(printable(text), err=True)
+        self._echo(printable(text), err=True)
 
 
 def printable(text: str) -> str:

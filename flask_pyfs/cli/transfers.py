@@ -1,0 +1,119 @@
+"""The sides and the options that the commands between two sides share."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+from flask import current_app
+
+from ..state import require_registry
+from .exits import NO_FILE, Stopped
+from .places import Place
+
+if TYPE_CHECKING:
+    from ..transfer import Side
+
+__all__ = ["choosing", "sides"]
+
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[tuple[int, int]]
+else:
+    # older versions of click take no type
+    _ParamType = click.ParamType
+
+
+class _ShardType(_ParamType):
+    name = "I/N"
+
+    def convert(
+        self, value: object, parameter: click.Parameter | None, context: click.Context | None
+    ) -> tuple[int, int]:
+        """Return the two numbers of ``I/N``."""
+        if isinstance(value, tuple):
+            return value
+        found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", str(value))
+        shard, shards = map(int, found.groups()) if found else (0, 0)
+        if not 1 <= shard <= shards:
+            self.fail(f"{value!r} is no part: write I/N, such as 1/4 to 4/4", parameter, context)
+        return shard, shards
+
+
+_OPTIONS = (
+    click.option(
+        "--checksum",
+        is_flag=True,
+        help="Compare checksums of the content. Where the stores have none of one kind, files are read.",
+    ),
+    click.option(
+        "--jobs", type=click.IntRange(1, 1000), metavar="N", default=8, show_default=True, help="Threads that work."
+    ),
+    click.option(
+        "--include", multiple=True, metavar="PATTERN", help="Only these files: a pattern as in .gitignore. Repeatable."
+    ),
+    click.option(
+        "--exclude", multiple=True, metavar="PATTERN", help="Not these files: a pattern as in .gitignore. Repeatable."
+    ),
+    click.option(
+        "--shard",
+        type=_ShardType(),
+        metavar="I/N",
+        help="Only part I of N, by a hash of the name. N machines with 1/N to N/N do the whole.",
+    ),
+)
+
+
+def choosing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say how files are compared, and which."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def sides(source: Place, target: Place) -> tuple[Side, Side]:
+    """Return the sides that two arguments name.
+
+    :raises click.UsageError: if there is nothing between them to copy or to compare.
+    :raises Stopped: if the app has no such storage, or the source is a path where no directory is.
+    """
+    from ..transfer import Side
+
+    made = []
+    for place in (source, target):
+        if place.is_standard:
+            raise click.UsageError("a side is a directory or a storage; '-' is neither")
+        if place.storage_name is None:
+            _refuse_storage_without_colon(place.name)
+            made.append(Side.of(place.name))
+        else:
+            made.append(Side.of(place.storage, place.name))
+    if (overlap := _overlap(source, target)) is not None:
+        raise click.UsageError(overlap)
+    if source.storage_name is None and not os.path.isdir(source.name):
+        raise Stopped(f"there is no directory {source.name!r}", NO_FILE)
+    return made[0], made[1]
+
+
+def _refuse_storage_without_colon(name: str) -> None:
+    # else a directory of that name would be made, and the storage stay as it is
+    if name in require_registry(current_app):
+        raise click.UsageError(f"{name!r} is a path: write {name}: for the storage, or ./{name} for the directory")
+
+
+def _overlap(source: Place, target: Place) -> str | None:
+    if source.storage_name != target.storage_name:
+        return None
+    first, second = _parts(source), _parts(target)
+    if first == second:
+        return f"{source} and {target} are the same"
+    if first == second[: len(first)] or second == first[: len(second)]:
+        return f"{source} and {target} overlap: one is inside the other"
+    return None
+
+
+def _parts(place: Place) -> list[str]:
+    name = place.name if place.storage_name is not None else os.path.realpath(place.name)
+    return [part for part in name.split("/") if part not in ("", ".")]
