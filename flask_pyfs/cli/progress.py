@@ -39,24 +39,35 @@ class Progress:
         #: Files that are done, and of how many; the latter is None until the transfer is planned.
         self.files = 0
         self.all_files: int | None = None
-        #: Bytes that arrived, and of how many.
-        self.bytes = 0
+        #: Of how many bytes.
         self.all_bytes = 0
         #: Files that were compared and need nothing.
         self.compared = 0
+        # bytes of the files that are done, and of those under way
+        self._ended = self._under_way = 0
         self._samples: deque[tuple[float, int, int]] = deque()
 
     def add(self, event: Event) -> None:
         """Count an event of a transfer."""
         kind = event.kind
         if kind == "progress":
-            self.bytes += event.size
+            self._under_way += event.size
         elif kind in _LEAVES_ALONE:
             self.compared += 1
         elif kind == "planned":
             self.all_files, self.all_bytes = event.files, event.size
-        elif kind != "again":
-            self.files += 1
+        else:
+            self.files += kind != "again"
+            if kind != "deleted":
+                # the server copies without progress
+                self._under_way = max(self._under_way - event.size, 0)
+            if kind in ("copied", "replaced"):
+                self._ended += event.size
+
+    @property
+    def bytes(self) -> int:
+        """The bytes that arrived."""
+        return self._ended + self._under_way
 
     def echo(self, text: str, err: bool = False) -> None:
         """Print a line, as :func:`click.echo` does, without harm to what is shown."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
@@ -15,12 +14,15 @@ from .exits import INTERRUPTED
 
 __all__ = ["stoppable"]
 
-_SHOW_CURSOR = b"\x1b[?25h"
+_STANDARD_ERROR = 2
+# a bar on the terminal is on the line of the cursor, and hides it
+_ERASE_LINE, _SHOW_CURSOR = b"\r\x1b[2K", b"\x1b[?25h"
+_SAID = b"Stopping. Once more ends it at once.\n"
 
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does, by ``KeyboardInterrupt``. The second of either ends the process at once.
+    """Let SIGTERM end the block as Ctrl-C does, by ``KeyboardInterrupt``; the second signal ends the process at once.
 
     Elsewhere than in the main thread, where Python allows no handlers, it does nothing.
     """
@@ -39,11 +41,22 @@ def stoppable() -> Iterator[None]:
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, _end)
+    # the signal may have come within a write to sys.stderr, which allows no other one
+    _write((_ERASE_LINE if _is_terminal() else b"") + _SAID)
     raise KeyboardInterrupt
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:
-    # a bar hides the cursor
-    if os.isatty(sys.__stderr__.fileno() if sys.__stderr__ else 2):
-        os.write(2, _SHOW_CURSOR)
+    if _is_terminal():
+        _write(_SHOW_CURSOR)
     os._exit(INTERRUPTED)
+
+
+def _is_terminal() -> bool:
+    return os.isatty(_STANDARD_ERROR)
+
+
+def _write(text: bytes) -> None:
+    # it may be closed, or a pipe that nobody reads
+    with suppress(OSError):
+        os.write(_STANDARD_ERROR, text)

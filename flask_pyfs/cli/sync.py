@@ -113,5 +113,7 @@ class _Teller:
             words = [f"{counts[kind]:,} {kind}" for kind in kinds]
             start = "dry run, nothing was done: " if self._dry_run else ""
             self._out.result(f"{start}{', '.join(words)}; {size_text(report.bytes)} in {seconds:,.1f} s")
+        if report.kept:
+            self._out.note(f"{report.kept:,} files of the target were not deleted, because others failed.")
         if interrupted:
             self._out.note("Stopped. No file is half copied. To go on, run the same command again.")

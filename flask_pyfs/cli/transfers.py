@@ -11,7 +11,6 @@ import click
 from flask import current_app
 
 from ..state import require_registry
-from .exits import NO_FILE, Stopped
 from .places import Place
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ _OPTIONS = (
         help="Compare checksums of the content. Where the stores have none of one kind, files are read.",
     ),
     click.option(
-        "--jobs", type=click.IntRange(1, 1000), metavar="N", default=8, show_default=True, help="Threads that work."
+        "--jobs", type=click.IntRange(min=1), metavar="N", default=8, show_default=True, help="Threads that work."
     ),
     click.option(
         "--include", multiple=True, metavar="PATTERN", help="Only these files: a pattern as in .gitignore. Repeatable."
@@ -76,44 +75,28 @@ def choosing(function: Callable[..., Any]) -> Callable[..., Any]:
 def sides(source: Place, target: Place) -> tuple[Side, Side]:
     """Return the sides that two arguments name.
 
-    :raises click.UsageError: if there is nothing between them to copy or to compare.
-    :raises Stopped: if the app has no such storage, or the source is a path where no directory is.
+    :raises click.UsageError: if an argument names no side, or both name the same one.
+    :raises Stopped: if the app has no such storage.
     """
+    if _parts(source) == _parts(target):
+        raise click.UsageError(f"{source} and {target} are the same")
+    return _side(source), _side(target)
+
+
+def _side(place: Place) -> Side:
     from ..transfer import Side
 
-    made = []
-    for place in (source, target):
-        if place.is_standard:
-            raise click.UsageError("a side is a directory or a storage; '-' is neither")
-        if place.storage_name is None:
-            _refuse_storage_without_colon(place.name)
-            made.append(Side.of(place.name))
-        else:
-            made.append(Side.of(place.storage, place.name))
-    if (overlap := _overlap(source, target)) is not None:
-        raise click.UsageError(overlap)
-    if source.storage_name is None and not os.path.isdir(source.name):
-        raise Stopped(f"there is no directory {source.name!r}", NO_FILE)
-    return made[0], made[1]
-
-
-def _refuse_storage_without_colon(name: str) -> None:
-    # else a directory of that name would be made, and the storage stay as it is
-    if name in require_registry(current_app):
+    if place.is_standard:
+        raise click.UsageError("a side is a directory or a storage; '-' is neither")
+    if place.storage_name is not None:
+        return Side.of(place.storage, place.name)
+    # a directory of that name would be made, and the storage stay as it is
+    if place.name in require_registry(current_app):
+        name = place.name
         raise click.UsageError(f"{name!r} is a path: write {name}: for the storage, or ./{name} for the directory")
+    return Side.of(place.name)
 
 
-def _overlap(source: Place, target: Place) -> str | None:
-    if source.storage_name != target.storage_name:
-        return None
-    first, second = _parts(source), _parts(target)
-    if first == second:
-        return f"{source} and {target} are the same"
-    if first == second[: len(first)] or second == first[: len(second)]:
-        return f"{source} and {target} overlap: one is inside the other"
-    return None
-
-
-def _parts(place: Place) -> list[str]:
+def _parts(place: Place) -> list[str | None]:
     name = place.name if place.storage_name is not None else os.path.realpath(place.name)
-    return [part for part in name.split("/") if part not in ("", ".")]
+    return [place.storage_name, *(part for part in name.split("/") if part not in ("", "."))]

@@ -107,9 +107,9 @@ def test_a_bar_on_a_terminal():
 
 def test_the_rate_and_the_time_that_remains():
     terminal = Terminal(PROGRAM.format(before=""), 120)
-    terminal.send("planned 4000000 10", "progress 1000000 0", "copied 0 0")
+    terminal.send("planned 4000000 10", "progress 1000000 0", "copied 1000000 0")
     terminal.read_until("1 of 10 files")
-    terminal.send("progress 1000000 0", "copied 0 0")
+    terminal.send("progress 1000000 0", "copied 1000000 0")
     terminal.read_until("/s")
     terminal.read_until(" left")
     assert re.search(
@@ -128,7 +128,7 @@ def test_colours_are_left_out_if_asked():
 @pytest.mark.parametrize("columns", [8, 20, 40, 79])
 def test_a_narrow_terminal_has_what_fits(columns):
     terminal = Terminal(PROGRAM.format(before=""), columns)
-    terminal.send("planned 4000000 10", "progress 2000000 0", "copied 0 0")
+    terminal.send("planned 4000000 10", "progress 2000000 0", "copied 2000000 0")
     terminal.read_until("1 of 10"[: columns - 1])
     shown = terminal.end().partition("the end")[0]
     # a line that wraps would leave its upper half behind at each picture
@@ -138,7 +138,7 @@ def test_a_narrow_terminal_has_what_fits(columns):
 
 def test_a_terminal_that_becomes_narrow():
     terminal = Terminal(PROGRAM.format(before=""), 100)
-    terminal.send("planned 4000000 10", "progress 2000000 0", "copied 0 0")
+    terminal.send("planned 4000000 10", "progress 2000000 0", "copied 2000000 0")
     terminal.read_until("1 of 10 files, 2.0 MB of 4.0 MB")
     terminal.resize(30)
     terminal.send("copied 0 0")
@@ -164,7 +164,7 @@ def test_plain_lines(before, environment):
     # each event is late enough for a line
     program = PROGRAM.format(before=f"{before}\nfrom flask_pyfs.cli import progress\nprogress._LOG_SECONDS = 0")
     terminal = Terminal(program, **environment)
-    terminal.send("planned 4000000 10", "progress 2000000 0", "copied 0 0")
+    terminal.send("planned 4000000 10", "progress 2000000 0", "copied 2000000 0")
     shown = terminal.end()
     assert shown.splitlines()[-2].startswith("1 of 10 files, 2.0 MB of 4.0 MB")
     assert "\x1b" not in shown
@@ -199,15 +199,22 @@ def test_what_is_counted():
     for kind in ("same", "same", "only_target"):
         shown.add(Event(kind, "a"))
     assert shown.line() == "comparing: 3 files"
-    shown.add(Event("planned", size=1000, files=4))
+    shown.add(Event("planned", size=4000, files=5))
     assert shown.share == 0
-    for event in (Event("progress", "a", 500), Event("again", "a"), Event("progress", "a", 1000)):
-        shown.add(event)
-    for kind in ("copied", "replaced", "deleted", "failed"):
-        assert shown.share < 1
-        shown.add(Event(kind, "a"))
-    # the bytes of a file that was tried again count twice
-    assert (shown.files, shown.bytes, shown.share) == (4, 1500, 1)
+    # the second one is copied by the server, the fourth fails, and the last one is tried twice
+    happens = [("progress", 500), ("copied", 1000), ("progress", 500), ("copied", 1000), ("deleted", 70)]
+    happens += [("progress", 600), ("failed", 600), ("progress", 900), ("again", 900), ("progress", 1000)]
+    counts = []
+    for kind, size in happens:
+        shown.add(Event(kind, "a", size))
+        counts.append((shown.files, shown.bytes))
+    assert counts[:5] == [(0, 500), (1, 1000), (1, 1500), (2, 2000), (3, 2000)]
+    assert counts[5:] == [(3, 2600), (4, 2000), (4, 2900), (4, 2000), (4, 3000)]
+    assert shown.share < 1
+    shown.add(Event("replaced", "a", 1000))
+    assert (shown.files, shown.bytes) == (5, 3000)
+    shown.add(Event("copied", "a", 1000))
+    assert shown.share == 1
 
 
 def test_an_empty_plan_has_a_share():

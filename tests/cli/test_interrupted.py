@@ -1,0 +1,186 @@
+"""``flask fs sync`` in a process of its own that is told to stop: by Ctrl-C, by SIGTERM, and once more."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+
+import pytest
+from servers.s3 import clear_bucket, client
+from servers.scripted import ScriptedServer
+
+FILES = 400
+CONTENT = {f"2026/{number:03}.jpg": hashlib.sha256(b"%d" % number).digest() * 640 for number in range(FILES)}
+APP = """
+import flask
+import flask_pyfs as fs
+
+app = flask.Flask(__name__)
+app.config.from_prefixed_env()
+fs.init_app(app, fs.Storage("photos", fs.ALL))
+"""
+GO_ON = "To go on, run the same command again."
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """A directory with an app, and files to copy in ``in``."""
+    (tmp_path / "shop.py").write_text(APP)
+    (tmp_path / "in" / "2026").mkdir(parents=True)
+    for name, content in CONTENT.items():
+        (tmp_path / "in" / name).write_bytes(content)
+    return tmp_path
+
+
+@pytest.fixture
+def start(shop):
+    """Start ``flask fs sync`` with settings of the storage."""
+    started = []
+
+    def start(settings, *arguments):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flask", "--app", "shop", "fs", "sync", *arguments],
+            cwd=shop,
+            env={**os.environ, **{f"FLASK_PHOTOS_FS_{key}": value for key, value in settings.items()}},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def s3_settings(url, bucket, key="access", secret="secret"):
+    return {
+        "BACKEND": "s3",
+        "BUCKET": bucket,
+        "ENDPOINT": url,
+        "REGION": "us-east-1",
+        "ACCESS_KEY": key,
+        "SECRET_KEY": secret,
+    }
+
+
+@pytest.fixture
+def bucket(moto_endpoint):
+    """Settings of a storage in an empty bucket, and a bare client."""
+    name = f"bucket-{uuid.uuid4()}"
+    bare = client(moto_endpoint)
+    bare.create_bucket(Bucket=name)
+    yield s3_settings(moto_endpoint.url, name, moto_endpoint.access_key, moto_endpoint.secret_key), bare
+    clear_bucket(bare, name)
+
+
+def stored(bare, name):
+    pages = bare.get_paginator("list_objects_v2").paginate(Bucket=name)
+    keys = [each["Key"] for page in pages for each in page.get("Contents", [])]
+    return {key: bare.get_object(Bucket=name, Key=key)["Body"].read() for key in keys}
+
+
+def ended(process):
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_what_is_copied_is_whole_and_the_next_run_completes(shop, start, bucket, number):
+    settings, bare = bucket
+    process = start(settings, "in", "photos:", "--verbose")
+    for _ in range(20):
+        assert process.stdout.readline().startswith("copied 2026/")
+    process.send_signal(number)
+    code, out, err = ended(process)
+    assert code == 130, err
+    assert err.splitlines() == [
+        "Stopping. Once more ends it at once.",
+        f"Stopped. No file is half copied. {GO_ON}",
+    ]
+    held = stored(bare, settings["BUCKET"])
+    # some of them, and each whole
+    assert 20 <= len(held) < FILES
+    assert held.items() <= CONTENT.items()
+    # the report counts what is there
+    assert f"{len(held)} copied, 0 replaced" in out
+
+    code, out, err = ended(start(settings, "in", "photos:"))
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{FILES - len(held)} copied, 0 replaced, 0 deleted, {len(held)} same, 0 failed")
+    assert stored(bare, settings["BUCKET"]) == CONTENT
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_no_upload_in_parts_is_left_unfinished(shop, start, bucket, number):
+    settings, bare = bucket
+    name = settings["BUCKET"]
+    (shop / "large").mkdir()
+    with open(shop / "large" / "film.mp4", "wb") as film:
+        film.truncate(400 * 1024 * 1024)
+    process = start(settings, "large", "photos:")
+    # S3 has something of it
+    while not any(
+        bare.list_parts(Bucket=name, Key=each["Key"], UploadId=each["UploadId"]).get("Parts")
+        for each in bare.list_multipart_uploads(Bucket=name).get("Uploads", [])
+    ):
+        assert process.poll() is None, ended(process)
+        time.sleep(0.01)
+    process.send_signal(number)
+    code, out, err = ended(process)
+    assert code == 130, err
+    assert out.startswith("0 copied")
+    assert err.endswith(f"{GO_ON}\n")
+    assert stored(bare, name) == {}
+    assert bare.list_multipart_uploads(Bucket=name).get("Uploads", []) == []
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_the_second_one_ends_it_at_once(shop, start, second):
+    # a store that lists nothing, and never answers an upload
+    def answer(request):
+        if request.command == "GET":
+            body = b"<ListBucketResult><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>"
+            request.send_response(200)
+            request.send_header("Content-Type", "application/xml")
+            request.send_header("Content-Length", str(len(body)))
+            request.end_headers()
+            request.wfile.write(body)
+        else:
+            server.over.wait()
+
+    with ScriptedServer(answer) as server:
+        process = start(s3_settings(server.url, "photos"), "in", "photos:")
+        while not any(method == "PUT" for method, *_ in server.received):
+            assert process.poll() is None, ended(process)
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        # it waits for the answers
+        assert process.stderr.readline() == "Stopping. Once more ends it at once.\n"
+        process.send_signal(second)
+        code, out, err = ended(process)
+    assert (code, out, err) == (130, "", "")
+
+
+@pytest.mark.server
+def test_ctrl_c_while_the_store_lists(shop, start):
+    def answer(request):
+        server.over.wait()
+
+    with ScriptedServer(answer) as server:
+        process = start(s3_settings(server.url, "photos"), "photos:", "out")
+        while not server.received:
+            assert process.poll() is None, ended(process)
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        code, out, err = ended(process)
+    assert code == 130
+    assert err.endswith(f"{GO_ON}\n")
+    assert out.startswith("0 copied")
