@@ -213,6 +213,16 @@ class BaseBackend(ListedFiles):
                 raise
         return file
 
+    def fetch(self, filename: str) -> tuple[Facts, BinaryIO]:
+        """Return the facts of a file, without its checksum, and its content, of the same version and open for reading.
+
+        Makes one request to the store.
+        """
+        guard = self._translated(filename)
+        with guard:
+            facts, file = self._first(filename, self.store.fetch)
+        return facts, cast(BinaryIO, StorageFile(file, guard))
+
     def read(self, filename: str) -> bytes:
         """Return the content of a file."""
         with self._translated(filename):

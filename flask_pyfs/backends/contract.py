@@ -189,6 +189,9 @@ class Operations(Protocol):
     ) -> IO[Any]:
         """Open a file with mode ``r``, ``w``, ``x`` or ``a``, and ``b`` for bytes."""
 
+    def fetch(self, filename: str) -> tuple[Facts, BinaryIO]:
+        """Return the facts of a file, without its checksum, and its content of the same version, to be closed."""
+
     def read(self, filename: str) -> bytes:
         """Return the content of a file."""
 
