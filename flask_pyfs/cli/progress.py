@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .sizes import size_text
+
 if TYPE_CHECKING:
     from ..transfer import Event
 
-__all__ = ["Progress", "showing", "size_text"]
+__all__ = ["Progress", "showing"]
 
 # a file takes about as long as so many bytes more, which matters for many small ones
 _BYTES_OF_A_FILE = 64 * 1024
@@ -55,6 +57,8 @@ class Progress:
         elif kind in _LEAVES_ALONE:
             self.compared += 1
         elif kind == "planned":
+            # before the files: a bar is drawn by another thread
+            self._samples.append((time.monotonic(), self.bytes, self._done()))
             self.all_files, self.all_bytes = event.files, event.size
         else:
             self.files += kind != "again"
@@ -88,7 +92,7 @@ class Progress:
         if rates := self._rates():
             rate, work_rate = rates
             parts.append(f"{size_text(rate)}/s")
-            if work_rate:
+            if work_rate > 0:
                 left = self.all_bytes + self.all_files * _BYTES_OF_A_FILE - self._done()
                 parts.append(f"{_time_text(max(left, 0) / work_rate)} left")
         line = parts[0]
@@ -105,13 +109,16 @@ class Progress:
         # bytes a second, and the same with what the files themselves take
         now = time.monotonic()
         samples = self._samples
-        if not samples or now - samples[-1][0] >= _SAMPLE:
+        if now - samples[-1][0] >= _SAMPLE:
             samples.append((now, self.bytes, self._done()))
             while now - samples[0][0] > _WINDOW and len(samples) > 2:
                 samples.popleft()
         since, byte_count, done = samples[0]
         seconds = now - since
-        return ((self.bytes - byte_count) / seconds, (self._done() - done) / seconds) if seconds >= _SAMPLE else None
+        if seconds < _SAMPLE:
+            return None
+        # what came to nothing is taken back
+        return max(self.bytes - byte_count, 0) / seconds, (self._done() - done) / seconds
 
 
 class _Log(Progress):
@@ -202,17 +209,6 @@ def _can_draw() -> bool:
     except ImportError:
         return False
     return True
-
-
-def size_text(size: float) -> str:
-    """Return a number of bytes for people, such as ``1.2 GB``."""
-    if size < 1000:
-        return f"{size:.0f} bytes"
-    for unit in ("kB", "MB", "GB"):
-        size /= 1000
-        if size < 999.95:
-            return f"{size:.1f} {unit}"
-    return f"{size / 1000:,.1f} TB"
 
 
 def _time_text(seconds: float) -> str:

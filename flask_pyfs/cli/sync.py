@@ -11,7 +11,8 @@ from .commands import command, json_option
 from .exits import DONE, FAILED, INTERRUPTED, TRY_AGAIN
 from .output import Output
 from .places import PLACE, Place
-from .progress import showing, size_text
+from .progress import showing
+from .sizes import counted, size_text
 from .stopping import stoppable
 from .transfers import choosing, sides
 
@@ -36,9 +37,7 @@ _WORDS = {
 @click.option("-v", "--verbose", is_flag=True, help="Name each file that is done.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the failures alone.")
 @json_option
-def sync(
-    source: Place, target: Place, dry_run: bool, verbose: bool, quiet: bool, as_json: bool, **options: Any
-) -> None:
+def sync(source: Place, target: Place, dry_run: bool, verbose: bool, quiet: bool, as_json: bool, **options: Any) -> int:
     """Copy the files of A to B that B lacks, or has otherwise.
 
     A and B are storages, directories in them (photos:2026), or directories of this machine. A file is the same if its
@@ -56,7 +55,6 @@ def sync(
         raise click.UsageError("--delete-all needs --delete")
     from .. import transfer
 
-    context = click.get_current_context()
     first, second = sides(source, target)
     begin = time.monotonic()
     # counts what the report cannot tell if the transfer is interrupted
@@ -78,8 +76,10 @@ def sync(
             interrupted = True
     teller.sum_up(told, time.monotonic() - begin, interrupted)
     if interrupted:
-        context.exit(INTERRUPTED)
-    context.exit(DONE if not told.failed else TRY_AGAIN if told.is_worth_retrying else FAILED)
+        return INTERRUPTED
+    if told.failed:
+        return TRY_AGAIN if told.is_worth_retrying else FAILED
+    return DONE
 
 
 class _Teller:
@@ -92,15 +92,15 @@ class _Teller:
 
     def tell(self, event: Event) -> None:
         if event.kind == "failed":
-            self._out.note(f"{event.name}: {event.error}" if event.name else str(event.error))
-        if event.kind not in _WORDS:
-            if event.kind == "failed" and self._out.as_json:
-                self._out.result("", kind="failed", name=event.name, error=str(event.error))
-            return
-        if self._out.as_json:
-            self._out.result("", kind=event.kind, name=event.name, size=event.size, dry_run=self._dry_run)
-        elif self._listing and not self._quiet:
-            self._out.result(f"{_WORDS[event.kind][self._dry_run]} {event.name}")
+            error = str(event.error)
+            self._out.note(f"Error: {error}" if repr(event.name) in error else f"Error: {event.name}: {error}")
+            if self._out.as_json:
+                self._out.result("", kind=event.kind, name=event.name, error=error)
+        elif event.kind in _WORDS:
+            if self._out.as_json:
+                self._out.result("", kind=event.kind, name=event.name, size=event.size, dry_run=self._dry_run)
+            elif self._listing and not self._quiet:
+                self._out.result(f"{_WORDS[event.kind][self._dry_run]} {event.name}")
 
     def sum_up(self, report: Any, seconds: float, interrupted: bool) -> None:
         kinds = ("copied", "replaced", "deleted", "same", "failed")
@@ -114,6 +114,6 @@ class _Teller:
             start = "dry run, nothing was done: " if self._dry_run else ""
             self._out.result(f"{start}{', '.join(words)}; {size_text(report.bytes)} in {seconds:,.1f} s")
         if report.kept:
-            self._out.note(f"{report.kept:,} files of the target were not deleted, because others failed.")
+            self._out.note(f"Not deleted, because files failed: {counted(report.kept, 'file')} of the target.")
         if interrupted:
             self._out.note("Stopped. No file is half copied. To go on, run the same command again.")

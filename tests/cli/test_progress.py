@@ -13,7 +13,8 @@ import termios
 import pytest
 
 from flask_pyfs.cli import progress
-from flask_pyfs.cli.progress import showing, size_text
+from flask_pyfs.cli.progress import showing
+from flask_pyfs.cli.sizes import size_text
 from flask_pyfs.transfer import Event
 
 # reads events from standard input, a line each, and ends with it
@@ -91,8 +92,8 @@ def test_a_bar_on_a_terminal():
     terminal = Terminal(PROGRAM.format(before=""))
     terminal.send("same 0 0")
     terminal.read_until("comparing: 1 files")
-    terminal.send("planned 4000000 10", *["progress 1000000 0", "copied 1000000 0"] * 2)
-    terminal.read_until("2 of 10 files, 2.0 MB of 4.0 MB")
+    terminal.send("planned 4194304 10", *["progress 1048576 0", "copied 1048576 0"] * 2)
+    terminal.read_until("2 of 10 files, 2.0 MiB of 4.0 MiB")
     assert "\x1b[?25l" in terminal.shown
     # what is said goes above it
     terminal.send("say a.jpg: it failed")
@@ -107,20 +108,20 @@ def test_a_bar_on_a_terminal():
 
 def test_the_rate_and_the_time_that_remains():
     terminal = Terminal(PROGRAM.format(before=""), 120)
-    terminal.send("planned 4000000 10", "progress 1000000 0", "copied 1000000 0")
+    terminal.send("planned 4194304 10", "progress 1048576 0", "copied 1048576 0")
     terminal.read_until("1 of 10 files")
-    terminal.send("progress 1000000 0", "copied 1000000 0")
+    terminal.send("progress 1048576 0", "copied 1048576 0")
     terminal.read_until("/s")
     terminal.read_until(" left")
     assert re.search(
-        r"2 of 10 files, 2\.0 MB of 4\.0 MB, [\d.]+ (MB|kB|bytes)/s, (\d+ min )?\d+ s left", terminal.end()
+        r"2 of 10 files, 2\.0 MiB of 4\.0 MiB, [\d.]+ (MiB|KiB|bytes)/s, (\d+ min )?\d+ s left", terminal.end()
     )
 
 
 def test_colours_are_left_out_if_asked():
     terminal = Terminal(PROGRAM.format(before=""), NO_COLOR="1")
-    terminal.send("planned 4000000 10", "progress 2000000 0")
-    terminal.read_until("2.0 MB of 4.0 MB")
+    terminal.send("planned 4194304 10", "progress 2097152 0")
+    terminal.read_until("2.0 MiB of 4.0 MiB")
     # the cursor moves, but nothing is coloured
     assert not re.search(r"\x1b\[[0-9;]*[34][0-8](;[0-9;]*)?m", terminal.end())
 
@@ -128,7 +129,7 @@ def test_colours_are_left_out_if_asked():
 @pytest.mark.parametrize("columns", [8, 20, 40, 79])
 def test_a_narrow_terminal_has_what_fits(columns):
     terminal = Terminal(PROGRAM.format(before=""), columns)
-    terminal.send("planned 4000000 10", "progress 2000000 0", "copied 2000000 0")
+    terminal.send("planned 4194304 10", "progress 2097152 0", "copied 2097152 0")
     terminal.read_until("1 of 10"[: columns - 1])
     shown = terminal.end().partition("the end")[0]
     # a line that wraps would leave its upper half behind at each picture
@@ -138,8 +139,8 @@ def test_a_narrow_terminal_has_what_fits(columns):
 
 def test_a_terminal_that_becomes_narrow():
     terminal = Terminal(PROGRAM.format(before=""), 100)
-    terminal.send("planned 4000000 10", "progress 2000000 0", "copied 2000000 0")
-    terminal.read_until("1 of 10 files, 2.0 MB of 4.0 MB")
+    terminal.send("planned 4194304 10", "progress 2097152 0", "copied 2097152 0")
+    terminal.read_until("1 of 10 files, 2.0 MiB of 4.0 MiB")
     terminal.resize(30)
     terminal.send("copied 0 0")
     shown = terminal.read_until("2 of 10 files")
@@ -149,8 +150,8 @@ def test_a_terminal_that_becomes_narrow():
 def test_results_go_to_their_file(tmp_path):
     with open(tmp_path / "results", "w") as output:
         terminal = Terminal(PROGRAM.format(before=""), output=output)
-        terminal.send("planned 4000000 10", "result a.jpg", "progress 2000000 0")
-        terminal.read_until("2.0 MB of 4.0 MB")
+        terminal.send("planned 4194304 10", "result a.jpg", "progress 2097152 0")
+        terminal.read_until("2.0 MiB of 4.0 MiB")
         assert "a.jpg" not in terminal.end()
     assert (tmp_path / "results").read_text() == "a.jpg\nthe end\n"
 
@@ -164,9 +165,9 @@ def test_plain_lines(before, environment):
     # each event is late enough for a line
     program = PROGRAM.format(before=f"{before}\nfrom flask_pyfs.cli import progress\nprogress._LOG_SECONDS = 0")
     terminal = Terminal(program, **environment)
-    terminal.send("planned 4000000 10", "progress 2000000 0", "copied 2000000 0")
+    terminal.send("planned 4194304 10", "progress 2097152 0", "copied 2097152 0")
     shown = terminal.end()
-    assert shown.splitlines()[-2].startswith("1 of 10 files, 2.0 MB of 4.0 MB")
+    assert shown.splitlines()[-2].startswith("1 of 10 files, 2.0 MiB of 4.0 MiB")
     assert "\x1b" not in shown
 
 
@@ -174,22 +175,22 @@ def test_a_log_has_a_line_now_and_then(monkeypatch, capsys):
     now = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     with showing() as shown:
-        shown.add(Event("planned", size=4_000_000, files=100))
+        shown.add(Event("planned", size=4_096_000, files=100))
         for _ in range(100):
             now[0] += 1
-            shown.add(Event("progress", "a.jpg", 40_000))
-            shown.add(Event("copied", "a.jpg", 40_000))
+            shown.add(Event("progress", "a.jpg", 40_960))
+            shown.add(Event("copied", "a.jpg", 40_960))
     assert capsys.readouterr().err.splitlines() == [
-        "29 of 100 files, 1.2 MB of 4.0 MB",
-        "59 of 100 files, 2.4 MB of 4.0 MB, 40.0 kB/s, 41 s left",
-        "89 of 100 files, 3.6 MB of 4.0 MB, 40.0 kB/s, 11 s left",
+        "29 of 100 files, 1.2 MiB of 3.9 MiB, 40.0 KiB/s, 1 min 12 s left",
+        "59 of 100 files, 2.3 MiB of 3.9 MiB, 40.0 KiB/s, 41 s left",
+        "89 of 100 files, 3.5 MiB of 3.9 MiB, 40.0 KiB/s, 11 s left",
     ]
 
 
 def test_quiet_shows_nothing(monkeypatch, capsys):
     monkeypatch.setattr(progress, "_LOG_SECONDS", 0)
     with showing(quiet=True) as shown:
-        shown.add(Event("planned", size=4_000_000, files=100))
+        shown.add(Event("planned", size=4_096_000, files=100))
         shown.add(Event("copied", "a.jpg"))
     assert capsys.readouterr() == ("", "")
 
@@ -225,8 +226,8 @@ def test_an_empty_plan_has_a_share():
 
 @pytest.mark.parametrize(
     ("size", "text"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (999_949, "999.9 kB"), (999_950, "1.0 MB"),
-     (1_500_000_000, "1.5 GB"), (2.5e12, "2.5 TB"), (4.2e15, "4,200.0 TB")],
+    [(0, "0 bytes"), (1, "1 byte"), (1023, "1023 bytes"), (1024, "1.0 KiB"), (1023.949 * 1024, "1023.9 KiB"),
+     (1023.95 * 1024, "1.0 MiB"), (1.5 * 1024**3, "1.5 GiB"), (1000 * 1024**5, "1000.0 PiB")],
 )  # fmt: skip
 def test_sizes_for_people(size, text):
     assert size_text(size) == text

@@ -100,7 +100,12 @@ def test_each_failure_is_named_and_the_others_are_copied(shop, tmp_path):
     assert done.exit_code == 1
     assert (tmp_path / "out" / "c.jpg").read_bytes() == PHOTOS["c.jpg"]
     assert "1 copied, 0 replaced, 0 deleted, 0 same, 2 failed" in done.stdout
-    assert sorted(line.partition(":")[0] for line in done.stderr.splitlines()) == ["2026/a.jpg", "2026/b.jpg"]
+    failed = sorted(done.stderr.splitlines())
+    assert len(failed) == 2
+    assert failed[0].startswith("Error: '2026/a.jpg' in storage ")
+    assert failed[0].endswith("a part of the path is a file, not a directory")
+    deleting = shop.run("photos:", "out", "--delete")
+    assert deleting.stderr.endswith("Not deleted, because files failed: 1 file of the target.\n")
     *files, last = objects(shop.run("photos:", "out", "--json"))
     assert last["failed"] == 2
     assert sorted(file["name"] for file in files if file["kind"] == "failed") == ["2026/a.jpg", "2026/b.jpg"]

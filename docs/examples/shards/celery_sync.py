@@ -17,7 +17,7 @@ celery = Celery(__name__)
 celery.conf.update(app.config["CELERY"])
 
 
-@celery.task(acks_late=True, autoretry_for=(fs.BackendError,), retry_backoff=True, max_retries=5)
+@celery.task(acks_late=True, autoretry_for=(fs.BackendError, fs.VersionChanged), retry_backoff=True, max_retries=5)
 def copy_part(part: int, parts: int) -> dict[str, int]:
     with app.app_context():
         report = sync(photos, archive, shard=(part, parts))
