@@ -26,17 +26,20 @@ class ClickReference(SphinxDirective):
         module, _, name = self.arguments[0].partition(":")
         group = getattr(import_module(module), name)
         parent = click.Context(group, info_name=self.arguments[1])
-        found = [(each, group.get_command(parent, each)) for each in sorted(group.list_commands(parent))]
-        return [self._section(click.Context(command, info_name=each, parent=parent)) for each, command in found]
+        return [self._section(parent, group, each) for each in sorted(group.list_commands(parent))]
 
-    def _section(self, context: click.Context) -> nodes.section:
+    def _section(self, parent: click.Context, group: click.Group, name: str) -> nodes.section:
+        command = group.get_command(parent, name)
+        if command is None or not command.help:
+            raise self.error(f"the command {name} has no help; is a package missing that it needs?")
+        context = click.Context(command, info_name=name, parent=parent)
         identity = nodes.make_id(context.command_path)
-        section = nodes.section("", nodes.title(text=context.info_name or ""), ids=[identity], names=[identity])
+        section = nodes.section("", nodes.title(text=name), ids=[identity], names=[identity])
         self.state.document.note_explicit_target(section)
-        pieces = [context.command_path, *context.command.collect_usage_pieces(context)]
+        pieces = [context.command_path, *command.collect_usage_pieces(context)]
         section += _code(" ".join(pieces))
-        section += _help(context.command.help or "")
-        options = [each for each in context.command.params if isinstance(each, click.Option)]
+        section += _help(command.help)
+        options = [each for each in command.params if isinstance(each, click.Option)]
         records = [record for each in options if (record := each.get_help_record(context))]
         section += nodes.definition_list("", *(_definition(*record) for record in records))
         return section
