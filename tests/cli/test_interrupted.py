@@ -8,13 +8,16 @@ import subprocess
 import sys
 import time
 import uuid
+from contextlib import closing
 
 import pytest
 from servers.s3 import clear_bucket, client
 from servers.scripted import ScriptedServer
+from swiftclient.client import Connection
 
-FILES = 400
+FILES = 120
 CONTENT = {f"2026/{number:03}.jpg": hashlib.sha256(b"%d" % number).digest() * 640 for number in range(FILES)}
+SUMS = {name: hashlib.md5(content).hexdigest() for name, content in CONTENT.items()}
 APP = """
 import flask
 import flask_pyfs as fs
@@ -72,18 +75,31 @@ def s3_settings(url, bucket, key="access", secret="secret"):
 
 @pytest.fixture
 def bucket(moto_endpoint):
-    """Settings of a storage in an empty bucket, and a bare client."""
+    """Settings of a storage in an empty bucket of S3, a function for the MD5 of each file in it, and a bare client."""
     name = f"bucket-{uuid.uuid4()}"
     bare = client(moto_endpoint)
     bare.create_bucket(Bucket=name)
-    yield s3_settings(moto_endpoint.url, name, moto_endpoint.access_key, moto_endpoint.secret_key), bare
+
+    def held():
+        pages = bare.get_paginator("list_objects_v2").paginate(Bucket=name)
+        return {each["Key"]: each["ETag"].strip('"') for page in pages for each in page.get("Contents", [])}
+
+    yield s3_settings(moto_endpoint.url, name, moto_endpoint.access_key, moto_endpoint.secret_key), held, bare
     clear_bucket(bare, name)
 
 
-def stored(bare, name):
-    pages = bare.get_paginator("list_objects_v2").paginate(Bucket=name)
-    keys = [each["Key"] for page in pages for each in page.get("Contents", [])]
-    return {key: bare.get_object(Bucket=name, Key=key)["Body"].read() for key in keys}
+@pytest.fixture
+def container(swift_place):
+    """The same for an empty container of Swift."""
+    name = f"container-{uuid.uuid4()}"
+    settings = {"BACKEND": "swift", "CONTAINER": name, "AUTHURL": swift_place.auth_url}
+    with closing(Connection(swift_place.auth_url, swift_place.user, swift_place.key, auth_version="1")) as bare:
+        bare.put_container(name)
+
+        def held():
+            return {each["name"]: each["hash"] for each in bare.get_container(name, full_listing=True)[1]}
+
+        yield {**settings, "USER": swift_place.user, "KEY": swift_place.key}, held, bare
 
 
 def ended(process):
@@ -91,11 +107,15 @@ def ended(process):
     return process.returncode, out, err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_what_is_copied_is_whole_and_the_next_run_completes(shop, start, bucket, number):
-    settings, bare = bucket
+@pytest.mark.server
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("place", "number"), [("bucket", signal.SIGINT), ("bucket", signal.SIGTERM), ("container", signal.SIGINT)]
+)
+def test_what_is_copied_is_whole_and_the_next_run_completes(request, start, place, number):
+    settings, held, _ = request.getfixturevalue(place)
     process = start(settings, "in", "photos:", "--verbose")
-    for _ in range(20):
+    for _ in range(10):
         assert process.stdout.readline().startswith("copied 2026/")
     process.send_signal(number)
     code, out, err = ended(process)
@@ -104,24 +124,25 @@ def test_what_is_copied_is_whole_and_the_next_run_completes(shop, start, bucket,
         "Stopping. Once more ends it at once.",
         f"Stopped. No file is half copied. {GO_ON}",
     ]
-    held = stored(bare, settings["BUCKET"])
+    before = held()
     # some of them, and each whole
-    assert 20 <= len(held) < FILES
-    assert held.items() <= CONTENT.items()
+    assert 10 <= len(before) < FILES
+    assert before.items() <= SUMS.items()
     # those that it knew of when it stopped
     known = int(re.search(r"^(\d+) copied, 0 replaced", out, re.MULTILINE)[1])
-    assert 20 <= known <= len(held)
+    assert 10 <= known <= len(before)
 
     code, out, err = ended(start(settings, "in", "photos:"))
     assert (code, err) == (0, "")
-    assert out.startswith(f"{FILES - len(held)} copied, 0 replaced, 0 deleted, {len(held)} same, 0 failed")
-    assert stored(bare, settings["BUCKET"]) == CONTENT
+    left = FILES - len(before)
+    assert out.startswith(f"{left} copied, 0 replaced, 0 deleted, {len(before)} same, 0 failed")
+    assert held() == SUMS
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_no_upload_in_parts_is_left_unfinished(shop, start, bucket, number):
-    settings, bare = bucket
+    settings, held, bare = bucket
     name = settings["BUCKET"]
     (shop / "large").mkdir()
     with open(shop / "large" / "film.mp4", "wb") as film:
@@ -139,7 +160,7 @@ def test_no_upload_in_parts_is_left_unfinished(shop, start, bucket, number):
     assert code == 130, err
     assert out.startswith("0 copied")
     assert err.endswith(f"{GO_ON}\n")
-    assert stored(bare, name) == {}
+    assert held() == {}
     assert bare.list_multipart_uploads(Bucket=name).get("Uploads", []) == []
 
 
