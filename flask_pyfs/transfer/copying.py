@@ -118,9 +118,10 @@ class _Copy:
                 self._again(self._restless())
             except BackendError as error:
                 tries += 1
-                if not self._patience.pause(tries):
+                if not self._patience.allows(tries):
                     raise
                 self._again(error)
+                self._patience.pause(tries)
         self._patience.succeeded()
         return copied
 
@@ -245,8 +246,11 @@ class _Reader:
         try:
             self._copy.check()
             piece: bytes = self._file.read(size)
+            self.size += len(piece)
+            # a file that grows as fast as it is read has no end
+            if self.size > self._facts.size:
+                raise _SourceChanged
             if piece:
-                self.size += len(piece)
                 self._copy.read_piece(len(piece))
             if not piece or size < 0:
                 self._check_end()
