@@ -10,7 +10,9 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, BinaryIO
 
+from ..errors import OperationNotSupported
 from ..filesystems.base import Readable
+from ..filesystems.store import Description
 from ..filesystems.streams import Discardable, Result, WrappedFile
 
 _hashed = ContextVar("flask_pyfs.hashed", default=False)
@@ -136,6 +138,21 @@ def declared_type(content: Any) -> str | None:
     return declared if isinstance(declared, str) and _MEDIA_TYPE.fullmatch(declared) else None
 
 
+def refuse_encoded(description: Description | None, filename: str, storage: str) -> None:
+    """Refuse content that is encoded, for a store that does not keep how: it would be shown as if it were not.
+
+    :raises flask_pyfs.errors.OperationNotSupported: with what to do.
+    """
+    encoding = description.content_encoding if description is not None else None
+    if encoding is not None:
+        raise OperationNotSupported(
+            f"{filename!r} has the Content-Encoding {encoding!r}, which storage {storage!r} cannot keep: decode the "
+            "file first, or copy it to a storage on s3 or swift",
+            path=filename,
+            storage=storage,
+        )
+
+
 class _BufferFile(io.RawIOBase):
     def __init__(self, view: memoryview) -> None:
         super().__init__()
@@ -174,6 +191,8 @@ class StorageFile(Discardable, WrappedFile):
         self._guard = guard
         #: The media type of a file that is read, if the store keeps one.
         self.content_type: str | None = getattr(file, "content_type", None)
+        #: Whether its content is that of one version, whatever is written to the file meanwhile.
+        self.is_steady: bool = getattr(file, "is_steady", False)
 
     def _call(self, operation: Callable[..., Result], *arguments: Any) -> Result:
         with self._guard:

@@ -11,12 +11,12 @@ from operator import itemgetter
 from .. import names
 from ..backends.contract import Operations
 from ..backends.local import LocalBackend
-from ..errors import ConfigurationError, FileNotFound, InvalidPath
+from ..errors import FileNotFound, InvalidPath
 from ..filesystems.store import Facts
 from ..state import find
 from ..storage import Storage
 
-__all__ = ["Place", "Side", "require_apart"]
+__all__ = ["Place", "Side"]
 
 _first = itemgetter(0)
 
@@ -182,28 +182,6 @@ class Side:
             if full.startswith(start):
                 return full[len(start) :]
         raise InvalidPath(f"{full!r} is not below {self.label!r}", path=full)
-
-
-def require_apart(source: Side, target: Side) -> None:
-    """Do nothing if no file can be on both sides.
-
-    :raises flask_pyfs.errors.ConfigurationError: if one side is the other, or is inside it, as far as this is known
-        without a request: two directories of one disk, or of one storage.
-    """
-    if _is_inside(source, target) or _is_inside(target, source):
-        message = (
-            f"{source.label!r} and {target.label!r} are the same, or one is inside the other: choose another target"
-        )
-        raise ConfigurationError(message)
-
-
-def _is_inside(side: Side, other: Side) -> bool:
-    if side.operations is other.operations:
-        return any(mine.startswith(its) for mine in side._starts for its in other._starts)
-    if side._root is None or other._root is None:
-        return False
-    mine, its = (os.path.realpath(os.path.join(each._root or "", each._starts[0])) for each in (side, other))
-    return f"{mine.rstrip('/')}/".startswith(f"{its.rstrip('/')}/")
 
 
 #: A storage, a side, or the path of a directory of this machine.
