@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from contextvars import copy_context
 from functools import partial
+from itertools import chain
 from threading import Event as Flag
 from typing import Literal, NamedTuple
 
@@ -124,7 +125,7 @@ def _differences(group: Group, target: Side) -> Iterator[Difference]:
     left = dict(files)
     for listed, facts in sources:
         try:
-            found = next((each for each in target.candidates(listed) if each in files), None)
+            found = _meant(listed, name, files, target)
         except InvalidPath as error:
             left.pop(listed, None)
             yield Difference("failed", name, listed, name, facts, error=error)
@@ -144,11 +145,25 @@ def _differences(group: Group, target: Side) -> Iterator[Difference]:
             yield Difference(kind, name, listed, found or name, facts, there)
     for listed, facts in sorted(left.items()):
         try:
-            target.candidates(listed)
+            _meant(listed, name, left, target)
         except InvalidPath as error:
             yield Difference("failed", name, None, listed, None, facts, error)
         else:
             yield Difference("only_target", name, None, listed, None, facts)
+
+
+def _meant(listed: str, name: str, files: Container[str], target: Side) -> str | None:
+    """Return which of the files at the target a name means, or None.
+
+    :raises flask_pyfs.errors.InvalidPath: if no operation accepts the name.
+    """
+    # a name that has another form is accepted, and found as it is or in that form; to ask takes longer
+    likely = (listed, name) if listed != name else ()
+    return next((each for each in chain(likely, _asked(listed, target)) if each in files), None)
+
+
+def _asked(listed: str, target: Side) -> Iterator[str]:
+    yield from target.candidates(listed)
 
 
 def _collision(listed: str, sources: Sequence[tuple[str, Facts]], name: str, target: Side) -> InvalidPath | None:

@@ -13,7 +13,7 @@ from ..filesystems.base import CHUNK_SIZE
 from ..filesystems.store import Facts
 from .sides import Side
 
-__all__ = ["Stopped", "is_same", "same_checksum", "same_content"]
+__all__ = ["Stopped", "is_same", "moment_of", "same_checksum", "same_content"]
 
 # where the stores keep checksums of different algorithms, or none
 _ALGORITHM = "sha256"
@@ -38,7 +38,7 @@ def is_same(source: Facts, target: Facts) -> bool:
         return False
     if (equal := _equal(source.checksum, target.checksum)) is not None:
         return equal
-    ours, theirs = _moment(source), _moment(target)
+    ours, theirs = moment_of(source), moment_of(target)
     return ours is not None and theirs is not None and theirs >= ours + _precision(ours)
 
 
@@ -52,8 +52,10 @@ def _algorithm(checksum: str) -> str:
     return checksum.partition(":")[0].lower()
 
 
-def _moment(facts: Facts) -> datetime | None:
-    # an old backend may tell anything
+def moment_of(facts: Facts) -> datetime | None:
+    """Return the time of the last write, or None if it is unknown: an old backend may tell anything, or a time without
+    a zone.
+    """
     found: Any = facts.modified
     return found if isinstance(found, datetime) and found.tzinfo is not None else None
 
