@@ -181,16 +181,18 @@ class Side:
         raise InvalidPath(f"{full!r} is not below {self.label!r}", path=full)
 
 
-def require_apart(source: Side, target: Side) -> None:
-    """Do nothing if no file can be on both sides.
+def require_apart(source: Side, target: Side, *, deletes: bool = False) -> None:
+    """Do nothing if a transfer does not change its own source, as far as this is known without a request: two
+    directories of one disk, or of one storage.
 
-    :raises flask_pyfs.errors.ConfigurationError: if one side is the other, or is inside it, as far as this is known
-        without a request: two directories of one disk, or of one storage.
+    :param deletes: whether it deletes what only the target has.
+    :raises flask_pyfs.errors.ConfigurationError: if the target is the source or in it; or, if it deletes, the source in
+        the target.
     """
-    if _is_inside(source, target) or _is_inside(target, source):
-        message = (
-            f"{source.label!r} and {target.label!r} are the same, or one is inside the other: choose another target"
-        )
+    if _is_inside(target, source):
+        raise ConfigurationError(f"the target, {target.label}, is in the source, {source.label}: it would copy itself")
+    if deletes and _is_inside(source, target):
+        message = f"the source, {source.label}, is in the target, {target.label}: it would be deleted there"
         raise ConfigurationError(message)
 
 

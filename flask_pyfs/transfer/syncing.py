@@ -58,7 +58,8 @@ def sync(
     :param shard: ``(i, n)`` for the i-th of n parts of the names, counted from 1, for n processes at once.
     :param on_event: is called in this thread for each :class:`Event`.
     :raises flask_pyfs.errors.FileNotFound: if the source is missing.
-    :raises flask_pyfs.errors.ConfigurationError: if one side is inside the other; if a pattern or the shard is
+    :raises flask_pyfs.errors.ConfigurationError: if the target is in the source, or with ``delete`` the
+        source in the target; if a pattern or the shard is
         invalid; or with ``delete``, if the source has none of the chosen files.
     :raises flask_pyfs.errors.FSError: if the listing of a side fails.
     :raises ValueError: if ``jobs`` is less than 1.
@@ -67,7 +68,7 @@ def sync(
         raise ValueError(f"jobs must be 1 or more, not {jobs!r}")
     deletes = delete or delete_all
     origin, goal = Side.of(source), Side.of(target)
-    require_apart(origin, goal)
+    require_apart(origin, goal, deletes=deletes)
     report = Report(dry_run=dry_run)
 
     def tell(event: Event) -> None:
