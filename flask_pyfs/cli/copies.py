@@ -139,9 +139,9 @@ def _moved(step: Step, overwrite: bool, patience: Patience, tell: Callable[[Even
         return None
     listed = known_facts(operations, name)
     size = _copy(step, overwrite, patience, tell).size
-    stored = known_facts(step.target.operations, address(step.target, step.target_name))
-    if listed.version is not None and listed == stored:
-        raise FSError(f"{step.source_shown} and {step.target_shown} are one file, which stays")
+    # two storages may have one place; without overwrite, the name would be taken
+    if overwrite and known_facts(step.target.operations, address(step.target, step.target_name)) == listed:
+        raise FSError(f"{step.source_shown} and {step.target_shown} may be one file, which stays")
     try:
         delete_file(step.source, step.name, listed, patience)
     except VersionChanged as error:

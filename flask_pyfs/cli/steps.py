@@ -11,10 +11,8 @@ from flask import current_app
 
 from .. import names
 from ..errors import FileExists, FileNotFound, FSError
-from ..state import find, require_registry
-from ..storage import Storage
-from ..transfer.sides import Side
-from ..transfer.syncing import require_apart
+from ..state import require_registry
+from ..transfer.sides import Side, require_apart
 from .exits import Failures, Stopped
 from .listed import require_directory
 from .places import Place
@@ -66,18 +64,8 @@ class Sides:
         name = place.name.rstrip("/") if place.storage_name is not None else os.path.realpath(place.name)
         key = Place(place.storage_name, name)
         if key not in self._made:
-            self._made[key] = Side.of(name) if place.storage_name is None else _side(place.storage, name)
+            self._made[key] = Side.of(name) if place.storage_name is None else Side.of(place.storage, name)
         return self._made[key]
-
-
-def _side(storage: Storage, directory: str) -> Side:
-    if directory and not names.is_plain(directory):
-        # in the spelling that is there
-        for spelling in find(storage).operations.spellings(directory):
-            if any((side := Side.of(storage, spelling)).entries()):
-                return side
-        directory = names.stored_as(directory)
-    return Side.of(storage, directory)
 
 
 def steps(sources: Sequence[Place], target: Place, recursive: bool, failures: Failures, sides: Sides) -> Iterator[Step]:
@@ -154,7 +142,7 @@ def _inside(target: Place, name: str) -> Place:
 
 def _below(source: Place, target: Place, failures: Failures, sides: Sides) -> Iterator[Step]:
     origin, goal = sides.directory(source), sides.directory(target)
-    require_apart(origin, goal, deletes=False)
+    require_apart(origin, goal)
     above, goal_above = _start(source), _start(target)
     # of the few names in other spellings
     taken = set[str]()
