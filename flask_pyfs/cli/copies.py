@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from ..errors import FileExists, FSError, VersionChanged
+from ..errors import FileExists, FileNotFound, FSError, VersionChanged
+from ..filesystems.store import Facts
 from ..transfer.copying import Copied, address, copy_file
 from ..transfer.deleting import delete_file
 from ..transfer.patience import Patience
@@ -138,13 +139,23 @@ def _moved(step: Step, overwrite: bool, patience: Patience, tell: Callable[[Even
         operations.move(name, address(step.target, step.target_name), overwrite)
         return None
     listed = known_facts(operations, name)
+    _require_two(step, listed, overwrite)
     size = _copy(step, overwrite, patience, tell).size
-    # two storages may have one place; without overwrite, the name would be taken
-    if overwrite and known_facts(step.target.operations, address(step.target, step.target_name)) == listed:
-        raise FSError(f"{step.source_shown} and {step.target_shown} may be one file, which stays")
     try:
         delete_file(step.source, step.name, listed, patience)
     except VersionChanged as error:
         message = f"{step.source_shown} is copied, but it was changed meanwhile, and stays: run it again"
         raise VersionChanged(message, path=step.name) from error
     return size
+
+
+def _require_two(step: Step, listed: Facts, overwrite: bool) -> None:
+    # two storages may have one place, and a server does nothing if a file is to be copied to itself
+    try:
+        there = known_facts(step.target.operations, address(step.target, step.target_name))
+    except FileNotFound:
+        return
+    if not overwrite:
+        raise FileExists(f"{step.target_shown!r}: the name is taken", path=step.target_name)
+    if there == listed:
+        raise FSError(f"{step.source_shown!r} and {step.target_shown!r} may be one file, which stays")

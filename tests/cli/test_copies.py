@@ -235,7 +235,8 @@ def test_nothing_is_overwritten_by_default(tree, archive, run, here):
     for command in ("cp", "mv"):
         code, _, err = run(command, "photos:2026/a.txt", "archive:2026/a.txt")
         assert code == 1
-        assert err == "Error: '2026/a.txt' in storage 'archive': the name is taken; --overwrite replaces files\n"
+        name = "'archive:2026/a.txt'" if command == "mv" else "'2026/a.txt' in storage 'archive'"
+        assert err == f"Error: {name}: the name is taken; --overwrite replaces files\n"
         assert run(command, "--no-overwrite", "photos:2026/a.txt", ".")[0] == 1
         code, _, err = run(command, "-r", "photos:2026", "archive:")
         assert (code, err.count("--overwrite replaces files")) == (1, 1)
