@@ -192,8 +192,6 @@ def test_a_long_listing_is_written_in_pieces():
     assert [each.kind for each in found] == ["only_source"] * 3500 + ["same"] * 1500
 
 
-
-
 @given(shards=st.integers(1, 7), listed=SETS)
 @settings(max_examples=30)
 def test_shards_are_a_partition(shards, listed):
