@@ -393,7 +393,7 @@ def test_ctrl_c_while_it_reads(command, here):
     with subprocess.Popen(process, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         running.stdin.write(b"x" * 1_000_000)
         running.stdin.flush()
-        while fcntl.ioctl(running.stdin, termios.FIONREAD, bytes(4)) != bytes(4) or not waits(running.pid):
+        while fcntl.ioctl(running.stdin.fileno(), termios.FIONREAD, bytes(4)) != bytes(4) or not waits(running.pid):
             assert running.poll() is None
         running.send_signal(signal.SIGINT)
         said = running.stderr.read()
