@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, current_app, jsonify, redirect, request
@@ -123,7 +124,7 @@ def _stored(storage: Storage, filename: str) -> StoredName:
     basename = name.rpartition("/")[2]
     if not allows(storage, upload, basename):
         raise wrong_type(storage.name, name, basename, storage.extensions, state.config)
-    options = {} if media_type is None else {"content_type": media_type}
+    options: dict[str, Any] = {} if media_type is None else {"content_type": media_type}
     with storage.prepared(upload, name) as content:
         try:
             stored = state.operations.save(content, name, overwrite="overwrite" in claims, **options)

@@ -444,6 +444,30 @@ class StorageConformance:
             storage.move("a", "/a", overwrite=overwrite)
         assert storage.read("a") == b"content"
 
+    def test_copies_by_the_server(self, storage: Storage) -> None:
+        operations = find(storage).operations
+        written = storage.write("a.txt", b"content")
+        copied = operations.copy_from(operations, "a.txt", "deep/er/b.txt")
+        # a server that cannot has done nothing
+        assert storage.exists("deep/er/b.txt") is copied
+        if not copied:
+            return
+        assert storage.read("deep/er/b.txt") == b"content"
+        assert operations.copy_from(operations, "a.txt", "a.txt")
+        storage.write("b.txt", b"other")
+        with _raises(FileExists):
+            operations.copy_from(operations, "a.txt", "b.txt", overwrite=False)
+        with _raises(FileNotFound):
+            operations.copy_from(operations, "absent.txt", "b.txt")
+        with _raises(VersionChanged):
+            operations.copy_from(operations, "a.txt", "b.txt", version=cast(str, written.version))
+        with _raises(VersionChanged):
+            operations.copy_from(operations, "a.txt", "absent.txt", version=cast(str, written.version))
+        assert storage.read("b.txt") == b"other"
+        assert operations.copy_from(operations, "a.txt", "b.txt", version=storage.version("b.txt"))
+        assert storage.read("b.txt") == storage.read("a.txt") == b"content"
+        assert sorted(storage.list_files()) == ["a.txt", "b.txt", "deep/er/b.txt"]
+
     # Versions
 
     def test_the_version_of_each_write(self, storage: Storage) -> None:

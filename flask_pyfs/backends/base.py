@@ -10,20 +10,31 @@ from functools import partial
 from typing import IO, Any, BinaryIO, ClassVar, cast
 
 from fs.base import FS
-from fs.errors import PathError, ResourceNotFound
+from fs.errors import FileExpected, PathError, ResourceNotFound
 
 from .. import files, names
 from ..config import Config, with_defaults
 from ..encryption import require_unencrypted
-from ..errors import FileExists, OperationNotSupported, VersionChanged, translated
+from ..errors import FileExists, FileNotFound, OperationNotSupported, VersionChanged, translated
 from ..filesystems.base import CHUNK_SIZE, copy_stream
-from ..filesystems.store import DAY, Facts, OtherVersion, RangeNotSatisfiable, StoreFS, Unchanged, level_of
+from ..filesystems.store import (
+    DAY,
+    Description,
+    Facts,
+    OtherVersion,
+    RangeNotSatisfiable,
+    SourceChanged,
+    StoreFS,
+    Unchanged,
+    level_of,
+)
 from ..filesystems.streams import PendingText
 from ..options import Option
 from .contract import (
     WHOLE,
     NotModified,
     NotSatisfiable,
+    Operations,
     Respond,
     Response,
     StoredName,
@@ -31,9 +42,9 @@ from .contract import (
     UploadURL,
     Wanted,
 )
-from .handles import Chunks, Source, StorageFile, declared_type
+from .handles import Chunks, Source, StorageFile, declared_type, refuse_encoded
 from .listing import ListedFiles, by_names
-from .overrides import accepts, call, is_foreign
+from .overrides import READING, WRITING, accepts, call, is_foreign, overrides_any
 from .spellings import Result, existing, first
 from .surroundings import surroundings
 
@@ -263,17 +274,38 @@ class BaseBackend(ListedFiles):
         """
         return self._write(filename, content, overwrite, content_type or declared_type(content))
 
-    def _write(self, filename: str, content: Any, overwrite: bool, content_type: str | None) -> StoredName:
+    def _write(
+        self,
+        filename: str,
+        content: Any,
+        overwrite: bool,
+        content_type: str | None,
+        description: Description | None = None,
+    ) -> StoredName:
+        kept = self._kept(description, filename)
         source = Source(content)
         try:
             with translated(self.name, filename, source):
                 path = self._target(filename, overwrite=overwrite)
                 source.hash_by(self.store.checksum_algorithm)
-                version = self.store.put(path, source, overwrite=overwrite, content_type=content_type)
+                version = self.store.put(path, source, overwrite=overwrite, content_type=content_type, **kept)
         except FileExists:
             source.rewind()
             raise
         return self._stored(path, version, source, content_type)
+
+    def _kept(self, description: Description | None, filename: str) -> dict[str, Any]:
+        """Return what a description adds to a call of the store.
+
+        :raises flask_pyfs.errors.OperationNotSupported: if the store cannot keep the content encoding.
+        """
+        if description is None:
+            return {}
+        with self._translated(filename):
+            if self.store.keeps_descriptions:
+                return {"description": description}
+        refuse_encoded(description, filename, self.name)
+        return {}
 
     def _stored(self, path: str, version: str | None, source: Source, content_type: str | None = None) -> StoredName:
         stored = StoredName(self._name(path), version)
@@ -283,19 +315,32 @@ class BaseBackend(ListedFiles):
             stored.content_type = files.mime(stored, self.DEFAULT_MIME)
         return stored
 
-    def save(self, file: Any, filename: str, overwrite: bool = True, *, content_type: str | None = None) -> str:
+    def save(
+        self,
+        file: Any,
+        filename: str,
+        overwrite: bool = True,
+        *,
+        content_type: str | None = None,
+        description: Description | None = None,
+    ) -> str:
         """Store a file. Return the name, with its version.
 
         As in Flask-FS, it calls ``write`` if a subclass overrides that, with the whole content unless that method takes
         ``content_type``.
+
+        :param description: that of a file whose copy this is. Without a content encoding, a store that cannot keep it
+            leaves it out.
+        :raises flask_pyfs.errors.OperationNotSupported: if it has a content encoding that the store cannot keep.
         """
         if getattr(self.write, "__func__", None) is not _WRITE:
+            refuse_encoded(description, filename, self.name)
             if accepts(self.write, "content_type"):
                 return self.write(filename, file, overwrite, content_type=content_type)
             self._refuse_taken(filename, overwrite)
             stored: Any = call(self.write, filename, file.read(), overwrite=overwrite)
             return stored if isinstance(stored, StoredName) else StoredName(filename)
-        return self._write(filename, file, overwrite, content_type)
+        return self._write(filename, file, overwrite, content_type, description)
 
     def version(self, filename: str) -> str | None:
         """Return the version of a file, or None if the store knows no versions. Makes one request to the store."""
@@ -314,13 +359,24 @@ class BaseBackend(ListedFiles):
 
             return first(self.store, paths, delete)
 
-    def replace_version(self, filename: str, content: Any, version: str) -> StoredName:
+    def replace_version(
+        self,
+        filename: str,
+        content: Any,
+        version: str,
+        *,
+        content_type: str | None = None,
+        description: Description | None = None,
+    ) -> StoredName:
         """Replace a file if it still is this version. Return the name, with the new version.
 
         :param content: see :meth:`write`.
+        :param content_type: the media type, for stores that keep one. Without it, they guess it from the name.
+        :param description: as for :meth:`save`.
         :raises flask_pyfs.errors.VersionChanged: if the file was replaced or deleted. A file that can seek is back at
             its position then.
         """
+        kept = self._kept(description, filename)
         source = Source(content)
         with translated(self.name, filename, source):
             source.hash_by(self.store.checksum_algorithm)
@@ -333,7 +389,8 @@ class BaseBackend(ListedFiles):
                 if source.error is not None:
                     raise source.error
                 try:
-                    return self._stored(path, self.store.replace_version(path, source, version), source)
+                    replaced = self.store.replace_version(path, source, version, content_type=content_type, **kept)
+                    return self._stored(path, replaced, source, content_type)
                 except OtherVersion:
                     source.rewind()
                     self._require(path, paths)
@@ -342,13 +399,16 @@ class BaseBackend(ListedFiles):
             try:
                 return first(self.store, paths, replace)
             except OtherVersion as error:
-                message = f"{filename!r} in storage {self.name!r} was replaced or deleted: read it again"
-                raise VersionChanged(message, path=filename, storage=self.name) from error
+                raise self._changed(filename) from error
             except PathError:
                 if source.error is not None:
                     # what looks like an error of the name is one of the caller's file
                     raise source.error from None
                 raise
+
+    def _changed(self, filename: str) -> VersionChanged:
+        message = f"{filename!r} in storage {self.name!r} was replaced or deleted: read it again"
+        return VersionChanged(message, path=filename, storage=self.name)
 
     def delete(self, filename: str) -> str:
         """Delete a file, or everything below a directory. Return its name, or the normal form.
@@ -376,6 +436,46 @@ class BaseBackend(ListedFiles):
         """Copy a file inside the storage."""
         with translated(self.name, filename, target=target):
             self._transfer(self.store.copy_file, filename, target, overwrite, moves=False)
+
+    def copy_from(
+        self, other: Operations, filename: str, target: str, overwrite: bool = True, version: str | None = None
+    ) -> bool:
+        """Copy a file of another storage without reading it. Return False if no server has both.
+
+        :param filename: its name there.
+        :param target: its name here, of which an existing spelling is taken.
+        :param version: replace only this version of the target.
+        :raises flask_pyfs.errors.VersionChanged: with ``version``, if the target was replaced or deleted; or if the
+            file changed meanwhile, and then ``storage`` and ``path`` of the error are those of the source.
+        """
+        if not isinstance(other, BaseBackend) or overrides_any(other, READING) or overrides_any(self, WRITING):
+            return False
+        with translated(self.name, target):
+            try:
+                return self._copy_from(other, other.found(filename), target, overwrite, version)
+            except (ResourceNotFound, FileExpected) as error:
+                missing = f"{filename!r} in storage {other.name!r}: there is no such file"
+                raise FileNotFound(missing, path=filename, storage=other.name) from error
+            except SourceChanged as error:
+                message = f"{filename!r} in storage {other.name!r} changed while it was copied: copy it again"
+                raise VersionChanged(message, path=filename, storage=other.name) from error
+            except OtherVersion as error:
+                raise self._changed(target) from error
+
+    def _copy_from(self, other: BaseBackend, source: str, target: str, overwrite: bool, version: str | None) -> bool:
+        if version is None:
+            path = self._target(target, overwrite=overwrite)
+            return self.store.copy_from(other.store, source, path, overwrite=overwrite)
+        paths = self._paths(target)
+
+        def replace(path: str) -> bool:
+            try:
+                return self.store.copy_from(other.store, source, path, version=version)
+            except OtherVersion:
+                self._require(path, paths)
+                raise
+
+        return first(self.store, paths, replace)
 
     def move(self, filename: str, target: str, overwrite: bool = True) -> None:
         """Move a file inside the storage. To its own normal form, this renames it.

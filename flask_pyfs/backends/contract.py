@@ -12,7 +12,7 @@ from typing import IO, Any, BinaryIO, NamedTuple, Protocol, TypeVar
 from fs.base import FS
 
 from ..filesystems.base import CHUNK_SIZE
-from ..filesystems.store import DAY, Facts
+from ..filesystems.store import DAY, Description, Facts
 
 Response = TypeVar("Response")
 
@@ -203,8 +203,20 @@ class Operations(Protocol):
         the backend knows no versions.
         """
 
-    def save(self, file: Any, filename: str, overwrite: bool = True, *, content_type: str | None = None) -> Any:
-        """Store an upload. Return the same as :meth:`write`."""
+    def save(
+        self,
+        file: Any,
+        filename: str,
+        overwrite: bool = True,
+        *,
+        content_type: str | None = None,
+        description: Description | None = None,
+    ) -> Any:
+        """Store an upload. Return the same as :meth:`write`.
+
+        :param description: that of a file whose copy this is. A store keeps all of it or nothing.
+        :raises flask_pyfs.errors.OperationNotSupported: if the file has a content encoding that the store cannot keep.
+        """
 
     def version(self, filename: str) -> str | None:
         """Return the version of a file, or None if the backend knows no versions."""
@@ -212,14 +224,36 @@ class Operations(Protocol):
     def delete_version(self, filename: str, version: str) -> Any:
         """Delete a file if it still is this version. Return its name, or True; something false if it was not."""
 
-    def replace_version(self, filename: str, content: Any, version: str) -> Any:
-        """Replace a file if it still is this version. Return the same as :meth:`write`."""
+    def replace_version(
+        self,
+        filename: str,
+        content: Any,
+        version: str,
+        *,
+        content_type: str | None = None,
+        description: Description | None = None,
+    ) -> Any:
+        """Replace a file if it still is this version. Return the same as :meth:`write`.
+
+        :param description: as for :meth:`save`.
+        """
 
     def delete(self, filename: str) -> Any:
         """Delete a file, or everything below a directory. Return its name, or None."""
 
     def copy(self, filename: str, target: str, overwrite: bool = True) -> None:
         """Copy a file inside the storage."""
+
+    def copy_from(
+        self, other: Operations, filename: str, target: str, overwrite: bool = True, version: str | None = None
+    ) -> bool:
+        """Copy a file of another storage without reading it. Return False if no server has both.
+
+        :param filename: its name there.
+        :param version: replace only this version of the target.
+        :raises flask_pyfs.errors.VersionChanged: with ``version``, if the target was replaced or deleted; or if the
+            file changed meanwhile, and then ``storage`` and ``path`` of the error are those of the source.
+        """
 
     def move(self, filename: str, target: str, overwrite: bool = True) -> None:
         """Move a file inside the storage."""

@@ -14,10 +14,10 @@ from fs.base import FS
 from .. import files, names
 from ..errors import FileExists, FileNotFound, OperationNotSupported, translated
 from ..filesystems.base import CHUNK_SIZE
-from ..filesystems.store import Facts, level_of
+from ..filesystems.store import Description, Facts, level_of
 from .base import BaseBackend
 from .contract import WHOLE, Respond, Response, StoredName, Wanted
-from .handles import Chunks
+from .handles import Chunks, refuse_encoded
 from .listing import by_names
 from .overrides import accepts, call
 
@@ -134,7 +134,16 @@ class FlaskFSBackend:
                 call(self._method("write"), self._path(filename), content, overwrite=overwrite), filename
             )
 
-    def save(self, file: Any, filename: str, overwrite: bool = True, *, content_type: str | None = None) -> StoredName:
+    def save(
+        self,
+        file: Any,
+        filename: str,
+        overwrite: bool = True,
+        *,
+        content_type: str | None = None,
+        description: Description | None = None,
+    ) -> StoredName:
+        refuse_encoded(description, filename, self._name)
         save = self._own("save")
         if save is None:
             return self.write(filename, file.read(), overwrite)
@@ -162,6 +171,10 @@ class FlaskFSBackend:
                 call(copy, self._path(filename), self._path(target), overwrite=overwrite)
             else:
                 self.write(target, self.read(filename))
+
+    def copy_from(self, *arguments: Any, **options: Any) -> bool:
+        # its methods may do more with the content than a server does
+        return False
 
     def move(self, filename: str, target: str, overwrite: bool = True) -> None:
         if self._filesystem is not None and self._filesystem.may_be_one(filename, target):
@@ -256,7 +269,7 @@ class FlaskFSBackend:
     def delete_version(self, filename: str, version: str) -> bool:
         raise self._without_versions(filename)
 
-    def replace_version(self, filename: str, content: Any, version: str) -> None:
+    def replace_version(self, filename: str, *arguments: Any, **options: Any) -> None:
         raise self._without_versions(filename)
 
     def _without_versions(self, filename: str) -> OperationNotSupported:

@@ -10,7 +10,9 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, BinaryIO
 
+from ..errors import OperationNotSupported
 from ..filesystems.base import Readable
+from ..filesystems.store import Description
 from ..filesystems.streams import Discardable, Result, WrappedFile
 
 _hashed = ContextVar("flask_pyfs.hashed", default=False)
@@ -134,6 +136,21 @@ def declared_type(content: Any) -> str | None:
     """Return the media type that a ``FileStorage`` declares, or None if there is none, or no valid one."""
     declared = getattr(content, "content_type", None)
     return declared if isinstance(declared, str) and _MEDIA_TYPE.fullmatch(declared) else None
+
+
+def refuse_encoded(description: Description | None, filename: str, storage: str) -> None:
+    """Refuse content that is encoded, for a store that does not keep how: it would be shown as if it were not.
+
+    :raises flask_pyfs.errors.OperationNotSupported: with what to do.
+    """
+    encoding = description.content_encoding if description is not None else None
+    if encoding is not None:
+        raise OperationNotSupported(
+            f"{filename!r} has the Content-Encoding {encoding!r}, which storage {storage!r} cannot keep: decode the "
+            "file first, or copy it to a storage on s3 or swift",
+            path=filename,
+            storage=storage,
+        )
 
 
 class _BufferFile(io.RawIOBase):

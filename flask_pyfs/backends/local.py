@@ -15,7 +15,7 @@ from ..errors import FileNotFound, InvalidPath, PermissionDenied, shortened, tra
 from ..filesystems.base import copy_stream
 from ..filesystems.local.filesystem import LocalFS
 from ..filesystems.local.listing import log_once
-from ..filesystems.store import Facts
+from ..filesystems.store import Description, Facts
 from ..options import Option
 from .base import BaseBackend
 from .contract import StoredName, Wanted
@@ -140,9 +140,16 @@ class LocalBackend(BaseBackend):
         with self._translated(filename), self.open(filename, "rb") as file:
             return cast(bytes, file.read())
 
-    def _write(self, filename: str, content: Any, overwrite: bool, content_type: str | None) -> StoredName:
+    def _write(
+        self,
+        filename: str,
+        content: Any,
+        overwrite: bool,
+        content_type: str | None,
+        description: Description | None = None,
+    ) -> StoredName:
         self._ensure(filename)
-        return super()._write(filename, content, overwrite, content_type)
+        return super()._write(filename, content, overwrite, content_type, description)
 
     def write(
         self, filename: str, content: Any, overwrite: bool = True, *, content_type: str | None = None
@@ -157,12 +164,24 @@ class LocalBackend(BaseBackend):
                 copy_stream(source, file)
         return StoredName(names.normalize(filename))
 
-    def save(self, file: Any, filename: str, overwrite: bool = True, *, content_type: str | None = None) -> str:
-        return self._write(filename, file, overwrite, content_type)
+    def save(
+        self,
+        file: Any,
+        filename: str,
+        overwrite: bool = True,
+        *,
+        content_type: str | None = None,
+        description: Description | None = None,
+    ) -> str:
+        return self._write(filename, file, overwrite, content_type, description)
 
     def copy(self, filename: str, target: str, overwrite: bool = True) -> None:
         self._ensure(target)
         super().copy(filename, target, overwrite)
+
+    def _copy_from(self, other: BaseBackend, source: str, target: str, overwrite: bool, version: str | None) -> bool:
+        self._ensure(target)
+        return super()._copy_from(other, source, target, overwrite, version)
 
     def move(self, filename: str, target: str, overwrite: bool = True) -> None:
         self._ensure(target)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from operator import attrgetter
 from types import FunctionType
@@ -28,6 +28,10 @@ METHODS = (
 
 NAMES = frozenset(METHODS)
 
+#: Those through which the content of a file comes, and goes. Other code may change it there.
+READING = ("open", "read", "read_chunks")
+WRITING = ("open", "save", "write")
+
 #: Returns these methods of a class. The result changes when code outside the class replaces one.
 methods_of: Callable[[Any], tuple[Any, ...]] = attrgetter(*METHODS)
 
@@ -40,6 +44,11 @@ def is_foreign(method: Any) -> bool:
     # not __module__, which functools.wraps copies
     module = getattr(function, "__globals__", {}).get("__name__", "")
     return bool(module.partition(".")[0] != _PACKAGE)
+
+
+def overrides_any(backend: Any, methods: Iterable[str]) -> bool:
+    """Return whether other code wrote one of these methods of a backend."""
+    return any(is_foreign(getattr(backend, name)) for name in methods)
 
 
 def accepts(method: Any, keyword: str) -> bool:

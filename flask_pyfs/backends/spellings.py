@@ -60,6 +60,17 @@ class NamedFiles:
         path = existing(self.store, paths) if len(paths) > 1 else None
         return filename if path is None else names.Exact(self._name(path))
 
+    def found(self, filename: str) -> str:
+        """Return the path of the file that a name means. No request for a name with only one spelling.
+
+        :raises fs.errors.ResourceNotFound: if none of several has a file.
+        """
+        paths = self._paths(filename)
+        path = paths[0] if len(paths) == 1 else existing(self.store, paths)
+        if path is None:
+            raise errors.ResourceNotFound(paths[0])
+        return path
+
     # Paths
 
     @abstractmethod
@@ -135,9 +146,7 @@ class NamedFiles:
         if len(targets) == 1 and targets[0] == self._normal_path(new):
             first(self.store, sources, lambda source: transfer(source, targets[0], overwrite=overwrite))
             return
-        source = sources[0] if len(sources) == 1 else existing(self.store, sources)
-        if source is None:
-            raise errors.ResourceNotFound(sources[0])
+        source = self.found(filename)
         if source in targets:
             # who copies a file to another spelling of its name, or moves it to its own, reads the same by both
             stays = not moves or sources == targets

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from ..errors import FileExists, FSError, VersionChanged
+from ..errors import FileExists, FileNotFound, FSError, VersionChanged
+from ..filesystems.store import Facts
 from ..transfer.copying import Copied, address, copy_file
 from ..transfer.deleting import delete_file
 from ..transfer.patience import Patience
@@ -20,7 +21,7 @@ from .commands import command, json_option
 from .exits import Failures, Stopped
 from .output import Output
 from .places import PLACE, Place
-from .steps import Step, steps
+from .steps import Sides, Step, steps
 from .streams import copy_by_stream, is_stream
 
 _PARAMETERS = (
@@ -104,7 +105,9 @@ def _all(
         else:
             tell(partial(_show, out, step, size))
 
-    in_threads(steps(sources, target, recursive, failures), work, jobs, patience, partial(_hear, out))
+    with Sides() as sides:
+        todo = steps(sources, target, recursive, failures, sides)
+        in_threads(todo, work, jobs, patience, partial(_hear, out))
     return failures.code
 
 
@@ -136,13 +139,23 @@ def _moved(step: Step, overwrite: bool, patience: Patience, tell: Callable[[Even
         operations.move(name, address(step.target, step.target_name), overwrite)
         return None
     listed = known_facts(operations, name)
+    _require_two(step, listed, overwrite)
     size = _copy(step, overwrite, patience, tell).size
-    stored = known_facts(step.target.operations, address(step.target, step.target_name))
-    if listed.version is not None and listed == stored:
-        raise FSError(f"{step.source_shown} and {step.target_shown} are one file, which stays")
     try:
         delete_file(step.source, step.name, listed, patience)
     except VersionChanged as error:
         message = f"{step.source_shown} is copied, but it was changed meanwhile, and stays: run it again"
         raise VersionChanged(message, path=step.name) from error
     return size
+
+
+def _require_two(step: Step, listed: Facts, overwrite: bool) -> None:
+    # two storages may have one place, and a server does nothing if a file is to be copied to itself
+    try:
+        there = known_facts(step.target.operations, address(step.target, step.target_name))
+    except FileNotFound:
+        return
+    if not overwrite:
+        raise FileExists(f"{step.target_shown!r}: the name is taken", path=step.target_name)
+    if there == listed:
+        raise FSError(f"{step.source_shown!r} and {step.target_shown!r} may be one file, which stays")

@@ -22,6 +22,7 @@ from .exits import FAILED, USAGE, Failures, Stopped
 from .listed import below, file_at, listed, require_directory
 from .output import Output
 from .places import FILE, Place
+from .sizes import counted, size_text
 
 # how many names of a storage are known at once while all of it is removed
 _MANY = 1000
@@ -83,22 +84,8 @@ def du(place: Place, human_readable: bool, as_json: bool) -> None:
         files += 1
     if not files:
         require_directory(place)
-    shown = _in_units(size) if human_readable else _counted(size, "byte")
-    Output(as_json).result(f"{shown} in {_counted(files, 'file')}", place=str(place), size=size, files=files)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def _in_units(size: int) -> str:
-    number, units = float(size), iter(("KiB", "MiB", "GiB", "TiB", "PiB"))
-    if size < 1024:
-        return _counted(size, "byte")
-    # 1023.95 would be shown as 1024.0
-    while number >= 1023.95:
-        number, unit = number / 1024, next(units)
-    return f"{number:.1f} {unit}"
+    shown = size_text(size) if human_readable else counted(size, "byte")
+    Output(as_json).result(f"{shown} in {counted(files, 'file')}", place=str(place), size=size, files=files)
 
 
 @command()

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -18,10 +19,12 @@ class Output:
     """The output of a command. Results go to standard output, everything else to standard error.
 
     :param as_json: print one JSON object a line instead of text.
+    :param echo: prints a line, as :func:`click.echo`; a bar on the terminal has one of its own.
     """
 
-    def __init__(self, as_json: bool = False) -> None:
+    def __init__(self, as_json: bool = False, echo: Callable[..., object] = click.echo) -> None:
         self.as_json = as_json
+        self._echo = echo
 
     def result(self, text: str, **fields: Any) -> None:
         """Print one result.
@@ -30,11 +33,11 @@ class Output:
         :param fields: the fields of the JSON object. Times are written as ISO 8601.
         """
         line = json.dumps(fields, default=_plain) if self.as_json else printable(text)
-        click.echo(_encodable(line, sys.stdout))
+        self._echo(_encodable(line, sys.stdout))
 
     def note(self, text: str) -> None:
         """Print a line about the work, to standard error."""
-        click.echo(_encodable(printable(text), sys.stderr), err=True)
+        self._echo(_encodable(printable(text), sys.stderr), err=True)
 
 
 def printable(text: str) -> str:

@@ -11,14 +11,13 @@ from flask import current_app
 
 from .. import names
 from ..errors import FileExists, FileNotFound, FSError
-from ..state import find, require_registry
-from ..transfer.sides import Side
-from ..transfer.syncing import require_apart
+from ..state import require_registry
+from ..transfer.sides import Side, require_apart
 from .exits import Failures, Stopped
 from .listed import require_directory
 from .places import Place
 
-__all__ = ["Step", "file_of", "require_path", "steps"]
+__all__ = ["Sides", "Step", "require_path", "steps"]
 
 
 class Step(NamedTuple):
@@ -40,10 +39,40 @@ class Step(NamedTuple):
     target_shown: str
 
 
-def steps(sources: Sequence[Place], target: Place, recursive: bool, failures: Failures) -> Iterator[Step]:
+class Sides:
+    """The sides that a command uses, each once. At the end of the block, nothing is left of unfinished files."""
+
+    def __init__(self) -> None:
+        self._made: dict[Place, Side] = {}
+
+    def __enter__(self) -> Sides:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for side in self._made.values():
+            side.tidy()
+
+    def file(self, place: Place) -> tuple[Side, str]:
+        """Return the side that has a file, or gets it, and its name there."""
+        if place.storage_name is not None:
+            return self.directory(place._replace(name="")), place.name
+        directory, name = os.path.split(os.path.realpath(place.name))
+        return self.directory(Place(None, directory)), name
+
+    def directory(self, place: Place) -> Side:
+        """Return the side that a directory is."""
+        name = place.name.rstrip("/") if place.storage_name is not None else os.path.realpath(place.name)
+        key = Place(place.storage_name, name)
+        if key not in self._made:
+            self._made[key] = Side.of(name) if place.storage_name is None else Side.of(place.storage, name)
+        return self._made[key]
+
+
+def steps(sources: Sequence[Place], target: Place, recursive: bool, failures: Failures, sides: Sides) -> Iterator[Step]:
     """Iterate over the files to copy or to move.
 
     :param failures: is told of the sources that cannot be.
+    :param sides: is asked for the sides.
     :raises click.UsageError: if a path has the name of a storage.
     """
     for place in (*sources, target):
@@ -54,7 +83,7 @@ def steps(sources: Sequence[Place], target: Place, recursive: bool, failures: Fa
         try:
             goal = _inside(target, _last_part(source)) if into else target
             if _is_directory(source, recursive):
-                yield from _below(source, goal, failures)
+                yield from _below(source, goal, failures, sides)
                 continue
             if goal.is_directory:
                 raise Stopped(f"{str(source)!r} has no name that the copy could have: write DST with one")
@@ -62,7 +91,7 @@ def steps(sources: Sequence[Place], target: Place, recursive: bool, failures: Fa
             if str(goal) in taken:
                 raise FileExists(f"two of the sources would be {str(goal)!r}")
             taken.add(str(goal))
-            yield Step(*file_of(source), *file_of(goal), str(source), str(goal))
+            yield Step(*sides.file(source), *sides.file(goal), str(source), str(goal))
         except (FSError, Stopped) as error:
             failures.add(error)
 
@@ -75,26 +104,6 @@ def require_path(place: Place) -> None:
     if place.storage_name is None and place.name in require_registry(current_app):
         name = place.name
         raise click.UsageError(f"{name!r} is a path: write {name}: for the storage, or ./{name} for the path")
-
-
-def file_of(place: Place) -> tuple[Side, str]:
-    """Return the side that has a file, or gets it, and its name there."""
-    if place.storage_name is not None:
-        return _side(place._replace(name="")), place.name
-    directory, name = os.path.split(os.path.realpath(place.name))
-    return _side(Place(None, directory)), name
-
-
-def _side(place: Place) -> Side:
-    if place.storage_name is None:
-        return Side.of(os.path.realpath(place.name))
-    directory = place.name.rstrip("/")
-    if directory and not names.is_plain(directory):
-        # the one that is there
-        found = find(place.storage).operations.spellings(directory)
-        sides = (Side.of(place.storage, spelling) for spelling in found)
-        return next((side for side in sides if any(side.entries())), Side.of(place.storage, names.stored_as(directory)))
-    return Side.of(place.storage, directory)
 
 
 def _is_local_directory(place: Place) -> bool:
@@ -131,9 +140,9 @@ def _inside(target: Place, name: str) -> Place:
     return target._replace(name=f"{target.name.rstrip('/')}/{name}" if target.name.strip("/") else name)
 
 
-def _below(source: Place, target: Place, failures: Failures) -> Iterator[Step]:
-    origin, goal = _side(source), _side(target)
-    require_apart(origin, goal, deletes=False)
+def _below(source: Place, target: Place, failures: Failures, sides: Sides) -> Iterator[Step]:
+    origin, goal = sides.directory(source), sides.directory(target)
+    require_apart(origin, goal)
     above, goal_above = _start(source), _start(target)
     # of the few names in other spellings
     taken = set[str]()

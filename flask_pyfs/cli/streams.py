@@ -13,9 +13,12 @@ import click
 from ..errors import FileExists
 from .exits import DONE, Stopped
 from .places import Place
-from .steps import file_of, require_path
+from .steps import Sides, require_path
 
 __all__ = ["copy_by_stream", "is_stream"]
+
+# what a pipe holds
+_PIPE = 64 * 1024
 
 
 def is_stream(place: Place) -> bool:
@@ -35,19 +38,37 @@ def copy_by_stream(sources: Sequence[Place], target: Place, *, overwrite: bool) 
     require_path(file)
     if file.is_directory or (file.storage_name is None and os.path.isdir(file.name)):
         raise click.UsageError(f"{str(file)!r} is a directory: write the name of a file")
-    side, name = file_of(file)
-    if file is source:
-        with _opened(target, "wb") as stream:
-            for chunk in side.operations.read_chunks(name):
-                stream.write(chunk)
-            stream.flush()
-    else:
-        with _opened(source, "rb") as stream:
-            try:
-                side.operations.save(stream, name, overwrite)
-            except FileExists as error:
-                raise Stopped(f"{error}; --overwrite replaces files") from error
+    with Sides() as sides:
+        side, name = sides.file(file)
+        if file is source:
+            with _opened(target, "wb") as stream:
+                for chunk in side.operations.read_chunks(name):
+                    stream.write(chunk)
+                stream.flush()
+            return DONE
+        try:
+            with _opened(source, "rb") as stream:
+                side.operations.save(_Interruptible(stream), name, overwrite)
+        except FileExists as error:
+            raise Stopped(f"{error}; --overwrite replaces files") from error
     return DONE
+
+
+class _Interruptible:
+    """A stream that Ctrl-C ends while it waits. A buffered one looks for signals only between whole pieces."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = getattr(stream, "raw", stream)
+
+    def read(self, size: int = -1) -> bytes | None:
+        pieces = list[bytes]()
+        while size:
+            piece: bytes | None = self._stream.read(min(size, _PIPE) if size > 0 else _PIPE)
+            if not piece:
+                return b"".join(pieces) or piece
+            pieces.append(piece)
+            size -= len(piece) if size > 0 else 0
+        return b"".join(pieces)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from fs import errors
 from fs.base import FS
@@ -19,11 +19,31 @@ from ..names import RESERVED
 from .base import CarefulFS, Readable
 from .streams import PendingFile, PendingText
 
-__all__ = ["DAY", "Facts", "OtherVersion", "RangeNotSatisfiable", "StoreFS", "Unchanged"]
+__all__ = [
+    "DAY",
+    "Description",
+    "Facts",
+    "OtherVersion",
+    "RangeNotSatisfiable",
+    "SourceChanged",
+    "StoreFS",
+    "Unchanged",
+]
 
 
 #: A day in seconds. Leftovers of uploads that are younger stay by default.
 DAY = 24 * 60 * 60
+
+
+class Description(NamedTuple):
+    """What some stores keep of a file besides its media type. Each is the value of the header of that name, or None.
+
+    :param content_encoding: see :class:`Facts`, like the others.
+    """
+
+    content_encoding: str | None = None
+    content_disposition: str | None = None
+    content_language: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +83,12 @@ class Facts:
         """
         return self.mark or self.etag if self.marked else None
 
+    @property
+    def description(self) -> Description | None:
+        """What a copy of the file must keep besides its media type, or None if there is nothing of it."""
+        found = Description(self.content_encoding, self.content_disposition, self.content_language)
+        return found if any(found) else None
+
 
 class Unchanged(errors.ResourceError):
     """The caller already has this version of the file.
@@ -96,6 +122,12 @@ class OtherVersion(errors.ResourceError):
     default_message = "resource '{path}' was replaced or deleted in the meantime"
 
 
+class SourceChanged(errors.ResourceError):
+    """The file changed while it was copied, so the copy is not stored."""
+
+    default_message = "resource '{path}' changed while it was copied"
+
+
 class StoreFS(CarefulFS):
     """A filesystem with the verbs that uploads need. Errors are ``fs.errors``.
 
@@ -109,9 +141,15 @@ class StoreFS(CarefulFS):
     #: The algorithm of the checksums of this store, as :mod:`hashlib` names it.
     checksum_algorithm = "sha1"
 
+    #: Whether :meth:`facts` returns only a checksum that the store keeps, and never reads a file for one.
+    keeps_checksums = False
+
     #: For how long after a ``put`` without ``overwrite`` another one may still succeed, in seconds. 0 if the store
     #: itself decides who is first.
     settling: float = 0
+
+    #: Whether ``put`` and ``replace_version`` also take ``description``, a :class:`Description` that the store keeps.
+    keeps_descriptions = False
 
     @property
     def standard(self) -> FS:
@@ -309,6 +347,27 @@ class StoreFS(CarefulFS):
         :raises fs.errors.ResourceNotFound: if there is no file.
         :raises fs.errors.FileExists: without ``overwrite``, if the target is taken.
         """
+
+    def copy_from(
+        self, store: StoreFS, path: str, target: str, *, overwrite: bool = True, version: str | None = None
+    ) -> bool:
+        """Copy a file of another filesystem without reading it, if both are on one server.
+
+        The copy has the media type and the description of the file. It becomes visible when it is complete.
+
+        By default there is no such way.
+
+        :param store: the other filesystem.
+        :param path: the file there.
+        :param overwrite: as for :meth:`put`.
+        :param version: replace only this version of the target, as :meth:`replace_version` does.
+        :returns: whether it was copied; False, without a request, if the server cannot.
+        :raises SourceChanged: if the file changed meanwhile.
+        :raises OtherVersion: with ``version``, if the target was replaced, or is missing.
+        :raises fs.errors.ResourceNotFound: if there is no such file.
+        :raises fs.errors.FileExists: without ``overwrite``, if the target is taken.
+        """
+        return False
 
     @abstractmethod
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:

@@ -40,6 +40,7 @@ def delete_file(side: Side, name: str, listed: Facts, patience: Patience) -> Non
             break
         except BackendError:
             tries += 1
-            if not patience.pause(tries):
+            if not patience.allows(tries):
                 raise
+            patience.pause(tries)
     patience.succeeded()

@@ -50,18 +50,21 @@ class Patience:
         if self._stopped.is_set():
             raise Stopped
 
-    def pause(self, tries: int) -> bool:
-        """Wait before the next try, and return whether there is to be one.
+    def allows(self, tries: int) -> bool:
+        """Return whether there is to be another try.
 
         :param tries: how many have failed.
         """
-        if tries >= _TRIES or self._given_up >= _HOPELESS:
-            with self._lock:
-                self._given_up += 1
-            return False
+        if tries < _TRIES and self._given_up < _HOPELESS:
+            return True
+        with self._lock:
+            self._given_up += 1
+        return False
+
+    def pause(self, tries: int) -> None:
+        """Wait before the next try."""
         self._sleep(random.uniform(0, min(_LONGEST, _FIRST * 2 ** (tries - 1))))
         self.check()
-        return True
 
     def succeeded(self) -> None:
         """Note that the stores work."""

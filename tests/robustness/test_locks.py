@@ -174,16 +174,16 @@ def test_a_slow_one_stops_nobody(storage, slow):
 def test_a_slow_copy_stops_nobody(slow, tmp_path, monkeypatch):
     storage, _ = make_storage(tmp_path)
     storage.write("old", b"old content")
-    sendfile = os.sendfile
+    copied = os.copy_file_range
     first = threading.Lock()
 
     def copy_slowly(storage, gate):
-        def slow_sendfile(*arguments, **options):
+        def slow_copy(*arguments, **options):
             if first.acquire(blocking=False):
                 gate.wait()
-            return sendfile(*arguments, **options)
+            return copied(*arguments, **options)
 
-        monkeypatch.setattr(os, "sendfile", slow_sendfile)
+        monkeypatch.setattr(os, "copy_file_range", slow_copy)
         COPIES[slow](storage, gate)
 
     assert stopped_by(storage, copy_slowly) == []

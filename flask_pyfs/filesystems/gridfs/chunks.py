@@ -22,12 +22,15 @@ _COPIES = 2
 class GridChunks(GridCollections):
     """Copies, counts and deletes chunks."""
 
-    def copy_chunks(self, revision: Revision, target: ObjectId) -> None:
+    def copy_chunks(self, revision: Revision, target: GridChunks, identifier: ObjectId) -> None:
         """Copy the chunks of a revision inside the server. One command per 32 MiB, and one or two to count them.
 
+        :param target: the bucket that gets them, which may be this one.
+        :param identifier: the id of the file there.
         :raises Incomplete: if the revision was deleted in the meantime, or chunks are missing.
         """
         wanted, step = revision.chunk_count, max(1, _COPIED // revision.chunk_size)
+        into = {"db": target.chunks.database.name, "coll": target.chunks.name}
         with self.errors(revision.filename):
             if wanted > step and self._count(revision.id) < wanted:
                 # a document may claim any length
@@ -39,15 +42,15 @@ class GridChunks(GridCollections):
                         # some drivers add an empty chunk
                         {"$match": {"files_id": revision.id, "n": {"$gte": start, "$lt": min(wanted, start + step)}}},
                         # the server creates a new _id if a document has none
-                        {"$project": {"_id": False, "files_id": {"$literal": target}, "n": True, "data": True}},
-                        {"$merge": {"into": self.chunks.name, "whenMatched": "fail"}},
+                        {"$project": {"_id": False, "files_id": {"$literal": identifier}, "n": True, "data": True}},
+                        {"$merge": {"into": into, "whenMatched": "fail"}},
                     ]
                 )
 
             with ThreadPoolExecutor(_COPIES, "copy") as copies:
                 # the executor waits for all copies before an error leaves the block
                 list(copies.map(copy, range(0, wanted, step)))
-            if wanted and self._count(target) != wanted:
+            if wanted and target._count(identifier) != wanted:
                 raise Incomplete(revision.filename)
 
     def has_chunks(self, identifier: ObjectId, count: int) -> bool:

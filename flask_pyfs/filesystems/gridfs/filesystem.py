@@ -15,7 +15,7 @@ from ..objects.clients import shared_client
 from ..objects.filesystem import ObjectFS
 from ..objects.reader import Body
 from ..objects.store import Content
-from ..store import DAY, Facts, OtherVersion
+from ..store import DAY, Description, Facts, OtherVersion, StoreFS
 from .advice import MongoPlace
 from .body import RevisionBody
 from .bucket import GridBucket, Replaced
@@ -70,7 +70,8 @@ class GridFS(ObjectFS):
         self.strict = strict
         self.chunk_size = chunk_size
         self.part_size: int = max(1, _PART // chunk_size) * chunk_size
-        self._clients = shared_client(MongoSettings(url, timeout), make_client, close_client)
+        self._settings = MongoSettings(url, timeout)
+        self._clients = shared_client(self._settings, make_client, close_client)
         self._bucket = GridBucket(self._clients, MongoPlace(url, database, bucket, timeout))
 
     @property
@@ -156,21 +157,50 @@ class GridFS(ObjectFS):
         return self._bucket.remove_version(self._file_key(path), version)
 
     def replace_version(
-        self, path: str, file: Readable, version: str, *, content_type: str | None = None
+        self,
+        path: str,
+        file: Readable,
+        version: str,
+        *,
+        content_type: str | None = None,
+        description: Description | None = None,
     ) -> str | None:
         key = self._file_key(path)
+        return self.send(self._upload(key, content_type, replaces=self._require_revision(key, version)), file)
+
+    def _require_revision(self, key: str, version: str) -> Revision:
         found = self._bucket.revisions(key)
         if not found or found[0].version != version:
             raise OtherVersion(key)
-        return self.send(self._upload(key, content_type, replaces=found[0]), file)
+        return found[0]
 
     def copy_object(self, key: str, target: str, *, overwrite: bool) -> None:
+        self._copy(self, key, target, overwrite=overwrite)
+
+    def _copy(self, store: GridFS, key: str, target: str, *, overwrite: bool, replaces: Revision | None = None) -> None:
         def copy(revision: Revision) -> None:
             if not overwrite and self._bucket.revisions(target):
                 raise errors.FileExists(target)
-            self.new_object(target, overwrite=overwrite, content_type=None).copy_from(revision)
+            self._upload(target, None, overwrite=overwrite, replaces=replaces).copy_from(store._bucket, revision)
 
-        self._with_chunks(key, copy)
+        store._with_chunks(key, copy)
+
+    def copy_from(
+        self, store: StoreFS, path: str, target: str, *, overwrite: bool = True, version: str | None = None
+    ) -> bool:
+        """The server copies the chunks, also into another database: the commands of a copy inside the bucket.
+
+        Both buckets must have the same connection string. The server decides between writers, as in other writes.
+        """
+        if not isinstance(store, GridFS) or self._settings.url != store._settings.url:
+            return False
+        key, target_key = store._file_key(path), self._file_key(target)
+        if (store._bucket.name, key) == (self._bucket.name, target_key):
+            self.head_object(key)
+            return True
+        replaces = None if version is None else self._require_revision(target_key, version)
+        self._copy(store, key, target_key, overwrite=overwrite, replaces=replaces)
+        return True
 
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
         key, target_key = self._file_key(path), self._file_key(target)

@@ -128,13 +128,16 @@ class GridFSUpload(Upload):
             }
         )
 
-    def copy_from(self, revision: Revision) -> None:
-        """Store a copy of another revision: its chunks, and its document with the new id, name and date."""
+    def copy_from(self, origin: GridBucket, revision: Revision) -> None:
+        """Store a copy of another revision: its chunks, and its document with the new id, name and date.
+
+        :param origin: the bucket of that revision.
+        """
         self._bucket.prepare()
         self._sent = True
         try:
             with self._watch():
-                self._bucket.copy_chunks(revision, self._id)
+                origin.copy_chunks(revision, self._bucket, self._id)
             document = {key: value for key, value in revision.document.items() if key not in _OWN}
             self._length, self._chunk_size = revision.size, revision.chunk_size
             self._publish({**document, "_id": self._id, "filename": self._filename})

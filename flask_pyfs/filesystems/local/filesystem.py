@@ -7,7 +7,7 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import BinaryIO, cast
 
@@ -15,11 +15,12 @@ from fs import errors
 
 from ...names import is_reserved
 from ..base import CHUNK_SIZE, Readable
-from ..store import DAY, Facts, OtherVersion
+from ..store import DAY, Facts, OtherVersion, SourceChanged, StoreFS
 from .entries import Entries
 from .listing import Listing
 from .osfiles import (
     Judge,
+    copy_all,
     facts_of,
     holds,
     is_link,
@@ -39,6 +40,9 @@ from .trees import delete
 
 # larger pieces cost more to allocate than they save
 _PIECE = 256 * 1024
+
+# writes the content of a new file to its descriptor
+Fill = Callable[[int], None]
 
 
 class LocalFS(StandardFS):
@@ -91,18 +95,19 @@ class LocalFS(StandardFS):
             return cast(BinaryIO, self._publisher.pending(path, target, "wb", -1, overwrite, make_parents=True))
 
     def put(self, path: str, file: Readable, *, overwrite: bool = True, content_type: str | None = None) -> str:
+        return self._put(path, self._written(path, file), overwrite)
+
+    def _put(self, path: str, fill: Fill, overwrite: bool) -> str:
         target = self._target(path) if overwrite else self._new_target(path)
         descriptor = None if overwrite or self._staging.durable else open_nameless(target.rpartition("/")[0])
         if descriptor is None:
-            return self._put_staged(path, file, target, overwrite)
+            return self._put_staged(path, fill, target, overwrite)
         try:
-            made = self._fill(descriptor, path, file)
+            made = self._filled(descriptor, path, fill)
             self._root.recognize(made)
             if self._link_nameless(descriptor, path, target, made):
                 return version_of(made)
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            with open(descriptor, "rb", buffering=0, closefd=False) as written:
-                return self._put_staged(path, written, target, overwrite)
+            return self._put_staged(path, self._copied(path, descriptor), target, overwrite)
         finally:
             os.close(descriptor)
 
@@ -119,12 +124,12 @@ class LocalFS(StandardFS):
             return False
         return True
 
-    def _put_staged(self, path: str, file: Readable, target: str, overwrite: bool, version: str | None = None) -> str:
+    def _put_staged(self, path: str, fill: Fill, target: str, overwrite: bool, version: str | None = None) -> str:
         with guarded(self._root, "write", path):
             descriptor, temporary = self._staging.open()
         try:
             try:
-                made = self._fill(descriptor, path, file)
+                made = self._filled(descriptor, path, fill)
             finally:
                 os.close(descriptor)
             if version is None:
@@ -153,12 +158,15 @@ class LocalFS(StandardFS):
         return is_it
 
     def replace_version(self, path: str, file: Readable, version: str, *, content_type: str | None = None) -> str:
+        return self._replace(path, self._written(path, file), version)
+
+    def _replace(self, path: str, fill: Fill, version: str) -> str:
         with guarded(self._root, "write", path):
             target = self._target(path)
             if not holds(target, is_version(version)):
                 self._root.require()
                 raise OtherVersion(path)
-        return self._put_staged(path, file, target, True, version)
+        return self._put_staged(path, fill, target, True, version)
 
     def _new_target(self, path: str) -> str:
         target = self._place(path)
@@ -170,10 +178,23 @@ class LocalFS(StandardFS):
                 raise errors.FileExists(path)
         return target
 
-    def _fill(self, descriptor: int, path: str, file: Readable) -> os.stat_result:
-        while piece := file.read(_PIECE):
+    def _written(self, path: str, file: Readable) -> Fill:
+        def fill(descriptor: int) -> None:
+            while piece := file.read(_PIECE):
+                with guarded(self._root, "write", path):
+                    write_all(descriptor, piece.encode() if isinstance(piece, str) else piece)
+
+        return fill
+
+    def _copied(self, path: str, source: int) -> Fill:
+        def fill(descriptor: int) -> None:
             with guarded(self._root, "write", path):
-                write_all(descriptor, piece.encode() if isinstance(piece, str) else piece)
+                copy_all(source, descriptor)
+
+        return fill
+
+    def _filled(self, descriptor: int, path: str, fill: Fill) -> os.stat_result:
+        fill(descriptor)
         if self._staging.finishes:
             with guarded(self._root, "write", path):
                 self._staging.finish(descriptor)
@@ -269,6 +290,33 @@ class LocalFS(StandardFS):
 
     def copy_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
         self._copy(path, target, overwrite=overwrite, make_parents=True)
+
+    def copy_from(
+        self, store: StoreFS, path: str, target: str, *, overwrite: bool = True, version: str | None = None
+    ) -> bool:
+        """The operating system copies the content; on some disks, both files share it until one is changed.
+
+        The copy gets the permissions of a new file here.
+        """
+        if not isinstance(store, LocalFS):
+            return False
+        facts, file = store.fetch(path)
+        with file:
+            source = file.fileno()
+            if holds(self._target(target), is_same(os.fstat(source))):
+                return True
+            copied = self._copied(target, source)
+
+            def fill(descriptor: int) -> None:
+                copied(descriptor)
+                if version_of(os.fstat(source)) != facts.version:
+                    raise SourceChanged(path)
+
+            if version is None:
+                self._put(target, fill, overwrite)
+            else:
+                self._replace(target, fill, version)
+        return True
 
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
         self._move(path, target, overwrite=overwrite, make_parents=True)

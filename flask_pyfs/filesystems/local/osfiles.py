@@ -17,7 +17,11 @@ from ..store import Facts
 # whether the facts of a file are those of the one that is meant
 Judge = Callable[[os.stat_result], bool]
 
-_NO_SENDFILE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSOCK, errno.ENOTSUP, errno.EOPNOTSUPP}
+# what a system says that cannot copy inside itself, or not between these two files
+_NO_COPY = {errno.EINVAL, errno.ENOSYS, errno.ENOTSOCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EXDEV, errno.EPERM}
+
+# how many bytes one call copies, so that it ends soon after a signal
+_STEP = 64 * 1024 * 1024
 
 
 def require_file(path: str, result: os.stat_result) -> os.stat_result:
@@ -95,16 +99,31 @@ def write_all(descriptor: int, data: Any) -> None:
 
 
 def copy_all(source: int, target: int) -> None:
-    """Copy all bytes from one descriptor to another, with ``sendfile`` if the system supports it."""
+    """Copy all bytes from one descriptor to another, by the system if it can. The position of the source stays."""
     offset = 0
-    try:
-        while sent := os.sendfile(target, source, offset, 1 << 30):
-            offset += sent
-    except OSError as error:
-        if offset or error.errno not in _NO_SENDFILE:
-            raise
-        while piece := os.read(source, CHUNK_SIZE):
-            write_all(target, piece)
+    for copy in (_by_range, os.sendfile, _by_reading):
+        try:
+            while sent := copy(target, source, offset, _STEP):
+                offset += sent
+        except OSError as error:
+            if error.errno not in _NO_COPY:
+                raise
+        else:
+            if offset:
+                return
+
+
+def _by_range(target: int, source: int, offset: int, count: int) -> int:
+    if not hasattr(os, "copy_file_range"):
+        # of Linux
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    return os.copy_file_range(source, target, count, offset)
+
+
+def _by_reading(target: int, source: int, offset: int, count: int) -> int:
+    piece = os.pread(source, CHUNK_SIZE, offset)
+    write_all(target, piece)
+    return len(piece)
 
 
 def is_version(version: str) -> Judge:

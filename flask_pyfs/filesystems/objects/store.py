@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from fs import errors
 from fs.path import relpath
 
 from ..base import CHUNK_SIZE, Readable, copy_stream
-from ..store import Facts, OtherVersion, StoreFS
+from ..store import Description, Facts, OtherVersion, StoreFS
 from ..streams import PendingFile
 from .errors import literal
 from .reader import Body, ObjectReader
@@ -49,6 +50,8 @@ class ObjectStore(StoreFS):
     part_size = 8 * 1024 * 1024
 
     checksum_algorithm = "md5"
+
+    keeps_checksums = True
 
     # Primitives
 
@@ -90,6 +93,8 @@ class ObjectStore(StoreFS):
         :param overwrite: replace an existing object. Otherwise the store checks atomically, as part of the write, that
             the key is free, and the upload raises :exc:`fs.errors.FileExists` if it is not.
         :param content_type: the media type, or None to guess it from the key.
+
+        A store that :attr:`keeps_descriptions` also takes ``description``.
         """
 
     @abstractmethod
@@ -120,9 +125,20 @@ class ObjectStore(StoreFS):
 
     # The methods of StoreFS
 
-    def put(self, path: str, file: Readable, *, overwrite: bool = True, content_type: str | None = None) -> str | None:
-        upload = self.new_object(self._file_key(path), overwrite=overwrite, content_type=content_type)
-        return self.send(upload, file)
+    def put(
+        self,
+        path: str,
+        file: Readable,
+        *,
+        overwrite: bool = True,
+        content_type: str | None = None,
+        description: Description | None = None,
+    ) -> str | None:
+        new: Any = self.new_object
+        if description is not None:
+            # only a store that keeps descriptions is given one
+            new = partial(new, description=description)
+        return self.send(new(self._file_key(path), overwrite=overwrite, content_type=content_type), file)
 
     def send(self, upload: Upload, file: Readable) -> str | None:
         """Store a stream with an upload, and return the version of the new object."""
@@ -207,10 +223,16 @@ class ObjectStore(StoreFS):
         return True
 
     def replace_version(
-        self, path: str, file: Readable, version: str, *, content_type: str | None = None
+        self,
+        path: str,
+        file: Readable,
+        version: str,
+        *,
+        content_type: str | None = None,
+        description: Description | None = None,
     ) -> str | None:
         self._require_version(self._file_key(path), version)
-        return self.put(path, file, content_type=content_type)
+        return self.put(path, file, content_type=content_type, description=description)
 
     def _require_version(self, key: str, version: str) -> Facts:
         try:

@@ -48,6 +48,11 @@ class S3Settings:
     retries: int = 2
     public_endpoint_url: str | None = None
 
+    @property
+    def account(self) -> tuple[str | None, ...]:
+        """What two buckets must have in common for the server to copy from one to the other."""
+        return self.endpoint_url, self.region, self.access_key, self.secret_key, self.session_token
+
 
 def make_session(settings: S3Settings) -> boto3.session.Session:
     """Create a boto3 session; the default session of boto3 is not thread-safe."""

@@ -10,7 +10,7 @@ from fs import errors
 
 from ..store import OtherVersion
 from .bucket import S3Bucket
-from .errors import S3Refused, was_repeated
+from .errors import BucketMissing, S3Refused, was_repeated
 from .facts import facts_of, mark_of
 
 _log = logging.getLogger(__name__)
@@ -170,29 +170,67 @@ class ConditionalWrites:
         except errors.ResourceNotFound:
             return None
 
-    def copy(self, path: str, target: str, *, overwrite: bool, **parameters: Any) -> Any:
+    def copy(
+        self,
+        path: str,
+        target: str,
+        require: Callable[[], object],
+        *,
+        overwrite: bool,
+        replaces: str | None,
+        **parameters: Any,
+    ) -> Any:
         """Copy an object, and return the response.
 
         :param path: the path of the file, for error messages, like ``target``.
+        :param require: raises an error if the source is missing.
+        :param replaces: the entity tag that the target has, as a look at it told, and must still have; None for any.
         :raises fs.errors.FileExists: if the target exists and ``overwrite`` is false.
+        :raises OtherVersion: if the target was replaced or deleted.
         """
-        key, conditions = parameters["Key"], {}
-        if not overwrite:
+        key, condition = parameters["Key"], {}
+
+        def is_kept() -> bool:
+            if replaces is not None:
+                return self._etag(target, key) == replaces
+            return not self.bucket.is_taken(target, key)
+
+        refusal = errors.FileExists if replaces is None else OtherVersion
+        if replaces is not None:
+            condition = {"IfMatch": f'"{replaces}"'}
+        elif not overwrite:
+            condition = {"IfNoneMatch": "*"}
             # servers without support for the condition ignore it in a copy, so the key is checked first
-            if self.bucket.is_taken(target, key):
+            if not is_kept():
                 # a missing source is reported before a taken target
-                self.bucket.head(path, Key=parameters["CopySource"]["Key"])
-                raise errors.FileExists(target)
-            # boto3 has this parameter since 1.41
-            if self._knows_conditions_of_copies:
-                conditions = self.bucket.known("CopyObject", {"IfNoneMatch": "*"})
+                require()
+                raise refusal(target)
+        # boto3 has these parameters since 1.41
+        conditions = self.bucket.known("CopyObject", condition) if self._knows_conditions_of_copies else {}
         try:
-            return self.bucket.read("copy_object", path, **parameters, **conditions)
+            return self._copy(path, require, {**parameters, **conditions})
+        except errors.ResourceNotFound as error:
+            if replaces is None:
+                raise
+            # of the source, or of the target whose version is the condition
+            require()
+            raise OtherVersion(target, exc=error) from error
         except S3Refused as error:
+            if error.code == "ConditionalRequestConflict":
+                # another process is writing the target
+                raise refusal(target, exc=error) from error
             if error.code not in ("NotImplemented", *_REFUSED) or not conditions:
                 raise
-            if self.bucket.is_taken(target, key):
-                raise errors.FileExists(target, exc=error) from error
+            if not is_kept():
+                raise refusal(target, exc=error) from error
             # OpenStack Swift applies the condition to the source
             self._knows_conditions_of_copies = False
-            return self.bucket.read("copy_object", path, **parameters)
+            return self._copy(path, require, parameters)
+
+    def _copy(self, path: str, require: Callable[[], object], parameters: dict[str, Any]) -> Any:
+        try:
+            return self.bucket.request("copy_object", path, **parameters)
+        except BucketMissing:
+            # it may be that of the source
+            require()
+            return self.bucket.write("copy_object", path, **parameters)

@@ -1,4 +1,4 @@
-"""Copying and moving an object inside a bucket."""
+"""Copying an object inside a bucket or from another one, and moving it."""
 
 from __future__ import annotations
 
@@ -44,28 +44,47 @@ class Copies:
     arguments: dict[str, Any]
     part_size: int
 
-    def copy(self, path: str, target: str, *, overwrite: bool, only: str | None = None) -> str | None:
+    def copy(
+        self,
+        path: str,
+        target: str,
+        *,
+        overwrite: bool,
+        only: str | None = None,
+        origin: Copies | None = None,
+        replaces: str | None = None,
+    ) -> str | None:
         """Copy an object, and return the entity tag that proves that the source has not changed since.
 
         That of a source in parts proves nothing, because the entity tag of its copy is another one.
 
         :param only: the entity tag that the source must have, in its quotes, or None.
+        :param origin: the copies of the bucket of the source, if that is another one.
+        :param replaces: the entity tag that the target must have, or None.
         """
-        source = {"Bucket": self.writes.bucket.name, "Key": self.full_key(path)}
+        origin = origin or self
+        source = {"Bucket": origin.writes.bucket.name, "Key": origin.full_key(path)}
         if NOT_IN_XML.search(path):
-            self.head(path)
+            origin.head(path)
         parameters = self.writes.bucket.known("CopyObject", self._own)
         if only is not None:
             parameters["CopySourceIfMatch"] = only
         try:
             answer = self.writes.copy(
-                path, target, overwrite=overwrite, Key=self.full_key(target), CopySource=source, **parameters
+                path,
+                target,
+                lambda: origin.head(path),
+                overwrite=overwrite,
+                replaces=replaces,
+                Key=self.full_key(target),
+                CopySource=source,
+                **parameters,
             )
         except S3Refused as error:
-            head = self.head(path) if error.code in ("EntityTooLarge", "InvalidRequest") else None
+            head = origin.head(path) if error.code in ("EntityTooLarge", "InvalidRequest") else None
             if head is None or head["ContentLength"] <= self.part_size or only not in (None, head.get("ETag")):
                 raise
-            self._copy_parts(source, head, target, overwrite=overwrite)
+            self._copy_parts(source, head, target, overwrite=overwrite, replaces=replaces)
             return facts_of(head).etag
         return strong_tag(answer["CopyObjectResult"]["ETag"])
 
@@ -73,11 +92,15 @@ class Copies:
     def _own(self) -> dict[str, Any]:
         return {name: value for name, value in self.arguments.items() if name not in _DESCRIPTION}
 
-    def _copy_parts(self, source: dict[str, str], head: Any, target: str, *, overwrite: bool) -> None:
+    def _copy_parts(
+        self, source: dict[str, str], head: Any, target: str, *, overwrite: bool, replaces: str | None
+    ) -> None:
         described = {name: value for name, value in head.items() if name in _DESCRIPTION or name == "Metadata"}
         described["ContentEncoding"] = known_encoding(described.get("ContentEncoding", ""))
         arguments = {**self._own, **{name: value for name, value in described.items() if value is not None}}
-        upload = S3Upload(self.writes, target, self.full_key(target), overwrite=overwrite, arguments=arguments)
+        upload = S3Upload(
+            self.writes, target, self.full_key(target), overwrite=overwrite, arguments=arguments, replaces=replaces
+        )
         size = head["ContentLength"]
         with in_parts(upload):
             for number, start in enumerate(range(0, size, self.part_size), 1):

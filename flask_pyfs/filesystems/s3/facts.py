@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from ..objects.http import content_range, known_encoding, known_type, strong_tag
-from ..store import Facts
+from ..store import Description, Facts
 
 #: The user metadata in which each of our writes leaves what tells it from all others.
 MARK = "flask-pyfs-mark"
@@ -44,6 +44,16 @@ def facts_of(answer: Any, size: int | None = None) -> Facts:
         content_disposition=answer.get("ContentDisposition") or None,
         content_language=answer.get("ContentLanguage") or None,
     )
+
+
+def described(description: Description) -> dict[str, str]:
+    """Return the parameters of the S3 API for a new object that has a description."""
+    values = {
+        "ContentEncoding": description.content_encoding,
+        "ContentDisposition": description.content_disposition,
+        "ContentLanguage": description.content_language,
+    }
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def mark_of(answer: Any) -> str | None:

@@ -20,13 +20,13 @@ from ..objects.filesystem import ObjectFS
 from ..objects.http import HTTPBody, byte_range, closed_on_error, replaced, require_start
 from ..objects.reader import Body
 from ..objects.store import Content
-from ..store import DAY, Facts, OtherVersion, RangeNotSatisfiable, Unchanged
+from ..store import DAY, Description, Facts, OtherVersion, RangeNotSatisfiable, StoreFS, Unchanged
 from .bucket import NOT_IN_XML, S3Bucket
 from .client import S3Settings, make_client, make_session
 from .conditional import ConditionalWrites
 from .copies import Copies
 from .errors import S3Refused
-from .facts import facts_of, listed_facts, range_of
+from .facts import described, facts_of, listed_facts, range_of
 from .listing import list_keys, list_parts, list_uploads
 from .signing import LONGEST, Signer
 from .upload import S3Upload
@@ -57,6 +57,8 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
 
     #: The size of a part in bytes when an object too large for one CopyObject request is copied in parts.
     copy_part_size = 512 * 1024 * 1024
+
+    keeps_descriptions = True
 
     def __init__(
         self,
@@ -174,11 +176,18 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         parameters.update(self._bucket.known("GetObject", self.download_args))
         return self._bucket.read("get_object", key, Key=self._full_key(key), **parameters)
 
-    def new_object(self, key: str, *, overwrite: bool, content_type: str | None) -> S3Upload:
-        return self._upload(key, overwrite=overwrite, content_type=content_type)
-
-    def _upload(self, key: str, *, overwrite: bool, content_type: str | None, replaces: str | None = None) -> S3Upload:
+    def new_object(
+        self,
+        key: str,
+        *,
+        overwrite: bool,
+        content_type: str | None,
+        description: Description | None = None,
+        replaces: str | None = None,
+    ) -> S3Upload:
         arguments = self._get_upload_args(key)
+        if description is not None:
+            arguments |= described(description)
         if content_type is not None:
             arguments["ContentType"] = content_type
         return S3Upload(
@@ -192,12 +201,19 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         self._bucket.delete(self._full_key(key) for key in keys)
 
     def replace_version(
-        self, path: str, file: Readable, version: str, *, content_type: str | None = None
+        self,
+        path: str,
+        file: Readable,
+        version: str,
+        *,
+        content_type: str | None = None,
+        description: Description | None = None,
     ) -> str | None:
         """Two requests for a small file: HEAD, and a PUT with ``If-Match``."""
         key = self._file_key(path)
         etag = self._require_version(key, version).etag
-        return self.send(self._upload(key, overwrite=True, content_type=content_type, replaces=etag), file)
+        upload = self.new_object(key, overwrite=True, content_type=content_type, description=description, replaces=etag)
+        return self.send(upload, file)
 
     def delete_version(self, path: str, version: str) -> bool:
         """Two requests: HEAD, and a DELETE with ``If-Match``."""
@@ -214,6 +230,27 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
 
     def copy_object(self, key: str, target: str, *, overwrite: bool) -> None:
         self._copies.copy(key, target, overwrite=overwrite)
+
+    def copy_from(
+        self, store: StoreFS, path: str, target: str, *, overwrite: bool = True, version: str | None = None
+    ) -> bool:
+        """One CopyObject; before it a HEAD of the target without ``overwrite``, or with ``version``.
+
+        Both buckets must have the same endpoint and credentials. A server that ignores conditions of copies loses what
+        another process writes after that HEAD.
+        """
+        if not isinstance(store, S3FS) or self._settings.account != store._settings.account:
+            return False
+        if "SSECustomerKey" in store.download_args:
+            # the server would need the key of the source
+            return False
+        key, target_key = store._file_key(path), self._file_key(target)
+        if (store._bucket.name, store._full_key(key)) == (self._bucket.name, self._full_key(target_key)):
+            self.head_object(target_key)
+            return True
+        replaces = None if version is None else self._require_version(target_key, version).etag
+        self._copies.copy(key, target_key, overwrite=overwrite, origin=store._copies, replaces=replaces)
+        return True
 
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
         key, target_key = self._file_key(path), self._file_key(target)

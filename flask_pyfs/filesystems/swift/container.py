@@ -262,6 +262,8 @@ class SwiftContainer:
             # the 404 may mean that the container of the target is missing
             if target is self or not self.is_taken(key):
                 raise
+            if not target.create:
+                raise ContainerMissing.named(target.name) from None
             target.make()
             answer = self.finish("COPY", key, headers=headers)
         if not answer.headers.get("Etag") or unquote(answer.headers.get("X-Copied-From", "")) != self.path(key)[1:]:

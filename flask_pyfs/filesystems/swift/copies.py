@@ -1,4 +1,4 @@
-"""Copying an object inside a container."""
+"""Copying an object inside a container, or from another one of the account."""
 
 from __future__ import annotations
 
@@ -29,30 +29,36 @@ class Copies:
     container: SwiftContainer
     segments: SwiftContainer
 
-    def copy(self, key: str, target: str, *, overwrite: bool) -> Callable[[Mapping[str, str]], bool]:
-        """Copy an object. Return a function that tells by the headers of a version whether the copy is of it."""
+    def copy(
+        self, key: str, target: str, *, overwrite: bool, origin: Copies | None = None
+    ) -> Callable[[Mapping[str, str]], bool]:
+        """Copy an object. Return a function that tells by the headers of a version whether the copy is of it.
+
+        :param origin: the copies of the container of the source, if that is another one.
+        """
+        origin = origin or self
         if not overwrite and self.container.is_taken(target):
             # a missing source is reported before a taken target
-            self.store.head_object(key)
+            origin.store.head_object(key)
             raise errors.FileExists(target)
         old = segments_of(self.container, self.segments, target) if overwrite else []
         try:
-            answer = self.container.copy(key, self.container, target)
+            answer = origin.container.copy(key, self.container, target)
         except errors.InsufficientStorage:
             # a large object that exceeds the size limit of one object: copy its segments
-            version = self._copy_segments(key, target, overwrite=overwrite)
+            version = self._copy_segments(key, target, origin, overwrite=overwrite)
             return lambda headers: version_of(headers) == version
         remove_segments(self.segments, target, old)
         return partial(is_copied, answer)
 
-    def _copy_segments(self, key: str, target: str, *, overwrite: bool) -> str | None:
-        headers = self.container.head(key).headers
+    def _copy_segments(self, key: str, target: str, origin: Copies, *, overwrite: bool) -> str | None:
+        headers = origin.container.head(key).headers
         upload = SwiftUpload(
             self.container, self.segments, target, overwrite=overwrite, headers=description_of(headers)
         )
-        parts = whole_segments(self.container, key)
+        parts = whole_segments(origin.container, key)
         if parts is None:
-            with self.store.open_read(key) as source:
+            with origin.store.open_read(key) as source:
                 self.store.send(upload, source)
             return version_of(headers)
         with in_parts(upload):

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ..objects.http import content_range, known_encoding, known_type, strong_tag
-from ..store import Facts
+from ..store import Description, Facts
 from .answers import length_of
 from .errors import is_of_swift
 
@@ -66,6 +66,16 @@ def description_of(headers: Headers) -> dict[str, Any]:
         if name.title().startswith("X-Object-Meta-") and name.title() not in (_WRITTEN, _COPIED):
             kept[name] = value
     return {name: value.encode("iso-8859-1") for name, value in kept.items()}
+
+
+def described(description: Description) -> dict[str, Any]:
+    """Return the headers of a new object that has a description, as :func:`description_of` does."""
+    values = {
+        "Content-Encoding": description.content_encoding,
+        "Content-Disposition": description.content_disposition,
+        "Content-Language": description.content_language,
+    }
+    return {name: value.encode("iso-8859-1", "replace") for name, value in values.items() if value is not None}
 
 
 def is_copied(answer: Headers, source: Headers) -> bool:

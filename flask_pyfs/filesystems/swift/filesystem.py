@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import chain
-from typing import cast
+from typing import Any, cast
 
 from fs import errors
 from requests import Response
@@ -22,7 +22,7 @@ from ..objects.http import HTTPBody, byte_range, closed_on_error, replaced, requ
 from ..objects.reader import Body
 from ..objects.store import Content, beginning_of
 from ..objects.writer import Upload, in_parts
-from ..store import DAY, Facts, OtherVersion, Unchanged
+from ..store import DAY, Description, Facts, OtherVersion, StoreFS, Unchanged
 from .account import AccountSettings, make_account
 from .answers import odd_answers
 from .auth import Credentials
@@ -31,7 +31,7 @@ from .container import SwiftContainer
 from .copies import Copies
 from .deletion import collapses, delete, remove
 from .errors import SwiftRefused
-from .facts import facts_of, is_marker, listed_facts, range_of, size_beyond, version_of
+from .facts import described, facts_of, is_marker, listed_facts, range_of, size_beyond, version_of
 from .listing import entries
 from .segments import remove_leftovers, remove_segments, segments_in, segments_of
 from .signing import signed_url
@@ -69,6 +69,8 @@ class SwiftFS(ObjectFS):
     :param timeout: the seconds to wait for a connection, and for each response.
     :param retries: the number of retries after a failure other than a timeout.
     """
+
+    keeps_descriptions = True
 
     # the proxy looks whether the name is free, and the object servers write later
     settling: float = 0.3
@@ -181,20 +183,37 @@ class SwiftFS(ObjectFS):
         return HTTPBody(response.raw, response, self._container.errors(key))
 
     def new_object(
-        self, key: str, *, overwrite: bool, content_type: str | None, replaces: str | None = None
+        self,
+        key: str,
+        *,
+        overwrite: bool,
+        content_type: str | None,
+        description: Description | None = None,
+        replaces: str | None = None,
     ) -> SwiftUpload:
-        headers = {"Content-Type": content_type or files.mime(key, "application/octet-stream")}
+        headers: dict[str, Any] = {"Content-Type": content_type or files.mime(key, "application/octet-stream")}
+        if description is not None:
+            headers |= described(description)
         return SwiftUpload(
             self._container, self._segments, key, overwrite=overwrite, headers=headers, replaces=replaces
         )
 
     def replace_version(
-        self, path: str, file: Readable, version: str, *, content_type: str | None = None
+        self,
+        path: str,
+        file: Readable,
+        version: str,
+        *,
+        content_type: str | None = None,
+        description: Description | None = None,
     ) -> str | None:
         key = self._file_key(path)
         # None, of facts that tell no version, is that of no file
         replaces = version or ""
-        return self.send(self.new_object(key, overwrite=True, content_type=content_type, replaces=replaces), file)
+        upload = self.new_object(
+            key, overwrite=True, content_type=content_type, description=description, replaces=replaces
+        )
+        return self.send(upload, file)
 
     def send(self, upload: Upload, file: Readable) -> str | None:
         content, binary = beginning_of(file, self.part_size + 1)
@@ -280,17 +299,38 @@ class SwiftFS(ObjectFS):
             self._delete_marker(prefix)
 
     def copy_object(self, key: str, target: str, *, overwrite: bool) -> None:
-        self._copy(key, target, overwrite=overwrite)
+        self._copies.copy(key, target, overwrite=overwrite)
+
+    def copy_from(
+        self, store: StoreFS, path: str, target: str, *, overwrite: bool = True, version: str | None = None
+    ) -> bool:
+        """One COPY; before it a HEAD of the target without ``overwrite``, or with ``version``, and those that replacing
+        a file costs.
+
+        Both containers must be of one account and user. Swift has no condition for it: what another process writes
+        after that HEAD is lost.
+        """
+        if not isinstance(store, SwiftFS) or self._settings.credentials != store._settings.credentials:
+            return False
+        key, target_key = store._file_key(path), self._file_key(target)
+        if (store._container.name, key) == (self._container.name, target_key):
+            self.head_object(key)
+            return True
+        if version is not None:
+            self._require_version(target_key, version)
+        self._copies.copy(key, target_key, overwrite=overwrite, origin=store._copies)
+        return True
 
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
         key, target_key = self._file_key(path), self._file_key(target)
         if key == target_key:
             self.head_object(key)
         else:
-            self._delete_if(key, self._copy(key, target_key, overwrite=overwrite))
+            self._delete_if(key, self._copies.copy(key, target_key, overwrite=overwrite))
 
-    def _copy(self, key: str, target: str, *, overwrite: bool) -> Callable[[Mapping[str, str]], bool]:
-        return Copies(self, self._container, self._segments).copy(key, target, overwrite=overwrite)
+    @property
+    def _copies(self) -> Copies:
+        return Copies(self, self._container, self._segments)
 
     def list_objects(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
         found, markers = False, set()
