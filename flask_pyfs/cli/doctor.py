@@ -24,8 +24,8 @@ from .places import storage_named
 def doctor(context: click.Context, storage: str | None, origin: str | None, strict: bool, as_json: bool) -> None:
     """Check the app and its storages, and say which setting to change.
 
-    Each storage gets a file below .flask_pyfs/ that is written, read, listed, replaced and deleted. No file of the app is
-    touched. The exit code is 0 if there are no errors, 1 if there are, and 5 if all of them are worth trying again.
+    Each storage gets a file below .flask_pyfs/ that is written, read, listed, replaced and deleted. No file of the app
+    is touched. The exit code is 0 if there are no errors, 1 if there are, and 5 if all of them are worth trying again.
 
     \b
     Examples:
@@ -36,7 +36,8 @@ def doctor(context: click.Context, storage: str | None, origin: str | None, stri
     storages = None if storage is None else [storage_named(storage)]
     info = context.ensure_object(ScriptInfo)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    for finding in examine(app, storages, origin=origin, load=info.app_import_path, may_load=info.create_app is None):
+    load = None if info.create_app else info.app_import_path or ""
+    for finding in examine(app, storages, origin=origin, load=load):
         found.append(finding)
         place = "" if finding.storage is None else f"{finding.storage}: "
         out.result(f"{finding.level:8} {place}{finding.check}: {finding.message}", **asdict(finding))

@@ -40,8 +40,8 @@ def examine(
     :param storages: some of its storages; by default all, and the app itself.
     :param origin: the origin of the app's pages, such as ``'https://shop.example'``. By default, ``SERVER_NAME`` and
         ``PREFERRED_URL_SCHEME`` tell it.
-    :param load: the name of the app, as ``flask --app`` takes it; an empty one is that which Flask finds itself. The app
-        is then loaded in another process too, to see whether ``SECRET_KEY`` is the same at each start.
+    :param load: the name of the app, as ``flask --app`` takes it; an empty one is that which Flask finds itself. The
+        app is then loaded in another process too, to see whether ``SECRET_KEY`` is the same at each start.
     :param patience: how long to wait for the storages, in seconds.
     :raises flask_pyfs.errors.ConfigurationError: if the app has no storages.
     """

@@ -23,6 +23,9 @@ def examine(subject: Subject, path: Lease) -> Iterator[Finding]:
     except FSError as error:
         yield subject.failed(check, error)
         return
+    if not urls:
+        yield subject.found(check, "ok", "only the app's route leads to the files, and that refuses reserved names")
+        return
     shown, reasons = [], []
     for url in urls:
         try:

@@ -18,6 +18,9 @@ _LIFETIME = 600
 
 _UPLOADED = b"flask_pyfs: a probe of a client, which may be deleted"
 
+# of a server that does not know such a request; the signature is not the reason
+_UNKNOWN = (400, 404, 405, 501)
+
 # the last letter of a signature may stand for bits that nobody reads
 _SIGNATURE = re.compile(r"(sig(?:nature)?=)(.)", re.IGNORECASE)
 
@@ -73,8 +76,8 @@ def examine_urls(subject: Subject, path: Lease, store: StoreFS) -> Generator[Fin
         yield subject.found(
             "signed-range",
             "warning",
-            f"the store sends clients a whole file where they ask for a part (status {part.status}), so nobody can skip "
-            f"in a video: look for a proxy in front of {subject.setting('PUBLIC_ENDPOINT', 'AUTHURL', 'URL')}",
+            f"the store sends clients a whole file where they ask for a part (status {part.status}), so nobody can "
+            f"skip in a video: look for a proxy in front of {subject.setting('PUBLIC_ENDPOINT', 'AUTHURL', 'URL')}",
         )
     return url
 
@@ -105,6 +108,12 @@ def examine_uploads(subject: Subject, path: Lease, store: StoreFS) -> Generator[
         return upload
     if is_stored:
         yield subject.found(check, "ok", "the store takes uploads with a signed request")
+    elif answer.status in _UNKNOWN:
+        message = (
+            f"the server takes no uploads with a signed {upload.method} (status {answer.status}), so those of upload_url() "
+            f"fail: set {subject.setting('VERIFY')} to True, so that the app's route takes them"
+        )
+        yield subject.found(check, "warning", message)
     elif answer.is_success:
         where = subject.setting("PUBLIC_ENDPOINT", "AUTHURL", "URL")
         message = f"an upload with a signed request was answered {answer.status}, and nothing was stored: check {where}"
