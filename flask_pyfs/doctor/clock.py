@@ -24,8 +24,8 @@ def judged(subject: Subject, modified: datetime | None, began: datetime, ended: 
     skew = began - modified if modified < began else max(modified - ended, timedelta())
     if skew <= _WARNING:
         return subject.found("clock", "ok", "the clocks of the store and of this machine agree")
-    seconds = int(skew.total_seconds())
-    by = f"{seconds} seconds" if seconds < 120 else f"{seconds // 60} minutes"
+    seconds = round(skew.total_seconds())
+    by = f"{seconds} seconds" if seconds < 120 else f"{round(seconds / 60)} minutes"
     direction = "ahead of" if modified < began else "behind"
     return subject.found(
         "clock",

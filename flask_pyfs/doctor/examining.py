@@ -88,12 +88,14 @@ def _begun(app: Flask, subject: Subject, storage: Storage) -> queue.Queue[list[F
 def _of_storage(subject: Subject, storage: Storage) -> Iterator[Finding]:
     yield from settings.examine(subject, storage)
     yield from disk.examine(subject)
+    may_list = True
     try:
         next(iter(subject.state.operations.list_files()), None)
     except NotSupported as error:
         yield subject.found("reach", "skipped", str(error))
     except PermissionDenied as error:
-        yield subject.failed("list", error)
+        yield subject.failed("list", error, "the files cannot be listed")
+        may_list = False
     except FSError as error:
         yield subject.failed("reach", error)
         yield subject.found("probe", "skipped", "the other checks need a store that answers")
@@ -107,7 +109,7 @@ def _of_storage(subject: Subject, storage: Storage) -> Iterator[Finding]:
             "probe", "skipped", f"{kind} was written for Flask-FS, and takes no file under a reserved name"
         )
         return
-    yield from probing.examine_store(subject, store)
+    yield from probing.examine_store(subject, store, may_list=may_list)
 
 
 class _Warnings(logging.Handler):

@@ -63,10 +63,14 @@ class Subject:
         config = self.state.config
         return bool(config["url"]) and not config["private"] and config["authorize"] is None
 
+    @property
+    def declared(self) -> set[str]:
+        """The settings that this storage may have."""
+        return {option.name for option in (*COMMON, *(options_of(type(self.state.backend)) or ()))}
+
     def setting(self, *keys: str) -> str:
         """Return the name of the first setting that this backend has of some, as it is set, or as it can be set."""
-        declared = {option.name for option in (*COMMON, *(options_of(type(self.state.backend)) or ()))}
-        key = next((key for key in keys if key in declared), keys[-1])
+        key = next((key for key in keys if key in self.declared), keys[-1])
         return set_by(self.state.config, key) or storage_key(self.state.storage.name, key)
 
     @property

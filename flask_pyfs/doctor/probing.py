@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import secrets
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from datetime import datetime, timezone
+
+from fs import errors
 
 from ..errors import FileExists, FSError, translated
 from ..filesystems.store import Facts, OtherVersion, StoreFS
@@ -24,11 +27,13 @@ class Probe:
 
     :param subject: the storage.
     :param store: its filesystem.
+    :ivar may_be_there: whether it is not known to be deleted.
     """
 
     def __init__(self, subject: Subject, store: StoreFS) -> None:
         self.subject = subject
         self.store = store
+        self.may_be_there = True
         self.path = Lease.of(subject.state.backend.prefix, f"doctor-{secrets.token_hex(16)}")
 
     def guard(self) -> translated:
@@ -41,15 +46,19 @@ class Probe:
             return self.store.put(self.path, io.BytesIO(content), overwrite=overwrite, content_type=_TYPE)
 
     def remove(self) -> None:
-        """Delete the probe, if it is there."""
-        with self.guard():
-            self.store.delete_tree(self.path)
+        """Delete the probe, if it is there. It takes no right to list files, unless the store knows no versions."""
+        with self.guard(), suppress(errors.ResourceNotFound):
+            version = self.store.facts(self.path).version
+            if version is None:
+                self.store.delete_tree(self.path)
+            else:
+                self.store.delete_version(self.path, version)
 
 
-def examine_store(subject: Subject, store: StoreFS) -> Iterator[Finding]:
-    """Check what a store does with a probe, and delete that.
+def examine_store(subject: Subject, store: StoreFS, *, may_list: bool) -> Iterator[Finding]:
+    """Check what a store does with a probe, and delete that. Makes about twenty requests.
 
-    Makes about twenty requests.
+    :param may_list: whether the store lets the storage list its files.
     """
     probe = Probe(subject, store)
     began = datetime.now(timezone.utc)
@@ -61,6 +70,10 @@ def examine_store(subject: Subject, store: StoreFS) -> Iterator[Finding]:
             yield finding
             if finding.level == "error":
                 yield subject.found("probe", "skipped", "the other checks need a probe in the store")
+            # the answer may be lost, and the file be there
+            with suppress(FSError):
+                probe.remove()
+            probe.may_be_there = False
             return
         ended = datetime.now(timezone.utc)
         yield subject.found("write", "ok", "the store takes a file")
@@ -69,7 +82,8 @@ def examine_store(subject: Subject, store: StoreFS) -> Iterator[Finding]:
         if facts is not None:
             yield clock.judged(subject, facts.modified, began, ended)
             yield from _range(probe)
-        yield from _listed(probe)
+        if may_list:
+            yield from _listed(probe)
         yield from _versions(probe, version)
         yield from exposure.examine(subject, probe.path)
         url = yield from signed.examine_urls(subject, probe.path, store)
@@ -77,10 +91,11 @@ def examine_store(subject: Subject, store: StoreFS) -> Iterator[Finding]:
         yield from cors.examine(subject, url, upload)
         yield from _deleted(probe)
     finally:
-        try:
-            probe.remove()
-        except FSError as error:
-            yield subject.failed("delete", error, f"the probe {probe.path!r} stays")
+        if probe.may_be_there:
+            try:
+                probe.remove()
+            except FSError as error:
+                yield subject.failed("delete", error, f"the probe {probe.path!r} stays")
 
 
 def _exclusive(probe: Probe) -> Iterator[Finding]:
@@ -205,8 +220,10 @@ def _deleted(probe: Probe) -> Iterator[Finding]:
         with probe.guard():
             is_there = probe.store.has_file(probe.path)
     except FSError as error:
-        yield subject.failed("delete", error, "a file cannot be deleted")
+        probe.may_be_there = False
+        yield subject.failed("delete", error, f"a file cannot be deleted, and the probe {str(probe.path)!r} stays")
         return
+    probe.may_be_there = False
     if is_there:
         yield subject.found("delete", "error", f"the store has deleted the probe {probe.path!r}, and still shows it")
     else:

@@ -110,8 +110,8 @@ def examine_uploads(subject: Subject, path: Lease, store: StoreFS) -> Generator[
         yield subject.found(check, "ok", "the store takes uploads with a signed request")
     elif answer.status in _UNKNOWN:
         message = (
-            f"the server takes no uploads with a signed {upload.method} (status {answer.status}), so those of upload_url() "
-            f"fail: set {subject.setting('VERIFY')} to True, so that the app's route takes them"
+            f"the server takes no uploads with a signed {upload.method} (status {answer.status}), so those of "
+            f"upload_url() fail: set {subject.setting('VERIFY')} to True, so that the app's route takes them"
         )
         yield subject.found(check, "warning", message)
     elif answer.is_success:
@@ -139,9 +139,12 @@ def _unsigned(subject: Subject) -> str:
 
 
 def _key(subject: Subject) -> str:
-    keys = ("TEMP_URL_KEY", "SECRET_KEY", "URL")
-    where = subject.setting(*keys)
-    return f"check {where}, the clock, and whether {subject.setting('PUBLIC_ENDPOINT', *keys)} is of this store"
+    if "TEMP_URL_KEY" in subject.declared:
+        return f"set {subject.setting('TEMP_URL_KEY')} to the Temp-URL key of the account or the container"
+    where = subject.setting("PUBLIC_ENDPOINT", "URL")
+    return (
+        f"check the clock, the rights of {subject.setting('SECRET_KEY')}, and that {where} leads to this store as it is"
+    )
 
 
 def _said(answer: Answer) -> str:

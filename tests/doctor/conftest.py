@@ -15,7 +15,9 @@ KEY = "a long and random text of an app"
 def app(app, tmp_path, monkeypatch):
     """An app as it should be in production."""
     # the directories of tests are among the temporary files
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     app.config["SECRET_KEY"] = KEY
     return app
 
