@@ -1,4 +1,6 @@
+import sys
 import tempfile
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -7,6 +9,8 @@ from servers.rewriting import RewritingProxy
 
 import flask_pyfs as fs
 from flask_pyfs.doctor import examine
+
+sys.path.append(str(Path(__file__).parents[1] / "robustness"))
 
 KEY = "a long and random text of an app"
 
