@@ -28,20 +28,20 @@ _SIGNATURE = re.compile(r"(sig(?:nature)?=)(.)", re.IGNORECASE)
 def examine_urls(subject: Subject, path: Lease, store: StoreFS) -> Generator[Finding, None, str | None]:
     """Fetch a file by its signed URL, by one that was changed and by one that has expired, and a part of it.
 
-    Makes four requests. Returns the URL if the store signed it.
+    Makes five requests if the store signs URLs, else none. Returns the URL if the store signed it.
     """
     check = "signed-url"
     try:
         now = int(time.time())
         url = subject.state.operations.signed_url(path, now + _LIFETIME, _LIFETIME)
         expired = subject.state.operations.signed_url(path, now - _LIFETIME, _LIFETIME)
+        if url is None or expired is None:
+            yield subject.found(check, "skipped", _unsigned(subject))
+            return None
         with translated(subject.state.storage.name):
             content = store.read_file(path)
     except FSError as error:
         yield subject.failed(check, error)
-        return None
-    if url is None or expired is None:
-        yield subject.found(check, "skipped", _unsigned(subject))
         return None
     changed = _SIGNATURE.sub(lambda found: found[1] + ("0" if found[2] != "0" else "1"), url, count=1)
     try:

@@ -1,7 +1,8 @@
 """Examine an app again and again, each time in a forked process, until standard input ends.
 
-Each line of it is a line of JSON: the settings of a storage, and after how many calls of the system with the probe the
-process kills itself; 0 for never. The process id of the one that examines is printed, and then how it ended.
+Each line of it is a line of JSON: the settings of a storage, and the number of the call of the system with the probe,
+or of the command of MongoDB, at which the process kills itself; 0 for never. The process id of the one that examines is
+printed, and then how it ended.
 """
 
 import json
@@ -10,6 +11,7 @@ import signal
 import sys
 
 import flask
+from pymongo import monitoring
 
 import flask_pyfs as fs
 from flask_pyfs.doctor import examine
@@ -26,6 +28,19 @@ def count(event, arguments):
         left -= 1
         if not left:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Commands(monitoring.CommandListener):
+    def started(self, event):
+        count(event.command_name, [".flask_pyfs"])
+
+    def succeeded(self, event):
+        pass
+
+    failed = succeeded
+
+
+monitoring.register(Commands())
 
 
 def run(settings, calls):

@@ -10,7 +10,7 @@ from servers.rewriting import RewritingProxy
 import flask_pyfs as fs
 from flask_pyfs.doctor import examine
 
-sys.path.append(str(Path(__file__).parents[1] / "robustness"))
+sys.path += [str(Path(__file__).parents[1] / name) for name in ("gridfs", "robustness")]
 
 KEY = "a long and random text of an app"
 

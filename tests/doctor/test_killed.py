@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from test_stores import answer
 
 CHILD = Path(__file__).with_name("child_doctor.py")
 KILLED = signal.SIGKILL
@@ -45,7 +46,7 @@ def test_killed_at_each_request(kind, when, app, proxied, child, soak):
     left_over = 0
     with app.app_context():
         storage.write("mine.txt", b"of the app")
-        number, step = 1, 1 if soak else 3
+        number, step = 1, 1 if soak else 4
         while True:
             proxy.requests.clear()
             running = []
@@ -55,9 +56,11 @@ def test_killed_at_each_request(kind, when, app, proxied, child, soak):
                     # the process is killed while it waits for the answer
                     with suppress(ProcessLookupError):
                         os.kill(running[0], KILLED)
+                    return answer(503)
+                return None
 
             proxy.ask = lambda request, kill=kill: kill() if when == "before" else None
-            proxy.change = lambda request, answer, kill=kill: kill() if when == "after" else None
+            proxy.change = lambda request, given, kill=kill: kill() if when == "after" else None
             ended = child(settings, running.append)
             proxy.ask = proxy.change = lambda *arguments: None
             if ended != KILLED:
@@ -68,6 +71,28 @@ def test_killed_at_each_request(kind, when, app, proxied, child, soak):
             storage.backend.remove_leftovers(-60)
             assert left(storage) == []
             number += step
+    assert ended == 0
+    assert number > 12
+    assert left_over
+
+
+@pytest.mark.slow
+def test_killed_at_each_command_of_mongodb(app, configured, child, soak):
+    storage = configured("gridfs")
+    settings = {key[9:]: value for key, value in app.config.items() if key.startswith("FILES_FS_")}
+    left_over = 0
+    with app.app_context():
+        storage.write("mine.txt", b"of the app")
+        number, step = 1, 1 if soak else 4
+        while (ended := child(settings, calls=number)) == KILLED:
+            left_over += len(left(storage))
+            assert list(storage.list_files()) == ["mine.txt"]
+            storage.backend.remove_leftovers(-60)
+            assert left(storage) == []
+            number += step
+        # chunks without their file are not left either
+        assert storage.backend.db["files.files"].count_documents({}) == 1
+        assert storage.backend.db["files.chunks"].count_documents({}) == 1
     assert ended == 0
     assert number > 12
     assert left_over

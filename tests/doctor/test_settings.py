@@ -9,7 +9,6 @@ from robust import on_small_disk, run_script
 import flask_pyfs as fs
 from flask_pyfs.doctor import examine
 
-
 CHILD = Path(__file__).with_name("child_full_disk.py")
 
 
