@@ -1,6 +1,7 @@
 """What the doctor says of a store that is wrong, or is reached wrongly."""
 
 import re
+import threading
 from datetime import datetime, timedelta
 from email.message import Message
 from email.utils import format_datetime, parsedate_to_datetime
@@ -11,6 +12,7 @@ from servers.rewriting import Answer
 
 import flask_pyfs as fs
 from flask_pyfs.backends.memory import MemoryBackend
+from flask_pyfs.doctor import examine
 from flask_pyfs.filesystems.generic import GenericStore
 
 S3 = "s3-moto"
@@ -346,11 +348,24 @@ def test_ftp(app, tmp_path, configure_storage, findings):
 # Time
 
 
+def test_storages_are_examined_at_the_same_time(app):
+    together = threading.Barrier(5, timeout=30)
+
+    class Waiting(_OldBackend):
+        def list_files(self):
+            together.wait()
+            yield from ()
+
+    storages = [fs.Storage(f"files{number}") for number in range(5)]
+    app.config["FS_BACKEND"] = "memory"
+    fs.init_app(app, *storages)
+    with app.app_context():
+        for storage in storages:
+            storage.backend = Waiting(storage.name, {})
+    assert [each.level for each in examine(app, storages) if each.check == "reach"] == ["ok"] * 5
+
+
 def test_a_store_that_hangs_is_left_alone(app, configured_app):
-    import threading
-
-    from flask_pyfs.doctor import examine
-
     over = threading.Event()
 
     class Hanging(_OldBackend):
