@@ -43,6 +43,6 @@ def doctor(context: click.Context, storage: str | None, origin: str | None, stri
         out.result(f"{finding.level:8} {place}{finding.check}: {finding.message}", **asdict(finding))
     errors = [each for each in found if each.level == "error" or (strict and each.level == "warning")]
     if not as_json:
-        warnings = sum(each.level == "warning" for each in found)
-        out.note(f"{sum(each.level == 'error' for each in found)} errors, {warnings} warnings")
+        counts = [(sum(each.level == level for each in found), level) for level in ("error", "warning")]
+        out.note(", ".join(f"{count} {level}{'' if count == 1 else 's'}" for count, level in counts))
     context.exit(DONE if not errors else TRY_AGAIN if all(each.again for each in errors) else FAILED)

@@ -109,6 +109,7 @@ def _of_storage(subject: Subject, storage: Storage) -> Iterator[Finding]:
             "probe", "skipped", f"{kind} was written for Flask-FS, and takes no file under a reserved name"
         )
         return
+    yield settings.shared(subject, store)
     yield from probing.examine_store(subject, store, may_list=may_list)
 
 

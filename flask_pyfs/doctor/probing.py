@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 
 from fs import errors
 
-from ..errors import FileExists, FSError, translated
+from ..errors import FileExists, FSError, InvalidPath, translated
 from ..filesystems.store import Facts, OtherVersion, StoreFS
 from ..names import Lease
 from . import clock, cors, exposure, signed
@@ -164,12 +164,12 @@ def _range(probe: Probe) -> Iterator[Finding]:
 
 def _listed(probe: Probe) -> Iterator[Finding]:
     subject = probe.subject
-    if subject.state.root:
-        # what is reserved is in no listing of a directory
-        return
     try:
         with probe.guard():
             is_listed = any(path == probe.path for path, _ in probe.store.iter_facts(probe.path))
+    except InvalidPath:
+        # no listing of a disk shows what is reserved
+        return
     except FSError as error:
         yield subject.failed("list", error, "the files cannot be listed")
         return

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from ..backends.base import BaseBackend
 from ..backends.registry import options_of
 from ..config import set_by
+from ..filesystems.store import StoreFS
 from ..keys import own_key
 from ..peers import WITHOUT_EFFECT
 from ..uploads.intake import verifies
@@ -27,8 +28,6 @@ def examine(subject: Subject, storage: Any) -> Iterator[Finding]:
     yield _served(subject, storage)
     yield _sizes(subject)
     yield _transport(subject)
-    if (shared := _shared(subject)) is not None:
-        yield shared
 
 
 def _effects(subject: Subject) -> Finding:
@@ -118,10 +117,10 @@ def _is_far(host: str) -> bool:
         return "." in name and not name.endswith(ends)
 
 
-def _shared(subject: Subject) -> Finding | None:
-    if subject.state.root or (store := subject.store) is None:
-        return None
-    if store.standard.getmeta().get("network") is not False:
+def shared(subject: Subject, store: StoreFS) -> Finding:
+    """Check that other processes have the same files. Makes no request, once the filesystem is open."""
+    filesystem = store.standard
+    if filesystem.getmeta().get("network") is not False or filesystem.hassyspath("/"):
         return subject.found("shared", "ok", "all processes of the app have the same files")
     if subject.state.app.testing:
         return subject.found("shared", "ok", "the files are only in this process, as in tests")

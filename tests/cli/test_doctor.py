@@ -60,7 +60,7 @@ def test_warnings_fail_only_if_they_must(run, app):
     assert run(SECRET_KEY="dev").exit_code == 0
     strict = app.test_cli_runner().invoke(group, ["doctor", "--strict"])
     assert strict.exit_code == 1
-    assert strict.stderr == "0 errors, 1 warnings\n"
+    assert strict.stderr == "0 errors, 1 warning\n"
 
 
 def test_an_error_fails(run, tmp_path, app):

@@ -315,10 +315,12 @@ def test_the_mock_backend(configured, findings):
     assert found["reach"].level == found["probe"].level == "skipped"
 
 
-@pytest.mark.parametrize("url", ["mem://", "temp://"])
-def test_other_filesystems(url, configure_storage, findings):
-    configure_storage("files", {"BACKEND": "pyfs", "OPEN_URL": url})
-    assert [each for each in findings().values() if each.level == "error"] == []
+@pytest.mark.parametrize("opened", ["mem://", "temp://", "osfs://{}", "local://{}"])
+def test_other_filesystems(opened, tmp_path, configure_storage, findings):
+    configure_storage("files", {"BACKEND": "pyfs", "OPEN_URL": opened.format(tmp_path)})
+    found = findings()
+    assert (found["shared"].level == "warning") is (opened == "mem://")
+    assert [each for each in found.values() if each.level == "error"] == []
 
 
 def test_an_archive_that_cannot_be_written_to(tmp_path, configure_storage, findings):
@@ -336,13 +338,24 @@ def test_an_archive_that_cannot_be_written_to(tmp_path, configure_storage, findi
 
 
 @pytest.mark.server
-def test_ftp(app, tmp_path, configure_storage, findings):
-    with pyftpd(tmp_path) as address:
+@pytest.mark.parametrize("server", ["facts", "unix", "windows"])
+def test_ftp(server, app, tmp_path, configure_storage, findings, monkeypatch):
+    # some list the times of their own time zone, and do not say so
+    monkeypatch.setenv("TZ", "America/New_York")
+    with pyftpd(tmp_path, server) as address:
         storage = configure_storage("files", {"BACKEND": "pyfs", "OPEN_URL": f"ftp://{address}/files"})
         found = findings()
         with app.app_context():
             storage.backend.store.close()
-    assert [each for each in found.values() if each.level == "error"] == []
+    assert [each for each in found.values() if each.level in ("error", "warning")] == []
+
+
+def test_an_ftp_server_that_is_down(configure_storage, findings, unused_port):
+    configure_storage("files", {"BACKEND": "pyfs", "OPEN_URL": f"ftp://127.0.0.1:{unused_port}/"})
+    found = findings()["reach"]
+    assert found.level == "error"
+    assert found.again
+    assert "OPEN_URL" in found.message
 
 
 # Time
