@@ -8,7 +8,7 @@ from typing import Literal
 from ..backends.base import BaseBackend
 from ..backends.registry import options_of
 from ..config import COMMON, set_by
-from ..errors import BackendError, FSError, OperationNotSupported, shortened
+from ..errors import BackendError, FSError, InvalidPath, OperationNotSupported, shortened
 from ..filesystems.store import StoreFS
 from ..keys import storage_key
 from ..state import State
@@ -87,7 +87,8 @@ class Subject:
 
         :param what: what could not be done, if the message does not say it.
         """
-        if isinstance(error, OperationNotSupported):
+        # a backend that other code wrote may take no reserved name
+        if isinstance(error, (OperationNotSupported, InvalidPath)):
             return self.found(check, "skipped", str(error))
         message = f"{what}: {error}" if what else str(error)
         return self.found(check, "error", message, isinstance(error, BackendError))

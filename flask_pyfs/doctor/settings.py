@@ -38,7 +38,7 @@ def _effects(subject: Subject) -> Finding:
     url = set_by(state.config, "URL")
     if state.config["private"] and state.config["url"]:
         message = f"the storage is PRIVATE, and {url} names a server that checks no signature of the app: unset {url}, "
-        return subject.found("settings", "warning", message + "or use it only for URLs without expires")
+        return subject.found("settings", "warning", message + "or let that server ask who may read")
     return subject.found("settings", "ok", "each setting of this storage has an effect")
 
 

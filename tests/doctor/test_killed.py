@@ -46,7 +46,7 @@ def test_killed_at_each_request(kind, when, app, proxied, child, soak):
     left_over = 0
     with app.app_context():
         storage.write("mine.txt", b"of the app")
-        number, step = 1, 1 if soak else 4
+        number, step = 1, 1 if soak else 6
         while True:
             proxy.requests.clear()
             running = []

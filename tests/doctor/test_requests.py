@@ -15,6 +15,14 @@ def test_requests(kind, count, proxied, findings):
     assert len(proxy.requests) == count, proxy.requests
 
 
+def test_requests_with_signed_urls(proxied, findings):
+    _, proxy = proxied("swift", TEMP_URL_KEY="a key")
+    findings()
+    proxy.requests.clear()
+    findings()
+    assert len(proxy.requests) == 21, proxy.requests
+
+
 def test_requests_with_an_origin(proxied, findings):
     _, proxy = proxied("s3-moto")
     findings(origin="https://shop.example")
