@@ -25,6 +25,7 @@ from .overrides import accepts, call
 _CALLED = {
     "exists": {"exists"},
     "open": {"exists", "open"},
+    "fetch": {"exists", "open", "metadata", "get_metadata"},
     "read": {"exists", "read"},
     "read_chunks": {"exists", "read_chunks"},
     "write": {"exists", "write"},
@@ -109,6 +110,9 @@ class FlaskFSBackend:
             if accepts(method, "encoding") or not inspect.isfunction(getattr(method, "__func__", method)):
                 return cast(IO[Any], call(method, path, mode, encoding=encoding, **options))
             return _as_text(method(path, mode.replace("t", "") + "b"), "r" in mode, encoding, **options)
+
+    def fetch(self, filename: str) -> tuple[Facts, BinaryIO]:
+        return self._known(filename), cast(BinaryIO, self.open(filename, "rb"))
 
     def read(self, filename: str) -> bytes:
         self._require(filename)
@@ -266,7 +270,8 @@ class FlaskFSBackend:
         return None
 
     def remove_leftovers(self, *arguments: Any, **options: Any) -> int:
-        return 0
+        message = f"{type(self._backend).__name__} was written for Flask-FS, and tells of no unfinished uploads"
+        raise OperationNotSupported(message, storage=self._name)
 
     def _stored(self, result: Any, filename: str) -> StoredName:
         # drivers' objects, which methods of Flask-FS return, know no version; the file is found by the name as it is

@@ -21,7 +21,7 @@ from .places import storage_named
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
 @json_option
 @click.pass_context
-def doctor(context: click.Context, storage: str | None, origin: str | None, strict: bool, as_json: bool) -> None:
+def doctor(context: click.Context, storage: str | None, origin: str | None, strict: bool, as_json: bool) -> int:
     """Check the app and its storages, and say which setting to change.
 
     Each storage gets a file below .flask_pyfs/ that is written, read, listed, replaced and deleted. No file of the app
@@ -45,4 +45,4 @@ def doctor(context: click.Context, storage: str | None, origin: str | None, stri
     if not as_json:
         counts = [(sum(each.level == level for each in found), level) for level in ("error", "warning")]
         out.note(", ".join(f"{count} {level}{'' if count == 1 else 's'}" for count, level in counts))
-    context.exit(DONE if not errors else TRY_AGAIN if all(each.again for each in errors) else FAILED)
+    return DONE if not errors else TRY_AGAIN if all(each.again for each in errors) else FAILED

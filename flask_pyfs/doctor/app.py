@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from flask import Flask
 
-from ..extension import misspelt_settings
-from ..peers import WITHOUT_EFFECT
+from ..keys import storage_prefixes
+from ..settings import unread_settings
+from ..state import require_registry
 from .findings import Finding, Level
 from .restarting import key_after_restart
 
@@ -42,17 +43,20 @@ def _found(check: str, level: Level, message: str) -> Finding:
 
 
 def _settings(app: Flask) -> Iterator[Finding]:
-    misspelt = [f"{key} has no effect: did you mean {meant}?" for key, meant in misspelt_settings(app)]
-    idle = [f"FS_{name} has no effect here: unset it" for name in sorted(WITHOUT_EFFECT) if f"FS_{name}" in app.config]
-    for message in misspelt + idle:
+    registry = require_registry(app)
+    own = tuple(prefix for name in registry for prefix in storage_prefixes(name))
+    # those of a storage are told with it
+    unread = [f"{key}: {reason}" for key, reason in unread_settings(app) if not key.startswith(own)]
+    for message in unread:
         yield _found("settings", "warning", message)
-    if not misspelt + idle:
+    if not unread:
         yield _found("settings", "ok", "each setting reaches something")
 
 
 def _debug(app: Flask) -> Finding:
     if app.debug and not app.testing:
-        message = "DEBUG is on, and FS_SERVE with it unless that is set: in production, turn DEBUG off and set FS_SERVE"
+        also = ", and FS_SERVE with it" if require_registry(app).is_default(app.config, "FS_SERVE") else ""
+        message = f"DEBUG is on{also}: in production, turn DEBUG off, and set FS_SERVE if the app sends the files"
         return _found("debug", "warning", message)
     return _found("debug", "ok", "DEBUG is off")
 

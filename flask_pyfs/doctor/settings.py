@@ -12,8 +12,9 @@ from ..backends.base import BaseBackend
 from ..backends.registry import options_of
 from ..config import set_by
 from ..filesystems.store import StoreFS
-from ..keys import own_key
-from ..peers import WITHOUT_EFFECT
+from ..keys import storage_prefixes
+from ..settings import unread_settings
+from ..state import require_registry
 from ..uploads.intake import verifies
 from .findings import Finding, Subject
 
@@ -32,9 +33,10 @@ def examine(subject: Subject, storage: Any) -> Iterator[Finding]:
 
 def _effects(subject: Subject) -> Finding:
     state = subject.state
-    idle = [key for name in sorted(WITHOUT_EFFECT) if (key := own_key(state.app.config, state.storage.name, name))]
-    if idle:
-        return subject.found("settings", "warning", f"{', '.join(idle)}: without effect; Flask-FS or its forks read it")
+    own = storage_prefixes(state.storage.name)
+    unread = [f"{key}: {reason}" for key, reason in unread_settings(state.app) if key.startswith(own)]
+    if unread:
+        return subject.found("settings", "warning", "; ".join(unread))
     url = set_by(state.config, "URL")
     if state.config["private"] and state.config["url"]:
         message = f"the storage is PRIVATE, and {url} names a server that checks no signature of the app: unset {url}, "
@@ -70,7 +72,8 @@ def _served(subject: Subject, storage: Any) -> Finding:
     if storage.is_served or state.config["url"]:
         return subject.found("served", "ok", "the URLs of the files are answered")
     key = set_by(state.config, "SERVE")
-    if key not in (None, "FS_SERVE") or (state.config["private"] and _signs(subject)):
+    is_said = not require_registry(state.app).is_default(state.app.config, "FS_SERVE")
+    if key is not None or is_said or (state.config["private"] and _signs(subject)):
         return subject.found("served", "ok", "the app's route does not serve the files, as the settings say")
     return subject.found(
         "served",

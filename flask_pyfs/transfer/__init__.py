@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from .report import Event, Report
 from .sides import Side
+from .syncing import sync
 
-__all__ = ["Event", "Report", "Side"]
+__all__ = ["Event", "Report", "Side", "sync"]

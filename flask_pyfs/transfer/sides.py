@@ -49,6 +49,10 @@ class Side:
 
     def entries(self) -> Iterator[tuple[str, Facts]]:
         """Iterate over the names of the files in key order, each with what the listing tells of it."""
+        root = getattr(self.operations, "root", None)
+        if root is not None and not os.path.isdir(root):
+            # to look must not make it
+            return
         start = f"{self.directory}/" if self.directory else ""
         for name, facts in self.operations.entries(start or None):
             # the listing stands for each spelling of the directory
