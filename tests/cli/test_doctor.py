@@ -19,6 +19,8 @@ def run(app):
 
     def run(*arguments, **settings):
         app.config.update({"FS_BACKEND": "memory", "SECRET_KEY": KEY, **settings})
+        # the memory has no directory, and the doctor would say so
+        del app.config["FS_ROOT"]
         fs.init_app(app, fs.Storage("files"), fs.Storage("photos"))
         app.testing = True
         return app.test_cli_runner().invoke(group, ["doctor", *arguments])
