@@ -80,7 +80,7 @@ class Exact(str):
 
 
 class Lease(str):
-    """The path of a lease: the only reserved one that the verbs of a store take."""
+    """The path of a lease, or of a probe of the doctor: the only reserved one that the verbs of a store take."""
 
     @classmethod
     def of(cls, prefix: str, digest: str) -> Lease:
