@@ -14,8 +14,6 @@ EARLY = datetime(2026, 1, 1, tzinfo=timezone.utc)
 LATE = datetime(2026, 1, 2, tzinfo=timezone.utc)
 
 
-
-
 class Simulated(MemoryBackend):
     """Lists what a function returns."""
 
