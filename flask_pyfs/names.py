@@ -68,6 +68,12 @@ _IGNORABLE = (
 
 _ONE_IGNORABLE = re.compile(_IGNORABLE)
 
+# ASCII, and letters and marks of scripts that are often seen: none is ignorable, or folds to a dot, a slash or a tilde
+_LETTERS = re.compile(
+    "[\x00-\x7f\xc0-\u024f\u0300-\u034e\u0350-\u036f\u0370-\u052f\u05d0-\u05ea\u0621-\u064a\u0900-\u0dff"
+    "\u0e01-\u0e5b\u3041-\u30ff\u4e00-\u9fff\uac00-\ud7a3]*"
+)
+
 # all that can become a dot at the start, or a tilde, when it is folded
 _SUSPECT = re.compile(f"{_IGNORABLE}*[.\u2024\ufe52\uff0e]|.*[~\uff5e]", re.DOTALL)
 
@@ -216,7 +222,7 @@ def _refuse(name: str) -> None:
     if never := _NEVER.search(name):
         raise _invalid(name, f"it contains the character {never[0]!r}")
     # some tools take a backslash for a separator, or compatible characters for their ASCII ones
-    for text in (name,) if name.isascii() else (name, _folded(name)):
+    for text in (name,) if _LETTERS.fullmatch(name) else (name, _folded(name)):
         parts = text.replace("\\", "/").split("/")
         if ".." in parts:
             raise _invalid(name, "it has a '..' component")

@@ -405,3 +405,13 @@ def test_a_name_without_its_end_means_the_same_file(name):
     assert name.startswith(bare)
     assert not bare.endswith(("/", "/."))
     assert re.fullmatch(r"(/\.?)*", name[len(bare) :])
+
+
+def test_letters_that_need_not_be_folded_hide_nothing():
+    letters = [character for character in map(chr, range(0x80, 0xD800)) if names._LETTERS.fullmatch(character)]
+    assert len(letters) > 30_000
+    for character in letters:
+        assert not names.is_ignorable(character)
+        folded = names._folded(character)
+        assert folded
+        assert set(folded).isdisjoint("./\\~"), character
