@@ -19,7 +19,7 @@ from .sides import Place, Side
 from .versions import changed_at_target, known_facts
 from .workers import in_threads
 
-__all__ = ["sync"]
+__all__ = ["require_apart", "sync"]
 
 Tell = Callable[[Event], object]
 
@@ -68,7 +68,7 @@ def sync(
         raise ValueError(f"jobs must be 1 or more, not {jobs!r}")
     deletes = delete or delete_all
     origin, goal = Side.of(source), Side.of(target)
-    _require_apart(origin, goal, deletes)
+    require_apart(origin, goal, deletes)
     _require_source(origin)
     report = Report(dry_run=dry_run)
 
@@ -190,7 +190,8 @@ def _require_source(source: Side) -> None:
         raise FileNotFound(f"the source is missing: there is no directory {source.label}", path=source.directory)
 
 
-def _require_apart(source: Side, target: Side, deletes: bool) -> None:
+def require_apart(source: Side, target: Side, deletes: bool) -> None:
+    """Raise an error if the target is in the source, or with ``deletes`` the other way round."""
     here, there = _location(source), _location(target)
     if here[0] != there[0]:
         return
