@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime, timezone
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from .. import names
 from ..errors import BackendError, FileNotFound, VersionChanged
@@ -31,7 +31,7 @@ class Copied(NamedTuple):
     """What was stored.
 
     :param size: its length in bytes.
-    :param version: its version at the target, or None if that knows no versions.
+    :param version: its version at the target; None if that knows no versions, or a server copied the file.
     :param by_server: whether the server copied it.
     """
 
@@ -48,10 +48,12 @@ def copy_file(
     *,
     overwrite: bool = False,
     replaces: Facts | None = None,
+    listed: Facts | None = None,
     patience: Patience | None = None,
     tell: Callable[[Event], object] = lambda event: None,
 ) -> Copied:
-    """Copy a file, with its media type. Nobody sees it unfinished.
+    """Copy a file, with its media type and how its content is encoded. Nobody sees it unfinished. If one server has both
+    sides, that copies it; else it is read and stored in pieces.
 
     A store that fails is tried again. If the source changes while it is read, nothing is stored, and it is read again,
     up to three times.
@@ -61,15 +63,17 @@ def copy_file(
     :param overwrite: replace a file of that name, whatever it is. Without it, the write itself decides whether the name
         is free.
     :param replaces: the facts of the file at the target that is to be replaced, as they were listed: only this one is.
+    :param listed: the facts of the source, if they are known. It saves a request.
     :param patience: how long to wait for the stores.
     :param tell: is called with the events ``progress`` and ``again``.
     :raises flask_pyfs.errors.FileExists: without ``overwrite`` and ``replaces``, if the name is taken.
     :raises flask_pyfs.errors.VersionChanged: if the target is not what it was when it was listed, or the source changes
         each time that it is read.
     :raises flask_pyfs.errors.FileNotFound: if there is no such file at the source.
+    :raises flask_pyfs.errors.OperationNotSupported: if the file has a content encoding that the target cannot keep.
     """
     copy = _Copy(source, name, target, target_name, patience or Patience(), tell)
-    copy.overwrites, copy.replaces = overwrite, replaces
+    copy.overwrites, copy.replaces, copy.listed = overwrite, replaces, listed
     return copy.run()
 
 
@@ -95,6 +99,7 @@ class _Copy:
     ) -> None:
         self.overwrites = False
         self.replaces: Facts | None = None
+        self.listed: Facts | None = None
         self._source, self._name, self._from = source, name, address(source, name)
         self._target, self._target_name, self._to = target, target_name, address(target, target_name)
         self._patience = patience
@@ -109,7 +114,7 @@ class _Copy:
             self._told = 0
             try:
                 copied = self._landed() if tries else None
-                copied = copied or self._copy()
+                copied = copied or self._by_server() or self._streamed()
                 break
             except _SourceChanged:
                 readings += 1
@@ -134,7 +139,26 @@ class _Copy:
             path=self._name,
         )
 
-    def _copy(self) -> Copied:
+    def _by_server(self) -> Copied | None:
+        before, self.listed = self.listed or self._facts(), None
+        while _may_change_unseen(before):
+            time.sleep(_TICK)
+            before = self._facts()
+        replaced = self._version_to_replace()
+        copy = self._target.operations.copy_from
+        try:
+            if not copy(self._source.operations, self._from, self._to, self.overwrites, replaced):
+                return None
+        except VersionChanged as error:
+            if (error.storage, error.path) == (getattr(self._target.operations, "name", None), self._to):
+                raise self._taken() from error
+            raise _SourceChanged from error
+        if not is_as_seen(before, self._facts()):
+            self._stale(known_facts(self._target.operations, self._to).version)
+        self.note(before.size)
+        return Copied(before.size, None, by_server=True)
+
+    def _streamed(self) -> Copied:
         facts, file = self._fetch()
         with closing(file):
             reader = _Reader(file, facts, self)
@@ -145,22 +169,27 @@ class _Copy:
                 if reader.error is not None:
                     raise reader.error from None
                 raise
-        # a target that is newer than the source would count as the same
-        if not is_as_seen(facts, known_facts(self._source.operations, self._from)):
-            self._made, self.overwrites, self.replaces = version, version is None, None
-            raise _SourceChanged
+        if not is_as_seen(facts, self._facts()):
+            self._stale(version)
         return Copied(reader.size, version)
+
+    def _facts(self) -> Facts:
+        return known_facts(self._source.operations, self._from)
+
+    def _stale(self, version: str | None) -> NoReturn:
+        # what was stored would count as the same, because it is newer than the source
+        self._made, self.overwrites, self.replaces = version, version is None, None
+        raise _SourceChanged
 
     def _fetch(self) -> tuple[Facts, Any]:
         while True:
             facts, file = self._source.operations.fetch(self._from)
-            age = None if facts.modified is None else (datetime.now(timezone.utc) - facts.modified).total_seconds()
-            if getattr(file, "is_steady", False) or age is None or not 0 <= age < _TICK:
+            if getattr(file, "is_steady", False) or not _may_change_unseen(facts):
                 return facts, file
             file.close()
             time.sleep(_TICK)
 
-    def read_piece(self, size: int) -> None:
+    def note(self, size: int) -> None:
         """Note that so many bytes were read."""
         self._told += size
         self._tell(Event("progress", self._target_name, size))
@@ -171,25 +200,28 @@ class _Copy:
 
     def require_same(self, facts: Facts) -> None:
         """Raise an exception if the source is not what it was when it was opened."""
-        if not is_as_seen(facts, known_facts(self._source.operations, self._from)):
+        if not is_as_seen(facts, self._facts()):
             raise _SourceChanged
 
     def _publish(self, reader: _Reader, facts: Facts) -> str | None:
         operations = self._target.operations
-        replaced = self._made or self._version_to_replace()
+        replaced = self._version_to_replace()
+        kept: dict[str, Any] = {"content_type": facts.content_type}
+        if facts.description is not None:
+            kept["description"] = facts.description
         if replaced is not None:
             try:
-                stored = operations.replace_version(self._to, reader, replaced)
+                stored = operations.replace_version(self._to, reader, replaced, **kept)
             except VersionChanged as error:
                 raise self._taken() from error
         else:
-            stored = operations.save(reader, self._to, self.overwrites, content_type=facts.content_type)
+            stored = operations.save(reader, self._to, self.overwrites, **kept)
         version: str | None = getattr(stored, "version", None)
         return version
 
     def _version_to_replace(self) -> str | None:
-        if self.replaces is None:
-            return None
+        if self._made is not None or self.replaces is None:
+            return self._made
         if self.replaces.version is not None:
             return self.replaces.version
         try:
@@ -198,7 +230,8 @@ class _Copy:
             raise self._taken() from error
         if not is_as_seen(self.replaces, facts):
             raise self._taken()
-        self.overwrites = facts.version is None
+        # it is asked once
+        self._made, self.overwrites = facts.version, facts.version is None
         return facts.version
 
     def _taken(self) -> VersionChanged:
@@ -210,7 +243,7 @@ class _Copy:
             there = known_facts(self._target.operations, self._to)
         except FileNotFound:
             return None
-        facts = known_facts(self._source.operations, self._from)
+        facts = self._facts()
         if there.size != facts.size or (self.replaces is not None and is_as_seen(self.replaces, there)):
             return None
         if self._digest(self._source, self._from) != self._digest(self._target, self._to):
@@ -225,6 +258,12 @@ class _Copy:
                 self.check()
                 digest.update(piece)
         return digest.hexdigest()
+
+
+def _may_change_unseen(facts: Facts) -> bool:
+    if facts.modified is None:
+        return False
+    return 0 <= (datetime.now(timezone.utc) - facts.modified).total_seconds() < _TICK
 
 
 class _Reader:
@@ -251,7 +290,7 @@ class _Reader:
             if self.size > self._facts.size:
                 raise _SourceChanged
             if piece:
-                self._copy.read_piece(len(piece))
+                self._copy.note(len(piece))
             if not piece or size < 0:
                 self._check_end()
             return piece
