@@ -52,8 +52,8 @@ def copy_file(
     patience: Patience | None = None,
     tell: Callable[[Event], object] = lambda event: None,
 ) -> Copied:
-    """Copy a file, with its media type and how its content is encoded. Nobody sees it unfinished. If one server has both
-    sides, that copies it; else it is read and stored in pieces.
+    """Copy a file, with its media type and its encoding. Nobody sees it unfinished. If one server has both sides, that
+    copies it; else it is read and stored in pieces.
 
     A store that fails is tried again. If the source changes while it is read, nothing is stored, and it is read again,
     up to three times.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import islice
 from typing import Any, NamedTuple
 
 from ..filesystems.store import Facts
@@ -25,22 +25,22 @@ class Step(NamedTuple):
     :param name: the name that both sides are compared under.
     :param source_name: the name at the source; None if the file is to be deleted.
     :param target_name: the name at the target.
-    :param size: the length in bytes: of the source, or of the file to delete.
-    :param listed: the file at the target, as it was listed; None if there is none.
+    :param source: the file at the source, as it was listed; None if the file is to be deleted.
+    :param target: the file at the target, as it was listed; None if there is none.
     """
 
     name: str
     source_name: str | None
     target_name: str
-    size: int
-    listed: Facts | None
+    source: Facts | None
+    target: Facts | None
 
 
 class Plan:
     """The steps of a sync, in the order in which they were added. One thread uses it.
 
     It is a database of SQLite without a name, which SQLite keeps in memory while it is small, and in a file that is
-    deleted already otherwise. A name that is added again replaces its step.
+    deleted already otherwise.
 
     :ivar copies: how many files are to be copied.
     :ivar bytes: their size together.
@@ -55,8 +55,8 @@ class Plan:
             self._database.execute(f"PRAGMA {pragma}")
         # text of SQLite is UTF-8, and names may have bytes that are none
         self._database.execute(
-            "CREATE TABLE step (number INTEGER PRIMARY KEY, name BLOB, source BLOB, target BLOB, size INTEGER, "
-            "listed INTEGER, modified TEXT, etag TEXT, mark TEXT, marked INTEGER)"
+            "CREATE TABLE step (number INTEGER PRIMARY KEY, name BLOB, source_name BLOB, target_name BLOB, "
+            "source TEXT, target TEXT)"
         )
         self._database.execute("BEGIN")
 
@@ -68,31 +68,15 @@ class Plan:
 
     def add(self, step: Step) -> None:
         """Add a step."""
-        if step.source_name is None:
+        if step.source is None:
             self.deletions += 1
         else:
             self.copies += 1
-            self.bytes += step.size
-        listed: tuple[Any, ...] = (None,) * 5
-        if (facts := step.listed) is not None:
-            modified = None if facts.modified is None else facts.modified.isoformat()
-            listed = (facts.size, modified, facts.etag, facts.mark, facts.marked)
-        self._new.append((_blob(step.name), _blob(step.source_name), _blob(step.target_name), step.size, *listed))
+            self.bytes += step.source.size
+        names = map(_blob, (step.name, step.source_name, step.target_name))
+        self._new.append((*names, _written(step.source), _written(step.target)))
         if len(self._new) >= _BATCH:
             self._write()
-
-    def drop(self, name: str) -> None:
-        """Take back what is to be done under a name, if there is anything."""
-        self._write()
-        # only names that few sources have are dropped, and an index would cost more than it saves
-        condition = "WHERE name = ?"
-        for source, size in self._database.execute(f"SELECT source, size FROM step {condition}", (_blob(name),)):
-            if source is None:
-                self.deletions -= 1
-            else:
-                self.copies -= 1
-                self.bytes -= size
-        self._database.execute(f"DELETE FROM step {condition}", (_blob(name),))
 
     def to_copy(self) -> Iterator[Step]:
         """Iterate over the files to copy."""
@@ -104,29 +88,40 @@ class Plan:
 
     def _steps(self, condition: str) -> Iterator[Step]:
         self._write()
-        columns = "name, source, target, size, listed, modified, etag, mark, marked"
-        rows = self._database.execute(f"SELECT {columns} FROM step WHERE {condition} ORDER BY number")
-        while batch := list(islice(rows, _BATCH)):
+        rows = self._database.execute(f"SELECT {_COLUMNS} FROM step WHERE {condition} ORDER BY number")
+        while batch := rows.fetchmany(_BATCH):
             yield from map(_step, batch)
 
     def _write(self) -> None:
-        columns = "name, source, target, size, listed, modified, etag, mark, marked"
-        self._database.executemany(f"INSERT INTO step ({columns}) VALUES ({', '.join('?' * 9)})", self._new)
+        self._database.executemany(f"INSERT INTO step ({_COLUMNS}) VALUES (?, ?, ?, ?, ?)", self._new)
         self._new.clear()
 
 
+_COLUMNS = "name, source_name, target_name, source, target"
+
+
 def _step(row: tuple[Any, ...]) -> Step:
-    name, source, target, size, listed, modified, etag, mark, marked = row
-    facts = None
-    if listed is not None:
-        time = None if modified is None else datetime.fromisoformat(modified)
-        facts = Facts(listed, time, etag, mark=mark, marked=bool(marked))
-    return Step(_text(name) or "", _text(source), _text(target) or "", size, facts)
+    name, source_name, target_name, source, target = row
+    return Step(_text(name), source_name and _text(source_name), _text(target_name), _read(source), _read(target))
+
+
+def _written(facts: Facts | None) -> str | None:
+    if facts is None:
+        return None
+    modified = None if facts.modified is None else facts.modified.isoformat()
+    return json.dumps((facts.size, modified, facts.etag, facts.mark, facts.marked))
+
+
+def _read(written: str | None) -> Facts | None:
+    if written is None:
+        return None
+    size, modified, etag, mark, marked = json.loads(written)
+    return Facts(size, modified and datetime.fromisoformat(modified), etag, mark=mark, marked=marked)
 
 
 def _blob(name: str | None) -> bytes | None:
     return None if name is None else name.encode(errors="surrogateescape")
 
 
-def _text(blob: bytes | None) -> str | None:
-    return None if blob is None else blob.decode(errors="surrogateescape")
+def _text(blob: bytes) -> str:
+    return blob.decode(errors="surrogateescape")

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing, suppress
 
-from ..errors import FileExists, FileNotFound, FSError
+from ..errors import ConfigurationError, FileExists, FileNotFound
 from ..names import Exact
-from .comparing import compare
+from .comparing import Difference, compare
 from .copying import copy_file
 from .deleting import delete_file
 from .patience import Patience, Stopped
 from .plan import Plan, Step
 from .report import Event, OnEvent, Report
-from .sides import Place, Side
+from .sides import Place, Side, require_apart
 from .versions import changed_at_target, known_facts
 from .workers import in_threads
 
@@ -59,17 +57,18 @@ def sync(
     :param exclude: neither copy nor delete files that one of these patterns matches.
     :param shard: ``(i, n)`` for the i-th of n parts of the names, counted from 1, for n processes at once.
     :param on_event: is called in this thread for each :class:`Event`.
-    :raises flask_pyfs.errors.FileNotFound: if the source is a directory that is missing.
-    :raises flask_pyfs.errors.FSError: if one side is in the other; if the listing of a side fails; or with ``delete``,
-        if the source has no file.
+    :raises flask_pyfs.errors.FileNotFound: if the source is missing.
+    :raises flask_pyfs.errors.ConfigurationError: if the target is in the source, or with ``delete`` the
+        source in the target; if a pattern or the shard is
+        invalid; or with ``delete``, if the source has none of the chosen files.
+    :raises flask_pyfs.errors.FSError: if the listing of a side fails.
     :raises ValueError: if ``jobs`` is less than 1.
     """
     if jobs < 1:
         raise ValueError(f"jobs must be 1 or more, not {jobs!r}")
     deletes = delete or delete_all
     origin, goal = Side.of(source), Side.of(target)
-    _require_apart(origin, goal, deletes)
-    _require_source(origin)
+    require_apart(origin, goal, deletes=deletes)
     report = Report(dry_run=dry_run)
 
     def tell(event: Event) -> None:
@@ -77,11 +76,11 @@ def sync(
         if on_event is not None:
             on_event(event)
 
-    with Plan() as plan:
-        differences = compare(origin, goal, checksum=checksum, include=include, exclude=exclude, shard=shard)
-        chosen = _fill(plan, differences, deletes, tell)
-        if plan.deletions and not chosen and not delete_all:
-            raise FSError(
+    chosen = compare(origin, goal, checksum=checksum, jobs=jobs, include=include, exclude=exclude, shard=shard)
+    with closing(chosen), Plan() as plan:
+        sources = _fill(plan, chosen, deletes, tell)
+        if plan.deletions and not sources and not delete_all:
+            raise ConfigurationError(
                 f"the source, {origin.label}, has none of the chosen files, so all {plan.deletions} of the target, "
                 f"{goal.label}, would be deleted: nothing was. If that is meant, pass delete_all (--delete-all)"
             )
@@ -96,21 +95,19 @@ def sync(
     return report
 
 
-def _fill(plan: Plan, differences: Iterator[Any], deletes: bool, tell: Tell) -> int:
-    """Plan what is to be done. Return how many chosen files the source has."""
-    chosen = 0
+def _fill(plan: Plan, differences: Iterable[Difference], deletes: bool, tell: Tell) -> int:
+    """Plan what is to be done. Return how many of the chosen files the source has."""
+    sources = 0
     for each in differences:
-        chosen += each.source_name is not None
-        if each.kind in ("only_source", "differs"):
-            plan.add(Step(each.name, each.source_name, each.target_name, each.source.size, each.target))
-        elif each.kind == "only_target" and deletes:
-            plan.add(Step(each.name, None, each.target_name, each.target.size, each.target))
+        kind, name, source_name, target_name, source, target, error = each
+        sources += source is not None
+        if kind in ("only_source", "differs"):
+            plan.add(Step(name, source_name, target_name, source, target))
+        elif kind == "only_target" and deletes:
+            plan.add(Step(each.shown_name, None, target_name, None, target))
         else:
-            if each.kind == "failed":
-                plan.drop(each.name)
-            size = each.source.size if each.source is not None else 0
-            tell(Event(each.kind, each.name, size, error=each.error))
-    return chosen
+            tell(Event(kind, each.shown_name, source.size if source is not None else 0, error=error))
+    return sources
 
 
 class _Work:
@@ -130,7 +127,8 @@ class _Work:
             progress += event.size if event.kind == "progress" else -event.size
             tell(event)
 
-        size = step.size
+        assert step.source is not None
+        size = step.source.size
         try:
             if not self._dry_run:
                 size = self._copy(step, count)
@@ -142,7 +140,7 @@ class _Work:
         except Exception as error:
             tell(Event("failed", step.name, progress, error=error))
         else:
-            tell(Event("copied" if step.listed is None else "replaced", step.name, size))
+            tell(Event("copied" if step.target is None else "replaced", step.name, size))
 
     def _copy(self, step: Step, tell: Tell) -> int:
         assert step.source_name is not None
@@ -152,7 +150,8 @@ class _Work:
                 Exact(step.source_name),
                 self._target,
                 Exact(step.target_name),
-                replaces=step.listed,
+                replaces=step.target,
+                listed=step.source,
                 patience=self._patience,
                 tell=tell,
             )
@@ -165,10 +164,10 @@ class _Work:
         return copied.size
 
     def delete(self, step: Step, tell: Tell) -> None:
-        assert step.listed is not None
+        assert step.target is not None
         try:
             if not self._dry_run:
-                delete_file(self._target, Exact(step.target_name), step.listed, self._patience)
+                delete_file(self._target, Exact(step.target_name), step.target, self._patience)
         except MemoryError:
             raise
         except Stopped:
@@ -176,33 +175,4 @@ class _Work:
         except Exception as error:
             tell(Event("failed", step.name, error=error))
         else:
-            tell(Event("deleted", step.name, step.size))
-
-
-def _require_source(source: Side) -> None:
-    root = getattr(source.operations, "root", None)
-    if root is not None:
-        is_missing = not os.path.isdir(os.path.join(root, source.directory))
-    else:
-        # other stores have a directory as long as it has files
-        is_missing = bool(source.directory) and next(source.entries(), None) is None
-    if is_missing:
-        raise FileNotFound(f"the source is missing: there is no directory {source.label}", path=source.directory)
-
-
-def _require_apart(source: Side, target: Side, deletes: bool) -> None:
-    here, there = _location(source), _location(target)
-    if here[0] != there[0]:
-        return
-    if f"{there[1]}/".startswith(f"{here[1]}/" if here[1] else ""):
-        raise FSError(f"the target, {target.label}, is in the source, {source.label}: it would copy itself")
-    if deletes and f"{here[1]}/".startswith(f"{there[1]}/" if there[1] else ""):
-        raise FSError(f"the source, {source.label}, is in the target, {target.label}: it would be deleted there")
-
-
-def _location(side: Side) -> tuple[object, str]:
-    # disks are one place, and every other storage is one of its own
-    root = getattr(side.operations, "root", None)
-    if root is not None:
-        return os.sep, os.path.realpath(os.path.join(root, side.directory)).strip(os.sep)
-    return id(side.operations), side.directory
+            tell(Event("deleted", step.name, step.target.size))

@@ -72,7 +72,9 @@ def in_threads(
         for task in tasks:
             if len(threads) < jobs:
                 # with the app of this thread; a second Ctrl-C leaves it behind, and need not wait for it
-                threads.append(threading.Thread(target=copy_context().run, args=(work_on,), daemon=True))
+                threads.append(
+                    threading.Thread(target=copy_context().run, args=(work_on,), name="flask_pyfs-copy", daemon=True)
+                )
                 threads[-1].start()
             todo.put(task)
             under_way += 1

@@ -71,7 +71,7 @@ def test_what_only_the_target_has_is_deleted_where_asked(source, target):
 
 
 def test_a_missing_source_is_named(tmp_path, target):
-    with pytest.raises(fs.FileNotFound, match=r"source is missing.*/nowhere"):
+    with pytest.raises(fs.FileNotFound, match=r"there is no directory '.*/nowhere'"):
         sync(tmp_path / "nowhere", target)
     assert not target.exists()
 
