@@ -131,7 +131,7 @@ def test_what_is_copied_is_whole_and_the_next_run_completes(request, start, plac
     assert 10 <= len(before) < FILES
     assert before.items() <= SUMS.items()
     # those that it knew of when it stopped
-    known = int(re.search(r"^(\d+) copied, 0 replaced", out, re.MULTILINE)[1])
+    [known] = map(int, re.findall(r"^(\d+) copied, 0 replaced", out, re.MULTILINE))
     assert 10 <= known <= len(before)
 
     code, out, err = ended(start(settings, "in", "photos:"))
@@ -232,7 +232,10 @@ def test_the_terminal_is_as_before(shop, bucket, number):
 
 @pytest.mark.server
 def test_the_cursor_comes_back_at_once(shop):
-    with ScriptedServer(lambda request: server.over.wait()) as server:
+    def answer(request):
+        server.over.wait()
+
+    with ScriptedServer(answer) as server:
         terminal = on_terminal(shop, s3_settings(server.url, "photos"))
         terminal.read_until("comparing: 0 files")
         terminal.process.send_signal(signal.SIGINT)
