@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timezone
@@ -20,6 +21,8 @@ from .contract import WHOLE, Respond, Response, StoredName, Wanted
 from .handles import Chunks, refuse_encoded
 from .listing import by_names
 from .overrides import accepts, call
+
+_log = logging.getLogger(__name__)
 
 # the methods of Flask-FS that an operation calls
 _CALLED = {
@@ -207,7 +210,14 @@ class FlaskFSBackend:
                     yield path[len(above) :]
 
     def entries(self, prefix: str | None = None) -> Iterator[tuple[str, Facts]]:
-        return by_names(self.list_files(prefix), self._known)
+        return by_names(filter(self._is_found, self.list_files(prefix)), self._known)
+
+    def _is_found(self, filename: str) -> bool:
+        if self._filesystem is not None or names.is_normal(filename):
+            return True
+        message = "storage %r: the file %r is left out, because %s finds files only by names in normal form"
+        _log.warning(message, self._name, filename, type(self._backend).__name__)
+        return False
 
     def level(self, directory: str = "") -> Iterator[tuple[str, Facts | None]]:
         return level_of(self.entries, directory)

@@ -97,6 +97,7 @@ def compare(
 
 def _compared(source: Side, target: Side, selection: Selection) -> Generator[Difference, None, None]:
     source.require()
+    chosen = None if selection.is_whole else selection.has
 
     def compared_name(listed: str) -> str | None:
         try:
@@ -104,7 +105,7 @@ def _compared(source: Side, target: Side, selection: Selection) -> Generator[Dif
         except InvalidPath:
             # its group says so
             name = listed
-        return name if selection.is_whole or selection.has(name) else None
+        return name if chosen is None or chosen(name) else None
 
     with closing(Ordering(compared_name)) as ordering:
         ordering.read(source.entries(), target.entries())
