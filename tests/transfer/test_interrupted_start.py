@@ -32,9 +32,12 @@ def test_a_thread_that_begins_after_ctrl_c_takes_no_other_s_place(monkeypatch):
             raise KeyboardInterrupt
         start(thread)
 
+    def work(task, tell):
+        late_ended.wait()
+
     def call():
         with pytest.raises(KeyboardInterrupt):
-            in_threads(range(8), lambda task, tell: late_ended.wait(), 4, patience, print)
+            in_threads(range(8), work, 4, patience, print)
         ended.set()
 
     ended = threading.Event()
