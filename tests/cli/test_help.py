@@ -18,7 +18,7 @@ from flask_pyfs.cli import fs as group
 
 CONTEXT = click.Context(group, info_name="flask fs")
 COMMANDS = group.list_commands(CONTEXT)
-EXAMPLE = re.compile(r"^flask fs .+", re.MULTILINE)
+EXAMPLE = re.compile(r"^ +(flask fs .+)", re.MULTILINE)
 CONSOLE = re.compile(r"^( *)\.\. code-block:: console\n\n((?:\1 {3,}\S.*\n|\n)+)", re.MULTILINE)
 
 
@@ -29,8 +29,7 @@ def command_of(name):
 
 
 def examples_of(name):
-    text = textwrap.dedent(inspect.cleandoc(command_of(name).help or "").rpartition("Example")[2].partition("\n")[2])
-    return EXAMPLE.findall(text)
+    return EXAMPLE.findall(inspect.cleandoc(command_of(name).help or ""))
 
 
 @pytest.fixture
