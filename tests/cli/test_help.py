@@ -122,8 +122,6 @@ def test_the_consoles_of_the_page_on_operations(tmp_path, monkeypatch):
     for line, printed in lines:
         arguments = shlex.split(line.replace("/srv/", f"{tmp_path}/srv/"))
         assert arguments[:4] == ["flask", "--app", "shop", "fs"]
-        if arguments[4] not in COMMANDS:
-            continue
         done = namespace["app"].test_cli_runner().invoke(group, arguments[4:])
         assert done.exit_code == 0, f"{line}: {done.output}"
         if printed:
