@@ -2,6 +2,7 @@
 
 import os
 from contextlib import closing
+from typing import Any
 
 import pymongo
 import pytest
@@ -151,6 +152,7 @@ def test_an_empty_source_deletes_nothing(tmp_path, target):
 
 def test_a_source_that_is_gone_deletes_nothing(tmp_path, target):
     write(target, {"a": b"1"})
+    options: dict[str, Any]
     for options in ({"delete": True}, {"delete_all": True}):
         with pytest.raises(fs.FileNotFound):
             sync(tmp_path / "gone", target, **options)
