@@ -2,7 +2,6 @@
 
 import os
 from contextlib import closing
-from typing import Any
 
 import pymongo
 import pytest
@@ -150,12 +149,11 @@ def test_an_empty_source_deletes_nothing(tmp_path, target):
     assert sync(tmp_path / "empty", target, delete=True).counts == {}
 
 
-def test_a_source_that_is_gone_deletes_nothing(tmp_path, target):
+@pytest.mark.parametrize("delete_all", [False, True])
+def test_a_source_that_is_gone_deletes_nothing(tmp_path, target, delete_all):
     write(target, {"a": b"1"})
-    options: dict[str, Any]
-    for options in ({"delete": True}, {"delete_all": True}):
-        with pytest.raises(fs.FileNotFound):
-            sync(tmp_path / "gone", target, **options)
+    with pytest.raises(fs.FileNotFound):
+        sync(tmp_path / "gone", target, delete=True, delete_all=delete_all)
     assert tree(target) == {"a": b"1"}
 
 
