@@ -107,6 +107,12 @@ class BaseBackend(ListedFiles):
         :raises flask_pyfs.errors.ConfigurationError: if the store cannot be used with these settings.
         """
 
+    def derived_settings(self) -> dict[str, Any]:
+        """Return the values that this backend makes of settings, by their KEYs, such as an absolute directory of a
+        relative one, or the storage's name for a bucket that is not set. Makes no request.
+        """
+        return {}
+
     @property
     def signs_urls(self) -> bool:
         """Whether the store signs URLs itself, so that the app need not."""

@@ -303,4 +303,8 @@ class Operations(Protocol):
         """
 
     def remove_leftovers(self, older_than: float = DAY, *, dry_run: bool = False) -> int:
-        """Remove the leftovers of uploads whose process was killed, and return the number of these uploads."""
+        """Remove the leftovers of uploads whose process was killed, and return the number of these uploads.
+
+        :raises flask_pyfs.errors.OperationNotSupported: if the backend knows of none because it was written for
+            Flask-FS.
+        """

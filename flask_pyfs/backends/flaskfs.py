@@ -293,7 +293,8 @@ class FlaskFSBackend:
         return None
 
     def remove_leftovers(self, *arguments: Any, **options: Any) -> int:
-        return 0
+        message = f"{type(self._backend).__name__} was written for Flask-FS, and tells of no unfinished uploads"
+        raise OperationNotSupported(message, storage=self._name)
 
     def _stored(self, result: Any, filename: str) -> StoredName:
         # drivers' objects, which methods of Flask-FS return, know no version; the file is found by the name as it is

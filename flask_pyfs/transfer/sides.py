@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 from operator import itemgetter
 
@@ -13,6 +14,7 @@ from ..backends.contract import Operations
 from ..backends.local import LocalBackend
 from ..errors import ConfigurationError, FileNotFound, InvalidPath
 from ..filesystems.store import Facts
+from ..names import RESERVED
 from ..state import find
 from ..storage import Storage
 
@@ -35,6 +37,7 @@ class Side:
         self.operations = operations
         self.directory = names.given(directory.rstrip("/")) if directory.strip("/") else ""
         self.label = label
+        self._path: str | None = None
         self._last_directory: tuple[str, str | None] = ("", None)
 
     def __repr__(self) -> str:
@@ -52,7 +55,19 @@ class Side:
         if isinstance(place, Storage):
             return cls(find(place).operations, directory, label=f"{place.name}:{directory}")
         root = os.path.abspath(os.fspath(place))
-        return cls(LocalBackend(root, {"root": root}), label=root)
+        side = cls(LocalBackend(root, {"root": root}), label=root)
+        side._path = root
+        return side
+
+    def tidy(self) -> None:
+        """Remove the directory for unfinished files that writing made in a directory of this machine, if it is empty.
+
+        That of a storage stays.
+        """
+        if self._path is not None:
+            with suppress(OSError):
+                # another process that needs it makes it again
+                os.rmdir(os.path.join(self._path, RESERVED))
 
     # What is there
 

@@ -14,16 +14,19 @@ from flask_pyfs.cli import fs as group
 
 
 @pytest.fixture
-def offered(app, configure_storage):
-    """A function that returns what is offered for the last of the words of a line, and the storages."""
-    photos = configure_storage("photos", {"BACKEND": "memory"})
+def photos(configure_storage):
+    return configure_storage("photos", {"BACKEND": "memory"})
+
+
+@pytest.fixture
+def offered(app, configure_storage, photos):
+    """A function that returns what is offered for the last of the words of a line."""
     configure_storage("plain-text.2", {"BACKEND": "memory"})
 
     def offered(*words):
         complete = ShellComplete(group, {"obj": ScriptInfo(create_app=lambda: app)}, "fs", "_FS_COMPLETE")
         return [(item.type, item.value) for item in complete.get_completions(list(words[:-1]), words[-1])]
 
-    offered.photos = photos
     return offered
 
 
@@ -31,46 +34,46 @@ def plain(*values):
     return [("plain", value) for value in values]
 
 
-def test_storages(offered):
-    offered.photos.write("a.jpg", "")
+def test_storages(offered, photos):
+    photos.write("a.jpg", "")
     assert offered("ls", "p") == plain("photos:", "plain-text.2:")
     assert offered("ls", "pl") == plain("plain-text.2:")
     assert offered("ls", "x") == []
 
 
-def test_files(offered):
+def test_files(offered, photos):
     for name in ("2025/a.jpg", "2026/a.jpg", "2026/b.jpg", "x y.jpg"):
-        offered.photos.write(name, "")
+        photos.write(name, "")
     assert offered("ls", "photos:") == plain("photos:2025/", "photos:2026/", "photos:x y.jpg")
     assert offered("cat", "photos:x y.jpg", "photos:2026/") == plain("photos:2026/a.jpg", "photos:2026/b.jpg")
     assert offered("cat", "photos:2026/b") == plain("photos:2026/b.jpg")
     assert offered("ls", "photos:3") == []
 
 
-def test_the_only_directory_is_entered(offered):
+def test_the_only_directory_is_entered(offered, photos):
     # a shell puts a space behind the only candidate
-    offered.photos.write("2026/11/a.jpg", "")
-    offered.photos.write("2026/11/b.jpg", "")
+    photos.write("2026/11/a.jpg", "")
+    photos.write("2026/11/b.jpg", "")
     assert offered("ls", "ph") == plain("photos:2026/11/a.jpg", "photos:2026/11/b.jpg")
 
 
-def test_deep_directories(offered):
-    offered.photos.write("/".join("abcdefghijklmnop"), "")
+def test_deep_directories(offered, photos):
+    photos.write("/".join("abcdefghijklmnop"), "")
     [(_, value)] = offered("ls", "photos:")
     assert value == "photos:a/b/c/d/e/f/g/h/i/j/k/"
     assert offered("ls", value) == plain("photos:" + "/".join("abcdefghijklmnop"))
 
 
-def test_only_some_of_many(offered):
+def test_only_some_of_many(offered, photos):
     for number in range(300):
-        offered.photos.write(f"{number}.jpg", "")
+        photos.write(f"{number}.jpg", "")
     found = offered("ls", "photos:")
     assert len(set(found)) == 200
 
 
-def test_names_that_would_break_the_line(offered):
-    offered.photos.fs.writetext("a\nb", "")
-    offered.photos.write("ab", "")
+def test_names_that_would_break_the_line(offered, photos):
+    photos.fs.writetext("a\nb", "")
+    photos.write("ab", "")
     assert offered("ls", "photos:a") == plain("photos:ab")
 
 
@@ -79,12 +82,12 @@ def test_nothing_to_offer(offered, typed):
     assert offered("ls", typed) == []
 
 
-def test_errors_are_silent(offered, capsys):
+def test_errors_are_silent(offered, photos, capsys):
     def fail(directory):
         print("noise")
         raise fs.BackendError("the store is down")
 
-    offered.photos.backend.level = fail
+    photos.backend.level = fail
     assert offered("ls", "photos:") == []
 
     def broken():

@@ -129,7 +129,7 @@ def test_a_missing_extra(app, monkeypatch, of_package):
                 raise ModuleNotFoundError("No module named 'rich'", name="rich")
         raise ModuleNotFoundError("No module named 'rich'", name="rich")
 
-    monkeypatch.setitem(cli.__dict__, "_loaded", cli.import_module)
+    monkeypatch.setitem(cli.__dict__, "_loaded", importlib.import_module)
     monkeypatch.setattr(cli, "import_module", load)
     assert "pip install 'flask_pyfs[cli]'" in " ".join(run(app, "--help").output.split())
     refused = run(app, "ls", "-l", "--help")
@@ -218,14 +218,15 @@ def test_a_missing_extra_of_a_command(app):
 
 def test_the_code_of_several_failures(capsys):
     missing, down, stop = fs.FileNotFound("a"), fs.BackendError("b"), Stopped("c", 3)
-    for errors, code in [
+    cases: list[tuple[list[Exception], int]] = [
         ([], 0),
         ([missing, missing], 4),
         ([down], 5),
         ([stop], 3),
         ([missing, down], 1),
         ([fs.FSError()], 1),
-    ]:
+    ]
+    for errors, code in cases:
         failures = Failures()
         for error in errors:
             failures.add(error)
