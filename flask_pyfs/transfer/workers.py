@@ -22,7 +22,8 @@ class _Ended(NamedTuple):
     error: BaseException | None = None
 
 
-_GONE = object()
+# seconds between two looks at the events of threads that are to end
+_GLANCE = 0.1
 
 
 def in_threads(
@@ -57,7 +58,6 @@ def in_threads(
             except BaseException as raised:
                 error = raised
             told.put(_Ended(error))
-        told.put(_GONE)
 
     def listen() -> int:
         message = told.get()
@@ -86,11 +86,12 @@ def in_threads(
         patience.stop()
         raise
     finally:
-        started = [thread for thread in threads if thread.ident is not None]
-        for _ in started:
+        for _ in threads:
             todo.put(None)
-        gone = 0
-        while gone < len(started):
-            gone += told.get() is _GONE
-        for thread in started:
-            thread.join()
+        for thread in threads:
+            # Ctrl-C within start() leaves a thread of which nobody knows yet whether it runs: it ends by itself
+            while thread.is_alive():
+                # it may wait for room
+                while not told.empty():
+                    told.get()
+                thread.join(_GLANCE)

@@ -14,6 +14,7 @@ import pytest
 from servers.s3 import clear_bucket, client
 from servers.scripted import ScriptedServer
 from swiftclient.client import Connection
+from terminals import Terminal
 
 FILES = 120
 CONTENT = {f"2026/{number:03}.jpg": hashlib.sha256(b"%d" % number).digest() * 640 for number in range(FILES)}
@@ -26,6 +27,7 @@ app = flask.Flask(__name__)
 app.config.from_prefixed_env()
 fs.init_app(app, fs.Storage("photos", fs.ALL))
 """
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 GO_ON = "To go on, run the same command again."
 
 
@@ -129,7 +131,7 @@ def test_what_is_copied_is_whole_and_the_next_run_completes(request, start, plac
     assert 10 <= len(before) < FILES
     assert before.items() <= SUMS.items()
     # those that it knew of when it stopped
-    known = int(re.search(r"^(\d+) copied, 0 replaced", out, re.MULTILINE)[1])
+    [known] = map(int, re.findall(r"^(\d+) copied, 0 replaced", out, re.MULTILINE))
     assert 10 <= known <= len(before)
 
     code, out, err = ended(start(settings, "in", "photos:"))
@@ -207,3 +209,38 @@ def test_ctrl_c_while_the_store_lists(shop, start):
     assert code == 130
     assert err.endswith(f"{GO_ON}\n")
     assert out.startswith("0 copied")
+
+
+def on_terminal(shop, settings):
+    environment = {f"FLASK_PHOTOS_FS_{key}": value for key, value in settings.items()}
+    argv = [sys.executable, "-m", "flask", "--app", "shop", "fs", "sync", "in", "photos:"]
+    return Terminal(argv, cwd=shop, **environment)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_the_terminal_is_as_before(shop, bucket, number):
+    settings, held, _ = bucket
+    terminal = on_terminal(shop, settings)
+    terminal.read_until(f" of {FILES} files")
+    terminal.process.send_signal(number)
+    shown = terminal.end(code=130)
+    assert shown.index("Stopping. Once more ends it at once.\r\n") > shown.index(HIDE_CURSOR)
+    assert shown.endswith(f"Stopped. No file is half copied. {GO_ON}\r\n")
+    assert shown.rindex(SHOW_CURSOR) > shown.rindex(HIDE_CURSOR)
+    assert held().items() <= SUMS.items()
+
+
+@pytest.mark.server
+def test_the_cursor_comes_back_at_once(shop):
+    def answer(request):
+        server.over.wait()
+
+    with ScriptedServer(answer) as server:
+        terminal = on_terminal(shop, s3_settings(server.url, "photos"))
+        terminal.read_until("comparing: 0 files")
+        terminal.process.send_signal(signal.SIGINT)
+        # it waits for the answer, or ends if it need not
+        terminal.read_until("Stopping. Once more ends it at once.")
+        terminal.process.send_signal(signal.SIGINT)
+        shown = terminal.end(code=130)
+    assert shown.rindex(SHOW_CURSOR) > shown.rindex(HIDE_CURSOR)

@@ -1,16 +1,11 @@
 """What the commands show of a transfer that runs: on a real terminal, in a log, and without rich."""
 
-import fcntl
-import os
-import pty
 import re
-import select
-import struct
-import subprocess
 import sys
-import termios
+import time
 
 import pytest
+from terminals import Terminal
 
 from flask_pyfs.cli import progress
 from flask_pyfs.cli.progress import showing
@@ -40,56 +35,12 @@ WITHOUT_RICH = "sys.modules['rich'] = None"
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\r\n]")
 
 
-class Terminal:
-    """A process on a terminal of its own."""
-
-    def __init__(self, program, columns=100, output=None, **environment):
-        self.main, terminal = pty.openpty()
-        self.resize(columns)
-        known = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLUMNS", "LINES")}
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", program],
-            stdin=subprocess.PIPE,
-            stdout=output or terminal,
-            stderr=terminal,
-            env={**known, "TERM": "xterm-256color", **environment},
-            text=True,
-        )
-        os.close(terminal)
-        self.shown = ""
-
-    def resize(self, columns):
-        fcntl.ioctl(self.main, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-
-    def send(self, *lines):
-        self.process.stdin.write("".join(f"{line}\n" for line in lines))
-        self.process.stdin.flush()
-
-    def read_until(self, text):
-        """Read what the terminal shows, until a text is there; return what came since the last one."""
-        begin = len(self.shown)
-        while text not in self.shown[begin:]:
-            ready, _, _ = select.select([self.main], [], [], 60)
-            assert ready, f"no {text!r} in {self.shown!r}"
-            self.shown += os.read(self.main, 65536).decode()
-        return self.shown[begin:]
-
-    def end(self):
-        """Let the process end, and return all that the terminal showed."""
-        self.process.stdin.close()
-        try:
-            while True:
-                self.shown += os.read(self.main, 65536).decode()
-        except OSError:
-            # what Linux says when the other side is closed
-            pass
-        assert self.process.wait(60) == 0, self.shown
-        os.close(self.main)
-        return self.shown
+def started(program, *arguments, **options):
+    return Terminal([sys.executable, "-c", program], *arguments, **options)
 
 
 def test_a_bar_on_a_terminal():
-    terminal = Terminal(PROGRAM.format(before=""))
+    terminal = started(PROGRAM.format(before=""))
     terminal.send("same 0 0")
     terminal.read_until("comparing: 1 files")
     terminal.send("planned 4194304 10", *["progress 1048576 0", "copied 1048576 0"] * 2)
@@ -107,7 +58,7 @@ def test_a_bar_on_a_terminal():
 
 
 def test_the_rate_and_the_time_that_remains():
-    terminal = Terminal(PROGRAM.format(before=""), 120)
+    terminal = started(PROGRAM.format(before=""), 120)
     terminal.send("planned 4194304 10", "progress 1048576 0", "copied 1048576 0")
     terminal.read_until("1 of 10 files")
     terminal.send("progress 1048576 0", "copied 1048576 0")
@@ -119,7 +70,7 @@ def test_the_rate_and_the_time_that_remains():
 
 
 def test_colours_are_left_out_if_asked():
-    terminal = Terminal(PROGRAM.format(before=""), NO_COLOR="1")
+    terminal = started(PROGRAM.format(before=""), NO_COLOR="1")
     terminal.send("planned 4194304 10", "progress 2097152 0")
     terminal.read_until("2.0 MiB of 4.0 MiB")
     # the cursor moves, but nothing is coloured
@@ -128,7 +79,7 @@ def test_colours_are_left_out_if_asked():
 
 @pytest.mark.parametrize("columns", [8, 20, 40, 79])
 def test_a_narrow_terminal_has_what_fits(columns):
-    terminal = Terminal(PROGRAM.format(before=""), columns)
+    terminal = started(PROGRAM.format(before=""), columns)
     terminal.send("planned 4194304 10", "progress 2097152 0", "copied 2097152 0")
     terminal.read_until("1 of 10"[: columns - 1])
     shown = terminal.end().partition("the end")[0]
@@ -138,7 +89,7 @@ def test_a_narrow_terminal_has_what_fits(columns):
 
 
 def test_a_terminal_that_becomes_narrow():
-    terminal = Terminal(PROGRAM.format(before=""), 100)
+    terminal = started(PROGRAM.format(before=""), 100)
     terminal.send("planned 4194304 10", "progress 2097152 0", "copied 2097152 0")
     terminal.read_until("1 of 10 files, 2.0 MiB of 4.0 MiB")
     terminal.resize(30)
@@ -149,7 +100,7 @@ def test_a_terminal_that_becomes_narrow():
 
 def test_results_go_to_their_file(tmp_path):
     with open(tmp_path / "results", "w") as output:
-        terminal = Terminal(PROGRAM.format(before=""), output=output)
+        terminal = started(PROGRAM.format(before=""), output=output)
         terminal.send("planned 4194304 10", "result a.jpg", "progress 2097152 0")
         terminal.read_until("2.0 MiB of 4.0 MiB")
         assert "a.jpg" not in terminal.end()
@@ -164,7 +115,7 @@ def test_results_go_to_their_file(tmp_path):
 def test_plain_lines(before, environment):
     # each event is late enough for a line
     program = PROGRAM.format(before=f"{before}\nfrom flask_pyfs.cli import progress\nprogress._LOG_SECONDS = 0")
-    terminal = Terminal(program, **environment)
+    terminal = started(program, **environment)
     terminal.send("planned 4194304 10", "progress 2097152 0", "copied 2097152 0")
     shown = terminal.end()
     assert shown.splitlines()[-2].startswith("1 of 10 files, 2.0 MiB of 4.0 MiB")
@@ -173,7 +124,7 @@ def test_plain_lines(before, environment):
 
 def test_a_log_has_a_line_now_and_then(monkeypatch, capsys):
     now = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     with showing() as shown:
         shown.add(Event("planned", size=4_096_000, files=100))
         for _ in range(100):
@@ -202,12 +153,17 @@ def test_what_is_counted():
     assert shown.line() == "comparing: 3 files"
     shown.add(Event("planned", size=4000, files=5))
     assert shown.share == 0
-    # the second one is copied by the server, the fourth fails, and the last one is tried twice
-    happens = [("progress", 500), ("copied", 1000), ("progress", 500), ("copied", 1000), ("deleted", 70)]
-    happens += [("progress", 600), ("failed", 600), ("progress", 900), ("again", 900), ("progress", 1000)]
+    # c is copied by the server, and b under way meanwhile
+    happens = [
+        *(Event("progress", "a", 500), Event("copied", "a", 1000)),
+        *(Event("progress", "b", 500), Event("copied", "c", 1000)),
+        Event("deleted", "d", 70),
+        *(Event("progress", "e", 600), Event("failed", "e", 600)),
+        *(Event("progress", "b", 900), Event("again", "b", 900), Event("progress", "b", 1000)),
+    ]
     counts = []
-    for kind, size in happens:
-        shown.add(Event(kind, "a", size))
+    for event in happens:
+        shown.add(event)
         counts.append((shown.files, shown.bytes))
     assert counts[:5] == [(0, 500), (1, 1000), (1, 1500), (2, 2000), (3, 2000)]
     assert counts[5:] == [(3, 2600), (4, 2000), (4, 2900), (4, 2000), (4, 3000)]

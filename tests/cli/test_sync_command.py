@@ -211,7 +211,7 @@ def test_no_side_is_copied_into_itself(shop, tmp_path, sides):
 def test_no_such_directory(shop, tmp_path):
     done = shop.run("gone", "archive:")
     assert (done.exit_code, done.stdout) == (4, "")
-    assert f"no directory {tmp_path}/gone" in done.stderr
+    assert f"there is no directory '{tmp_path}/gone'" in done.stderr
     assert not (tmp_path / "gone").exists()
 
 
