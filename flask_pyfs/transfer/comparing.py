@@ -116,10 +116,10 @@ def _compared(source: Side, target: Side, selection: Selection) -> Generator[Dif
 
 def _differences(group: Group, target: Side) -> Iterator[Difference]:
     name, sources, targets = group
-    # the most frequent case; a read of the normal form finds it first
-    if len(sources) == len(targets) == 1 and sources[0][0] == targets[0][0] == name:
-        (_, ours), (_, theirs) = sources[0], targets[0]
-        yield Difference("same" if is_same(ours, theirs) else "differs", name, name, name, ours, theirs)
+    # the most frequent case: each name means the file in normal form if it is there alone
+    if len(sources) == len(targets) == 1 and targets[0][0] == name:
+        (listed, ours), (_, theirs) = sources[0], targets[0]
+        yield Difference("same" if is_same(ours, theirs) else "differs", name, listed, name, ours, theirs)
         return
     # of a directory with several spellings, the first has the file that is read
     files = dict(reversed(targets))

@@ -38,7 +38,6 @@ class Side:
         self.directory = names.given(directory.rstrip("/")) if directory.strip("/") else ""
         self.label = label
         self._path: str | None = None
-        self._last_directory: tuple[str, str | None] = ("", None)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.label!r}>"
@@ -150,21 +149,8 @@ class Side:
         full = self.full_name(name)
         if names.is_plain(full):
             return name
-        normal = self._normal_form(full)
+        normal = names.normal_form(full)
         return self._relative(self.operations.spellings(full)[0] if normal is None else normal)
-
-    def _normal_form(self, full: str) -> str | None:
-        # most names in a listing have the directory of the one before
-        above, slash, last = full.rpartition("/")
-        if not slash or not above or last in ("", "."):
-            return names.normal_form(full)
-        if above != self._last_directory[0]:
-            self._last_directory = (above, names.normal_form(above))
-        directory, last_normal = self._last_directory[1], names.normal_form(last)
-        if directory is None or last_normal is None:
-            return names.normal_form(full)
-        normal = f"{directory}/{last_normal}"
-        return normal if len(normal.encode()) <= names.MAX_BYTES else None
 
     def candidates(self, name: str) -> tuple[str, ...]:
         """Return the names that a file may have here which is meant by a name, in the order in which they are tried: a

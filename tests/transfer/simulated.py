@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
+from typing import Any
 
 from flask_pyfs import names
 from flask_pyfs.backends.memory import MemoryBackend
@@ -28,7 +29,7 @@ class Simulated(MemoryBackend):
         return names.spellings(filename)
 
 
-def facts(size: int = 1, modified: datetime | None = EARLY, **others: str) -> Facts:
+def facts(size: int = 1, modified: datetime | None = EARLY, **others: Any) -> Facts:
     return Facts(size, modified, **others)
 
 

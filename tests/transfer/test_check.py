@@ -5,6 +5,7 @@ import os
 import threading
 from collections import Counter
 from datetime import datetime
+from typing import Any
 
 import pytest
 from places import make_place
@@ -170,11 +171,12 @@ def test_a_file_that_cannot_be_read_is_one_failure(how):
         source.write(name, name)
         target.write(name, name)
     found = []
-    report = check(Side(source), Side(target), on_event=found.append, **{how: True})
+    options: dict[str, Any] = {how: True}
+    report = check(Side(source), Side(target), on_event=found.append, **options)
     assert [each.kind for each in found] == ["same", "failed", "failed", "same"]
     assert isinstance(found[1].error, fs.BackendError)
     assert not report.is_worth_retrying
-    assert check(Side(source), Side(target), include=["b"], **{how: True}).is_worth_retrying
+    assert check(Side(source), Side(target), include=["b"], **options).is_worth_retrying
 
 
 def test_events_come_in_this_thread():

@@ -10,6 +10,7 @@ from simulated import EARLY, LATE, Simulated, facts, side
 
 import flask_pyfs as fs
 from flask_pyfs import names
+from flask_pyfs.filesystems.store import Facts
 from flask_pyfs.transfer import Side
 from flask_pyfs.transfer.comparing import compare
 
@@ -159,7 +160,7 @@ def test_a_name_that_no_operation_accepts(name):
 
 
 def test_facts_arrive_as_they_were_listed():
-    listed = fs.filesystems.store.Facts(
+    listed = Facts(
         *(7, datetime(2026, 1, 2, 3, 4, 5, 678901, timezone.utc), "tag", "text/x", "md5:00", "mark", "gzip", "inline"),
         *("de", False),
     )

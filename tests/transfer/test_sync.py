@@ -44,6 +44,7 @@ def test_all_is_copied_and_then_the_same(source, target):
     events = []
     report = sync(source, target, on_event=events.append)
     assert tree(target) == FILES
+    assert sorted(os.listdir(target)) == ["a.txt", "b", "b.txt"]
     assert report.counts == {"copied": 4}
     assert (report.bytes, report.failed) == (7, 0)
     assert events[0] == Event("planned", size=7, files=4)
