@@ -87,11 +87,15 @@ def sync(
         tell(Event("planned", size=plan.bytes, files=plan.copies + plan.deletions))
         patience = Patience()
         work = _Work(origin, goal, patience, dry_run)
-        in_threads(plan.to_copy(), work.copy, jobs, patience, tell)
-        if report.failed:
-            report.kept = plan.deletions
-        else:
-            in_threads(plan.to_delete(), work.delete, jobs, patience, tell)
+        try:
+            in_threads(plan.to_copy(), work.copy, jobs, patience, tell)
+            if report.failed:
+                report.kept = plan.deletions
+            else:
+                in_threads(plan.to_delete(), work.delete, jobs, patience, tell)
+        finally:
+            if not dry_run:
+                goal.tidy()
     return report
 
 

@@ -12,7 +12,7 @@ from places import make_place
 
 import flask_pyfs as fs
 from flask_pyfs.backends.local import LocalBackend
-from flask_pyfs.filesystems.store import Facts
+from flask_pyfs.filesystems.store import Description, Facts
 from flask_pyfs.names import Exact
 from flask_pyfs.transfer import Side, sync
 from flask_pyfs.transfer.copying import copy_file
@@ -300,3 +300,36 @@ def test_what_is_copied_is_made_as_any_file_is(tmp_path):
     (disk(tmp_path / "source") / "a").write_bytes(b"x")
     copy_file(Side.of(tmp_path / "source"), "a", Side.of(tmp_path / "target"), "b/a")
     assert [each for each in Path(tmp_path / "target").rglob("*") if each.is_file()] == [tmp_path / "target/b/a"]
+
+
+@pytest.mark.server
+def test_encoded_content_stays_encoded_or_is_refused(app, configure_storage, request, tmp_path):
+    # without its encoding, a browser would show what is compressed
+    with make_place("s3-moto", request) as settings, make_place("s3-moto", request) as others, app.app_context():
+        storage, other = configure_storage("files", settings), configure_storage("other", others)
+        storage.backend.save(io.BytesIO(b"\x1f\x8b"), "a.txt", description=Description(content_encoding="gzip"))
+        assert sync(storage, other).counts == {"copied": 1}
+        assert other.backend.facts("a.txt").content_encoding == "gzip"
+        report = sync(storage, tmp_path / "target")
+        assert report.counts == {"failed": 1}
+        assert isinstance(report.failures[0].error, fs.OperationNotSupported)
+        assert not report.is_worth_retrying
+        assert not (tmp_path / "target/a.txt").exists()
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("kind", ["s3-moto", "swift", "gridfs", "local"])
+def test_the_server_copies_what_it_has_and_nothing_else_is_stored(app, configure_storage, request, kind, monkeypatch):
+    with make_place(kind, request) as settings, app.app_context():
+        storage = configure_storage("files", settings)
+        for name in ("from/a", "from/b/c"):
+            storage.write(name, name.encode())
+        monkeypatch.setattr(type(storage.backend), "fetch", lambda *args: pytest.fail("the content was read"))
+        progress = []
+        report = sync(Side.of(storage, "from"), Side.of(storage, "to"), on_event=progress.append)
+        assert report.counts == {"copied": 2}, report.failures
+        assert sum(event.size for event in progress if event.kind == "progress") == report.bytes == 14
+        # and no markers of directories
+        found = sorted(name for name in storage.list_files() if name.startswith("to"))
+        assert found == ["to/a", "to/b/c"]
+        assert storage.read("to/b/c") == b"from/b/c"
