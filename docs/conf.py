@@ -1,14 +1,20 @@
 """Sphinx configuration; the pages build without a network."""
 
+import sys
+from pathlib import Path
+
 import flask_pyfs
+
+# has click_reference
+sys.path.append(str(Path(__file__).parent / "extensions"))
 
 project = "flask_pyfs"
 author = "The flask_pyfs developers"
 project_copyright = author
 version = release = flask_pyfs.__version__
 
-extensions = ["sphinx.ext.autodoc"]
-exclude_patterns = ["_build", "examples"]
+extensions = ["sphinx.ext.autodoc", "click_reference"]
+exclude_patterns = ["_build", "examples", "extensions"]
 html_theme = "furo"
 html_title = f"flask_pyfs {release}"
 

@@ -6,8 +6,8 @@ For storage NAME on backend BACKEND the value of KEY is the first of ``{NAME}_FS
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from .addresses import require_link
@@ -21,9 +21,13 @@ from .values import converted, shown, sounds_secret
 __all__ = [
     "APP",
     "COMMON",
+    "LIVE",
     "Config",
+    "Origin",
     "backend_name",
     "handles_errors",
+    "origins",
+    "origins_of",
     "resolve",
     "route_prefix",
     "serves",
@@ -82,8 +86,22 @@ COMMON: tuple[Option, ...] = (
     ENQUEUE,
 )
 
+#: Those of them that are looked up each time they are needed. ``init_app`` reads all others.
+LIVE = frozenset({"IMAGES_OPTIMIZE", "IMAGES_MAX_PIXELS", "IMAGES_MAX_MEMORY", "ENQUEUE"})
+
 #: The settings of the app as a whole. ``init_app`` sets FS_ROOT, which is the backend's.
 APP: tuple[Option, ...] = (_ROUTE_PREFIX, _SERVE, _HANDLE_ERRORS, Option("ROOT"))
+
+
+class Origin(NamedTuple):
+    """Where a value comes from.
+
+    :param level: 1 the storage's, 2 the backend's, 3 the app's.
+    :param key: the name by which it is set in the configuration of the app.
+    """
+
+    level: int
+    key: str
 
 
 class Config(dict[str, Any]):
@@ -103,8 +121,8 @@ class Config(dict[str, Any]):
     _secrets: frozenset[str] = frozenset()
     # the values were looked up in the layers, and so have the types of their options
     _is_resolved = False
-    # the names of the settings in the configuration of the app
-    _keys: Mapping[str, str] = {}
+    # of the settings that are set, by their KEYs
+    _origins: Mapping[str, Origin] = {}
 
     def __init__(self, *args: Any, secrets: Iterable[str] = (), **values: Any) -> None:
         super().__init__(*args, **values)
@@ -163,12 +181,20 @@ def handles_errors(settings: Mapping[str, Any]) -> bool:
     return bool(_HANDLE_ERRORS.default if value is None else converted(_HANDLE_ERRORS, "FS_HANDLE_ERRORS", value, None))
 
 
+def origins_of(config: Mapping[str, Any]) -> Mapping[str, Origin]:
+    """Return where the values of those settings come from that are set in the configuration of an app, by their KEYs
+    without a prefix.
+    """
+    return getattr(config, "_origins", {})
+
+
 def set_by(config: Mapping[str, Any], key: str) -> str | None:
     """Return the name by which a setting is set in the configuration of the app; None if it is not set, or not there.
 
     :param key: the KEY, without a prefix.
     """
-    return getattr(config, "_keys", {}).get(key)
+    origin = origins_of(config).get(key)
+    return origin and origin.key
 
 
 def wrong_setting(storage: str, backend: str, config: Mapping[str, Any], key: str, rule: str) -> ConfigurationError:
@@ -233,13 +259,18 @@ def resolve(
         {name.lower(): settings[key] for name, key in undeclared.items()},
         secrets=[option.name.lower() for option in declared.values() if option.secret],
     )
-    keys = {}
+    found = {
+        name: Origin(level, key)
+        for name, key in undeclared.items()
+        for level, prefix in prefixes
+        if key == prefix + name
+    }
     for option in declared.values():
-        key, config[option.name.lower()] = _value(settings, option, prefixes, storage)
-        if key is not None:
-            keys[option.name] = key
+        origin, config[option.name.lower()] = _value(settings, option, prefixes, storage)
+        if origin is not None:
+            found[option.name] = origin
     object.__setattr__(config, "_is_resolved", True)
-    object.__setattr__(config, "_keys", keys)
+    object.__setattr__(config, "_origins", found)
     return config
 
 
@@ -277,23 +308,35 @@ def _prefixes(storage: str, backend: str) -> tuple[tuple[int, str], ...]:
     return (*((1, prefix) for prefix in storage_prefixes(storage)), (2, backend_key(backend, "")), (3, "FS_"))
 
 
-def _value(
-    settings: Mapping[str, Any], option: Option, prefixes: Iterable[tuple[int, str]], storage: str
-) -> tuple[str | None, Any]:
-    tried = []
+def origins(settings: Mapping[str, Any], option: Option, storage: str, backend: str) -> Iterator[Origin]:
+    """Iterate over the keys that set an option of a storage; the value is that of the first one.
+
+    :param settings: the configuration of an app.
+    :param storage: the name of the storage.
+    :param backend: the name of the backend.
+    """
+    return _origins(settings, option, _prefixes(storage, backend))
+
+
+def _origins(settings: Mapping[str, Any], option: Option, prefixes: Iterable[tuple[int, str]]) -> Iterator[Origin]:
     for level, prefix in prefixes:
-        if level not in option.levels:
-            continue
-        for name in (option.name, *option.aliases):
-            key = prefix + name
-            tried.append(key)
-            if settings.get(key) is None or (option.required and settings[key] == ""):
-                continue
-            value = converted(option, key, settings[key], storage)
-            if option.named and level > 1 and value:
-                value = f"{value.rstrip('/')}/{quote(storage) if option.name.endswith('URL') else storage}"
-            return key, value
+        for name in (option.name, *option.aliases) if level in option.levels else ():
+            value = settings.get(prefix + name)
+            # an empty text is none for what must be set
+            if value is not None and not (option.required and value == ""):
+                yield Origin(level, prefix + name)
+
+
+def _value(
+    settings: Mapping[str, Any], option: Option, prefixes: Sequence[tuple[int, str]], storage: str
+) -> tuple[Origin | None, Any]:
+    origin = next(_origins(settings, option, prefixes), None)
+    if origin is not None:
+        value = converted(option, origin.key, settings[origin.key], storage)
+        if option.named and origin.level > 1 and value:
+            value = f"{value.rstrip('/')}/{quote(storage) if option.name.endswith('URL') else storage}"
+        return origin, value
     if option.required:
-        keys = " or ".join(key for key in tried if key.endswith(option.name))
+        keys = " or ".join(prefix + option.name for level, prefix in prefixes if level in option.levels)
         raise refusal(f"storage {storage!r} needs {option.name}: set {keys}", storage)
     return None, option.default

@@ -52,14 +52,14 @@ def init_app(app: Flask, *storages: Storage) -> None:
         a TypeError as well if the arguments are not an app and storages, in this order.
     """
     _require_order(app, storages)
-    app.config.setdefault("FS_SERVE", app.config.get("DEBUG", False))
-    app.config.setdefault("FS_ROOT", os.path.join(app.instance_path, "fs"))
-    app.config.setdefault("FS_PREFIX", None)
-    app.config.setdefault("FS_URL", None)
-    app.config.setdefault("FS_BACKEND", DEFAULT_BACKEND)
-    app.config.setdefault("FS_IMAGES_OPTIMIZE", False)
+    registry, settings = registry_of(app), app.config
+    registry.set_default(settings, "FS_SERVE", settings.get("DEBUG", False))
+    registry.set_default(settings, "FS_ROOT", os.path.join(app.instance_path, "fs"))
+    registry.set_default(settings, "FS_PREFIX", None)
+    registry.set_default(settings, "FS_URL", None)
+    registry.set_default(settings, "FS_BACKEND", DEFAULT_BACKEND)
+    registry.set_default(settings, "FS_IMAGES_OPTIMIZE", False)
 
-    registry = registry_of(app)
     for storage in storages:
         storage.configure(app)
         registry[storage.name] = storage

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["required_by"]
+__all__ = ["MissingExtra", "required_by"]
 
 _PACKAGE = __name__.partition(".")[0]
+
+
+class MissingExtra(ModuleNotFoundError):
+    """A package of an extra is missing. The message has the command that installs it."""
 
 
 @contextmanager
@@ -16,7 +20,7 @@ def required_by(extra: str, *packages: str) -> Iterator[None]:
 
     :param extra: the extra, which also is the module that needs the packages.
     :param packages: the names by which they are imported. If anything else is missing, the error stays as it is.
-    :raises ModuleNotFoundError: if one of them is missing.
+    :raises MissingExtra: if one of them is missing.
     """
     try:
         yield
@@ -24,4 +28,4 @@ def required_by(extra: str, *packages: str) -> Iterator[None]:
         if error.name not in packages:
             raise
         message = f"{_PACKAGE}.{extra} needs {error.name}: pip install '{_PACKAGE}[{extra}]'"
-        raise ModuleNotFoundError(message, name=error.name) from error
+        raise MissingExtra(message, name=error.name) from error

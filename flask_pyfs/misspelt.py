@@ -13,7 +13,16 @@ from .keys import backend_key, refusal, storage_key, storage_prefixes
 from .options import Option
 from .peers import SETTINGS, WITHOUT_EFFECT
 
-__all__ = ["Misspelt", "closest", "is_close", "reaching_nothing", "require_known", "require_storage", "undeclared_keys"]
+__all__ = [
+    "Misspelt",
+    "closest",
+    "is_close",
+    "reaching_nothing",
+    "require_known",
+    "require_storage",
+    "splits",
+    "undeclared_keys",
+]
 
 Installed = Callable[[], Mapping[str, Iterable[Option]]]
 
@@ -112,7 +121,7 @@ def require_storage(settings: Mapping[str, Any], storage: str, constructed: Iter
         # None is not set
         if value is None or not isinstance(key, str) or "_FS_" not in key or key.startswith(("FS_", *read)):
             continue
-        for name, rest in _splits(key):
+        for name, rest in splits(key):
             if is_close(name, storage):
                 other = f" If there is a storage {name.lower()!r}, construct it before init_app"
                 is_other = name.lower() != storage.lower()
@@ -163,7 +172,8 @@ def _names(options: Iterable[Option]) -> Iterator[str]:
     return (name for option in options for name in (option.name, *option.aliases))
 
 
-def _splits(key: str) -> Iterator[tuple[str, str]]:
+def splits(key: str) -> Iterator[tuple[str, str]]:
+    """Iterate over the names of a storage, in upper case, and the KEYs that the name of a setting may consist of."""
     for found in re.finditer("(?=_FS_)", key):
         name, rest = key[: found.start()], key[found.start() + 4 :]
         if name and rest:

@@ -68,6 +68,16 @@ _IGNORABLE = (
 
 _ONE_IGNORABLE = re.compile(_IGNORABLE)
 
+# printable ASCII without a backslash and a tilde, and letters and marks of scripts that are often seen: none is
+# ignorable, folds to a dot, a slash or a tilde, or composes to anything else
+_LETTER = (
+    r"[ -.0-\[\]-}\xc0-\u024f\u0300-\u034e\u0350-\u036f\u0370-\u052f\u05d0-\u05ea\u0621-\u064a\u0900-\u0dff"
+    r"\u0e01-\u0e5b\u3041-\u30ff\u4e00-\u9fff\uac00-\ud7a3]"
+)
+
+# names of which nothing is refused, and that only NFC changes, if they are not too long
+_LETTERED = re.compile(rf"(?!.{{{MAX_BYTES + 1}}})(?!\.){_LETTER}+(?:/(?!\.){_LETTER}+)*")
+
 # all that can become a dot at the start, or a tilde, when it is folded
 _SUSPECT = re.compile(f"{_IGNORABLE}*[.\u2024\ufe52\uff0e]|.*[~\uff5e]", re.DOTALL)
 
@@ -80,7 +90,7 @@ class Exact(str):
 
 
 class Lease(str):
-    """The path of a lease: the only reserved one that the verbs of a store take."""
+    """The path of a lease, or of a probe of the doctor: the only reserved one that the verbs of a store take."""
 
     @classmethod
     def of(cls, prefix: str, digest: str) -> Lease:
@@ -105,6 +115,10 @@ def normalize(name: str) -> str:
     if is_plain(name):
         # not of a subclass
         return str(name)
+    if isinstance(name, str) and _LETTERED.fullmatch(name):
+        composed = unicodedata.normalize("NFC", name)
+        if len(composed.encode()) <= MAX_BYTES:
+            return composed
     return _normalize(given(name))
 
 
@@ -119,7 +133,7 @@ def given(name: str) -> str:
     """
     if not isinstance(name, str):
         raise InvalidPath(f"a file name must be a str, not {type(name).__name__}")
-    if not _PLAIN.fullmatch(name):
+    if not _PLAIN.fullmatch(name) and not _LETTERED.fullmatch(name):
         _refuse(name)
     return name
 

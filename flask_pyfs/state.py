@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, NamedTuple, Protocol
 
 from flask import Flask, current_app, has_app_context
@@ -52,6 +52,16 @@ class Registry(dict[str, Any]):
         super().__init__(storages)
         self.states: dict[Any, State] = {}
         self.causes: dict[tuple[Any, str], object] = {}
+        self.defaults: dict[str, Any] = {}
+
+    def set_default(self, settings: MutableMapping[str, Any], key: str, value: Any) -> None:
+        """Set a setting of the app if the app has not, and remember that it has not."""
+        if key not in settings:
+            settings[key] = self.defaults[key] = value
+
+    def is_default(self, settings: Mapping[str, Any], key: str) -> bool:
+        """Return whether a setting of the app still is what :meth:`set_default` set."""
+        return key in self.defaults and settings.get(key) is self.defaults[key]
 
     def is_first(self, cause: str, storage: Any = None) -> bool:
         """Return whether this is the first time that something is to be told of the app, or of a storage on it."""

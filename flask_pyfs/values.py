@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .errors import shortened
 from .keys import refusal
 from .options import Option
 
-__all__ = ["converted", "shown", "sounds_secret"]
+__all__ = ["converted", "disclosed", "shown", "sounds_secret"]
 
 _SECRET_KEY = re.compile(r"secret|password|passwd|token|credential|(^|_)key$", re.IGNORECASE)
 
@@ -36,6 +37,54 @@ def converted(option: Option, key: str, value: Any, storage: str | None) -> Any:
 
 def shown(value: Any) -> str:
     """Return a value for a message: cut, and without the password of a URL."""
-    text = repr(value)
+    return shortened(_without_login(repr(value)), 60)
+
+
+def _without_login(text: str) -> str:
     login, hidden = ("//.*@", "//***@") if "//" in text else ("^(['\"]?).*:.*@", r"\1***@")
-    return shortened(re.sub(login, hidden, text), 60)
+    return re.sub(login, hidden, text)
+
+
+def disclosed(option: Option, value: Any) -> Any:
+    """Return a value for people and for JSON, without what is secret.
+
+    >>> disclosed(Option("MONGO_URL", secret=True), "mongodb://ann:t0ps3cret@db.example.org/?tls=true")
+    'mongodb://ann:***@db.example.org/***'
+
+    Of a secret URL, the path and the query are hidden too.
+    """
+    if option.type == "mode" and isinstance(value, int):
+        return f"{value:04o}"
+    return _disclosed(option.name, value, option.secret)
+
+
+def _disclosed(name: str, value: Any, is_secret: bool = False) -> Any:
+    if value is None:
+        return None
+    if sounds_secret(name):
+        return "***"
+    if is_secret:
+        return _address_of(value) if isinstance(value, str) else "***"
+    if isinstance(value, str):
+        # not the repr of a subclass
+        return _without_login(str(value))
+    if isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _disclosed(str(key), each) for key, each in value.items()}
+    if callable(value):
+        return f"{value.__module__}:{value.__qualname__}" if hasattr(value, "__qualname__") else type(value).__name__
+    return [_disclosed("", each) for each in value] if isinstance(value, Iterable) else type(value).__name__
+
+
+def _address_of(url: str) -> str:
+    """Return a secret URL as far as anybody may see it; who wrote it may have forgotten to quote the password."""
+    scheme, found, rest = url.partition("://")
+    login, at, place = rest.rpartition("@")
+    if not found or "?" in login:
+        return f"{scheme}://***" if found else "***"
+    user, colon, _ = login.partition(":")
+    # what stands alone may be a token
+    shown_login = f"{user if colon else '***'}{':***' if colon else ''}@" if at else ""
+    server = re.split("[/?#]", place, maxsplit=1)[0]
+    return f"{scheme}://{shown_login}{server}{'/***' if server != place else ''}"

@@ -91,6 +91,7 @@ WORDS = {
     "backup": "deployment",
     "Celery": "cookbook",
     "CORS": "troubleshooting",
+    "cron": "operations",
     "CSV": "cookbook",
     "deployment": "deployment",
     "Docker": "deployment",
@@ -98,6 +99,7 @@ WORDS = {
     "form": "forms",
     "gunicorn": "deployment",
     "MinIO": "deployment",
+    "move": "operations",
     "pandas": "programs",
     "performance": "performance",
     "security": "security",
@@ -159,7 +161,7 @@ def test_the_messages_that_pages_quote_are_the_real_ones(tmp_path, monkeypatch):
             assert f"``{message}``" in text
 
 
-GUIDES = ["comparison", "cookbook", "deployment", "performance", "security", "troubleshooting"]
+GUIDES = ["comparison", "cookbook", "deployment", "operations", "performance", "security", "troubleshooting"]
 
 
 @pytest.mark.parametrize("name", [*GUIDES, "api", "serving", "testing", "uploads"])

@@ -107,6 +107,12 @@ class BaseBackend(ListedFiles):
         :raises flask_pyfs.errors.ConfigurationError: if the store cannot be used with these settings.
         """
 
+    def derived_settings(self) -> dict[str, Any]:
+        """Return the values that this backend makes of settings, by their KEYs, such as an absolute directory of a
+        relative one, or the storage's name for a bucket that is not set. Makes no request.
+        """
+        return {}
+
     @property
     def signs_urls(self) -> bool:
         """Whether the store signs URLs itself, so that the app need not."""
@@ -223,6 +229,16 @@ class BaseBackend(ListedFiles):
                 file.discard()
                 raise
         return file
+
+    def fetch(self, filename: str) -> tuple[Facts, BinaryIO]:
+        """Return the facts of a file, without its checksum, and its content, of the same version and open for reading.
+
+        Makes one request to the store.
+        """
+        guard = self._translated(filename)
+        with guard:
+            facts, file = self._first(filename, self.store.fetch)
+        return facts, cast(BinaryIO, StorageFile(file, guard))
 
     def read(self, filename: str) -> bytes:
         """Return the content of a file."""
@@ -630,6 +646,8 @@ class BaseBackend(ListedFiles):
         return f"{self.prefix}/{filename}" if self.prefix else filename
 
     def _path(self, filename: str) -> str:
+        if isinstance(filename, names.Lease):
+            return filename
         name = names.given(filename)
         return f"{self.prefix}/{name}" if self.prefix else name
 

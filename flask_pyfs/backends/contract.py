@@ -189,6 +189,9 @@ class Operations(Protocol):
     ) -> IO[Any]:
         """Open a file with mode ``r``, ``w``, ``x`` or ``a``, and ``b`` for bytes."""
 
+    def fetch(self, filename: str) -> tuple[Facts, BinaryIO]:
+        """Return the facts of a file, without its checksum, and its content of the same version, to be closed."""
+
     def read(self, filename: str) -> bytes:
         """Return the content of a file."""
 
@@ -300,4 +303,8 @@ class Operations(Protocol):
         """
 
     def remove_leftovers(self, older_than: float = DAY, *, dry_run: bool = False) -> int:
-        """Remove the leftovers of uploads whose process was killed, and return the number of these uploads."""
+        """Remove the leftovers of uploads whose process was killed, and return the number of these uploads.
+
+        :raises flask_pyfs.errors.OperationNotSupported: if the backend knows of none because it was written for
+            Flask-FS.
+        """

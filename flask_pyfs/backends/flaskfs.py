@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timezone
@@ -21,10 +22,13 @@ from .handles import Chunks, refuse_encoded
 from .listing import by_names
 from .overrides import accepts, call
 
+_log = logging.getLogger(__name__)
+
 # the methods of Flask-FS that an operation calls
 _CALLED = {
     "exists": {"exists"},
     "open": {"exists", "open"},
+    "fetch": {"exists", "open", "metadata", "get_metadata"},
     "read": {"exists", "read"},
     "read_chunks": {"exists", "read_chunks"},
     "write": {"exists", "write"},
@@ -109,6 +113,9 @@ class FlaskFSBackend:
             if accepts(method, "encoding") or not inspect.isfunction(getattr(method, "__func__", method)):
                 return cast(IO[Any], call(method, path, mode, encoding=encoding, **options))
             return _as_text(method(path, mode.replace("t", "") + "b"), "r" in mode, encoding, **options)
+
+    def fetch(self, filename: str) -> tuple[Facts, BinaryIO]:
+        return self._known(filename), cast(BinaryIO, self.open(filename, "rb"))
 
     def read(self, filename: str) -> bytes:
         self._require(filename)
@@ -203,7 +210,14 @@ class FlaskFSBackend:
                     yield path[len(above) :]
 
     def entries(self, prefix: str | None = None) -> Iterator[tuple[str, Facts]]:
-        return by_names(self.list_files(prefix), self._known)
+        return by_names(filter(self._is_found, self.list_files(prefix)), self._known)
+
+    def _is_found(self, filename: str) -> bool:
+        if self._filesystem is not None or names.is_normal(filename):
+            return True
+        message = "storage %r: the file %r is left out, because %s finds files only by names in normal form"
+        _log.warning(message, self._name, filename, type(self._backend).__name__)
+        return False
 
     def level(self, directory: str = "") -> Iterator[tuple[str, Facts | None]]:
         return level_of(self.entries, directory)
@@ -279,7 +293,8 @@ class FlaskFSBackend:
         return None
 
     def remove_leftovers(self, *arguments: Any, **options: Any) -> int:
-        return 0
+        message = f"{type(self._backend).__name__} was written for Flask-FS, and tells of no unfinished uploads"
+        raise OperationNotSupported(message, storage=self._name)
 
     def _stored(self, result: Any, filename: str) -> StoredName:
         # drivers' objects, which methods of Flask-FS return, know no version; the file is found by the name as it is

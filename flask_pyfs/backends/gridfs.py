@@ -109,6 +109,9 @@ class GridFsBackend(BaseBackend):
         """The database of pymongo."""
         return self.client[self.config["mongo_db"]]
 
+    def derived_settings(self) -> dict[str, Any]:
+        return {"BUCKET": self.bucket_name}
+
     def open_fs(self) -> FS:
         from ..filesystems.gridfs import GridFS
 

@@ -191,6 +191,8 @@ class StorageFile(Discardable, WrappedFile):
         self._guard = guard
         #: The media type of a file that is read, if the store keeps one.
         self.content_type: str | None = getattr(file, "content_type", None)
+        #: Whether its content is that of one version, whatever is written to the file meanwhile.
+        self.is_steady: bool = getattr(file, "is_steady", False)
 
     def _call(self, operation: Callable[..., Result], *arguments: Any) -> Result:
         with self._guard:

@@ -63,6 +63,9 @@ class LocalBackend(BaseBackend):
         """
         return surroundings.default_root()
 
+    def derived_settings(self) -> dict[str, Any]:
+        return {"ROOT": self._directory}
+
     def open_fs(self) -> LocalFS:
         self._make_directory(self._directory)
         filesystem = LocalFS(self._directory, **self.arguments())

@@ -141,6 +141,9 @@ class S3Backend(BaseBackend):
             arguments["addressing_style"] = style or arguments["addressing_style"]
         return arguments
 
+    def derived_settings(self) -> dict[str, Any]:
+        return {"BUCKET": self.bucket_name}
+
     def open_fs(self) -> FS:
         from ..filesystems.s3 import S3FS
 

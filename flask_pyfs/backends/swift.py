@@ -124,6 +124,9 @@ class SwiftBackend(BaseBackend):
         """The name of the container."""
         return self.config["container"] or self.name
 
+    def derived_settings(self) -> dict[str, Any]:
+        return {"CONTAINER": self.container}
+
     @property
     def signs_urls(self) -> bool:
         return bool(self.config["temp_url_key"])

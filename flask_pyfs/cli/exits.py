@@ -5,8 +5,23 @@ from __future__ import annotations
 import click
 
 from ..errors import BackendError, FileNotFound, FSError
+from .output import printable
 
-__all__ = ["DIFFERENT", "DONE", "FAILED", "INTERRUPTED", "NO_FILE", "NO_STORAGE", "TRY_AGAIN", "Stopped", "code_of"]
+__all__ = [
+    "CLOSED",
+    "DIFFERENT",
+    "DONE",
+    "FAILED",
+    "INTERRUPTED",
+    "NO_FILE",
+    "NO_STORAGE",
+    "TRY_AGAIN",
+    "USAGE",
+    "Failures",
+    "Stopped",
+    "code_of",
+    "stopped_by",
+]
 
 DONE = 0
 FAILED = 1
@@ -18,6 +33,8 @@ TRY_AGAIN = 5
 DIFFERENT = 9
 #: What a shell says of a program that Ctrl-C ended: 128 and the number of SIGINT.
 INTERRUPTED = 130
+#: What a shell says of a program whose reader went away: 128 and the number of SIGPIPE.
+CLOSED = 141
 
 
 class Stopped(click.ClickException):
@@ -28,9 +45,32 @@ class Stopped(click.ClickException):
     """
 
     def __init__(self, message: str, code: int = FAILED) -> None:
-        super().__init__(message)
+        super().__init__(printable(message))
         # click declares it for the class
         vars(self)["exit_code"] = code
+
+
+class Failures:
+    """The failures of a command that goes on after each. Each is one line on standard error."""
+
+    def __init__(self) -> None:
+        self._codes: set[int] = set()
+
+    def add(self, error: Exception) -> None:
+        """Tell a failure.
+
+        :param error: one of this package, or a :exc:`Stopped`.
+        """
+        stopped = error if isinstance(error, Stopped) else stopped_by(error)
+        stopped.show()
+        self._codes.add(stopped.exit_code)
+
+    @property
+    def code(self) -> int:
+        """The exit code: that of the failures if they all have the same, else :data:`FAILED`."""
+        if not self._codes:
+            return DONE
+        return self._codes.copy().pop() if len(self._codes) == 1 else FAILED
 
 
 def code_of(error: Exception) -> int:
@@ -40,6 +80,10 @@ def code_of(error: Exception) -> int:
     return TRY_AGAIN if isinstance(error, BackendError) else FAILED
 
 
-def stopped_by(error: FSError) -> Stopped:
+def stopped_by(error: Exception) -> Stopped:
     """Return what ends a command that failed with an error."""
+    if isinstance(error, OSError) and not isinstance(error, FSError):
+        # without its number
+        file = f"{error.filename}: " if error.filename else ""
+        return Stopped(f"{file}{error.strerror or error}")
     return Stopped(str(error), code_of(error))

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 from flask import current_app
 
-from ..errors import ConfigurationError
+from .. import names
+from ..errors import ConfigurationError, InvalidPath
 from ..state import require_registry
 from ..storage import Storage
 from .exits import NO_STORAGE, Stopped
 
 __all__ = ["FILE", "PLACE", "Place", "storage_named"]
+
+_WITH_STORAGE = r"(\w[\w.-]*):(.*)"
 
 
 class Place(NamedTuple):
@@ -33,6 +36,11 @@ class Place(NamedTuple):
     def is_standard(self) -> bool:
         """Whether this is standard input or output."""
         return self.storage_name is None and self.name == "-"
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether it is written as a directory: it ends with a slash, or is a whole storage."""
+        return self.name.endswith("/") or (self.storage_name is not None and not self.name)
 
     @property
     def storage(self) -> Storage:
@@ -61,6 +69,8 @@ def storage_named(name: str) -> Storage:
 
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     _ParamType = click.ParamType[Place]
 else:
     # older versions of click take no type
@@ -79,11 +89,28 @@ class _PlaceType(_ParamType):
             return value
         text = str(value)
         # a path with a colon has a slash before it, as with scp
-        if found := re.fullmatch(r"(\w[\w.-]*):(.*)", text, re.DOTALL):
-            return Place(*found.groups())
+        if found := re.fullmatch(_WITH_STORAGE, text, re.DOTALL):
+            storage_name, name = found.groups()
+            # the whole storage
+            if all(part in ("", ".") for part in name.split("/")):
+                return Place(storage_name, "")
+            try:
+                return Place(storage_name, names.given(name))
+            except InvalidPath as error:
+                self.fail(str(error), parameter, context)
         if self._needs_storage:
             self.fail(f"{text!r} names no storage: write STORAGE:NAME", parameter, context)
+        if not text or "\0" in text:
+            self.fail(f"{text!r} is no path", parameter, context)
         return Place(None, text)
+
+    def shell_complete(
+        self, context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the storages, and the files in them, whose places begin with a text."""
+        from .completion import candidates
+
+        return candidates(context, incomplete, with_paths=not self._needs_storage)
 
 
 #: ``STORAGE:name``, a path of this machine, or ``-``.

@@ -141,6 +141,9 @@ class StoreFS(CarefulFS):
     #: The algorithm of the checksums of this store, as :mod:`hashlib` names it.
     checksum_algorithm = "sha1"
 
+    #: Whether :meth:`facts` returns only a checksum that the store keeps, and never reads a file for one.
+    keeps_checksums = False
+
     #: For how long after a ``put`` without ``overwrite`` another one may still succeed, in seconds. 0 if the store
     #: itself decides who is first.
     settling: float = 0

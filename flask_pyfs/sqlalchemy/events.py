@@ -16,7 +16,7 @@ from .changes import (
     current_changes,
     pop_changes,
 )
-from .jobs import know
+from .jobs import know, know_registry
 from .lists import ListCell
 from .outcomes import is_open
 
@@ -150,6 +150,7 @@ def listen(type_class: type) -> None:
     """Make the files of all columns of a type follow the transactions."""
 
     def configured(mapper: Mapper[Any], row_class: type) -> None:
+        know_registry(mapper)
         for column_property in mapper.column_attrs:
             column = column_property.columns[0]
             attribute = getattr(row_class, column_property.key)

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from sqlalchemy import ColumnElement, TypeDecorator, inspect
-from sqlalchemy.orm import InstanceState, Mapper, configure_mappers
+from sqlalchemy.orm import InstanceState, Mapper, configure_mappers, registry
 from sqlalchemy.types import TypeEngine
 
 from ..errors import ConfigurationError
@@ -18,11 +18,22 @@ from ..fields.later import Job, unknown_class, unknown_field
 _MISFITS = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError)
 
 _classes: weakref.WeakValueDictionary[str, type] = weakref.WeakValueDictionary()
+_registries: weakref.WeakSet[registry] = weakref.WeakSet()
 
 
 def know(row_class: type) -> None:
     """Know a mapped class by its name, for the jobs of its rows. This does not keep it."""
     _classes[_name_of(row_class)] = row_class
+
+
+def know_registry(mapper: Mapper[Any]) -> None:
+    """Know what has a mapped class and all others of its base. This does not keep it."""
+    _registries.add(mapper.registry)
+
+
+def registries() -> list[registry]:
+    """Return the registries of all mapped classes that were configured."""
+    return list(_registries)
 
 
 def job_place(state: InstanceState[Any], key: str, identity: Sequence[Any]) -> dict[str, Any]:

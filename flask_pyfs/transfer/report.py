@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..errors import BackendError
+from ..errors import BackendError, VersionChanged
 
 __all__ = ["Event", "Kind", "OnEvent", "Report"]
 
@@ -39,7 +39,8 @@ class Event:
     :param kind: what happened. ``planned`` comes once, when it is known what there is to do; ``progress`` says that
         more bytes arrived; ``again`` that a file is tried again; the others are the end of one file.
     :param name: the name at the target, relative to the target; empty for ``planned``.
-    :param size: bytes: those of the file; for ``planned`` those of all files, for ``progress`` those since the last.
+    :param size: bytes: those of the file; for ``planned`` those of all files to copy; for ``progress`` those since the
+        last; for ``again`` and ``failed`` those that ``progress`` told of this file, and that came to nothing.
     :param files: for ``planned``, how many files there are to copy and to delete.
     :param error: for ``failed`` and ``again``, why.
     """
@@ -60,23 +61,29 @@ class Report:
     """How a transfer ended.
 
     :param counts: how many files ended in each way, by the kind of their last event.
-    :param bytes: how many bytes were copied.
+    :param bytes: how many bytes the files have that were copied; in a dry run, that would be.
     :param failures: the first 100 failures.
+    :param kept: how many files were not deleted, because others failed.
+    :param dry_run: whether nothing was written.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     bytes: int = 0
     failures: list[Event] = field(default_factory=list)
+    kept: int = 0
+    dry_run: bool = False
     _lasting: int = 0
 
     def add(self, event: Event) -> None:
         """Count an event."""
-        if event.kind == "progress":
+        if event.kind in ("planned", "progress", "again"):
+            return
+        self.counts[event.kind] += 1
+        if event.kind in ("copied", "replaced"):
             self.bytes += event.size
-        elif event.kind not in ("planned", "again"):
-            self.counts[event.kind] += 1
-        if event.kind == "failed":
-            self._lasting += not isinstance(event.error, BackendError)
+        elif event.kind == "failed":
+            # who runs it again finds a store that answers, or the new version
+            self._lasting += not isinstance(event.error, (BackendError, VersionChanged))
             if len(self.failures) < _KEPT:
                 self.failures.append(event)
 
@@ -92,5 +99,7 @@ class Report:
 
     @property
     def is_worth_retrying(self) -> bool:
-        """Whether files failed, and each because the store did not answer or was too busy."""
+        """Whether files failed, and each because the store did not answer or was too busy, or because it was changed
+        meanwhile.
+        """
         return self.failed > 0 and self._lasting == 0

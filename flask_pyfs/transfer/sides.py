@@ -2,58 +2,208 @@
 
 from __future__ import annotations
 
+import heapq
 import os
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import cached_property
+from operator import itemgetter
 
+from .. import names
 from ..backends.contract import Operations
 from ..backends.local import LocalBackend
+from ..errors import ConfigurationError, FileNotFound, InvalidPath
 from ..filesystems.store import Facts
+from ..names import RESERVED
 from ..state import find
 from ..storage import Storage
 
 __all__ = ["Place", "Side"]
+
+_first = itemgetter(0)
 
 
 class Side:
     """One side of a transfer. Names are relative to its directory.
 
     :param operations: the operations of the storage.
-    :param directory: a directory in it, without a slash at its end; empty for the whole storage.
+    :param directory: a directory in it; empty for the whole storage. It stands for each of its spellings, as the name
+        of a file does.
     :param label: what messages call it.
+    :raises flask_pyfs.errors.InvalidPath: if no directory can have this name.
     """
 
     def __init__(self, operations: Operations, directory: str = "", *, label: str = "") -> None:
         self.operations = operations
-        self.directory = directory.strip("/")
+        self.directory = names.given(directory.rstrip("/")) if directory.strip("/") else ""
         self.label = label
+        self._path: str | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.label!r}>"
 
     @classmethod
     def of(cls, place: Place, directory: str = "") -> Side:
-        """Return the side that a storage or a path of this machine is.
+        """Return the side that a storage or a path of this machine is. Makes no request, and no directory.
 
         :param directory: a directory in the storage.
+        :raises flask_pyfs.errors.ConfigurationError: if the storage is not configured on the current app.
         """
         if isinstance(place, Side):
             return place
         if isinstance(place, Storage):
             return cls(find(place).operations, directory, label=f"{place.name}:{directory}")
         root = os.path.abspath(os.fspath(place))
-        return cls(LocalBackend(root, {"root": root}), label=root)
+        side = cls(LocalBackend(root, {"root": root}), label=root)
+        side._path = root
+        return side
+
+    def tidy(self) -> None:
+        """Remove the directory for unfinished files that writing made in a directory of this machine, if it is empty.
+
+        That of a storage stays.
+        """
+        if self._path is not None:
+            with suppress(OSError):
+                # another process that needs it makes it again
+                os.rmdir(os.path.join(self._path, RESERVED))
+
+    # What is there
+
+    def is_there(self) -> bool:
+        """Return whether the side exists, so that an empty one is told from one that is gone.
+
+        On a disk, that is a directory. An object store has directories only as parts of names: one exists if a file is
+        in it, which takes a listing of one page. A whole bucket or container counts as existing.
+        """
+        if self._is_off_disk:
+            return False
+        return not self.directory or self._is_on_disk or next(self.entries(), None) is not None
+
+    def require(self, *, empty: bool = False) -> None:
+        """Do nothing if the side exists. Makes no request.
+
+        :param empty: whether a listing of it has just found no file.
+        :raises flask_pyfs.errors.FileNotFound: if it is gone.
+        """
+        if self._is_off_disk:
+            raise FileNotFound(f"there is no directory {self._root!r}; is it mounted?", path=self.label)
+        if empty and self.directory and not self._is_on_disk:
+            raise FileNotFound(f"there is no directory {self.label!r}", path=self.directory)
+
+    @property
+    def _root(self) -> str | None:
+        root: str | None = getattr(self.operations, "root", None)
+        return root
+
+    @property
+    def _is_off_disk(self) -> bool:
+        return self._root is not None and not os.path.isdir(self._root)
+
+    @property
+    def _is_on_disk(self) -> bool:
+        root = self._root
+        return root is not None and any(os.path.isdir(os.path.join(root, start.lstrip("/"))) for start in self._starts)
+
+    def entries(self) -> Iterator[tuple[str, Facts]]:
+        """Iterate over the names of the files, lazily, each with what the listing tells of it.
+
+        They are in key order for each spelling of the directory, which nearly always has one. A path of this machine
+        that is missing has no files, and is not made.
+
+        :raises flask_pyfs.errors.FSError: if the listing fails, also after it began.
+        """
+        if self._path is not None and self._is_off_disk:
+            return
+        starts = self._starts
+        if len(starts) == 1:
+            yield from self._below(starts[0])
+        else:
+            yield from heapq.merge(*map(self._reachable_below, starts), key=_first)
+
+    def _below(self, start: str) -> Iterator[tuple[str, Facts]]:
+        # a listing of a prefix stands for each of its spellings
+        for name, facts in self.operations.entries(names.Exact(start) if start else None):
+            if name.startswith(start):
+                yield name[len(start) :], facts
+
+    def _reachable_below(self, start: str) -> Iterator[tuple[str, Facts]]:
+        for name, facts in self._below(start):
+            if start + name not in self.operations.spellings(self.full_name(name)):
+                message = f"{self.label!r} has files below another spelling: give the directory as {start[:-1]!r}"
+                raise InvalidPath(message, path=start + name)
+            yield name, facts
+
+    # Names
 
     def full_name(self, name: str) -> str:
         """Return the name in the storage for a name of this side."""
         return f"{self.directory}/{name}" if self.directory else name
 
-    def entries(self) -> Iterator[tuple[str, Facts]]:
-        """Iterate over the names of the files in key order, each with what the listing tells of it."""
-        start = f"{self.directory}/" if self.directory else ""
-        for name, facts in self.operations.entries(start or None):
-            # the listing stands for each spelling of the directory
-            if name.startswith(start):
-                yield name[len(start) :], facts
+    def compared_name(self, name: str) -> str:
+        """Return the name that a new file would get here: the normal form; and if a name has none, so that only an old
+        file can have it, the name as this store takes it.
+
+        :raises flask_pyfs.errors.InvalidPath: if no operation accepts the name.
+        """
+        full = self.full_name(name)
+        if names.is_plain(full):
+            return name
+        normal = names.normal_form(full)
+        return self._relative(self.operations.spellings(full)[0] if normal is None else normal)
+
+    def candidates(self, name: str) -> tuple[str, ...]:
+        """Return the names that a file may have here which is meant by a name, in the order in which they are tried: a
+        read, or a write that replaces, takes the first one that has a file. No request.
+
+        :raises flask_pyfs.errors.InvalidPath: if no operation accepts the name.
+        """
+        return tuple(map(self._relative, self.operations.spellings(self.full_name(name))))
+
+    def refusal(self, name: str) -> InvalidPath | None:
+        """Return why no new file can have a name here, or None if one can. No request."""
+        try:
+            names.normalize(self.full_name(name))
+        except InvalidPath as error:
+            return error
+        return None
+
+    @cached_property
+    def _starts(self) -> tuple[str, ...]:
+        if not self.directory:
+            return ("",)
+        spelled = self.operations.spellings(self.directory)
+        return tuple(f"{each}/" for each in dict.fromkeys(spelled))
+
+    def _relative(self, full: str) -> str:
+        for start in self._starts:
+            if full.startswith(start):
+                return full[len(start) :]
+        raise InvalidPath(f"{full!r} is not below {self.label!r}", path=full)
+
+
+def require_apart(source: Side, target: Side, *, deletes: bool = False) -> None:
+    """Do nothing if a transfer does not change its own source, as far as this is known without a request: two
+    directories of one disk, or of one storage.
+
+    :param deletes: whether it deletes what only the target has.
+    :raises flask_pyfs.errors.ConfigurationError: if the target is the source or in it; or, if it deletes, the source in
+        the target.
+    """
+    if _is_inside(target, source):
+        raise ConfigurationError(f"the target, {target.label}, is in the source, {source.label}: it would copy itself")
+    if deletes and _is_inside(source, target):
+        message = f"the source, {source.label}, is in the target, {target.label}: it would be deleted there"
+        raise ConfigurationError(message)
+
+
+def _is_inside(side: Side, other: Side) -> bool:
+    if side.operations is other.operations:
+        return any(mine.startswith(its) for mine in side._starts for its in other._starts)
+    if side._root is None or other._root is None:
+        return False
+    mine, its = (os.path.realpath(os.path.join(each._root or "", each._starts[0])) for each in (side, other))
+    return f"{mine.rstrip('/')}/".startswith(f"{its.rstrip('/')}/")
 
 
 #: A storage, a side, or the path of a directory of this machine.

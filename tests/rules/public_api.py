@@ -27,6 +27,7 @@ MODULES = [
     "flask_pyfs.images",
     "flask_pyfs.mediatypes",
     "flask_pyfs.mongo",
+    "flask_pyfs.orphans",
     "flask_pyfs.pytest_plugin",
     "flask_pyfs.signals",
     "flask_pyfs.sqlalchemy",

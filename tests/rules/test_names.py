@@ -405,3 +405,26 @@ def test_a_name_without_its_end_means_the_same_file(name):
     assert name.startswith(bare)
     assert not bare.endswith(("/", "/."))
     assert re.fullmatch(r"(/\.?)*", name[len(bare) :])
+
+
+def test_letters_of_which_nothing_is_refused_hide_nothing():
+    letters = [character for character in map(chr, range(0xD800)) if names._LETTERED.fullmatch(character)]
+    assert len(letters) > 30_000
+    for character in letters:
+        assert not names.is_ignorable(character)
+        assert not names._ODD.search(unicodedata.normalize("NFC", character)), character
+        folded = names._folded(character)
+        assert folded
+        assert character.isascii() or set(folded).isdisjoint("./\\~"), character
+
+
+@given(
+    st.lists(
+        st.sampled_from(["a", ".", "..", "/", "~", "\\", "\xe9", "e\u0301", "\u0338", "\u4e2d", " ", "\x7f", ".f"])
+    )
+)
+def test_the_short_way_is_the_long_one(pieces):
+    name = "".join(pieces)
+    if names._LETTERED.fullmatch(name):
+        names._refuse(name)
+        assert names.normalize(name) == names._normalize(name)

@@ -1,4 +1,4 @@
-"""Each room of flask_pyfs/adapters can be removed with its face, and the rest works without it."""
+"""Each room above Storage that is an extra of the package can be removed, and the rest works without it."""
 
 import configparser
 import os
@@ -9,13 +9,19 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_house import IMPORTS, PACKAGE
+from test_house import FILES, IMPORTS, PACKAGE
 
 TOP = Path(__file__).resolve().parents[2]
-ROOMS = sorted(path.stem for path in (PACKAGE / "adapters").iterdir() if path.stem not in ("__init__", "__pycache__"))
+ADAPTERS = sorted(
+    f"adapters.{path.stem}" for path in (PACKAGE / "adapters").iterdir() if path.stem not in ("__init__", "__pycache__")
+)
+ROOMS = [*ADAPTERS, "adoption", "cli", "doctor", "orphans", "transfer"]
 
 # what a room adds to Storage
-MEMBERS = {"fsspec": "fsspec"}
+MEMBERS = {"adapters.fsspec": "fsspec"}
+
+# the entry points of a room
+ENTRY_POINTS = {"cli": "flask.commands"}
 
 CHECK = """
 import importlib, pkgutil, sys
@@ -29,6 +35,12 @@ files = fs.Storage("files")
 app = flask.Flask("app")
 app.config["FS_BACKEND"] = "memory"
 fs.init_app(app, files)
+if importlib.util.find_spec("flask_pyfs.cli"):
+    from flask_pyfs.cli import fs as group
+
+    for arguments in (["--help"], ["ls", "files:"]):
+        done = app.test_cli_runner().invoke(group, arguments)
+        assert done.exit_code == 0, done.output
 for member in sys.argv[2:]:
     try:
         getattr(files, member)
@@ -37,45 +49,58 @@ for member in sys.argv[2:]:
 """
 
 
+def unit_of(module):
+    """Return the part of the package that is removed with a module: an adapter, a module of commands, or a room."""
+    parts = [*module.split(".")[1:], ""]
+    if f"adapters.{parts[0]}" in ADAPTERS:
+        # its face
+        return f"adapters.{parts[0]}"
+    return ".".join(filter(None, parts[:2])) if parts[0] in ("adapters", "cli") else parts[0]
+
+
 def with_importers(room):
-    """Return a room and those that import it."""
+    """Return a room and the parts of the package that need it."""
     removed = {room}
     while True:
-        more = {
-            other
-            for other in set(ROOMS) - removed
-            for module, imported in IMPORTS.items()
-            if module.split(".")[1:3] == ["adapters", other]
-            and any(set(name.split(".")[1:3]) & removed for name in imported if name.startswith("flask_pyfs."))
-        }
+        gone = {module for module in FILES if is_in(module, removed)}
+        more = {unit_of(module) for module in FILES if module not in gone and IMPORTS[module] & gone}
         if not more:
             return sorted(removed)
         removed |= more
 
 
-def without_lines(text, room):
-    """Return the drawings of docs/architecture.rst without a room."""
-    kept, below = [], None
-    for line in text.splitlines(keepends=True):
-        depth = len(line) - len(line.lstrip())
-        if below is not None and line.strip() and depth > below:
-            continue
-        below = None
-        if re.match(rf"     (  )?{room}/?\s", line):
-            below = depth
-            continue
-        kept.append(line)
-    page = "".join(kept)
-    start = page.index("from rooms below:")
-    end = page.index("_import_fs  _untyped", start)
-    drawn = re.sub(rf"(?<=\s){room}(  |(?=\n))", "", page[start:end])
-    return page[:start] + re.sub(r"\n +(?=\n   \S)", "", drawn) + page[end:]
+def is_in(module, units):
+    unit = unit_of(module)
+    return unit in units or unit.partition(".")[0] in units
 
 
-def without_extra(text, room):
-    """Return setup.cfg without an extra."""
-    text = re.sub(rf"^ +%\({room}\)s\n", "", text, flags=re.MULTILINE)
-    return re.sub(rf"^{room} =.*\n(    .*\n)*", "", text, flags=re.MULTILINE)
+def without_lines(page, units):
+    """Return docs/architecture.rst without some parts in its two drawings of the house."""
+    kept, folders = [], list[str]()
+    before, start, rest = page.partition("   flask_pyfs/\n")
+    drawn, end, after = rest.partition("\n\n")
+    for line in drawn.splitlines():
+        depth = (len(line) - len(line.lstrip()) - 5) // 2
+        folders[depth:] = [line.split()[0].rstrip("/")]
+        if not is_in(".".join(("flask_pyfs", *folders)), units):
+            kept.append(line)
+    page = before + start + "\n".join(kept) + end + after
+    first = page.index("from rooms below:")
+    last = page.index("_import_fs  _untyped", first)
+    drawn = page[first:last]
+    for unit in units:
+        drawn = re.sub(rf"(?<=\s){re.escape(unit.removeprefix('adapters.'))}(  |(?=\n))", "", drawn)
+    return page[:first] + re.sub(r"\n +(?=\n)", "", drawn) + page[last:]
+
+
+def without_settings(text, unit):
+    """Return setup.cfg without the extra and the entry points of a part."""
+    extra = unit.removeprefix("adapters.")
+    text = re.sub(rf"^ +%\({extra}\)s\n", "", text, flags=re.MULTILINE)
+    text = re.sub(rf"^{extra} =.*\n(    .*\n)*", "", text, flags=re.MULTILINE)
+    if unit in ENTRY_POINTS:
+        text = re.sub(rf"^{ENTRY_POINTS[unit]} =\n(    .*\n)*", "", text, flags=re.MULTILINE)
+    return text
 
 
 def run(*arguments, directory):
@@ -98,23 +123,42 @@ def test_a_room_can_be_removed(room, tmp_path):
     page = (TOP / "docs" / "architecture.rst").read_text(encoding="utf-8")
     settings = (TOP / "setup.cfg").read_text(encoding="utf-8")
     removed = with_importers(room)
-    for each in removed:
-        shutil.rmtree(tmp_path / "flask_pyfs" / "adapters" / each, ignore_errors=True)
-        (tmp_path / "flask_pyfs" / "adapters" / f"{each}.py").unlink(missing_ok=True)
-        (tmp_path / "flask_pyfs" / f"{each}.py").unlink()
-        page, settings = without_lines(page, each), without_extra(settings, each)
-    (tmp_path / "docs" / "architecture.rst").write_text(page, encoding="utf-8")
+    for module in FILES:
+        if is_in(module, removed):
+            (tmp_path / FILES[module].relative_to(PACKAGE.parent)).unlink()
+    for unit in removed:
+        # what is left has no modules
+        shutil.rmtree(tmp_path / "flask_pyfs" / unit.replace(".", "/"), ignore_errors=True)
+        settings = without_settings(settings, unit)
+    (tmp_path / "docs" / "architecture.rst").write_text(without_lines(page, removed), encoding="utf-8")
     (tmp_path / "setup.cfg").write_text(settings, encoding="utf-8")
 
-    extras = configparser.ConfigParser()
-    extras.read(tmp_path / "setup.cfg")
-    assert not {*removed} & {*extras["options.extras_require"]}
-    assert all(extras["options.extras_require"].values())
-    members = [MEMBERS[each] for each in removed if each in MEMBERS]
+    read = configparser.ConfigParser()
+    read.read(tmp_path / "setup.cfg")
+    assert not {unit.removeprefix("adapters.") for unit in removed} & {*read["options.extras_require"]}
+    assert all(read["options.extras_require"].values())
+    assert missing_entry_points(read, tmp_path) == []
+    members = [MEMBERS[unit] for unit in removed if unit in MEMBERS]
     checked = run("-W", "error", "-c", CHECK, str(tmp_path), *members, directory=tmp_path)
     assert checked.returncode == 0, checked.stderr
-    assert [f"flask_pyfs.{each}" in line for each, line in zip(members, checked.stdout.splitlines(), strict=True)] == [
-        True for _ in members
-    ]
+    assert [
+        f"flask_pyfs.{member}" in line for member, line in zip(members, checked.stdout.splitlines(), strict=True)
+    ] == [True for _ in members]
     tested = run("-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "tests", directory=tmp_path)
     assert tested.returncode == 0, tested.stdout
+
+
+def missing_entry_points(settings, directory):
+    modules = re.findall(r"= (flask_pyfs[\w.]*):", "\n".join(settings["options.entry_points"].values()))
+    paths = {module: directory.joinpath(*module.split(".")) for module in modules}
+    return [
+        module
+        for module, path in paths.items()
+        if not path.with_suffix(".py").exists() and not (path / "__init__.py").exists()
+    ]
+
+
+def test_what_needs_transfer_goes_with_it():
+    assert {"transfer", "cli.copies", "cli.sync"} <= set(with_importers("transfer"))
+    assert "cli" not in with_importers("transfer")
+    assert with_importers("cli") == ["cli"]

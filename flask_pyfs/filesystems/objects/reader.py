@@ -58,6 +58,9 @@ class ObjectReader(io.BufferedReader):
     :param content_type: the media type of the object, if known.
     """
 
+    #: Who replaces an object does not change what was begun to be read.
+    is_steady = True
+
     def __init__(
         self,
         size: int,

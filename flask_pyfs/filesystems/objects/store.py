@@ -51,6 +51,8 @@ class ObjectStore(StoreFS):
 
     checksum_algorithm = "md5"
 
+    keeps_checksums = True
+
     # Primitives
 
     @abstractmethod

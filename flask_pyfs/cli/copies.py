@@ -1,0 +1,161 @@
+"""Copies and moves files: within storages, between them, and from and to this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import click
+
+from ..errors import FileExists, FileNotFound, FSError, VersionChanged
+from ..filesystems.store import Facts
+from ..transfer.copying import Copied, address, copy_file
+from ..transfer.deleting import delete_file
+from ..transfer.patience import Patience
+from ..transfer.patience import Stopped as Abandoned
+from ..transfer.report import Event
+from ..transfer.versions import known_facts
+from ..transfer.workers import in_threads
+from .commands import command, json_option
+from .exits import Failures, Stopped
+from .output import Output
+from .places import PLACE, Place
+from .steps import Sides, Step, steps
+from .streams import copy_by_stream, is_stream
+
+_PARAMETERS = (
+    click.argument("sources", type=PLACE, metavar="SRC…", nargs=-1, required=True),
+    click.argument("target", type=PLACE, metavar="DST"),
+    click.option("-r", "--recursive", is_flag=True, help="Take directories, with all files below them."),
+    click.option("--overwrite/--no-overwrite", default=False, help="Replace files, or not, which is the default."),
+    click.option("--jobs", type=click.IntRange(min=1), default=8, show_default=True, help="How many files at a time."),
+    json_option,
+)
+
+
+def _transfer(name: str) -> Callable[[Callable[..., int]], click.Command]:
+    def decorate(function: Callable[..., int]) -> click.Command:
+        for parameter in reversed(_PARAMETERS):
+            function = parameter(function)
+        return command(name)(function)
+
+    return decorate
+
+
+@_transfer("cp")
+def cp(sources: tuple[Place, ...], target: Place, **options: Any) -> int:
+    """Copy files.
+
+    SRC and DST are STORAGE:NAME or paths of this machine; one of them may be "-", standard input or output. DST is a
+    directory if it ends with a slash, is a whole storage or a directory of this machine, or if there are several SRC.
+    With -r, a directory that is written with a slash at its end is copied without its own name.
+
+    The server copies what it can. Each file appears whole, or not at all. Signals of the storages are not sent.
+
+    \b
+    Examples:
+        flask fs cp photos:2026/a.jpg backups:2026/
+        flask fs cp -r --overwrite photos:2026/ /mnt/photos/
+        pg_dump shop | flask fs cp - backups:shop.sql
+    """
+    if is_stream(target) or any(map(is_stream, sources)):
+        return copy_by_stream(sources, target, overwrite=options["overwrite"])
+    return _all(sources, target, _copied, **options)
+
+
+@_transfer("mv")
+def mv(sources: tuple[Place, ...], target: Place, **options: Any) -> int:
+    """Move files.
+
+    SRC and DST are as for "cp". A file is removed when its copy is stored, if it still is what was copied. Signals of
+    the storages are not sent.
+
+    \b
+    Examples:
+        flask fs mv photos:a.jpg photos:2026/a.jpg
+        flask fs mv -r photos:2024/ archive:photos/2024/
+    """
+    for place in (*sources, target):
+        if is_stream(place):
+            raise click.UsageError(f"{str(place)!r} is no file, and cannot be moved: use cp")
+    return _all(sources, target, _moved, **options)
+
+
+# copies or moves one file, and tells its size if it is known
+_Do = Callable[[Step, bool, Patience, Callable[[Event], object]], int | None]
+
+
+def _all(
+    sources: tuple[Place, ...], target: Place, do: _Do, recursive: bool, overwrite: bool, jobs: int, as_json: bool
+) -> int:
+    out, failures, patience = Output(as_json), Failures(), Patience()
+
+    def work(step: Step, tell: Callable[[Any], None]) -> None:
+        try:
+            size = do(step, overwrite, patience, tell)
+        except Abandoned:
+            # nobody listens
+            pass
+        except FileExists as error:
+            hint = "" if overwrite else "; --overwrite replaces files"
+            tell(partial(failures.add, Stopped(f"{error}{hint}")))
+        except FSError as error:
+            tell(partial(failures.add, error))
+        else:
+            tell(partial(_show, out, step, size))
+
+    with Sides() as sides:
+        todo = steps(sources, target, recursive, failures, sides)
+        in_threads(todo, work, jobs, patience, partial(_hear, out))
+    return failures.code
+
+
+def _hear(out: Output, told: Any) -> None:
+    if not isinstance(told, Event):
+        told()
+    elif told.kind == "again":
+        out.note(f"{told.name}: trying again: {told.error}")
+
+
+def _show(out: Output, step: Step, size: int | None) -> None:
+    if out.as_json:
+        out.result("", source=step.source_shown, target=step.target_shown, size=size)
+
+
+def _copied(step: Step, overwrite: bool, patience: Patience, tell: Callable[[Event], object]) -> int:
+    return _copy(step, overwrite, patience, tell).size
+
+
+def _copy(step: Step, overwrite: bool, patience: Patience, tell: Callable[[Event], object]) -> Copied:
+    return copy_file(
+        step.source, step.name, step.target, step.target_name, overwrite=overwrite, patience=patience, tell=tell
+    )
+
+
+def _moved(step: Step, overwrite: bool, patience: Patience, tell: Callable[[Event], object]) -> int | None:
+    operations, name = step.source.operations, address(step.source, step.name)
+    if operations is step.target.operations:
+        operations.move(name, address(step.target, step.target_name), overwrite)
+        return None
+    listed = known_facts(operations, name)
+    _require_two(step, listed, overwrite)
+    size = _copy(step, overwrite, patience, tell).size
+    try:
+        delete_file(step.source, step.name, listed, patience)
+    except VersionChanged as error:
+        message = f"{step.source_shown} is copied, but it was changed meanwhile, and stays: run it again"
+        raise VersionChanged(message, path=step.name) from error
+    return size
+
+
+def _require_two(step: Step, listed: Facts, overwrite: bool) -> None:
+    # two storages may have one place, and a server does nothing if a file is to be copied to itself
+    try:
+        there = known_facts(step.target.operations, address(step.target, step.target_name))
+    except FileNotFound:
+        return
+    if not overwrite:
+        raise FileExists(f"{step.target_shown!r}: the name is taken", path=step.target_name)
+    if there == listed:
+        raise FSError(f"{step.source_shown!r} and {step.target_shown!r} may be one file, which stays")

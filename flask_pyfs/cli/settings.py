@@ -1,0 +1,102 @@
+"""Shows the settings of storages, and where they come from."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import click
+from flask import current_app
+
+from ..keys import storage_prefixes
+from ..settings import DEFAULT, Setting, settings_of, settings_of_app, unread_settings
+from ..state import require_registry
+from ..storage import Storage
+from .commands import command, json_option
+from .output import Output
+from .places import storage_named
+
+_WIDTH = 80
+# of the longest name of the package's own options, and of most values
+_NAME, _VALUE = 17, 26
+_ORIGIN = _WIDTH - 2 - _NAME - 2 - _VALUE - 2
+
+
+@command()
+@click.argument("storage", required=False)
+@json_option
+def settings(storage: str | None, as_json: bool) -> None:
+    """Show the settings of all storages, or of one, and where each comes from.
+
+    Each line has the value that applies, the layer (1 the storage's, 2 its backend's, 3 the app's; 4 is the default)
+    and the key that sets it. Secrets are hidden. Then come the keys that are set and that no storage reads. No store
+    is asked for anything.
+
+    \b
+    Example:
+        flask fs settings photos
+    """
+    out, found = Output(as_json), storage and storage_named(storage)
+    storages: Iterable[Storage] = [found] if found else map(storage_named, sorted(require_registry(current_app)))
+    for each in storages:
+        _print(out, each.name, settings_of(each))
+    if not found:
+        _print(out, "the app as a whole", settings_of_app(current_app))
+    unread = [
+        each for each in unread_settings(current_app) if not found or each.key.startswith(storage_prefixes(found.name))
+    ]
+    if unread and not as_json:
+        out.result("set, and read by no storage")
+    for key, reason in unread:
+        fields: dict[str, Any] = {**dict.fromkeys(Setting._fields), "key": key, "shadowed": (), "reason": reason}
+        _show(out, _wrapped(f"{key}: {reason}", 2), **fields)
+
+
+def _print(out: Output, title: str, found: Iterable[Setting]) -> None:
+    if not out.as_json:
+        out.result(title)
+    for setting in found:
+        _show(out, _lines(setting), **setting._asdict(), reason=None)
+
+
+def _show(out: Output, lines: Iterable[str], **fields: Any) -> None:
+    if out.as_json:
+        out.result("", **fields)
+        return
+    for line in lines:
+        out.result(line)
+
+
+def _lines(setting: Setting) -> Iterator[str]:
+    value = _text(setting.value)
+    origin = "default" if setting.layer == DEFAULT else f"{setting.layer} {setting.key}"
+    line = f"  {setting.name:{_NAME}}  {value:{_VALUE}}  {origin}"
+    if len(line) <= _WIDTH:
+        yield line
+    else:
+        yield f"  {setting.name:{_NAME}}  {value}"
+        yield f"{'':{_NAME + 4}}{'':{_VALUE}}  {origin}" if len(origin) <= _ORIGIN else f"{origin:>{_WIDTH}}"
+    if setting.shadowed:
+        yield from _wrapped(f"before {', '.join(setting.shadowed)}", _NAME + 4)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "not set"
+    if value == "":
+        return "none"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)
+
+
+def _wrapped(text: str, indent: int) -> list[str]:
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (indent + 4),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

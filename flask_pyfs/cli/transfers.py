@@ -1,0 +1,102 @@
+"""The sides and the options that the commands between two sides share."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+from flask import current_app
+
+from ..state import require_registry
+from .places import Place
+
+if TYPE_CHECKING:
+    from ..transfer import Side
+
+__all__ = ["choosing", "sides"]
+
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[tuple[int, int]]
+else:
+    # older versions of click take no type
+    _ParamType = click.ParamType
+
+
+class _ShardType(_ParamType):
+    name = "I/N"
+
+    def convert(
+        self, value: object, parameter: click.Parameter | None, context: click.Context | None
+    ) -> tuple[int, int]:
+        """Return the two numbers of ``I/N``."""
+        if isinstance(value, tuple):
+            return value
+        found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", str(value))
+        shard, shards = map(int, found.groups()) if found else (0, 0)
+        if not 1 <= shard <= shards:
+            self.fail(f"{value!r} is no part: write I/N, such as 1/4 to 4/4", parameter, context)
+        return shard, shards
+
+
+_OPTIONS = (
+    click.option(
+        "--checksum",
+        is_flag=True,
+        help="Compare checksums of the content. Where the stores have none of one kind, files are read.",
+    ),
+    click.option(
+        "--jobs", type=click.IntRange(min=1), metavar="N", default=8, show_default=True, help="Threads that work."
+    ),
+    click.option(
+        "--include", multiple=True, metavar="PATTERN", help="Only these files: a pattern as in .gitignore. Repeatable."
+    ),
+    click.option(
+        "--exclude", multiple=True, metavar="PATTERN", help="Not these files: a pattern as in .gitignore. Repeatable."
+    ),
+    click.option(
+        "--shard",
+        type=_ShardType(),
+        metavar="I/N",
+        help="Only part I of N, by a hash of the name. N machines with 1/N to N/N do the whole.",
+    ),
+)
+
+
+def choosing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say how files are compared, and which."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def sides(source: Place, target: Place) -> tuple[Side, Side]:
+    """Return the sides that two arguments name.
+
+    :raises click.UsageError: if an argument names no side, or both name the same one.
+    :raises Stopped: if the app has no such storage.
+    """
+    if _parts(source) == _parts(target):
+        raise click.UsageError(f"{source} and {target} are the same")
+    return _side(source), _side(target)
+
+
+def _side(place: Place) -> Side:
+    from ..transfer import Side
+
+    if place.is_standard:
+        raise click.UsageError("a side is a directory or a storage; '-' is neither")
+    if place.storage_name is not None:
+        return Side.of(place.storage, place.name)
+    # a directory of that name would be made, and the storage stay as it is
+    if place.name in require_registry(current_app):
+        name = place.name
+        raise click.UsageError(f"{name!r} is a path: write {name}: for the storage, or ./{name} for the directory")
+    return Side.of(place.name)
+
+
+def _parts(place: Place) -> list[str | None]:
+    name = place.name if place.storage_name is not None else os.path.realpath(place.name)
+    return [place.storage_name, *(part for part in name.split("/") if part not in ("", "."))]

@@ -1,0 +1,68 @@
+"""Asks, as anybody may, for a file under a reserved name."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from urllib.parse import quote, urljoin
+
+from ..errors import FSError
+from ..names import Lease
+from ..web.urls import base_url
+from .findings import Finding, Subject
+from .http import Unanswered, ask
+
+_LIFETIME = 600
+
+
+def examine(subject: Subject, path: Lease) -> Iterator[Finding]:
+    """Check that nobody can read a reserved name without a signature: by URL, or at the store. Makes two requests."""
+    check, config = "reserved", subject.state.config
+    try:
+        urls = list(_urls(subject, path))
+    except FSError as error:
+        yield subject.failed(check, error)
+        return
+    if not urls:
+        yield subject.found(check, "ok", "only the app's route leads to the files, and that refuses reserved names")
+        return
+    shown, reasons = [], []
+    for url in urls:
+        try:
+            if not url.startswith(("http://", "https://")):
+                raise Unanswered(f"{url} has no host: give the app's origin (--origin), or set SERVER_NAME")
+            if (answer := ask(url)).is_success and answer.body.startswith(b"flask_pyfs: "):
+                shown.append(url)
+        except Unanswered as error:
+            reasons.append(str(error))
+    if shown and not subject.is_meant_for_all:
+        where = subject.setting("BUCKET", "CONTAINER", "URL")
+        yield subject.found(
+            check,
+            "error" if config["private"] or config["authorize"] is not None else "warning",
+            f"anybody can read the files without a signature at {shown[0].partition('.flask_pyfs')[0]}: make {where} "
+            "private there (its policy, its ACL)",
+        )
+    elif shown and subject.state.root:
+        yield subject.found(
+            check,
+            "warning",
+            f"anybody can read unfinished uploads below {shown[0].rpartition('/')[0]}/: let the web server at "
+            f"{subject.setting('URL')} deny .flask_pyfs",
+        )
+    elif shown:
+        yield subject.found(check, "ok", "the files are for all, as URL says, and the probe is too")
+    elif reasons:
+        yield subject.found(check, "skipped", reasons[0])
+    else:
+        yield subject.found(check, "ok", "a reserved name cannot be read without a signature")
+
+
+def _urls(subject: Subject, path: Lease) -> Iterator[str]:
+    state = subject.state
+    if state.config["url"]:
+        base = base_url(state.app, state.storage.name, state.config["url"])
+        yield urljoin(subject.origin or "", base) + quote(path)
+    now = int(time.time())
+    if signed := state.operations.signed_url(path, now + _LIFETIME, _LIFETIME):
+        yield signed.partition("?")[0]

@@ -1,0 +1,94 @@
+"""Finding: what a check found. Subject: the storage that is examined."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..backends.base import BaseBackend
+from ..backends.registry import options_of
+from ..config import COMMON, set_by
+from ..errors import BackendError, FSError, InvalidPath, OperationNotSupported, shortened
+from ..filesystems.store import StoreFS
+from ..keys import storage_key
+from ..state import State
+
+Level = Literal["ok", "warning", "error", "skipped"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found.
+
+    :param storage: the name of the storage; None if the check is one of the app as a whole.
+    :param check: the name of the check, such as ``'exclusive'``. It stays the same in later releases.
+    :param level: ``'ok'``, ``'warning'``, ``'error'``, or ``'skipped'`` if the check cannot be made here.
+    :param message: one line: what was found and, of a warning or an error, which setting to change.
+    :param again: whether an error may be gone if the check is made again, as when a server is down.
+    """
+
+    storage: str | None
+    check: str
+    level: Level
+    message: str
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A storage that is examined.
+
+    :param state: its state on the app.
+    :param origin: the origin of the app's pages, such as ``'https://shop.example'``, or None if nothing tells it.
+    """
+
+    state: State
+    origin: str | None = None
+
+    @property
+    def store(self) -> StoreFS | None:
+        """The filesystem, or None if the backend has none.
+
+        :raises fs.errors.FSError: if it cannot be opened.
+        """
+        backend = self.state.backend
+        try:
+            return backend.store if isinstance(backend, BaseBackend) else None
+        except OperationNotSupported:
+            return None
+
+    @property
+    def is_meant_for_all(self) -> bool:
+        """Whether anybody may read the files, by the settings."""
+        config = self.state.config
+        return bool(config["url"]) and not config["private"] and config["authorize"] is None
+
+    @property
+    def declared(self) -> set[str]:
+        """The settings that this storage may have."""
+        return {option.name for option in (*COMMON, *(options_of(type(self.state.backend)) or ()))}
+
+    def setting(self, *keys: str) -> str:
+        """Return the name of the first setting that this backend has of some, as it is set, or as it can be set."""
+        key = next((key for key in keys if key in self.declared), keys[-1])
+        return set_by(self.state.config, key) or storage_key(self.state.storage.name, key)
+
+    @property
+    def place(self) -> str:
+        """The name of the setting that says where the store is."""
+        return self.setting("ENDPOINT", "AUTHURL", "MONGO_URL", "OPEN_URL", "ROOT", "BACKEND")
+
+    def found(self, check: str, level: Level, message: str, again: bool = False) -> Finding:
+        """Return a finding about this storage."""
+        return Finding(self.state.storage.name, check, level, shortened(message, 400), again)
+
+    def failed(self, check: str, error: FSError, what: str = "") -> Finding:
+        """Return the finding for an error of the storage, whose message names the setting.
+
+        :param what: what could not be done, if the message does not say it.
+        """
+        # a backend that other code wrote may take no reserved name
+        if isinstance(error, (OperationNotSupported, InvalidPath)):
+            return self.found(check, "skipped", str(error))
+        message = f"{what}: {error}" if what else str(error)
+        return self.found(check, "error", message, isinstance(error, BackendError))

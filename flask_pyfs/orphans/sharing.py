@@ -1,0 +1,127 @@
+"""Finds the storages of an app that have files of another one, whose rows then name these too."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from .. import names
+from ..backends.contract import Operations
+from ..errors import FileNotFound, InvalidPath
+from ..state import State
+from .ledger import PRECISION, Ledger
+
+# so many files are looked for in another storage, because one may be deleted meanwhile
+_PROBES = 3
+
+
+class View:
+    """A storage, as it sees the files of the storage that is judged.
+
+    :param state: its state on the app.
+    :param of: the state of the storage that is judged.
+    """
+
+    def __init__(self, state: State, of: State) -> None:
+        self.storage = state.storage
+        self.operations = state.operations
+        self._judged = of.operations
+        self._root, self._judged_root = state.root, of.root
+        self._above, self._judged_above = _above(state), _above(of)
+
+    def names(self, name: str) -> list[str]:
+        """Return what the storage that is judged calls the file that this one calls so, in all spellings."""
+        try:
+            spelled = self.operations.spellings(name)
+        except InvalidPath:
+            return []
+        full = (self._above + each for each in spelled)
+        return [each[len(self._judged_above) :] for each in full if each.startswith(self._judged_above)]
+
+    def told(self, name: str) -> tuple[int | None, datetime | None] | None:
+        """Return size and time of a file, as far as they are known; None if there is no file. Makes one request.
+
+        :raises FSError: if the store does not tell.
+        """
+        try:
+            return told_by(self.operations, name)
+        except (FileNotFound, InvalidPath):
+            return None
+
+    def shares(self, ledger: Ledger) -> bool:
+        """Return whether files of the storage that is judged are files of this one too: whether each of three is the
+        same in both. Makes at most 12 requests, and none for directories.
+
+        :raises FSError: if a store does not tell.
+        """
+        if not _overlap(self._above, self._judged_above):
+            return False
+        if self._root is not None or self._judged_root is not None:
+            return self._root is not None and self._judged_root is not None
+        listed = ledger.below(self._above[len(self._judged_above) :], _PROBES)
+        return bool(listed) and all(self._has(each) for each in listed)
+
+    def _has(self, listed: str) -> bool:
+        name = (self._judged_above + listed)[len(self._above) :]
+        own = _seen(self._judged, names.Exact(listed))
+        # one that is gone by now proves nothing
+        return own is None or (name != "" and _is_same(own, _seen(self.operations, names.Exact(name))))
+
+
+class _Seen(NamedTuple):
+    size: int | None
+    modified: datetime | None
+    version: str | None
+
+
+def _seen(operations: Operations, name: str) -> _Seen | None:
+    try:
+        return _Seen(*told_by(operations, name), operations.version(name))
+    except (FileNotFound, InvalidPath):
+        return None
+
+
+def _is_same(one: _Seen, other: _Seen | None) -> bool:
+    if other is None or one.size != other.size:
+        return False
+    if one.version is not None and other.version is not None:
+        return one == other
+    if one.modified is None or other.modified is None:
+        return True
+    return abs((one.modified - other.modified).total_seconds()) < PRECISION
+
+
+def told_by(operations: Operations, name: str) -> tuple[int | None, datetime | None]:
+    """Return size and time of a file, as far as they are known. Makes one request.
+
+    :raises FileNotFound: if there is no file.
+    """
+    known: dict[str, Any] = operations.metadata(name, checksum=False)
+    size, modified = known.get("size"), known.get("modified")
+    if isinstance(modified, datetime) and modified.tzinfo is None:
+        # Flask-FS told the local time
+        modified = modified.astimezone()
+    return size if isinstance(size, int) else None, modified if isinstance(modified, datetime) else None
+
+
+def sharing(state: State, states: Iterable[State], ledger: Ledger) -> Sequence[View]:
+    """Return how a storage, and the others that have files of it, see these files: itself first.
+
+    :param states: the states of all storages of the app.
+    :raises FSError: if the store of another one cannot be reached.
+    """
+    others = (View(other, state) for other in states if other.storage is not state.storage)
+    return [View(state, state), *(view for view in others if view.shares(ledger))]
+
+
+def _above(state: State) -> str:
+    if state.root is not None:
+        return os.path.join(os.path.realpath(state.root), "")
+    prefix = names.normalize_prefix(state.config["prefix"]).rstrip("/")
+    return f"{prefix}/" if prefix else ""
+
+
+def _overlap(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)

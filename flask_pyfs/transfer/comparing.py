@@ -1,0 +1,225 @@
+"""Compares the files of two sides, each under the name that the target would give it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Container, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from contextvars import copy_context
+from functools import partial
+from itertools import chain
+from threading import Event as Flag
+from typing import Literal, NamedTuple
+
+from ..errors import InvalidPath
+from ..filesystems.store import Facts
+from .ordering import SOURCE, Group, Ordering
+from .sameness import Located, Proceed, Stopped, is_same, same_checksum
+from .selection import Selection
+from .sides import Side
+
+__all__ = ["Difference", "Judge", "compare", "judged"]
+
+# how many files are known ahead of the one whose answer is awaited, for each thread
+_AHEAD = 4
+
+#: Returns whether two files are the same.
+Judge = Callable[[Located, Located, Proceed], bool]
+
+
+Kind = Literal["same", "differs", "only_source", "only_target", "failed"]
+
+
+class Difference(NamedTuple):
+    """What became of the comparison of one file.
+
+    :param kind: ``same``, ``differs``, ``only_source``, ``only_target`` or ``failed``.
+    :param name: the name under which both sides are compared: the one that a new file would get at the target.
+    :param source_name: the name at the source, or None if the file is not there.
+    :param target_name: the name at the target: ``name``, unless the file that a read of the source's name finds there
+        has another spelling.
+    :param source: what the listing of the source tells of the file, or None.
+    :param target: the same of the target.
+    :param error: for ``failed``, why.
+    """
+
+    kind: Kind
+    name: str
+    source_name: str | None
+    target_name: str
+    source: Facts | None = None
+    target: Facts | None = None
+    error: Exception | None = None
+
+    @property
+    def shown_name(self) -> str:
+        """The name by which a person finds the file: where several may have one name, that on its side."""
+        if self.kind == "failed":
+            return self.source_name or self.target_name
+        return self.target_name if self.kind == "only_target" else self.name
+
+
+def compare(
+    source: Side,
+    target: Side,
+    *,
+    checksum: bool = False,
+    jobs: int = 8,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    shard: tuple[int, int] | None = None,
+) -> Generator[Difference, None, None]:
+    """Iterate over the files of both sides, in the order of the names under which they are compared, each file once.
+
+    Both listings are read to their ends before the first file is yielded: a name that comes late may change what
+    an earlier one means, and half a listing must never look like a whole one. Memory is constant; what waits is in a
+    temporary file of about 200 bytes for each name. Besides the two listings, no request is made without ``checksum``.
+
+    Two files of the source whose names become one at the target are ``failed``, both of them.
+
+    :param source: the side that is right.
+    :param target: the side that is compared with it. If it does not exist, it has no files.
+    :param checksum: compare checksums of one algorithm instead of times. What no store knows is computed: the files
+        are read.
+    :param jobs: how many files are read at once.
+    :param include: patterns as those of a .gitignore. With any, only names that match are compared.
+    :param exclude: patterns of names that are not compared.
+    :param shard: ``(i, n)``: only the part i of n of the names.
+    :raises flask_pyfs.errors.FileNotFound: if the source does not exist.
+    :raises flask_pyfs.errors.FSError: if a listing fails.
+    :raises flask_pyfs.errors.ConfigurationError: if a pattern or the shard is invalid.
+    """
+    selection = Selection(include, exclude, shard)
+    found = _compared(source, target, selection)
+    return judged(found, source, target, same_checksum, jobs) if checksum else found
+
+
+def _compared(source: Side, target: Side, selection: Selection) -> Generator[Difference, None, None]:
+    source.require()
+    chosen = None if selection.is_whole else selection.has
+
+    def compared_name(listed: str) -> str | None:
+        try:
+            name = target.compared_name(listed)
+        except InvalidPath:
+            # its group says so
+            name = listed
+        return name if chosen is None or chosen(name) else None
+
+    with closing(Ordering(compared_name)) as ordering:
+        ordering.read(source.entries(), target.entries())
+        source.require(empty=not ordering.counts[SOURCE])
+        for group in ordering.groups():
+            yield from _differences(group, target)
+
+
+def _differences(group: Group, target: Side) -> Iterator[Difference]:
+    name, sources, targets = group
+    # the most frequent case: each name means the file in normal form if it is there alone
+    if len(sources) == len(targets) == 1 and targets[0][0] == name:
+        (listed, ours), (_, theirs) = sources[0], targets[0]
+        yield Difference("same" if is_same(ours, theirs) else "differs", name, listed, name, ours, theirs)
+        return
+    # of a directory with several spellings, the first has the file that is read
+    files = dict(reversed(targets))
+    left = dict(files)
+    for listed, facts in sources:
+        try:
+            found = _meant(listed, name, files, target)
+        except InvalidPath as error:
+            left.pop(listed, None)
+            yield Difference("failed", name, listed, name, facts, error=error)
+            continue
+        there = None if found is None else files[found]
+        if found is not None:
+            left.pop(found, None)
+        failure = _collision(listed, sources, name, target)
+        if failure is None and found is None:
+            failure = target.refusal(listed)
+        if failure is not None:
+            yield Difference("failed", name, listed, found or name, facts, there, failure)
+        elif there is None:
+            yield Difference("only_source", name, listed, name, facts)
+        else:
+            kind: Kind = "same" if is_same(facts, there) else "differs"
+            yield Difference(kind, name, listed, found or name, facts, there)
+    for listed, facts in sorted(left.items()):
+        try:
+            _meant(listed, name, left, target)
+        except InvalidPath as error:
+            yield Difference("failed", name, None, listed, None, facts, error)
+        else:
+            yield Difference("only_target", name, None, listed, None, facts)
+
+
+def _meant(listed: str, name: str, files: Container[str], target: Side) -> str | None:
+    """Return which of the files at the target a name means, or None.
+
+    :raises flask_pyfs.errors.InvalidPath: if no operation accepts the name.
+    """
+    # a name that has another form is accepted, and found as it is or in that form; to ask takes longer
+    likely = (listed, name) if listed != name else ()
+    return next((each for each in chain(likely, _asked(listed, target)) if each in files), None)
+
+
+def _asked(listed: str, target: Side) -> Iterator[str]:
+    yield from target.candidates(listed)
+
+
+def _collision(listed: str, sources: Sequence[tuple[str, Facts]], name: str, target: Side) -> InvalidPath | None:
+    if len(sources) == 1:
+        return None
+    other = next((each for each, _ in sources if each != listed), listed)
+    message = f"{listed!r} and {other!r} would both be {name!r} in {target.label!r}: rename one of them"
+    return InvalidPath(message, path=listed)
+
+
+def judged(
+    differences: Generator[Difference, None, None], source: Side, target: Side, judge: Judge, jobs: int
+) -> Generator[Difference, None, None]:
+    """Judge the files that are on both sides anew, in threads. The order stays.
+
+    :param judge: is called in another thread, in the context of this one. If it raises an error, the file is
+        ``failed``.
+    :param jobs: how many threads.
+    """
+    stopped = Flag()
+
+    def proceed() -> None:
+        if stopped.is_set():
+            raise Stopped
+
+    def again(difference: Difference) -> Difference:
+        _, _, source_name, target_name, ours, theirs, _ = difference
+        assert source_name is not None
+        assert ours is not None
+        assert theirs is not None
+        try:
+            same = judge(Located(source, source_name, ours), Located(target, target_name, theirs), proceed)
+        except Stopped:
+            raise
+        except Exception as error:
+            # reading may run code of others
+            return difference._replace(kind="failed", error=error)
+        return difference._replace(kind="same" if same else "differs")
+
+    waiting: deque[Difference | Future[Difference]] = deque()
+    with closing(differences) as remaining, ThreadPoolExecutor(jobs, "flask_pyfs-compare") as threads:
+        try:
+            for difference in remaining:
+                if difference.kind in ("same", "differs"):
+                    waiting.append(threads.submit(copy_context().run, partial(again, difference)))
+                else:
+                    waiting.append(difference)
+                if len(waiting) > _AHEAD * jobs:
+                    yield _result(waiting.popleft())
+            while waiting:
+                yield _result(waiting.popleft())
+        finally:
+            stopped.set()
+            threads.shutdown(cancel_futures=True)
+
+
+def _result(difference: Difference | Future[Difference]) -> Difference:
+    return difference.result() if isinstance(difference, Future) else difference

@@ -1,0 +1,41 @@
+"""Whether a file still is what was seen of it."""
+
+from __future__ import annotations
+
+from ..backends.contract import Operations
+from ..errors import VersionChanged
+from ..filesystems.store import Facts
+
+__all__ = ["changed_at_target", "is_as_seen", "known_facts"]
+
+
+def known_facts(operations: Operations, name: str) -> Facts:
+    """Return the facts of a file, also from a backend that was written for Flask-FS. One request.
+
+    :raises flask_pyfs.errors.FileNotFound: if there is none.
+    """
+    facts = operations.facts(name)
+    if facts is None:
+        known = operations.metadata(name, checksum=False)
+        facts = Facts(known["size"], known.get("modified"), marked=False)
+    return facts
+
+
+def is_as_seen(seen: Facts, now: Facts) -> bool:
+    """Return whether facts are those of the file that was seen before, as far as both tell."""
+    if seen.version is not None and now.version is not None:
+        return seen.version == now.version
+    return all(
+        before is None or after is None or before == after
+        for before, after in ((seen.size, now.size), (seen.etag, now.etag), (_second(seen), _second(now)))
+    )
+
+
+def _second(facts: Facts) -> int | None:
+    # of some stores, the listing tells more of the time
+    return None if facts.modified is None else int(facts.modified.timestamp())
+
+
+def changed_at_target(name: str, label: str) -> VersionChanged:
+    """Return the error for a file that another writer stored, replaced or deleted during the transfer."""
+    return VersionChanged(f"{name!r} was changed at the target, {label}, meanwhile: run it again", path=name)

@@ -1,0 +1,246 @@
+"""``flask fs sync`` in a process of its own that is told to stop: by Ctrl-C, by SIGTERM, and once more."""
+
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from contextlib import closing
+
+import pytest
+from servers.s3 import clear_bucket, client
+from servers.scripted import ScriptedServer
+from swiftclient.client import Connection
+from terminals import Terminal
+
+FILES = 120
+CONTENT = {f"2026/{number:03}.jpg": hashlib.sha256(b"%d" % number).digest() * 640 for number in range(FILES)}
+SUMS = {name: hashlib.md5(content).hexdigest() for name, content in CONTENT.items()}
+APP = """
+import flask
+import flask_pyfs as fs
+
+app = flask.Flask(__name__)
+app.config.from_prefixed_env()
+fs.init_app(app, fs.Storage("photos", fs.ALL))
+"""
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+GO_ON = "To go on, run the same command again."
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """A directory with an app, and files to copy in ``in``."""
+    (tmp_path / "shop.py").write_text(APP)
+    (tmp_path / "in" / "2026").mkdir(parents=True)
+    for name, content in CONTENT.items():
+        (tmp_path / "in" / name).write_bytes(content)
+    return tmp_path
+
+
+@pytest.fixture
+def start(shop):
+    """Start ``flask fs sync`` with settings of the storage."""
+    started = []
+
+    def start(settings, *arguments):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flask", "--app", "shop", "fs", "sync", *arguments],
+            cwd=shop,
+            env={**os.environ, **{f"FLASK_PHOTOS_FS_{key}": value for key, value in settings.items()}},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def s3_settings(url, bucket, key="access", secret="secret"):
+    return {
+        "BACKEND": "s3",
+        "BUCKET": bucket,
+        "ENDPOINT": url,
+        "REGION": "us-east-1",
+        "ACCESS_KEY": key,
+        "SECRET_KEY": secret,
+    }
+
+
+@pytest.fixture
+def bucket(moto_endpoint):
+    """Settings of a storage in an empty bucket of S3, a function for the MD5 of each file in it, and a bare client."""
+    name = f"bucket-{uuid.uuid4()}"
+    bare = client(moto_endpoint)
+    bare.create_bucket(Bucket=name)
+
+    def held():
+        pages = bare.get_paginator("list_objects_v2").paginate(Bucket=name)
+        return {each["Key"]: each["ETag"].strip('"') for page in pages for each in page.get("Contents", [])}
+
+    yield s3_settings(moto_endpoint.url, name, moto_endpoint.access_key, moto_endpoint.secret_key), held, bare
+    clear_bucket(bare, name)
+
+
+@pytest.fixture
+def container(swift_place):
+    """The same for an empty container of Swift."""
+    name = f"container-{uuid.uuid4()}"
+    settings = {"BACKEND": "swift", "CONTAINER": name, "AUTHURL": swift_place.auth_url}
+    with closing(Connection(swift_place.auth_url, swift_place.user, swift_place.key, auth_version="1")) as bare:
+        bare.put_container(name)
+
+        def held():
+            return {each["name"]: each["hash"] for each in bare.get_container(name, full_listing=True)[1]}
+
+        yield {**settings, "USER": swift_place.user, "KEY": swift_place.key}, held, bare
+
+
+def ended(process):
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+@pytest.mark.server
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("place", "number"), [("bucket", signal.SIGINT), ("bucket", signal.SIGTERM), ("container", signal.SIGINT)]
+)
+def test_what_is_copied_is_whole_and_the_next_run_completes(request, start, place, number):
+    settings, held, _ = request.getfixturevalue(place)
+    process = start(settings, "in", "photos:", "--verbose")
+    for _ in range(10):
+        assert process.stdout.readline().startswith("copied 2026/")
+    process.send_signal(number)
+    code, out, err = ended(process)
+    assert code == 130, err
+    assert err.splitlines() == [
+        "Stopping. Once more ends it at once.",
+        f"Stopped. No file is half copied. {GO_ON}",
+    ]
+    before = held()
+    # some of them, and each whole
+    assert 10 <= len(before) < FILES
+    assert before.items() <= SUMS.items()
+    # those that it knew of when it stopped
+    [known] = map(int, re.findall(r"^(\d+) copied, 0 replaced", out, re.MULTILINE))
+    assert 10 <= known <= len(before)
+
+    code, out, err = ended(start(settings, "in", "photos:"))
+    assert (code, err) == (0, "")
+    left = FILES - len(before)
+    assert out.startswith(f"{left} copied, 0 replaced, 0 deleted, {len(before)} same, 0 failed")
+    assert held() == SUMS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_no_upload_in_parts_is_left_unfinished(shop, start, bucket, number):
+    settings, held, bare = bucket
+    name = settings["BUCKET"]
+    (shop / "large").mkdir()
+    with open(shop / "large" / "film.mp4", "wb") as film:
+        film.truncate(400 * 1024 * 1024)
+    process = start(settings, "large", "photos:")
+    # S3 has something of it
+    while not any(
+        bare.list_parts(Bucket=name, Key=each["Key"], UploadId=each["UploadId"]).get("Parts")
+        for each in bare.list_multipart_uploads(Bucket=name).get("Uploads", [])
+    ):
+        assert process.poll() is None, ended(process)
+        time.sleep(0.01)
+    process.send_signal(number)
+    code, out, err = ended(process)
+    assert code == 130, err
+    assert out.startswith("0 copied")
+    assert err.endswith(f"{GO_ON}\n")
+    assert held() == {}
+    assert bare.list_multipart_uploads(Bucket=name).get("Uploads", []) == []
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_the_second_one_ends_it_at_once(shop, start, second):
+    # a store that lists nothing, and never answers an upload
+    def answer(request):
+        if request.command == "GET":
+            body = b"<ListBucketResult><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>"
+            request.send_response(200)
+            request.send_header("Content-Type", "application/xml")
+            request.send_header("Content-Length", str(len(body)))
+            request.end_headers()
+            request.wfile.write(body)
+        else:
+            server.over.wait()
+
+    with ScriptedServer(answer) as server:
+        process = start(s3_settings(server.url, "photos"), "in", "photos:")
+        while not any(method == "PUT" for method, *_ in server.received):
+            assert process.poll() is None, ended(process)
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        # it waits for the answers
+        assert process.stderr.readline() == "Stopping. Once more ends it at once.\n"
+        process.send_signal(second)
+        code, out, err = ended(process)
+    assert (code, out, err) == (130, "", "")
+
+
+@pytest.mark.server
+def test_ctrl_c_while_the_store_lists(shop, start):
+    def answer(request):
+        server.over.wait()
+
+    with ScriptedServer(answer) as server:
+        process = start(s3_settings(server.url, "photos"), "photos:", "out")
+        while not server.received:
+            assert process.poll() is None, ended(process)
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        code, out, err = ended(process)
+    assert code == 130
+    assert err.endswith(f"{GO_ON}\n")
+    assert out.startswith("0 copied")
+
+
+def on_terminal(shop, settings):
+    environment = {f"FLASK_PHOTOS_FS_{key}": value for key, value in settings.items()}
+    argv = [sys.executable, "-m", "flask", "--app", "shop", "fs", "sync", "in", "photos:"]
+    return Terminal(argv, cwd=shop, **environment)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_the_terminal_is_as_before(shop, bucket, number):
+    settings, held, _ = bucket
+    terminal = on_terminal(shop, settings)
+    terminal.read_until(f" of {FILES} files")
+    terminal.process.send_signal(number)
+    shown = terminal.end(code=130)
+    assert shown.index("Stopping. Once more ends it at once.\r\n") > shown.index(HIDE_CURSOR)
+    assert shown.endswith(f"Stopped. No file is half copied. {GO_ON}\r\n")
+    assert shown.rindex(SHOW_CURSOR) > shown.rindex(HIDE_CURSOR)
+    assert held().items() <= SUMS.items()
+
+
+@pytest.mark.server
+def test_the_cursor_comes_back_at_once(shop):
+    def answer(request):
+        server.over.wait()
+
+    with ScriptedServer(answer) as server:
+        terminal = on_terminal(shop, s3_settings(server.url, "photos"))
+        terminal.read_until("comparing: 0 files")
+        terminal.process.send_signal(signal.SIGINT)
+        # it waits for the answer, or ends if it need not
+        terminal.read_until("Stopping. Once more ends it at once.")
+        terminal.process.send_signal(signal.SIGINT)
+        shown = terminal.end(code=130)
+    assert shown.rindex(SHOW_CURSOR) > shown.rindex(HIDE_CURSOR)

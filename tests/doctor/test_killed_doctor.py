@@ -1,0 +1,121 @@
+"""A doctor that is killed leaves no probe that remove_leftovers does not remove, and touches no file of the app."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from test_stores import answer
+
+CHILD = Path(__file__).with_name("child_doctor.py")
+KILLED = signal.SIGKILL
+
+
+@pytest.fixture
+def child():
+    """Run an examination in a process, which ``begun`` is told; return how it ended."""
+    with subprocess.Popen(
+        [sys.executable, str(CHILD)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+
+        def run(settings, begun=lambda child: None, calls=0):
+            process.stdin.write(json.dumps([settings, calls]) + "\n")
+            process.stdin.flush()
+            begun(int(process.stdout.readline()))
+            return int(process.stdout.readline())
+
+        yield run
+        process.stdin.close()
+
+
+def left(storage):
+    """Return what the store holds under reserved names."""
+    return [path for path, _ in storage.backend.store.iter_facts(".flask_pyfs/")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("kind", ["s3-moto", "swift"])
+def test_killed_at_each_request(kind, when, app, proxied, child, soak):
+    storage, proxy = proxied(kind)
+    settings = {key[9:]: value for key, value in app.config.items() if key.startswith("FILES_FS_")}
+    left_over = 0
+    with app.app_context():
+        storage.write("mine.txt", b"of the app")
+        number, step = 1, 1 if soak else 6
+        while True:
+            proxy.requests.clear()
+            running = []
+
+            def kill(number=number, running=running):
+                if len(proxy.requests) == number:
+                    # the process is killed while it waits for the answer
+                    with suppress(ProcessLookupError):
+                        os.kill(running[0], KILLED)
+                    return answer(503)
+                return None
+
+            proxy.ask = lambda request, kill=kill: kill() if when == "before" else None
+            proxy.change = lambda request, given, kill=kill: kill() if when == "after" else None
+            ended = child(settings, running.append)
+            proxy.ask = proxy.change = lambda *arguments: None
+            if ended != KILLED:
+                break
+            left_over += len(left(storage))
+            assert list(storage.list_files()) == ["mine.txt"]
+            assert storage.read("mine.txt") == b"of the app"
+            storage.backend.remove_leftovers(-60)
+            assert left(storage) == []
+            number += step
+    assert ended == 0
+    assert number > 12
+    assert left_over
+
+
+@pytest.mark.slow
+def test_killed_at_each_command_of_mongodb(app, configured, child, soak):
+    storage = configured("gridfs")
+    settings = {key[9:]: value for key, value in app.config.items() if key.startswith("FILES_FS_")}
+    left_over = 0
+    with app.app_context():
+        storage.write("mine.txt", b"of the app")
+        number, step = 1, 1 if soak else 4
+        while (ended := child(settings, calls=number)) == KILLED:
+            left_over += len(left(storage))
+            assert list(storage.list_files()) == ["mine.txt"]
+            storage.backend.remove_leftovers(-60)
+            assert left(storage) == []
+            number += step
+        # chunks without their file are not left either
+        assert storage.backend.db["files.files"].count_documents({}) == 1
+        assert storage.backend.db["files.chunks"].count_documents({}) == 1
+    assert ended == 0
+    assert number > 12
+    assert left_over
+
+
+@pytest.mark.slow
+def test_killed_at_each_step_on_a_disk(tmp_path, app, configured, child, soak):
+    root = tmp_path / "files"
+    storage = configured("local", ROOT=str(root))
+    left_over = 0
+    with app.app_context():
+        storage.write("mine.txt", b"of the app")
+        number = 1
+        while True:
+            ended = child({"ROOT": str(root)}, calls=number)
+            if ended != KILLED:
+                break
+            left_over += len([path for path in root.rglob("*") if path.is_file() and path.name != "mine.txt"])
+            assert list(storage.list_files()) == ["mine.txt"]
+            assert storage.read("mine.txt") == b"of the app"
+            storage.backend.remove_leftovers(-60)
+            assert [path.name for path in root.rglob("*") if path.is_file()] == ["mine.txt"]
+            number += 1
+    assert ended == 0
+    assert number > 8
+    assert left_over

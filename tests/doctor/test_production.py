@@ -1,0 +1,212 @@
+"""What the doctor says of settings that will bite in production. None of these checks makes a request."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from robust import on_small_disk, run_script
+
+import flask_pyfs as fs
+from flask_pyfs.doctor import examine
+
+CHILD = Path(__file__).with_name("child_full_disk.py")
+
+
+def warned(found, check, *said, level="warning"):
+    assert found[check].level == level, found[check]
+    for part in said:
+        assert part in found[check].message, found[check].message
+
+
+# The app
+
+
+def test_a_misspelt_setting(app, configured, findings):
+    app.config["FS_ROOOT"] = "/srv/files"
+    configured("memory")
+    warned(findings(None), "settings", "FS_ROOOT", "FS_ROOT")
+
+
+def test_settings_without_effect(app, configured, findings):
+    app.config["FS_CREATE_STORAGE"] = True
+    configured("memory", ETAG_MISMATCH_POLICY="warn")
+    warned(findings(None), "settings", "FS_CREATE_STORAGE")
+    warned(findings(), "settings", "FILES_FS_ETAG_MISMATCH_POLICY")
+
+
+def test_debug_mode(app, configured, findings):
+    app.debug = True
+    del app.config["FS_SERVE"]
+    configured("memory")
+    warned(findings(None), "debug", "DEBUG", "FS_SERVE")
+    app.testing = True
+    assert findings(None)["debug"].level == "ok"
+
+
+def test_no_secret_key(app, configured, findings):
+    app.secret_key = None
+    configured("memory")
+    warned(findings(None), "secret-key", "SECRET_KEY", level="skipped")
+    warned(findings(), "signed-url", "SECRET_KEY", level="skipped")
+
+
+@pytest.mark.parametrize("key", ["dev", b"secret", "12345678"])
+def test_a_secret_key_that_can_be_guessed(key, app, configured, findings):
+    app.secret_key = key
+    configured("memory")
+    warned(findings(None), "secret-key", "SECRET_KEY", "random")
+
+
+APP = """
+import os, secrets
+from flask import Flask
+import flask_pyfs as fs
+print("an app may print, too")
+app = Flask(__name__)
+app.config.update(FS_BACKEND="memory", SECRET_KEY={key})
+fs.init_app(app, fs.Storage("files"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "level"), [("secrets.token_hex()", "error"), ("os.urandom(24)", "error"), ("'a key of the app' * 2", "ok")]
+)
+def test_a_secret_key_of_each_start(key, level, tmp_path, monkeypatch):
+    from flask.cli import ScriptInfo
+
+    (tmp_path / "app_of_test.py").write_text(APP.format(key=key))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    try:
+        app = ScriptInfo("app_of_test").load_app()
+        found = {each.check: each for each in examine(app, load="app_of_test") if each.storage is None}
+        missing = {each.check: each for each in examine(app, load="not_there") if each.storage is None}
+    finally:
+        sys.modules.pop("app_of_test", None)
+    warned(found, "restart", "SECRET_KEY", level=level)
+    warned(missing, "restart", "SECRET_KEY", level="skipped")
+
+
+# A storage
+
+
+def test_files_that_nothing_serves(app, configured, findings):
+    del app.config["FS_SERVE"]
+    configured("memory")
+    warned(findings(), "served", "FS_SERVE", "FILES_FS_SERVE", "404")
+
+
+@pytest.mark.parametrize("settings", [{"SERVE": False}, {"SERVE": True}, {"URL": "https://cdn.example/files"}])
+def test_files_that_need_no_fs_serve(settings, app, configured, findings):
+    del app.config["FS_SERVE"]
+    configured("memory", **settings)
+    assert findings()["served"].level == "ok"
+
+
+def test_files_that_views_send(app, configured, findings):
+    app.config["FS_SERVE"] = False
+    configured("memory")
+    assert findings()["served"].level == "ok"
+
+
+def test_a_private_bucket_needs_no_fs_serve(app, configured, findings):
+    del app.config["FS_SERVE"]
+    configured("s3-moto", PRIVATE=True)
+    assert findings()["served"].level == "ok"
+
+
+def test_a_private_storage_with_a_url(configured, findings):
+    configured("memory", PRIVATE=True, URL="/media")
+    warned(findings(), "settings", "PRIVATE", "FILES_FS_URL")
+
+
+def test_missing_pillow(configured, findings, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    configured("memory", VERIFY=True)
+    warned(findings(), "extras", "FILES_FS_VERIFY", "pip install 'flask_pyfs[images]'")
+    configured("memory", "other")
+    assert findings("other")["extras"].level == "ok"
+
+
+def test_missing_pillow_of_a_storage_that_needs_it(configured, findings, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    configured("memory", IMAGES_OPTIMIZE=True)
+    warned(findings(), "extras", "FILES_FS_IMAGES_OPTIMIZE", level="error")
+
+
+def test_forms_that_flask_refuses(app, configured, findings):
+    app.config["MAX_CONTENT_LENGTH"] = 1_000_000
+    configured("memory", MAX_SIZE="20 MB")
+    warned(findings(), "max-size", "FILES_FS_MAX_SIZE", "MAX_CONTENT_LENGTH", "1000000")
+
+
+@pytest.mark.parametrize(
+    ("host", "level"),
+    [
+        ("s3.shop.example", "warning"),
+        ("93.184.216.34:9000", "warning"),
+        ("[2606:2800:220:1::1]:9000", "warning"),
+        ("127.0.0.1:{port}", "ok"),
+        ("localhost:{port}", "ok"),
+        ("10.0.0.7:9000", "ok"),
+        ("minio:9000", "ok"),
+        ("minio.default.svc", "ok"),
+    ],
+)
+def test_an_endpoint_without_tls(host, level, configured, unused_port):
+    from flask_pyfs.doctor.findings import Subject
+    from flask_pyfs.doctor.settings import examine
+    from flask_pyfs.state import find
+
+    storage = configured("s3-moto", ENDPOINT=f"http://{host.format(port=unused_port)}")
+    found = {each.check: each for each in examine(Subject(find(storage)), storage)}
+    warned(found, "transport", *(["FILES_FS_ENDPOINT", "https"] if level == "warning" else []), level=level)
+
+
+def test_files_in_the_memory_of_the_process(app, configured, findings):
+    configured("memory")
+    warned(findings(), "shared", "FILES_FS_BACKEND", "restart")
+    app.testing = True
+    assert findings()["shared"].level == "ok"
+
+
+# A directory
+
+
+@pytest.mark.parametrize(("private", "level"), [(False, "warning"), (True, "error")])
+def test_a_root_in_the_static_folder(private, level, app, tmp_path, configured, findings):
+    app.static_folder = str(tmp_path / "static")
+    configured("local", ROOT=str(tmp_path / "static" / "files"), PRIVATE=private)
+    warned(findings(), "root", "FILES_FS_ROOT", "static", level=level)
+
+
+def test_a_root_beside_the_static_folder(app, tmp_path, configured, findings):
+    app.static_folder = str(tmp_path / "static")
+    configured("local", ROOT=str(tmp_path / "static_files"))
+    assert findings()["root"].level == "ok"
+
+
+def test_a_root_among_temporary_files(app, tmp_path, configured, findings):
+    configured("local", ROOT=str(tmp_path / "temporary" / "files"))
+    warned(findings(), "root", "FILES_FS_ROOT", "temporary")
+
+
+def test_a_root_that_cannot_be_written_to(app, tmp_path, configured):
+    # init_app says it, before any command runs
+    (tmp_path / "file").write_text("")
+    with pytest.raises(fs.ConfigurationError, match="FILES_FS_ROOT"):
+        configured("local", ROOT=str(tmp_path / "file"))
+
+
+@pytest.mark.parametrize(("size", "said"), [("4m", "MiB of 4 MiB"), ("20m,nr_inodes=40", "inodes")])
+def test_a_disk_that_is_nearly_full(size, said, tmp_path):
+    printed = run_script(CHILD, tmp_path, before=on_small_disk(tmp_path, size))
+    assert said in printed
+    assert "FILES_FS_ROOT" in printed
+
+
+def test_findings_are_the_same_for_chosen_storages(app, configured):
+    storage = configured("memory")
+    configured("local", name="other")
+    found = list(examine(app, [storage]))
+    assert {each.storage for each in found} == {"files"}
