@@ -49,8 +49,8 @@ class ListedFiles(NamedFiles):
                     yield name, facts
 
     def _listed_name(self, path: str) -> str | None:
-        name = path[len(self._above()) :]
-        if not names.is_refused(name):
+        name = path[len(self.prefix) + 1 :] if self.prefix else path
+        if names.is_plain(name) or not names.is_refused(name):
             return name
         if any(map(names.is_reserved, name.split("/"))):
             # a lease, or an unfinished upload

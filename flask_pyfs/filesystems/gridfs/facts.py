@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from bson import Code, DatetimeMS, MaxKey, ObjectId, Regex, Timestamp
+from bson import Code, DatetimeMS, Int64, MaxKey, ObjectId, Regex, Timestamp
 from fs import errors
 
 from ..objects.errors import literal
 from ..objects.http import known_type
 from ..store import Facts
+
+_MD5 = re.compile("[0-9a-f]{32}")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -88,7 +90,7 @@ def _revision(document: dict[str, Any], size: int, chunk_size: int) -> Revision:
     content_type = document.get("contentType") or metadata.get("contentType")
     return Revision(
         size=size,
-        modified=next((each for each in (modified, date) if isinstance(each, datetime)), None),
+        modified=modified if isinstance(modified, datetime) else date if isinstance(date, datetime) else None,
         etag=_etag(document),
         content_type=known_type(content_type) if isinstance(content_type, str) else None,
         checksum=_checksum(metadata.get("md5") or document.get("md5")),
@@ -116,6 +118,8 @@ def following_date(revision: Revision) -> datetime:
 
 
 def _whole(number: Any) -> int | None:
+    if type(number) in (int, Int64) and 0 <= number <= _LONGEST:
+        return int(number)
     if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number <= _LONGEST:
         return None
     return int(number) if number == int(number) else None
@@ -130,4 +134,4 @@ def _etag(document: dict[str, Any]) -> str:
 
 
 def _checksum(md5: Any) -> str | None:
-    return f"md5:{md5}" if isinstance(md5, str) and re.fullmatch(r"[0-9a-f]{32}", md5) else None
+    return f"md5:{md5}" if isinstance(md5, str) and _MD5.fullmatch(md5) else None

@@ -15,6 +15,8 @@ from .reader import drain
 # the most bytes that are read at once
 _PIECE = 256 * 1024
 
+_STRONG = re.compile(r'"?([!#-\x7e]+)"?')
+
 
 class Closable(Protocol):
     def close(self) -> object: ...
@@ -158,5 +160,5 @@ def strong_tag(etag: str | None) -> str | None:
 
     Proxies that compress a response make its entity tag weak.
     """
-    match = re.fullmatch(r'"?([!#-\x7e]+)"?', etag or "")
+    match = _STRONG.fullmatch(etag or "")
     return match[1] if match else None

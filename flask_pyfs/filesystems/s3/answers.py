@@ -15,6 +15,7 @@ from xml.etree.ElementTree import ParseError, XMLPullParser, fromstring
 
 from ..unreachable import needs_tls
 from .facts import is_range
+from .parsing import take_entries
 
 if TYPE_CHECKING:
     from ..._untyped import BotoCoreError
@@ -96,18 +97,43 @@ def check_answers(events: Any) -> None:
     :param events: the events of the client.
     """
     events.register("before-parse.s3", _check_raw)
+    # botocore looks first whether any document is an error, and would parse a whole listing for that
+    events.register_first("before-parse.s3.ListObjectsV2", _check_listing)
     events.register("after-call.s3", _check_parsed)
     events.register_first("needs-retry.s3", _refuse_redirection)
 
 
-def _check_raw(operation_model: Any, response_dict: dict[str, Any], **others: Any) -> None:
+def _check_listing(
+    operation_model: Any, response_dict: dict[str, Any], customized_response_dict: Any = None, **others: Any
+) -> None:
+    # older versions of botocore have no such dict
+    if customized_response_dict is None or b"<ListBucketResult" not in response_dict["body"][:1024]:
+        return
+    _check_raw(operation_model, response_dict)
+    if response_dict["status_code"] == 200:
+        try:
+            take_entries(response_dict, customized_response_dict)
+        except ParseError as error:
+            raise OddAnswer(operation=operation_model.name, what=_damaged(error)) from error
+
+
+def _check_raw(
+    operation_model: Any, response_dict: dict[str, Any], customized_response_dict: Any = None, **others: Any
+) -> None:
+    if customized_response_dict:
+        # of a listing that was checked before it was shortened
+        return
     try:
         what = _odd_raw(operation_model, response_dict)
     except ParseError as error:
-        what = f"its XML is cut or damaged ({error})"
+        what = _damaged(error)
     if what is not None:
         _close(response_dict.get("body"))
         raise OddAnswer(operation=operation_model.name, what=what)
+
+
+def _damaged(error: ParseError) -> str:
+    return f"its XML is cut or damaged ({error})"
 
 
 def _odd_raw(model: Any, answer: dict[str, Any]) -> str | None:

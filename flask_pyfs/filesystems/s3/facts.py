@@ -92,7 +92,9 @@ def listed_facts(entry: Any) -> Facts:
     the entity tag of those is no MD5.
     """
     # HEAD reports whole seconds
-    modified = entry["LastModified"].replace(microsecond=0)
+    modified = entry["LastModified"]
+    if modified.microsecond:
+        modified = modified.replace(microsecond=0)
     return Facts(size=entry["Size"], modified=modified, etag=_etag(entry), marked=False)
 
 

@@ -155,7 +155,7 @@ def listed_time(entry: Mapping[str, Any]) -> datetime:
 
     :raises ValueError: if it is none.
     """
-    return datetime.fromisoformat(entry["last_modified"][:19]).replace(tzinfo=timezone.utc)
+    return datetime.fromisoformat(f"{entry['last_modified'][:19]}+00:00")
 
 
 def is_static(headers: Headers) -> bool:

@@ -1,0 +1,57 @@
+"""Parses the listings of S3, which botocore does in a general way that takes most of the time of a listing."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any, cast
+from xml.etree.ElementTree import fromstring, tostring
+
+from botocore.utils import parse_timestamp
+
+# whole seconds, which is all that is kept of a time
+_LISTED = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.]0*)?Z")
+
+_ROOT = "ListBucketResult"
+
+
+def parse_time(text: Any) -> datetime:
+    """Return the time that S3 tells. Other forms than that of listings are for botocore.
+
+    :raises ValueError: if it is none.
+    """
+    if isinstance(text, str) and _LISTED.fullmatch(text):
+        return datetime.fromisoformat(f"{text[:19]}+00:00")
+    return cast(datetime, parse_timestamp(text))
+
+
+_MEMBERS: dict[str, Any] = {"Key": str, "LastModified": parse_time, "ETag": str, "Size": int, "StorageClass": str}
+
+
+def take_entries(answer: dict[str, Any], parsed: dict[str, Any]) -> None:
+    """Parse the entries of a listing, unless they have more than is known here, and leave the rest to botocore.
+
+    :param answer: the answer as botocore is about to parse it.
+    :param parsed: what is added to the result.
+    :raises ValueError: if a size or a time is none.
+    :raises xml.etree.ElementTree.ParseError: if the answer is cut or damaged.
+    """
+    root = fromstring(answer["body"])
+    space = root.tag.removesuffix(_ROOT)
+    members = {space + name: (name, kind) for name, kind in _MEMBERS.items()}
+    entries, rest = [], []
+    for each in root:
+        if each.tag != f"{space}Contents":
+            rest.append(each)
+            continue
+        entry = {}
+        for member in each:
+            known = members.get(member.tag)
+            if known is None:
+                return
+            name, kind = known
+            entry[name] = kind(member.text or "")
+        entries.append(entry)
+    if entries:
+        root[:] = rest
+        answer["body"], parsed["Contents"] = tostring(root), entries

@@ -1,0 +1,76 @@
+"""Listings are parsed as botocore parses them, only faster."""
+
+from datetime import datetime, timezone
+from xml.sax.saxutils import escape
+
+import pytest
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+from botocore.parsers import create_parser
+from botocore.utils import parse_timestamp
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from flask_pyfs.filesystems.s3.parsing import parse_time, take_entries
+
+SHAPE = ServiceModel(Loader().load_service_model("s3", "service-2")).operation_model("ListObjectsV2").output_shape
+SPACE = ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+ENTRY = "<Key>a</Key><LastModified>2026-05-06T07:08:09.000Z</LastModified><ETag>&quot;e&quot;</ETag><Size>5</Size>"
+
+
+def parsed(body, take):
+    answer, more = {"status_code": 200, "headers": {}, "body": body}, {}
+    if take:
+        take_entries(answer, more)
+    return create_parser("rest-xml").parse(answer, SHAPE) | more
+
+
+def page(*entries, space=SPACE, rest="<IsTruncated>true</IsTruncated><NextContinuationToken>n</NextContinuationToken>"):
+    contents = "".join(f"<Contents>{entry}</Contents>" for entry in entries)
+    groups = "<CommonPrefixes><Prefix>b/</Prefix></CommonPrefixes>"
+    return f'<?xml version="1.0"?><ListBucketResult{space}>{rest}{contents}{groups}</ListBucketResult>'.encode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        page(),
+        page(ENTRY),
+        page(ENTRY, f"{ENTRY}<StorageClass>STANDARD</StorageClass>", space=""),
+        page(ENTRY.replace("<Key>a</Key>", "<Key></Key>")),
+        page(ENTRY.replace("<Key>a</Key>", "<Key>a%20b/%C3%BC &amp; c</Key>"), rest="<EncodingType>url</EncodingType>"),
+        page("<Key>only</Key>"),
+        page(ENTRY, f"{ENTRY}<Owner><ID>o</ID><DisplayName>d</DisplayName></Owner>"),
+        page(f"{ENTRY}<ChecksumAlgorithm>CRC32</ChecksumAlgorithm>"),
+        page(ENTRY.replace("09.000Z", "09.123Z"), ENTRY.replace("2026-05-06T07:08:09.000Z", "1778051289")),
+    ],
+)
+def test_a_page_is_what_botocore_makes_of_it(body):
+    assert parsed(body, take=True) == parsed(body, take=False)
+
+
+@pytest.mark.parametrize(
+    ("odd", "message"),
+    [
+        (("<Size>5", "<Size>five"), "invalid literal"),
+        (("2026-05-06", "2026-05-66"), "day is out of range"),
+        (("<Size>5", "<Size>"), "invalid literal"),
+    ],
+)
+def test_what_is_no_entry_is_refused(odd, message):
+    with pytest.raises(ValueError, match=message):
+        take_entries({"body": page(ENTRY.replace(*odd))}, {})
+
+
+@given(key=st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"])), size=st.integers(0, 2**63))
+def test_any_key_and_size(key, size):
+    clean = "".join(character for character in key if character not in "\ufffe\uffff\x7f")
+    body = page(ENTRY.replace("<Key>a", f"<Key>{escape(clean)}").replace("<Size>5", f"<Size>{size}"))
+    assert parsed(body, take=True) == parsed(body, take=False)
+
+
+@given(st.datetimes(min_value=datetime(1000, 1, 1), timezones=st.just(timezone.utc)))
+@example(datetime(2026, 5, 6, 7, 8, 9, tzinfo=timezone.utc))
+def test_times(time):
+    for text in (time.strftime("%Y-%m-%dT%H:%M:%S.000Z"), time.isoformat(), time.strftime("%Y-%m-%dT%H:%M:%SZ")):
+        assert parse_time(text) == parse_timestamp(text)
