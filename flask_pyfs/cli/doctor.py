@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict
 
 import click
@@ -37,10 +38,11 @@ def doctor(context: click.Context, storage: str | None, origin: str | None, stri
     info = context.ensure_object(ScriptInfo)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     load = None if info.create_app else info.app_import_path or ""
-    for finding in examine(app, storages, origin=origin, load=load):
-        found.append(finding)
-        place = "" if finding.storage is None else f"{finding.storage}: "
-        out.result(f"{finding.level:8} {place}{finding.check}: {finding.message}", **asdict(finding))
+    with closing(examine(app, storages, origin=origin, load=load)) as findings:
+        for finding in findings:
+            found.append(finding)
+            place = "" if finding.storage is None else f"{finding.storage}: "
+            out.result(f"{finding.level:8} {place}{finding.check}: {finding.message}", **asdict(finding))
     errors = [each for each in found if each.level == "error" or (strict and each.level == "warning")]
     if not as_json:
         counts = [(sum(each.level == level for each in found), level) for level in ("error", "warning")]

@@ -11,6 +11,7 @@ from ..config import COMMON, set_by
 from ..errors import BackendError, FSError, InvalidPath, OperationNotSupported, shortened
 from ..filesystems.store import StoreFS
 from ..keys import storage_key
+from ..settings import Unread
 from ..state import State
 
 Level = Literal["ok", "warning", "error", "skipped"]
@@ -40,10 +41,12 @@ class Subject:
 
     :param state: its state on the app.
     :param origin: the origin of the app's pages, such as ``'https://shop.example'``, or None if nothing tells it.
+    :param unread: the settings of the app that reach no storage.
     """
 
     state: State
     origin: str | None = None
+    unread: tuple[Unread, ...] = ()
 
     @property
     def store(self) -> StoreFS | None:

@@ -13,7 +13,6 @@ from ..backends.registry import options_of
 from ..config import set_by
 from ..filesystems.store import StoreFS
 from ..keys import storage_prefixes
-from ..settings import unread_settings
 from ..state import require_registry
 from ..uploads.intake import verifies
 from .findings import Finding, Subject
@@ -34,7 +33,7 @@ def examine(subject: Subject, storage: Any) -> Iterator[Finding]:
 def _effects(subject: Subject) -> Finding:
     state = subject.state
     own = storage_prefixes(state.storage.name)
-    unread = [f"{key}: {reason}" for key, reason in unread_settings(state.app) if key.startswith(own)]
+    unread = [f"{key}: {reason}" for key, reason in subject.unread if key.startswith(own)]
     if unread:
         return subject.found("settings", "warning", "; ".join(unread))
     url = set_by(state.config, "URL")

@@ -67,14 +67,31 @@ app.config.update(FS_BACKEND="memory", SECRET_KEY={key})
 fs.init_app(app, fs.Storage("files"))
 """
 
+# as schedulers are
+THREADED = (
+    APP
+    + """
+import threading
+if __import__("sys").argv[0] == "-c":
+    threading.Thread(target=threading.Event().wait).start()
+"""
+)
+
 
 @pytest.mark.parametrize(
-    ("key", "level"), [("secrets.token_hex()", "error"), ("os.urandom(24)", "error"), ("'a key of the app' * 2", "ok")]
+    ("app_text", "key", "level"),
+    [
+        (APP, "secrets.token_hex()", "error"),
+        (APP, "os.urandom(24)", "error"),
+        (APP, "'a key of the app' * 2", "ok"),
+        (APP, "1234567890123456", "ok"),
+        (THREADED, "'a key of the app' * 2", "ok"),
+    ],
 )
-def test_a_secret_key_of_each_start(key, level, tmp_path, monkeypatch):
+def test_a_secret_key_of_each_start(app_text, key, level, tmp_path, monkeypatch):
     from flask.cli import ScriptInfo
 
-    (tmp_path / "app_of_test.py").write_text(APP.format(key=key))
+    (tmp_path / "app_of_test.py").write_text(app_text.format(key=key))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     try:
