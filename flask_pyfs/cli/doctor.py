@@ -10,15 +10,25 @@ from flask import current_app
 from flask.cli import ScriptInfo
 
 from ..doctor import Finding, examine
+from ..doctor.http import origin_of
 from .commands import command, json_option
 from .exits import DONE, FAILED, TRY_AGAIN
 from .output import Output
 from .places import storage_named
 
 
+def _origin(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    try:
+        return value and origin_of(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, parameter) from error
+
+
 @command()
 @click.argument("storage", required=False)
-@click.option("--origin", metavar="URL", help="The origin of the app's pages, such as https://shop.example.")
+@click.option(
+    "--origin", callback=_origin, metavar="URL", help="The origin of the app's pages, such as https://shop.example."
+)
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
 @json_option
 @click.pass_context

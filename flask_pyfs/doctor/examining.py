@@ -18,6 +18,7 @@ from ..storage import Storage
 from . import app as app_checks
 from . import disk, probing, settings
 from .findings import Finding, Subject
+from .http import origin_of
 from .restarting import Restart
 
 # in seconds; the storages have timeouts of their own, which are shorter
@@ -50,13 +51,15 @@ def examine(
         app is then loaded in another process too, to see whether ``SECRET_KEY`` is the same at each start.
     :param patience: how long to wait for the storages, in seconds.
     :raises flask_pyfs.errors.ConfigurationError: if the app has no storages.
+    :raises ValueError: if the origin is none.
     """
     chosen = list(require_registry(app).values() if storages is None else storages)
     if origin is None and app.config.get("SERVER_NAME"):
         origin = f"{app.config['PREFERRED_URL_SCHEME']}://{app.config['SERVER_NAME']}"
+    origin = origin and origin_of(origin)
     unread = tuple(unread_settings(app))
     with app.app_context():
-        subjects = [Subject(find(storage), origin and origin.rstrip("/"), unread) for storage in chosen]
+        subjects = [Subject(find(storage), origin, unread) for storage in chosen]
     restart = Restart(load) if storages is None and load is not None else None
     until = time.monotonic() + patience
     running = [_Examination(app, *each) for each in zip(subjects, chosen, strict=True)]
@@ -127,7 +130,8 @@ class _Examination:
 
 def _of_storage(subject: Subject, storage: Storage) -> Generator[Finding, None, None]:
     yield from settings.examine(subject, storage)
-    yield from disk.examine(subject)
+    if subject.state.root:
+        yield from disk.examine(subject, subject.state.root)
     may_list = True
     try:
         next(iter(subject.state.operations.list_files()), None)
@@ -150,6 +154,12 @@ def _of_storage(subject: Subject, storage: Storage) -> Generator[Finding, None, 
         )
         return
     yield settings.shared(subject, store)
+    filesystem = store.standard
+    if not subject.state.root and filesystem.hassyspath("/"):
+        yield from disk.examine(subject, filesystem.getsyspath("/"))
+    if filesystem.getmeta().get("read_only"):
+        yield subject.found("write", "skipped", f"what {subject.place} opens can only be read")
+        return
     yield from probing.examine_store(subject, store, may_list=may_list)
 
 

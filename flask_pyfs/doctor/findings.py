@@ -94,4 +94,6 @@ class Subject:
         if isinstance(error, (OperationNotSupported, InvalidPath)):
             return self.found(check, "skipped", str(error))
         message = f"{what}: {error}" if what else str(error)
+        if not any(key in message for key in self.declared):
+            message += f" (see {self.place})"
         return self.found(check, "error", message, isinstance(error, BackendError))

@@ -1,6 +1,7 @@
 """What the doctor says of settings that will bite in production. None of these checks makes a request."""
 
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,33 @@ def test_forms_that_flask_refuses(app, configured, findings):
     app.config["MAX_CONTENT_LENGTH"] = 1_000_000
     configured("memory", MAX_SIZE="20 MB")
     warned(findings(), "max-size", "FILES_FS_MAX_SIZE", "MAX_CONTENT_LENGTH", "1000000")
+
+
+@pytest.mark.parametrize(("verify", "level"), [(False, "ok"), (True, "warning")])
+def test_uploads_that_go_to_the_store(verify, level, app, configured, findings):
+    app.config["MAX_CONTENT_LENGTH"] = 1_000_000
+    configured("s3-moto", MAX_SIZE="20 MB", VERIFY=verify)
+    assert findings()["max-size"].level == level
+
+
+# A PyFilesystem
+
+
+@pytest.mark.parametrize("url", ["temp://", "zip://{}/new.zip", "tar://{}/new.tar"])
+def test_what_ends_with_the_process(url, tmp_path, app, configured, findings):
+    storage = configured("memory", BACKEND="pyfs", OPEN_URL=url.format(tmp_path))
+    warned(findings(), "root", "FILES_FS_OPEN_URL")
+    with app.app_context():
+        storage.fs.close()
+
+
+def test_an_archive_that_is_only_read(tmp_path, configured, findings):
+    with zipfile.ZipFile(tmp_path / "files.zip", "w") as archive:
+        archive.writestr("a.txt", "of the app")
+    configured("memory", BACKEND="pyfs", OPEN_URL=f"zip://{tmp_path}/files.zip")
+    found = findings()
+    assert {each.level for each in found.values()} == {"ok", "skipped"}
+    assert "FILES_FS_OPEN_URL" in found["write"].message
 
 
 @pytest.mark.parametrize(
