@@ -56,8 +56,9 @@ def _settings(app: Flask, found: Iterable[Unread]) -> Iterator[Finding]:
 
 def _debug(app: Flask) -> Finding:
     if app.debug and not app.testing:
-        also = ", and FS_SERVE with it" if require_registry(app).is_default(app.config, "FS_SERVE") else ""
-        message = f"DEBUG is on{also}: in production, turn DEBUG off, and set FS_SERVE if the app sends the files"
+        message = "DEBUG is on: in production, turn DEBUG off"
+        if require_registry(app).is_default(app.config, "FS_SERVE"):
+            message += ". FS_SERVE is on only because of it: set FS_SERVE if the app sends the files"
         return _found("debug", "warning", message)
     return _found("debug", "ok", "DEBUG is off")
 

@@ -55,7 +55,7 @@ class Probe:
                 self.store.delete_version(self.path, version)
 
 
-def examine_store(subject: Subject, store: StoreFS, *, may_list: bool) -> Iterator[Finding]:
+def examine_store(subject: Subject, store: StoreFS, *, may_list: bool) -> Generator[Finding, None, None]:
     """Check what a store does with a probe, and delete that. Makes about twenty requests.
 
     :param may_list: whether the store lets the storage list its files.

@@ -39,7 +39,9 @@ def test_debug_mode(app, configured, findings):
     app.debug = True
     del app.config["FS_SERVE"]
     configured("memory")
-    warned(findings(None), "debug", "DEBUG", "FS_SERVE")
+    warned(findings(None), "debug", "DEBUG", "set FS_SERVE")
+    app.config["FS_SERVE"] = False
+    assert "FS_SERVE" not in findings(None)["debug"].message
     app.testing = True
     assert findings(None)["debug"].level == "ok"
 
