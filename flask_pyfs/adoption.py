@@ -53,6 +53,8 @@ def adopt(storage: Storage, *, dry_run: bool = False) -> Iterator[Adopted]:
     free is decided by the store, as far as it can. If several names have one normal form, none of them is renamed. On
     stores with directories, directories that are left empty are removed.
 
+    On ``local``, a symbolic link to a file that is renamed leads nowhere then, as after any renaming.
+
     Who is stopped in the middle runs it again. A store that renames by copying may have been stopped between the two
     steps: both files are there then, and the old name is ``taken``.
 

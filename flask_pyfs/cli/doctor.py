@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict
 
 import click
@@ -9,15 +10,25 @@ from flask import current_app
 from flask.cli import ScriptInfo
 
 from ..doctor import Finding, examine
+from ..doctor.http import origin_of
 from .commands import command, json_option
 from .exits import DONE, FAILED, TRY_AGAIN
 from .output import Output
 from .places import storage_named
 
 
+def _origin(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    try:
+        return value and origin_of(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, parameter) from error
+
+
 @command()
 @click.argument("storage", required=False)
-@click.option("--origin", metavar="URL", help="The origin of the app's pages, such as https://shop.example.")
+@click.option(
+    "--origin", callback=_origin, metavar="URL", help="The origin of the app's pages, such as https://shop.example."
+)
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
 @json_option
 @click.pass_context
@@ -37,10 +48,11 @@ def doctor(context: click.Context, storage: str | None, origin: str | None, stri
     info = context.ensure_object(ScriptInfo)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     load = None if info.create_app else info.app_import_path or ""
-    for finding in examine(app, storages, origin=origin, load=load):
-        found.append(finding)
-        place = "" if finding.storage is None else f"{finding.storage}: "
-        out.result(f"{finding.level:8} {place}{finding.check}: {finding.message}", **asdict(finding))
+    with closing(examine(app, storages, origin=origin, load=load)) as findings:
+        for finding in findings:
+            found.append(finding)
+            place = "" if finding.storage is None else f"{finding.storage}: "
+            out.result(f"{finding.level:8} {place}{finding.check}: {finding.message}", **asdict(finding))
     errors = [each for each in found if each.level == "error" or (strict and each.level == "warning")]
     if not as_json:
         counts = [(sum(each.level == level for each in found), level) for level in ("error", "warning")]

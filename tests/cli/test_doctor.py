@@ -94,6 +94,12 @@ def test_the_origin_of_pages(run, tmp_path):
     assert "127.0.0.1:1 does not answer" in found["message"]
 
 
+def test_what_is_no_origin(run):
+    result = run("--origin", "shop.example")
+    assert result.exit_code == 2
+    assert "https://shop.example" in result.stderr
+
+
 APP = """
 import secrets
 from flask import Flask
