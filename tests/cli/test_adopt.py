@@ -340,7 +340,7 @@ def test_the_command_renames_and_lists_the_rest(app, storage_on):
     for arguments in (["--dry-run"], []):
         result = run(app, "papers", "--json", *arguments)
         assert [json.loads(line) for line in result.stdout.splitlines()] == [
-            {"storage": "papers", **each} for each in expected
+            {"storage": "papers", **each, "dry_run": bool(arguments)} for each in expected
         ]
     assert result.stderr == "1 renamed, 2 left as they are, 0 failed\n"
     assert set(storage.list_files()) == {f"{NFD}.txt", f"{NFC}.txt", f"new-{NFC}.txt", "back\\slash.txt"}

@@ -59,6 +59,15 @@ def test_no_differences(shop):
     assert (done.exit_code, done.stdout) == (0, "= a.txt\n")
 
 
+def test_quiet(shop):
+    # as cron wants it: nothing if all is well
+    done = shop.run("out", "photos:", "--include", "a.*", "--checksum", "--quiet")
+    assert (done.exit_code, done.output) == (0, "")
+    done = shop.run("out", "photos:", "--checksum", "-q")
+    assert (done.exit_code, done.stdout) == (9, LINES.replace("= a.txt\n", ""))
+    assert done.stderr.startswith("1 the same, 1 different")
+
+
 def test_a_combined_file(shop, tmp_path):
     done = shop.run("out", "photos:", "--checksum", "--combined", "found.txt")
     assert done.stdout == (tmp_path / "found.txt").read_text() == LINES

@@ -41,6 +41,12 @@ def test_storages(offered, photos):
     assert offered("ls", "x") == []
 
 
+@pytest.mark.parametrize("command", ["adopt", "doctor", "leftovers", "orphans", "settings"])
+def test_storages_alone(offered, command):
+    assert offered(command, "p") == plain("photos", "plain-text.2")
+    assert offered(command, "photos:") == []
+
+
 def test_files(offered, photos):
     for name in ("2025/a.jpg", "2026/a.jpg", "2026/b.jpg", "x y.jpg"):
         photos.write(name, "")

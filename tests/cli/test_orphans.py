@@ -219,11 +219,11 @@ def test_a_table_that_is_not_there(shop):
     assert shop.names(shop.photos) == ["b.png"]
 
 
-@pytest.mark.parametrize("age", ["", "1", "d", "1.5d", "-1d", "1y", "1d2h"])
+@pytest.mark.parametrize("age", ["", "1", "d", "-1d", "1y", "2h1d"])
 def test_no_age(shop, age):
     done = shop.run("photos", "--older-than", age)
     assert done.exit_code == 2
-    assert "write a number and s, m, h, d or w, such as 12h" in done.stderr
+    assert "write a number and its unit, such as 15m" in done.stderr
 
 
 @pytest.mark.parametrize("option", ["--model", "--column", "--session"])
