@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import click
 
-__all__ = ["AGE", "DURATION"]
+from .parameters import ParamType
 
-if TYPE_CHECKING:
-    _ParamType = click.ParamType[timedelta]
-else:
-    # older versions of click take no type
-    _ParamType = click.ParamType
+__all__ = ["AGE", "DURATION"]
 
 _UNITS = {
     "weeks": r"w(?:eeks?)?",
@@ -29,7 +24,7 @@ _PARTS = re.compile(
 _SECONDS = re.compile(r"[0-9]{1,11}(\.[0-9]+)?")
 
 
-class _Duration(_ParamType):
+class _Duration(ParamType[timedelta]):
     name = "duration"
 
     def __init__(self, *, needs_unit: bool = False) -> None:

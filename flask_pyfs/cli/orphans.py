@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -19,17 +19,12 @@ from .commands import command, json_option
 from .durations import AGE
 from .exits import DIFFERENT, DONE, Failures, Stopped, code_of
 from .output import Output
+from .parameters import ParamType
 from .places import STORAGE, chosen, registry
 from .sizes import counted
 
-if TYPE_CHECKING:
-    _ParamType = click.ParamType[Any]
-else:
-    # older versions of click take no type
-    _ParamType = click.ParamType
 
-
-class _Object(_ParamType):
+class _Object(ParamType[str]):
     def __init__(self, name: str) -> None:
         self.name: str = name
 

@@ -14,6 +14,10 @@ from ..errors import ConfigurationError, InvalidPath
 from ..state import Registry, require_registry
 from ..storage import Storage
 from .exits import NO_STORAGE, Stopped
+from .parameters import ParamType
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 __all__ = ["FILE", "PLACE", "STORAGE", "Place", "chosen", "registry", "require_path"]
 
@@ -93,17 +97,7 @@ def require_path(place: Place) -> None:
         raise click.UsageError(f"{name!r} is a path: write {name}: for the storage, or ./{name} for the path")
 
 
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
-    _PlaceParamType = click.ParamType[Place]
-    _NameParamType = click.ParamType[str]
-else:
-    # older versions of click take no type
-    _PlaceParamType = _NameParamType = click.ParamType
-
-
-class _PlaceType(_PlaceParamType):
+class _PlaceType(ParamType[Place]):
     name = "place"
 
     def __init__(self, *, needs_storage: bool = False) -> None:
@@ -139,7 +133,7 @@ class _PlaceType(_PlaceParamType):
         return places(context, incomplete, with_paths=not self._needs_storage)
 
 
-class _StorageType(_NameParamType):
+class _StorageType(ParamType[str]):
     name = "storage"
 
     def convert(self, value: object, parameter: click.Parameter | None, context: click.Context | None) -> str:

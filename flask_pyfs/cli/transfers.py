@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .parameters import ParamType
 from .places import Place, require_path
 
 if TYPE_CHECKING:
@@ -16,14 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["choosing", "failure_text", "jobs_option", "sides"]
 
-if TYPE_CHECKING:
-    _ParamType = click.ParamType[tuple[int, int]]
-else:
-    # older versions of click take no type
-    _ParamType = click.ParamType
 
-
-class _ShardType(_ParamType):
+class _ShardType(ParamType[tuple[int, int]]):
     name = "I/N"
 
     def convert(

@@ -365,6 +365,10 @@ def test_the_command_fails_if_a_file_does(app, storage_on):
     put(storage, f"{NFD}/b")
     result = run(app, "papers", code=1)
     assert f"'{NFD}/b' stays: " in result.stdout
+    # as of all commands, standard error says what failed
+    said, counts = result.stderr.splitlines()
+    assert said.startswith("Error: ")
+    assert counts == "0 renamed, 0 left as they are, 1 failed"
 
 
 def test_the_command_needs_a_storage(app, storage_on):

@@ -11,6 +11,7 @@ from places import make_place
 
 import flask_pyfs as fs
 from flask_pyfs.cli import fs as group
+from flask_pyfs.signals import file_deleted
 
 
 @pytest.fixture(params=["memory", "local", pytest.param("s3-moto", marks=pytest.mark.server)])
@@ -206,6 +207,18 @@ def test_rm(photos, run):
     assert run("rm", "photos:a", "photos:b") == (0, "", "")
     assert list(photos.list_files()) == ["ab"]
     assert objects(run("rm", "--json", "photos:ab")) == [{"storage": "photos", "name": "ab", "removed": True}]
+
+
+def test_rm_sends_the_signal_of_a_deletion(notes, run):
+    fill(notes, "a", "c/d")
+    deleted = []
+
+    def hear(storage, filename):
+        deleted.append(filename)
+
+    with file_deleted.connected_to(hear, notes):
+        run("rm", "-r", "notes:a", "notes:c")
+    assert deleted == ["a", "c"]
 
 
 def test_rm_of_what_is_missing(photos, run):

@@ -237,6 +237,28 @@ def test_no_such_storage(shop):
     assert shop.run("nothing").exit_code == 3
 
 
+def test_a_file_that_cannot_be_deleted(shop, monkeypatch):
+    shop.put(shop.photos, "a.png", "b.png")
+
+    def fail(*arguments, **options):
+        raise fs.PermissionDenied("the store said no")
+
+    with shop.app.app_context():
+        monkeypatch.setattr(shop.photos.backend, "delete_version", fail)
+    done = shop.run("photos", "--delete", *NOW)
+    assert done.exit_code == 1
+    assert [line.split()[:2] for line in done.stdout.splitlines()] == [
+        ["failed", "photos:a.png:"],
+        ["failed", "photos:b.png:"],
+    ]
+    assert done.stderr.splitlines() == [*["Error: the store said no"] * 2, "photos: 2 failed"]
+
+
+def test_several_orphans_are_said_to_be_several(shop):
+    shop.put(shop.photos, "a.png", "b.png")
+    assert shop.run("photos", *NOW).stderr == "photos: 2 orphans\n"
+
+
 def test_a_store_that_fails_is_worth_another_try(shop, monkeypatch):
     def fail(prefix=""):
         raise fs.BackendError("no connection")

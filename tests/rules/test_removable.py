@@ -15,7 +15,7 @@ TOP = Path(__file__).resolve().parents[2]
 ADAPTERS = sorted(
     f"adapters.{path.stem}" for path in (PACKAGE / "adapters").iterdir() if path.stem not in ("__init__", "__pycache__")
 )
-ROOMS = [*ADAPTERS, "adoption", "cli", "doctor", "orphans", "transfer"]
+ROOMS = [*ADAPTERS, "adoption", "cli", "doctor", "orphans", "settings", "transfer"]
 
 # what a room adds to Storage
 MEMBERS = {"adapters.fsspec": "fsspec"}
