@@ -14,8 +14,6 @@ from importlib.util import find_spec
 import click
 import flask
 import pytest
-from test_house import IMPORTS, room_of
-from test_removable import ROOMS
 
 import flask_pyfs as fs
 from flask_pyfs import cli
@@ -52,13 +50,6 @@ def run(app, *arguments):
 
 
 # The group
-
-
-def test_each_command_names_its_room():
-    # what cannot be imported without it would be no message, but a traceback
-    for name, (module, room) in cli._COMMANDS.items():
-        needed = {room_of(each) for each in IMPORTS[f"flask_pyfs.cli.{module}"]} & {*ROOMS}
-        assert needed == ({room} if room else set()), name
 
 
 IMPORTED = """
