@@ -8,6 +8,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from terminals import Terminal
 
 import flask_pyfs as fs
 from flask_pyfs.backends.base import BaseBackend
@@ -184,3 +185,20 @@ def test_an_interrupt(tmp_path):
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Stopped, before all files were compared" in said
+
+
+def test_progress_where_the_lines_go_elsewhere(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "file").write_bytes(b"x")
+    (tmp_path / "shop.py").write_text(
+        "import flask, flask_pyfs as fs\napp = flask.Flask('shop')\nfs.init_app(app, fs.Storage('photos'))\n"
+    )
+    command = [sys.executable, "-m", "flask", "--app", "shop", "fs", "check", "./a", "./b"]
+    with open(tmp_path / "found.txt", "w", encoding="utf-8") as lines:
+        shown = Terminal(command, output=lines, cwd=tmp_path).end(9)
+    assert "comparing: " in shown
+    assert (tmp_path / "found.txt").read_text() == "+ file\n"
+    # else they show it themselves
+    shown = Terminal(command, cwd=tmp_path).end(9)
+    assert shown.startswith("+ file\r\n")
+    assert "comparing: " not in shown
