@@ -23,13 +23,14 @@ from .output import Output
 from .places import PLACE, Place
 from .steps import Sides, Step, steps
 from .streams import copy_by_stream, is_stream
+from .transfers import jobs_option
 
 _PARAMETERS = (
     click.argument("sources", type=PLACE, metavar="SRC…", nargs=-1, required=True),
     click.argument("target", type=PLACE, metavar="DST"),
     click.option("-r", "--recursive", is_flag=True, help="Take directories, with all files below them."),
     click.option("--overwrite/--no-overwrite", default=False, help="Replace files, or not, which is the default."),
-    click.option("--jobs", type=click.IntRange(min=1), default=8, show_default=True, help="How many files at a time."),
+    jobs_option,
     json_option,
 )
 

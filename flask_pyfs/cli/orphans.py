@@ -6,42 +6,25 @@ import pkgutil
 import re
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
-from flask import current_app
 
-from ..errors import BackendError, FSError
+from ..errors import FSError
 from ..orphans import Finding, find_orphans, storages_in_use
-from ..state import require_registry
 from ..storage import Storage
 from .commands import command, json_option
-from .exits import DIFFERENT, DONE, FAILED, TRY_AGAIN, Stopped
+from .durations import AGE
+from .exits import DIFFERENT, DONE, Failures, Stopped, code_of
 from .output import Output
-from .places import storage_named
-
-if TYPE_CHECKING:
-    _ParamType = click.ParamType[Any]
-else:
-    # older versions of click take no type
-    _ParamType = click.ParamType
-
-_SECONDS = {"s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60, "w": 7 * 24 * 60 * 60}
+from .parameters import ParamType
+from .places import STORAGE, chosen, registry
+from .sizes import counted
 
 
-class _Age(_ParamType):
-    name = "age"
-
-    def convert(self, value: object, parameter: click.Parameter | None, context: click.Context | None) -> float:
-        """Return the seconds of an age."""
-        found = re.fullmatch(r"(\d{1,9})([smhdw])", str(value))
-        if found is None:
-            self.fail(f"{value!r} is no age: write a number and s, m, h, d or w, such as 12h", parameter, context)
-        return int(found[1]) * _SECONDS[found[2]]
-
-
-class _Object(_ParamType):
+class _Object(ParamType[str]):
     def __init__(self, name: str) -> None:
         self.name: str = name
 
@@ -61,7 +44,7 @@ def _loaded(values: Sequence[str], option: str) -> list[Any]:
 
 
 @command()
-@click.argument("storages", nargs=-1, metavar="[STORAGE]...")
+@click.argument("storages", nargs=-1, type=STORAGE, metavar="[STORAGE]...")
 @click.option("--model", "models", multiple=True, type=_Object("module:Class"), help="Import a class, or a base.")
 @click.option(
     "--column",
@@ -75,7 +58,14 @@ def _loaded(values: Sequence[str], option: str) -> list[Any]:
     type=_Object("module:name"),
     help="The session, its maker or the engine for tables that Flask-SQLAlchemy does not have.",
 )
-@click.option("--older-than", type=_Age(), default="1d", show_default=True, help="Younger files do not count.")
+@click.option(
+    "--older-than",
+    type=AGE,
+    metavar="AGE",
+    default="1d",
+    show_default=True,
+    help="Leave younger ones alone, such as 12h or 2w: their row may not be stored yet.",
+)
 @click.option("--delete", is_flag=True, help="Delete the files that nothing names.")
 @click.option("--missing/--no-missing", default=True, help="Report what names files that are gone.")
 @json_option
@@ -84,15 +74,16 @@ def orphans(
     models: Sequence[str],
     columns: Sequence[str],
     session: str | None,
-    older_than: float,
+    older_than: timedelta,
     delete: bool,
     missing: bool,
     as_json: bool,
-) -> None:
-    """Find files that no row and no document names, and those whose file is gone.
+) -> int:
+    """Find files that nothing names, and names without a file.
 
-    Nothing is deleted without --delete. Without STORAGE, it takes each that a model uses. Models are those that the app
-    imports, of SQLAlchemy and of mongoengine: --model imports more.
+    It finds files that no row and no document names, and rows and documents whose file is gone. Nothing is deleted
+    without --delete. Without STORAGE, it takes each that a model uses. Models are those that the app imports, of
+    SQLAlchemy and of mongoengine: --model imports more.
 
     \b
     Examples:
@@ -112,12 +103,11 @@ def orphans(
         models=imported,
         columns=_loaded(columns, "--column"),
         session=next(iter(_loaded([session] if session else [], "--session")), None),
-        older_than=older_than,
+        older_than=older_than.total_seconds(),
         delete=delete,
     )
-    chosen = [storage_named(name) for name in dict.fromkeys(storages)] or _used(out, imported)
-    failures, found = list[FSError](), False
-    for storage in chosen:
+    failures, found = Failures(), False
+    for storage in chosen(storages) if storages else _used(out, imported):
         counts = Counter[str]()
         try:
             for finding in find(storage):
@@ -125,24 +115,26 @@ def orphans(
                     counts[finding.kind] += 1
                     _print(out, storage.name, finding)
                 if finding.error is not None:
-                    failures.append(finding.error)
+                    failures.add(finding.error)
         except FSError as error:
-            out.note(f"{storage.name}: {error}")
-            failures.append(error)
+            # a database does not know for which storage it is read
+            failures.add(Stopped(f"{storage.name}: {error}", code_of(error)))
         else:
-            said = ", ".join(f"{number} {kind}" for kind, number in sorted(counts.items()))
-            out.note(f"{storage.name}: {said or 'nothing found'}")
+            out.note(f"{storage.name}: {_sum(counts)}")
         found = found or bool(counts["orphan"] or counts["missing"])
-    click.get_current_context().exit(_code(failures, found))
+    return failures.code or (DIFFERENT if found else DONE)
+
+
+def _sum(counts: Counter[str]) -> str:
+    parts = [counted(n, kind) if kind == "orphan" else f"{n} {kind}" for kind, n in sorted(counts.items())]
+    return ", ".join(parts) or "nothing found"
 
 
 def _used(out: Output, models: Sequence[Any]) -> list[Storage]:
-    used = storages_in_use(models)
+    known, used = registry(), storages_in_use(models)
     if not used:
-        raise Stopped(
-            "no model that is imported uses a storage of the app: name a class by --model module:Class", FAILED
-        )
-    for name, storage in require_registry(current_app).items():
+        raise Stopped("no model that is imported uses a storage of the app: name a class by --model module:Class")
+    for name, storage in known.items():
         if storage not in used:
             out.note(f"{name}: left out, because no column and no field uses it")
     return used
@@ -160,9 +152,3 @@ def _print(out: Output, storage_name: str, finding: Finding) -> None:
     error = {} if finding.error is None else {"error": str(finding.error)}
     said = f": {finding.error}" if error else ""
     out.result(text + said, **fields, size=finding.size, modified=finding.modified, **error)
-
-
-def _code(failures: Sequence[FSError], found: bool) -> int:
-    if failures:
-        return TRY_AGAIN if all(isinstance(each, BackendError) for each in failures) else FAILED
-    return DIFFERENT if found else DONE

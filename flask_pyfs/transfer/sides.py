@@ -191,9 +191,11 @@ def require_apart(source: Side, target: Side, *, deletes: bool = False) -> None:
         the target.
     """
     if _is_inside(target, source):
-        raise ConfigurationError(f"the target, {target.label}, is in the source, {source.label}: it would copy itself")
+        raise ConfigurationError(
+            f"the target, {target.label!r}, is in the source, {source.label!r}: it would copy itself"
+        )
     if deletes and _is_inside(source, target):
-        message = f"the source, {source.label}, is in the target, {target.label}: it would be deleted there"
+        message = f"the source, {source.label!r}, is in the target, {target.label!r}: it would be deleted there"
         raise ConfigurationError(message)
 
 
