@@ -508,16 +508,20 @@ class BaseBackend(ListedFiles):
         """
         return self._list_files(names.prefixes(prefix))
 
-    def entries(self, prefix: str | None = None) -> Iterator[tuple[str, Facts]]:
+    def entries(
+        self, prefix: str | None = None, *, unread: Callable[[str, Exception], object] | None = None
+    ) -> Iterator[tuple[str, Facts]]:
         """Iterate over the names of the files in key order, lazily, each with the facts that the listing tells.
 
         If a subclass overrides :meth:`list_files`, this sorts the names that it returns and asks for the facts of each.
 
         :param prefix: as for :meth:`list_files`.
+        :param unread: is called with the name of each directory that the listing leaves out because it cannot be read,
+            with a slash at its end, and with the error. Without it, that is logged.
         """
         if is_foreign(self.list_files):
             return by_names(self.list_files(prefix), self.facts)
-        return self._entries(names.prefixes(prefix))
+        return self._entries(names.prefixes(prefix), unread)
 
     def level(self, directory: str = "") -> Iterator[tuple[str, Facts | None]]:
         """Iterate over the names of what is in a directory, lazily, in no particular order: files with their

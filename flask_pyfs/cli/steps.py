@@ -154,6 +154,8 @@ def _below(source: Place, target: Place, failures: Failures, sides: Sides) -> It
                 continue
             taken.add(normal)
         yield Step(origin, names.Exact(name), goal, name, f"{above}{name}", f"{goal_above}{name}")
+    for error in origin.unread.values():
+        failures.add(error)
 
 
 def _start(place: Place) -> str:

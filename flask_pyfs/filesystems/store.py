@@ -294,6 +294,9 @@ class StoreFS(CarefulFS):
         By default, it sorts what :meth:`iter_files` returns, which takes memory for all paths, and asks for the facts
         of each file.
 
+        A store that may leave out directories that it cannot read also takes ``unread``: a function that is called with
+        the start of the paths below each, and with the exception. Without it, the store logs them.
+
         :param prefix: as for :meth:`iter_files`.
         """
         for path in sorted(set(self.iter_files(prefix))):

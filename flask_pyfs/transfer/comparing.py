@@ -76,7 +76,8 @@ def compare(
     an earlier one means, and half a listing must never look like a whole one. Memory is constant; what waits is in a
     temporary file of about 200 bytes for each name. Besides the two listings, no request is made without ``checksum``.
 
-    Two files of the source whose names become one at the target are ``failed``, both of them.
+    Two files of the source whose names become one at the target are ``failed``, both of them. A directory of either
+    side that cannot be read is ``failed``, before all files, unless it is excluded.
 
     :param source: the side that is right.
     :param target: the side that is compared with it. If it does not exist, it has no files.
@@ -110,8 +111,16 @@ def _compared(source: Side, target: Side, selection: Selection) -> Generator[Dif
     with closing(Ordering(compared_name)) as ordering:
         ordering.read(source.entries(), target.entries())
         source.require(empty=not ordering.counts[SOURCE])
+        yield from _unread(source, target, selection)
         for group in ordering.groups():
             yield from _differences(group, target)
+
+
+def _unread(source: Side, target: Side, selection: Selection) -> Iterator[Difference]:
+    # what is not known of a side must not look as if it had no files there
+    for directory, error in {**target.unread, **source.unread}.items():
+        if selection.may_have_below(directory):
+            yield Difference("failed", directory, None, directory, error=error)
 
 
 def _differences(group: Group, target: Side) -> Iterator[Difference]:

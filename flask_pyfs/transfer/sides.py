@@ -12,6 +12,7 @@ from operator import itemgetter
 from .. import names
 from ..backends.contract import Operations
 from ..backends.local import LocalBackend
+from ..backends.overrides import call
 from ..errors import ConfigurationError, FileNotFound, InvalidPath
 from ..filesystems.store import Facts
 from ..names import RESERVED
@@ -38,6 +39,9 @@ class Side:
         self.directory = names.given(directory.rstrip("/")) if directory.strip("/") else ""
         self.label = label
         self._path: str | None = None
+        #: The directories that the last listing left out because they cannot be read: names with a slash at their end,
+        #: and errors.
+        self.unread: dict[str, Exception] = {}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.label!r}>"
@@ -109,10 +113,12 @@ class Side:
         """Iterate over the names of the files, lazily, each with what the listing tells of it.
 
         They are in key order for each spelling of the directory, which nearly always has one. A path of this machine
-        that is missing has no files, and is not made.
+        that is missing has no files, and is not made. A directory that cannot be read is left out, and :attr:`unread`
+        has it then.
 
         :raises flask_pyfs.errors.FSError: if the listing fails, also after it began.
         """
+        self.unread.clear()
         if self._path is not None and self._is_off_disk:
             return
         starts = self._starts
@@ -123,7 +129,10 @@ class Side:
 
     def _below(self, start: str) -> Iterator[tuple[str, Facts]]:
         # a listing of a prefix stands for each of its spellings
-        for name, facts in self.operations.entries(names.Exact(start) if start else None):
+        def note(name: str, error: Exception) -> None:
+            self.unread.setdefault(name[len(start) :], error)
+
+        for name, facts in call(self.operations.entries, names.Exact(start) if start else None, unread=note):
             if name.startswith(start):
                 yield name[len(start) :], facts
 
