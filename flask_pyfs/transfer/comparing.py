@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Container, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from contextvars import copy_context
 from functools import partial
 from itertools import chain
+from queue import SimpleQueue
 from threading import Event as Flag
+from threading import Thread
 from typing import Literal, NamedTuple
 
 from ..errors import InvalidPath
@@ -213,22 +214,52 @@ def judged(
             return difference._replace(kind="failed", error=error)
         return difference._replace(kind="same" if same else "differs")
 
-    waiting: deque[Difference | Future[Difference]] = deque()
-    with closing(differences) as remaining, ThreadPoolExecutor(jobs, "flask_pyfs-compare") as threads:
+    # Ctrl-C may leave the lock of a Future taken for ever, right after this thread took it
+    todo: SimpleQueue[tuple[Difference, _Answer] | None] = SimpleQueue()
+
+    def work_on() -> None:
+        while (asked := todo.get()) is not None:
+            difference, answer = asked
+            try:
+                if not stopped.is_set():
+                    answer.put(again(difference))
+            except BaseException as error:
+                answer.put(error)
+
+    threads: list[Thread] = []
+    waiting: deque[Difference | _Answer] = deque()
+    with closing(differences) as remaining:
         try:
             for difference in remaining:
-                if difference.kind in ("same", "differs"):
-                    waiting.append(threads.submit(copy_context().run, partial(again, difference)))
-                else:
+                if difference.kind not in ("same", "differs"):
                     waiting.append(difference)
+                else:
+                    if len(threads) < jobs:
+                        run = partial(copy_context().run, work_on)
+                        threads.append(Thread(target=run, name="flask_pyfs-compare", daemon=True))
+                        threads[-1].start()
+                    answer: _Answer = SimpleQueue()
+                    todo.put((difference, answer))
+                    waiting.append(answer)
                 if len(waiting) > _AHEAD * jobs:
                     yield _result(waiting.popleft())
             while waiting:
                 yield _result(waiting.popleft())
         finally:
             stopped.set()
-            threads.shutdown(cancel_futures=True)
+            for _ in threads:
+                todo.put(None)
+            for thread in threads:
+                # Ctrl-C within start() leaves one of which nobody knows yet whether it runs
+                if thread.is_alive():
+                    thread.join()
 
 
-def _result(difference: Difference | Future[Difference]) -> Difference:
-    return difference.result() if isinstance(difference, Future) else difference
+_Answer = SimpleQueue[Difference | BaseException]
+
+
+def _result(difference: Difference | _Answer) -> Difference:
+    found = difference if isinstance(difference, Difference) else difference.get()
+    if isinstance(found, BaseException):
+        raise found
+    return found
