@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import IO, Any, BinaryIO, ClassVar, cast
 
@@ -229,6 +229,10 @@ class BaseBackend(ListedFiles):
                 file.discard()
                 raise
         return file
+
+    def location(self, start: str) -> tuple[Hashable, str] | None:
+        """Return where names that begin with a text are, as that of the store. No request."""
+        return self.store.location(self._above() + start)
 
     def fetch(self, filename: str) -> tuple[Facts, BinaryIO]:
         """Return the facts of a file, without its checksum, and its content, of the same version and open for reading.

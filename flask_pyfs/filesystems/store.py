@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -190,6 +190,12 @@ class StoreFS(CarefulFS):
         By default, they normalise paths as the standard methods do.
         """
         return str(relpath(normpath(path)))
+
+    def location(self, path: str) -> tuple[Hashable, str] | None:
+        """Return where a path is, so that two stores of one place are known to have the same files: what tells the
+        place from all others, and the path from its root. None if this is not known. No request.
+        """
+        return None
 
     def has_file(self, path: str) -> bool:
         """Return whether there is a file; False for a directory. Unlike ``isfile``, it takes the path as verbs do."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import suppress
 from functools import cached_property
 from operator import itemgetter
@@ -184,6 +184,14 @@ class Side:
         spelled = self.operations.spellings(self.directory)
         return tuple(f"{each}/" for each in dict.fromkeys(spelled))
 
+    @property
+    def _locations(self) -> list[tuple[Hashable, str]]:
+        locate = getattr(self.operations, "location", None)
+        # that of a disk is its root
+        if locate is None or self._root is not None:
+            return []
+        return [found for start in self._starts if (found := locate(start)) is not None]
+
     def _relative(self, full: str) -> str:
         for start in self._starts:
             if full.startswith(start):
@@ -193,7 +201,7 @@ class Side:
 
 def require_apart(source: Side, target: Side, *, deletes: bool = False) -> None:
     """Do nothing if a transfer does not change its own source, as far as this is known without a request: two
-    directories of one disk, or of one storage.
+    directories of one disk, of one storage, or of one bucket.
 
     :param deletes: whether it deletes what only the target has.
     :raises flask_pyfs.errors.ConfigurationError: if the target is the source or in it; or, if it deletes, the source in
@@ -210,7 +218,11 @@ def _is_inside(side: Side, other: Side) -> bool:
     if side.operations is other.operations:
         return any(mine.startswith(its) for mine in side._starts for its in other._starts)
     if side._root is None or other._root is None:
-        return False
+        return any(
+            place == its_place and mine.startswith(its)
+            for place, mine in side._locations
+            for its_place, its in other._locations
+        )
     mine, its = (os.path.realpath(os.path.join(each._root or "", each._starts[0])) for each in (side, other))
     return f"{mine.rstrip('/')}/".startswith(f"{its.rstrip('/')}/")
 
