@@ -14,7 +14,7 @@ from ..state import require_registry
 from ..storage import Storage
 from .exits import NO_STORAGE, Stopped
 
-__all__ = ["FILE", "PLACE", "Place", "storage_named"]
+__all__ = ["FILE", "PLACE", "Place", "require_path", "storage_named"]
 
 _WITH_STORAGE = r"(\w[\w.-]*):(.*)"
 
@@ -66,6 +66,16 @@ def storage_named(name: str) -> Storage:
         raise Stopped(f"the app has no storage {name!r}; it has: {known}. A path is written ./{name}:…", NO_STORAGE)
     storage: Storage = registry[name]
     return storage
+
+
+def require_path(place: Place) -> None:
+    """Raise an error if a path has the name of a storage: nobody would see the mistake.
+
+    :raises click.UsageError: if it has.
+    """
+    if place.storage_name is None and place.name in require_registry(current_app):
+        name = place.name
+        raise click.UsageError(f"{name!r} is a path: write {name}: for the storage, or ./{name} for the path")
 
 
 if TYPE_CHECKING:

@@ -6,18 +6,14 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import click
-from flask import current_app
-
 from .. import names
 from ..errors import FileExists, FileNotFound, FSError
-from ..state import require_registry
 from ..transfer.sides import Side, require_apart
 from .exits import Failures, Stopped
 from .listed import require_directory
-from .places import Place
+from .places import Place, require_path
 
-__all__ = ["Sides", "Step", "require_path", "steps"]
+__all__ = ["Sides", "Step", "steps"]
 
 
 class Step(NamedTuple):
@@ -94,16 +90,6 @@ def steps(sources: Sequence[Place], target: Place, recursive: bool, failures: Fa
             yield Step(*sides.file(source), *sides.file(goal), str(source), str(goal))
         except (FSError, Stopped) as error:
             failures.add(error)
-
-
-def require_path(place: Place) -> None:
-    """Raise an error if a path has the name of a storage: nobody would see the mistake.
-
-    :raises click.UsageError: if it has.
-    """
-    if place.storage_name is None and place.name in require_registry(current_app):
-        name = place.name
-        raise click.UsageError(f"{name!r} is a path: write {name}: for the storage, or ./{name} for the path")
 
 
 def _is_local_directory(place: Place) -> bool:

@@ -8,10 +8,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
-from flask import current_app
 
-from ..state import require_registry
-from .places import Place
+from .places import Place, require_path
 
 if TYPE_CHECKING:
     from ..transfer import Side
@@ -90,10 +88,7 @@ def _side(place: Place) -> Side:
         raise click.UsageError("a side is a directory or a storage; '-' is neither")
     if place.storage_name is not None:
         return Side.of(place.storage, place.name)
-    # a directory of that name would be made, and the storage stay as it is
-    if place.name in require_registry(current_app):
-        name = place.name
-        raise click.UsageError(f"{name!r} is a path: write {name}: for the storage, or ./{name} for the directory")
+    require_path(place)
     return Side.of(place.name)
 
 

@@ -174,8 +174,8 @@ WRONG = {
     (".", "./"): "are the same",
     ("photos:", "-"): "'-'",
     ("-", "photos:"): "'-'",
-    ("photos", "archive:"): "write photos: for the storage, or ./photos for the directory",
-    ("photos:", "archive"): "write archive: for the storage, or ./archive for the directory",
+    ("photos", "archive:"): "write photos: for the storage, or ./photos for the path",
+    ("photos:", "archive"): "write archive: for the storage, or ./archive for the path",
     ("photos:",): "Missing argument 'B'",
 }
 
