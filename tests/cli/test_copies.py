@@ -224,6 +224,32 @@ def test_sources_of_one_name(notes, archive, run, overwrite):
     assert content(archive) == {"a": b"a"}
 
 
+@pytest.mark.parametrize("command", ["cp", "mv"])
+@pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
+@pytest.mark.parametrize(
+    ("sources", "clashes", "kept"),
+    [
+        (["x/", "y/"], 1, {"f": "x/f", "g": "y/g", "x/f": "y/x/f"}),
+        (["x/", "y/f"], 1, {"f": "x/f"}),
+        (["y/f", "x/"], 1, {"f": "y/f"}),
+        (["y/x", "x/"], 0, {"x/f": "y/x/f", "f": "x/f"}),
+        (["x", "y/x"], 1, {"x/f": "x/f"}),
+        (["z/\xe9", "e\u0301"], 1, {"\xe9": "z/\xe9"}),
+    ],
+)
+def test_sources_that_have_files_of_one_name(archive, run, here, command, overwrite, sources, clashes, kept):
+    files = {"x/f", "y/f", "y/g", "y/x/f", "z/\xe9", "e\u0301"}
+    for name in files:
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_text(name)
+    code, _, err = run(command, "-r", *overwrite, *sources, "archive:")
+    assert (code, err.count("two of the sources would be")) == (clashes, clashes)
+    assert {name: text.decode() for name, text in content(archive).items()} == kept
+    # what was not moved is where it was
+    moved = set(kept.values()) if command == "mv" else set()
+    assert {name for name in files if (here / name).exists()} == files - moved
+
+
 @pytest.mark.server
 def test_names_of_one_normal_form(configure_storage, archive, request, run):
     with make_place("s3-moto", request) as settings:
