@@ -91,7 +91,6 @@ def _side(place: Place) -> Side:
         raise click.UsageError("a side is a directory or a storage; '-' is neither")
     if place.storage_name is not None:
         return Side.of(place.storage, place.name)
-    # a directory of that name would be made, and the storage stay as it is
     require_path(place)
     return Side.of(place.name)
 
