@@ -66,7 +66,7 @@ IMPORTED = """
 NEVER = {"rich", "pathspec", "boto3", "botocore", "pymongo", "swiftclient", "keystoneauth1", "PIL", "sqlalchemy"}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--app", "app", "run"], ["--app", "app", "routes"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["--app", "app", "run"]])
 def test_other_commands_of_flask_import_nothing_more(tmp_path, arguments):
     (tmp_path / "app.py").write_text(textwrap.dedent(WORKING), encoding="utf-8")
     process = [sys.executable, "-c", textwrap.dedent(IMPORTED), *arguments]
@@ -141,6 +141,7 @@ def test_a_missing_extra(app, monkeypatch, of_package):
 
 
 # Errors
+
 
 @pytest.mark.parametrize(
     ("error", "code", "said"),
