@@ -136,5 +136,5 @@ def test_in_bash(tmp_path):
     assert done.stdout.splitlines() == [
         *(r"photos:2026/a\ b.jpg", "photos:2026/a,c.jpg", r"photos:2026/d\'s\*.jpg", "end"),
         *(r"photos:2026/a\ b.jpg", "end"),
-        *("", "end"),
+        "end",
     ]
