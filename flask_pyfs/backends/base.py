@@ -131,11 +131,6 @@ class BaseBackend(ListedFiles):
         return {option.argument: self.config[option.name.lower()] for option in self.options or () if option.argument}
 
     @property
-    def is_open(self) -> bool:
-        """Whether an operation has opened the filesystem. Before, nothing was asked of it, and nothing made."""
-        return self._store is not None
-
-    @property
     def store(self) -> StoreFS:
         """The filesystem, with the verbs of uploads. It is opened at first, and again if it was closed."""
         store = self._store

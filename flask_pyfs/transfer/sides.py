@@ -108,12 +108,12 @@ class Side:
     def entries(self) -> Iterator[tuple[str, Facts]]:
         """Iterate over the names of the files, lazily, each with what the listing tells of it.
 
-        They are in key order for each spelling of the directory, which nearly always has one. A missing directory of
-        this machine, also the root of a storage that nobody has used yet, has no files, and is not made.
+        They are in key order for each spelling of the directory, which nearly always has one. A path of this machine
+        that is missing has no files, and is not made.
 
         :raises flask_pyfs.errors.FSError: if the listing fails, also after it began.
         """
-        if self._is_off_disk and not getattr(self.operations, "is_open", False):
+        if self._path is not None and self._is_off_disk:
             return
         starts = self._starts
         if len(starts) == 1:
