@@ -270,11 +270,17 @@ def test_stopped_between_copy_and_deletion_both_files_are_there(storage_on):
     def stop(**_):
         raise KeyboardInterrupt
 
+    # storages at one server share their client
     events = storage.backend.client.meta.events
-    events.register("before-call.s3.DeleteObject", stop)
-    events.register("before-call.s3.DeleteObjects", stop)
-    with pytest.raises(KeyboardInterrupt):
-        list(adopt(storage))
+    deletions = ("before-call.s3.DeleteObject", "before-call.s3.DeleteObjects")
+    for event in deletions:
+        events.register(event, stop)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            list(adopt(storage))
+    finally:
+        for event in deletions:
+            events.unregister(event, stop)
     assert contents(storage) == {NFD: NFD.encode(), NFC: NFD.encode()}
     assert outcomes(storage) == {NFD: "taken"}
 

@@ -121,9 +121,11 @@ fs.init_app(app, fs.Storage("photos", fs.ALL))
 # as an interactive bash calls the function, whose words do not end at a colon
 BASH = """
 eval "$(_FLASK_COMPLETE=bash_source flask)"
-COMP_WORDS=(flask fs cat "$1") COMP_CWORD=3
-_flask_completion flask
-printf '%s\\n' "${COMPREPLY[@]}"
+for word; do
+    COMP_WORDS=(flask fs cat "$word") COMP_CWORD=3 COMPREPLY=()
+    _flask_completion flask
+    printf '%s\\n' "${COMPREPLY[@]}" end
+done
 """
 
 
@@ -144,15 +146,14 @@ def shell(tmp_path):
 
 
 def test_in_bash(tmp_path, shell):
-    def offered(word):
-        command = ["bash", "--norc", "-c", textwrap.dedent(BASH), "bash", word]
-        done = subprocess.run(command, cwd=tmp_path, env=shell, capture_output=True, text=True, check=True)
-        assert done.stderr == ""
-        return done.stdout.splitlines()
-
-    assert offered("ph") == [r"photos:2026/a\ b.jpg", "photos:2026/a,c.jpg", r"photos:2026/d\'s\*.jpg"]
-    assert offered(r"photos:2026/a\ ") == [r"photos:2026/a\ b.jpg"]
-    assert offered("nope:") == [""]
+    command = ["bash", "--norc", "-c", textwrap.dedent(BASH), "bash", "ph", r"photos:2026/a\ ", "nope:"]
+    done = subprocess.run(command, cwd=tmp_path, env=shell, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [
+        *(r"photos:2026/a\ b.jpg", "photos:2026/a,c.jpg", r"photos:2026/d\'s\*.jpg", "end"),
+        *(r"photos:2026/a\ b.jpg", "end"),
+        "end",
+    ]
 
 
 def test_on_a_terminal_as_the_page_says(tmp_path, shell):

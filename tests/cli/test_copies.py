@@ -23,6 +23,10 @@ from flask_pyfs.state import find
 KINDS = ["memory", "local", pytest.param("s3-moto", marks=pytest.mark.server)]
 
 
+# what the store does not decide
+ON_DISK = pytest.mark.parametrize("photos", ["local"], indirect=True)
+
+
 @pytest.fixture(params=KINDS)
 def photos(configure_storage, request):
     """A storage, on each of three stores."""
@@ -190,6 +194,7 @@ def test_a_tree_to_this_machine_and_back(tree, run, here):
     assert {name for name in tree.list_files() if name.startswith("again/")} == {f"again/{name}" for name in TREE}
 
 
+@ON_DISK
 def test_a_directory_needs_r(tree, run, here):
     (here / "d").mkdir()
     for command in ("cp", "mv"):
@@ -200,6 +205,7 @@ def test_a_directory_needs_r(tree, run, here):
     assert content(tree) == TREE
 
 
+@ON_DISK
 @pytest.mark.parametrize("target", ["photos:2026/x/", "photos:2026", "photos:2026/", "photos:2026/11"])
 def test_a_directory_into_itself(tree, run, target):
     code, _, err = run("cp", "-r", "--overwrite", "photos:2026/", target)
@@ -293,6 +299,7 @@ def test_overwrite(tree, archive, run, here):
     assert content(tree) == {"2027.txt": b"c"}
 
 
+@ON_DISK
 @pytest.mark.parametrize("target", ["photos:2027.txt", "photos:./2027.txt", "photos://2027.txt"])
 def test_a_file_onto_itself(tree, run, target):
     for options in ([], ["--overwrite"]):
@@ -334,6 +341,7 @@ def test_a_source_that_changes_before_it_is_removed(photos, archive, run, monkey
     assert "photos:a is copied, but it was changed meanwhile, and stays: run it again" in err
 
 
+@ON_DISK
 def test_a_copy_that_fails_keeps_the_source(photos, archive, run, monkeypatch):
     photos.write("a", "content")
 
@@ -348,6 +356,7 @@ def test_a_copy_that_fails_keeps_the_source(photos, archive, run, monkeypatch):
 # What is wrong
 
 
+@ON_DISK
 def test_missing_sources(tree, archive, run):
     for command in ("cp", "mv"):
         for source in ("photos:nope", "photos:nope/", "nope", "./nope/"):
@@ -358,6 +367,7 @@ def test_missing_sources(tree, archive, run):
     assert content(archive) == {"2027.txt": b"c"}
 
 
+@ON_DISK
 def test_a_failure_does_not_stop_the_others(tree, archive, run):
     archive.write("2026/a.txt", "taken")
     code, out, err = run("cp", "-r", "--json", "photos:", "archive:")

@@ -71,7 +71,6 @@ def test_the_examples_of_the_help_run(shop, example):
 
 
 def test_the_reference_has_each_command_as_its_help_does(tmp_path):
-    pytest.importorskip("sphinx", reason="the extra docs has it")
     (tmp_path / "conf.py").write_text(
         f"import sys\nsys.path.append({str(TOP / 'docs' / 'extensions')!r})\nextensions = ['click_reference']\n"
     )

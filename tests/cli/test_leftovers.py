@@ -78,6 +78,7 @@ def test_they_are_found_on_a_server(kind, app, configure_storage, request):
         # the clock of a server may count whole seconds
         while (found := objects(app, "--older-than", "0s")[0]["leftovers"]) == 0:
             assert time.monotonic() < deadline
+            time.sleep(0.05)
         assert found == 1
         assert run(app, "--older-than", "0s", "--delete").stdout == "papers: 1 removed\n"
         assert run(app, "--older-than", "0s").stdout == "papers: 0 unfinished\n"

@@ -22,16 +22,12 @@ from flask_pyfs.transfer.deleting import delete_file
 from flask_pyfs.transfer.patience import Patience
 from flask_pyfs.transfer.versions import known_facts
 
-KINDS = ["local", "memory", "pyfs", "s3-moto", "s3-swift", "gridfs", "swift"]
+SERVED = [pytest.param(kind, marks=pytest.mark.server) for kind in ("s3-moto", "s3-swift", "gridfs", "swift")]
+KINDS = ["local", "memory", "pyfs", *SERVED]
 MIB = 1024 * 1024
 
 
-@pytest.fixture(
-    params=[
-        each if "-" not in each and each not in ("gridfs", "swift") else pytest.param(each, marks=pytest.mark.server)
-        for each in KINDS
-    ]
-)
+@pytest.fixture(params=KINDS)
 def storage(request, app, configure_storage):
     """A storage on each backend."""
     with make_place(request.param, request) as settings:
@@ -165,9 +161,8 @@ def test_a_replaced_object_is_copied_again(storage, tmp_path):
     assert (tmp_path / "target/a").read_bytes() == b"other content"
 
 
+@pytest.mark.parametrize("storage", SERVED, indirect=True)
 def test_the_type_of_a_file_is_kept(storage):
-    if storage.backend_name not in ("s3", "gridfs", "swift"):
-        pytest.skip("keeps no types")
     storage.backend.save(io.BytesIO(b"x"), "typed", content_type="text/x-special")
     side = Side.of(storage)
     copy_file(side, "typed", side, "elsewhere/typed")
