@@ -63,7 +63,7 @@ def find_orphans(
 ) -> Iterator[Finding]:
     """Find the files of a storage that no row and no document names, and the rows and documents whose file is gone.
 
-    The models are those of all classes that are imported, of SQLAlchemy and of mongoengine. Only what a database has
+    The models are all classes and tables that are imported, of SQLAlchemy and of mongoengine. Only what a database has
     committed counts, so a file that a transaction has just stored is protected by its age. Memory does not grow with
     the number of files and rows: the names are in a temporary file of the system.
 
@@ -72,7 +72,7 @@ def find_orphans(
     and one query if it is gone. Each deleted file sends the signal ``file_deleted``.
 
     :param storage: the storage, on the current app.
-    :param models: what has more tables: :class:`sqlalchemy.MetaData`, tables, bases.
+    :param models: classes, bases, tables or :class:`sqlalchemy.MetaData`. It is enough that they are imported.
     :param columns: attributes of models whose texts are names of files too, such as ``Post.attachment``.
     :param session: a session, what makes sessions, or an engine, for the tables that Flask-SQLAlchemy does not have.
     :param older_than: the age of an orphan in seconds. Younger files do not count, nor those whose time is unknown.
