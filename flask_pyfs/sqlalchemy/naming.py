@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import nullcontext
-from types import NoneType
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -24,8 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import ColumnProperty, InstrumentedAttribute, Mapper, configure_mappers
 
 from ..errors import ConfigurationError
-from ..fields.holders import Held
-from ..fields.naming import DEFAULT, Named, Naming, named_in, reading
+from ..fields.naming import DEFAULT, Named, Naming, named_in, reading, require_references
 from ..storage import Storage
 from .jobs import all_metadata, registries
 from .types import FileType
@@ -100,7 +98,7 @@ class TableNames:
                 key, values = tuple(row[: len(self._keys)]), row[len(self._keys) :]
                 for (attribute, _, storage), value in zip(self._columns, values, strict=True):
                     if storage is not None:
-                        _require_known(attribute, value)
+                        require_references(value, attribute)
                     for place, part, name in named_in(value, attribute):
                         yield Named(storage, self._model, key, place, part, name)
 
@@ -203,11 +201,6 @@ def _as_stored(column: Any) -> Any:
     while isinstance(kind, TypeDecorator) and not isinstance(kind, FileType):
         kind = kind.impl
     return type_coerce(column, kind) if isinstance(kind, FileType) else column
-
-
-def _require_known(attribute: str, value: Any) -> None:
-    if not isinstance(value, (NoneType, Held, str, list, tuple)):
-        raise TypeError(f"the type of {attribute!r} makes {type(value).__name__} of files")
 
 
 def _connector(session: Any, database: Any) -> Connect:
