@@ -205,4 +205,5 @@ class _Search:
 def _is_as_listed(facts: Facts, listed: Listed) -> bool:
     if facts.modified is None or listed.modified is None:
         return False
-    return facts.size == listed.size and facts.modified <= listed.modified + timedelta(seconds=PRECISION)
+    # one that was restored may be older
+    return facts.size == listed.size and abs((facts.modified - listed.modified).total_seconds()) < PRECISION
