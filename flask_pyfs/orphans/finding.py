@@ -104,7 +104,8 @@ class _Search:
             states = require_registry(current_app).states
             self._views = sharing(self._state, states.values(), ledger)
             for view in self._views:
-                self._require_used(view.storage)
+                if not view.is_apart:
+                    self._require_used(view.storage)
             self._read(ledger, is_first=True)
             yield from self._missing(ledger)
             yield from self._orphans(ledger, delete)
@@ -139,7 +140,11 @@ class _Search:
         ledger.note_links()
 
     def _note(self, ledger: Ledger, number: int, place: int, named: Named, is_first: bool) -> None:
-        known = self._views[place].names(named.name)
+        view = self._views[place]
+        if view.is_apart:
+            ledger.note_version(view.version(named.name))
+            return
+        known = view.names(named.name)
         if (known and ledger.note(known)) or (not known and place):
             return
         ledger.note_absent(place, named.name)

@@ -102,15 +102,23 @@ class Ledger:
             (size, time, time, PRECISION),
         )
 
+    def note_version(self, version: str | None) -> None:
+        """Note that each file of a version is named."""
+        self._index_versions()
+        self._database.execute("UPDATE file SET named = 1 WHERE version = ?", (version,))
+
     def note_links(self) -> None:
         """Note that a file is named if the same one is under another name: one is a link to the other, or to its
         directory.
         """
-        self._database.execute("CREATE INDEX IF NOT EXISTS file_of_version ON file (version, named)")
+        self._index_versions()
         self._database.execute(
             "UPDATE file SET named = 1 WHERE named = 0 "
             "AND version IN (SELECT version FROM file AS other WHERE other.named = 1)"
         )
+
+    def _index_versions(self) -> None:
+        self._database.execute("CREATE INDEX IF NOT EXISTS file_of_version ON file (version, named)")
 
     def unknown(self) -> Iterator[tuple[int, str]]:
         """Iterate over the names that are not among the files, and were not looked up yet."""
