@@ -6,6 +6,7 @@ import pkgutil
 import re
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from ..orphans import Finding, find_orphans, storages_in_use
 from ..state import require_registry
 from ..storage import Storage
 from .commands import command, json_option
+from .durations import DURATION
 from .exits import DIFFERENT, DONE, FAILED, TRY_AGAIN, Stopped
 from .output import Output
 from .places import storage_named
@@ -27,18 +29,15 @@ else:
     # older versions of click take no type
     _ParamType = click.ParamType
 
-_SECONDS = {"s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60, "w": 7 * 24 * 60 * 60}
-
 
 class _Age(_ParamType):
     name = "age"
 
-    def convert(self, value: object, parameter: click.Parameter | None, context: click.Context | None) -> float:
-        """Return the seconds of an age."""
-        found = re.fullmatch(r"(\d{1,9})([smhdw])", str(value))
-        if found is None:
-            self.fail(f"{value!r} is no age: write a number and s, m, h, d or w, such as 12h", parameter, context)
-        return int(found[1]) * _SECONDS[found[2]]
+    def convert(self, value: object, parameter: click.Parameter | None, context: click.Context | None) -> timedelta:
+        """Return an age. A number alone, which may be meant as days, is none."""
+        if str(value).strip().isdecimal():
+            self.fail(f"{value!r} has no unit: write {value}s, {value}h or {value}d", parameter, context)
+        return DURATION.convert(value, parameter, context)
 
 
 class _Object(_ParamType):
@@ -84,7 +83,7 @@ def orphans(
     models: Sequence[str],
     columns: Sequence[str],
     session: str | None,
-    older_than: float,
+    older_than: timedelta,
     delete: bool,
     missing: bool,
     as_json: bool,
@@ -112,7 +111,7 @@ def orphans(
         models=imported,
         columns=_loaded(columns, "--column"),
         session=next(iter(_loaded([session] if session else [], "--session")), None),
-        older_than=older_than,
+        older_than=older_than.total_seconds(),
         delete=delete,
     )
     chosen = [storage_named(name) for name in dict.fromkeys(storages)] or _used(out, imported)

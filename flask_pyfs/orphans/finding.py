@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any, Literal
 
 from flask import current_app
@@ -92,7 +93,7 @@ class _Search:
         self._storage = storage
         self._state = find(storage)
         self._known = known
-        self._before = datetime.now(timezone.utc) - timedelta(seconds=older_than)
+        self._before = time.time() - older_than
         self._views: Sequence[View] = ()
         self._require_used(storage)
 

@@ -138,14 +138,15 @@ class Ledger:
                 yield naming, Named(None, model, pickle.loads(key), place, part, _text(name))
             last = page[-1][0]
 
-    def unnamed(self, before: datetime, after: str | None, most: int) -> list[Listed]:
+    def unnamed(self, before: float, after: str | None, most: int) -> list[Listed]:
         """Return the next files that nothing names, and that were written before a time.
 
+        :param before: in seconds since 1970.
         :param after: the name of the last one that was returned before.
         """
         found = self._database.execute(
             "SELECT name, size, modified FROM file WHERE named = 0 AND modified < ? AND name > ? ORDER BY name LIMIT ?",
-            (before.timestamp(), b"" if after is None else _bytes(after), most),
+            (before, b"" if after is None else _bytes(after), most),
         )
         return [Listed(_text(name), size, datetime.fromtimestamp(time, timezone.utc)) for name, size, time in found]
 

@@ -219,11 +219,27 @@ def test_a_table_that_is_not_there(shop):
     assert shop.names(shop.photos) == ["b.png"]
 
 
-@pytest.mark.parametrize("age", ["", "1", "d", "1.5d", "-1d", "1y", "1d2h"])
-def test_no_age(shop, age):
-    done = shop.run("photos", "--older-than", age)
+@pytest.mark.parametrize(
+    ("age", "message"),
+    [
+        ("", "is no duration"),
+        ("d", "is no duration"),
+        ("-1d", "is no duration"),
+        ("1y", "is no duration"),
+        # it may be meant as days
+        ("30", "has no unit: write 30s, 30h or 30d"),
+    ],
+)
+def test_no_age(shop, age, message):
+    done = shop.run("photos", "--older-than", age, "--delete")
     assert done.exit_code == 2
-    assert "write a number and s, m, h, d or w, such as 12h" in done.stderr
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize("age", ["1.5d", "1d2h", "999999w"])
+def test_an_age(shop, age):
+    done = shop.run("photos", "--older-than", age)
+    assert (done.exit_code, done.stdout) == (0, "")
 
 
 @pytest.mark.parametrize("option", ["--model", "--column", "--session"])

@@ -744,7 +744,7 @@ def test_each_store(disk, request, kind, prefix):
 
 def _found_after(storage, disk, seconds):
     search = finding._Search(storage, namings(session=disk.engine), 0)
-    search._before -= timedelta(seconds=seconds)
+    search._before -= seconds
     return list(search.run(delete=True))
 
 
