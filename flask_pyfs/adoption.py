@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from . import _import_fs  # noqa: F401  (before fs, also in a thread of its own)
+
+# isort: split
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -49,6 +52,8 @@ def adopt(storage: Storage, *, dry_run: bool = False) -> Iterator[Adopted]:
     first; those that are not normal are kept in a temporary file. No file is ever replaced: where the normal form is
     free is decided by the store, as far as it can. If several names have one normal form, none of them is renamed. On
     stores with directories, directories that are left empty are removed.
+
+    On ``local``, a symbolic link to a file that is renamed leads nowhere then, as after any renaming.
 
     Who is stopped in the middle runs it again. A store that renames by copying may have been stopped between the two
     steps: both files are there then, and the old name is ``taken``.

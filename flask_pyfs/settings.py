@@ -11,7 +11,7 @@ from flask import Flask
 
 from .backends.base import BaseBackend
 from .backends.registry import all_options, options_of
-from .config import APP, COMMON, LIVE, Origin, lookup, origins, origins_of
+from .config import APP, COMMON, LIVE, Origin, lookup, origins, origins_of, route_prefix
 from .errors import ConfigurationError
 from .extension import misspelt_settings
 from .keys import backend_key, storage_prefixes
@@ -21,6 +21,7 @@ from .peers import SETTINGS, WITHOUT_EFFECT
 from .state import State, find, registry_of
 from .storage import Storage
 from .values import converted, disclosed
+from .web.urls import ENDPOINT
 
 __all__ = ["DEFAULT", "Setting", "Unread", "settings_of", "settings_of_app", "unread_settings"]
 
@@ -87,7 +88,17 @@ def settings_of_app(app: Flask) -> Iterator[Setting]:
         key, value = f"FS_{option.name}", app.config.get(f"FS_{option.name}")
         is_set = value is not None and not registry.is_default(app.config, key)
         applies = option.default if value is None else converted(option, key, value, None)
+        if option.name == "PREFIX":
+            applies = _route_prefix(app)
+            is_set = applies is not None
         yield Setting(None, option.name, disclosed(option, applies), 3 if is_set else DEFAULT, key if is_set else None)
+
+
+def _route_prefix(app: Flask) -> str | None:
+    """Return the prefix of the route, which only the first ``init_app`` of an app reads."""
+    if ENDPOINT not in app.view_functions:
+        return route_prefix(app.config)
+    return next(app.url_map.iter_rules(ENDPOINT)).rule.partition("/<")[0] or None
 
 
 def unread_settings(app: Flask) -> Iterator[Unread]:
@@ -170,6 +181,8 @@ class _Reach:
         # the storages for which they are, by the keys
         self._late: dict[str, list[str]] = {}
         self._shadowed: dict[str, list[str]] = {}
+        if app.config.get("FS_PREFIX") is not None and _route_prefix(app) != route_prefix(app.config):
+            self._late["FS_PREFIX"] = ["the route"]
         for state in self._states:
             for option in _options_of(state):
                 self._look(state, option)

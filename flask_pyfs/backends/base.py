@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import IO, Any, BinaryIO, ClassVar, cast
 
@@ -229,6 +229,10 @@ class BaseBackend(ListedFiles):
                 file.discard()
                 raise
         return file
+
+    def location(self, start: str) -> tuple[Hashable, str] | None:
+        """Return where names that begin with a text are, as that of the store. No request."""
+        return self.store.location(self._above() + start)
 
     def fetch(self, filename: str) -> tuple[Facts, BinaryIO]:
         """Return the facts of a file, without its checksum, and its content, of the same version and open for reading.
@@ -508,16 +512,20 @@ class BaseBackend(ListedFiles):
         """
         return self._list_files(names.prefixes(prefix))
 
-    def entries(self, prefix: str | None = None) -> Iterator[tuple[str, Facts]]:
+    def entries(
+        self, prefix: str | None = None, *, unread: Callable[[str, Exception], object] | None = None
+    ) -> Iterator[tuple[str, Facts]]:
         """Iterate over the names of the files in key order, lazily, each with the facts that the listing tells.
 
         If a subclass overrides :meth:`list_files`, this sorts the names that it returns and asks for the facts of each.
 
         :param prefix: as for :meth:`list_files`.
+        :param unread: is called with the name of each directory that the listing leaves out because it cannot be read,
+            with a slash at its end, and with the error. Without it, that is logged.
         """
         if is_foreign(self.list_files):
             return by_names(self.list_files(prefix), self.facts)
-        return self._entries(names.prefixes(prefix))
+        return self._entries(names.prefixes(prefix), unread)
 
     def level(self, directory: str = "") -> Iterator[tuple[str, Facts | None]]:
         """Iterate over the names of what is in a directory, lazily, in no particular order: files with their

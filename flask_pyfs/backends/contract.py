@@ -263,7 +263,11 @@ class Operations(Protocol):
         """Iterate over the names of all files that start with a prefix."""
 
     def entries(self, prefix: str | None = None) -> Iterator[tuple[str, Facts]]:
-        """Iterate over the names of all files that start with a prefix, in key order, each with facts of the file."""
+        """Iterate over the names of all files that start with a prefix, in key order, each with facts of the file.
+
+        One that may leave out directories that cannot be read also takes ``unread``, a function that is called with the
+        name of each, and with the error.
+        """
 
     def level(self, directory: str = "") -> Iterator[tuple[str, Facts | None]]:
         """Iterate over the names of what is in a directory: files with their facts, and directories, which end with

@@ -224,10 +224,9 @@ class FlaskFSBackend:
 
     def _known(self, filename: str) -> Facts:
         known = self.metadata(filename, checksum=False)
-        modified = known.get("modified")
-        if isinstance(modified, datetime) and modified.tzinfo is None:
-            # Flask-FS told the local time
-            modified = modified.astimezone(timezone.utc)
+        told = known.get("modified")
+        # it may tell anything; Flask-FS told the local time
+        modified = told.astimezone(timezone.utc) if isinstance(told, datetime) else None
         size = self._size_in(known, filename)
         return Facts(size, modified, content_type=known["mime"], checksum=known.get("checksum"), marked=False)
 

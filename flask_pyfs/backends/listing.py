@@ -9,8 +9,9 @@ from contextlib import suppress
 from operator import itemgetter
 
 from .. import names
-from ..errors import FileNotFound, translated
+from ..errors import FileNotFound, PermissionDenied, translated
 from ..filesystems.store import Facts
+from .overrides import call
 from .spellings import NamedFiles
 
 _log = logging.getLogger(__name__)
@@ -31,11 +32,26 @@ class ListedFiles(NamedFiles):
                     if (name := self._listed_name(path)) is not None:
                         yield name
 
-    def _entries(self, prefixes: Sequence[str]) -> Iterator[tuple[str, Facts]]:
+    def _entries(
+        self, prefixes: Sequence[str], unread: Callable[[str, Exception], object] | None = None
+    ) -> Iterator[tuple[str, Facts]]:
+        def tell(above: str, error: Exception) -> None:
+            name = above[len(self._above()) :]
+            message = (
+                f"storage {self.name!r}: the directory {name!r} cannot be read, so its files are not known: {error}"
+            )
+            told = PermissionDenied(message, path=name, storage=self.name)
+            told.__cause__ = error
+            if unread is not None:
+                unread(name, told)
+
         with translated(self.name, prefixes[0]):
+            # without it, the store logs them
+            options = {} if unread is None else {"unread": tell}
             # each start is a listing of its own
+            listings = [call(self.store.iter_facts, start, **options) for start in self._starts(prefixes)]
             last = None
-            for path, facts in heapq.merge(*map(self.store.iter_facts, self._starts(prefixes)), key=_first):
+            for path, facts in heapq.merge(*listings, key=_first):
                 name = self._listed_name(path)
                 if name is not None and path != last:
                     yield name, facts

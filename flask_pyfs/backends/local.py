@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any, BinaryIO, ClassVar, cast
 
 from fs import errors as fs_errors
@@ -210,6 +210,14 @@ class LocalBackend(BaseBackend):
 
     def _log_hidden(self, path: str, error: Exception) -> None:
         log_once(os.path.dirname(os.path.join(self._directory, path)), error)
+
+    def _entries(
+        self, prefixes: Sequence[str], unread: Callable[[str, Exception], object] | None = None
+    ) -> Iterator[tuple[str, Facts]]:
+        # who only looks makes no directory; one that is gone after it was opened is an error
+        if self._store is None and not os.path.isdir(self._directory):
+            return iter(())
+        return super()._entries(prefixes, unread)
 
     def _make_directory(self, directory: str) -> None:
         if os.path.isdir(directory):

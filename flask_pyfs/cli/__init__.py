@@ -25,7 +25,7 @@ _COMMANDS: dict[str, tuple[str, str | None]] = {
     "mv": ("copies", "transfer"),
     "orphans": ("orphans", "orphans"),
     "rm": ("files", None),
-    "settings": ("settings", None),
+    "settings": ("settings", "settings"),
     "sync": ("sync", "transfer"),
     "url": ("files", None),
 }
@@ -101,7 +101,7 @@ def fs() -> None:
     input or output. A path with a colon is written ./a:b.
 
     Exit codes: 0 done, 1 something failed, 2 wrong usage, 3 no such storage, 4 no such file, 5 worth trying again,
-    9 the sides differ.
+    9 check or orphans found something.
 
     \b
     Example:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,9 @@ from .commands import command, json_option
 from .exits import DIFFERENT, DONE, FAILED, INTERRUPTED, TRY_AGAIN
 from .output import Output, printable
 from .places import PLACE, Place
+from .progress import showing
 from .stopping import stoppable
-from .transfers import choosing, sides
+from .transfers import choosing, failure_text, sides
 
 if TYPE_CHECKING:
     from ..transfer import Event
@@ -33,8 +35,9 @@ _SIGNS = {"same": "=", "differs": "*", "only_source": "+", "only_target": "-", "
     type=click.Path(dir_okay=False, writable=True),
     help="Write the lines to this file too.",
 )
+@click.option("-q", "--quiet", is_flag=True, help="Leave out files that are the same; print nothing if all are.")
 @json_option
-def check(source: Place, target: Place, combined: str | None, as_json: bool, **options: Any) -> int:
+def check(source: Place, target: Place, combined: str | None, quiet: bool, as_json: bool, **options: Any) -> int:
     """Compare the files of A and B, and change nothing.
 
     One line is printed for each file: = the same, * different, + only in A, - only in B, ! an error. A file is the same
@@ -51,25 +54,25 @@ def check(source: Place, target: Place, combined: str | None, as_json: bool, **o
     from .. import transfer
 
     first, second = sides(source, target)
-    out = Output(as_json)
     counts: Counter[str] = Counter()
     with ExitStack() as stack:
         # it must be possible before anything is compared
         lines = stack.enter_context(open(combined, "w", encoding="utf-8")) if combined is not None else None
+        # on a terminal, the lines themselves show how far it is
+        progress = stack.enter_context(showing(quiet or sys.stdout.isatty()))
+        out = Output(as_json, progress.echo)
 
         def on_event(event: Event) -> None:
+            progress.add(event)
             counts[event.kind] += 1
             line = f"{_SIGNS[event.kind]} {event.name}"
             error = {} if event.error is None else {"error": str(event.error)}
-            out.result(line, kind=event.kind, name=event.name, size=event.size, **error)
+            if not (quiet and event.kind == "same"):
+                out.result(line, kind=event.kind, name=event.name, size=event.size, **error)
             if lines is not None:
                 lines.write(f"{printable(line)}\n")
             if event.error is not None:
-                out.note(
-                    f"Error: {event.error}"
-                    if repr(event.name) in error["error"]
-                    else f"Error: {event.name}: {event.error}"
-                )
+                out.note(failure_text(event))
 
         try:
             with stoppable():
@@ -77,7 +80,8 @@ def check(source: Place, target: Place, combined: str | None, as_json: bool, **o
         except KeyboardInterrupt:
             out.note(f"Stopped, before all files were compared: {_sum(counts, source, target)}")
             return INTERRUPTED
-    out.note(_sum(counts, source, target))
+    if not quiet or report.failed or report.differing:
+        out.note(_sum(counts, source, target))
     if report.failed:
         return TRY_AGAIN if report.is_worth_retrying else FAILED
     return DIFFERENT if report.differing else DONE

@@ -1,10 +1,10 @@
-"""The places that a shell offers: the storages of the app, and the files in them."""
+"""What a shell offers: the storages of the app, and the files in them."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from itertools import islice
@@ -16,7 +16,7 @@ from flask.cli import ScriptInfo
 from ..state import Registry, find, require_registry
 from .output import printable
 
-__all__ = ["candidates"]
+__all__ = ["places", "storages"]
 
 # more than a person reads
 _MOST = 200
@@ -31,8 +31,8 @@ _DEEPEST = 10
 _PLAIN = re.compile(r"[\w@%+=:,./-]")
 
 
-def candidates(context: click.Context, incomplete: str, *, with_paths: bool) -> list[CompletionItem]:
-    """Return what may follow in a shell. Never raises: what cannot be known is not offered.
+def places(context: click.Context, incomplete: str, *, with_paths: bool) -> list[CompletionItem]:
+    """Return the places that may follow in a shell. Never raises: what cannot be known is not offered.
 
     At most 10,000 names of one directory are listed, and 200 are offered.
 
@@ -42,28 +42,36 @@ def candidates(context: click.Context, incomplete: str, *, with_paths: bool) -> 
     # the first, because in bash it takes the place of those before it
     offered = [CompletionItem(incomplete, type="file")] if with_paths and ":" not in incomplete else []
     if incomplete[:1] not in (".", "/", "~"):
-        # the shell would take what the app prints for candidates, or show it in the line that is typed
-        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
-            try:
-                offered += map(CompletionItem, map(_for_shell, _found(context, incomplete)))
-            except (Exception, SystemExit, KeyboardInterrupt):
-                return offered
+        offered += _offered(context, lambda registry: _found(registry, incomplete))
     return offered
 
 
-def _found(context: click.Context, incomplete: str) -> list[str]:
-    app = context.ensure_object(ScriptInfo).load_app()
-    with app.app_context():
-        registry = require_registry(app)
-        found = sorted(islice(_at(registry, incomplete), _MOST))
-        for _ in range(_DEEPEST):
-            # a shell puts a space behind the only candidate
-            if len(found) != 1 or not found[0].endswith((":", "/")):
-                break
-            if not (inside := sorted(islice(_at(registry, found[0]), _MOST))):
-                break
-            found = inside
-        return found
+def storages(context: click.Context, incomplete: str) -> list[CompletionItem]:
+    """Return the names of storages that may follow in a shell. Never raises."""
+    return _offered(context, lambda registry: sorted(name for name in registry if name.startswith(incomplete)))
+
+
+def _offered(context: click.Context, find_in: Callable[[Registry], list[str]]) -> list[CompletionItem]:
+    # the shell would take what the app prints for candidates, or show it in the line that is typed
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+        try:
+            app = context.ensure_object(ScriptInfo).load_app()
+            with app.app_context():
+                return [CompletionItem(_for_shell(each)) for each in find_in(require_registry(app))]
+        except (Exception, SystemExit, KeyboardInterrupt):
+            return []
+
+
+def _found(registry: Registry, incomplete: str) -> list[str]:
+    found = sorted(islice(_at(registry, incomplete), _MOST))
+    for _ in range(_DEEPEST):
+        # a shell puts a space behind the only candidate
+        if len(found) != 1 or not found[0].endswith((":", "/")):
+            break
+        if not (inside := sorted(islice(_at(registry, found[0]), _MOST))):
+            break
+        found = inside
+    return found
 
 
 def _at(registry: Registry, start: str) -> Iterator[str]:

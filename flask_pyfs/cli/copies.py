@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -23,13 +24,14 @@ from .output import Output
 from .places import PLACE, Place
 from .steps import Sides, Step, steps
 from .streams import copy_by_stream, is_stream
+from .transfers import jobs_option
 
 _PARAMETERS = (
     click.argument("sources", type=PLACE, metavar="SRC…", nargs=-1, required=True),
     click.argument("target", type=PLACE, metavar="DST"),
     click.option("-r", "--recursive", is_flag=True, help="Take directories, with all files below them."),
     click.option("--overwrite/--no-overwrite", default=False, help="Replace files, or not, which is the default."),
-    click.option("--jobs", type=click.IntRange(min=1), default=8, show_default=True, help="How many files at a time."),
+    jobs_option,
     json_option,
 )
 
@@ -79,11 +81,16 @@ def mv(sources: tuple[Place, ...], target: Place, **options: Any) -> int:
     for place in (*sources, target):
         if is_stream(place):
             raise click.UsageError(f"{str(place)!r} is no file, and cannot be moved: use cp")
+    for place in sources:
+        # what it leads to would be removed, and the link stay
+        if place.storage_name is None and os.path.islink(place.name) and os.path.isfile(place.name):
+            actual = os.path.realpath(place.name)
+            raise click.UsageError(f"{place.name!r} is a link to {actual!r}: move that, or use cp")
     return _all(sources, target, _moved, **options)
 
 
-# copies or moves one file, and tells its size if it is known
-_Do = Callable[[Step, bool, Patience, Callable[[Event], object]], int | None]
+# copies or moves one file, and returns its size
+_Do = Callable[[Step, bool, Patience, Callable[[Event], object]], int]
 
 
 def _all(
@@ -118,7 +125,7 @@ def _hear(out: Output, told: Any) -> None:
         out.note(f"{told.name}: trying again: {told.error}")
 
 
-def _show(out: Output, step: Step, size: int | None) -> None:
+def _show(out: Output, step: Step, size: int) -> None:
     if out.as_json:
         out.result("", source=step.source_shown, target=step.target_shown, size=size)
 
@@ -133,12 +140,12 @@ def _copy(step: Step, overwrite: bool, patience: Patience, tell: Callable[[Event
     )
 
 
-def _moved(step: Step, overwrite: bool, patience: Patience, tell: Callable[[Event], object]) -> int | None:
+def _moved(step: Step, overwrite: bool, patience: Patience, tell: Callable[[Event], object]) -> int:
     operations, name = step.source.operations, address(step.source, step.name)
+    listed = known_facts(operations, name)
     if operations is step.target.operations:
         operations.move(name, address(step.target, step.target_name), overwrite)
-        return None
-    listed = known_facts(operations, name)
+        return listed.size
     _require_two(step, listed, overwrite)
     size = _copy(step, overwrite, patience, tell).size
     try:

@@ -1,44 +1,54 @@
-"""Durations as people write them: ``90``, ``15m``, ``1h30m``."""
+"""Durations as people write them: ``90``, ``15m``, ``1h30m``, ``2 days``."""
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import click
 
-__all__ = ["DURATION"]
+from .parameters import ParamType
 
-if TYPE_CHECKING:
-    _ParamType = click.ParamType[timedelta]
-else:
-    # older versions of click take no type
-    _ParamType = click.ParamType
+__all__ = ["AGE", "DURATION"]
 
-_UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+_UNITS = {
+    "weeks": r"w(?:eeks?)?",
+    "days": r"d(?:ays?)?",
+    "hours": r"h(?:ours?)?",
+    "minutes": r"m(?:in(?:utes?)?)?",
+    "seconds": r"s(?:ec(?:onds?)?)?",
+}
+_PARTS = re.compile(
+    "".join(rf"(?:(?P<{name}>[0-9]{{1,9}}(?:\.[0-9]+)?) *{unit}(?:$| *(?=[0-9])))?" for name, unit in _UNITS.items())
+)
+_SECONDS = re.compile(r"[0-9]{1,11}(\.[0-9]+)?")
 
 
-class _Duration(_ParamType):
+class _Duration(ParamType[timedelta]):
     name = "duration"
 
+    def __init__(self, *, needs_unit: bool = False) -> None:
+        self._needs_unit = needs_unit
+
     def convert(self, value: object, parameter: click.Parameter | None, context: click.Context | None) -> timedelta:
-        """Return the duration that a text means: a number of seconds, or numbers with units."""
+        """Return the duration that a text means: numbers with units, or a number of seconds."""
         if isinstance(value, timedelta):
             return value
         text = str(value).strip().lower()
-        if re.fullmatch(r"[0-9]{1,11}(\.[0-9]+)?", text):
+        if _SECONDS.fullmatch(text) and not self._needs_unit:
             text = f"{text}s"
-        units = "".join(rf"(?:(?P<{unit}>[0-9]{{1,9}}(?:\.[0-9]+)?){unit})?" for unit in _UNITS)
-        found = re.fullmatch(units, text.replace(" ", "")) if text else None
+        found = _PARTS.fullmatch(text) if text else None
         if found is None:
-            self.fail(f"{value!r} is no duration: write seconds, or 15m, 1h, 7d", parameter, context)
-        parts = {_UNITS[unit]: float(number) for unit, number in found.groupdict().items() if number}
+            start = "a number and its unit" if self._needs_unit else "seconds, or a number and its unit"
+            self.fail(f"{value!r} is no duration: write {start}, such as 15m, 1h30m, 7d, 2w", parameter, context)
+        parts = {name: float(number) for name, number in found.groupdict().items() if number}
         try:
             return timedelta(**parts)
         except OverflowError:
             self.fail(f"{value!r} is too long", parameter, context)
 
 
-#: A number of seconds, or numbers with units: ``w``, ``d``, ``h``, ``m``, ``s``.
+#: A number of seconds, or numbers with units, from weeks to seconds: ``1h30m``, ``2 days``.
 DURATION = _Duration()
+#: The same of what may be deleted. A number without its unit is refused, since it may have been meant as days.
+AGE = _Duration(needs_unit=True)

@@ -16,7 +16,6 @@ __all__ = [
     "NO_FILE",
     "NO_STORAGE",
     "TRY_AGAIN",
-    "USAGE",
     "Failures",
     "Stopped",
     "code_of",
@@ -25,8 +24,7 @@ __all__ = [
 
 DONE = 0
 FAILED = 1
-#: click's own, for wrong arguments.
-USAGE = 2
+# 2 is click's own, for wrong arguments
 NO_STORAGE = 3
 NO_FILE = 4
 TRY_AGAIN = 5

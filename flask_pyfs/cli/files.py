@@ -18,7 +18,7 @@ from ..storage import Storage
 from ..web.urls import knows_host
 from .commands import command, json_option
 from .durations import DURATION
-from .exits import FAILED, USAGE, Failures, Stopped
+from .exits import Failures, Stopped
 from .listed import below, file_at, listed, require_directory
 from .output import Output
 from .places import FILE, Place
@@ -47,11 +47,12 @@ def ls(place: Place, long: bool, recursive: bool, as_json: bool) -> None:
     out = Output(as_json)
     for name, entry in listed(place, recursive=recursive):
         line = f"{_columns(entry)}  {name}" if long else name
+        where = {"storage": place.storage_name, "name": name}
         if entry is None:
-            out.result(line, name=name, type="directory")
+            out.result(line, **where, type="directory")
         else:
             facts = {"size": entry.size, "modified": entry.modified, "content_type": entry.content_type}
-            out.result(line, name=name, type="file", **facts)
+            out.result(line, **where, type="file", **facts)
 
 
 def _columns(entry: Entry | None) -> str:
@@ -85,7 +86,8 @@ def du(place: Place, human_readable: bool, as_json: bool) -> None:
     if not files:
         require_directory(place)
     shown = size_text(size) if human_readable else counted(size, "byte")
-    Output(as_json).result(f"{shown} in {counted(files, 'file')}", place=str(place), size=size, files=files)
+    line = f"{shown} in {counted(files, 'file')}"
+    Output(as_json).result(line, storage=place.storage_name, name=place.name, size=size, files=files)
 
 
 @command()
@@ -102,6 +104,8 @@ def cat(places: tuple[Place, ...]) -> int:
         try:
             for chunk in place.storage.read_chunks(_file_name(place)):
                 out.write(chunk)
+        except FileNotFound as error:
+            failures.add(_no_file(place) if _is_directory(place) else error)
         except (FSError, Stopped) as error:
             failures.add(error)
     out.flush()
@@ -110,8 +114,20 @@ def cat(places: tuple[Place, ...]) -> int:
 
 def _file_name(place: Place) -> str:
     if place.is_directory:
-        raise Stopped(f"{str(place)!r} is a directory, not a file", FAILED)
+        raise _no_file(place)
     return place.name
+
+
+def _no_file(place: Place) -> Stopped:
+    return Stopped(f"{str(place)!r} is a directory, not a file")
+
+
+def _is_directory(place: Place) -> bool:
+    try:
+        require_directory(place)
+    except FileNotFound:
+        return False
+    return True
 
 
 @command()
@@ -134,8 +150,7 @@ def rm(places: tuple[Place, ...], recursive: bool, force: bool, dry_run: bool, y
     out, failures = Output(as_json), Failures()
     for place in places:
         if not place.name and not (recursive and (yes or dry_run)):
-            message = f"{str(place)!r} is a whole storage: to remove all of its files, pass -r and --yes"
-            raise Stopped(message, USAGE)
+            raise click.UsageError(f"{str(place)!r} is a whole storage: to remove all of its files, pass -r and --yes")
     for place in places:
         try:
             if dry_run:
@@ -143,7 +158,7 @@ def rm(places: tuple[Place, ...], recursive: bool, force: bool, dry_run: bool, y
             else:
                 _remove(place, recursive)
                 if as_json:
-                    out.result("", name=place.name, removed=True)
+                    out.result("", storage=place.storage_name, name=place.name, removed=True)
         except FileNotFound as error:
             if not force:
                 failures.add(error)
@@ -157,7 +172,7 @@ def _show(place: Place, out: Output, recursive: bool) -> None:
         require_directory(place)
         raise _needs_r(place)
     for name, _ in listed(place, recursive=True):
-        out.result(name, name=name, removed=False)
+        out.result(name, storage=place.storage_name, name=name, removed=False)
 
 
 def _remove(place: Place, recursive: bool) -> None:
@@ -231,20 +246,20 @@ def url(
         flask fs url --expires 1h photos:2026/a.jpg
         flask fs url --upload photos:2026/b.jpg
     """
-    out, storage = Output(as_json), place.storage
+    if upload and download is not None:
+        raise click.UsageError("--upload and --download exclude each other")
+    out, storage, name = Output(as_json), place.storage, place.name
     external = external or knows_host(current_app._get_current_object())  # type: ignore[attr-defined]
+    request = {}
     try:
         if upload:
-            if download is not None:
-                raise Stopped("--upload and --download exclude each other", USAGE)
             wanted = storage.upload_url(
                 _file_name(place), expires=expires or timedelta(hours=1), unique=False, external=external
             )
-            found, shown = wanted.url, _as_curl(wanted)
-            fields = {"name": wanted.name, "method": wanted.method, "fields": wanted.fields, "headers": wanted.headers}
+            name, found, shown = wanted.name, wanted.url, _as_curl(wanted)
+            request = {"method": wanted.method, "fields": wanted.fields, "headers": wanted.headers}
         else:
-            found = shown = storage.url(place.name, external, expires=expires, download=download or False)
-            fields = {"name": place.name}
+            found = shown = storage.url(name, external, expires=expires, download=download or False)
     except (RuntimeError, ValueError) as error:
         if isinstance(error, FSError):
             raise
@@ -252,7 +267,7 @@ def url(
         raise Stopped(str(error)) from error
     if "://" not in found:
         out.note("This is a path: set SERVER_NAME to get URLs with a host.")
-    out.result(shown, url=found, **fields)
+    out.result(shown, storage=storage.name, name=name, url=found, **request)
 
 
 def _as_curl(upload: UploadURL) -> str:

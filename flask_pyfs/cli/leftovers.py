@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import click
-from flask import current_app
 
 from ..errors import FSError, OperationNotSupported
-from ..state import find, require_registry
+from ..state import find
 from .commands import command, json_option
-from .durations import DURATION
+from .durations import AGE
 from .exits import Failures
 from .output import Output
-from .places import storage_named
+from .places import STORAGE, chosen
 
 
 @command()
-@click.argument("storage", required=False)
+@click.argument("storages", nargs=-1, type=STORAGE, metavar="[STORAGE]...")
 @click.option("--delete", is_flag=True, help="Remove them.")
 @click.option(
     "--older-than",
-    type=DURATION,
+    type=AGE,
+    metavar="AGE",
     default="1d",
     show_default=True,
-    help="Leave younger ones alone: their upload may still run. Seconds, or such as 12h or 2d.",
+    help="Leave younger ones alone, such as 12h or 2d: their upload may still run.",
 )
 @json_option
-def leftovers(storage: str | None, delete: bool, older_than: timedelta, as_json: bool) -> int:
-    """Count what killed uploads left in all storages, or in one, and remove it.
+def leftovers(storages: Sequence[str], delete: bool, older_than: timedelta, as_json: bool) -> int:
+    """Count what killed uploads left, and remove it.
 
-    No listing shows these leftovers, but they take space. They are counted by upload. Of several storages in one
-    bucket of GridFS, or in one directory, each has all leftovers of it. A local storage that is used for the first time
-    in a process removes its own that are older than a day, so they are not counted.
+    Without STORAGE, it takes all storages. Nothing is removed without --delete. No listing shows these leftovers, but
+    they take space. They are counted by upload. Of several storages in one bucket of GridFS, or in one directory, each
+    has all leftovers of it. A local storage that is used for the first time in a process removes its own that are older
+    than a day, so they are not counted.
 
     \b
     Examples:
@@ -40,7 +42,7 @@ def leftovers(storage: str | None, delete: bool, older_than: timedelta, as_json:
         flask fs leftovers --delete --older-than 2d
     """
     out, failures = Output(as_json), Failures()
-    for each in map(storage_named, [storage] if storage else sorted(require_registry(current_app))):
+    for each in chosen(storages):
         count, reason = None, None
         try:
             count = find(each).operations.remove_leftovers(older_than.total_seconds(), dry_run=not delete)

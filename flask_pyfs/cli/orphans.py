@@ -8,39 +8,23 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
-from flask import current_app
 
-from ..errors import BackendError, FSError
+from ..errors import FSError
 from ..orphans import Finding, find_orphans, storages_in_use
-from ..state import require_registry
 from ..storage import Storage
 from .commands import command, json_option
-from .durations import DURATION
-from .exits import DIFFERENT, DONE, FAILED, TRY_AGAIN, Stopped
+from .durations import AGE
+from .exits import DIFFERENT, DONE, Failures, Stopped, code_of
 from .output import Output
-from .places import storage_named
-
-if TYPE_CHECKING:
-    _ParamType = click.ParamType[Any]
-else:
-    # older versions of click take no type
-    _ParamType = click.ParamType
+from .parameters import ParamType
+from .places import STORAGE, chosen, registry
+from .sizes import counted
 
 
-class _Age(_ParamType):
-    name = "age"
-
-    def convert(self, value: object, parameter: click.Parameter | None, context: click.Context | None) -> timedelta:
-        """Return an age. A number alone, which may be meant as days, is none."""
-        if str(value).strip().isdecimal():
-            self.fail(f"{value!r} has no unit: write {value}s, {value}h or {value}d", parameter, context)
-        return DURATION.convert(value, parameter, context)
-
-
-class _Object(_ParamType):
+class _Object(ParamType[str]):
     def __init__(self, name: str) -> None:
         self.name: str = name
 
@@ -60,7 +44,7 @@ def _loaded(values: Sequence[str], option: str) -> list[Any]:
 
 
 @command()
-@click.argument("storages", nargs=-1, metavar="[STORAGE]...")
+@click.argument("storages", nargs=-1, type=STORAGE, metavar="[STORAGE]...")
 @click.option("--model", "models", multiple=True, type=_Object("module:Class"), help="Import a class, or a base.")
 @click.option(
     "--column",
@@ -74,7 +58,14 @@ def _loaded(values: Sequence[str], option: str) -> list[Any]:
     type=_Object("module:name"),
     help="The session, its maker or the engine for tables that Flask-SQLAlchemy does not have.",
 )
-@click.option("--older-than", type=_Age(), default="1d", show_default=True, help="Younger files do not count.")
+@click.option(
+    "--older-than",
+    type=AGE,
+    metavar="AGE",
+    default="1d",
+    show_default=True,
+    help="Leave younger ones alone, such as 12h or 2w: their row may not be stored yet.",
+)
 @click.option("--delete", is_flag=True, help="Delete the files that nothing names.")
 @click.option("--missing/--no-missing", default=True, help="Report what names files that are gone.")
 @json_option
@@ -87,11 +78,12 @@ def orphans(
     delete: bool,
     missing: bool,
     as_json: bool,
-) -> None:
-    """Find files that no row and no document names, and those whose file is gone.
+) -> int:
+    """Find files that nothing names, and names without a file.
 
-    Nothing is deleted without --delete. Without STORAGE, it takes each that a model uses. Models are those that the app
-    imports, of SQLAlchemy and of mongoengine: --model imports more.
+    It finds files that no row and no document names, and rows and documents whose file is gone. Nothing is deleted
+    without --delete. Without STORAGE, it takes each that a model uses. Models are those that the app imports, of
+    SQLAlchemy and of mongoengine: --model imports more.
 
     \b
     Examples:
@@ -114,9 +106,8 @@ def orphans(
         older_than=older_than.total_seconds(),
         delete=delete,
     )
-    chosen = [storage_named(name) for name in dict.fromkeys(storages)] or _used(out, imported)
-    failures, found = list[FSError](), False
-    for storage in chosen:
+    failures, found = Failures(), False
+    for storage in chosen(storages) if storages else _used(out, imported):
         counts = Counter[str]()
         try:
             for finding in find(storage):
@@ -124,24 +115,26 @@ def orphans(
                     counts[finding.kind] += 1
                     _print(out, storage.name, finding)
                 if finding.error is not None:
-                    failures.append(finding.error)
+                    failures.add(finding.error)
         except FSError as error:
-            out.note(f"{storage.name}: {error}")
-            failures.append(error)
+            # a database does not know for which storage it is read
+            failures.add(Stopped(f"{storage.name}: {error}", code_of(error)))
         else:
-            said = ", ".join(f"{number} {kind}" for kind, number in sorted(counts.items()))
-            out.note(f"{storage.name}: {said or 'nothing found'}")
+            out.note(f"{storage.name}: {_sum(counts)}")
         found = found or bool(counts["orphan"] or counts["missing"])
-    click.get_current_context().exit(_code(failures, found))
+    return failures.code or (DIFFERENT if found else DONE)
+
+
+def _sum(counts: Counter[str]) -> str:
+    parts = [counted(n, kind) if kind == "orphan" else f"{n} {kind}" for kind, n in sorted(counts.items())]
+    return ", ".join(parts) or "nothing found"
 
 
 def _used(out: Output, models: Sequence[Any]) -> list[Storage]:
-    used = storages_in_use(models)
+    known, used = registry(), storages_in_use(models)
     if not used:
-        raise Stopped(
-            "no model that is imported uses a storage of the app: name a class by --model module:Class", FAILED
-        )
-    for name, storage in require_registry(current_app).items():
+        raise Stopped("no model that is imported uses a storage of the app: name a class by --model module:Class")
+    for name, storage in known.items():
         if storage not in used:
             out.note(f"{name}: left out, because no column and no field uses it")
     return used
@@ -159,9 +152,3 @@ def _print(out: Output, storage_name: str, finding: Finding) -> None:
     error = {} if finding.error is None else {"error": str(finding.error)}
     said = f": {finding.error}" if error else ""
     out.result(text + said, **fields, size=finding.size, modified=finding.modified, **error)
-
-
-def _code(failures: Sequence[FSError], found: bool) -> int:
-    if failures:
-        return TRY_AGAIN if all(isinstance(each, BackendError) for each in failures) else FAILED
-    return DIFFERENT if found else DONE

@@ -1,8 +1,9 @@
-"""The arguments that say where files are: ``STORAGE:name``, a path of this machine, or ``-``."""
+"""The arguments that say where files are: ``STORAGE:name``, a path of this machine, or ``-``; and storages by name."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -10,11 +11,15 @@ from flask import current_app
 
 from .. import names
 from ..errors import ConfigurationError, InvalidPath
-from ..state import require_registry
+from ..state import Registry, require_registry
 from ..storage import Storage
 from .exits import NO_STORAGE, Stopped
+from .parameters import ParamType
 
-__all__ = ["FILE", "PLACE", "Place", "storage_named"]
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+__all__ = ["FILE", "PLACE", "STORAGE", "Place", "chosen", "registry", "require_path"]
 
 _WITH_STORAGE = r"(\w[\w.-]*):(.*)"
 
@@ -49,35 +54,50 @@ class Place(NamedTuple):
         :raises Stopped: if the app has no storage of this name.
         """
         assert self.storage_name is not None
-        return storage_named(self.storage_name)
+        return _named(self.storage_name, f". A path is written ./{self.storage_name}:…")
 
 
-def storage_named(name: str) -> Storage:
-    """Return a storage of the current app.
+def registry() -> Registry:
+    """Return the storages of the current app, each by its name.
 
-    :raises Stopped: with the exit code 3, if it has none of this name.
+    :raises Stopped: with the exit code 3, if it has none.
     """
     try:
-        registry = require_registry(current_app)
+        found = require_registry(current_app)
     except ConfigurationError as error:
         raise Stopped(str(error), NO_STORAGE) from error
-    if name not in registry:
-        known = ", ".join(sorted(registry)) or "none"
-        raise Stopped(f"the app has no storage {name!r}; it has: {known}. A path is written ./{name}:…", NO_STORAGE)
-    storage: Storage = registry[name]
+    if not found:
+        raise Stopped(f"the app {current_app.name!r} has no storages: give them to init_app", NO_STORAGE)
+    return found
+
+
+def chosen(storage_names: Iterable[str]) -> list[Storage]:
+    """Return the storages of the current app that have some names, each once; all of them if there are no names.
+
+    :raises Stopped: with the exit code 3, if it has none of a name, or none at all.
+    """
+    return [_named(name) for name in dict.fromkeys(storage_names)] or [*registry().values()]
+
+
+def _named(name: str, hint: str = "") -> Storage:
+    known = registry()
+    if name not in known:
+        raise Stopped(f"the app has no storage {name!r}; it has: {', '.join(sorted(known))}{hint}", NO_STORAGE)
+    storage: Storage = known[name]
     return storage
 
 
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
+def require_path(place: Place) -> None:
+    """Raise an error if a path has the name of a storage: nobody would see the mistake.
 
-    _ParamType = click.ParamType[Place]
-else:
-    # older versions of click take no type
-    _ParamType = click.ParamType
+    :raises click.UsageError: if it has.
+    """
+    if place.storage_name is None and place.name in registry():
+        name = place.name
+        raise click.UsageError(f"{name!r} is a path: write {name}: for the storage, or ./{name} for the path")
 
 
-class _PlaceType(_ParamType):
+class _PlaceType(ParamType[Place]):
     name = "place"
 
     def __init__(self, *, needs_storage: bool = False) -> None:
@@ -108,12 +128,33 @@ class _PlaceType(_ParamType):
         self, context: click.Context, parameter: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """Return the storages, and the files in them, whose places begin with a text."""
-        from .completion import candidates
+        from .completion import places
 
-        return candidates(context, incomplete, with_paths=not self._needs_storage)
+        return places(context, incomplete, with_paths=not self._needs_storage)
+
+
+class _StorageType(ParamType[str]):
+    name = "storage"
+
+    def convert(self, value: object, parameter: click.Parameter | None, context: click.Context | None) -> str:
+        """Return the name of a storage, which may have a colon behind it, as a whole storage has elsewhere."""
+        name, _, inside = str(value).partition(":")
+        if not name or inside:
+            self.fail(f"{value!r} is no whole storage: write its name alone", parameter, context)
+        return name
+
+    def shell_complete(
+        self, context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the storages whose names begin with a text."""
+        from .completion import storages
+
+        return storages(context, incomplete)
 
 
 #: ``STORAGE:name``, a path of this machine, or ``-``.
 PLACE = _PlaceType()
 #: ``STORAGE:name`` alone.
 FILE = _PlaceType(needs_storage=True)
+#: The name of a storage.
+STORAGE = _StorageType()

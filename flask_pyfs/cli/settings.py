@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -11,11 +11,9 @@ from flask import current_app
 
 from ..keys import storage_prefixes
 from ..settings import DEFAULT, Setting, settings_of, settings_of_app, unread_settings
-from ..state import require_registry
-from ..storage import Storage
 from .commands import command, json_option
 from .output import Output
-from .places import storage_named
+from .places import STORAGE, chosen
 
 _WIDTH = 80
 # of the longest name of the package's own options, and of most values
@@ -24,28 +22,28 @@ _ORIGIN = _WIDTH - 2 - _NAME - 2 - _VALUE - 2
 
 
 @command()
-@click.argument("storage", required=False)
+@click.argument("storages", nargs=-1, type=STORAGE, metavar="[STORAGE]...")
 @json_option
-def settings(storage: str | None, as_json: bool) -> None:
-    """Show the settings of all storages, or of one, and where each comes from.
+def settings(storages: Sequence[str], as_json: bool) -> None:
+    """Show the settings, and where each comes from.
 
-    Each line has the value that applies, the layer (1 the storage's, 2 its backend's, 3 the app's; 4 is the default)
-    and the key that sets it. Secrets are hidden. Then come the keys that are set and that no storage reads. No store
-    is asked for anything.
+    Without STORAGE, it shows those of all storages, and of the app as a whole. Each line has the value that applies,
+    the layer (1 the storage's, 2 its backend's, 3 the app's; 4 is the default) and the key that sets it. Secrets are
+    hidden. Then come the keys that are set and that no storage reads. No store is asked for anything.
 
     \b
     Example:
         flask fs settings photos
     """
-    out, found = Output(as_json), storage and storage_named(storage)
-    storages: Iterable[Storage] = [found] if found else map(storage_named, sorted(require_registry(current_app)))
-    for each in storages:
+    out, found = Output(as_json), chosen(storages)
+    for each in found:
         _print(out, each.name, settings_of(each))
-    if not found:
+    unread = list(unread_settings(current_app))
+    if storages:
+        starts = tuple(start for each in found for start in storage_prefixes(each.name))
+        unread = [each for each in unread if each.key.startswith(starts)]
+    else:
         _print(out, "the app as a whole", settings_of_app(current_app))
-    unread = [
-        each for each in unread_settings(current_app) if not found or each.key.startswith(storage_prefixes(found.name))
-    ]
     if unread and not as_json:
         out.result("set, and read by no storage")
     for key, reason in unread:

@@ -6,18 +6,14 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import click
-from flask import current_app
-
 from .. import names
 from ..errors import FileExists, FileNotFound, FSError
-from ..state import require_registry
 from ..transfer.sides import Side, require_apart
 from .exits import Failures, Stopped
 from .listed import require_directory
-from .places import Place
+from .places import Place, require_path
 
-__all__ = ["Sides", "Step", "require_path", "steps"]
+__all__ = ["Sides", "Step", "steps"]
 
 
 class Step(NamedTuple):
@@ -78,32 +74,39 @@ def steps(sources: Sequence[Place], target: Place, recursive: bool, failures: Fa
     for place in (*sources, target):
         require_path(place)
     into = target.is_directory or len(sources) > 1 or _is_local_directory(target)
-    taken = set[str]()
+    # one after the other, they would replace each other
+    taken = set[str]() if len(sources) > 1 else None
     for source in sources:
         try:
-            goal = _inside(target, _last_part(source)) if into else target
+            last = _last_part(source)
+            goal = _inside(target, last) if into else target
             if _is_directory(source, recursive):
-                yield from _below(source, goal, failures, sides)
+                for step in _below(source, goal, failures, sides):
+                    if _is_taken(taken, f"{last}/{step.target_name}" if last else step.target_name):
+                        failures.add(_taken(step.target_shown))
+                    else:
+                        yield step
                 continue
             if goal.is_directory:
                 raise Stopped(f"{str(source)!r} has no name that the copy could have: write DST with one")
-            # one after the other, they would replace each other
-            if str(goal) in taken:
-                raise FileExists(f"two of the sources would be {str(goal)!r}")
-            taken.add(str(goal))
+            if _is_taken(taken, last):
+                raise _taken(str(goal))
             yield Step(*sides.file(source), *sides.file(goal), str(source), str(goal))
         except (FSError, Stopped) as error:
             failures.add(error)
 
 
-def require_path(place: Place) -> None:
-    """Raise an error if a path has the name of a storage: nobody would see the mistake.
+def _is_taken(taken: set[str] | None, name: str) -> bool:
+    if taken is None:
+        return False
+    stored = names.stored_as(name)
+    is_taken = stored in taken
+    taken.add(stored)
+    return is_taken
 
-    :raises click.UsageError: if it has.
-    """
-    if place.storage_name is None and place.name in require_registry(current_app):
-        name = place.name
-        raise click.UsageError(f"{name!r} is a path: write {name}: for the storage, or ./{name} for the path")
+
+def _taken(shown: str) -> FileExists:
+    return FileExists(f"two of the sources would be {shown!r}")
 
 
 def _is_local_directory(place: Place) -> bool:
@@ -154,6 +157,8 @@ def _below(source: Place, target: Place, failures: Failures, sides: Sides) -> It
                 continue
             taken.add(normal)
         yield Step(origin, names.Exact(name), goal, name, f"{above}{name}", f"{goal_above}{name}")
+    for error in origin.unread.values():
+        failures.add(error)
 
 
 def _start(place: Place) -> str:

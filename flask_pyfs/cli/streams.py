@@ -12,8 +12,8 @@ import click
 
 from ..errors import FileExists
 from .exits import DONE, Stopped
-from .places import Place
-from .steps import Sides, require_path
+from .places import Place, require_path
+from .steps import Sides
 
 __all__ = ["copy_by_stream", "is_stream"]
 

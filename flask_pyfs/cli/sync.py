@@ -14,7 +14,7 @@ from .places import PLACE, Place
 from .progress import showing
 from .sizes import counted, size_text
 from .stopping import stoppable
-from .transfers import choosing, sides
+from .transfers import choosing, failure_text, sides
 
 if TYPE_CHECKING:
     from ..transfer import Event
@@ -92,10 +92,9 @@ class _Teller:
 
     def tell(self, event: Event) -> None:
         if event.kind == "failed":
-            error = str(event.error)
-            self._out.note(f"Error: {error}" if repr(event.name) in error else f"Error: {event.name}: {error}")
+            self._out.note(failure_text(event))
             if self._out.as_json:
-                self._out.result("", kind=event.kind, name=event.name, error=error)
+                self._out.result("", kind=event.kind, name=event.name, error=str(event.error))
         elif event.kind in _WORDS:
             if self._out.as_json:
                 self._out.result("", kind=event.kind, name=event.name, size=event.size, dry_run=self._dry_run)

@@ -8,24 +8,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
-from flask import current_app
 
-from ..state import require_registry
-from .places import Place
-
-if TYPE_CHECKING:
-    from ..transfer import Side
-
-__all__ = ["choosing", "sides"]
+from .parameters import ParamType
+from .places import Place, require_path
 
 if TYPE_CHECKING:
-    _ParamType = click.ParamType[tuple[int, int]]
-else:
-    # older versions of click take no type
-    _ParamType = click.ParamType
+    from ..transfer import Event, Side
+
+__all__ = ["choosing", "failure_text", "jobs_option", "sides"]
 
 
-class _ShardType(_ParamType):
+class _ShardType(ParamType[tuple[int, int]]):
     name = "I/N"
 
     def convert(
@@ -41,15 +34,17 @@ class _ShardType(_ParamType):
         return shard, shards
 
 
+jobs_option = click.option(
+    "--jobs", type=click.IntRange(min=1), metavar="N", default=8, show_default=True, help="How many files at a time."
+)
+
 _OPTIONS = (
     click.option(
         "--checksum",
         is_flag=True,
         help="Compare checksums of the content. Where the stores have none of one kind, files are read.",
     ),
-    click.option(
-        "--jobs", type=click.IntRange(min=1), metavar="N", default=8, show_default=True, help="Threads that work."
-    ),
+    jobs_option,
     click.option(
         "--include", multiple=True, metavar="PATTERN", help="Only these files: a pattern as in .gitignore. Repeatable."
     ),
@@ -79,8 +74,14 @@ def sides(source: Place, target: Place) -> tuple[Side, Side]:
     :raises Stopped: if the app has no such storage.
     """
     if _parts(source) == _parts(target):
-        raise click.UsageError(f"{source} and {target} are the same")
+        raise click.UsageError(f"{str(source)!r} and {str(target)!r} are the same")
     return _side(source), _side(target)
+
+
+def failure_text(event: Event) -> str:
+    """Return the line for a file that failed. It names the file."""
+    error = str(event.error)
+    return f"Error: {error}" if repr(event.name) in error else f"Error: {event.name}: {error}"
 
 
 def _side(place: Place) -> Side:
@@ -90,10 +91,7 @@ def _side(place: Place) -> Side:
         raise click.UsageError("a side is a directory or a storage; '-' is neither")
     if place.storage_name is not None:
         return Side.of(place.storage, place.name)
-    # a directory of that name would be made, and the storage stay as it is
-    if place.name in require_registry(current_app):
-        name = place.name
-        raise click.UsageError(f"{name!r} is a path: write {name}: for the storage, or ./{name} for the directory")
+    require_path(place)
     return Side.of(place.name)
 
 

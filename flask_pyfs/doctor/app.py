@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from flask import Flask
 
 from ..keys import storage_prefixes
-from ..settings import unread_settings
+from ..settings import Unread
 from ..state import require_registry
 from .findings import Finding, Level
-from .restarting import key_after_restart
+from .restarting import Restart
 
 # what tutorials write
 _KNOWN = {
@@ -28,25 +28,26 @@ _KNOWN = {
 _SHORTEST = 16
 
 
-def examine(app: Flask, load: str | None) -> Iterator[Finding]:
+def examine(app: Flask, unread: Iterable[Unread], restart: Restart | None) -> Iterator[Finding]:
     """Check the settings of an app.
 
-    :param load: the name by which another process can load the app; None if it cannot.
+    :param unread: its settings that reach no storage.
+    :param restart: another process that loads the app; None if none can.
     """
-    yield from _settings(app)
+    yield from _settings(app, unread)
     yield _debug(app)
-    yield from _secret_key(app, load)
+    yield from _secret_key(app, restart)
 
 
 def _found(check: str, level: Level, message: str) -> Finding:
     return Finding(None, check, level, message)
 
 
-def _settings(app: Flask) -> Iterator[Finding]:
+def _settings(app: Flask, found: Iterable[Unread]) -> Iterator[Finding]:
     registry = require_registry(app)
     own = tuple(prefix for name in registry for prefix in storage_prefixes(name))
     # those of a storage are told with it
-    unread = [f"{key}: {reason}" for key, reason in unread_settings(app) if not key.startswith(own)]
+    unread = [f"{key}: {reason}" for key, reason in found if not key.startswith(own)]
     for message in unread:
         yield _found("settings", "warning", message)
     if not unread:
@@ -55,30 +56,32 @@ def _settings(app: Flask) -> Iterator[Finding]:
 
 def _debug(app: Flask) -> Finding:
     if app.debug and not app.testing:
-        also = ", and FS_SERVE with it" if require_registry(app).is_default(app.config, "FS_SERVE") else ""
-        message = f"DEBUG is on{also}: in production, turn DEBUG off, and set FS_SERVE if the app sends the files"
+        message = "DEBUG is on: in production, turn DEBUG off"
+        if require_registry(app).is_default(app.config, "FS_SERVE"):
+            message += ". FS_SERVE is on only because of it: set FS_SERVE if the app sends the files"
         return _found("debug", "warning", message)
     return _found("debug", "ok", "DEBUG is off")
 
 
-def _secret_key(app: Flask, load: str | None) -> Iterator[Finding]:
+def _secret_key(app: Flask, restart: Restart | None) -> Iterator[Finding]:
     key = app.secret_key
     if not key:
         message = "the app has no SECRET_KEY, so it signs no URLs: set it if url() gets expires, or for upload_url()"
         yield _found("secret-key", "skipped", message)
         return
-    text = key.decode(errors="replace") if isinstance(key, bytes) else str(key)
+    raw = key if isinstance(key, bytes) else str(key).encode()
+    text = raw.decode(errors="replace")
     if text.lower() in _KNOWN or len(text) < _SHORTEST:
         message = "SECRET_KEY is one that can be guessed, and who does signs URLs of all files: set a long random one"
         yield _found("secret-key", "warning", message)
     else:
         yield _found("secret-key", "ok", "SECRET_KEY is long")
-    if load is None:
+    if restart is None:
         yield _found(
             "restart", "skipped", "the app was not loaded by its name, so it cannot be loaded again to compare"
         )
         return
-    again = key_after_restart(key, load)
+    again = restart.has_key(raw)
     if again is None:
         yield _found("restart", "skipped", "the app cannot be loaded a second time to compare its SECRET_KEY")
     elif again:

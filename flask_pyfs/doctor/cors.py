@@ -37,8 +37,11 @@ def examine(subject: Subject, url: str | None, upload: UploadURL | None) -> Iter
             where = subject.setting("BUCKET", "CONTAINER", "URL")
             message = (
                 f"the store does not let pages of {origin} {' or '.join(refused)}: if the app needs it, allow this "
+                f"origin and method in the CORS rules of {where}"
             )
-            yield subject.found("cors", "warning", f"{message}origin and method in the CORS rules of {where}")
+            if origin == f"http://{subject.state.app.config['SERVER_NAME']}":
+                message += "; if the pages are of https, set PREFERRED_URL_SCHEME"
+            yield subject.found("cors", "warning", message)
         else:
             yield subject.found("cors", "ok", f"pages of {origin} may use the store")
 

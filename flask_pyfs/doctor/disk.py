@@ -14,12 +14,9 @@ _LEAST = 0.02
 _ENOUGH = 10 * 1024**3
 
 
-def examine(subject: Subject) -> Iterator[Finding]:
+def examine(subject: Subject, root: str) -> Iterator[Finding]:
     """Check where the directory is, and how full its disk. Makes no request."""
-    root = subject.state.root
-    if not root:
-        return
-    where, directory = subject.setting("ROOT", "OPEN_URL"), os.path.realpath(root)
+    where, directory = subject.place, os.path.realpath(root)
     app, config = subject.state.app, subject.state.config
     static = app.static_folder and os.path.realpath(app.static_folder)
     if static and _is_in(directory, static):

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 
 from flask import Flask
 
 from ..errors import FSError, PermissionDenied
 from ..errors import OperationNotSupported as NotSupported
+from ..settings import unread_settings
 from ..state import find, require_registry
 from ..storage import Storage
 from . import app as app_checks
 from . import disk, probing, settings
 from .findings import Finding, Subject
+from .http import origin_of
+from .restarting import Restart
 
 # in seconds; the storages have timeouts of their own, which are shorter
 PATIENCE = 120.0
+
+# for the probes of storages whose examination is stopped
+_LEAVE = 10.0
 
 
 def examine(
@@ -29,12 +35,13 @@ def examine(
     origin: str | None = None,
     load: str | None = None,
     patience: float = PATIENCE,
-) -> Iterator[Finding]:
+) -> Generator[Finding, None, None]:
     """Check an app and its storages, and yield what is found: first of the app, then of each storage in turn.
 
     Each storage gets a probe: a file below ``.flask_pyfs/``, which no listing shows, and which is deleted. If the
     process is killed meanwhile, ``remove_leftovers`` of the backend removes it. No file of the app is touched. The
-    storages are examined at the same time, each in a thread.
+    storages are examined at the same time, each in a thread. Who closes the iterator waits for the probes to be
+    deleted, for ten seconds at most.
 
     :param app: the app.
     :param storages: some of its storages; by default all, and the app itself.
@@ -44,50 +51,87 @@ def examine(
         app is then loaded in another process too, to see whether ``SECRET_KEY`` is the same at each start.
     :param patience: how long to wait for the storages, in seconds.
     :raises flask_pyfs.errors.ConfigurationError: if the app has no storages.
+    :raises ValueError: if the origin is none.
     """
     chosen = list(require_registry(app).values() if storages is None else storages)
     if origin is None and app.config.get("SERVER_NAME"):
         origin = f"{app.config['PREFERRED_URL_SCHEME']}://{app.config['SERVER_NAME']}"
+    origin = origin and origin_of(origin)
+    unread = tuple(unread_settings(app))
     with app.app_context():
-        subjects = [(Subject(find(storage), origin and origin.rstrip("/")), storage) for storage in chosen]
+        subjects = [Subject(find(storage), origin, unread) for storage in chosen]
+    restart = Restart(load) if storages is None and load is not None else None
     until = time.monotonic() + patience
-    waiting = [_begun(app, subject, storage) for subject, storage in subjects]
-    if storages is None:
-        yield from app_checks.examine(app, load)
-    for (subject, _), results in zip(subjects, waiting, strict=True):
-        try:
-            yield from results.get(timeout=max(until - time.monotonic(), 0.001))
-        except queue.Empty:
-            message = (
-                f"the checks did not end within {patience:g} seconds: lower {subject.setting('TIMEOUT', 'BACKEND')}"
-            )
-            yield subject.found("reach", "error", message, again=True)
+    running = [_Examination(app, *each) for each in zip(subjects, chosen, strict=True)]
+    try:
+        if storages is None:
+            yield from app_checks.examine(app, unread, restart)
+        while running:
+            running[0].wait(until)
+            examination = running.pop(0)
+            yield from examination.results(patience)
+            # one that is late is not waited for again
+            examination.stop()
+    finally:
+        if restart is not None:
+            restart.end()
+        until = time.monotonic() + _LEAVE
+        for each in running:
+            each.stop()
+        for each in running:
+            each.wait(until)
 
 
-def _begun(app: Flask, subject: Subject, storage: Storage) -> queue.Queue[list[Finding]]:
-    results: queue.Queue[list[Finding]] = queue.Queue()
-    name = storage.name
+class _Examination:
+    """Examines a storage in a thread, from now on."""
 
-    def run() -> None:
-        found: list[Finding] = []
-        with app.app_context(), _Warnings() as warnings:
+    def __init__(self, app: Flask, subject: Subject, storage: Storage) -> None:
+        self._app, self._subject, self._storage = app, subject, storage
+        self._found: list[Finding] = []
+        self._is_leaving, self._has_ended = threading.Event(), threading.Event()
+        # one that hangs must not keep the process
+        threading.Thread(target=self._run, name=f"doctor {storage.name}", daemon=True).start()
+
+    def _run(self) -> None:
+        with self._app.app_context(), _Warnings() as warnings:
             try:
-                found.extend(_of_storage(subject, storage))
+                with closing(_of_storage(self._subject, self._storage)) as checks:
+                    for finding in checks:
+                        self._found.append(finding)
+                        if self._is_leaving.is_set():
+                            break
             except FSError as error:
-                found.append(Finding(name, "reach", "error", str(error)))
+                self._found.append(self._subject.found("reach", "error", str(error)))
             except Exception as error:
                 # of a backend that other code wrote
-                found.append(Finding(name, "reach", "error", f"{type(error).__name__}: {error}"))
-        results.put(found + [Finding(name, "log", "warning", text) for text in warnings.texts])
+                self._found.append(self._subject.found("reach", "error", f"{type(error).__name__}: {error}"))
+        self._found += [self._subject.found("log", "warning", text) for text in warnings.texts]
+        self._has_ended.set()
 
-    # one that hangs must not keep the process
-    threading.Thread(target=run, name=f"doctor {name}", daemon=True).start()
-    return results
+    def wait(self, until: float) -> None:
+        """Wait for the end, to a time of the monotonic clock."""
+        # Thread.join takes a thread for ended after Ctrl-C (Python 3.11)
+        self._has_ended.wait(max(until - time.monotonic(), 0))
+
+    def stop(self) -> None:
+        """Let it delete its probe, and end."""
+        self._is_leaving.set()
+
+    def results(self, patience: float) -> Iterator[Finding]:
+        """Iterate over what it has found; if it has not ended, that is an error."""
+        is_late, found = not self._has_ended.is_set(), [*self._found]
+        yield from found
+        if is_late:
+            check = "probe" if any(each.check == "reach" for each in found) else "reach"
+            where = self._subject.setting("TIMEOUT", "BACKEND")
+            message = f"the checks did not end within {patience:g} seconds: lower {where}"
+            yield self._subject.found(check, "error", message, again=True)
 
 
-def _of_storage(subject: Subject, storage: Storage) -> Iterator[Finding]:
+def _of_storage(subject: Subject, storage: Storage) -> Generator[Finding, None, None]:
     yield from settings.examine(subject, storage)
-    yield from disk.examine(subject)
+    if subject.state.root:
+        yield from disk.examine(subject, subject.state.root)
     may_list = True
     try:
         next(iter(subject.state.operations.list_files()), None)
@@ -110,6 +154,12 @@ def _of_storage(subject: Subject, storage: Storage) -> Iterator[Finding]:
         )
         return
     yield settings.shared(subject, store)
+    filesystem = store.standard
+    if not subject.state.root and filesystem.hassyspath("/"):
+        yield from disk.examine(subject, filesystem.getsyspath("/"))
+    if filesystem.getmeta().get("read_only"):
+        yield subject.found("write", "skipped", f"what {subject.place} opens can only be read")
+        return
     yield from probing.examine_store(subject, store, may_list=may_list)
 
 

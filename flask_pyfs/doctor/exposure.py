@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from urllib.parse import quote, urljoin
+from urllib.parse import quote, urljoin, urlsplit
 
 from ..errors import FSError
 from ..names import Lease
@@ -61,8 +61,10 @@ def examine(subject: Subject, path: Lease) -> Iterator[Finding]:
 def _urls(subject: Subject, path: Lease) -> Iterator[str]:
     state = subject.state
     if state.config["url"]:
-        base = base_url(state.app, state.storage.name, state.config["url"])
-        yield urljoin(subject.origin or "", base) + quote(path)
+        base = urljoin(subject.origin or "", base_url(state.app, state.storage.name, state.config["url"]))
+        # anybody knows no password; PREFIX is no part of the names, so URL leads below it
+        host, name = urlsplit(base).netloc.rpartition("@")[2], path.removeprefix(f"{state.backend.prefix}/")
+        yield urlsplit(base)._replace(netloc=host).geturl() + quote(name)
     now = int(time.time())
     if signed := state.operations.signed_url(path, now + _LIFETIME, _LIFETIME):
         yield signed.partition("?")[0]

@@ -11,6 +11,7 @@ from ..config import COMMON, set_by
 from ..errors import BackendError, FSError, InvalidPath, OperationNotSupported, shortened
 from ..filesystems.store import StoreFS
 from ..keys import storage_key
+from ..settings import Unread
 from ..state import State
 
 Level = Literal["ok", "warning", "error", "skipped"]
@@ -40,10 +41,12 @@ class Subject:
 
     :param state: its state on the app.
     :param origin: the origin of the app's pages, such as ``'https://shop.example'``, or None if nothing tells it.
+    :param unread: the settings of the app that reach no storage.
     """
 
     state: State
     origin: str | None = None
+    unread: tuple[Unread, ...] = ()
 
     @property
     def store(self) -> StoreFS | None:
@@ -91,4 +94,6 @@ class Subject:
         if isinstance(error, (OperationNotSupported, InvalidPath)):
             return self.found(check, "skipped", str(error))
         message = f"{what}: {error}" if what else str(error)
+        if not any(key in message for key in self.declared):
+            message += f" (see {self.place})"
         return self.found(check, "error", message, isinstance(error, BackendError))

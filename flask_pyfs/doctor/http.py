@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import http.client
+import os
 import secrets
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from email.message import Message
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -18,6 +22,11 @@ TIMEOUT = 10
 
 # of an answer
 _MOST = 64 * 1024
+
+# whose certificates boto3 and swiftclient trust, as those of a company of its own
+_BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
+
+_PORTS = {"http": 80, "https": 443}
 
 
 class Unanswered(Exception):
@@ -50,9 +59,11 @@ def ask(url: str, method: str = "GET", headers: Mapping[str, str] | None = None,
     if not url.startswith(("http://", "https://")):
         raise Unanswered(f"{shortened(url, 60)} is no URL of HTTP")
     request = urllib.request.Request(url, data, {"User-Agent": "flask_pyfs doctor", **(headers or {})}, method=method)
+    # to load the certificates takes as long as some requests
+    context = _trust(*map(os.environ.get, _BUNDLES)) if url.startswith("https:") else None
     try:
         try:
-            answer = urllib.request.urlopen(request, timeout=TIMEOUT)
+            answer = urllib.request.urlopen(request, timeout=TIMEOUT, context=context)
         except urllib.error.HTTPError as refusal:
             answer = refusal
         with answer:
@@ -61,6 +72,31 @@ def ask(url: str, method: str = "GET", headers: Mapping[str, str] | None = None,
         reason = getattr(error, "reason", None) or error
         host = urlsplit(url).netloc.rpartition("@")[2]
         raise Unanswered(f"{host} does not answer ({shortened(str(reason) or type(reason).__name__, 80)})") from error
+
+
+@lru_cache
+def _trust(*bundles: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    for path in filter(None, bundles):
+        with suppress(OSError):
+            context.load_verify_locations(**{"capath" if os.path.isdir(path) else "cafile": path})
+    return context
+
+
+def origin_of(url: str) -> str:
+    """Return the origin of a page, as a browser writes it.
+
+    >>> origin_of("https://Shop.example:443/cart")
+    'https://shop.example'
+
+    :raises ValueError: if it is not a URL of HTTP.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise ValueError(f"{shortened(url, 60)!r} is no origin such as https://shop.example")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    port = f":{parts.port}" if parts.port not in (None, _PORTS[parts.scheme]) else ""
+    return f"{parts.scheme}://{host}{port}"
 
 
 def form(fields: Mapping[str, str], content: bytes) -> tuple[bytes, str]:

@@ -55,7 +55,7 @@ class Probe:
                 self.store.delete_version(self.path, version)
 
 
-def examine_store(subject: Subject, store: StoreFS, *, may_list: bool) -> Iterator[Finding]:
+def examine_store(subject: Subject, store: StoreFS, *, may_list: bool) -> Generator[Finding, None, None]:
     """Check what a store does with a probe, and delete that. Makes about twenty requests.
 
     :param may_list: whether the store lets the storage list its files.
@@ -90,6 +90,12 @@ def examine_store(subject: Subject, store: StoreFS, *, may_list: bool) -> Iterat
         upload = yield from signed.examine_uploads(subject, probe.path, store)
         yield from cors.examine(subject, url, upload)
         yield from _deleted(probe)
+    except GeneratorExit:
+        # nobody waits for the findings any more
+        with suppress(FSError):
+            probe.remove()
+        probe.may_be_there = False
+        raise
     finally:
         if probe.may_be_there:
             try:

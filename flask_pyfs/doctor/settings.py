@@ -13,7 +13,6 @@ from ..backends.registry import options_of
 from ..config import set_by
 from ..filesystems.store import StoreFS
 from ..keys import storage_prefixes
-from ..settings import unread_settings
 from ..state import require_registry
 from ..uploads.intake import verifies
 from .findings import Finding, Subject
@@ -27,14 +26,14 @@ def examine(subject: Subject, storage: Any) -> Iterator[Finding]:
     yield _effects(subject)
     yield _extras(subject, storage)
     yield _served(subject, storage)
-    yield _sizes(subject)
+    yield _sizes(subject, storage)
     yield _transport(subject)
 
 
 def _effects(subject: Subject) -> Finding:
     state = subject.state
     own = storage_prefixes(state.storage.name)
-    unread = [f"{key}: {reason}" for key, reason in unread_settings(state.app) if key.startswith(own)]
+    unread = [f"{key}: {reason}" for key, reason in subject.unread if key.startswith(own)]
     if unread:
         return subject.found("settings", "warning", "; ".join(unread))
     url = set_by(state.config, "URL")
@@ -88,13 +87,16 @@ def _signs(subject: Subject) -> bool:
     return isinstance(backend, BaseBackend) and backend.signs_urls
 
 
-def _sizes(subject: Subject) -> Finding:
+def _sizes(subject: Subject, storage: Any) -> Finding:
     most, limit = subject.state.config["max_size"], subject.state.app.config.get("MAX_CONTENT_LENGTH")
-    if most is not None and limit is not None and most > limit:
+    goes_through = storage.verifies or not _signs(subject)
+    if goes_through and most is not None and limit is not None and most > limit:
         where = subject.setting("MAX_SIZE")
         message = f"{where} allows {most} bytes, but Flask refuses forms of more than MAX_CONTENT_LENGTH, {limit} bytes"
         return subject.found("max-size", "warning", f"{message}: raise that, or lower {where}")
-    return subject.found("max-size", "ok", "Flask takes forms as large as the storage does")
+    return subject.found(
+        "max-size", "ok", "Flask takes forms as large as the storage does, or clients upload to the store"
+    )
 
 
 def _transport(subject: Subject) -> Finding:
@@ -123,7 +125,8 @@ def _is_far(host: str) -> bool:
 def shared(subject: Subject, store: StoreFS) -> Finding:
     """Check that other processes have the same files. Makes no request, once the filesystem is open."""
     filesystem = store.standard
-    if filesystem.getmeta().get("network") is not False or filesystem.hassyspath("/"):
+    meta = filesystem.getmeta()
+    if meta.get("network") is not False or meta.get("read_only") or filesystem.hassyspath("/"):
         return subject.found("shared", "ok", "all processes of the app have the same files")
     if subject.state.app.testing:
         return subject.found("shared", "ok", "the files are only in this process, as in tests")

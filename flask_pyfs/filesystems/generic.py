@@ -160,13 +160,15 @@ class GenericStore(WrapFS[FS], StoreFS):
         return _facts_of(info, self._sha1(path) if checksum else None)
 
     def iter_files(self, prefix: str = "") -> Iterator[str]:
-        for path, info in self._walk(prefix, ["link", "lstat"]):
+        for path, info in self._walk(prefix, ["link", "lstat"], self._log_unread):
             # OSFS lists links that lead nowhere
             if self.has_file(path) if is_link(info) else not is_special(info):
                 yield path
 
-    def iter_facts(self, prefix: str = "") -> Iterator[tuple[str, Facts]]:
-        for path, info in self._walk(prefix, ["link", "lstat", "details"]):
+    def iter_facts(
+        self, prefix: str = "", *, unread: Callable[[str, Exception], object] | None = None
+    ) -> Iterator[tuple[str, Facts]]:
+        for path, info in self._walk(prefix, ["link", "lstat", "details"], unread or self._log_unread):
             # not every filesystem heeds the namespaces of a listing
             if is_link(info) or not info.has_namespace("details"):
                 with suppress(errors.ResourceNotFound, errors.FileExpected):
@@ -187,7 +189,9 @@ class GenericStore(WrapFS[FS], StoreFS):
             elif not is_special(info):
                 yield above + name, _facts_of(info)
 
-    def _walk(self, prefix: str, namespaces: Collection[str]) -> Iterator[tuple[str, Info]]:
+    def _walk(
+        self, prefix: str, namespaces: Collection[str], unread: Callable[[str, Exception], object]
+    ) -> Iterator[tuple[str, Info]]:
         """Iterate over what is below a prefix and no directory, in key order."""
         top, _, start = prefix.rpartition("/")
         above = f"{top}/" if top else ""
@@ -200,23 +204,30 @@ class GenericStore(WrapFS[FS], StoreFS):
             elif not info.is_dir:
                 yield above + name, info
             elif not is_link(info):
-                levels.append((above + name, iter(self._listed(above + name, namespaces))))
+                levels.append((above + name, iter(self._listed_below(above + name, namespaces, unread))))
 
-    def _listed(self, above: str, namespaces: Collection[str], start: str | None = None) -> list[tuple[str, Info]]:
+    def _listed_below(
+        self, above: str, namespaces: Collection[str], unread: Callable[[str, Exception], object]
+    ) -> list[tuple[str, Info]]:
+        try:
+            return self._listed(above, namespaces)
+        except errors.PermissionDenied as error:
+            unread(above, error)
+            return []
+
+    def _log_unread(self, above: str, error: Exception) -> None:
+        if above not in self._unreadable:
+            self._unreadable.add(above)
+            _log.warning("a listing leaves out the directory %r of %s: %s", above.rstrip("/"), self._filesystem, error)
+
+    def _listed(self, above: str, namespaces: Collection[str], start: str = "") -> list[tuple[str, Info]]:
         directory = above.rstrip("/")
         try:
             # a whole directory at once, because MemoryFS holds its lock during a listing
             found = entries_of(self._filesystem, directory or "/", namespaces)
         except (errors.ResourceNotFound, errors.DirectoryExpected):
             return []
-        except errors.PermissionDenied as error:
-            if start is not None:
-                raise
-            if directory not in self._unreadable:
-                self._unreadable.add(directory)
-                _log.warning("a listing leaves out the directory %r of %s: %s", directory, self._filesystem, error)
-            return []
-        shown = (info for info in found if info.name.startswith(start or "") and not is_reserved(info.name))
+        shown = (info for info in found if info.name.startswith(start) and not is_reserved(info.name))
         # a directory is where its slash puts its files; some servers tell a name twice
         return sorted({f"{info.name}/" if info.is_dir else info.name: info for info in shown}.items())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -191,6 +191,12 @@ class StoreFS(CarefulFS):
         """
         return str(relpath(normpath(path)))
 
+    def location(self, path: str) -> tuple[Hashable, str] | None:
+        """Return where a path is, so that two stores of one place are known to have the same files: what tells the
+        place from all others, and the path from its root. None if this is not known. No request.
+        """
+        return None
+
     def has_file(self, path: str) -> bool:
         """Return whether there is a file; False for a directory. Unlike ``isfile``, it takes the path as verbs do."""
         try:
@@ -293,6 +299,9 @@ class StoreFS(CarefulFS):
 
         By default, it sorts what :meth:`iter_files` returns, which takes memory for all paths, and asks for the facts
         of each file.
+
+        A store that may leave out directories that it cannot read also takes ``unread``: a function that is called with
+        the start of the paths below each, and with the exception. Without it, the store logs them.
 
         :param prefix: as for :meth:`iter_files`.
         """

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from .. import _import_fs  # noqa: F401  (before fs, also in a thread of its own)
+
+# isort: split
 import hashlib
 import io
 import secrets

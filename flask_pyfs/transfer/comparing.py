@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Container, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from contextvars import copy_context
 from functools import partial
 from itertools import chain
+from queue import SimpleQueue
 from threading import Event as Flag
+from threading import Thread
 from typing import Literal, NamedTuple
 
 from ..errors import InvalidPath
@@ -76,7 +77,8 @@ def compare(
     an earlier one means, and half a listing must never look like a whole one. Memory is constant; what waits is in a
     temporary file of about 200 bytes for each name. Besides the two listings, no request is made without ``checksum``.
 
-    Two files of the source whose names become one at the target are ``failed``, both of them.
+    Two files of the source whose names become one at the target are ``failed``, both of them. A directory of either
+    side that cannot be read is ``failed``, before all files, unless it is excluded.
 
     :param source: the side that is right.
     :param target: the side that is compared with it. If it does not exist, it has no files.
@@ -110,8 +112,16 @@ def _compared(source: Side, target: Side, selection: Selection) -> Generator[Dif
     with closing(Ordering(compared_name)) as ordering:
         ordering.read(source.entries(), target.entries())
         source.require(empty=not ordering.counts[SOURCE])
+        yield from _unread(source, target, selection)
         for group in ordering.groups():
             yield from _differences(group, target)
+
+
+def _unread(source: Side, target: Side, selection: Selection) -> Iterator[Difference]:
+    # what is not known of a side must not look as if it had no files there
+    for directory, error in {**target.unread, **source.unread}.items():
+        if selection.may_have_below(directory):
+            yield Difference("failed", directory, None, directory, error=error)
 
 
 def _differences(group: Group, target: Side) -> Iterator[Difference]:
@@ -204,22 +214,52 @@ def judged(
             return difference._replace(kind="failed", error=error)
         return difference._replace(kind="same" if same else "differs")
 
-    waiting: deque[Difference | Future[Difference]] = deque()
-    with closing(differences) as remaining, ThreadPoolExecutor(jobs, "flask_pyfs-compare") as threads:
+    # Ctrl-C may leave the lock of a Future taken for ever, right after this thread took it
+    todo: SimpleQueue[tuple[Difference, _Answer] | None] = SimpleQueue()
+
+    def work_on() -> None:
+        while (asked := todo.get()) is not None:
+            difference, answer = asked
+            try:
+                if not stopped.is_set():
+                    answer.put(again(difference))
+            except BaseException as error:
+                answer.put(error)
+
+    threads: list[Thread] = []
+    waiting: deque[Difference | _Answer] = deque()
+    with closing(differences) as remaining:
         try:
             for difference in remaining:
-                if difference.kind in ("same", "differs"):
-                    waiting.append(threads.submit(copy_context().run, partial(again, difference)))
-                else:
+                if difference.kind not in ("same", "differs"):
                     waiting.append(difference)
+                else:
+                    if len(threads) < jobs:
+                        run = partial(copy_context().run, work_on)
+                        threads.append(Thread(target=run, name="flask_pyfs-compare", daemon=True))
+                        threads[-1].start()
+                    answer: _Answer = SimpleQueue()
+                    todo.put((difference, answer))
+                    waiting.append(answer)
                 if len(waiting) > _AHEAD * jobs:
                     yield _result(waiting.popleft())
             while waiting:
                 yield _result(waiting.popleft())
         finally:
             stopped.set()
-            threads.shutdown(cancel_futures=True)
+            for _ in threads:
+                todo.put(None)
+            for thread in threads:
+                # Ctrl-C within start() leaves one of which nobody knows yet whether it runs
+                if thread.is_alive():
+                    thread.join()
 
 
-def _result(difference: Difference | Future[Difference]) -> Difference:
-    return difference.result() if isinstance(difference, Future) else difference
+_Answer = SimpleQueue[Difference | BaseException]
+
+
+def _result(difference: Difference | _Answer) -> Difference:
+    found = difference if isinstance(difference, Difference) else difference.get()
+    if isinstance(found, BaseException):
+        raise found
+    return found

@@ -47,6 +47,13 @@ class Selection:
             return False
         return self._excluded is None or not self._excluded(name)
 
+    def may_have_below(self, directory: str) -> bool:
+        """Return whether files below a directory may be chosen.
+
+        :param directory: its name, with a slash at its end.
+        """
+        return self._excluded is None or not self._excluded(directory)
+
 
 def shard_of(name: str, shards: int) -> int:
     """Return in which of so many parts a name is, from 1 on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import suppress
 from functools import cached_property
 from operator import itemgetter
@@ -12,6 +12,7 @@ from operator import itemgetter
 from .. import names
 from ..backends.contract import Operations
 from ..backends.local import LocalBackend
+from ..backends.overrides import call
 from ..errors import ConfigurationError, FileNotFound, InvalidPath
 from ..filesystems.store import Facts
 from ..names import RESERVED
@@ -38,6 +39,9 @@ class Side:
         self.directory = names.given(directory.rstrip("/")) if directory.strip("/") else ""
         self.label = label
         self._path: str | None = None
+        #: The directories that the last listing left out because they cannot be read: names with a slash at their end,
+        #: and errors.
+        self.unread: dict[str, Exception] = {}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.label!r}>"
@@ -109,10 +113,12 @@ class Side:
         """Iterate over the names of the files, lazily, each with what the listing tells of it.
 
         They are in key order for each spelling of the directory, which nearly always has one. A path of this machine
-        that is missing has no files, and is not made.
+        that is missing has no files, and is not made. A directory that cannot be read is left out, and :attr:`unread`
+        has it then.
 
         :raises flask_pyfs.errors.FSError: if the listing fails, also after it began.
         """
+        self.unread.clear()
         if self._path is not None and self._is_off_disk:
             return
         starts = self._starts
@@ -123,7 +129,10 @@ class Side:
 
     def _below(self, start: str) -> Iterator[tuple[str, Facts]]:
         # a listing of a prefix stands for each of its spellings
-        for name, facts in self.operations.entries(names.Exact(start) if start else None):
+        def note(name: str, error: Exception) -> None:
+            self.unread.setdefault(name[len(start) :], error)
+
+        for name, facts in call(self.operations.entries, names.Exact(start) if start else None, unread=note):
             if name.startswith(start):
                 yield name[len(start) :], facts
 
@@ -175,6 +184,14 @@ class Side:
         spelled = self.operations.spellings(self.directory)
         return tuple(f"{each}/" for each in dict.fromkeys(spelled))
 
+    @property
+    def _locations(self) -> list[tuple[Hashable, str]]:
+        locate = getattr(self.operations, "location", None)
+        # that of a disk is its root
+        if locate is None or self._root is not None:
+            return []
+        return [found for start in self._starts if (found := locate(start)) is not None]
+
     def _relative(self, full: str) -> str:
         for start in self._starts:
             if full.startswith(start):
@@ -184,16 +201,18 @@ class Side:
 
 def require_apart(source: Side, target: Side, *, deletes: bool = False) -> None:
     """Do nothing if a transfer does not change its own source, as far as this is known without a request: two
-    directories of one disk, or of one storage.
+    directories of one disk, of one storage, or of one bucket.
 
     :param deletes: whether it deletes what only the target has.
     :raises flask_pyfs.errors.ConfigurationError: if the target is the source or in it; or, if it deletes, the source in
         the target.
     """
     if _is_inside(target, source):
-        raise ConfigurationError(f"the target, {target.label}, is in the source, {source.label}: it would copy itself")
+        raise ConfigurationError(
+            f"the target, {target.label!r}, is in the source, {source.label!r}: it would copy itself"
+        )
     if deletes and _is_inside(source, target):
-        message = f"the source, {source.label}, is in the target, {target.label}: it would be deleted there"
+        message = f"the source, {source.label!r}, is in the target, {target.label!r}: it would be deleted there"
         raise ConfigurationError(message)
 
 
@@ -201,7 +220,11 @@ def _is_inside(side: Side, other: Side) -> bool:
     if side.operations is other.operations:
         return any(mine.startswith(its) for mine in side._starts for its in other._starts)
     if side._root is None or other._root is None:
-        return False
+        return any(
+            place == its_place and mine.startswith(its)
+            for place, mine in side._locations
+            for its_place, its in other._locations
+        )
     mine, its = (os.path.realpath(os.path.join(each._root or "", each._starts[0])) for each in (side, other))
     return f"{mine.rstrip('/')}/".startswith(f"{its.rstrip('/')}/")
 

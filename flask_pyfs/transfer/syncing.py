@@ -44,7 +44,7 @@ def sync(
 
     Both sides are listed first, and then files are written. Each appears complete, in one version, with its media type.
     A file that is stored, replaced or changed at the target by another writer meanwhile stays as that wrote it, and is
-    reported as failed. No signals are sent.
+    reported as failed. So is a directory that cannot be read, unless it is excluded. No signals are sent.
 
     :param source: a storage, a :class:`Side` or the path of a directory of this machine; ``target`` likewise.
     :param checksum: compare the content of files of the same size by checksums, which both sides compute if they know

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+from typing import Any
+
 from ..backends.contract import Operations
 from ..errors import VersionChanged
 from ..filesystems.store import Facts
@@ -13,12 +16,22 @@ def known_facts(operations: Operations, name: str) -> Facts:
     """Return the facts of a file, also from a backend that was written for Flask-FS. One request.
 
     :raises flask_pyfs.errors.FileNotFound: if there is none.
+    :raises flask_pyfs.errors.OperationNotSupported: if such a backend does not tell its size.
     """
     facts = operations.facts(name)
     if facts is None:
         known = operations.metadata(name, checksum=False)
-        facts = Facts(known["size"], known.get("modified"), marked=False)
+        size, modified = known.get("size"), known.get("modified")
+        if not isinstance(size, int):
+            # says so
+            size = operations.size(name)
+        facts = Facts(size, _with_zone(modified), marked=False)
     return facts
+
+
+def _with_zone(modified: Any) -> datetime | None:
+    # such a backend may tell anything; Flask-FS told the local time
+    return modified.astimezone(timezone.utc) if isinstance(modified, datetime) else None
 
 
 def is_as_seen(seen: Facts, now: Facts) -> bool:

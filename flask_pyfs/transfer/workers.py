@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from contextvars import copy_context
-from queue import Queue, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
 from .patience import Patience
@@ -20,10 +20,6 @@ _TASKS, _EVENTS = 2, 32
 
 class _Ended(NamedTuple):
     error: BaseException | None = None
-
-
-# seconds between two looks at the events of threads that are to end
-_GLANCE = 0.1
 
 
 def in_threads(
@@ -43,24 +39,34 @@ def in_threads(
     :param tell: is called here with what they tell, one at a time.
     :raises BaseException: what ``work`` raises.
     """
+    # not queue.Queue: Ctrl-C may leave its lock taken for ever, right after this thread took it
     todo: SimpleQueue[Any] = SimpleQueue()
+    told: SimpleQueue[Any] = SimpleQueue()
     # a slow listener slows the threads down
-    told: Queue[Any] = Queue(_EVENTS * jobs)
+    room: SimpleQueue[None] = SimpleQueue()
+    for _ in range(_EVENTS * jobs):
+        room.put(None)
     threads: list[threading.Thread] = []
     under_way = 0
+
+    def put(message: Any) -> None:
+        if not patience.is_stopped:
+            room.get()
+        told.put(message)
 
     def work_on() -> None:
         while (task := todo.get()) is not None:
             error = None
             try:
                 if not patience.is_stopped:
-                    work(task, told.put)
+                    work(task, put)
             except BaseException as raised:
                 error = raised
-            told.put(_Ended(error))
+            put(_Ended(error))
 
     def listen() -> int:
         message = told.get()
+        room.put(None)
         if not isinstance(message, _Ended):
             tell(message)
             return 0
@@ -88,10 +94,9 @@ def in_threads(
     finally:
         for _ in threads:
             todo.put(None)
+            # each may wait for room, once
+            room.put(None)
         for thread in threads:
             # Ctrl-C within start() leaves a thread of which nobody knows yet whether it runs: it ends by itself
-            while thread.is_alive():
-                # it may wait for room
-                while not told.empty():
-                    told.get()
-                thread.join(_GLANCE)
+            if thread.is_alive():
+                thread.join()

@@ -340,7 +340,7 @@ def test_the_command_renames_and_lists_the_rest(app, storage_on):
     for arguments in (["--dry-run"], []):
         result = run(app, "papers", "--json", *arguments)
         assert [json.loads(line) for line in result.stdout.splitlines()] == [
-            {"storage": "papers", **each} for each in expected
+            {"storage": "papers", **each, "dry_run": bool(arguments)} for each in expected
         ]
     assert result.stderr == "1 renamed, 2 left as they are, 0 failed\n"
     assert set(storage.list_files()) == {f"{NFD}.txt", f"{NFC}.txt", f"new-{NFC}.txt", "back\\slash.txt"}
@@ -365,6 +365,10 @@ def test_the_command_fails_if_a_file_does(app, storage_on):
     put(storage, f"{NFD}/b")
     result = run(app, "papers", code=1)
     assert f"'{NFD}/b' stays: " in result.stdout
+    # as of all commands, standard error says what failed
+    said, counts = result.stderr.splitlines()
+    assert said.startswith("Error: ")
+    assert counts == "0 renamed, 0 left as they are, 1 failed"
 
 
 def test_the_command_needs_a_storage(app, storage_on):

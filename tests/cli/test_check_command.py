@@ -8,6 +8,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from terminals import Terminal
 
 import flask_pyfs as fs
 from flask_pyfs.backends.base import BaseBackend
@@ -57,6 +58,15 @@ def test_no_differences(shop):
     options = ["--one-way", "--include", "a.*", "--jobs", "2", "--shard", "1/1"]
     done = shop.run("out", "photos:", *options)
     assert (done.exit_code, done.stdout) == (0, "= a.txt\n")
+
+
+def test_quiet(shop):
+    # as cron wants it: nothing if all is well
+    done = shop.run("out", "photos:", "--include", "a.*", "--checksum", "--quiet")
+    assert (done.exit_code, done.output) == (0, "")
+    done = shop.run("out", "photos:", "--checksum", "-q")
+    assert (done.exit_code, done.stdout) == (9, LINES.replace("= a.txt\n", ""))
+    assert done.stderr.startswith("1 the same, 1 different")
 
 
 def test_a_combined_file(shop, tmp_path):
@@ -175,3 +185,20 @@ def test_an_interrupt(tmp_path):
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Stopped, before all files were compared" in said
+
+
+def test_progress_where_the_lines_go_elsewhere(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "file").write_bytes(b"x")
+    (tmp_path / "shop.py").write_text(
+        "import flask, flask_pyfs as fs\napp = flask.Flask('shop')\nfs.init_app(app, fs.Storage('photos'))\n"
+    )
+    command = [sys.executable, "-m", "flask", "--app", "shop", "fs", "check", "./a", "./b"]
+    with open(tmp_path / "found.txt", "w", encoding="utf-8") as lines:
+        shown = Terminal(command, output=lines, cwd=tmp_path).end(9)
+    assert "comparing: " in shown
+    assert (tmp_path / "found.txt").read_text() == "+ file\n"
+    # else they show it themselves
+    shown = Terminal(command, cwd=tmp_path).end(9)
+    assert shown.startswith("+ file\r\n")
+    assert "comparing: " not in shown

@@ -1,5 +1,9 @@
 """A shell completes the names of storages, and those of files."""
 
+import os
+import pty
+import re
+import select
 import shutil
 import subprocess
 import sys
@@ -8,6 +12,7 @@ import textwrap
 import pytest
 from click.shell_completion import ShellComplete
 from flask.cli import ScriptInfo
+from pages import TOP
 
 import flask_pyfs as fs
 from flask_pyfs.cli import fs as group
@@ -39,6 +44,12 @@ def test_storages(offered, photos):
     assert offered("ls", "p") == plain("photos:", "plain-text.2:")
     assert offered("ls", "pl") == plain("plain-text.2:")
     assert offered("ls", "x") == []
+
+
+@pytest.mark.parametrize("command", ["adopt", "doctor", "leftovers", "orphans", "settings"])
+def test_storages_alone(offered, command):
+    assert offered(command, "p") == plain("photos", "plain-text.2")
+    assert offered(command, "photos:") == []
 
 
 def test_files(offered, photos):
@@ -116,8 +127,11 @@ printf '%s\\n' "${COMPREPLY[@]}"
 """
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
-def test_in_bash(tmp_path):
+@pytest.fixture
+def shell(tmp_path):
+    """The environment of a shell in which the program flask has an app with files."""
+    if shutil.which("bash") is None:
+        pytest.skip("needs bash")
     (tmp_path / "app.py").write_text(APP)
     (tmp_path / "bin").mkdir()
     flask = tmp_path / "bin" / "flask"
@@ -126,14 +140,46 @@ def test_in_bash(tmp_path):
     (tmp_path / "root" / "photos" / "2026").mkdir(parents=True)
     for name in ("2026/a b.jpg", "2026/a,c.jpg", "2026/d's*.jpg"):
         (tmp_path / "root" / "photos" / name).touch()
+    return {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin", "FLASK_APP": "app"}
 
+
+def test_in_bash(tmp_path, shell):
     def offered(word):
         command = ["bash", "--norc", "-c", textwrap.dedent(BASH), "bash", word]
-        environment = {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin", "FLASK_APP": "app"}
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, cwd=tmp_path, env=shell, capture_output=True, text=True, check=True)
         assert done.stderr == ""
         return done.stdout.splitlines()
 
     assert offered("ph") == [r"photos:2026/a\ b.jpg", "photos:2026/a,c.jpg", r"photos:2026/d\'s\*.jpg"]
     assert offered(r"photos:2026/a\ ") == [r"photos:2026/a\ b.jpg"]
     assert offered("nope:") == [""]
+
+
+def test_on_a_terminal_as_the_page_says(tmp_path, shell):
+    page = (TOP / "docs" / "commands.rst").read_text(encoding="utf-8")
+    [lines] = re.findall(r"For bash, .*\n\n.. code-block:: sh\n\n((?:   .*\n)+)", page)
+    (tmp_path / "bashrc").write_text(textwrap.dedent(lines).replace("shop", "app") + "echo ready\n")
+    keyboard, terminal = pty.openpty()
+    command = ["bash", "--rcfile", str(tmp_path / "bashrc"), "-i"]
+    known = {"HOME": str(tmp_path), "TERM": "dumb", **shell}
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=known, start_new_session=True, stdin=terminal, stdout=terminal, stderr=terminal
+    ) as bash:
+        os.close(terminal)
+        shown = ""
+
+        def type_until(keys, text):
+            nonlocal shown
+            os.write(keyboard, keys)
+            begin = len(shown)
+            while text not in shown[begin:]:
+                assert select.select([keyboard], [], [], 60)[0], shown
+                shown += os.read(keyboard, 65536).decode()
+
+        try:
+            type_until(b"", "ready")
+            type_until(b"flask fs cat photos:2026/a,\t", "photos:2026/a,c.jpg ")
+            type_until(b"\x15flask fs doctor p\t", "doctor photos ")
+        finally:
+            bash.kill()
+            os.close(keyboard)

@@ -97,6 +97,17 @@ def test_within_a_storage(photos, run, here):
     assert content(photos) == {"x/a.txt": b"content", "x/b.txt": b"content"}
 
 
+def test_the_size_is_told(photos, archive, run):
+    photos.write("a.txt", "content")
+    for command, source, target in (
+        ("cp", "photos:a.txt", "photos:b"),
+        ("mv", "photos:a.txt", "photos:c"),
+        ("mv", "photos:b", "archive:d"),
+    ):
+        code, out, _ = run(command, "--json", source, target)
+        assert (code, json.loads(out)) == (0, {"source": source, "target": target, "size": 7})
+
+
 def test_between_storages(photos, archive, run):
     photos.write("2026/a.txt", "content")
     assert run("cp", "photos:2026/a.txt", "archive:") == QUIET
@@ -213,6 +224,32 @@ def test_sources_of_one_name(notes, archive, run, overwrite):
     assert content(archive) == {"a": b"a"}
 
 
+@pytest.mark.parametrize("command", ["cp", "mv"])
+@pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
+@pytest.mark.parametrize(
+    ("sources", "clashes", "kept"),
+    [
+        (["x/", "y/"], 1, {"f": "x/f", "g": "y/g", "x/f": "y/x/f"}),
+        (["x/", "y/f"], 1, {"f": "x/f"}),
+        (["y/f", "x/"], 1, {"f": "y/f"}),
+        (["y/x", "x/"], 0, {"x/f": "y/x/f", "f": "x/f"}),
+        (["x", "y/x"], 1, {"x/f": "x/f"}),
+        (["z/\xe9", "e\u0301"], 1, {"\xe9": "z/\xe9"}),
+    ],
+)
+def test_sources_that_have_files_of_one_name(archive, run, here, command, overwrite, sources, clashes, kept):
+    files = {"x/f", "y/f", "y/g", "y/x/f", "z/\xe9", "e\u0301"}
+    for name in files:
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_text(name)
+    code, _, err = run(command, "-r", *overwrite, *sources, "archive:")
+    assert (code, err.count("two of the sources would be")) == (clashes, clashes)
+    assert {name: text.decode() for name, text in content(archive).items()} == kept
+    # what was not moved is where it was
+    moved = set(kept.values()) if command == "mv" else set()
+    assert {name for name in files if (here / name).exists()} == files - moved
+
+
 @pytest.mark.server
 def test_names_of_one_normal_form(configure_storage, archive, request, run):
     with make_place("s3-moto", request) as settings:
@@ -292,9 +329,9 @@ def test_a_source_that_changes_before_it_is_removed(photos, archive, run, monkey
         return stored
 
     monkeypatch.setattr(backend, "save", change)
-    code, _, _ = run("mv", "photos:a", "archive:a")
-    stay = content(photos).get("a")
-    assert (code, stay, archive.read("a")) in [(1, b"newer", b"old"), (1, b"newer", b"newer"), (0, None, b"newer")]
+    code, _, err = run("mv", "photos:a", "archive:a")
+    assert (code, content(photos), content(archive)) == (1, {"a": b"newer"}, {"a": b"newer"})
+    assert "photos:a is copied, but it was changed meanwhile, and stays: run it again" in err
 
 
 def test_a_copy_that_fails_keeps_the_source(photos, archive, run, monkeypatch):
@@ -419,6 +456,9 @@ def test_a_link_of_this_machine(notes, run, here):
     notes.write("b", "changed")
     assert run("cp", "--overwrite", "notes:b", "link") == QUIET
     assert ((here / "a").read_text(), (here / "link").is_symlink()) == ("changed", True)
+    code, _, err = run("mv", "link", "notes:new")
+    assert (code, "'link' is a link to" in err, "move that, or use cp" in err) == (2, True, True)
+    assert ((here / "link").read_text(), notes.exists("new")) == ("changed", False)
 
 
 def test_constant_memory(notes, configure_storage, run, here):

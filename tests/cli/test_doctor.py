@@ -55,7 +55,7 @@ def test_json(run):
     found = [json.loads(line) for line in result.stdout.splitlines()]
     assert all(set(each) == {"storage", "check", "level", "message", "again"} for each in found)
     assert {each["storage"] for each in found} == {None, "files", "photos"}
-    assert result.stderr == ""
+    assert result.stderr == "0 errors, 0 warnings\n"
 
 
 def test_warnings_fail_only_if_they_must(run, app):
@@ -94,6 +94,12 @@ def test_the_origin_of_pages(run, tmp_path):
     assert "127.0.0.1:1 does not answer" in found["message"]
 
 
+def test_what_is_no_origin(run):
+    result = run("--origin", "shop.example")
+    assert result.exit_code == 2
+    assert "https://shop.example" in result.stderr
+
+
 APP = """
 import secrets
 from flask import Flask
@@ -125,7 +131,8 @@ def test_a_secret_key_of_each_start(name, code, tmp_path):
     assert found["level"] == ("error" if code else "ok")
 
 
-def test_an_app_without_storages(app):
-    result = app.test_cli_runner().invoke(group, ["doctor"])
-    assert result.exit_code == 1
-    assert "call init_app" in result.stderr
+def test_several_storages(run):
+    result = run("photos", "files:", "photos")
+    assert result.exit_code == 0
+    checked = dict.fromkeys(line.split()[1] for line in result.stdout.splitlines())
+    assert list(checked) == ["photos:", "files:"]

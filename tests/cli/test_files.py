@@ -11,6 +11,7 @@ from places import make_place
 
 import flask_pyfs as fs
 from flask_pyfs.cli import fs as group
+from flask_pyfs.signals import file_deleted
 
 
 @pytest.fixture(params=["memory", "local", pytest.param("s3-moto", marks=pytest.mark.server)])
@@ -104,9 +105,10 @@ def test_ls_as_json(photos, run):
     for options in ([], ["-R"]):
         found = {each["name"]: each for each in objects(run("ls", "--json", *options, "photos:"))}
         modified = found["a.jpg"].pop("modified")
-        assert found["a.jpg"] == {"name": "a.jpg", "type": "file", "size": 5, "content_type": "image/jpeg"}
+        facts = {"type": "file", "size": 5, "content_type": "image/jpeg"}
+        assert found["a.jpg"] == {"storage": "photos", "name": "a.jpg", **facts}
         assert modified[:19] == photos.metadata("a.jpg")["modified"].isoformat()[:19]
-    assert {"name": "2026/", "type": "directory"} in objects(run("ls", "--json", "photos:"))
+    assert {"storage": "photos", "name": "2026/", "type": "directory"} in objects(run("ls", "--json", "photos:"))
 
 
 def test_an_empty_directory(app, configure_storage, run, tmp_path):
@@ -150,7 +152,9 @@ def test_du(photos, run):
     fill(photos, "a.jpg", "2026/a.jpg", "2026/11/b.jpg", "2026.txt")
     assert lines(run("du", "photos:")) == ["36 bytes in 4 files"]
     assert lines(run("du", "photos:2026")) == ["23 bytes in 2 files"]
-    assert objects(run("du", "--json", "photos:a.jpg")) == [{"place": "photos:a.jpg", "size": 5, "files": 1}]
+    assert objects(run("du", "--json", "photos:a.jpg")) == [
+        {"storage": "photos", "name": "a.jpg", "size": 5, "files": 1}
+    ]
     assert run("du", "photos:x")[0] == 4
 
 
@@ -178,6 +182,12 @@ def test_cat(photos, app):
     assert (done.exit_code, done.stdout_bytes) == (0, b"\0\xff\r\nsecond")
 
 
+def test_cat_of_a_directory(photos, run):
+    fill(photos, "2026/a.jpg")
+    for place in ("photos:", "photos:2026", "photos:2026/"):
+        assert run("cat", place) == (1, "", f"Error: {place!r} is a directory, not a file\n")
+
+
 def test_cat_goes_on(photos, app):
     photos.write("b", b"second")
     done = app.test_cli_runner().invoke(group, ["cat", "photos:a", "photos:b", "photos:"])
@@ -196,7 +206,19 @@ def test_rm(photos, run):
     fill(photos, "a", "b", "ab")
     assert run("rm", "photos:a", "photos:b") == (0, "", "")
     assert list(photos.list_files()) == ["ab"]
-    assert objects(run("rm", "--json", "photos:ab")) == [{"name": "ab", "removed": True}]
+    assert objects(run("rm", "--json", "photos:ab")) == [{"storage": "photos", "name": "ab", "removed": True}]
+
+
+def test_rm_sends_the_signal_of_a_deletion(notes, run):
+    fill(notes, "a", "c/d")
+    deleted = []
+
+    def hear(storage, filename):
+        deleted.append(filename)
+
+    with file_deleted.connected_to(hear, notes):
+        run("rm", "-r", "notes:a", "notes:c")
+    assert deleted == ["a", "c"]
 
 
 def test_rm_of_what_is_missing(photos, run):
@@ -287,7 +309,9 @@ def test_url_is_a_path_without_a_host(notes, run, app):
     assert "SERVER_NAME" in err
     app.config["SERVER_NAME"] = "shop.example"
     assert run("url", "notes:a.txt") == (0, "http://shop.example/notes/a.txt\n", "")
-    assert objects(run("url", "--json", "notes:a.txt")) == [{"url": "http://shop.example/notes/a.txt", "name": "a.txt"}]
+    assert objects(run("url", "--json", "notes:a.txt")) == [
+        {"storage": "notes", "name": "a.txt", "url": "http://shop.example/notes/a.txt"}
+    ]
     assert lines(run("url", "notes:")) == ["http://shop.example/notes/"]
 
 

@@ -19,7 +19,7 @@ import flask_pyfs as fs
 from flask_pyfs import cli
 from flask_pyfs.cli import fs as group
 from flask_pyfs.cli.commands import command
-from flask_pyfs.cli.durations import DURATION
+from flask_pyfs.cli.durations import AGE, DURATION
 from flask_pyfs.cli.exits import Failures, Stopped
 from flask_pyfs.cli.output import Output, printable
 from flask_pyfs.cli.places import FILE, PLACE, Place
@@ -50,6 +50,7 @@ def run(app, *arguments):
 
 
 # The group
+
 
 IMPORTED = """
     import sys
@@ -362,9 +363,64 @@ def test_no_such_storage(app):
     assert refused.output == "Error: the app has no storage 'c'; it has: a, b. A path is written ./c:…\n"
 
 
-def test_an_app_without_storages():
-    refused = run(flask.Flask("shop"), "ls", "c:x")
-    assert (refused.exit_code, refused.output) == (3, "Error: the app 'shop' has no storages: call init_app\n")
+# each command, called for a storage; those with [] can be called without one
+CALLS = {
+    "adopt": ["c"],
+    "cat": ["c:x"],
+    "check": ["c:", "./y"],
+    "cp": ["c:x", "./y"],
+    "doctor": [],
+    "du": ["c:"],
+    "leftovers": [],
+    "ls": ["c:"],
+    "mv": ["./y", "c:x"],
+    "orphans": [],
+    "rm": ["c:x"],
+    "settings": [],
+    "sync": ["./y", "c:"],
+    "url": ["c:x"],
+}
+
+
+def test_the_calls_are_of_all_commands():
+    assert sorted(CALLS) == group.list_commands(click.Context(group))
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("is_configured", [False, True])
+def test_an_app_without_storages(name, is_configured):
+    app = flask.Flask("shop")
+    if is_configured:
+        fs.init_app(app)
+    what = "give them to init_app" if is_configured else "call init_app"
+    refused = run(app, name, *CALLS[name])
+    assert (refused.exit_code, refused.output) == (3, f"Error: the app 'shop' has no storages: {what}\n")
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_each_command_without_such_a_storage(app, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "y").touch()
+    app.config["FS_BACKEND"] = "memory"
+    fs.init_app(app, fs.Storage("a"))
+    refused = run(app, name, *(CALLS[name] or ["c"]))
+    assert (refused.exit_code, refused.stdout) == (3, "")
+    assert "the app has no storage 'c'; it has: a" in refused.stderr
+    # only what could be a path
+    assert ("A path is written" in refused.stderr) == any(":" in each for each in CALLS[name])
+
+
+@pytest.mark.parametrize("name", [name for name, call in CALLS.items() if call in ([], ["c"])])
+def test_the_name_of_a_storage(app, name):
+    app.config["FS_BACKEND"] = "memory"
+    fs.init_app(app, fs.Storage("a"))
+    # orphans wants a model
+    code = 1 if name == "orphans" else 0
+    assert run(app, name, "a").exit_code == code
+    assert run(app, name, "a:").exit_code == code
+    for wrong in ("a:x", ":", ""):
+        refused = run(app, name, wrong)
+        assert (refused.exit_code, "write its name alone" in refused.stderr) == (2, True)
 
 
 # Durations
@@ -372,13 +428,30 @@ def test_an_app_without_storages():
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("90", 90), ("1.5", 1.5), ("15m", 900), ("1h30m", 5400), ("7d", 604800), ("1W", 604800), ("1h 5s", 3605)],
+    [
+        ("90", 90),
+        ("1.5", 1.5),
+        ("15m", 900),
+        ("1h30m", 5400),
+        ("7d", 604800),
+        ("1W", 604800),
+        ("1h 5s", 3605),
+        ("2 days", 172800),
+        ("1 week 1 min", 604860),
+        ("1hour30minutes", 5400),
+    ],
 )
 def test_durations(text, seconds):
     assert DURATION.convert(text, None, None).total_seconds() == seconds
+    if not text[-1].isalpha():
+        with pytest.raises(click.BadParameter, match="write a number and its unit"):
+            AGE.convert(text, None, None)
 
 
-@pytest.mark.parametrize("text", ["", "h", "1y", "-1", "1m1h", "1e9", "nan", "٣", "999999999w", " "])
+@pytest.mark.parametrize(
+    "text", ["", "h", "1y", "-1", "1m1h", "1 2h", "1h2", "2dayss", "1e9", "nan", "٣", "999999999w", " "]
+)
 def test_no_durations(text):
-    with pytest.raises(click.BadParameter):
-        DURATION.convert(text, None, None)
+    for kind in (AGE, DURATION):
+        with pytest.raises(click.BadParameter):
+            kind.convert(text, None, None)

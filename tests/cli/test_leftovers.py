@@ -57,7 +57,7 @@ def test_they_are_counted_and_removed_by_age(app, local):
     assert run(app, "--delete").stdout == "papers: 1 removed\n"
     assert not old.exists()
     assert run(app, "--older-than", "3d").stdout == "papers: 0 unfinished\n"
-    for age in ("1800", "30m", "0.5h"):
+    for age in ("1800s", "30m", "0.5h", "30 minutes"):
         assert objects(app, "papers", "--older-than", age) == [
             {"storage": "papers", "leftovers": 1, "deleted": False, "reason": None}
         ]
@@ -76,11 +76,11 @@ def test_they_are_found_on_a_server(kind, app, configure_storage, request):
         LEAVE[kind](storage)
         deadline = time.monotonic() + 30
         # the clock of a server may count whole seconds
-        while (found := objects(app, "--older-than", "0")[0]["leftovers"]) == 0:
+        while (found := objects(app, "--older-than", "0s")[0]["leftovers"]) == 0:
             assert time.monotonic() < deadline
         assert found == 1
-        assert run(app, "--older-than", "0", "--delete").stdout == "papers: 1 removed\n"
-        assert run(app, "--older-than", "0").stdout == "papers: 0 unfinished\n"
+        assert run(app, "--older-than", "0s", "--delete").stdout == "papers: 1 removed\n"
+        assert run(app, "--older-than", "0s").stdout == "papers: 0 unfinished\n"
         assert storage.read("kept.txt") == b"x"
 
 
@@ -124,4 +124,6 @@ def test_a_store_that_does_not_answer_stops_no_other(app, local, configure_stora
 def test_wrong_usage(app, local):
     run(app, "films", code=3)
     run(app, "--older-than", "soon", code=2)
+    # it may have been meant as days
+    run(app, "--older-than", "30", code=2)
     run(app, "--older-than", "-1", code=2)

@@ -355,6 +355,19 @@ def test_what_was_set_too_late_is_told(app, key):
     assert found(app, "files", key.rpartition("_")[2]) == before
 
 
+@pytest.mark.parametrize(("before", "shown"), [(None, (None, 4, None)), ("media/", ("/media", 3, "FS_PREFIX"))])
+def test_a_prefix_of_the_route_that_was_set_too_late(app, before, shown):
+    configured(app, "files", FS_PREFIX=before)
+    assert list(unread_settings(app)) == []
+    app.config["FS_PREFIX"] = "/late"
+    (prefix,) = [each for each in settings_of_app(app) if each.name == "PREFIX"]
+    assert (prefix.value, prefix.layer, prefix.key) == shown
+    assert [each.key for each in unread_settings(app)] == ["FS_PREFIX"]
+    assert (
+        app.url_map.bind("").build("fs.get_file", {"fs": "files", "filename": "a"}) == f"{prefix.value or ''}/files/a"
+    )
+
+
 def test_what_was_changed_into_something_impossible_is_told_too(app):
     configured(app, "files", FILES_FS_MODE="0640")
     app.config["FILES_FS_MODE"] = "no mode"

@@ -169,13 +169,13 @@ WRONG = {
     ("photos:", "archive:", "--jobs", "0"): "--jobs",
     ("photos:", "archive:", "--jobs", "-1"): "--jobs",
     ("photos:", "archive:", "--delete-all"): "--delete-all needs --delete",
-    ("photos:", "photos:"): "photos: and photos: are the same",
+    ("photos:", "photos:"): "'photos:' and 'photos:' are the same",
     ("photos:2026", "photos:2026/"): "are the same",
     (".", "./"): "are the same",
     ("photos:", "-"): "'-'",
     ("-", "photos:"): "'-'",
-    ("photos", "archive:"): "write photos: for the storage, or ./photos for the directory",
-    ("photos:", "archive"): "write archive: for the storage, or ./archive for the directory",
+    ("photos", "archive:"): "write photos: for the storage, or ./photos for the path",
+    ("photos:", "archive"): "write archive: for the storage, or ./archive for the path",
     ("photos:",): "Missing argument 'B'",
 }
 

@@ -5,7 +5,12 @@ from contextlib import closing
 import pytest
 from containers import bare_connection
 from servers.rewriting import Answer, RewritingProxy
+from servers.tls import certificate
 from test_stores import S3, answer
+
+from flask_pyfs.doctor import examine
+from flask_pyfs.doctor.http import Unanswered, ask
+from flask_pyfs.doctor.probing import FIRST
 
 ORIGIN = "https://shop.example"
 
@@ -142,6 +147,40 @@ def test_a_bucket_without_cors(proxied, findings):
     assert "FILES_FS_BUCKET" in found.message
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_pages_whose_scheme_nothing_tells(scheme, app, with_key, findings):
+    app.config.update(SERVER_NAME="shop.example", PREFERRED_URL_SCHEME=scheme)
+    with_key()
+    found = findings()["cors"]
+    assert found.level == "warning"
+    assert ("PREFERRED_URL_SCHEME" in found.message) is (scheme == "http")
+
+
+@pytest.mark.parametrize(
+    "given", ["https://Shop.Example/", "https://shop.example:443", "https://shop.example/cart?a=1"]
+)
+def test_an_origin_is_written_as_browsers_do(given, with_key, findings):
+    with_key(Meta_Access_Control_Allow_Origin=ORIGIN)
+    assert findings(origin=given)["cors"].level == "ok"
+
+
+@pytest.mark.parametrize("given", ["shop.example", "ftp://shop.example", "https://", "https://shop.example:x"])
+def test_what_is_no_origin(given, configured_app):
+    with pytest.raises(ValueError, match=r"origin|[Pp]ort"):
+        next(examine(configured_app[0], origin=given))
+
+
+@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
+def test_certificates_of_a_company(variable, tmp_path, monkeypatch):
+    own = certificate(tmp_path, "127.0.0.1")
+    with RewritingProxy("127.0.0.1", 1, own) as proxy:
+        proxy.ask = lambda request: answer(200)
+        with pytest.raises(Unanswered, match="certificate"):
+            ask(proxy.url)
+        monkeypatch.setenv(variable, str(own.path))
+        assert ask(proxy.url).status == 200
+
+
 def test_a_preflight_is_that_of_a_browser(proxied, findings):
     _, proxy = proxied("swift", TEMP_URL_KEY="a key")
     asked = []
@@ -187,18 +226,31 @@ def test_a_container_for_all_as_the_settings_say(with_key, findings, app, swift_
 
 
 @pytest.mark.server
+@pytest.mark.parametrize("prefix", ["", "shop/a"])
 @pytest.mark.parametrize("denied", [False, True])
-def test_a_directory_behind_nginx(denied, tmp_path, app, configured, findings):
+def test_a_directory_behind_nginx(denied, prefix, tmp_path, app, configured, findings):
     from servers.nginx import nginx
 
     area = tmp_path / "nginx"
     area.mkdir()
     rule = r"location ~ /\.flask_pyfs { return 404; }" if denied else ""
-    with nginx(area, 1, locations=f"location /media/ {{ alias {tmp_path}/files/; }} {rule}") as server:
-        configured("local", ROOT=str(tmp_path / "files"), URL=f"{server.url}/media")
+    with nginx(area, 1, locations=f"location /media/ {{ alias {tmp_path}/files/{prefix}/; }} {rule}") as server:
+        configured("local", ROOT=str(tmp_path / "files"), URL=f"{server.url}/media", PREFIX=prefix)
         found = findings()["reserved"]
     assert found.level == ("ok" if denied else "warning")
     assert denied or ("deny .flask_pyfs" in found.message and "FILES_FS_URL" in found.message)
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_the_password_of_a_url_is_not_shown(is_there, configured, findings):
+    with RewritingProxy("127.0.0.1", 1) as proxy:
+        proxy.ask = lambda request: Answer(200, answer(200).headers, FIRST)
+        host = proxy.url.partition("//")[2] if is_there else "cdn.invalid"
+        configured("local", URL=f"http://ann:s3cret@{host}/media")
+        found = findings()
+    assert found["reserved"].level == ("warning" if is_there else "skipped")
+    assert host in found["reserved"].message
+    assert not any("s3cret" in each.message for each in found.values())
 
 
 def test_a_path_needs_a_host(configured, findings):

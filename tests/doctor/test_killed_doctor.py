@@ -1,5 +1,6 @@
 """A doctor that is killed leaves no probe that remove_leftovers does not remove, and touches no file of the app."""
 
+import itertools
 import json
 import os
 import signal
@@ -10,6 +11,10 @@ from pathlib import Path
 
 import pytest
 from test_stores import answer
+
+from flask_pyfs.doctor.findings import Subject
+from flask_pyfs.doctor.probing import examine_store
+from flask_pyfs.state import find
 
 CHILD = Path(__file__).with_name("child_doctor.py")
 KILLED = signal.SIGKILL
@@ -30,6 +35,14 @@ def child():
 
         yield run
         process.stdin.close()
+
+
+INTERRUPTED = """
+import json, sys, flask, flask_pyfs as fs
+app = flask.Flask("app", static_folder=None)
+app.config.update(json.loads({settings!r}))
+fs.init_app(app, fs.Storage("files", fs.ALL))
+"""
 
 
 def left(storage):
@@ -119,3 +132,38 @@ def test_killed_at_each_step_on_a_disk(tmp_path, app, configured, child, soak):
     assert ended == 0
     assert number > 8
     assert left_over
+
+
+@pytest.mark.parametrize("number", [3, 9])
+def test_ctrl_c_leaves_no_probe(number, tmp_path, app, proxied):
+    storage, proxy = proxied("s3-moto")
+    settings = {key: value for key, value in app.config.items() if key.startswith("FILES_FS_")}
+    (tmp_path / "shop.py").write_text(INTERRUPTED.format(settings=json.dumps(settings)))
+    command = [sys.executable, "-m", "flask", "--app", "shop", "fs", "doctor"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+
+        def interrupt(request, given):
+            if len(proxy.requests) == number:
+                process.send_signal(signal.SIGINT)
+
+        proxy.change = interrupt
+        _, said = process.communicate()
+        proxy.change = lambda *arguments: None
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    with app.app_context():
+        assert left(storage) == []
+
+
+def test_who_stops_reading_leaves_no_probe(app, configured_app):
+    _, storage = configured_app
+    with app.app_context():
+        for number in range(1, 40):
+            found = examine_store(Subject(find(storage)), storage.backend.store, may_list=True)
+            taken = list(itertools.islice(found, number))
+            found.close()
+            assert left(storage) == []
+            if len(taken) < number:
+                break
+        else:
+            pytest.fail("it does not end")

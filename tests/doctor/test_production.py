@@ -1,6 +1,7 @@
 """What the doctor says of settings that will bite in production. None of these checks makes a request."""
 
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,9 @@ def test_debug_mode(app, configured, findings):
     app.debug = True
     del app.config["FS_SERVE"]
     configured("memory")
-    warned(findings(None), "debug", "DEBUG", "FS_SERVE")
+    warned(findings(None), "debug", "DEBUG", "set FS_SERVE")
+    app.config["FS_SERVE"] = False
+    assert "FS_SERVE" not in findings(None)["debug"].message
     app.testing = True
     assert findings(None)["debug"].level == "ok"
 
@@ -67,14 +70,31 @@ app.config.update(FS_BACKEND="memory", SECRET_KEY={key})
 fs.init_app(app, fs.Storage("files"))
 """
 
+# as schedulers are
+THREADED = (
+    APP
+    + """
+import threading
+if __import__("sys").argv[0] == "-c":
+    threading.Thread(target=threading.Event().wait).start()
+"""
+)
+
 
 @pytest.mark.parametrize(
-    ("key", "level"), [("secrets.token_hex()", "error"), ("os.urandom(24)", "error"), ("'a key of the app' * 2", "ok")]
+    ("app_text", "key", "level"),
+    [
+        (APP, "secrets.token_hex()", "error"),
+        (APP, "os.urandom(24)", "error"),
+        (APP, "'a key of the app' * 2", "ok"),
+        (APP, "1234567890123456", "ok"),
+        (THREADED, "'a key of the app' * 2", "ok"),
+    ],
 )
-def test_a_secret_key_of_each_start(key, level, tmp_path, monkeypatch):
+def test_a_secret_key_of_each_start(app_text, key, level, tmp_path, monkeypatch):
     from flask.cli import ScriptInfo
 
-    (tmp_path / "app_of_test.py").write_text(APP.format(key=key))
+    (tmp_path / "app_of_test.py").write_text(app_text.format(key=key))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     try:
@@ -138,6 +158,33 @@ def test_forms_that_flask_refuses(app, configured, findings):
     app.config["MAX_CONTENT_LENGTH"] = 1_000_000
     configured("memory", MAX_SIZE="20 MB")
     warned(findings(), "max-size", "FILES_FS_MAX_SIZE", "MAX_CONTENT_LENGTH", "1000000")
+
+
+@pytest.mark.parametrize(("verify", "level"), [(False, "ok"), (True, "warning")])
+def test_uploads_that_go_to_the_store(verify, level, app, configured, findings):
+    app.config["MAX_CONTENT_LENGTH"] = 1_000_000
+    configured("s3-moto", MAX_SIZE="20 MB", VERIFY=verify)
+    assert findings()["max-size"].level == level
+
+
+# A PyFilesystem
+
+
+@pytest.mark.parametrize("url", ["temp://", "zip://{}/new.zip", "tar://{}/new.tar"])
+def test_what_ends_with_the_process(url, tmp_path, app, configured, findings):
+    storage = configured("memory", BACKEND="pyfs", OPEN_URL=url.format(tmp_path))
+    warned(findings(), "root", "FILES_FS_OPEN_URL")
+    with app.app_context():
+        storage.fs.close()
+
+
+def test_an_archive_that_is_only_read(tmp_path, configured, findings):
+    with zipfile.ZipFile(tmp_path / "files.zip", "w") as archive:
+        archive.writestr("a.txt", "of the app")
+    configured("memory", BACKEND="pyfs", OPEN_URL=f"zip://{tmp_path}/files.zip")
+    found = findings()
+    assert {each.level for each in found.values()} == {"ok", "skipped"}
+    assert "FILES_FS_OPEN_URL" in found["write"].message
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,16 @@ from email.message import Message
 from email.utils import format_datetime, parsedate_to_datetime
 
 import pytest
+from fs import errors
+from fs.memoryfs import MemoryFS
 from servers.ftp import pyftpd
 from servers.rewriting import Answer
 
 import flask_pyfs as fs
 from flask_pyfs import names
+from flask_pyfs.backends import BaseBackend, Option
 from flask_pyfs.backends.memory import MemoryBackend
+from flask_pyfs.config import Config
 from flask_pyfs.doctor import examine
 from flask_pyfs.filesystems.generic import GenericStore
 
@@ -411,8 +415,28 @@ def test_a_store_that_hangs_is_left_alone(app, configured_app):
         found = list(examine(app, [storage, other], patience=0.3))
     finally:
         over.set()
-    assert [(each.check, each.level, each.again) for each in found if each.storage == "files"] == [
-        ("reach", "error", True)
-    ]
-    assert "did not end within 0.3 seconds" in found[0].message
+    *before, late = [each for each in found if each.storage == "files"]
+    assert "settings" in {each.check for each in before}
+    assert {each.level for each in before} == {"ok"}
+    assert (late.check, late.level, late.again) == ("reach", "error", True)
+    assert "did not end within 0.3 seconds" in late.message
     assert "delete" in {each.check for each in found if each.storage == "other"}
+
+
+def test_a_refusal_names_a_setting(app, configured_app):
+    class Refusing(MemoryFS):
+        def openbin(self, path, mode="r", buffering=-1, **options):
+            raise errors.PermissionDenied()
+
+    class Backend(BaseBackend):
+        options = (Option("HOST"),)
+
+        def open_fs(self):
+            return Refusing()
+
+    _, storage = configured_app
+    with app.app_context():
+        storage.backend = Backend("files", Config())
+    (found,) = [each for each in examine(app, [storage]) if each.check == "write"]
+    assert found.level == "error"
+    assert "FILES_FS_BACKEND" in found.message

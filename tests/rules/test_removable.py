@@ -9,13 +9,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_house import FILES, IMPORTS, PACKAGE
+from test_house import FILES, IMPORTS, PACKAGE, room_of
+
+from flask_pyfs import cli
 
 TOP = Path(__file__).resolve().parents[2]
 ADAPTERS = sorted(
     f"adapters.{path.stem}" for path in (PACKAGE / "adapters").iterdir() if path.stem not in ("__init__", "__pycache__")
 )
-ROOMS = [*ADAPTERS, "adoption", "cli", "doctor", "orphans", "transfer"]
+ROOMS = [*ADAPTERS, "adoption", "cli", "doctor", "orphans", "settings", "transfer"]
 
 # what a room adds to Storage
 MEMBERS = {"adapters.fsspec": "fsspec"}
@@ -162,3 +164,10 @@ def test_what_needs_transfer_goes_with_it():
     assert {"transfer", "cli.copies", "cli.sync"} <= set(with_importers("transfer"))
     assert "cli" not in with_importers("transfer")
     assert with_importers("cli") == ["cli"]
+
+
+def test_each_command_names_its_room():
+    # without it, the command is missing, in place of a traceback
+    for name, (module, room) in cli._COMMANDS.items():
+        needed = {room_of(each) for each in IMPORTS[f"flask_pyfs.cli.{module}"]} & {*ROOMS} - {"cli"}
+        assert needed == ({room} if room else set()), name

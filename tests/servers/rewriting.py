@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import http.client
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from servers.tls import Certificate
 
 
 @dataclass
@@ -43,12 +46,13 @@ class RewritingProxy:
     """Passes requests to a server. ``with`` starts and stops it.
 
     :param host: the host and the port of the server.
+    :param certificate: the clients come with TLS, and get this certificate.
     :ivar ask: called with each request, before it is passed on. It may return an answer instead of the server's.
     :ivar change: called with each request and its answer, before that is passed on.
     :ivar requests: the method and the path of each request.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, certificate: Certificate | None = None) -> None:
         self.ask: Callable[[Request], Answer | None] = lambda request: None
         self.change: Callable[[Request, Answer], None] = lambda request, answer: None
         self.requests: list[tuple[str, str]] = []
@@ -77,8 +81,12 @@ class RewritingProxy:
                 self.wfile.write(answer.body)
 
         self._server = _Server(("127.0.0.1", 0), Handler)
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate.whole)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = f"{'http' if certificate is None else 'https'}://127.0.0.1:{self._server.server_port}"
 
     @staticmethod
     def _passed(host: str, port: int, request: Request) -> Answer:

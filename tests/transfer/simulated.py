@@ -22,7 +22,7 @@ class Simulated(MemoryBackend):
         super().__init__("simulated", {})
         self.listing = listing
 
-    def entries(self, prefix: str | None = None) -> Iterator[tuple[str, Facts]]:
+    def entries(self, prefix: str | None = None, **_: Any) -> Iterator[tuple[str, Facts]]:
         return iter(self.listing())
 
     def spellings(self, filename: str) -> tuple[str, ...]:

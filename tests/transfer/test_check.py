@@ -308,7 +308,7 @@ def test_a_store(kind, request, app, configure_storage, here, there):
 def test_a_backend_that_only_has_a_filesystem():
     # of a backend that tells no root, and whose listing is all it has
     class Listed(BaseBackend):
-        def entries(self, prefix=None):
+        def entries(self, prefix=None, **_):
             return iter([("a", Facts(1, None))])
 
     listed = Side(Listed("listed", {}))

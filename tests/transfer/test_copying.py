@@ -4,6 +4,7 @@ import io
 import os
 import time
 import tracemalloc
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,15 @@ import pytest
 from places import make_place
 
 import flask_pyfs as fs
+from flask_pyfs.backends.flaskfs import FlaskFSBackend
 from flask_pyfs.backends.local import LocalBackend
 from flask_pyfs.filesystems.store import Description, Facts
 from flask_pyfs.names import Exact
 from flask_pyfs.transfer import Side, sync
 from flask_pyfs.transfer.copying import copy_file
+from flask_pyfs.transfer.deleting import delete_file
+from flask_pyfs.transfer.patience import Patience
+from flask_pyfs.transfer.versions import known_facts
 
 KINDS = ["local", "memory", "pyfs", "s3-moto", "s3-swift", "gridfs", "swift"]
 MIB = 1024 * 1024
@@ -333,3 +338,53 @@ def test_the_server_copies_what_it_has_and_nothing_else_is_stored(app, configure
         found = sorted(name for name in storage.list_files() if name.startswith("to"))
         assert found == ["to/a", "to/b/c"]
         assert storage.read("to/b/c") == b"from/b/c"
+
+
+class Old:
+    """A backend as Flask-FS had them."""
+
+    def __init__(self, modified, size=True):
+        self.files = {"a": b"content"}
+        self.modified, self.size = modified, size
+
+    def list_files(self):
+        return list(self.files)
+
+    def exists(self, filename):
+        return filename in self.files
+
+    def read(self, filename):
+        return self.files[filename]
+
+    def open(self, filename, mode="r"):
+        return io.BytesIO(self.files[filename])
+
+    def write(self, filename, content):
+        self.files[filename] = content
+
+    def delete(self, filename):
+        del self.files[filename]
+
+    def get_metadata(self, filename):
+        known = {"checksum": None, "mime": None, "modified": self.modified}
+        return known | {"size": len(self.files[filename])} if self.size else known
+
+
+@pytest.mark.parametrize("modified", [None, "yesterday", datetime(2017, 1, 1), datetime.now(timezone.utc)])
+def test_an_old_backend(tmp_path, modified):
+    backend = Old(modified)
+    old, new = Side(FlaskFSBackend(backend, "old", ""), label="old"), Side.of(tmp_path / "new")
+    assert copy_file(old, "a", new, "b").size == 7
+    copy_file(new, "b", old, "c/d")
+    copy_file(old, "a", old, "e")
+    assert backend.files == {"a": b"content", "c/d": b"content", "e": b"content"}
+    (tmp_path / "new/b").write_bytes(b"other")
+    copy_file(new, "b", old, "a", replaces=known_facts(old.operations, "a"))
+    delete_file(old, "e", known_facts(old.operations, "e"), Patience())
+    assert backend.files == {"a": b"other", "c/d": b"content"}
+
+
+def test_an_old_backend_that_tells_no_size(tmp_path):
+    old = Side(FlaskFSBackend(Old(None, size=False), "old", ""), label="old")
+    with pytest.raises(fs.OperationNotSupported, match="does not tell the sizes of files"):
+        copy_file(old, "a", Side.of(tmp_path), "b")

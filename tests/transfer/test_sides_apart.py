@@ -1,8 +1,10 @@
 """A sync does not change its own source."""
 
 import pytest
+from places import make_place
 
 import flask_pyfs as fs
+from flask_pyfs.cli import fs as group
 from flask_pyfs.transfer import Side, sync
 
 
@@ -49,3 +51,38 @@ def test_a_source_in_the_target(disk, storage):
 def test_neighbours(disk, storage):
     assert sync(disk / "a", disk / "ab", delete=True).counts == {"copied": 2, "deleted": 1}
     assert sync(Side.of(storage, "a"), Side.of(storage, "ab"), delete=True).counts == {"copied": 2, "deleted": 1}
+
+
+@pytest.fixture(
+    params=[pytest.param(kind, marks=pytest.mark.server) for kind in ("s3-moto", "swift", "gridfs")] + ["local"]
+)
+def shared(request, app, configure_storage, tmp_path):
+    """Two storages of one place: ``outer`` has all of it, ``inner`` what is below ``in``."""
+    with make_place(request.param, request) as settings, app.app_context():
+        if request.param == "local":
+            settings["ROOT"] = str(tmp_path)
+        elif request.param == "gridfs":
+            settings["BUCKET"] = "fs"
+        outer, inner = configure_storage("outer", settings), configure_storage("inner", settings | {"PREFIX": "in"})
+        outer.write("in/a", b"a")
+        outer.write("inner", b"x")
+        yield outer, inner
+
+
+def test_two_storages_of_one_place(app, shared):
+    outer, inner = shared
+    with pytest.raises(fs.ConfigurationError, match="it would be deleted there"):
+        sync(inner, outer, delete=True)
+    for source, target in (
+        (outer, inner),
+        (Side.of(outer, "in"), inner),
+        (inner, Side.of(outer, "in/b")),
+    ):
+        with pytest.raises(fs.ConfigurationError, match="it would copy itself"):
+            sync(source, target)
+    done = app.test_cli_runner().invoke(group, ["mv", "-r", "outer:", "inner:"])
+    assert (done.exit_code, "it would copy itself" in done.stderr) == (1, True)
+    assert sorted(outer.list_files()) == ["in/a", "inner"]
+    # a name that begins alike is no directory above
+    assert sync(inner, Side.of(outer, "in2"), delete=True).counts == {"copied": 1}
+    assert sync(inner, outer).counts == {"copied": 1, "only_target": 3}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from itertools import islice
 from typing import BinaryIO, TypeVar, cast
@@ -184,6 +184,9 @@ class GridFS(ObjectFS):
             self._upload(target, None, overwrite=overwrite, replaces=replaces).copy_from(store._bucket, revision)
 
         store._with_chunks(key, copy)
+
+    def location(self, path: str) -> tuple[Hashable, str]:
+        return (self._settings.url, self._bucket.name), path
 
     def copy_from(
         self, store: StoreFS, path: str, target: str, *, overwrite: bool = True, version: str | None = None

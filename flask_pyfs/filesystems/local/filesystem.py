@@ -264,18 +264,20 @@ class LocalFS(StandardFS):
         with guarded(self._root, "list", prefix):
             yield from self._listing(prefix).paths()
 
-    def iter_facts(self, prefix: str = "") -> Iterator[tuple[str, Facts]]:
+    def iter_facts(
+        self, prefix: str = "", *, unread: Callable[[str, Exception], object] | None = None
+    ) -> Iterator[tuple[str, Facts]]:
         with guarded(self._root, "list", prefix):
-            yield from self._listing(prefix).facts()
+            yield from self._listing(prefix, unread).facts()
 
     def iter_level(self, directory: str = "") -> Iterator[tuple[str, Facts | None]]:
         with guarded(self._root, "list", directory):
             yield from self._listing(f"{directory}/" if directory else "").level()
 
-    def _listing(self, prefix: str) -> Listing:
+    def _listing(self, prefix: str, unread: Callable[[str, Exception], object] | None = None) -> Listing:
         directory, _, start = prefix.rpartition("/")
         parts = self._parts(directory)
-        return Listing(self._root, parts, self._root.walk(directory, parts), start)
+        return Listing(self._root, parts, self._root.walk(directory, parts), start, unread)
 
     def delete_tree(self, path: str) -> None:
         with guarded(self._root, "delete", path):

@@ -6,7 +6,7 @@ import errno
 import logging
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from ...names import is_reserved
@@ -57,12 +57,16 @@ class Listing:
     :param parts: the path of the directory.
     :param place: the same path in the operating system, with links resolved.
     :param start: the start of the names inside the directory.
+    :param unread: is called with each directory that is left out, in place of a line in the log.
     """
 
-    def __init__(self, root: Root, parts: list[str], place: str, start: str) -> None:
+    def __init__(
+        self, root: Root, parts: list[str], place: str, start: str, unread: Callable[[str, Exception], object] | None
+    ) -> None:
         self._root = root
         self._asked = Directory("".join(f"{part}/" for part in parts), place, root.runs(parts))
         self._start = start
+        self._unread = unread
         if place == root.path:
             root.require()
 
@@ -145,8 +149,14 @@ class Listing:
         except OSError as error:
             if directory is self._asked or error.errno not in (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG):
                 raise
-            log_once(place, error)
+            self._leave_out(directory, error)
         return None
+
+    def _leave_out(self, directory: Directory, error: Exception) -> None:
+        if self._unread is not None:
+            self._unread(directory.above, error)
+        else:
+            log_once(directory.place, error)
 
     def _shown(self, directory: Directory, descriptor: int) -> Iterator[str]:
         """Iterate over the names in a directory that a listing shows. Those of directories end with a slash."""
@@ -187,7 +197,7 @@ class Listing:
             # who may read the names in a directory need not be allowed to search it
             if directory is self._asked:
                 raise
-            log_once(directory.place, error)
+            self._leave_out(directory, error)
             return None
         return found if stat.S_ISREG(found.st_mode) else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
 from copy import copy
 from dataclasses import MISSING, fields, replace
 from datetime import datetime, timedelta, timezone
@@ -230,6 +230,10 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
 
     def copy_object(self, key: str, target: str, *, overwrite: bool) -> None:
         self._copies.copy(key, target, overwrite=overwrite)
+
+    def location(self, path: str) -> tuple[Hashable, str]:
+        # with other keys, it is the same bucket
+        return (self._settings.endpoint_url, self._bucket.name), self._full_key(path)
 
     def copy_from(
         self, store: StoreFS, path: str, target: str, *, overwrite: bool = True, version: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import chain
 from typing import Any, cast
@@ -300,6 +300,9 @@ class SwiftFS(ObjectFS):
 
     def copy_object(self, key: str, target: str, *, overwrite: bool) -> None:
         self._copies.copy(key, target, overwrite=overwrite)
+
+    def location(self, path: str) -> tuple[Hashable, str]:
+        return (self._settings.credentials, self._container.name), path
 
     def copy_from(
         self, store: StoreFS, path: str, target: str, *, overwrite: bool = True, version: str | None = None
