@@ -454,6 +454,8 @@ class StorageConformance:
             return
         assert storage.read("deep/er/b.txt") == b"content"
         assert operations.copy_from(operations, "a.txt", "a.txt")
+        with _raises(FileExists):
+            operations.copy_from(operations, "a.txt", "a.txt", overwrite=False)
         storage.write("b.txt", b"other")
         with _raises(FileExists):
             operations.copy_from(operations, "a.txt", "b.txt", overwrite=False)

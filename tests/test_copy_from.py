@@ -117,6 +117,36 @@ def test_a_name_means_the_spelling_that_is_there(make_pair, kind):
     assert target.read(composed) == b"theirs"
 
 
+@pytest.mark.parametrize("kind", on(KINDS))
+@pytest.mark.parametrize("prefix", ["", "above"])
+def test_a_file_that_both_storages_have(app, configure_storage, request, tmp_path, kind, prefix):
+    with app.app_context(), make_place(kind, request) as settings:
+        if kind == "gridfs":
+            # else each has that of its name
+            settings["BUCKET"] = "shared"
+        own = dict(settings)
+        if kind == "local":
+            settings["ROOT"], own["ROOT"] = str(tmp_path / "real"), str(tmp_path / "link")
+            os.mkdir(settings["ROOT"])
+            os.symlink(settings["ROOT"], own["ROOT"])
+        source = configure_storage("source", settings)
+        target = configure_storage("target", {**own, "PREFIX": prefix})
+        theirs, ours = operations(source, target)
+        source.write("above/a", b"content")
+        name = "a" if prefix else "above/a"
+        version = target.version(name)
+        with pytest.raises(fs.FileExists, match="storage 'target'"):
+            ours.copy_from(theirs, "above/a", name, overwrite=False)
+        with pytest.raises(fs.VersionChanged) as raised:
+            ours.copy_from(theirs, "above/a", name, version="another")
+        assert (raised.value.storage, raised.value.path) == ("target", name)
+        for options in ({}, {"version": version}):
+            assert ours.copy_from(theirs, "above/a", name, **options)
+        assert (source.read("above/a"), target.version(name)) == (b"content", version)
+        with pytest.raises(fs.FileNotFound):
+            ours.copy_from(theirs, "above/absent", "absent" if prefix else "above/absent")
+
+
 @pytest.mark.parametrize("kind", on(["local", "s3-moto", "gridfs", "swift"]))
 def test_prefixes(make_pair, kind):
     source, target = make_pair(kind, PREFIX="below")

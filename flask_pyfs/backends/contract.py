@@ -247,7 +247,8 @@ class Operations(Protocol):
     def copy_from(
         self, other: Operations, filename: str, target: str, overwrite: bool = True, version: str | None = None
     ) -> bool:
-        """Copy a file of another storage without reading it. Return False if no server has both.
+        """Copy a file of another storage without reading it. Return False if no server has both. If both are one file,
+        nothing is written.
 
         :param filename: its name there.
         :param version: replace only this version of the target.

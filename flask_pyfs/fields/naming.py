@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from types import NoneType
 from typing import Any, NamedTuple, Protocol
 
 from ..errors import FSError, shortened
@@ -69,6 +70,15 @@ def reading(label: str) -> Iterator[None]:
     except Exception as error:
         reason = shortened(" ".join(str(error).split()), 200)
         raise FSError(f"{label} cannot be read, so no file is called an orphan: {reason}") from error
+
+
+def require_references(value: Any, column: str) -> None:
+    """Raise an exception if a type of the app has made something of references that does not tell the files.
+
+    :raises TypeError: if it has.
+    """
+    if not isinstance(value, (NoneType, Held, str, list, tuple)):
+        raise TypeError(f"the type of {column!r} makes {type(value).__name__} of files")
 
 
 def named_in(value: Any, column: str) -> Iterator[tuple[str, str, str]]:

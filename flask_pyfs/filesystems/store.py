@@ -362,7 +362,8 @@ class StoreFS(CarefulFS):
     ) -> bool:
         """Copy a file of another filesystem without reading it, if both are on one server.
 
-        The copy has the media type and the description of the file. It becomes visible when it is complete.
+        The copy has the media type and the description of the file. It becomes visible when it is complete. If both are
+        one file, nothing is written.
 
         By default there is no such way.
 

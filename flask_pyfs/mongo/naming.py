@@ -18,7 +18,7 @@ from mongoengine.connection import READ_PREFERENCE
 from mongoengine.fields import DynamicField
 
 from ..errors import ConfigurationError
-from ..fields.naming import DEFAULT, Named, Naming, named_in, reading
+from ..fields.naming import DEFAULT, Named, Naming, named_in, reading, require_references
 from ..storage import Storage
 from .fields import FileField
 
@@ -68,6 +68,14 @@ class CollectionNames:
                 names = field.default_names
             for name in names:
                 yield Named(field.fs, _model_of(each), None, str(field.name), DEFAULT, name)
+        for each in self._classes:
+            for field in each._fields.values():
+                # a whole list, map or embedded document
+                if not isinstance(field, FileField) and field.default is not None and not callable(field.default):
+                    with reading(self.label):
+                        found = list(_names(field, field.to_mongo(field.default), str(field.name)))
+                    for storage, place, _, name in found:
+                        yield Named(storage, _model_of(each), None, place, DEFAULT, name)
 
     def _found(self, query: Mapping[str, Any]) -> Generator[Named, None, None]:
         with reading(self.label):
@@ -194,7 +202,9 @@ def _names_of(kind: Any, document: Any, above: str) -> Iterator[tuple[Storage | 
 
 def _names(field: Any, value: Any, place: str) -> Iterator[tuple[Storage | None, str, str, str]]:
     if isinstance(field, FileField):
-        for at, part, name in named_in(field.to_python(value), place):
+        found = field.to_python(value)
+        require_references(found, place)
+        for at, part, name in named_in(found, place):
             yield field.fs, at, part, name
     elif isinstance(value, Mapping):
         kinds = _classes_of(field, value)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any, Literal
 
 from flask import current_app
@@ -63,7 +64,7 @@ def find_orphans(
 ) -> Iterator[Finding]:
     """Find the files of a storage that no row and no document names, and the rows and documents whose file is gone.
 
-    The models are those of all classes that are imported, of SQLAlchemy and of mongoengine. Only what a database has
+    The models are all classes and tables that are imported, of SQLAlchemy and of mongoengine. Only what a database has
     committed counts, so a file that a transaction has just stored is protected by its age. Memory does not grow with
     the number of files and rows: the names are in a temporary file of the system.
 
@@ -72,7 +73,7 @@ def find_orphans(
     and one query if it is gone. Each deleted file sends the signal ``file_deleted``.
 
     :param storage: the storage, on the current app.
-    :param models: what has more tables: :class:`sqlalchemy.MetaData`, tables, bases.
+    :param models: classes, bases, tables or :class:`sqlalchemy.MetaData`. It is enough that they are imported.
     :param columns: attributes of models whose texts are names of files too, such as ``Post.attachment``.
     :param session: a session, what makes sessions, or an engine, for the tables that Flask-SQLAlchemy does not have.
     :param older_than: the age of an orphan in seconds. Younger files do not count, nor those whose time is unknown.
@@ -92,7 +93,7 @@ class _Search:
         self._storage = storage
         self._state = find(storage)
         self._known = known
-        self._before = datetime.now(timezone.utc) - timedelta(seconds=older_than)
+        self._before = time.time() - older_than
         self._views: Sequence[View] = ()
         self._require_used(storage)
 
@@ -104,7 +105,8 @@ class _Search:
             states = require_registry(current_app).states
             self._views = sharing(self._state, states.values(), ledger)
             for view in self._views:
-                self._require_used(view.storage)
+                if not view.is_apart:
+                    self._require_used(view.storage)
             self._read(ledger, is_first=True)
             yield from self._missing(ledger)
             yield from self._orphans(ledger, delete)
@@ -139,7 +141,11 @@ class _Search:
         ledger.note_links()
 
     def _note(self, ledger: Ledger, number: int, place: int, named: Named, is_first: bool) -> None:
-        known = self._views[place].names(named.name)
+        view = self._views[place]
+        if view.is_apart:
+            ledger.note_version(view.version(named.name))
+            return
+        known = view.names(named.name)
         if (known and ledger.note(known)) or (not known and place):
             return
         ledger.note_absent(place, named.name)
@@ -205,4 +211,5 @@ class _Search:
 def _is_as_listed(facts: Facts, listed: Listed) -> bool:
     if facts.modified is None or listed.modified is None:
         return False
-    return facts.size == listed.size and facts.modified <= listed.modified + timedelta(seconds=PRECISION)
+    # one that was restored may be older
+    return facts.size == listed.size and abs((facts.modified - listed.modified).total_seconds()) < PRECISION

@@ -102,15 +102,23 @@ class Ledger:
             (size, time, time, PRECISION),
         )
 
+    def note_version(self, version: str | None) -> None:
+        """Note that each file of a version is named."""
+        self._index_versions()
+        self._database.execute("UPDATE file SET named = 1 WHERE version = ?", (version,))
+
     def note_links(self) -> None:
         """Note that a file is named if the same one is under another name: one is a link to the other, or to its
         directory.
         """
-        self._database.execute("CREATE INDEX IF NOT EXISTS file_of_version ON file (version, named)")
+        self._index_versions()
         self._database.execute(
             "UPDATE file SET named = 1 WHERE named = 0 "
             "AND version IN (SELECT version FROM file AS other WHERE other.named = 1)"
         )
+
+    def _index_versions(self) -> None:
+        self._database.execute("CREATE INDEX IF NOT EXISTS file_of_version ON file (version, named)")
 
     def unknown(self) -> Iterator[tuple[int, str]]:
         """Iterate over the names that are not among the files, and were not looked up yet."""
@@ -130,14 +138,15 @@ class Ledger:
                 yield naming, Named(None, model, pickle.loads(key), place, part, _text(name))
             last = page[-1][0]
 
-    def unnamed(self, before: datetime, after: str | None, most: int) -> list[Listed]:
+    def unnamed(self, before: float, after: str | None, most: int) -> list[Listed]:
         """Return the next files that nothing names, and that were written before a time.
 
+        :param before: in seconds since 1970.
         :param after: the name of the last one that was returned before.
         """
         found = self._database.execute(
             "SELECT name, size, modified FROM file WHERE named = 0 AND modified < ? AND name > ? ORDER BY name LIMIT ?",
-            (before.timestamp(), b"" if after is None else _bytes(after), most),
+            (before, b"" if after is None else _bytes(after), most),
         )
         return [Listed(_text(name), size, datetime.fromtimestamp(time, timezone.utc)) for name, size, time in found]
 

@@ -26,13 +26,13 @@ def namings(models: Iterable[Any] = (), columns: Iterable[Any] = (), session: An
         from ..sqlalchemy import naming as tables
 
         database = _database(current_app)
-        more = _taken(models, tables.is_model)
-        found += tables.tables(more, session, database)
+        # they are found by themselves
+        _taken(models, tables.is_model)
+        found += tables.tables(session, database)
         found += [tables.texts(each, session, database) for each in _taken(columns, tables.is_attribute)]
     if "mongoengine" in sys.modules:
         from ..mongo import naming as collections
 
-        # they are found by themselves
         _taken(models, collections.is_model)
         found += collections.collections()
         found += [naming for each in _taken(columns, collections.is_field) for naming in collections.texts(each)]

@@ -22,14 +22,17 @@ class View:
 
     :param state: its state on the app.
     :param of: the state of the storage that is judged.
+    :ivar is_apart: whether both are directories of this machine, and only links can lead from one to the other.
     """
 
     def __init__(self, state: State, of: State) -> None:
         self.storage = state.storage
+        self.is_apart = False
         self.operations = state.operations
         self._judged = of.operations
         self._root, self._judged_root = state.root, of.root
         self._above, self._judged_above = _above(state), _above(of)
+        self._has_links = any(each.config.get("follow_symlinks") for each in (state, of))
 
     def names(self, name: str) -> list[str]:
         """Return what the storage that is judged calls the file that this one calls so, in all spellings."""
@@ -50,16 +53,28 @@ class View:
         except (FileNotFound, InvalidPath):
             return None
 
+    def version(self, name: str) -> str | None:
+        """Return the version of a file, None if there is no file. Makes one request.
+
+        :raises FSError: if the store does not tell.
+        """
+        try:
+            return self.operations.version(name)
+        except (FileNotFound, InvalidPath):
+            return None
+
     def shares(self, ledger: Ledger) -> bool:
         """Return whether files of the storage that is judged are files of this one too: whether each of three is the
         same in both. Makes at most 12 requests, and none for directories.
 
         :raises FSError: if a store does not tell.
         """
-        if not _overlap(self._above, self._judged_above):
+        is_overlapping = _overlap(self._above, self._judged_above)
+        if self._root is not None and self._judged_root is not None:
+            self.is_apart = self._has_links and not is_overlapping
+            return is_overlapping or self.is_apart
+        if not is_overlapping or self._root is not None or self._judged_root is not None:
             return False
-        if self._root is not None or self._judged_root is not None:
-            return self._root is not None and self._judged_root is not None
         listed = ledger.below(self._above[len(self._judged_above) :], _PROBES)
         return bool(listed) and all(self._has(each) for each in listed)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Column, event
 from sqlalchemy.orm import Mapper, Session, SessionTransaction
 from sqlalchemy.orm.attributes import instance_state
 
@@ -16,7 +16,7 @@ from .changes import (
     current_changes,
     pop_changes,
 )
-from .jobs import know, know_registry
+from .jobs import know, know_metadata, know_registry
 from .lists import ListCell
 from .outcomes import is_open
 
@@ -153,14 +153,16 @@ def listen(type_class: type) -> None:
         know_registry(mapper)
         for column_property in mapper.column_attrs:
             column = column_property.columns[0]
-            attribute = getattr(row_class, column_property.key)
-            # the listeners of inherited attributes propagate
-            if isinstance(column.type, type_class):
+            # an expression only shows a file, and not each column of a union of classes has an attribute
+            if isinstance(column, Column) and isinstance(column.type, type_class):
                 know(row_class)
+                attribute = getattr(row_class, column_property.key)
+                # the listeners of inherited attributes propagate
                 if attribute.class_ is row_class:
                     _ColumnListener(attribute, column)
 
     event.listen(Mapper, "mapper_configured", configured)
+    event.listen(Column, "after_parent_attach", lambda column, table: know_metadata(table))
 
 
 @event.listens_for(Session, "after_attach")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, TypeDecorator, inspect
+from sqlalchemy import ColumnElement, MetaData, TypeDecorator, inspect
 from sqlalchemy.orm import InstanceState, Mapper, configure_mappers, registry
 from sqlalchemy.types import TypeEngine
 
@@ -19,6 +19,7 @@ _MISFITS = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError)
 
 _classes: weakref.WeakValueDictionary[str, type] = weakref.WeakValueDictionary()
 _registries: weakref.WeakSet[registry] = weakref.WeakSet()
+_metadata: weakref.WeakSet[MetaData] = weakref.WeakSet()
 
 
 def know(row_class: type) -> None:
@@ -31,9 +32,19 @@ def know_registry(mapper: Mapper[Any]) -> None:
     _registries.add(mapper.registry)
 
 
+def know_metadata(table: Any) -> None:
+    """Know what has a table, which need not have a class. This does not keep it."""
+    _metadata.add(table.metadata)
+
+
 def registries() -> list[registry]:
     """Return the registries of all mapped classes that were configured."""
     return list(_registries)
+
+
+def all_metadata() -> list[MetaData]:
+    """Return what has the tables that were defined."""
+    return list(_metadata)
 
 
 def job_place(state: InstanceState[Any], key: str, identity: Sequence[Any]) -> dict[str, Any]:

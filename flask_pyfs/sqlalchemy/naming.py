@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+import json
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, FromClause, MetaData, Table, null, or_, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    FromClause,
+    MetaData,
+    Table,
+    TypeDecorator,
+    null,
+    or_,
+    select,
+    type_coerce,
+)
 from sqlalchemy.orm import ColumnProperty, InstrumentedAttribute, Mapper, configure_mappers
 
 from ..errors import ConfigurationError
-from ..fields.naming import DEFAULT, Named, Naming, named_in, reading
+from ..fields.naming import DEFAULT, Named, Naming, named_in, reading, require_references
 from ..storage import Storage
-from .jobs import registries
+from .jobs import all_metadata, registries
 from .types import FileType
 
 # how many rows are fetched at a time
@@ -62,15 +75,17 @@ class TableNames:
     def _defaults(self) -> Iterator[Named]:
         # rows may get it at any time
         for attribute, column, storage in self._columns:
-            if column.default is not None and column.default.is_scalar:
-                default = column.default.arg
-                with reading(self.label):
-                    value = column.type.value_of(default) if isinstance(column.type, FileType) else default
+            if not isinstance(column, Column):
+                # of an expression that a class is mapped to
+                continue
+            with reading(self.label):
+                values = list(_defaults_of(column))
+            for value in values:
                 for place, _, name in named_in(value, attribute):
                     yield Named(storage, self._model, None, place, DEFAULT, name)
 
     def _selected(self, *where: Any) -> Generator[Named, None, None]:
-        columns = [column for _, column, _ in self._columns]
+        columns = [_as_stored(column) for _, column, _ in self._columns]
         statement = select(*self._keys, *columns).select_from(self._table).where(*where)
         # not by execution_options(), which would change a connection of the app
         options = {"yield_per": _PAGE}
@@ -82,6 +97,8 @@ class TableNames:
             for row in rows:
                 key, values = tuple(row[: len(self._keys)]), row[len(self._keys) :]
                 for (attribute, _, storage), value in zip(self._columns, values, strict=True):
+                    if storage is not None:
+                        require_references(value, attribute)
                     for place, part, name in named_in(value, attribute):
                         yield Named(storage, self._model, key, place, part, name)
 
@@ -90,17 +107,15 @@ class TableNames:
         return nullcontext(found) if isinstance(found, Connection) else found.connect()
 
 
-def tables(models: Iterable[Any], session: Any, database: Any) -> list[Naming]:
-    """Return the tables with columns of files, of all classes that are imported.
+def tables(session: Any, database: Any) -> list[Naming]:
+    """Return the tables with columns of files, of all modules that are imported. They need not have classes.
 
-    :param models: more of them: mapped classes, bases, tables or MetaData.
     :param session: a session, what makes sessions, an engine or a connection, for the tables that Flask-SQLAlchemy does
         not have; None if there are none.
     :param database: the SQLAlchemy object of Flask-SQLAlchemy, or None.
     """
     with reading("the classes of SQLAlchemy"):
         configure_mappers()
-    metadata = [_metadata_of(model) for model in models]
     mappers = [mapper for registry in registries() for mapper in registry.mappers]
     found: dict[FromClause, list[NamingColumn]] = {}
     mapped: dict[FromClause, Mapper[Any]] = {}
@@ -112,8 +127,8 @@ def tables(models: Iterable[Any], session: Any, database: Any) -> list[Naming]:
                 if table is not None:
                     _add(found, column, attribute.key)
                     mapped.setdefault(table, mapper)
-    for each in [*metadata, *(registry.metadata for registry in registries()), *_metadata_in(database)]:
-        for known in each.tables.values():
+    for metadata in all_metadata():
+        for known in metadata.tables.values():
             for column in known.columns:
                 _add(found, column, str(column.key))
     connect = _connector(session, database)
@@ -144,10 +159,6 @@ def is_model(value: Any) -> bool:
     return isinstance(value, (MetaData, Table)) or isinstance(getattr(value, "metadata", None), MetaData)
 
 
-def _metadata_of(model: Any) -> MetaData:
-    return model if isinstance(model, MetaData) else cast(MetaData, model.metadata)
-
-
 def _metadata_in(database: Any) -> list[MetaData]:
     return [] if database is None else list(database.metadatas.values())
 
@@ -169,6 +180,27 @@ def _file_type(kind: Any) -> FileType[Any] | None:
         if each is not None and each is not kind and (file_type := _file_type(each)) is not None:
             return file_type
     return None
+
+
+def _defaults_of(column: Any) -> Iterator[Any]:
+    found = [each.arg for each in (column.default, column.onupdate) if each is not None and each.is_scalar]
+    made = getattr(column.server_default, "arg", None)
+    if isinstance(made, str):
+        try:
+            # a column of files is JSON
+            found.append(json.loads(made))
+        except ValueError:
+            found.append(made)
+    file_type = _file_type(column.type)
+    return (value if file_type is None else file_type.value_of(value) for value in found)
+
+
+def _as_stored(column: Any) -> Any:
+    # what an app makes of a reference may not tell its files
+    kind = column.type
+    while isinstance(kind, TypeDecorator) and not isinstance(kind, FileType):
+        kind = kind.impl
+    return type_coerce(column, kind) if isinstance(kind, FileType) else column
 
 
 def _connector(session: Any, database: Any) -> Connect:

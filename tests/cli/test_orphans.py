@@ -226,6 +226,11 @@ def test_no_age(shop, age):
     assert "write a number and its unit, such as 15m" in done.stderr
 
 
+def test_an_age_before_the_calendar(shop):
+    done = shop.run("photos", "--older-than", "999999w")
+    assert (done.exit_code, done.stdout) == (0, "")
+
+
 @pytest.mark.parametrize("option", ["--model", "--column", "--session"])
 @pytest.mark.parametrize("value", ["User", "no_such_module:User", "json:Nothing"])
 def test_what_is_not_there(shop, option, value):

@@ -644,6 +644,34 @@ def test_two_storages_with_the_same_files(disk, tmp_path, inner):
     assert orphans(disk, inside) == orphans(disk, photos) == []
 
 
+def test_a_link_from_one_root_to_another(disk, tmp_path):
+    photos, shared = fs.Storage("photos", fs.ALL), fs.Storage("shared", fs.ALL)
+    settings = {"PHOTOS_FS_ROOT": str(tmp_path / "photos"), "SHARED_FS_ROOT": str(tmp_path / "shared")}
+    disk.configure(photos, shared, PHOTOS_FS_FOLLOW_SYMLINKS=True, **settings)
+    photos.write("own.txt", "of photos")
+    disk.add(photos="own.txt")
+    for name in ("a.txt", "b.txt", "orphan.txt"):
+        shared.write(name, f"content of {name}")
+    os.symlink(tmp_path / "shared", tmp_path / "photos" / "link")
+    assert "link/a.txt" in photos.list_files()
+    disk.add(shared="a.txt")
+    disk.add(photos="link/b.txt")
+    assert orphans(disk, photos) == ["link/orphan.txt"]
+    assert orphans(disk, shared) == ["orphan.txt"]
+
+
+def test_a_file_that_gets_older_before_it_is_deleted_is_kept(disk, tmp_path):
+    photos = fs.Storage("photos", fs.ALL)
+    disk.configure(photos, PHOTOS_FS_ROOT=str(tmp_path / "photos"))
+    put(photos, "a.txt", "b.txt")
+    found = find_orphans(photos, older_than=0, delete=True, **disk.options)
+    assert next(found).name == "a.txt"
+    # as a backup restores it
+    put(photos, "b.txt")
+    os.utime(tmp_path / "photos" / "b.txt", (10**9, 10**9))
+    assert [(each.kind, each.name) for each in found] == [("kept", "b.txt")]
+
+
 def test_a_storage_with_the_same_files_that_no_model_uses_is_refused(disk, tmp_path):
     photos, inside = fs.Storage("photos", fs.ALL), fs.Storage("inside", fs.ALL)
     disk.configure(photos, PHOTOS_FS_ROOT=str(tmp_path / "photos"))
@@ -716,7 +744,7 @@ def test_each_store(disk, request, kind, prefix):
 
 def _found_after(storage, disk, seconds):
     search = finding._Search(storage, namings(session=disk.engine), 0)
-    search._before -= timedelta(seconds=seconds)
+    search._before -= seconds
     return list(search.run(delete=True))
 
 

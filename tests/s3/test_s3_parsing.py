@@ -42,6 +42,12 @@ def page(*entries, space=SPACE, rest="<IsTruncated>true</IsTruncated><NextContin
         page("<Key>only</Key>"),
         page(ENTRY, f"{ENTRY}<Owner><ID>o</ID><DisplayName>d</DisplayName></Owner>"),
         page(f"{ENTRY}<ChecksumAlgorithm>CRC32</ChecksumAlgorithm>"),
+        page(f"<!-- of a proxy -->{ENTRY}", ENTRY.replace("<Key>a", "<Key><![CDATA[<a>]]>&#13;&#x1F600;")),
+        page(ENTRY, ENTRY.replace("<Key>a", '<Key xmlns="http://other.example/">b')),
+        page(ENTRY, rest='<Contents xmlns="">' + ENTRY + "</Contents>"),
+        page(ENTRY, rest="<CommonPrefixes><Prefix>a&#13;/</Prefix></CommonPrefixes>"),
+        page(ENTRY, rest="<NextContinuationToken>a&#13;&#10;b</NextContinuationToken>"),
+        page(ENTRY.replace("<Key>a", "<Key>\xfc")).replace(b'"1.0"', b'"1.0" encoding="iso-8859-1"'),
         page(ENTRY.replace("09.000Z", "09.123Z"), ENTRY.replace("2026-05-06T07:08:09.000Z", "1778051289")),
     ],
 )
@@ -55,6 +61,7 @@ def test_a_page_is_what_botocore_makes_of_it(body):
         (("<Size>5", "<Size>five"), "invalid literal"),
         (("2026-05-06", "2026-05-66"), "day is out of range"),
         (("<Size>5", "<Size>"), "invalid literal"),
+        (("<Size>5", "<Key>b</Key><Size>5"), "more than one Key"),
     ],
 )
 def test_what_is_no_entry_is_refused(odd, message):

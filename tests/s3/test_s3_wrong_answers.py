@@ -30,6 +30,8 @@ ETAG, MODIFIED = b'ETag: "0123"', b"Last-Modified: Sat, 28 Nov 2026 10:00:00 GMT
 ANSWERS = {
     "empty": answer(b"200 OK"),
     "html": answer(b"200 OK", HTML, b"Content-Type: text/html"),
+    # of which botocore makes a member before anything is checked
+    "expired html": answer(b"200 OK", HTML, b"Content-Type: text/html", b"Expires: 0"),
     "old html": answer(b"200 OK", b"<html><br>Welcome", b"Content-Type: text/html"),
     "cut xml": answer(b"200 OK", XML + b"<ListBucketResult><Contents><Key>a"),
     "cut at the first element": answer(b"200 OK", XML + b"<CopyObj"),
@@ -72,7 +74,18 @@ PROPER = {
 }
 
 # those that are tried with every request, and all of them with the requests of these operations
-FEW = {"empty", "html", "cut xml", "error", "no content", "moved", "negative length", "cut 404", "nothing"}
+FEW = {
+    "empty",
+    "html",
+    "expired html",
+    "cut xml",
+    "error",
+    "no content",
+    "moved",
+    "negative length",
+    "cut 404",
+    "nothing",
+}
 # (a move looks, copies and deletes)
 WELL_TRIED = {"save", "read", "list", "move", "delete tree"}
 

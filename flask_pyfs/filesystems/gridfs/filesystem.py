@@ -199,7 +199,7 @@ class GridFS(ObjectFS):
             return False
         key, target_key = store._file_key(path), self._file_key(target)
         if (store._bucket.name, key) == (self._bucket.name, target_key):
-            self.head_object(key)
+            self._require_own(key, overwrite=overwrite, version=version)
             return True
         replaces = None if version is None else self._require_revision(target_key, version)
         self._copy(store, key, target_key, overwrite=overwrite, replaces=replaces)

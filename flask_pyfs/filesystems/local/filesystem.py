@@ -306,6 +306,10 @@ class LocalFS(StandardFS):
         with file:
             source = file.fileno()
             if holds(self._target(target), is_same(os.fstat(source))):
+                if version not in (None, facts.version):
+                    raise OtherVersion(target)
+                if version is None and not overwrite:
+                    raise errors.FileExists(target)
                 return True
             copied = self._copied(target, source)
 

@@ -244,6 +244,15 @@ class ObjectStore(StoreFS):
             raise OtherVersion(key)
         return facts
 
+    def _require_own(self, key: str, *, overwrite: bool, version: str | None) -> None:
+        """Raise what a copy of an object to itself raises, which writes nothing. One request."""
+        if version is not None:
+            self._require_version(key, version)
+            return
+        self.head_object(key)
+        if not overwrite:
+            raise errors.FileExists(key)
+
     def delete_objects_below(self, prefix: str, *others: str) -> None:
         """Delete all objects whose keys start with a prefix, and the objects with the other keys, if they exist."""
 

@@ -120,8 +120,8 @@ def _check_listing(
 def _check_raw(
     operation_model: Any, response_dict: dict[str, Any], customized_response_dict: Any = None, **others: Any
 ) -> None:
-    if customized_response_dict:
-        # of a listing that was checked before it was shortened
+    if customized_response_dict and "Contents" in customized_response_dict:
+        # a listing that was checked before it was shortened
         return
     try:
         what = _odd_raw(operation_model, response_dict)

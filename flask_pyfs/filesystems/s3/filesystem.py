@@ -250,7 +250,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
             return False
         key, target_key = store._file_key(path), self._file_key(target)
         if (store._bucket.name, store._full_key(key)) == (self._bucket.name, self._full_key(target_key)):
-            self.head_object(target_key)
+            self._require_own(target_key, overwrite=overwrite, version=version)
             return True
         replaces = None if version is None else self._require_version(target_key, version).etag
         self._copies.copy(key, target_key, overwrite=overwrite, origin=store._copies, replaces=replaces)

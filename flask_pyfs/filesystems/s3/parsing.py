@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from typing import Any, cast
-from xml.etree.ElementTree import fromstring, tostring
+from xml.etree.ElementTree import XMLParser, fromstring, tostring
 
 from botocore.utils import parse_timestamp
 
@@ -33,25 +33,32 @@ def take_entries(answer: dict[str, Any], parsed: dict[str, Any]) -> None:
 
     :param answer: the answer as botocore is about to parse it.
     :param parsed: what is added to the result.
-    :raises ValueError: if a size or a time is none.
+    :raises ValueError: if a size or a time is none, or is there twice.
     :raises xml.etree.ElementTree.ParseError: if the answer is cut or damaged.
     """
-    root = fromstring(answer["body"])
+    # as botocore, whatever encoding the answer tells
+    root = fromstring(answer["body"], XMLParser(encoding="utf-8"))
     space = root.tag.removesuffix(_ROOT)
+    contents = f"{space}Contents"
     members = {space + name: (name, kind) for name, kind in _MEMBERS.items()}
     entries, rest = [], []
     for each in root:
-        if each.tag != f"{space}Contents":
+        if each.tag != contents:
+            if each.tag.endswith("Contents"):
+                return
             rest.append(each)
             continue
-        entry = {}
+        entry: dict[str, Any] = {}
         for member in each:
             known = members.get(member.tag)
             if known is None:
                 return
             name, kind = known
+            if name in entry:
+                raise ValueError(f"an entry has more than one {name}")
             entry[name] = kind(member.text or "")
         entries.append(entry)
     if entries:
         root[:] = rest
-        answer["body"], parsed["Contents"] = tostring(root), entries
+        # a carriage return that is no reference becomes a line feed
+        answer["body"], parsed["Contents"] = tostring(root).replace(b"\r", b"&#13;"), entries

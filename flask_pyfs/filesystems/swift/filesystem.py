@@ -317,7 +317,7 @@ class SwiftFS(ObjectFS):
             return False
         key, target_key = store._file_key(path), self._file_key(target)
         if (store._container.name, key) == (self._container.name, target_key):
-            self.head_object(key)
+            self._require_own(key, overwrite=overwrite, version=version)
             return True
         if version is not None:
             self._require_version(target_key, version)
