@@ -26,7 +26,6 @@ from urllib3.exceptions import ReadTimeoutError as SilentAnswer
 from ..objects.clients import giving_up_on
 from ..objects.http import Pace
 from .answers import check_answers
-from .parsing import parse_time
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -86,8 +85,6 @@ def make_client(settings: S3Settings) -> Any:
     if session.get_credentials() is None:
         # a client that is made now would never look again, and what gives a role its credentials may come back
         raise NoCredentialsError
-    # by default dateutil, which takes most of the time of a listing
-    session._session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=parse_time)
     client = session.client("s3", endpoint_url=settings.endpoint_url, config=config)
     client.meta.events.register_first("needs-retry.s3", giving_up_on(ConnectTimeoutError, ReadTimeoutError))
     client.meta.events.register("before-call.s3.DeleteObjects", _add_md5)
