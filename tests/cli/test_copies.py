@@ -435,17 +435,19 @@ def waits(pid):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
-def test_ctrl_c_while_it_reads(command, here):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_it_is_stopped_while_it_reads(command, here, number):
     process = [*command, "cp", "-", "photos:a"]
     with subprocess.Popen(process, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         running.stdin.write(b"x" * 1_000_000)
         running.stdin.flush()
         while fcntl.ioctl(running.stdin.fileno(), termios.FIONREAD, bytes(4)) != bytes(4) or not waits(running.pid):
             assert running.poll() is None
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         said = running.stderr.read()
         running.wait(timeout=60)
-    assert (running.returncode, said) == (130, b"Error: interrupted: no file is half-done\n")
+    stopping = b"Stopping. Once more ends it at once.\n"
+    assert (running.returncode, said) == (130, stopping + b"Error: interrupted: no file is half-done\n")
     assert [name for _, _, names in os.walk(here / "root") for name in names] == []
 
 

@@ -264,15 +264,17 @@ def test_standard_output_is_full(flask_fs, tmp_path, name):
     assert (done.returncode, done.stderr) == (1, b"Error: No space left on device\n")
 
 
-def test_ctrl_c(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_it_is_stopped_while_the_app_is_made(tmp_path, number):
     text = WORKING + '\n    fs.FileNotFound\n    print("loaded", flush=True)\n    import time\n    time.sleep(60)\n'
     (tmp_path / "app.py").write_text(textwrap.dedent(text), encoding="utf-8")
     process = [sys.executable, "-m", "flask", "--app", "app", "fs", "ls", "photos:"]
     with subprocess.Popen(process, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stdout.readline() == "loaded\n"
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         _, said = running.communicate(timeout=60)
-    assert (running.returncode, said) == (130, "Error: interrupted: no file is half-done\n")
+    assert running.returncode == 130
+    assert said == "Stopping. Once more ends it at once.\nError: interrupted: no file is half-done\n"
 
 
 # Output
