@@ -26,7 +26,8 @@ def command(name: str | None = None, **options: Any) -> Callable[[Callable[..., 
     """Make a command of a function that runs in the context of the app.
 
     An error of this package, or of the operating system, ends it with one line on standard error and an exit code;
-    so does an error of this package in the app's own factory, and Ctrl-C or SIGTERM. The function returns the exit code, or None.
+    so does an error of this package in the app's own factory, and Ctrl-C or SIGTERM. The function returns the exit
+    code, or None.
 
     :param name: the name of the command; that of the function by default.
     :param options: as for :func:`click.command`.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from ..errors import BackendError, FileNotFound, FSError
-from .output import printable
+from .output import Output, printable
 
 __all__ = [
     "CLOSED",
@@ -49,18 +51,26 @@ class Stopped(click.ClickException):
 
 
 class Failures:
-    """The failures of a command that goes on after each. Each is one line on standard error."""
+    """The failures of a command that goes on after each. Each is one line on standard error, and one object if the
+    command prints JSON.
 
-    def __init__(self) -> None:
+    :param out: the output of the command, if it prints results.
+    """
+
+    def __init__(self, out: Output | None = None) -> None:
+        self._out = out or Output()
         self._codes: set[int] = set()
 
-    def add(self, error: Exception) -> None:
+    def add(self, error: Exception, **fields: Any) -> None:
         """Tell a failure.
 
         :param error: one of this package, or a :exc:`Stopped`.
+        :param fields: the fields of the JSON object that say what failed.
         """
         stopped = error if isinstance(error, Stopped) else stopped_by(error)
-        stopped.show()
+        self._out.note(f"Error: {stopped.message}")
+        if self._out.as_json:
+            self._out.result("", **fields, error=stopped.message)
         self._codes.add(stopped.exit_code)
 
     @property

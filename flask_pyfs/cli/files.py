@@ -147,7 +147,8 @@ def rm(places: tuple[Place, ...], recursive: bool, force: bool, dry_run: bool, y
         flask fs rm photos:2026/a.jpg
         flask fs rm -r --dry-run photos:2025/
     """
-    out, failures = Output(as_json), Failures()
+    out = Output(as_json)
+    failures = Failures(out)
     for place in places:
         if not place.name and not (recursive and (yes or dry_run)):
             raise click.UsageError(f"{str(place)!r} is a whole storage: to remove all of its files, pass -r and --yes")
@@ -161,9 +162,9 @@ def rm(places: tuple[Place, ...], recursive: bool, force: bool, dry_run: bool, y
                     out.result("", storage=place.storage_name, name=place.name, removed=True)
         except FileNotFound as error:
             if not force:
-                failures.add(error)
+                failures.add(error, storage=place.storage_name, name=place.name)
         except (FSError, Stopped) as error:
-            failures.add(error)
+            failures.add(error, storage=place.storage_name, name=place.name)
     return failures.code
 
 
