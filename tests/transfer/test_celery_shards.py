@@ -102,7 +102,15 @@ def run(program, environment, directory):
 def work(environment, directory, app="celery_sync", pool="solo"):
     """Run two workers until all tasks are done, and return what the tasks returned."""
     argv = [sys.executable, "-m", "celery", "--app", f"{app}.celery", "worker", "--pool", pool]
-    options = ["--loglevel", "INFO", "--concurrency", "1", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    options = [
+        "--loglevel",
+        "INFO",
+        "--concurrency",
+        "1",
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+    ]
     reader, writer = os.pipe()
     workers = [
         subprocess.Popen(
