@@ -12,7 +12,7 @@ from flask.cli import ScriptInfo
 
 from ..errors import FSError
 from ..extras import MissingExtra
-from .exits import CLOSED, INTERRUPTED, Stopped, stopped_by
+from .exits import CLOSED, INTERRUPTED, Failure, failure_of
 from .output import flush
 from .stopping import stoppable
 
@@ -56,9 +56,9 @@ def _ended_in_one_line() -> Iterator[None]:
     try:
         yield
     except (FSError, MissingExtra) as error:
-        raise stopped_by(error) from error
+        raise failure_of(error) from error
     except KeyboardInterrupt as error:
-        raise Stopped("interrupted: no file is half-done", INTERRUPTED) from error
+        raise Failure("interrupted: no file is half-done", INTERRUPTED) from error
 
 
 @contextmanager
@@ -74,4 +74,4 @@ def _ended_by_the_system() -> Iterator[None]:
         if isinstance(error, BrokenPipeError):
             # the reader has enough, as "head" has
             raise click.exceptions.Exit(CLOSED) from error
-        raise stopped_by(error) from error
+        raise failure_of(error) from error

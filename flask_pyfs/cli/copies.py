@@ -14,13 +14,12 @@ from ..errors import FileExists, FileNotFound, FSError, VersionChanged
 from ..filesystems.store import Facts
 from ..transfer.copying import Copied, address, copy_file
 from ..transfer.deleting import delete_file
-from ..transfer.patience import Patience
-from ..transfer.patience import Stopped as Abandoned
+from ..transfer.patience import Patience, Stopped
 from ..transfer.report import Event
 from ..transfer.versions import known_facts
 from ..transfer.workers import in_threads
 from .commands import command, json_option
-from .exits import Failures, Stopped
+from .exits import Failure, Failures
 from .output import Output
 from .places import PLACE, Place
 from .progress import showing
@@ -114,7 +113,7 @@ def _all(
 
             try:
                 size = do(step, overwrite, patience, count)
-            except Abandoned:
+            except Stopped:
                 # nobody listens
                 pass
             except FSError as error:
@@ -142,7 +141,7 @@ def _all(
 
 
 def _hinted(error: FSError, overwrite: bool) -> Exception:
-    return Stopped(f"{error}; --overwrite replaces files") if isinstance(error, FileExists) and not overwrite else error
+    return Failure(f"{error}; --overwrite replaces files") if isinstance(error, FileExists) and not overwrite else error
 
 
 def _copied(step: Step, overwrite: bool, patience: Patience, tell: Callable[[Event], object]) -> int:

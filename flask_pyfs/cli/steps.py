@@ -13,7 +13,7 @@ from ..state import find
 from ..transfer import plan
 from ..transfer.sides import Side, require_apart
 from ..transfer.versions import known_facts
-from .exits import Failures, Stopped
+from .exits import Failure, Failures
 from .listed import require_directory
 from .places import Place, require_path
 
@@ -107,7 +107,7 @@ class Steps:
             for source in sources:
                 try:
                     self._find(source, target, recursive, into)
-                except (FSError, Stopped) as error:
+                except (FSError, Failure) as error:
                     failures.add(error, source=str(source))
         except BaseException:
             self.close()
@@ -125,7 +125,7 @@ class Steps:
             self._find_below(source, goal, last)
             return
         if goal.is_directory:
-            raise Stopped(f"{str(source)!r} has no name that the copy could have: write DST with one")
+            raise Failure(f"{str(source)!r} has no name that the copy could have: write DST with one")
         step = Step(*self._sides.file(source), *self._sides.file(goal), str(source), str(goal))
         self._found.append((last, step))
         self.files += 1
@@ -206,7 +206,7 @@ def _size(source: Place, recursive: bool) -> int | None:
             return size
         require_directory(source)
     if not recursive:
-        raise Stopped(f"{str(source)!r} is a directory: pass -r to take all files below it")
+        raise Failure(f"{str(source)!r} is a directory: pass -r to take all files below it")
     return None
 
 

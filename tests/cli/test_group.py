@@ -22,7 +22,7 @@ from flask_pyfs import cli
 from flask_pyfs.cli import fs as group
 from flask_pyfs.cli.commands import command
 from flask_pyfs.cli.durations import AGE, DURATION
-from flask_pyfs.cli.exits import Failures, Stopped
+from flask_pyfs.cli.exits import Failure, Failures
 from flask_pyfs.cli.output import Output, printable
 from flask_pyfs.cli.places import FILE, PLACE, Place
 from flask_pyfs.extras import required_by
@@ -186,7 +186,7 @@ def test_other_errors_of_the_factory_are_shown_whole(flask_fs):
         (fs.ConfigurationError("two\nlines"), 1, "Error: two\\nlines\n"),
         (OSError(28, "No space left on device"), 1, "Error: No space left on device\n"),
         (OSError(13, "Permission denied", "a.jpg"), 1, "Error: a.jpg: Permission denied\n"),
-        (Stopped("stop", 9), 9, "Error: stop\n"),
+        (Failure("stop", 9), 9, "Error: stop\n"),
         (KeyboardInterrupt(), 130, "Error: interrupted: no file is half-done\n"),
     ],
 )
@@ -219,7 +219,7 @@ def test_a_missing_extra_of_a_command(app):
 
 
 def test_the_code_of_several_failures(capsys):
-    missing, down, stop = fs.FileNotFound("a"), fs.BackendError("b"), Stopped("c", 3)
+    missing, down, stop = fs.FileNotFound("a"), fs.BackendError("b"), Failure("c", 3)
     cases: list[tuple[list[Exception], int]] = [
         ([], 0),
         ([missing, missing], 4),
