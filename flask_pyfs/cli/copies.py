@@ -54,8 +54,8 @@ def cp(sources: tuple[Place, ...], target: Place, **options: Any) -> int:
     directory if it ends with a slash, is a whole storage or a directory of this machine, or if there are several SRC.
     With -r, a directory that is written with a slash at its end is copied without its own name.
 
-    The server copies what it can. Each file appears whole, or not at all; of two files that would have one name in a
-    directory, neither. Signals of the storages are not sent.
+    The server copies what it can. Each file appears whole, or not at all. Of two files of a directory that would have
+    one name, neither is copied. Signals of the storages are not sent.
 
     \b
     Examples:

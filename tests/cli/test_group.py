@@ -277,6 +277,19 @@ def test_it_is_stopped_while_the_app_is_made(tmp_path, number):
     assert said == "Stopping. Once more ends it at once.\nError: interrupted: no file is half-done\n"
 
 
+def test_a_signal_that_is_ignored_stays_so(tmp_path):
+    # as in "flask fs ... &" of a script
+    text = WORKING + '\n    fs.FileNotFound\n    print("loaded", flush=True)\n    input()\n'
+    (tmp_path / "app.py").write_text(textwrap.dedent(text), encoding="utf-8")
+    process = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, "-m", "flask", "--app", "app", "fs", "du"]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen([*process, "photos:"], cwd=tmp_path, text=True, **pipes) as running:
+        assert running.stdout.readline() == "loaded\n"
+        running.send_signal(signal.SIGINT)
+        said = running.communicate("\n", timeout=60)
+    assert (running.returncode, *said) == (0, "0 bytes in 0 files\n", "")
+
+
 # Output
 
 ODD = ["a\nb", "a\r\x1b[31mred", "\u202egpj.a", "a\u2028b", "a\x9bb", "\udcff.jpg", "\x00", "a\x7f", "a\u00a0b"]
