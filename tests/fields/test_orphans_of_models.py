@@ -398,7 +398,7 @@ def test_a_table_that_cannot_be_read_makes_no_orphans(items, storage):
     put(storage, "orphan.txt")
     items.break_it()
     found = find_orphans(storage, older_than=0, delete=True, **items.options)
-    with pytest.raises(fs.FSError, match="cannot be read, so no file is called an orphan"):
+    with pytest.raises(fs.FSError, match="cannot be read, so not all names of files are known"):
         next(found)
     assert storage.exists("orphan.txt")
 
@@ -493,6 +493,35 @@ def test_a_column_of_texts(items, storage):
     items.add(text="gone.txt")
     # it may be a file of any storage
     assert missing(items, storage, columns=columns) == []
+
+
+@pytest.mark.parametrize("text", ['["b.txt"]', '{"it": [{"b.txt": 1}]}', '"b.txt"', '["[\\"b.txt\\"]"]'])
+def test_a_column_of_texts_that_are_json(items, storage, text):
+    put(storage, "b.txt", "orphan.txt", '["no name.txt"')
+    items.add(text=text)
+    items.add(text='["no name.txt"')
+    assert orphans(items, storage, columns=[items.Item.text]) == ["orphan.txt"]
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("value", ["https://cdn.example/a.txt", ["https://cdn.example/a.txt"], 7])
+def test_a_field_that_makes_no_references_makes_no_orphans(storage, context, mongoengine_database, value):
+    class URLField(mongo.FileField):
+        def to_python(self, _):
+            return value
+
+    class Linked(mongoengine.Document):
+        meta = {"collection": "orphans_linked"}
+        cv = URLField(fs=storage)
+
+    Linked._get_collection().delete_many({})
+    Linked._get_collection().insert_one({"cv": {"filename": "a.txt"}})
+    put(storage, "a.txt")
+    kind = type(value[0] if isinstance(value, list) else value).__name__
+    with pytest.raises(fs.FSError, match=f"'cv' makes {kind} of files"):
+        find(Documents, storage, delete=True)
+    assert storage.exists("a.txt")
+    Linked.drop_collection()
 
 
 def test_a_storage_whose_names_are_only_texts(items, configure_storage):
