@@ -13,12 +13,12 @@ from flask import current_app
 
 from ..errors import ConfigurationError, FileNotFound, FSError, OperationNotSupported
 from ..fields.naming import Named, Naming
-from ..filesystems.store import DAY, Facts
+from ..filesystems.store import DAY, is_as_seen
 from ..names import Exact
 from ..renditions.lazy import is_lazy
 from ..state import find, require_registry
 from ..storage import Storage
-from .ledger import PRECISION, Ledger, Listed
+from .ledger import Ledger, Listed
 from .models import namings
 from .sharing import View, sharing
 
@@ -138,7 +138,9 @@ class _Search:
             if told is not None:
                 # a disk that ignores case has it under another name, or a link leads to it
                 ledger.note_alike(*told)
-        ledger.note_links()
+        if self._state.root is not None:
+            # elsewhere, two files may have one version by chance
+            ledger.note_links()
 
     def _note(self, ledger: Ledger, number: int, place: int, named: Named, is_first: bool) -> None:
         view = self._views[place]
@@ -155,7 +157,8 @@ class _Search:
             ledger.note_mention(number, place, named)
 
     def _missing(self, ledger: Ledger) -> Iterator[Finding]:
-        for number, named in ledger.missing(0):
+        for number, named in ledger.missing(0, self._storage):
+            # the app may have deleted the file with its row, which cannot be looked up in a table without a key
             if named.key in (None, ()) or self._still_names(self._known[number], named):
                 yield Finding(
                     "missing",
@@ -167,7 +170,6 @@ class _Search:
                 )
 
     def _still_names(self, naming: Naming, named: Named) -> bool:
-        # the app may have deleted the file with its row, which cannot be looked up in a table without a key
         return named.name in [now.name for now in naming.look_up(named.key)]
 
     def _orphans(self, ledger: Ledger, delete: bool) -> Iterator[Finding]:
@@ -178,17 +180,17 @@ class _Search:
                 self._read(ledger, is_first=False)
             for listed in page:
                 if not delete:
-                    yield Finding("orphan", *listed)
+                    yield _found("orphan", listed)
                 elif ledger.is_unnamed(listed.name):
                     yield self._deleted(listed)
                 else:
-                    yield Finding("kept", *listed)
+                    yield _found("kept", listed)
 
     def _deleted(self, listed: Listed) -> Finding:
         try:
-            return Finding("deleted" if self._delete(listed) else "kept", *listed)
+            return _found("deleted" if self._delete(listed) else "kept", listed)
         except FSError as error:
-            return Finding("failed", *listed, error=error)
+            return _found("failed", listed, error)
 
     def _delete(self, listed: Listed) -> bool:
         name = Exact(listed.name)
@@ -203,13 +205,12 @@ class _Search:
                 path=listed.name,
                 storage=self._storage.name,
             )
-        if not _is_as_listed(facts, listed):
+        if not is_as_seen(listed.facts, facts):
             return False
         return self._storage.delete_version(name, facts.version)
 
 
-def _is_as_listed(facts: Facts, listed: Listed) -> bool:
-    if facts.modified is None or listed.modified is None:
-        return False
-    # one that was restored may be older
-    return facts.size == listed.size and abs((facts.modified - listed.modified).total_seconds()) < PRECISION
+def _found(
+    kind: Literal["orphan", "deleted", "kept", "failed"], listed: Listed, error: FSError | None = None
+) -> Finding:
+    return Finding(kind, listed.name, listed.facts.size, listed.facts.modified, error=error)

@@ -74,11 +74,11 @@ class URLsType(FileType):
 
 class DecoratedVariant(TypeDecorator):
     cache_ok = True
-    impl = String
+    impl: Any = String
 
     def __init__(self, storage):
         super().__init__()
-        self.impl = String(10).with_variant(FileType(storage), "sqlite")
+        self.impl: Any = String(10).with_variant(FileType(storage), "sqlite")
 
     def process_result_value(self, value, dialect):
         return f"https://cdn.example/{value.filename}"
