@@ -131,11 +131,6 @@ def texts(field: Any) -> list[Naming]:
     return [CollectionNames(*place, classes, field) for place, classes in groups.items()]
 
 
-def is_model(value: Any) -> bool:
-    """Return whether something is a class of documents."""
-    return isinstance(value, type) and issubclass(value, (Document, EmbeddedDocument))
-
-
 def is_field(value: Any) -> bool:
     """Return whether something is a field of a class of documents."""
     return isinstance(value, BaseField)

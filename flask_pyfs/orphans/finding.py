@@ -56,7 +56,6 @@ class Finding:
 def find_orphans(
     storage: Storage,
     *,
-    models: Iterable[Any] = (),
     columns: Iterable[Any] = (),
     session: Any = None,
     older_than: float = DAY,
@@ -73,7 +72,6 @@ def find_orphans(
     and one query if it is gone. Each deleted file sends the signal ``file_deleted``.
 
     :param storage: the storage, on the current app.
-    :param models: classes, bases, tables or :class:`sqlalchemy.MetaData`. It is enough that they are imported.
     :param columns: attributes of models whose texts are names of files too, such as ``Post.attachment``.
     :param session: a session, what makes sessions, or an engine, for the tables that Flask-SQLAlchemy does not have.
     :param older_than: the age of an orphan in seconds. Younger files do not count, nor those whose time is unknown.
@@ -82,7 +80,7 @@ def find_orphans(
     :raises FSError: if a listing, a table or a collection cannot be read to its end. No file is found or deleted then.
     """
     # at once, and not with the first finding
-    search = _Search(storage, namings(models, columns, session), older_than)
+    search = _Search(storage, namings(columns, session), older_than)
     return search.run(delete)
 
 

@@ -12,8 +12,6 @@ from sqlalchemy import (
     Connection,
     Engine,
     FromClause,
-    MetaData,
-    Table,
     TypeDecorator,
     null,
     or_,
@@ -151,11 +149,6 @@ def texts(attribute: Any, session: Any, database: Any) -> Naming:
 def is_attribute(value: Any) -> bool:
     """Return whether something is an attribute of a mapped class."""
     return isinstance(value, InstrumentedAttribute)
-
-
-def is_model(value: Any) -> bool:
-    """Return whether something is a mapped class, a base of such, a table or MetaData."""
-    return isinstance(value, (MetaData, Table)) or isinstance(getattr(value, "metadata", None), MetaData)
 
 
 def _add(found: dict[FromClause, list[NamingColumn]], column: Any, key: str) -> None:

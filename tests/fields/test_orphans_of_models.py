@@ -532,9 +532,7 @@ def test_a_storage_whose_names_are_only_texts(items, configure_storage):
 
 
 @pytest.mark.parametrize("value", [object(), "text", fs.Storage])
-def test_what_is_no_model_and_no_column_is_refused(items, storage, value):
-    with pytest.raises(fs.ConfigurationError, match="is no model"):
-        find_orphans(storage, models=[value], **items.options)
+def test_what_is_no_column_is_refused(items, storage, value):
     with pytest.raises(fs.ConfigurationError, match="is no column"):
         find_orphans(storage, columns=[value], **items.options)
 
@@ -889,10 +887,10 @@ def test_what_makes_sessions_and_tables_without_a_class(disk, tmp_path):
         connection.execute(table.insert().values(photo="b.txt"))
     disk.add(photos="a.txt")
     for session in (disk.engine, sessionmaker(disk.engine), Session(disk.engine)):
-        found = find_orphans(photos, models=[metadata], session=session, older_than=0)
+        found = find_orphans(photos, session=session, older_than=0)
         assert [each.name for each in found] == ["orphan.txt"]
     photos.delete("b.txt")
-    found = find_orphans(photos, models=[metadata], session=disk.engine, older_than=0)
+    found = find_orphans(photos, session=disk.engine, older_than=0)
     assert [(each.kind, each.name, each.model) for each in found] == [
         ("missing", "b.txt", "links"),
         ("orphan", "orphan.txt", None),
