@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -174,15 +175,26 @@ class _Search:
         last = None
         while page := ledger.unnamed(self._before, last, _PAGE):
             last = page[-1].name
+            old = [listed for listed in page if not self._is_new_here(listed.name)]
             if delete:
                 self._read(ledger, is_first=False)
-            for listed in page:
+            for listed in old:
                 if not delete:
                     yield _found("orphan", listed)
                 elif ledger.is_unnamed(listed.name):
                     yield self._deleted(listed)
                 else:
                     yield _found("kept", listed)
+
+    def _is_new_here(self, name: str) -> bool:
+        """Return whether a file of a disk got its name lately, with the older time of its content."""
+        if self._state.root is None:
+            return False
+        try:
+            return os.lstat(os.path.join(*self._state.place_of(name))).st_ctime >= self._before
+        except OSError:
+            # the deletion tells more
+            return False
 
     def _deleted(self, listed: Listed) -> Finding:
         try:

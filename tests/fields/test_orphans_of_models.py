@@ -711,6 +711,18 @@ def test_a_file_that_is_replaced_in_one_instant_is_kept(disk, tmp_path):
     assert photos.exists("b.txt")
 
 
+def test_a_file_that_was_moved_lately_is_young(disk, tmp_path):
+    photos = fs.Storage("photos", fs.ALL)
+    disk.configure(photos, PHOTOS_FS_ROOT=str(tmp_path / "photos"))
+    photos.write("a.txt", b"content")
+    os.utime(tmp_path / "photos" / "a.txt", (10**9, 10**9))
+    photos.move("a.txt", "b.txt")
+    assert (tmp_path / "photos" / "b.txt").stat().st_mtime == 10**9
+    assert list(find_orphans(photos, delete=True, **disk.options)) == []
+    assert photos.exists("b.txt")
+    assert orphans(disk, photos) == ["b.txt"]
+
+
 def test_a_disk_that_is_mounted_twice(disk, tmp_path, monkeypatch):
     photos, inside = fs.Storage("photos", fs.ALL), fs.Storage("inside", fs.ALL)
     os.makedirs(tmp_path / "disk" / "inner")
