@@ -6,13 +6,17 @@ import socket
 import uuid
 
 import pytest
+import sqlalchemy
 from servers.ftp import pyftpd
 from wrong_settings import wrong
 
 import flask_pyfs as fs
 from flask_pyfs.errors import translate
 from flask_pyfs.filesystems.ftp_login import not_logged_in
+from flask_pyfs.orphans import find_orphans
+from flask_pyfs.sqlalchemy import FileType
 from flask_pyfs.testing import StorageConformance
+from flask_pyfs.transfer import sync
 
 # isort: split
 # after flask_pyfs, which lets fs do without pkg_resources
@@ -89,6 +93,31 @@ def test_a_directory_of_an_ftp_server_is_made(app, ftp):
         storage.write("a.txt", "content")
         assert storage.read("a.txt") == b"content"
         assert storage.fs.listdir("/") == ["a.txt"]
+
+
+@pytest.mark.parametrize("below", ["sub", "sub/", "/sub"])
+def test_two_storages_in_nested_directories_of_a_server_are_one_place(app, ftp, tmp_path, below):
+    above, inside = fs.Storage("above", fs.ALL), fs.Storage("inside", fs.ALL)
+    app.config.update(FS_BACKEND="pyfs", ABOVE_FS_OPEN_URL=f"ftp://{ftp}", INSIDE_FS_OPEN_URL=f"ftp://{ftp}/{below}")
+    fs.init_app(app, above, inside)
+    engine, metadata = sqlalchemy.create_engine(f"sqlite:///{tmp_path}/rows.db"), sqlalchemy.MetaData()
+    columns = [sqlalchemy.Column(each.name, FileType(each)) for each in (above, inside)]
+    table = sqlalchemy.Table("pages", metadata, *columns)
+    metadata.create_all(engine)
+    with app.app_context():
+        for name in ("a.txt", "orphan.txt"):
+            inside.write(name, "content")
+        above.write("b.txt", "content")
+        with engine.begin() as connection:
+            connection.execute(table.insert().values(above="b.txt", inside="a.txt"))
+        for storage, orphan in ((above, "sub/orphan.txt"), (inside, "orphan.txt")):
+            found = find_orphans(storage, session=engine, older_than=0)
+            assert [(each.kind, each.name) for each in found] == [("orphan", orphan)]
+        with pytest.raises(fs.ConfigurationError, match="it would copy itself"):
+            sync(above, inside)
+        for storage in (above, inside):
+            storage.fs.close()
+    engine.dispose()
 
 
 def test_a_wrong_password_is_an_error_without_the_password(app, ftp):

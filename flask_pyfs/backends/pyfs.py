@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from fs.base import FS
@@ -15,6 +15,7 @@ from fs.opener.parse import ParseResult, parse_fs_url
 from ..config import wrong_setting
 from ..errors import ConfigurationError, shortened
 from ..misspelt import closest
+from ..names import collapse
 from ..options import Option
 from .base import BaseBackend
 
@@ -80,6 +81,18 @@ class PyFilesystemBackend(BaseBackend):
         else:
             problem = f"installed are {names}"
         raise self._wrong(f"begins with {shown}, a scheme that no installed package has: {problem}")
+
+    def location(self, start: str) -> tuple[Hashable, str] | None:
+        """Return where names that begin with a text are: the server and the user of the URL, and the path there."""
+        parsed = self._parsed()
+        # each opening of the first two makes a filesystem of its own
+        if parsed.protocol in ("mem", "temp") or self.root is not None:
+            return None
+        if parsed.protocol == "s3":
+            return super().location(start)
+        host, _, path = parsed.resource.partition("/")
+        above = collapse(f"{path}/{self.prefix}/")
+        return (parsed.protocol, host.lower(), parsed.username), above + start
 
     def _parsed(self) -> ParseResult:
         try:

@@ -97,17 +97,17 @@ def orphans(
     if columns and not storages:
         raise click.UsageError("--column needs STORAGE: name the storages whose files the column names")
     out = Output(as_json)
-    imported = _loaded(models, "--model")
+    # it is enough that they are imported
+    _loaded(models, "--model")
     find = partial(
         find_orphans,
-        models=imported,
         columns=_loaded(columns, "--column"),
         session=next(iter(_loaded([session] if session else [], "--session")), None),
         older_than=older_than.total_seconds(),
         delete=delete,
     )
     failures, found = Failures(), False
-    for storage in chosen(storages) if storages else _used(out, imported):
+    for storage in chosen(storages) if storages else _used(out):
         counts = Counter[str]()
         try:
             for finding in find(storage):
@@ -130,8 +130,8 @@ def _sum(counts: Counter[str]) -> str:
     return ", ".join(parts) or "nothing found"
 
 
-def _used(out: Output, models: Sequence[Any]) -> list[Storage]:
-    known, used = registry(), storages_in_use(models)
+def _used(out: Output) -> list[Storage]:
+    known, used = registry(), storages_in_use()
     if not used:
         raise Failure("no model that is imported uses a storage of the app: name a class by --model module:Class")
     for name, storage in known.items():

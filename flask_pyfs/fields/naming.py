@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from types import NoneType
@@ -39,10 +40,6 @@ class Naming(Protocol):
     """Rows or documents that name files."""
 
     @property
-    def label(self) -> str:
-        """What messages call them."""
-
-    @property
     def storages(self) -> frozenset[Storage | None]:
         """The storages of the files; with None, files of any may be named."""
 
@@ -69,15 +66,18 @@ def reading(label: str) -> Iterator[None]:
         yield
     except Exception as error:
         reason = shortened(" ".join(str(error).split()), 200)
-        raise FSError(f"{label} cannot be read, so no file is called an orphan: {reason}") from error
+        raise FSError(f"{label} cannot be read, so not all names of files are known: {reason}") from error
 
 
 def require_references(value: Any, column: str) -> None:
-    """Raise an exception if a type of the app has made something of references that does not tell the files.
+    """Raise an exception if what a type of files gave is no reference: one of the app may give anything, such as a URL.
 
-    :raises TypeError: if it has.
+    :raises TypeError: if it is neither a reference, nor None, nor a list of such.
     """
-    if not isinstance(value, (NoneType, Held, str, list, tuple)):
+    if isinstance(value, (list, tuple)):
+        for each in value:
+            require_references(each, column)
+    elif not isinstance(value, (NoneType, Held)):
         raise TypeError(f"the type of {column!r} makes {type(value).__name__} of files")
 
 
@@ -102,6 +102,17 @@ def named_in(value: Any, column: str) -> Iterator[tuple[str, str, str]]:
     elif isinstance(value, (list, tuple, set, frozenset)):
         for place, each in enumerate(value):
             yield from named_in(each, f"{column}[{place}]")
+
+
+def texts_in(value: Any, column: str) -> Iterator[tuple[str, str, str]]:
+    """Do the same for a column of texts, which may be JSON: each text in that may be a name too."""
+    for found in named_in(value, column):
+        yield found
+        try:
+            inner = json.loads(found[2])
+        except ValueError:
+            continue
+        yield from texts_in(inner, found[0])
 
 
 def _parts(reference: Any) -> Iterator[tuple[str, str]]:

@@ -90,6 +90,21 @@ class Facts:
         return found if any(found) else None
 
 
+def is_as_seen(seen: Facts, now: Facts) -> bool:
+    """Return whether facts are those of the file that was seen before, as far as both tell."""
+    if seen.version is not None and now.version is not None:
+        return seen.version == now.version
+    return all(
+        before is None or after is None or before == after
+        for before, after in ((seen.size, now.size), (seen.etag, now.etag), (_second(seen), _second(now)))
+    )
+
+
+def _second(facts: Facts) -> int | None:
+    # of some stores, the listing tells more of the time
+    return None if facts.modified is None else int(facts.modified.timestamp())
+
+
 class Unchanged(errors.ResourceError):
     """The caller already has this version of the file.
 

@@ -18,7 +18,7 @@ from mongoengine.connection import READ_PREFERENCE
 from mongoengine.fields import DynamicField
 
 from ..errors import ConfigurationError
-from ..fields.naming import DEFAULT, Named, Naming, named_in, reading, require_references
+from ..fields.naming import DEFAULT, Named, Naming, named_in, reading, require_references, texts_in
 from ..storage import Storage
 from .fields import FileField
 
@@ -45,12 +45,9 @@ class CollectionNames:
 
     def __init__(self, alias: str, collection: str, classes: Sequence[Any], text: Any = None) -> None:
         self._alias, self._collection, self._classes, self._text = alias, collection, classes, text
+        self._label = f"the collection {collection!r} ({_model_of(classes[0])})"
         reached = [field for each in classes for field in _reached_of(each, set())]
         self.storages: frozenset[Storage | None] = frozenset({None} if text else {field.fs for field in reached})
-
-    @property
-    def label(self) -> str:
-        return f"the collection {self._collection!r} ({_model_of(self._classes[0])})"
 
     def read(self) -> Generator[Named, None, None]:
         if self._text is None:
@@ -64,7 +61,7 @@ class CollectionNames:
         # documents may get it at any time
         fields = {id(field): (each, field) for each in self._classes for field in _reached_of(each, set())}
         for each, field in fields.values():
-            with reading(self.label):
+            with reading(self._label):
                 names = field.default_names
             for name in names:
                 yield Named(field.fs, _model_of(each), None, str(field.name), DEFAULT, name)
@@ -72,13 +69,13 @@ class CollectionNames:
             for field in each._fields.values():
                 # a whole list, map or embedded document
                 if not isinstance(field, FileField) and field.default is not None and not callable(field.default):
-                    with reading(self.label):
+                    with reading(self._label):
                         found = list(_names(field, field.to_mongo(field.default), str(field.name)))
                     for storage, place, _, name in found:
                         yield Named(storage, _model_of(each), None, place, DEFAULT, name)
 
     def _found(self, query: Mapping[str, Any]) -> Generator[Named, None, None]:
-        with reading(self.label):
+        with reading(self._label):
             # not of a secondary, which may be behind
             collection = get_db(self._alias)[self._collection].with_options(read_preference=READ_PREFERENCE)
             # a batch of MongoDB may have 16 MB
@@ -104,7 +101,7 @@ class CollectionNames:
         if self._text is None:
             yield from _names_of(owner, document, "")
         else:
-            for place, part, name in named_in(document.get(self._text.db_field), str(self._text.name)):
+            for place, part, name in texts_in(document.get(self._text.db_field), str(self._text.name)):
                 yield None, place, part, name
 
 
@@ -132,11 +129,6 @@ def texts(field: Any) -> list[Naming]:
     if not groups:
         raise ConfigurationError(f"{field!r} is no field of a class of documents: name one that a collection has")
     return [CollectionNames(*place, classes, field) for place, classes in groups.items()]
-
-
-def is_model(value: Any) -> bool:
-    """Return whether something is a class of documents."""
-    return isinstance(value, type) and issubclass(value, (Document, EmbeddedDocument))
 
 
 def is_field(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -13,12 +14,12 @@ from flask import current_app
 
 from ..errors import ConfigurationError, FileNotFound, FSError, OperationNotSupported
 from ..fields.naming import Named, Naming
-from ..filesystems.store import DAY, Facts
+from ..filesystems.store import DAY, is_as_seen
 from ..names import Exact
 from ..renditions.lazy import is_lazy
 from ..state import find, require_registry
 from ..storage import Storage
-from .ledger import PRECISION, Ledger, Listed
+from .ledger import Ledger, Listed
 from .models import namings
 from .sharing import View, sharing
 
@@ -56,7 +57,6 @@ class Finding:
 def find_orphans(
     storage: Storage,
     *,
-    models: Iterable[Any] = (),
     columns: Iterable[Any] = (),
     session: Any = None,
     older_than: float = DAY,
@@ -73,7 +73,6 @@ def find_orphans(
     and one query if it is gone. Each deleted file sends the signal ``file_deleted``.
 
     :param storage: the storage, on the current app.
-    :param models: classes, bases, tables or :class:`sqlalchemy.MetaData`. It is enough that they are imported.
     :param columns: attributes of models whose texts are names of files too, such as ``Post.attachment``.
     :param session: a session, what makes sessions, or an engine, for the tables that Flask-SQLAlchemy does not have.
     :param older_than: the age of an orphan in seconds. Younger files do not count, nor those whose time is unknown.
@@ -82,7 +81,7 @@ def find_orphans(
     :raises FSError: if a listing, a table or a collection cannot be read to its end. No file is found or deleted then.
     """
     # at once, and not with the first finding
-    search = _Search(storage, namings(models, columns, session), older_than)
+    search = _Search(storage, namings(columns, session), older_than)
     return search.run(delete)
 
 
@@ -138,7 +137,9 @@ class _Search:
             if told is not None:
                 # a disk that ignores case has it under another name, or a link leads to it
                 ledger.note_alike(*told)
-        ledger.note_links()
+        if self._state.root is not None:
+            # elsewhere, two files may have one version by chance
+            ledger.note_links()
 
     def _note(self, ledger: Ledger, number: int, place: int, named: Named, is_first: bool) -> None:
         view = self._views[place]
@@ -155,7 +156,8 @@ class _Search:
             ledger.note_mention(number, place, named)
 
     def _missing(self, ledger: Ledger) -> Iterator[Finding]:
-        for number, named in ledger.missing(0):
+        for number, named in ledger.missing(0, self._storage):
+            # the app may have deleted the file with its row, which cannot be looked up in a table without a key
             if named.key in (None, ()) or self._still_names(self._known[number], named):
                 yield Finding(
                     "missing",
@@ -167,28 +169,38 @@ class _Search:
                 )
 
     def _still_names(self, naming: Naming, named: Named) -> bool:
-        # the app may have deleted the file with its row, which cannot be looked up in a table without a key
         return named.name in [now.name for now in naming.look_up(named.key)]
 
     def _orphans(self, ledger: Ledger, delete: bool) -> Iterator[Finding]:
         last = None
         while page := ledger.unnamed(self._before, last, _PAGE):
             last = page[-1].name
+            old = [listed for listed in page if not self._is_new_here(listed.name)]
             if delete:
                 self._read(ledger, is_first=False)
-            for listed in page:
+            for listed in old:
                 if not delete:
-                    yield Finding("orphan", *listed)
+                    yield _found("orphan", listed)
                 elif ledger.is_unnamed(listed.name):
                     yield self._deleted(listed)
                 else:
-                    yield Finding("kept", *listed)
+                    yield _found("kept", listed)
+
+    def _is_new_here(self, name: str) -> bool:
+        """Return whether a file of a disk got its name lately, with the older time of its content."""
+        if self._state.root is None:
+            return False
+        try:
+            return os.lstat(os.path.join(*self._state.place_of(name))).st_ctime >= self._before
+        except OSError:
+            # the deletion tells more
+            return False
 
     def _deleted(self, listed: Listed) -> Finding:
         try:
-            return Finding("deleted" if self._delete(listed) else "kept", *listed)
+            return _found("deleted" if self._delete(listed) else "kept", listed)
         except FSError as error:
-            return Finding("failed", *listed, error=error)
+            return _found("failed", listed, error)
 
     def _delete(self, listed: Listed) -> bool:
         name = Exact(listed.name)
@@ -203,13 +215,12 @@ class _Search:
                 path=listed.name,
                 storage=self._storage.name,
             )
-        if not _is_as_listed(facts, listed):
+        if not is_as_seen(listed.facts, facts):
             return False
         return self._storage.delete_version(name, facts.version)
 
 
-def _is_as_listed(facts: Facts, listed: Listed) -> bool:
-    if facts.modified is None or listed.modified is None:
-        return False
-    # one that was restored may be older
-    return facts.size == listed.size and abs((facts.modified - listed.modified).total_seconds()) < PRECISION
+def _found(
+    kind: Literal["orphan", "deleted", "kept", "failed"], listed: Listed, error: FSError | None = None
+) -> Finding:
+    return Finding(kind, listed.name, listed.facts.size, listed.facts.modified, error=error)

@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 from ..fields.naming import Named
 from ..filesystems.store import Facts
+from ..storage import Storage
 
 _TABLES = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
-CREATE TABLE file (name BLOB PRIMARY KEY, size INTEGER, modified REAL, version TEXT, named INTEGER NOT NULL)
+CREATE TABLE file (name BLOB PRIMARY KEY, size INTEGER, modified REAL, etag TEXT, version TEXT, named INTEGER NOT NULL)
     WITHOUT ROWID;
 CREATE TABLE absent (view INTEGER, name BLOB, state INTEGER NOT NULL, PRIMARY KEY (view, name)) WITHOUT ROWID;
 CREATE TABLE mention (number INTEGER PRIMARY KEY, naming INTEGER, view INTEGER, name BLOB, key BLOB, model TEXT,
@@ -33,13 +34,11 @@ class Listed(NamedTuple):
     """A file of the listing.
 
     :param name: the name.
-    :param size: bytes.
-    :param modified: the time of the last write, or None.
+    :param facts: what the listing told of it: size, time, entity tag and version.
     """
 
     name: str
-    size: int
-    modified: datetime | None
+    facts: Facts
 
 
 class Ledger:
@@ -56,8 +55,8 @@ class Ledger:
     def add(self, name: str, facts: Facts) -> None:
         """Note a file of the listing."""
         modified = None if facts.modified is None else facts.modified.timestamp()
-        values = (_bytes(name), facts.size, modified, facts.version)
-        self._database.execute("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, 0)", values)
+        values = (_bytes(name), facts.size, modified, facts.etag, facts.version)
+        self._database.execute("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, 0)", values)
 
     def note(self, names: Sequence[str]) -> bool:
         """Note that a file is named, in any of these spellings. Return whether there is such a file."""
@@ -126,8 +125,11 @@ class Ledger:
         while page := self._database.execute(query).fetchall():
             yield from ((view, _text(name)) for view, name in page)
 
-    def missing(self, view: int) -> Iterator[tuple[int, Named]]:
-        """Iterate over who named a file that is gone, each with the number of what was read."""
+    def missing(self, view: int, storage: Storage) -> Iterator[tuple[int, Named]]:
+        """Iterate over who named a file that is gone, each with the number of what was read.
+
+        :param storage: the storage of this view.
+        """
         query = (
             "SELECT number, naming, name, key, model, place, part FROM mention JOIN absent USING (view, name) "
             f"WHERE view = ? AND state = {_GONE} AND number > ? ORDER BY number LIMIT 500"
@@ -135,7 +137,7 @@ class Ledger:
         last = 0
         while page := self._database.execute(query, (view, last)).fetchall():
             for _, naming, name, key, model, place, part in page:
-                yield naming, Named(None, model, pickle.loads(key), place, part, _text(name))
+                yield naming, Named(storage, model, pickle.loads(key), place, part, _text(name))
             last = page[-1][0]
 
     def unnamed(self, before: float, after: str | None, most: int) -> list[Listed]:
@@ -145,10 +147,11 @@ class Ledger:
         :param after: the name of the last one that was returned before.
         """
         found = self._database.execute(
-            "SELECT name, size, modified FROM file WHERE named = 0 AND modified < ? AND name > ? ORDER BY name LIMIT ?",
+            "SELECT name, size, modified, etag, version FROM file "
+            "WHERE named = 0 AND modified < ? AND name > ? ORDER BY name LIMIT ?",
             (before, b"" if after is None else _bytes(after), most),
         )
-        return [Listed(_text(name), size, datetime.fromtimestamp(time, timezone.utc)) for name, size, time in found]
+        return [Listed(_text(name), _facts(*told)) for name, *told in found]
 
     def is_unnamed(self, name: str) -> bool:
         """Return whether nothing names a file, as far as was read."""
@@ -163,6 +166,12 @@ class Ledger:
             (_bytes(above), _bytes(above) + b"\xff", most),
         )
         return [_text(name) for (name,) in found]
+
+
+def _facts(size: int, modified: float, etag: str | None, version: str | None) -> Facts:
+    mark = None if version == etag else version
+    time = datetime.fromtimestamp(modified, timezone.utc)
+    return Facts(size, time, etag, mark=mark, marked=version is not None)
 
 
 def _bytes(name: str) -> bytes:

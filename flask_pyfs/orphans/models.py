@@ -13,45 +13,37 @@ from ..fields.naming import Naming
 from ..storage import Storage
 
 
-def namings(models: Iterable[Any] = (), columns: Iterable[Any] = (), session: Any = None) -> list[Naming]:
+def namings(columns: Iterable[Any] = (), session: Any = None) -> list[Naming]:
     """Return what names files, for the current app.
 
-    :param models: see :func:`~flask_pyfs.orphans.find_orphans`.
-    :param columns: the same.
+    :param columns: see :func:`~flask_pyfs.orphans.find_orphans`.
     :param session: the same.
-    :raises ConfigurationError: if a model or a column is none.
+    :raises ConfigurationError: if a column is none.
     """
-    models, columns, found = list(models), list(columns), list[Naming]()
+    columns, found = list(columns), list[Naming]()
     if "sqlalchemy" in sys.modules:
         from ..sqlalchemy import naming as tables
 
         database = _database(current_app)
-        # they are found by themselves
-        _taken(models, tables.is_model)
         found += tables.tables(session, database)
         found += [tables.texts(each, session, database) for each in _taken(columns, tables.is_attribute)]
     if "mongoengine" in sys.modules:
         from ..mongo import naming as collections
 
-        _taken(models, collections.is_model)
         found += collections.collections()
         found += [naming for each in _taken(columns, collections.is_field) for naming in collections.texts(each)]
-    for each in models:
-        raise ConfigurationError(f"{each!r} is no model: name a mapped class, a base of such, or a class of documents")
     for each in columns:
         raise ConfigurationError(f"{each!r} is no column or field: name an attribute of a model, as module:Class.name")
     return found
 
 
-def storages_in_use(models: Iterable[Any] = ()) -> list[Storage]:
+def storages_in_use() -> list[Storage]:
     """Return the storages of the current app that a column or a field uses, of all models that are imported. Makes no
     request.
-
-    :param models: see :func:`find_orphans`.
     """
     from ..state import require_registry
 
-    used = {storage for naming in namings(models) for storage in naming.storages}
+    used = {storage for naming in namings() for storage in naming.storages}
     return [storage for storage in require_registry(current_app).states if storage in used]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -32,6 +33,13 @@ class View:
         self._judged = of.operations
         self._root, self._judged_root = state.root, of.root
         self._above, self._judged_above = _above(state), _above(of)
+        if self._root is not None and self._judged_root is not None:
+            self._above, self._judged_above = _aligned(self._above, self._judged_above)
+        self._is_one_place = False
+        mine, its = _location(state), _location(of)
+        if mine is not None and its is not None and mine[0] == its[0]:
+            self._is_one_place = True
+            self._above, self._judged_above = mine[1], its[1]
         self._has_links = any(each.config.get("follow_symlinks") for each in (state, of))
 
     def names(self, name: str) -> list[str]:
@@ -64,8 +72,8 @@ class View:
             return None
 
     def shares(self, ledger: Ledger) -> bool:
-        """Return whether files of the storage that is judged are files of this one too: whether each of three is the
-        same in both. Makes at most 12 requests, and none for directories.
+        """Return whether files of the storage that is judged are files of this one too: whether one of three is the
+        same in both. Makes at most 12 requests, and none if their places tell.
 
         :raises FSError: if a store does not tell.
         """
@@ -73,16 +81,22 @@ class View:
         if self._root is not None and self._judged_root is not None:
             self.is_apart = self._has_links and not is_overlapping
             return is_overlapping or self.is_apart
+        if self._is_one_place:
+            return is_overlapping
         if not is_overlapping or self._root is not None or self._judged_root is not None:
             return False
         listed = ledger.below(self._above[len(self._judged_above) :], _PROBES)
-        return bool(listed) and all(self._has(each) for each in listed)
+        found = [self._has(each) for each in listed]
+        # if all are gone by now, that proves nothing
+        return bool(listed) and (True in found or False not in found)
 
-    def _has(self, listed: str) -> bool:
+    def _has(self, listed: str) -> bool | None:
         name = (self._judged_above + listed)[len(self._above) :]
         own = _seen(self._judged, names.Exact(listed))
-        # one that is gone by now proves nothing
-        return own is None or (name != "" and _is_same(own, _seen(self.operations, names.Exact(name))))
+        if own is None:
+            return None
+        is_one_kind = type(self._judged) is type(self.operations)
+        return name != "" and _is_same(own, _seen(self.operations, names.Exact(name)), is_one_kind)
 
 
 class _Seen(NamedTuple):
@@ -98,10 +112,11 @@ def _seen(operations: Operations, name: str) -> _Seen | None:
         return None
 
 
-def _is_same(one: _Seen, other: _Seen | None) -> bool:
+def _is_same(one: _Seen, other: _Seen | None, is_one_kind: bool) -> bool:
     if other is None or one.size != other.size:
         return False
-    if one.version is not None and other.version is not None:
+    # one store may tell other versions by another protocol
+    if is_one_kind and one.version is not None and other.version is not None:
         return one == other
     if one.modified is None or other.modified is None:
         return True
@@ -136,6 +151,35 @@ def _above(state: State) -> str:
         return os.path.join(os.path.realpath(state.root), "")
     prefix = names.normalize_prefix(state.config["prefix"]).rstrip("/")
     return f"{prefix}/" if prefix else ""
+
+
+def _location(state: State) -> tuple[Hashable, str] | None:
+    locate = getattr(state.operations, "location", None)
+    # that of a disk is its root
+    if locate is None or state.root is not None:
+        return None
+    found: tuple[Hashable, str] | None = locate("")
+    return found
+
+
+def _aligned(one: str, other: str) -> tuple[str, str]:
+    """Return both directories below one path, if one is in the other: a disk may be mounted at two."""
+    if (rest := _rest(one, other)) is not None:
+        return other + rest, other
+    if (rest := _rest(other, one)) is not None:
+        return one, one + rest
+    return one, other
+
+
+def _rest(inner: str, outer: str) -> str | None:
+    directory, rest = inner.rstrip("/"), ""
+    while directory:
+        with suppress(OSError):
+            if os.path.samefile(directory, outer):
+                return rest
+        directory, _, name = directory.rpartition("/")
+        rest = f"{name}/{rest}"
+    return None
 
 
 def _overlap(one: str, other: str) -> bool:

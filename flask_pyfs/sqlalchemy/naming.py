@@ -12,8 +12,6 @@ from sqlalchemy import (
     Connection,
     Engine,
     FromClause,
-    MetaData,
-    Table,
     TypeDecorator,
     null,
     or_,
@@ -23,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import ColumnProperty, InstrumentedAttribute, Mapper, configure_mappers
 
 from ..errors import ConfigurationError
-from ..fields.naming import DEFAULT, Named, Naming, named_in, reading, require_references
+from ..fields.naming import DEFAULT, Named, Naming, named_in, reading, require_references, texts_in
 from ..storage import Storage
 from .jobs import all_metadata, registries
 from .types import FileType
@@ -56,10 +54,7 @@ class TableNames:
         self._table, self._mapper, self._columns, self._connect = table, mapper, columns, connect
         self._keys = list(table.primary_key)
         self._model = str(table) if mapper is None else f"{mapper.class_.__module__}:{mapper.class_.__qualname__}"
-
-    @property
-    def label(self) -> str:
-        return f"the table {str(self._table)!r} ({self._model})"
+        self._label = f"the table {str(table)!r} ({self._model})"
 
     @property
     def storages(self) -> frozenset[Storage | None]:
@@ -78,7 +73,7 @@ class TableNames:
             if not isinstance(column, Column):
                 # of an expression that a class is mapped to
                 continue
-            with reading(self.label):
+            with reading(self._label):
                 values = list(_defaults_of(column))
             for value in values:
                 for place, _, name in named_in(value, attribute):
@@ -90,16 +85,18 @@ class TableNames:
         # not by execution_options(), which would change a connection of the app
         options = {"yield_per": _PAGE}
         with (
-            reading(self.label),
+            reading(self._label),
             self._connection() as connection,
             connection.execute(statement, execution_options=options) as rows,
         ):
+            dialect = connection.dialect.name
+            of_files = [_file_type(column.type, dialect) is not None for _, column, _ in self._columns]
             for row in rows:
                 key, values = tuple(row[: len(self._keys)]), row[len(self._keys) :]
-                for (attribute, _, storage), value in zip(self._columns, values, strict=True):
-                    if storage is not None:
+                for (attribute, _, storage), value, is_of_files in zip(self._columns, values, of_files, strict=True):
+                    if is_of_files:
                         require_references(value, attribute)
-                    for place, part, name in named_in(value, attribute):
+                    for place, part, name in (named_in if is_of_files else texts_in)(value, attribute):
                         yield Named(storage, self._model, key, place, part, name)
 
     def _connection(self) -> Any:
@@ -154,15 +151,6 @@ def is_attribute(value: Any) -> bool:
     return isinstance(value, InstrumentedAttribute)
 
 
-def is_model(value: Any) -> bool:
-    """Return whether something is a mapped class, a base of such, a table or MetaData."""
-    return isinstance(value, (MetaData, Table)) or isinstance(getattr(value, "metadata", None), MetaData)
-
-
-def _metadata_in(database: Any) -> list[MetaData]:
-    return [] if database is None else list(database.metadatas.values())
-
-
 def _add(found: dict[FromClause, list[NamingColumn]], column: Any, key: str) -> None:
     file_type = _file_type(column.type)
     if file_type is None or any(known is column for _, known, _ in found.get(column.table, ())):
@@ -170,14 +158,17 @@ def _add(found: dict[FromClause, list[NamingColumn]], column: Any, key: str) -> 
     found.setdefault(column.table, []).append((key, column, file_type.fs))
 
 
-def _file_type(kind: Any) -> FileType[Any] | None:
-    """Return the type of files that a type is, or that is inside of it."""
+def _file_type(kind: Any, dialect: str | None = None) -> FileType[Any] | None:
+    """Return the type of files that a type is, or that is inside of it; of one database, if its dialect is given."""
+    variants = getattr(kind, "_variant_mapping", {})
+    if dialect is not None:
+        kind, variants = variants.get(dialect, kind), {}
     if isinstance(kind, FileType):
         return kind
     inner = [getattr(kind, name, None) for name in ("impl", "item_type")]
-    inner += getattr(kind, "_variant_mapping", {}).values()
+    inner += variants.values()
     for each in inner:
-        if each is not None and each is not kind and (file_type := _file_type(each)) is not None:
+        if each is not None and each is not kind and (file_type := _file_type(each, dialect)) is not None:
             return file_type
     return None
 
@@ -204,7 +195,7 @@ def _as_stored(column: Any) -> Any:
 
 
 def _connector(session: Any, database: Any) -> Connect:
-    own = _metadata_in(database)
+    own = [] if database is None else list(database.metadatas.values())
 
     def connect(table: FromClause, mapper: Mapper[Any] | None) -> Any:
         is_own = getattr(table, "metadata", None) in own or (

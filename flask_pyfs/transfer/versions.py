@@ -7,7 +7,7 @@ from typing import Any
 
 from ..backends.contract import Operations
 from ..errors import VersionChanged
-from ..filesystems.store import Facts
+from ..filesystems.store import Facts, is_as_seen
 
 __all__ = ["changed_at_target", "is_as_seen", "known_facts"]
 
@@ -32,21 +32,6 @@ def known_facts(operations: Operations, name: str) -> Facts:
 def _with_zone(modified: Any) -> datetime | None:
     # such a backend may tell anything; Flask-FS told the local time
     return modified.astimezone(timezone.utc) if isinstance(modified, datetime) else None
-
-
-def is_as_seen(seen: Facts, now: Facts) -> bool:
-    """Return whether facts are those of the file that was seen before, as far as both tell."""
-    if seen.version is not None and now.version is not None:
-        return seen.version == now.version
-    return all(
-        before is None or after is None or before == after
-        for before, after in ((seen.size, now.size), (seen.etag, now.etag), (_second(seen), _second(now)))
-    )
-
-
-def _second(facts: Facts) -> int | None:
-    # of some stores, the listing tells more of the time
-    return None if facts.modified is None else int(facts.modified.timestamp())
 
 
 def changed_at_target(name: str, label: str) -> VersionChanged:

@@ -215,7 +215,7 @@ def test_a_table_that_is_not_there(shop):
     done = shop.run("photos", "--delete", *NOW)
     assert done.exit_code == 1
     assert "photos: the table 'user'" in done.stderr
-    assert "cannot be read, so no file is called an orphan" in done.stderr
+    assert "cannot be read, so not all names of files are known" in done.stderr
     assert shop.names(shop.photos) == ["b.png"]
 
 

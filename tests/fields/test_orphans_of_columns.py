@@ -58,6 +58,32 @@ class OwnType(FileType):
         return Wrapped(value)
 
 
+class URLType(FileType):
+    cache_ok = True
+
+    def process_result_value(self, value, dialect):
+        return f"https://cdn.example/{super().process_result_value(value, dialect).filename}"
+
+
+class URLsType(FileType):
+    cache_ok = True
+
+    def process_result_value(self, value, dialect):
+        return [f"https://cdn.example/{super().process_result_value(value, dialect).filename}"]
+
+
+class DecoratedVariant(TypeDecorator):
+    cache_ok = True
+    impl: Any = String
+
+    def __init__(self, storage):
+        super().__init__()
+        self.impl: Any = String(10).with_variant(FileType(storage), "sqlite")
+
+    def process_result_value(self, value, dialect):
+        return f"https://cdn.example/{value.filename}"
+
+
 @pytest.fixture
 def engine(tmp_path):
     engine = sqlite(f"sqlite:///{tmp_path}/rows.db")
@@ -253,14 +279,22 @@ def test_each_kind_of_column(base: Any, storage, engine, context, kind):
 
 
 @pytest.mark.parametrize(
-    "make",
-    [OwnType, lambda storage: String(10).with_variant(Wrapping(storage), "sqlite")],
-    ids=["own type", "wrapping variant"],
+    ("make", "made"),
+    [
+        (OwnType, "Wrapped"),
+        (lambda storage: String(10).with_variant(Wrapping(storage), "sqlite"), "Wrapped"),
+        (URLType, "str"),
+        (URLsType, "str"),
+        (lambda storage: String(10).with_variant(URLType(storage), "sqlite"), "str"),
+        (lambda storage: String(10).with_variant(Linking(storage), "sqlite"), "str"),
+        (DecoratedVariant, "str"),
+    ],
+    ids=["own type", "wrapping variant", "URL", "URLs", "URL variant", "linking variant", "decorated variant"],
 )
-def test_a_value_that_is_not_understood_makes_no_orphans(base: Any, storage, engine, context, make):
+def test_a_value_that_is_not_understood_makes_no_orphans(base: Any, storage, engine, context, make, made):
     of_type(make)(base, storage, engine)
     storage.write("named.txt", b"content")
-    with pytest.raises(fs.FSError, match="'f' makes Wrapped of files"):
+    with pytest.raises(fs.FSError, match=f"'f' makes {made} of files"):
         list(find_orphans(storage, session=engine, older_than=0, delete=True))
     assert storage.exists("named.txt")
 

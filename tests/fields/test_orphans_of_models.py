@@ -14,7 +14,7 @@ import sqlalchemy
 from databases import sqlite
 from hypothesis import strategies as st
 from PIL import Image
-from places import make_place
+from places import make_place, new_bucket
 from registered import hide_registered_documents
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
@@ -23,7 +23,7 @@ import flask_pyfs as fs
 from flask_pyfs import mongo
 from flask_pyfs.filesystems.store import Facts
 from flask_pyfs.mongo import naming as collections
-from flask_pyfs.orphans import find_orphans, finding, storages_in_use
+from flask_pyfs.orphans import find_orphans, finding, sharing, storages_in_use
 from flask_pyfs.orphans.models import namings
 from flask_pyfs.sqlalchemy import FileType, ImageType
 from flask_pyfs.sqlalchemy import naming as tables
@@ -398,7 +398,7 @@ def test_a_table_that_cannot_be_read_makes_no_orphans(items, storage):
     put(storage, "orphan.txt")
     items.break_it()
     found = find_orphans(storage, older_than=0, delete=True, **items.options)
-    with pytest.raises(fs.FSError, match="cannot be read, so no file is called an orphan"):
+    with pytest.raises(fs.FSError, match="cannot be read, so not all names of files are known"):
         next(found)
     assert storage.exists("orphan.txt")
 
@@ -495,6 +495,35 @@ def test_a_column_of_texts(items, storage):
     assert missing(items, storage, columns=columns) == []
 
 
+@pytest.mark.parametrize("text", ['["b.txt"]', '{"it": [{"b.txt": 1}]}', '"b.txt"', '["[\\"b.txt\\"]"]'])
+def test_a_column_of_texts_that_are_json(items, storage, text):
+    put(storage, "b.txt", "orphan.txt", '["no name.txt"')
+    items.add(text=text)
+    items.add(text='["no name.txt"')
+    assert orphans(items, storage, columns=[items.Item.text]) == ["orphan.txt"]
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("value", ["https://cdn.example/a.txt", ["https://cdn.example/a.txt"], 7])
+def test_a_field_that_makes_no_references_makes_no_orphans(storage, context, mongoengine_database, value):
+    class URLField(mongo.FileField):
+        def to_python(self, _):
+            return value
+
+    class Linked(mongoengine.Document):
+        meta = {"collection": "orphans_linked"}
+        cv = URLField(fs=storage)
+
+    Linked._get_collection().delete_many({})
+    Linked._get_collection().insert_one({"cv": {"filename": "a.txt"}})
+    put(storage, "a.txt")
+    kind = type(value[0] if isinstance(value, list) else value).__name__
+    with pytest.raises(fs.FSError, match=f"'cv' makes {kind} of files"):
+        find(Documents, storage, delete=True)
+    assert storage.exists("a.txt")
+    Linked.drop_collection()
+
+
 def test_a_storage_whose_names_are_only_texts(items, configure_storage):
     plain = configure_storage("plain", {"BACKEND": "memory"})
     put(plain, "a.txt", "orphan.txt")
@@ -503,9 +532,7 @@ def test_a_storage_whose_names_are_only_texts(items, configure_storage):
 
 
 @pytest.mark.parametrize("value", [object(), "text", fs.Storage])
-def test_what_is_no_model_and_no_column_is_refused(items, storage, value):
-    with pytest.raises(fs.ConfigurationError, match="is no model"):
-        find_orphans(storage, models=[value], **items.options)
+def test_what_is_no_column_is_refused(items, storage, value):
     with pytest.raises(fs.ConfigurationError, match="is no column"):
         find_orphans(storage, columns=[value], **items.options)
 
@@ -672,6 +699,116 @@ def test_a_file_that_gets_older_before_it_is_deleted_is_kept(disk, tmp_path):
     assert [(each.kind, each.name) for each in found] == [("kept", "b.txt")]
 
 
+def test_a_file_that_is_replaced_in_one_instant_is_kept(disk, tmp_path):
+    photos = fs.Storage("photos", fs.ALL)
+    disk.configure(photos, PHOTOS_FS_ROOT=str(tmp_path / "photos"))
+    put(photos, "a.txt", "b.txt")
+    found = find_orphans(photos, older_than=0, delete=True, **disk.options)
+    assert next(found).name == "a.txt"
+    size = photos.metadata("b.txt")["size"]
+    photos.write("b.txt", b"x" * size, overwrite=True)
+    assert [(each.kind, each.name) for each in found] == [("kept", "b.txt")]
+    assert photos.exists("b.txt")
+
+
+def test_a_file_that_was_moved_lately_is_young(disk, tmp_path):
+    photos = fs.Storage("photos", fs.ALL)
+    disk.configure(photos, PHOTOS_FS_ROOT=str(tmp_path / "photos"))
+    photos.write("a.txt", b"content")
+    os.utime(tmp_path / "photos" / "a.txt", (10**9, 10**9))
+    photos.move("a.txt", "b.txt")
+    assert (tmp_path / "photos" / "b.txt").stat().st_mtime == 10**9
+    assert list(find_orphans(photos, delete=True, **disk.options)) == []
+    assert photos.exists("b.txt")
+    assert orphans(disk, photos) == ["b.txt"]
+
+
+def test_a_disk_that_is_mounted_twice(disk, tmp_path, monkeypatch):
+    photos, inside = fs.Storage("photos", fs.ALL), fs.Storage("inside", fs.ALL)
+    os.makedirs(tmp_path / "disk" / "inner")
+    os.symlink(tmp_path / "disk", tmp_path / "mount")
+    # a mount has no other path that it leads to
+    monkeypatch.setattr(os.path, "realpath", os.path.abspath)
+    settings = {"PHOTOS_FS_ROOT": str(tmp_path / "disk"), "INSIDE_FS_ROOT": str(tmp_path / "mount" / "inner")}
+    disk.configure(photos, inside, **settings)
+    inside.write("a.txt", b"a")
+    inside.write("orphan.txt", b"b")
+    photos.write("c.txt", b"c")
+    disk.add(inside="a.txt")
+    disk.add(photos="c.txt")
+    assert orphans(disk, photos) == ["inner/orphan.txt"]
+    assert orphans(disk, inside) == ["orphan.txt"]
+
+
+def test_two_files_with_one_size_and_time_are_no_links(disk):
+    photos = fs.Storage("photos", fs.ALL)
+    disk.configure(photos, PHOTOS_FS_BACKEND="pyfs", PHOTOS_FS_OPEN_URL="temp://")
+    for name in ("a.txt", "orphan.txt"):
+        photos.write(name, b"content")
+        photos.fs.setinfo(name, {"details": {"modified": 10**9}})
+    assert photos.version("a.txt") == photos.version("orphan.txt")
+    disk.add(photos="a.txt")
+    assert orphans(disk, photos) == ["orphan.txt"]
+    photos.fs.close()
+
+
+@pytest.mark.server
+def test_one_container_by_two_protocols(disk, swift_server, swift_endpoint):
+    photos, beside = fs.Storage("photos", fs.ALL), fs.Storage("beside", fs.ALL)
+    place = swift_server.place
+    with new_bucket(swift_endpoint) as bucket:
+        disk.configure(
+            photos,
+            beside,
+            PHOTOS_FS_BACKEND="swift",
+            PHOTOS_FS_AUTHURL=place.auth_url,
+            PHOTOS_FS_USER=place.user,
+            PHOTOS_FS_KEY=place.key,
+            PHOTOS_FS_AUTH_VERSION="1",
+            PHOTOS_FS_CONTAINER=bucket,
+            BESIDE_FS_BACKEND="s3",
+            BESIDE_FS_BUCKET=bucket,
+            **s3_settings("BESIDE", swift_endpoint),
+        )
+        for name in ("a.txt", "b.txt", "orphan.txt"):
+            photos.write(name, b"content of " + name.encode())
+        disk.add(photos="a.txt", beside="b.txt")
+        assert orphans(disk, photos) == orphans(disk, beside) == ["orphan.txt"]
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("replaced", ["a.txt", "b.txt", "orphan.txt"])
+def test_a_file_that_is_replaced_while_storages_are_compared(disk, moto_endpoint, monkeypatch, replaced):
+    photos, beside = fs.Storage("photos", fs.ALL), fs.Storage("beside", fs.ALL)
+    seen = sharing._seen
+
+    def replaced_after(operations, name):
+        found = seen(operations, name)
+        if operations is photos.backend and name == replaced:
+            photos.write(replaced, b"another content", overwrite=True)
+        return found
+
+    with new_bucket(moto_endpoint) as bucket:
+        keys = {**s3_settings("PHOTOS", moto_endpoint), **s3_settings("BESIDE", moto_endpoint)}
+        # nothing tells that both addresses are of one server
+        keys["BESIDE_FS_ENDPOINT"] = moto_endpoint.url.replace("127.0.0.1", "localhost")
+        assert keys["BESIDE_FS_ENDPOINT"] != keys["PHOTOS_FS_ENDPOINT"]
+        disk.configure(photos, beside, FS_BACKEND="s3", FS_BUCKET=bucket, **keys)
+        for name in ("a.txt", "b.txt", "orphan.txt"):
+            photos.write(name, b"content of " + name.encode())
+        disk.add(photos="a.txt", beside="b.txt")
+        monkeypatch.setattr(sharing, "_seen", replaced_after)
+        search = finding._Search(photos, namings(session=disk.engine), 0)
+        search._before += 5
+        assert [each.name for each in search.run(False)] == ["orphan.txt"]
+
+
+def s3_settings(name, endpoint):
+    keys = ("ACCESS_KEY", "SECRET_KEY", "REGION", "ADDRESSING_STYLE")
+    told = {f"{name}_FS_{key}": getattr(endpoint, key.lower()) for key in keys}
+    return {**told, f"{name}_FS_ENDPOINT": endpoint.url}
+
+
 def test_a_storage_with_the_same_files_that_no_model_uses_is_refused(disk, tmp_path):
     photos, inside = fs.Storage("photos", fs.ALL), fs.Storage("inside", fs.ALL)
     disk.configure(photos, PHOTOS_FS_ROOT=str(tmp_path / "photos"))
@@ -762,10 +899,10 @@ def test_what_makes_sessions_and_tables_without_a_class(disk, tmp_path):
         connection.execute(table.insert().values(photo="b.txt"))
     disk.add(photos="a.txt")
     for session in (disk.engine, sessionmaker(disk.engine), Session(disk.engine)):
-        found = find_orphans(photos, models=[metadata], session=session, older_than=0)
+        found = find_orphans(photos, session=session, older_than=0)
         assert [each.name for each in found] == ["orphan.txt"]
     photos.delete("b.txt")
-    found = find_orphans(photos, models=[metadata], session=disk.engine, older_than=0)
+    found = find_orphans(photos, session=disk.engine, older_than=0)
     assert [(each.kind, each.name, each.model) for each in found] == [
         ("missing", "b.txt", "links"),
         ("orphan", "orphan.txt", None),
