@@ -257,7 +257,8 @@ def resolve(
         undeclared = {}
     config = Config(
         {name.lower(): settings[key] for name, key in undeclared.items()},
-        secrets=[option.name.lower() for option in declared.values() if option.secret],
+        # nothing tells which are secret of those that a backend does not declare
+        secrets=[name.lower() for name in (*undeclared, *(each.name for each in declared.values() if each.secret))],
     )
     found = {
         name: Origin(level, key)

@@ -112,8 +112,8 @@ def unread_settings(app: Flask) -> Iterator[Unread]:
 def _options_of(state: State) -> Iterator[Option]:
     declared = {option.name: option for option in (*COMMON, *(options_of(type(state.backend)) or ()))}
     yield from declared.values()
-    # a backend that declares none takes any
-    yield from (Option(name) for name in origins_of(state.config) if name not in declared)
+    # a backend that declares none takes any, and nothing tells which of them are secret
+    yield from (Option(name, secret=True) for name in origins_of(state.config) if name not in declared)
 
 
 def _value(state: State, option: Option) -> Any:

@@ -17,7 +17,7 @@ from flask_pyfs.cli import fs as group
 from flask_pyfs.config import COMMON
 from flask_pyfs.options import Option
 from flask_pyfs.settings import Setting, settings_of, settings_of_app, unread_settings
-from flask_pyfs.values import disclosed
+from flask_pyfs.values import disclosed, shown, sounds_secret
 
 S3 = {"FS_S3_REGION": "eu-west-2", "FS_S3_ACCESS_KEY": "AKIA", "FS_S3_SECRET_KEY": "t0ps3cret"}
 
@@ -161,11 +161,12 @@ def test_an_old_backend_has_whatever_it_is_given(app, monkeypatch):
     configured(
         app, "files", FS_BACKEND="tape", FS_TAPE_COLOUR="red", FILES_FS_PASSWORD="t0ps3cret", FS_TAPE_PASSWORD="x"
     )
-    assert found(app, "files", "COLOUR") == Setting("files", "COLOUR", "red", 2, "FS_TAPE_COLOUR")
+    assert found(app, "files", "COLOUR") == Setting("files", "COLOUR", "***", 2, "FS_TAPE_COLOUR")
+    assert "red" not in repr(app.extensions["fs"]["files"].config)
     assert found(app, "files", "PASSWORD")[2:5] == ("***", 1, "FILES_FS_PASSWORD")
     app.config["FS_TAPE_EXTRA"] = {"speed": 3, "token": "t0ps3cret"}
     configured(app, "files")
-    assert found(app, "files", "EXTRA")[2:5] == ({"speed": 3, "token": "***"}, 2, "FS_TAPE_EXTRA")
+    assert found(app, "files", "EXTRA")[2:5] == ("***", 2, "FS_TAPE_EXTRA")
     assert [key for key, _ in unread_settings(app)] == ["FS_TAPE_PASSWORD"]
     app.config["FS_TAPE_EXTRA"] = {"speed": 4}
     assert [key for key, _ in unread_settings(app)] == ["FS_TAPE_PASSWORD", "FS_TAPE_EXTRA"]
@@ -252,6 +253,36 @@ def test_no_part_of_the_password_of_a_secret_url_is_shown(user, password, has_us
 )
 def test_a_secret_url_is_shown_without_its_secrets(url, expected):
     assert disclosed(Option("OPEN_URL", secret=True), url) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("https://cdn.example.org/a/?token=s3cr3t", "https://cdn.example.org/a/?…"),
+        ("https://cdn.example.org/a#s3cr3t\nx", "https://cdn.example.org/a?…"),
+        ("//cdn.example.org?s3cr3t", "//cdn.example.org?…"),
+        ("https://ann:s3cr?et@cdn.example.org/?s3cr3t", "https://***@cdn.example.org/?…"),
+        ("/srv/what?/a#b", "/srv/what?/a#b"),
+    ],
+)
+def test_the_query_of_a_url_is_hidden(value, expected):
+    assert disclosed(Option("URL"), value) == expected
+    assert "s3cr" not in shown(value)
+
+
+@pytest.mark.parametrize(
+    "key",
+    "CONNECTION_STRING connectionString DSN SENTRY_DSN SAS PWD pwd APIKEY API_KEY PASSPHRASE DB_PASS signature".split(),
+)
+def test_words_that_tell_a_secret(key):
+    assert disclosed(Option(key), "s3cr3t") == "***"
+    assert disclosed(Option("EXTRA"), {key: "s3cr3t", "speed": 3}) == {key: "***", "speed": 3}
+
+
+def test_no_option_of_a_backend_is_hidden_by_a_word_alone():
+    for name, options in registry.all_options().items():
+        for option in options:
+            assert option.secret or not sounds_secret(option.name) or option.name == "ACCESS_KEY", (name, option.name)
 
 
 def test_secrets_are_nowhere_in_the_output(app):
