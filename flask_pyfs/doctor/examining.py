@@ -155,8 +155,8 @@ def _of_storage(subject: Subject, storage: Storage) -> Generator[Finding, None, 
         return
     yield settings.shared(subject, store)
     filesystem = store.standard
-    if not subject.state.root and filesystem.hassyspath("/"):
-        yield from disk.examine(subject, filesystem.getsyspath("/"))
+    if not subject.state.root and (root := subject.root):
+        yield from disk.examine(subject, root)
     if filesystem.getmeta().get("read_only"):
         yield subject.found("write", "skipped", f"what {subject.place} opens can only be read")
         return

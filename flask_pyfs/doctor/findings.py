@@ -61,6 +61,17 @@ class Subject:
             return None
 
     @property
+    def root(self) -> str | None:
+        """The directory of the files, if they are on a disk of this machine.
+
+        :raises fs.errors.FSError: if the filesystem cannot be opened.
+        """
+        if self.state.root or self.store is None:
+            return self.state.root
+        filesystem = self.store.standard
+        return filesystem.getsyspath("/") if filesystem.hassyspath("/") else None
+
+    @property
     def is_meant_for_all(self) -> bool:
         """Whether anybody may read the files, by the settings."""
         config = self.state.config

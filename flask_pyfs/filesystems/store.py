@@ -197,6 +197,12 @@ class StoreFS(CarefulFS):
         """
         return None
 
+    def address(self, path: str) -> str | None:
+        """Return the URL at which clients reach a file, if the store lets them, without a signature; None if the store
+        tells none. No request except a login.
+        """
+        return None
+
     def has_file(self, path: str) -> bool:
         """Return whether there is a file; False for a directory. Unlike ``isfile``, it takes the path as verbs do."""
         try:

@@ -272,7 +272,20 @@ def test_the_query_of_a_url_is_hidden(value, expected):
 
 @pytest.mark.parametrize(
     "key",
-    "CONNECTION_STRING connectionString DSN SENTRY_DSN SAS PWD pwd APIKEY API_KEY PASSPHRASE DB_PASS signature".split(),
+    [
+        "CONNECTION_STRING",
+        "connectionString",
+        "DSN",
+        "SENTRY_DSN",
+        "SAS",
+        "PWD",
+        "pwd",
+        "APIKEY",
+        "API_KEY",
+        "PASSPHRASE",
+        "DB_PASS",
+        "signature",
+    ],
 )
 def test_words_that_tell_a_secret(key):
     assert disclosed(Option(key), "s3cr3t") == "***"
