@@ -47,6 +47,10 @@ def found(app, storage, name):
         return next(each for each in settings_of(app.extensions["fs"][storage]) if each.name == name)
 
 
+def unread(app):
+    return [(key, reason) for key, reason, _ in unread_settings(app)]
+
+
 def run(app, *arguments, code=0):
     result = app.test_cli_runner().invoke(group, ["settings", *arguments])
     assert result.exit_code == code, result.output
@@ -148,7 +152,7 @@ def test_what_is_looked_up_each_time_is_as_it_is_now(app):
     app.config.update(FS_IMAGES_OPTIMIZE=True, FILES_FS_IMAGES_MAX_PIXELS=7)
     assert found(app, "files", "IMAGES_OPTIMIZE")[2:5] == (True, 3, "FS_IMAGES_OPTIMIZE")
     assert found(app, "files", "IMAGES_MAX_PIXELS")[2:5] == (7, 1, "FILES_FS_IMAGES_MAX_PIXELS")
-    assert list(unread_settings(app)) == []
+    assert unread(app) == []
 
 
 def test_an_old_backend_has_whatever_it_is_given(app, monkeypatch):
@@ -167,9 +171,9 @@ def test_an_old_backend_has_whatever_it_is_given(app, monkeypatch):
     app.config["FS_TAPE_EXTRA"] = {"speed": 3, "token": "t0ps3cret"}
     configured(app, "files")
     assert found(app, "files", "EXTRA")[2:5] == ("***", 2, "FS_TAPE_EXTRA")
-    assert [key for key, _ in unread_settings(app)] == ["FS_TAPE_PASSWORD"]
+    assert [key for key, _ in unread(app)] == ["FS_TAPE_PASSWORD"]
     app.config["FS_TAPE_EXTRA"] = {"speed": 4}
-    assert [key for key, _ in unread_settings(app)] == ["FS_TAPE_PASSWORD", "FS_TAPE_EXTRA"]
+    assert [key for key, _ in unread(app)] == ["FS_TAPE_PASSWORD", "FS_TAPE_EXTRA"]
 
 
 def test_the_app_as_a_whole(app):
@@ -221,7 +225,7 @@ def test_every_option_is_found_on_every_layer(app, backend, level):
     with app.app_context():
         told = {each.name: each[3:5] for each in settings_of(app.extensions["fs"]["papers"])}
     assert {name: told[name] for name in keys} == {name: (level, key) for name, key in keys.items()}
-    assert not {*keys.values()} & {*dict(unread_settings(app))}
+    assert not {*keys.values()} & {*dict(unread(app))}
 
 
 # Secrets
@@ -351,12 +355,12 @@ REASONS = [
 @pytest.mark.parametrize(("key", "value", "reason"), REASONS, ids=lambda each: str(each)[:30])
 def test_what_reaches_nothing_is_told_with_the_reason(app, key, value, reason):
     configured(app, "files", **{key: value})
-    assert list(unread_settings(app)) == [(key, reason)]
+    assert unread(app) == [(key, reason)]
 
 
 def test_an_empty_root_of_the_app_is_told(app):
     configured(app, "files", FS_ROOT="", FILES_FS_ROOT="/srv")
-    assert list(unread_settings(app)) == [("FS_ROOT", "it is empty, and ROOT must not be")]
+    assert unread(app) == [("FS_ROOT", "it is empty, and ROOT must not be")]
 
 
 @pytest.mark.parametrize(
@@ -365,26 +369,24 @@ def test_an_empty_root_of_the_app_is_told(app):
 def test_keys_of_the_app_are_left_alone(app, key):
     app.config[key] = "x"
     configured(app, "files")
-    assert list(unread_settings(app)) == []
+    assert unread(app) == []
 
 
 def test_none_is_not_set(app):
     configured(app, "files", FS_S3_REGION=None, AVATAR_FS_ROOT=None)
-    assert list(unread_settings(app)) == []
+    assert unread(app) == []
 
 
 def test_no_setting_that_is_read_is_told(app):
     configured(
         app, "files", "docs", FS_ROOT="/srv", DOCS_FS_ROOT="/docs", FS_SERVE=True, FS_HANDLE_ERRORS=False, FS_DENY="x"
     )
-    assert list(unread_settings(app)) == []
+    assert unread(app) == []
 
 
 def test_a_key_that_no_storage_reads_because_each_has_another(app):
     configured(app, "files", "docs", FS_DENY="a", FILES_FS_DENY="b", FS_LOCAL_DENY="c")
-    assert dict(unread_settings(app)) == {
-        "FS_DENY": "another one counts: FILES_FS_DENY for 'files', FS_LOCAL_DENY for 'docs'"
-    }
+    assert dict(unread(app)) == {"FS_DENY": "another one counts: FILES_FS_DENY for 'files', FS_LOCAL_DENY for 'docs'"}
     assert found(app, "files", "DENY").shadowed == ("FS_LOCAL_DENY", "FS_DENY")
     # what init_app has set shadows nothing, and is not shadowed
     assert found(app, "files", "ROOT").shadowed == ()
@@ -395,14 +397,14 @@ def test_what_was_set_too_late_is_told(app, key):
     configured(app, "files")
     before = found(app, "files", key.rpartition("_")[2])
     app.config[key] = "0640"
-    assert dict(unread_settings(app)) == {key: "it was set after init_app had read it for 'files': set it before"}
+    assert dict(unread(app)) == {key: "it was set after init_app had read it for 'files': set it before"}
     assert found(app, "files", key.rpartition("_")[2]) == before
 
 
 @pytest.mark.parametrize(("before", "shown"), [(None, (None, 4, None)), ("media/", ("/media", 3, "FS_PREFIX"))])
 def test_a_prefix_of_the_route_that_was_set_too_late(app, before, shown):
     configured(app, "files", FS_PREFIX=before)
-    assert list(unread_settings(app)) == []
+    assert unread(app) == []
     app.config["FS_PREFIX"] = "/late"
     (prefix,) = [each for each in settings_of_app(app) if each.name == "PREFIX"]
     assert (prefix.value, prefix.layer, prefix.key) == shown
@@ -415,7 +417,13 @@ def test_a_prefix_of_the_route_that_was_set_too_late(app, before, shown):
 def test_what_was_changed_into_something_impossible_is_told_too(app):
     configured(app, "files", FILES_FS_MODE="0640")
     app.config["FILES_FS_MODE"] = "no mode"
-    assert [key for key, _ in unread_settings(app)] == ["FILES_FS_MODE"]
+    assert [key for key, _ in unread(app)] == ["FILES_FS_MODE"]
+
+
+@pytest.mark.parametrize(("key", "storage"), [("FILES_FS_REGION", "files"), ("FS_REGION", None), ("C_FS_ROOT", None)])
+def test_whose_a_key_is_that_nothing_reads(app, key, storage):
+    configured(app, "files", "docs", **{key: "x"})
+    assert [(each.key, each.storage) for each in unread_settings(app)] == [(key, storage)]
 
 
 # The command
