@@ -8,7 +8,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from ..errors import FSError, translated
 from ..filesystems.store import StoreFS
-from ..names import Lease
+from ..names import Reserved
 from ..web.urls import base_url
 from . import disk
 from .contents import MARK
@@ -17,7 +17,7 @@ from .http import Unanswered, ask
 from .signed import LIFETIME
 
 
-def examine(subject: Subject, path: Lease, store: StoreFS) -> Iterator[Finding]:
+def examine(subject: Subject, path: Reserved, store: StoreFS) -> Iterator[Finding]:
     """Check that nobody can read a reserved name without a signature: by URL, or at the store. Makes two requests."""
     check, config = "reserved", subject.state.config
     try:
@@ -64,7 +64,7 @@ def examine(subject: Subject, path: Lease, store: StoreFS) -> Iterator[Finding]:
         yield subject.found(check, "ok", "a reserved name cannot be read without a signature")
 
 
-def _urls(subject: Subject, path: Lease, store: StoreFS) -> Iterator[str]:
+def _urls(subject: Subject, path: Reserved, store: StoreFS) -> Iterator[str]:
     state = subject.state
     if state.config["url"]:
         base = urljoin(subject.origin or "", base_url(state.app, state.storage.name, state.config["url"]))

@@ -12,7 +12,7 @@ from fs import errors
 
 from ..errors import FileExists, FSError, InvalidPath, translated
 from ..filesystems.store import Facts, OtherVersion, StoreFS
-from ..names import Lease
+from ..names import Reserved
 from . import clock, cors, exposure, signed
 from .contents import FIRST, SECOND
 from .findings import Finding, Subject
@@ -33,7 +33,7 @@ class Probe:
         self.subject = subject
         self.store = store
         self.may_be_there = True
-        self.path = Lease.of(subject.state.backend.prefix, f"doctor-{secrets.token_hex(16)}")
+        self.path = Reserved.of(subject.state.backend.prefix, f"doctor-{secrets.token_hex(16)}")
 
     def guard(self) -> translated:
         """Return the context that translates errors of the filesystem."""

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from ..backends.contract import UploadTerms, UploadURL
 from ..errors import FSError, translated
 from ..filesystems.store import StoreFS
-from ..names import Lease
+from ..names import Reserved
 from .contents import UPLOADED
 from .findings import Finding, Subject
 from .http import Answer, Unanswered, ask, form
@@ -25,7 +25,7 @@ _UNKNOWN = (400, 404, 405, 501)
 _SIGNATURE = re.compile(r"(sig(?:nature)?=)(.)", re.IGNORECASE)
 
 
-def examine_urls(subject: Subject, path: Lease, store: StoreFS) -> Generator[Finding, None, str | None]:
+def examine_urls(subject: Subject, path: Reserved, store: StoreFS) -> Generator[Finding, None, str | None]:
     """Fetch a file by its signed URL, by one that was changed and by one that has expired, and a part of it.
 
     Makes five requests if the store signs URLs, else none. Returns the URL if the store signed it.
@@ -82,7 +82,7 @@ def examine_urls(subject: Subject, path: Lease, store: StoreFS) -> Generator[Fin
     return url
 
 
-def examine_uploads(subject: Subject, path: Lease, store: StoreFS) -> Generator[Finding, None, UploadURL | None]:
+def examine_uploads(subject: Subject, path: Reserved, store: StoreFS) -> Generator[Finding, None, UploadURL | None]:
     """Upload a file with a signed request. Makes two requests. Returns the request if the store signed it."""
     check = "signed-upload"
     terms = UploadTerms(int(time.time()) + LIFETIME, LIFETIME, overwrite=True)

@@ -406,11 +406,11 @@ class StoreFS(CarefulFS):
         return 0
 
     def remove_leases(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
-        """Remove the leases of killed processes that rendered an image, and return their number.
+        """Remove what killed processes left under reserved names, such as leases, and return the number of files.
 
-        One listing, and two requests for each old lease.
+        One listing, and two requests for each old file.
 
-        :param older_than: the age of a lease in seconds.
+        :param older_than: the age of a file in seconds.
         :param prefix: the path in front of ``.flask_pyfs/``.
         :param dry_run: only count.
         """
