@@ -11,12 +11,13 @@ from flask import Flask
 
 from .backends.base import BaseBackend
 from .backends.registry import all_options, options_of
-from .config import APP, COMMON, LIVE, Origin, lookup, origins, origins_of, route_prefix
+from .config import APP, COMMON, LIVE, lookup, route_prefix
 from .errors import ConfigurationError
 from .extension import misspelt_settings
 from .keys import backend_key, storage_prefixes
 from .misspelt import closest, splits
 from .options import Option
+from .origins import Origin, origins, origins_of
 from .peers import SETTINGS, WITHOUT_EFFECT
 from .state import State, find, registry_of
 from .storage import Storage

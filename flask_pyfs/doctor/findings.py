@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..backends.base import BaseBackend
-from ..config import set_by
 from ..errors import BackendError, FSError, InvalidPath, OperationNotSupported, shortened
 from ..filesystems.store import StoreFS
 from ..keys import storage_key
+from ..origins import set_by
 from ..settings import Unread, declared_options
 from ..state import State
 

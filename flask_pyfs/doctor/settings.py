@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..backends.registry import options_of
-from ..config import set_by
 from ..filesystems.store import StoreFS
+from ..origins import set_by
 from ..state import require_registry
 from ..uploads.intake import verifies
 from .findings import Finding, Subject, signs_urls
