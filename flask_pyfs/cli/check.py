@@ -14,7 +14,6 @@ from .exits import DIFFERENT, DONE, FAILED, INTERRUPTED, TRY_AGAIN
 from .output import Output, printable
 from .places import PLACE, Place
 from .progress import showing
-from .stopping import stoppable
 from .transfers import choosing, failure_text, sides
 
 if TYPE_CHECKING:
@@ -75,8 +74,7 @@ def check(source: Place, target: Place, combined: str | None, quiet: bool, as_js
                 out.note(failure_text(event))
 
         try:
-            with stoppable():
-                report = transfer.check(first, second, on_event=on_event, **options)
+            report = transfer.check(first, second, on_event=on_event, **options)
         except KeyboardInterrupt:
             out.note(f"Stopped, before all files were compared: {_sum(counts, source, target)}")
             return INTERRUPTED

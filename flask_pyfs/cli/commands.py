@@ -12,8 +12,9 @@ from flask.cli import ScriptInfo
 
 from ..errors import FSError
 from ..extras import MissingExtra
-from .exits import CLOSED, INTERRUPTED, Stopped, stopped_by
+from .exits import CLOSED, INTERRUPTED, Failure, failure_of
 from .output import flush
+from .stopping import stoppable
 
 __all__ = ["command", "json_option"]
 
@@ -25,7 +26,8 @@ def command(name: str | None = None, **options: Any) -> Callable[[Callable[..., 
     """Make a command of a function that runs in the context of the app.
 
     An error of this package, or of the operating system, ends it with one line on standard error and an exit code;
-    so does an error of this package in the app's own factory. The function returns the exit code, or None.
+    so does an error of this package in the app's own factory, and Ctrl-C or SIGTERM. The function returns the exit
+    code, or None.
 
     :param name: the name of the command; that of the function by default.
     :param options: as for :func:`click.command`.
@@ -35,7 +37,7 @@ def command(name: str | None = None, **options: Any) -> Callable[[Callable[..., 
         @wraps(function)
         def run(*arguments: Any, **values: Any) -> None:
             context = click.get_current_context()
-            with _ended_in_one_line():
+            with stoppable(), _ended_in_one_line():
                 app = context.ensure_object(ScriptInfo).load_app()
                 with app.app_context(), _ended_by_the_system():
                     code = context.invoke(function, *arguments, **values)
@@ -54,9 +56,9 @@ def _ended_in_one_line() -> Iterator[None]:
     try:
         yield
     except (FSError, MissingExtra) as error:
-        raise stopped_by(error) from error
+        raise failure_of(error) from error
     except KeyboardInterrupt as error:
-        raise Stopped("interrupted: no file is half-done", INTERRUPTED) from error
+        raise Failure("interrupted: no file is half-done", INTERRUPTED) from error
 
 
 @contextmanager
@@ -72,4 +74,4 @@ def _ended_by_the_system() -> Iterator[None]:
         if isinstance(error, BrokenPipeError):
             # the reader has enough, as "head" has
             raise click.exceptions.Exit(CLOSED) from error
-        raise stopped_by(error) from error
+        raise failure_of(error) from error

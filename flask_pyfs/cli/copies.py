@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -13,16 +14,16 @@ from ..errors import FileExists, FileNotFound, FSError, VersionChanged
 from ..filesystems.store import Facts
 from ..transfer.copying import Copied, address, copy_file
 from ..transfer.deleting import delete_file
-from ..transfer.patience import Patience
-from ..transfer.patience import Stopped as Abandoned
+from ..transfer.patience import Patience, Stopped
 from ..transfer.report import Event
 from ..transfer.versions import known_facts
 from ..transfer.workers import in_threads
 from .commands import command, json_option
-from .exits import Failures, Stopped
+from .exits import Failure, Failures
 from .output import Output
 from .places import PLACE, Place
-from .steps import Sides, Step, steps
+from .progress import showing
+from .steps import Sides, Step, Steps
 from .streams import copy_by_stream, is_stream
 from .transfers import jobs_option
 
@@ -53,7 +54,8 @@ def cp(sources: tuple[Place, ...], target: Place, **options: Any) -> int:
     directory if it ends with a slash, is a whole storage or a directory of this machine, or if there are several SRC.
     With -r, a directory that is written with a slash at its end is copied without its own name.
 
-    The server copies what it can. Each file appears whole, or not at all. Signals of the storages are not sent.
+    The server copies what it can. Each file appears whole, or not at all. Of two files of a directory that would have
+    one name, neither is copied. Signals of the storages are not sent.
 
     \b
     Examples:
@@ -96,38 +98,50 @@ _Do = Callable[[Step, bool, Patience, Callable[[Event], object]], int]
 def _all(
     sources: tuple[Place, ...], target: Place, do: _Do, recursive: bool, overwrite: bool, jobs: int, as_json: bool
 ) -> int:
-    out, failures, patience = Output(as_json), Failures(), Patience()
+    patience = Patience()
+    with showing() as progress, Sides() as sides:
+        out = Output(as_json, progress.echo)
+        failures = Failures(out)
 
-    def work(step: Step, tell: Callable[[Any], None]) -> None:
-        try:
-            size = do(step, overwrite, patience, tell)
-        except Abandoned:
-            # nobody listens
-            pass
-        except FileExists as error:
-            hint = "" if overwrite else "; --overwrite replaces files"
-            tell(partial(failures.add, Stopped(f"{error}{hint}")))
-        except FSError as error:
-            tell(partial(failures.add, error))
-        else:
-            tell(partial(_show, out, step, size))
+        def work(step: Step, tell: Callable[[Any], None]) -> None:
+            under_way = 0
 
-    with Sides() as sides:
-        todo = steps(sources, target, recursive, failures, sides)
-        in_threads(todo, work, jobs, patience, partial(_hear, out))
+            def count(event: Event) -> None:
+                nonlocal under_way
+                under_way += event.size if event.kind == "progress" else -event.size
+                tell(event)
+
+            try:
+                size = do(step, overwrite, patience, count)
+            except Stopped:
+                # nobody listens
+                pass
+            except FSError as error:
+                tell(Event("failed", step.target_name, under_way, error=error))
+                tell(
+                    partial(failures.add, _hinted(error, overwrite), source=step.source_shown, target=step.target_shown)
+                )
+            else:
+                tell(Event("copied", step.target_name, size))
+                if as_json:
+                    tell(partial(out.result, "", source=step.source_shown, target=step.target_shown, size=size))
+
+        def hear(told: Any) -> None:
+            if not isinstance(told, Event):
+                told()
+                return
+            progress.add(told)
+            if told.kind == "again":
+                out.note(f"{told.name}: trying again: {told.error}")
+
+        with closing(Steps(sources, target, recursive, failures, sides)) as steps:
+            progress.add(Event("planned", size=steps.bytes, files=steps.files))
+            in_threads(steps, work, jobs, patience, hear)
     return failures.code
 
 
-def _hear(out: Output, told: Any) -> None:
-    if not isinstance(told, Event):
-        told()
-    elif told.kind == "again":
-        out.note(f"{told.name}: trying again: {told.error}")
-
-
-def _show(out: Output, step: Step, size: int) -> None:
-    if out.as_json:
-        out.result("", source=step.source_shown, target=step.target_shown, size=size)
+def _hinted(error: FSError, overwrite: bool) -> Exception:
+    return Failure(f"{error}; --overwrite replaces files") if isinstance(error, FileExists) and not overwrite else error
 
 
 def _copied(step: Step, overwrite: bool, patience: Patience, tell: Callable[[Event], object]) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from ..errors import BackendError, FileNotFound, FSError
-from .output import printable
+from .output import Output, printable
 
 __all__ = [
     "CLOSED",
@@ -16,10 +18,10 @@ __all__ = [
     "NO_FILE",
     "NO_STORAGE",
     "TRY_AGAIN",
+    "Failure",
     "Failures",
-    "Stopped",
     "code_of",
-    "stopped_by",
+    "failure_of",
 ]
 
 DONE = 0
@@ -35,7 +37,7 @@ INTERRUPTED = 130
 CLOSED = 141
 
 
-class Stopped(click.ClickException):
+class Failure(click.ClickException):
     """Ends a command with one line on standard error.
 
     :param message: what is wrong, and what to do.
@@ -49,19 +51,27 @@ class Stopped(click.ClickException):
 
 
 class Failures:
-    """The failures of a command that goes on after each. Each is one line on standard error."""
+    """The failures of a command that goes on after each. Each is one line on standard error, and one object if the
+    command prints JSON.
 
-    def __init__(self) -> None:
+    :param out: the output of the command, if it prints results.
+    """
+
+    def __init__(self, out: Output | None = None) -> None:
+        self._out = out or Output()
         self._codes: set[int] = set()
 
-    def add(self, error: Exception) -> None:
+    def add(self, error: Exception, **fields: Any) -> None:
         """Tell a failure.
 
-        :param error: one of this package, or a :exc:`Stopped`.
+        :param error: one of this package, or a :exc:`Failure`.
+        :param fields: the fields of the JSON object that say what failed.
         """
-        stopped = error if isinstance(error, Stopped) else stopped_by(error)
-        stopped.show()
-        self._codes.add(stopped.exit_code)
+        failure = error if isinstance(error, Failure) else failure_of(error)
+        self._out.note(f"Error: {failure.message}")
+        if self._out.as_json:
+            self._out.result("", **fields, error=failure.message)
+        self._codes.add(failure.exit_code)
 
     @property
     def code(self) -> int:
@@ -78,10 +88,10 @@ def code_of(error: Exception) -> int:
     return TRY_AGAIN if isinstance(error, BackendError) else FAILED
 
 
-def stopped_by(error: Exception) -> Stopped:
+def failure_of(error: Exception) -> Failure:
     """Return what ends a command that failed with an error."""
     if isinstance(error, OSError) and not isinstance(error, FSError):
         # without its number
         file = f"{error.filename}: " if error.filename else ""
-        return Stopped(f"{file}{error.strerror or error}")
-    return Stopped(str(error), code_of(error))
+        return Failure(f"{file}{error.strerror or error}")
+    return Failure(str(error), code_of(error))

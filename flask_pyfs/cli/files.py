@@ -18,7 +18,7 @@ from ..storage import Storage
 from ..web.urls import knows_host
 from .commands import command, json_option
 from .durations import DURATION
-from .exits import Failures, Stopped
+from .exits import Failure, Failures
 from .listed import below, file_at, listed, require_directory
 from .output import Output
 from .places import FILE, Place
@@ -106,7 +106,7 @@ def cat(places: tuple[Place, ...]) -> int:
                 out.write(chunk)
         except FileNotFound as error:
             failures.add(_no_file(place) if _is_directory(place) else error)
-        except (FSError, Stopped) as error:
+        except (FSError, Failure) as error:
             failures.add(error)
     out.flush()
     return failures.code
@@ -118,8 +118,8 @@ def _file_name(place: Place) -> str:
     return place.name
 
 
-def _no_file(place: Place) -> Stopped:
-    return Stopped(f"{str(place)!r} is a directory, not a file")
+def _no_file(place: Place) -> Failure:
+    return Failure(f"{str(place)!r} is a directory, not a file")
 
 
 def _is_directory(place: Place) -> bool:
@@ -147,7 +147,8 @@ def rm(places: tuple[Place, ...], recursive: bool, force: bool, dry_run: bool, y
         flask fs rm photos:2026/a.jpg
         flask fs rm -r --dry-run photos:2025/
     """
-    out, failures = Output(as_json), Failures()
+    out = Output(as_json)
+    failures = Failures(out)
     for place in places:
         if not place.name and not (recursive and (yes or dry_run)):
             raise click.UsageError(f"{str(place)!r} is a whole storage: to remove all of its files, pass -r and --yes")
@@ -161,9 +162,9 @@ def rm(places: tuple[Place, ...], recursive: bool, force: bool, dry_run: bool, y
                     out.result("", storage=place.storage_name, name=place.name, removed=True)
         except FileNotFound as error:
             if not force:
-                failures.add(error)
-        except (FSError, Stopped) as error:
-            failures.add(error)
+                failures.add(error, storage=place.storage_name, name=place.name)
+        except (FSError, Failure) as error:
+            failures.add(error, storage=place.storage_name, name=place.name)
     return failures.code
 
 
@@ -187,7 +188,7 @@ def _remove(place: Place, recursive: bool) -> None:
         if file_at(place) is None:
             require_directory(place)
             if place.is_directory and storage.exists(directory):
-                raise Stopped(
+                raise Failure(
                     f"there is a file {directory!r} too: 'rm -r {place.storage_name}:{directory}' removes both"
                 )
         storage.delete(directory)
@@ -215,14 +216,14 @@ def _remove_all(storage: Storage) -> None:
     operations, last = find(storage).operations, set[str]()
     while found := {name.rstrip("/") or name for name, _ in islice(operations.level(), _MANY)}:
         if found == last:
-            raise Stopped(f"storage {storage.name!r} still has {min(found)!r}, and perhaps more")
+            raise Failure(f"storage {storage.name!r} still has {min(found)!r}, and perhaps more")
         for name in sorted(found):
             storage.delete(name)
         last = found
 
 
-def _needs_r(place: Place) -> Stopped:
-    return Stopped(f"{str(place)!r} is a directory: pass -r to remove all files below it")
+def _needs_r(place: Place) -> Failure:
+    return Failure(f"{str(place)!r} is a directory: pass -r to remove all files below it")
 
 
 @command()
@@ -264,7 +265,7 @@ def url(
         if isinstance(error, FSError):
             raise
         # of Flask, and of what the store cannot sign
-        raise Stopped(str(error)) from error
+        raise Failure(str(error)) from error
     if "://" not in found:
         out.note("This is a path: set SERVER_NAME to get URLs with a host.")
     out.result(shown, storage=storage.name, name=name, url=found, **request)

@@ -41,7 +41,8 @@ def leftovers(storages: Sequence[str], delete: bool, older_than: timedelta, as_j
         flask fs leftovers
         flask fs leftovers --delete --older-than 2d
     """
-    out, failures = Output(as_json), Failures()
+    out = Output(as_json)
+    failures = Failures(out)
     for each in chosen(storages):
         count, reason = None, None
         try:
@@ -49,7 +50,7 @@ def leftovers(storages: Sequence[str], delete: bool, older_than: timedelta, as_j
         except OperationNotSupported as error:
             reason = str(error)
         except FSError as error:
-            failures.add(error)
+            failures.add(error, storage=each.name)
             continue
         text = reason if count is None else f"{count} {'removed' if delete else 'unfinished'}"
         out.result(

@@ -17,7 +17,7 @@ from ..orphans import Finding, find_orphans, storages_in_use
 from ..storage import Storage
 from .commands import command, json_option
 from .durations import AGE
-from .exits import DIFFERENT, DONE, Failures, Stopped, code_of
+from .exits import DIFFERENT, DONE, Failure, Failures, code_of
 from .output import Output
 from .parameters import ParamType
 from .places import STORAGE, chosen, registry
@@ -118,7 +118,7 @@ def orphans(
                     failures.add(finding.error)
         except FSError as error:
             # a database does not know for which storage it is read
-            failures.add(Stopped(f"{storage.name}: {error}", code_of(error)))
+            failures.add(Failure(f"{storage.name}: {error}", code_of(error)))
         else:
             out.note(f"{storage.name}: {_sum(counts)}")
         found = found or bool(counts["orphan"] or counts["missing"])
@@ -133,7 +133,7 @@ def _sum(counts: Counter[str]) -> str:
 def _used(out: Output, models: Sequence[Any]) -> list[Storage]:
     known, used = registry(), storages_in_use(models)
     if not used:
-        raise Stopped("no model that is imported uses a storage of the app: name a class by --model module:Class")
+        raise Failure("no model that is imported uses a storage of the app: name a class by --model module:Class")
     for name, storage in known.items():
         if storage not in used:
             out.note(f"{name}: left out, because no column and no field uses it")

@@ -13,7 +13,7 @@ from .. import names
 from ..errors import ConfigurationError, InvalidPath
 from ..state import Registry, require_registry
 from ..storage import Storage
-from .exits import NO_STORAGE, Stopped
+from .exits import NO_STORAGE, Failure
 from .parameters import ParamType
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Place(NamedTuple):
     def storage(self) -> Storage:
         """The storage, on the current app.
 
-        :raises Stopped: if the app has no storage of this name.
+        :raises Failure: if the app has no storage of this name.
         """
         assert self.storage_name is not None
         return _named(self.storage_name, f". A path is written ./{self.storage_name}:…")
@@ -60,21 +60,21 @@ class Place(NamedTuple):
 def registry() -> Registry:
     """Return the storages of the current app, each by its name.
 
-    :raises Stopped: with the exit code 3, if it has none.
+    :raises Failure: with the exit code 3, if it has none.
     """
     try:
         found = require_registry(current_app)
     except ConfigurationError as error:
-        raise Stopped(str(error), NO_STORAGE) from error
+        raise Failure(str(error), NO_STORAGE) from error
     if not found:
-        raise Stopped(f"the app {current_app.name!r} has no storages: give them to init_app", NO_STORAGE)
+        raise Failure(f"the app {current_app.name!r} has no storages: give them to init_app", NO_STORAGE)
     return found
 
 
 def chosen(storage_names: Iterable[str]) -> list[Storage]:
     """Return the storages of the current app that have some names, each once; all of them if there are no names.
 
-    :raises Stopped: with the exit code 3, if it has none of a name, or none at all.
+    :raises Failure: with the exit code 3, if it has none of a name, or none at all.
     """
     return [_named(name) for name in dict.fromkeys(storage_names)] or [*registry().values()]
 
@@ -82,7 +82,7 @@ def chosen(storage_names: Iterable[str]) -> list[Storage]:
 def _named(name: str, hint: str = "") -> Storage:
     known = registry()
     if name not in known:
-        raise Stopped(f"the app has no storage {name!r}; it has: {', '.join(sorted(known))}{hint}", NO_STORAGE)
+        raise Failure(f"the app has no storage {name!r}; it has: {', '.join(sorted(known))}{hint}", NO_STORAGE)
     storage: Storage = known[name]
     return storage
 

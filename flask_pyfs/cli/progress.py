@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -86,7 +87,7 @@ class Progress:
     def line(self, width: int = 1000) -> str:
         """Return the counts in words, as many of them as fit into a width."""
         if self.all_files is None:
-            return f"comparing: {self.compared:,} files"[:width]
+            return (f"comparing: {self.compared:,} files" if self.compared else "listing the files")[:width]
         parts = [f"{self.files:,} of {self.all_files:,} files"]
         parts.append(f"{size_text(self.bytes)} of {size_text(self.all_bytes)}")
         if rates := self._rates():
@@ -122,17 +123,25 @@ class Progress:
 
 
 class _Log(Progress):
-    # a line on standard error, now and then
+    # a line on standard error, now and then, also while a store lists or nothing comes
     def __init__(self) -> None:
         super().__init__()
-        self._last = time.monotonic()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._tell, name="flask_pyfs-progress", daemon=True)
 
-    def add(self, event: Event) -> None:
-        super().add(event)
-        now = time.monotonic()
-        if now - self._last >= _LOG_SECONDS:
-            self._last = now
-            self.echo(self.line(), err=True)
+    def __enter__(self) -> _Log:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _tell(self) -> None:
+        while not self._over.wait(_LOG_SECONDS):
+            # it may be closed, or a pipe that nobody reads
+            with suppress(OSError, ValueError):
+                self.echo(self.line(), err=True)
 
 
 class _Bar(Progress):
@@ -198,7 +207,8 @@ def showing(quiet: bool = False) -> Iterator[Progress]:
         with _Bar() as bar:
             yield bar
     else:
-        yield _Log()
+        with _Log() as log:
+            yield log
 
 
 def _can_draw() -> bool:

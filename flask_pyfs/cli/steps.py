@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from .. import names
-from ..errors import FileExists, FileNotFound, FSError
+from ..errors import FileExists, FileNotFound, FSError, OperationNotSupported
+from ..state import find
+from ..transfer import plan
 from ..transfer.sides import Side, require_apart
-from .exits import Failures, Stopped
+from ..transfer.versions import known_facts
+from .exits import Failure, Failures
 from .listed import require_directory
 from .places import Place, require_path
 
-__all__ = ["Sides", "Step", "steps"]
+__all__ = ["Sides", "Step", "Steps"]
 
 
 class Step(NamedTuple):
@@ -64,71 +68,157 @@ class Sides:
         return self._made[key]
 
 
-def steps(sources: Sequence[Place], target: Place, recursive: bool, failures: Failures, sides: Sides) -> Iterator[Step]:
-    """Iterate over the files to copy or to move.
+class _Tree(NamedTuple):
+    # a directory; so many of the listed files are its own
+    origin: Side
+    goal: Side
+    above: str
+    goal_above: str
+    last: str
+    files: int
+    # names that two files of it would have
+    clashing: set[str]
 
-    :param failures: is told of the sources that cannot be.
+
+class Steps:
+    """The files to copy or to move. All of them are found before the first one, and what was listed is kept in a
+    temporary database, so it takes no memory.
+
+    :param failures: is told of the sources that cannot be copied or moved.
     :param sides: is asked for the sides.
     :raises click.UsageError: if a path has the name of a storage.
     """
-    for place in (*sources, target):
-        require_path(place)
-    into = target.is_directory or len(sources) > 1 or _is_local_directory(target)
-    # one after the other, they would replace each other
-    taken = set[str]() if len(sources) > 1 else None
-    for source in sources:
+
+    def __init__(
+        self, sources: Sequence[Place], target: Place, recursive: bool, failures: Failures, sides: Sides
+    ) -> None:
+        self._failures = failures
+        self._sides = sides
+        self._found: list[tuple[str, Step] | _Tree] = []
+        #: How many files there are, and of how many bytes.
+        self.files = self.bytes = 0
+        for place in (*sources, target):
+            require_path(place)
+        # one after the other, they would replace each other
+        self._taken = set[str]() if len(sources) > 1 else None
+        self._plan = plan.Plan()
+        into = target.is_directory or len(sources) > 1 or _is_local_directory(target)
         try:
-            last = _last_part(source)
-            goal = _inside(target, last) if into else target
-            if _is_directory(source, recursive):
-                for step in _below(source, goal, failures, sides):
-                    if _is_taken(taken, f"{last}/{step.target_name}" if last else step.target_name):
-                        failures.add(_taken(step.target_shown))
-                    else:
-                        yield step
+            for source in sources:
+                try:
+                    self._find(source, target, recursive, into)
+                except (FSError, Failure) as error:
+                    failures.add(error, source=str(source))
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Forget what was listed."""
+        self._plan.__exit__()
+
+    def _find(self, source: Place, target: Place, recursive: bool, into: bool) -> None:
+        last = _last_part(source)
+        goal = _inside(target, last) if into else target
+        size = _size(source, recursive)
+        if size is None:
+            self._find_below(source, goal, last)
+            return
+        if goal.is_directory:
+            raise Failure(f"{str(source)!r} has no name that the copy could have: write DST with one")
+        step = Step(*self._sides.file(source), *self._sides.file(goal), str(source), str(goal))
+        self._found.append((last, step))
+        self.files += 1
+        self.bytes += size
+
+    def _find_below(self, source: Place, target: Place, last: str) -> None:
+        origin, goal = self._sides.directory(source), self._sides.directory(target)
+        require_apart(origin, goal)
+        files = 0
+        # of the few names in other spellings
+        taken, clashing = set[str](), set[str]()
+        try:
+            for name, facts in origin.entries():
+                normal = names.stored_as(name)
+                if normal != name:
+                    if normal in taken or origin.operations.exists(names.Exact(origin.full_name(normal))):
+                        clashing.add(normal)
+                    taken.add(normal)
+                self._plan.add(plan.Step(normal, name, name, facts, None))
+                files += 1
+                self.bytes += facts.size
+        finally:
+            self.files += files
+            self._found.append(_Tree(origin, goal, _start(source), _start(target), last, files, clashing))
+        for error in origin.unread.values():
+            self._failures.add(error, source=str(source))
+
+    def __iter__(self) -> Iterator[Step]:
+        """Iterate over the files. The failures are told of those that would have the name of another."""
+        listed = self._plan.to_copy()
+        for found in self._found:
+            if not isinstance(found, _Tree):
+                last, step = found
+                if self._is_free(last, step):
+                    yield step
                 continue
-            if goal.is_directory:
-                raise Stopped(f"{str(source)!r} has no name that the copy could have: write DST with one")
-            if _is_taken(taken, last):
-                raise _taken(str(goal))
-            yield Step(*sides.file(source), *sides.file(goal), str(source), str(goal))
-        except (FSError, Stopped) as error:
-            failures.add(error)
+            for file in islice(listed, found.files):
+                name = file.target_name
+                shown = f"{found.above}{name}"
+                if found.clashing and file.name in found.clashing:
+                    # neither is the one that is meant
+                    error = FileExists(f"{shown!r}: two files of the directory would be {file.name!r}", path=name)
+                    self._failures.add(error, source=shown)
+                    continue
+                step = Step(found.origin, names.Exact(name), found.goal, name, shown, f"{found.goal_above}{name}")
+                if self._is_free(f"{found.last}/{name}" if found.last else name, step):
+                    yield step
 
-
-def _is_taken(taken: set[str] | None, name: str) -> bool:
-    if taken is None:
-        return False
-    stored = names.stored_as(name)
-    is_taken = stored in taken
-    taken.add(stored)
-    return is_taken
-
-
-def _taken(shown: str) -> FileExists:
-    return FileExists(f"two of the sources would be {shown!r}")
+    def _is_free(self, name: str, step: Step) -> bool:
+        if self._taken is None:
+            return True
+        stored = names.stored_as(name)
+        if stored in self._taken:
+            error = FileExists(f"two of the sources would be {step.target_shown!r}")
+            self._failures.add(error, source=step.source_shown, target=step.target_shown)
+            return False
+        self._taken.add(stored)
+        return True
 
 
 def _is_local_directory(place: Place) -> bool:
     return place.storage_name is None and os.path.isdir(place.name)
 
 
-def _is_directory(source: Place, recursive: bool) -> bool:
-    """Return whether a source is a directory. Whether it is a file is for the copying to find out.
+def _size(source: Place, recursive: bool) -> int | None:
+    """Return the size of a source that is a file; None if it is a directory.
 
     :raises FileNotFound: if it is neither.
     """
     if source.storage_name is None:
-        is_directory = os.path.isdir(source.name)
-        if not is_directory and not os.path.isfile(source.name):
+        if os.path.isfile(source.name):
+            return os.path.getsize(source.name)
+        if not os.path.isdir(source.name):
             raise FileNotFound(f"there is no file {source.name!r}", path=source.name)
     else:
-        is_directory = source.is_directory or not source.storage.exists(source.name)
-        if is_directory:
-            require_directory(source)
-    if is_directory and not recursive:
-        raise Stopped(f"{str(source)!r} is a directory: pass -r to take all files below it")
-    return is_directory
+        size = None if source.is_directory else _stored_size(source)
+        if size is not None:
+            return size
+        require_directory(source)
+    if not recursive:
+        raise Failure(f"{str(source)!r} is a directory: pass -r to take all files below it")
+    return None
+
+
+def _stored_size(source: Place) -> int | None:
+    operations = find(source.storage).operations
+    try:
+        return known_facts(operations, source.name).size
+    except FileNotFound:
+        return None
+    except OperationNotSupported:
+        # an old backend need not tell it
+        return 0 if operations.exists(source.name) else None
 
 
 def _last_part(source: Place) -> str:
@@ -141,24 +231,6 @@ def _last_part(source: Place) -> str:
 
 def _inside(target: Place, name: str) -> Place:
     return target._replace(name=f"{target.name.rstrip('/')}/{name}" if target.name.strip("/") else name)
-
-
-def _below(source: Place, target: Place, failures: Failures, sides: Sides) -> Iterator[Step]:
-    origin, goal = sides.directory(source), sides.directory(target)
-    require_apart(origin, goal)
-    above, goal_above = _start(source), _start(target)
-    # of the few names in other spellings
-    taken = set[str]()
-    for name, _ in origin.entries():
-        normal = names.stored_as(name)
-        if normal != name:
-            if normal in taken or origin.operations.exists(names.Exact(origin.full_name(normal))):
-                failures.add(FileExists(f"two files of {str(source)!r} would be {normal!r}", path=name))
-                continue
-            taken.add(normal)
-        yield Step(origin, names.Exact(name), goal, name, f"{above}{name}", f"{goal_above}{name}")
-    for error in origin.unread.values():
-        failures.add(error)
 
 
 def _start(place: Place) -> str:

@@ -24,12 +24,15 @@ _SAID = b"Stopping. Once more ends it at once.\n"
 def stoppable() -> Iterator[None]:
     """Let SIGTERM end the block as Ctrl-C does, by ``KeyboardInterrupt``; the second signal ends the process at once.
 
-    Elsewhere than in the main thread, where Python allows no handlers, it does nothing.
+    A signal that is ignored stays so. Elsewhere than in the main thread, where Python allows no handlers, it does
+    nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    # a script ignores SIGINT for what it starts in the background
+    heard = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _stop) for number in heard}
     try:
         yield
     finally:
@@ -40,7 +43,8 @@ def stoppable() -> Iterator[None]:
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
     for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, _end)
+        if signal.getsignal(each) is _stop:
+            signal.signal(each, _end)
     # the signal may have come within a write to sys.stderr, which allows no other one
     _write((_ERASE_LINE if _is_terminal() else b"") + _SAID)
     raise KeyboardInterrupt

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import click
 
 from ..errors import FileExists
-from .exits import DONE, Stopped
+from .exits import DONE, Failure
 from .places import Place, require_path
 from .steps import Sides
 
@@ -50,7 +50,7 @@ def copy_by_stream(sources: Sequence[Place], target: Place, *, overwrite: bool) 
             with _opened(source, "rb") as stream:
                 side.operations.save(_Interruptible(stream), name, overwrite)
         except FileExists as error:
-            raise Stopped(f"{error}; --overwrite replaces files") from error
+            raise Failure(f"{error}; --overwrite replaces files") from error
     return DONE
 
 

@@ -13,7 +13,6 @@ from .output import Output
 from .places import PLACE, Place
 from .progress import showing
 from .sizes import counted, size_text
-from .stopping import stoppable
 from .transfers import choosing, failure_text, sides
 
 if TYPE_CHECKING:
@@ -70,8 +69,7 @@ def sync(source: Place, target: Place, dry_run: bool, verbose: bool, quiet: bool
             teller.tell(event)
 
         try:
-            with stoppable():
-                told = transfer.sync(first, second, dry_run=dry_run, on_event=on_event, **options)
+            told = transfer.sync(first, second, dry_run=dry_run, on_event=on_event, **options)
         except KeyboardInterrupt:
             interrupted = True
     teller.sum_up(told, time.monotonic() - begin, interrupted)

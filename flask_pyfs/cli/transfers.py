@@ -71,7 +71,7 @@ def sides(source: Place, target: Place) -> tuple[Side, Side]:
     """Return the sides that two arguments name.
 
     :raises click.UsageError: if an argument names no side, or both name the same one.
-    :raises Stopped: if the app has no such storage.
+    :raises Failure: if the app has no such storage.
     """
     if _parts(source) == _parts(target):
         raise click.UsageError(f"{str(source)!r} and {str(target)!r} are the same")

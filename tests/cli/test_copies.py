@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from places import make_place
+from terminals import Terminal
 
 import flask_pyfs as fs
 from flask_pyfs.cli import fs as group
@@ -263,10 +264,11 @@ def test_names_of_one_normal_form(configure_storage, archive, request, run):
         for name in ("d/x//y", "d/x/y", "d/cafe\u0301", "d/caf\u00e9", "d/z//z", "d//z/z", "d/o//o"):
             photos.fs.put(name, io.BytesIO(name.encode()))
         code, _, err = run("cp", "-r", "--overwrite", "photos:d/", "archive:")
-        assert (code, err.count("\n")) == (1, 3)
-        kept = {name: text.decode() for name, text in content(archive).items()}
-        assert kept.pop("z/z") in ("d/z//z", "d//z/z")
-        assert kept == {"x/y": "d/x/y", "caf\u00e9": "d/caf\u00e9", "o/o": "d/o//o"}
+        assert (code, err.count("would be")) == (1, 6)
+        assert content(archive) == {"o/o": b"d/o//o"}
+        # what was not moved is where it was
+        assert run("mv", "-r", "--overwrite", "photos:d/", "archive:")[0] == 1
+        assert len(list(photos.fs.iter_files())) == 6
 
 
 # No file is lost
@@ -373,8 +375,33 @@ def test_a_failure_does_not_stop_the_others(tree, archive, run):
     code, out, err = run("cp", "-r", "--json", "photos:", "archive:")
     assert (code, err.count("\n")) == (1, 1)
     copied = {each["source"]: each for each in map(json.loads, out.splitlines())}
+    assert copied.pop("photos:2026/a.txt") == {
+        "source": "photos:2026/a.txt",
+        "target": "archive:2026/a.txt",
+        "error": "'2026/a.txt' in storage 'archive': the name is taken; --overwrite replaces files",
+    }
     assert set(copied) == {"photos:2026/11/b.txt", "photos:2027.txt"}
     assert copied["photos:2027.txt"] == {"source": "photos:2027.txt", "target": "archive:2027.txt", "size": 1}
+
+
+@pytest.mark.parametrize("command", ["cp", "mv"])
+def test_each_failure_is_an_object(notes, archive, run, here, command):
+    for name in ("a", "x/a", "d/b"):
+        notes.write(name, name)
+    for name in ("caf\u00e9", "cafe\u0301"):
+        (here / "in").mkdir(exist_ok=True)
+        (here / "in" / name).write_text(name)
+    sources = ["notes:nope", "nope", "notes:d", "notes:a", "notes:x/a"]
+    code, out, err = run(command, "--json", *sources, "archive:")
+    told = [json.loads(line) for line in out.splitlines()]
+    failed = [each for each in told if "error" in each]
+    assert [each["source"] for each in failed] == ["notes:nope", "nope", "notes:d", "notes:x/a"]
+    assert (code, err.splitlines()) == (1, [f"Error: {each['error']}" for each in failed])
+    assert [each["source"] for each in told if each not in failed] == ["notes:a"]
+    code, out, _ = run(command, "-r", "--json", "in", "archive:")
+    # neither, and both are where they were
+    assert sorted(json.loads(line)["source"] for line in out.splitlines()) == ["in/cafe\u0301", "in/caf\u00e9"]
+    assert (code, list(archive.list_files()), len(below(here))) == (1, ["a"], 2)
 
 
 @pytest.mark.parametrize(
@@ -435,18 +462,33 @@ def waits(pid):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
-def test_ctrl_c_while_it_reads(command, here):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_it_is_stopped_while_it_reads(command, here, number):
     process = [*command, "cp", "-", "photos:a"]
     with subprocess.Popen(process, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         running.stdin.write(b"x" * 1_000_000)
         running.stdin.flush()
         while fcntl.ioctl(running.stdin.fileno(), termios.FIONREAD, bytes(4)) != bytes(4) or not waits(running.pid):
             assert running.poll() is None
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         said = running.stderr.read()
         running.wait(timeout=60)
-    assert (running.returncode, said) == (130, b"Error: interrupted: no file is half-done\n")
+    stopping = b"Stopping. Once more ends it at once.\n"
+    assert (running.returncode, said) == (130, stopping + b"Error: interrupted: no file is half-done\n")
     assert [name for _, _, names in os.walk(here / "root") for name in names] == []
+
+
+@pytest.mark.parametrize("name", ["cp", "mv"])
+def test_the_progress_on_a_terminal(command, here, name):
+    (here / "in" / "d").mkdir(parents=True)
+    for each in ("a", "d/b", "c"):
+        (here / "in" / each).write_bytes(b"x" * 1024 * 1024)
+    terminal = Terminal([*command, name, "-r", "in/", "in/c", "photos:x/"], cwd=here)
+    # the one that is named twice fails
+    shown = terminal.end(code=1)
+    assert " of 4 files" in shown
+    assert "of 4.0 MiB" in shown
+    assert shown.count("Error: ") == 1
 
 
 def test_pipes_and_devices(command, here):

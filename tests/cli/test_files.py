@@ -227,7 +227,12 @@ def test_rm_of_what_is_missing(photos, run):
         code, out, err = run("rm", *options, "photos:x")
         assert (code, out, err) == (4, "", "Error: there is no file or directory 'photos:x'\n")
         assert run("rm", "-f", *options, "photos:x") == (0, "", "")
-    assert run("rm", "photos:x", "photos:b")[0] == 4
+    code, out, err = run("rm", "--json", "photos:x", "photos:b")
+    assert (code, err.count("\n")) == (4, 1)
+    assert [json.loads(line) for line in out.splitlines()] == [
+        {"storage": "photos", "name": "x", "error": err.strip().removeprefix("Error: ")},
+        {"storage": "photos", "name": "b", "removed": True},
+    ]
     assert list(photos.list_files()) == ["c/d"]
 
 

@@ -22,7 +22,7 @@ from flask_pyfs import cli
 from flask_pyfs.cli import fs as group
 from flask_pyfs.cli.commands import command
 from flask_pyfs.cli.durations import AGE, DURATION
-from flask_pyfs.cli.exits import Failures, Stopped
+from flask_pyfs.cli.exits import Failure, Failures
 from flask_pyfs.cli.output import Output, printable
 from flask_pyfs.cli.places import FILE, PLACE, Place
 from flask_pyfs.extras import required_by
@@ -186,7 +186,7 @@ def test_other_errors_of_the_factory_are_shown_whole(flask_fs):
         (fs.ConfigurationError("two\nlines"), 1, "Error: two\\nlines\n"),
         (OSError(28, "No space left on device"), 1, "Error: No space left on device\n"),
         (OSError(13, "Permission denied", "a.jpg"), 1, "Error: a.jpg: Permission denied\n"),
-        (Stopped("stop", 9), 9, "Error: stop\n"),
+        (Failure("stop", 9), 9, "Error: stop\n"),
         (KeyboardInterrupt(), 130, "Error: interrupted: no file is half-done\n"),
     ],
 )
@@ -219,7 +219,7 @@ def test_a_missing_extra_of_a_command(app):
 
 
 def test_the_code_of_several_failures(capsys):
-    missing, down, stop = fs.FileNotFound("a"), fs.BackendError("b"), Stopped("c", 3)
+    missing, down, stop = fs.FileNotFound("a"), fs.BackendError("b"), Failure("c", 3)
     cases: list[tuple[list[Exception], int]] = [
         ([], 0),
         ([missing, missing], 4),
@@ -264,15 +264,30 @@ def test_standard_output_is_full(flask_fs, tmp_path, name):
     assert (done.returncode, done.stderr) == (1, b"Error: No space left on device\n")
 
 
-def test_ctrl_c(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_it_is_stopped_while_the_app_is_made(tmp_path, number):
     text = WORKING + '\n    fs.FileNotFound\n    print("loaded", flush=True)\n    import time\n    time.sleep(60)\n'
     (tmp_path / "app.py").write_text(textwrap.dedent(text), encoding="utf-8")
     process = [sys.executable, "-m", "flask", "--app", "app", "fs", "ls", "photos:"]
     with subprocess.Popen(process, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stdout.readline() == "loaded\n"
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         _, said = running.communicate(timeout=60)
-    assert (running.returncode, said) == (130, "Error: interrupted: no file is half-done\n")
+    assert running.returncode == 130
+    assert said == "Stopping. Once more ends it at once.\nError: interrupted: no file is half-done\n"
+
+
+def test_a_signal_that_is_ignored_stays_so(tmp_path):
+    # as in "flask fs ... &" of a script
+    text = WORKING + '\n    fs.FileNotFound\n    print("loaded", flush=True)\n    input()\n'
+    (tmp_path / "app.py").write_text(textwrap.dedent(text), encoding="utf-8")
+    process = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, "-m", "flask", "--app", "app", "fs", "du"]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen([*process, "photos:"], cwd=tmp_path, text=True, **pipes) as running:
+        assert running.stdout.readline() == "loaded\n"
+        running.send_signal(signal.SIGINT)
+        said = running.communicate("\n", timeout=60)
+    assert (running.returncode, *said) == (0, "0 bytes in 0 files\n", "")
 
 
 # Output

@@ -271,7 +271,7 @@ def test_the_cursor_comes_back_at_once(shop):
 
     with ScriptedServer(answer) as server:
         terminal = on_terminal(shop, s3_settings(server.url, "photos"))
-        terminal.read_until("comparing: 0 files")
+        terminal.read_until("listing the files")
         terminal.process.send_signal(signal.SIGINT)
         # it waits for the answer, or ends if it need not
         terminal.read_until("Stopping. Once more ends it at once.")

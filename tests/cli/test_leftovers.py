@@ -119,7 +119,10 @@ def test_a_store_that_does_not_answer_stops_no_other(app, local, configure_stora
     result = run(app, code=5)
     assert result.stdout == "papers: 0 unfinished\n"
     assert "'gone'" in result.stderr
-    assert len(result.stderr.splitlines()) == 1
+    [said] = result.stderr.splitlines()
+    told = {each["storage"]: each for each in objects(app, code=5)}
+    assert told["gone"] == {"storage": "gone", "error": said.removeprefix("Error: ")}
+    assert told["papers"]["leftovers"] == 0
 
 
 def test_wrong_usage(app, local):

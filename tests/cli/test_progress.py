@@ -113,29 +113,41 @@ def test_results_go_to_their_file(tmp_path):
     ids=["without rich", "a terminal that cannot move its cursor"],
 )
 def test_plain_lines(before, environment):
-    # each event is late enough for a line
-    program = PROGRAM.format(before=f"{before}\nfrom flask_pyfs.cli import progress\nprogress._LOG_SECONDS = 0")
+    program = PROGRAM.format(before=f"{before}\nfrom flask_pyfs.cli import progress\nprogress._LOG_SECONDS = 0.01")
     terminal = started(program, **environment)
+    # before anything is known
+    terminal.read_until("listing the files\r\n")
+    terminal.send("same 0 0")
+    terminal.read_until("comparing: 1 files\r\n")
     terminal.send("planned 4194304 10", "progress 2097152 0", "copied 2097152 0")
+    terminal.read_until("1 of 10 files, 2.0 MiB of 4.0 MiB")
     shown = terminal.end()
-    assert shown.splitlines()[-2].startswith("1 of 10 files, 2.0 MiB of 4.0 MiB")
     assert "\x1b" not in shown
 
 
-def test_a_log_has_a_line_now_and_then(monkeypatch, capsys):
+def test_the_lines_of_a_log(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    shown = progress.Progress()
+    shown.add(Event("planned", size=4_096_000, files=100))
+    lines = []
+    for second in range(1, 91):
+        now[0] = second
+        shown.add(Event("progress", "a.jpg", 40_960))
+        shown.add(Event("copied", "a.jpg", 40_960))
+        lines.append(shown.line())
+    assert lines[29::30] == [
+        "30 of 100 files, 1.2 MiB of 3.9 MiB, 40.0 KiB/s, 1 min 10 s left",
+        "60 of 100 files, 2.3 MiB of 3.9 MiB, 40.0 KiB/s, 40 s left",
+        "90 of 100 files, 3.5 MiB of 3.9 MiB, 40.0 KiB/s, 10 s left",
+    ]
+
+
+def test_a_short_one_has_no_line_in_a_log(capsys):
     with showing() as shown:
         shown.add(Event("planned", size=4_096_000, files=100))
-        for _ in range(100):
-            now[0] += 1
-            shown.add(Event("progress", "a.jpg", 40_960))
-            shown.add(Event("copied", "a.jpg", 40_960))
-    assert capsys.readouterr().err.splitlines() == [
-        "29 of 100 files, 1.2 MiB of 3.9 MiB, 40.0 KiB/s, 1 min 12 s left",
-        "59 of 100 files, 2.3 MiB of 3.9 MiB, 40.0 KiB/s, 41 s left",
-        "89 of 100 files, 3.5 MiB of 3.9 MiB, 40.0 KiB/s, 11 s left",
-    ]
+        shown.add(Event("copied", "a.jpg"))
+    assert capsys.readouterr() == ("", "")
 
 
 def test_quiet_shows_nothing(monkeypatch, capsys):
@@ -148,6 +160,7 @@ def test_quiet_shows_nothing(monkeypatch, capsys):
 
 def test_what_is_counted():
     shown = progress.Progress()
+    assert shown.line() == "listing the files"
     for kind in ("same", "same", "only_target"):
         shown.add(Event(kind, "a"))
     assert shown.line() == "comparing: 3 files"

@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -28,6 +29,42 @@ from celery_sync import app, archive, photos
 with app.app_context():
     for storage in (photos, archive):
         print(sorted((name, storage.read(name)) for name in storage.list_files()))
+"""
+# the first process that has a task is killed
+KILLED = """
+import os
+import signal
+
+from celery.signals import task_prerun
+
+from celery_sync import celery
+
+
+@task_prerun.connect
+def kill(**_):
+    try:
+        os.close(os.open("killed", os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+TRIES = """
+import celery_sync
+import flask_pyfs as fs
+from flask_pyfs.transfer import Event, Report
+
+def sync(*_, **__):
+    report = Report()
+    tried.append(report)
+    for error in errors:
+        report.add(Event("failed", "a.jpg", error=error))
+    return report
+
+celery_sync.sync = sync
+for errors in ([fs.PermissionDenied("a")], [fs.PermissionDenied("a"), fs.BackendError("b")], [fs.VersionChanged("c")]):
+    tried = []
+    result = celery_sync.copy_part.apply((1, 1)).result
+    print(len(tried), type(result).__name__)
 """
 
 
@@ -62,10 +99,18 @@ def run(program, environment, directory):
     return done.stdout
 
 
-def work(environment, directory):
+def work(environment, directory, app="celery_sync", pool="solo"):
     """Run two workers until all tasks are done, and return what the tasks returned."""
-    argv = [sys.executable, "-m", "celery", "--app", "celery_sync.celery", "worker", "--pool", "solo"]
-    options = ["--loglevel", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    argv = [sys.executable, "-m", "celery", "--app", f"{app}.celery", "worker", "--pool", pool]
+    options = [
+        "--loglevel",
+        "INFO",
+        "--concurrency",
+        "1",
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+    ]
     reader, writer = os.pipe()
     workers = [
         subprocess.Popen(
@@ -74,12 +119,13 @@ def work(environment, directory):
             cwd=directory,
             stdout=writer,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         for name in ("first", "second")
     ]
     os.close(writer)
     # they say nothing more if they hang
-    watch = threading.Timer(120, lambda: [worker.kill() for worker in workers])
+    watch = threading.Timer(120, lambda: [os.killpg(worker.pid, signal.SIGKILL) for worker in workers])
     watch.start()
     said, done = [], []
     try:
@@ -92,7 +138,8 @@ def work(environment, directory):
     finally:
         watch.cancel()
         for worker in workers:
-            worker.kill()
+            # with the processes that it started
+            os.killpg(worker.pid, signal.SIGKILL)
             worker.wait()
     assert [bool(each) for each in done] == [True] * PARTS, "".join(said)
     return [ast.literal_eval(counts) for counts in done]
@@ -111,3 +158,25 @@ def test_tasks_of_celery_copy_each_file_once(environment, tmp_path):
     source, target = run(COMPARE, environment, tmp_path).splitlines()
     assert source == target
     assert source.count(".jpg") == FILES
+
+
+@pytest.mark.server
+@pytest.mark.slow
+def test_a_task_whose_process_is_killed_is_done_again(environment, tmp_path):
+    (tmp_path / "killed_once.py").write_text(KILLED)
+    environment["PYTHONPATH"] += os.pathsep + str(tmp_path)
+    run(WRITE, environment, tmp_path)
+    run(SEND, environment, tmp_path)
+    counts = work(environment, tmp_path, app="killed_once", pool="prefork")
+    assert (tmp_path / "killed").exists()
+    assert sum(each["copied"] for each in counts) == FILES
+    source, target = run(COMPARE, environment, tmp_path).splitlines()
+    assert source == target
+
+
+def test_one_file_that_is_worth_another_try_is_enough(environment, tmp_path):
+    assert run(TRIES, environment, tmp_path).splitlines() == [
+        "1 PermissionDenied",
+        "6 BackendError",
+        "6 VersionChanged",
+    ]

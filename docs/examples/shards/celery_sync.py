@@ -10,20 +10,31 @@ photos = fs.Storage("photos", fs.IMAGES)
 archive = fs.Storage("archive", fs.IMAGES)
 
 app = Flask(__name__)
-app.config.update(CELERY={"broker_url": "redis://localhost:6379/0"})
+# Redis delivers a task once more that is not done after so many seconds: more than a part ever takes
+app.config.update(
+    CELERY={
+        "broker_url": "redis://localhost:6379/0",
+        "broker_transport_options": {"visibility_timeout": 24 * 60 * 60},
+    }
+)
 app.config.from_prefixed_env()
 fs.init_app(app, photos, archive)
 celery = Celery(__name__)
 celery.conf.update(app.config["CELERY"])
 
 
-@celery.task(acks_late=True, autoretry_for=(fs.BackendError, fs.VersionChanged), retry_backoff=True, max_retries=5)
+AGAIN = (fs.BackendError, fs.VersionChanged)
+
+
+# done again if it fails, and if its process is killed
+@celery.task(acks_late=True, reject_on_worker_lost=True, autoretry_for=AGAIN, retry_backoff=True, max_retries=5)
 def copy_part(part: int, parts: int) -> dict[str, int]:
     with app.app_context():
         report = sync(photos, archive, shard=(part, parts))
-    if report.failures:
-        # the next try finds what this one did
-        raise report.failures[0].error
+    errors = [failure.error for failure in report.failures if failure.error]
+    for error in sorted(errors, key=lambda error: not isinstance(error, AGAIN)):
+        # the next try finds what this one did; one file that is worth it is enough
+        raise error
     return dict(report.counts)
 
 
