@@ -6,16 +6,17 @@ For storage NAME on backend BACKEND the value of KEY is the first of ``{NAME}_FS
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 from urllib.parse import quote
 
 from .addresses import require_link
 from .encryption import ENCRYPTED, refuse_encryption
 from .errors import ConfigurationError
-from .keys import backend_key, own_key, refusal, storage_key, storage_prefixes
+from .keys import backend_key, own_key, refusal, storage_key
 from .misspelt import require_known, undeclared_keys
 from .options import Option, is_duration
+from .origins import Origin, origins_below, prefixes_of, set_by
 from .values import converted, shown, sounds_secret
 
 __all__ = [
@@ -23,15 +24,11 @@ __all__ = [
     "COMMON",
     "LIVE",
     "Config",
-    "Origin",
     "backend_name",
     "handles_errors",
-    "origins",
-    "origins_of",
     "resolve",
     "route_prefix",
     "serves",
-    "set_by",
     "with_defaults",
     "wrong_setting",
 ]
@@ -91,17 +88,6 @@ LIVE = frozenset({"IMAGES_OPTIMIZE", "IMAGES_MAX_PIXELS", "IMAGES_MAX_MEMORY", "
 
 #: The settings of the app as a whole. ``init_app`` sets FS_ROOT, which is the backend's.
 APP: tuple[Option, ...] = (_ROUTE_PREFIX, _SERVE, _HANDLE_ERRORS, Option("ROOT"))
-
-
-class Origin(NamedTuple):
-    """Where a value comes from.
-
-    :param level: 1 the storage's, 2 the backend's, 3 the app's.
-    :param key: the name by which it is set in the configuration of the app.
-    """
-
-    level: int
-    key: str
 
 
 class Config(dict[str, Any]):
@@ -181,22 +167,6 @@ def handles_errors(settings: Mapping[str, Any]) -> bool:
     return bool(_HANDLE_ERRORS.default if value is None else converted(_HANDLE_ERRORS, "FS_HANDLE_ERRORS", value, None))
 
 
-def origins_of(config: Mapping[str, Any]) -> Mapping[str, Origin]:
-    """Return where the values of those settings come from that are set in the configuration of an app, by their KEYs
-    without a prefix.
-    """
-    return getattr(config, "_origins", {})
-
-
-def set_by(config: Mapping[str, Any], key: str) -> str | None:
-    """Return the name by which a setting is set in the configuration of the app; None if it is not set, or not there.
-
-    :param key: the KEY, without a prefix.
-    """
-    origin = origins_of(config).get(key)
-    return origin and origin.key
-
-
 def wrong_setting(storage: str, backend: str, config: Mapping[str, Any], key: str, rule: str) -> ConfigurationError:
     """Return the error for an invalid setting. The message names it as it is set, or else as it can be set.
 
@@ -246,7 +216,7 @@ def resolve(
     :raises ConfigurationError: if a required key is missing, a value has the wrong type, no backend declares a key of
         level 1 or 2, or AES256_ENCRYPTED is on. The message names the keys.
     """
-    prefixes = _prefixes(storage, backend)
+    prefixes = prefixes_of(storage, backend)
     declared = {option.name: option for option in (*COMMON, *(options or ()))}
     names = {alias for option in declared.values() for alias in (option.name, *option.aliases)}
     undeclared = undeclared_keys(settings, prefixes, names)
@@ -257,7 +227,8 @@ def resolve(
         undeclared = {}
     config = Config(
         {name.lower(): settings[key] for name, key in undeclared.items()},
-        secrets=[option.name.lower() for option in declared.values() if option.secret],
+        # nothing tells which are secret of those that a backend does not declare
+        secrets=[name.lower() for name in (*undeclared, *(each.name for each in declared.values() if each.secret))],
     )
     found = {
         name: Origin(level, key)
@@ -282,7 +253,7 @@ def lookup(settings: Mapping[str, Any], option: Option, storage: str, backend: s
     :param backend: the name of the backend.
     :raises ConfigurationError: see :func:`resolve`.
     """
-    return _value(settings, option, _prefixes(storage, backend), storage)[1]
+    return _value(settings, option, prefixes_of(storage, backend), storage)[1]
 
 
 def with_defaults(config: Mapping[str, Any], options: Iterable[Option], storage: str) -> Config:
@@ -304,33 +275,10 @@ def with_defaults(config: Mapping[str, Any], options: Iterable[Option], storage:
     return complete
 
 
-def _prefixes(storage: str, backend: str) -> tuple[tuple[int, str], ...]:
-    return (*((1, prefix) for prefix in storage_prefixes(storage)), (2, backend_key(backend, "")), (3, "FS_"))
-
-
-def origins(settings: Mapping[str, Any], option: Option, storage: str, backend: str) -> Iterator[Origin]:
-    """Iterate over the keys that set an option of a storage; the value is that of the first one.
-
-    :param settings: the configuration of an app.
-    :param storage: the name of the storage.
-    :param backend: the name of the backend.
-    """
-    return _origins(settings, option, _prefixes(storage, backend))
-
-
-def _origins(settings: Mapping[str, Any], option: Option, prefixes: Iterable[tuple[int, str]]) -> Iterator[Origin]:
-    for level, prefix in prefixes:
-        for name in (option.name, *option.aliases) if level in option.levels else ():
-            value = settings.get(prefix + name)
-            # an empty text is none for what must be set
-            if value is not None and not (option.required and value == ""):
-                yield Origin(level, prefix + name)
-
-
 def _value(
     settings: Mapping[str, Any], option: Option, prefixes: Sequence[tuple[int, str]], storage: str
 ) -> tuple[Origin | None, Any]:
-    origin = next(_origins(settings, option, prefixes), None)
+    origin = next(origins_below(settings, option, prefixes), None)
     if origin is not None:
         value = converted(option, origin.key, settings[origin.key], storage)
         if option.named and origin.level > 1 and value:

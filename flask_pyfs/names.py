@@ -16,7 +16,7 @@ __all__ = [
     "MAX_BYTES",
     "RESERVED",
     "Exact",
-    "Lease",
+    "Reserved",
     "collapse",
     "given",
     "is_ignorable",
@@ -89,12 +89,12 @@ class Exact(str):
     """A name that means exactly this key: no other spelling is tried."""
 
 
-class Lease(str):
-    """The path of a lease, or of a probe of the doctor: the only reserved one that the verbs of a store take."""
+class Reserved(str):
+    """A path under a reserved name, which the verbs of a store take: for what the package stores beside the files."""
 
     @classmethod
-    def of(cls, prefix: str, digest: str) -> Lease:
-        """Return the path of a lease below a PREFIX."""
+    def of(cls, prefix: str, digest: str) -> Reserved:
+        """Return the path of a reserved name below a PREFIX."""
         return cls(f"{prefix}/{RESERVED}/{digest}" if prefix else f"{RESERVED}/{digest}")
 
 

@@ -11,19 +11,20 @@ from flask import Flask
 
 from .backends.base import BaseBackend
 from .backends.registry import all_options, options_of
-from .config import APP, COMMON, LIVE, Origin, lookup, origins, origins_of, route_prefix
+from .config import APP, COMMON, LIVE, lookup, route_prefix
 from .errors import ConfigurationError
 from .extension import misspelt_settings
 from .keys import backend_key, storage_prefixes
 from .misspelt import closest, splits
 from .options import Option
+from .origins import Origin, origins, origins_of
 from .peers import SETTINGS, WITHOUT_EFFECT
 from .state import State, find, registry_of
 from .storage import Storage
 from .values import converted, disclosed
 from .web.urls import ENDPOINT
 
-__all__ = ["DEFAULT", "Setting", "Unread", "settings_of", "settings_of_app", "unread_settings"]
+__all__ = ["DEFAULT", "Setting", "Unread", "declared_options", "settings_of", "settings_of_app", "unread_settings"]
 
 #: The layer of a value that nothing sets.
 DEFAULT = 4
@@ -59,10 +60,12 @@ class Unread(NamedTuple):
 
     :param key: its name in the configuration of the app. A misspelt name does not tell whether the value is secret.
     :param reason: why, in a sentence.
+    :param storage: the name of the storage whose setting it would be, or None.
     """
 
     key: str
     reason: str
+    storage: str | None
 
 
 def settings_of(storage: Storage) -> Iterator[Setting]:
@@ -86,7 +89,7 @@ def settings_of_app(app: Flask) -> Iterator[Setting]:
     registry = registry_of(app)
     for option in sorted(_OF_THE_APP, key=_name):
         key, value = f"FS_{option.name}", app.config.get(f"FS_{option.name}")
-        is_set = value is not None and not registry.is_default(app.config, key)
+        is_set = registry.is_set(app.config, key)
         applies = option.default if value is None else converted(option, key, value, None)
         if option.name == "PREFIX":
             applies = _route_prefix(app)
@@ -109,11 +112,16 @@ def unread_settings(app: Flask) -> Iterator[Unread]:
     return _Reach(app).unread()
 
 
+def declared_options(state: State) -> dict[str, Option]:
+    """Return the options of a storage that are declared, for all storages or by its backend, by their names."""
+    return {option.name: option for option in (*COMMON, *(options_of(type(state.backend)) or ()))}
+
+
 def _options_of(state: State) -> Iterator[Option]:
-    declared = {option.name: option for option in (*COMMON, *(options_of(type(state.backend)) or ()))}
+    declared = declared_options(state)
     yield from declared.values()
-    # a backend that declares none takes any
-    yield from (Option(name) for name in origins_of(state.config) if name not in declared)
+    # a backend that declares none takes any, and nothing tells which of them are secret
+    yield from (Option(name, secret=True) for name in origins_of(state.config) if name not in declared)
 
 
 def _value(state: State, option: Option) -> Any:
@@ -139,8 +147,7 @@ def _setting(state: State, option: Option, value: Any) -> Setting:
     registry, settings = registry_of(state.app), state.app.config
     origin = _origin(state, option)
     if option.name == "SERVE" and origin is None:
-        is_set = settings.get("FS_SERVE") is not None and not registry.is_default(settings, "FS_SERVE")
-        layer, key = (3, "FS_SERVE") if is_set else (DEFAULT, None)
+        layer, key = (3, "FS_SERVE") if registry.is_set(settings, "FS_SERVE") else (DEFAULT, None)
     elif origin is None or _is_default(state, option, origin.key):
         layer, key = DEFAULT, None
     else:
@@ -218,7 +225,10 @@ class _Reach:
             else:
                 reason = self._reason(key)
             if reason is not None:
-                yield Unread(key, reason)
+                yield Unread(key, reason, self._whose(key))
+
+    def _whose(self, key: str) -> str | None:
+        return next((name for name in self._registry if key.startswith(tuple(storage_prefixes(name)))), None)
 
     def _reason(self, key: str) -> str | None:
         """Return why a key reaches nothing, or None if it may be the app's own."""

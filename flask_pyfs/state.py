@@ -63,6 +63,10 @@ class Registry(dict[str, Any]):
         """Return whether a setting of the app still is what :meth:`set_default` set."""
         return key in self.defaults and settings.get(key) is self.defaults[key]
 
+    def is_set(self, settings: Mapping[str, Any], key: str) -> bool:
+        """Return whether the app has set a setting; None is none."""
+        return settings.get(key) is not None and not self.is_default(settings, key)
+
     def is_first(self, cause: str, storage: Any = None) -> bool:
         """Return whether this is the first time that something is to be told of the app, or of a storage on it."""
         mark = object()

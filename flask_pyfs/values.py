@@ -12,7 +12,11 @@ from .options import Option
 
 __all__ = ["converted", "disclosed", "shown", "sounds_secret"]
 
-_SECRET_KEY = re.compile(r"secret|password|passwd|token|credential|(^|_)key$", re.IGNORECASE)
+_SECRET_KEY = re.compile(
+    "secret|password|passwd|passphrase|pwd|token|credential|signature|api_?key|connection_?string"
+    "|(^|_)(key|pass|dsn|sas)$",
+    re.IGNORECASE,
+)
 
 
 def sounds_secret(key: str) -> bool:
@@ -36,13 +40,15 @@ def converted(option: Option, key: str, value: Any, storage: str | None) -> Any:
 
 
 def shown(value: Any) -> str:
-    """Return a value for a message: cut, and without the password of a URL."""
-    return shortened(_without_login(repr(value)), 60)
+    """Return a value for a message: cut, and without the password and the query of a URL."""
+    return shortened(_without_secrets(repr(value)), 60)
 
 
-def _without_login(text: str) -> str:
+def _without_secrets(text: str) -> str:
     login, hidden = ("//.*@", "//***@") if "//" in text else ("^(['\"]?).*:.*@", r"\1***@")
-    return re.sub(login, hidden, text)
+    text = re.sub(login, hidden, text)
+    # a quotation mark at the end is that of the repr
+    return re.sub("(//[^?#]*)[?#].*?(['\"]?)$", r"\1?…\2", text, flags=re.DOTALL)
 
 
 def disclosed(option: Option, value: Any) -> Any:
@@ -51,7 +57,7 @@ def disclosed(option: Option, value: Any) -> Any:
     >>> disclosed(Option("MONGO_URL", secret=True), "mongodb://ann:t0ps3cret@db.example.org/?tls=true")
     'mongodb://ann:***@db.example.org/***'
 
-    Of a secret URL, the path and the query are hidden too.
+    Of a secret URL, the path is hidden too, and of any URL the query and the fragment.
     """
     if option.type == "mode" and isinstance(value, int):
         return f"{value:04o}"
@@ -67,7 +73,7 @@ def _disclosed(name: str, value: Any, is_secret: bool = False) -> Any:
         return _address_of(value) if isinstance(value, str) else "***"
     if isinstance(value, str):
         # not the repr of a subclass
-        return _without_login(str(value))
+        return _without_secrets(str(value))
     if isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, Mapping):

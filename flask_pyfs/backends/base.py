@@ -654,7 +654,7 @@ class BaseBackend(ListedFiles):
         return f"{self.prefix}/{filename}" if self.prefix else filename
 
     def _path(self, filename: str) -> str:
-        if isinstance(filename, names.Lease):
+        if isinstance(filename, names.Reserved):
             return filename
         name = names.given(filename)
         return f"{self.prefix}/{name}" if self.prefix else name

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from fs.base import FS
 
 from ..addresses import bucket_in, require_server
-from ..config import set_by, wrong_setting
+from ..config import wrong_setting
 from ..errors import ConfigurationError
 from ..keys import storage_key
 from ..options import Option, is_count, is_duration
+from ..origins import set_by
 from .base import BaseBackend
 from .contract import UploadTerms, UploadURL
 from .overrides import handle

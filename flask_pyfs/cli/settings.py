@@ -9,7 +9,6 @@ from typing import Any
 import click
 from flask import current_app
 
-from ..keys import storage_prefixes
 from ..settings import DEFAULT, Setting, settings_of, settings_of_app, unread_settings
 from .commands import command, json_option
 from .output import Output
@@ -40,13 +39,13 @@ def settings(storages: Sequence[str], as_json: bool) -> None:
         _print(out, each.name, settings_of(each))
     unread = list(unread_settings(current_app))
     if storages:
-        starts = tuple(start for each in found for start in storage_prefixes(each.name))
-        unread = [each for each in unread if each.key.startswith(starts)]
+        names = {each.name for each in found}
+        unread = [each for each in unread if each.storage in names]
     else:
         _print(out, "the app as a whole", settings_of_app(current_app))
     if unread and not as_json:
         out.result("set, and read by no storage")
-    for key, reason in unread:
+    for key, reason, _ in unread:
         fields: dict[str, Any] = {**dict.fromkeys(Setting._fields), "key": key, "shadowed": (), "reason": reason}
         _show(out, _wrapped(f"{key}: {reason}", 2), **fields)
 

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from flask import Flask
 
-from ..keys import storage_prefixes
 from ..settings import Unread
-from ..state import require_registry
-from .findings import Finding, Level
+from ..state import find, require_registry
+from .findings import Finding, Level, signs_urls
 from .restarting import Restart
 
 # what tutorials write
@@ -34,7 +33,7 @@ def examine(app: Flask, unread: Iterable[Unread], restart: Restart | None) -> It
     :param unread: its settings that reach no storage.
     :param restart: another process that loads the app; None if none can.
     """
-    yield from _settings(app, unread)
+    yield from _settings(unread)
     yield _debug(app)
     yield from _secret_key(app, restart)
 
@@ -43,11 +42,9 @@ def _found(check: str, level: Level, message: str) -> Finding:
     return Finding(None, check, level, message)
 
 
-def _settings(app: Flask, found: Iterable[Unread]) -> Iterator[Finding]:
-    registry = require_registry(app)
-    own = tuple(prefix for name in registry for prefix in storage_prefixes(name))
+def _settings(found: Iterable[Unread]) -> Iterator[Finding]:
     # those of a storage are told with it
-    unread = [f"{key}: {reason}" for key, reason in found if not key.startswith(own)]
+    unread = [f"{each.key}: {each.reason}" for each in found if each.storage is None]
     for message in unread:
         yield _found("settings", "warning", message)
     if not unread:
@@ -66,8 +63,9 @@ def _debug(app: Flask) -> Finding:
 def _secret_key(app: Flask, restart: Restart | None) -> Iterator[Finding]:
     key = app.secret_key
     if not key:
-        message = "the app has no SECRET_KEY, so it signs no URLs: set it if url() gets expires, or for upload_url()"
-        yield _found("secret-key", "skipped", message)
+        if _signs(app):
+            message = "the app has no SECRET_KEY, so url() with expires and upload_url() fail: set a long random one"
+            yield _found("secret-key", "warning", message)
         return
     raw = key if isinstance(key, bytes) else str(key).encode()
     text = raw.decode(errors="replace")
@@ -89,3 +87,9 @@ def _secret_key(app: Flask, restart: Restart | None) -> Iterator[Finding]:
     else:
         message = "SECRET_KEY is another one at each start, so signed URLs end with a restart, and other processes "
         yield Finding(None, "restart", "error", f"{message}refuse them: set SECRET_KEY to one fixed random text")
+
+
+def _signs(app: Flask) -> bool:
+    """Return whether the URLs of a storage, or the uploads to it, are signed by the app and not by the store."""
+    with app.app_context():
+        return any(each.verifies or not signs_urls(find(each)) for each in require_registry(app).values())

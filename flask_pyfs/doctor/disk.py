@@ -18,13 +18,12 @@ def examine(subject: Subject, root: str) -> Iterator[Finding]:
     """Check where the directory is, and how full its disk. Makes no request."""
     where, directory = subject.place, os.path.realpath(root)
     app, config = subject.state.app, subject.state.config
-    static = app.static_folder and os.path.realpath(app.static_folder)
-    if static and _is_in(directory, static):
+    if is_shown_by_flask(subject, directory):
         yield subject.found(
             "root",
             "error" if config["private"] or config["authorize"] is not None else "warning",
-            f"the files are in {directory}, and Flask shows all of {static} to everybody: set {where} to a directory "
-            "outside of the static folder",
+            f"the files are in {directory}, and Flask shows all of {app.static_folder} to everybody: set {where} to a "
+            "directory outside of the static folder",
         )
     elif _is_in(directory, os.path.realpath(tempfile.gettempdir())) and not app.testing:
         yield subject.found(
@@ -36,6 +35,12 @@ def examine(subject: Subject, root: str) -> Iterator[Finding]:
     else:
         yield subject.found("root", "ok", f"the files are in {directory}")
     yield _space(subject, directory, where)
+
+
+def is_shown_by_flask(subject: Subject, root: str) -> bool:
+    """Return whether a directory is in the static folder of the app, which Flask shows to everybody."""
+    static = subject.state.app.static_folder
+    return bool(static) and _is_in(os.path.realpath(root), os.path.realpath(static or ""))
 
 
 def _space(subject: Subject, directory: str, where: str) -> Finding:

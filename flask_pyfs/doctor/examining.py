@@ -54,12 +54,13 @@ def examine(
     :raises ValueError: if the origin is none.
     """
     chosen = list(require_registry(app).values() if storages is None else storages)
+    is_given = origin is not None
     if origin is None and app.config.get("SERVER_NAME"):
         origin = f"{app.config['PREFERRED_URL_SCHEME']}://{app.config['SERVER_NAME']}"
     origin = origin and origin_of(origin)
     unread = tuple(unread_settings(app))
     with app.app_context():
-        subjects = [Subject(find(storage), origin, unread) for storage in chosen]
+        subjects = [Subject(find(storage), origin, unread, is_given) for storage in chosen]
     restart = Restart(load) if storages is None and load is not None else None
     until = time.monotonic() + patience
     running = [_Examination(app, *each) for each in zip(subjects, chosen, strict=True)]
@@ -155,8 +156,8 @@ def _of_storage(subject: Subject, storage: Storage) -> Generator[Finding, None, 
         return
     yield settings.shared(subject, store)
     filesystem = store.standard
-    if not subject.state.root and filesystem.hassyspath("/"):
-        yield from disk.examine(subject, filesystem.getsyspath("/"))
+    if not subject.state.root and (root := subject.root):
+        yield from disk.examine(subject, root)
     if filesystem.getmeta().get("read_only"):
         yield subject.found("write", "skipped", f"what {subject.place} opens can only be read")
         return

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..backends.base import BaseBackend
-from ..backends.registry import options_of
-from ..config import COMMON, set_by
 from ..errors import BackendError, FSError, InvalidPath, OperationNotSupported, shortened
 from ..filesystems.store import StoreFS
 from ..keys import storage_key
-from ..settings import Unread
+from ..origins import set_by
+from ..settings import Unread, declared_options
 from ..state import State
 
 Level = Literal["ok", "warning", "error", "skipped"]
@@ -35,6 +34,11 @@ class Finding:
     again: bool = False
 
 
+def signs_urls(state: State) -> bool:
+    """Return whether the store of a storage signs URLs, so that the app does not."""
+    return isinstance(state.backend, BaseBackend) and state.backend.signs_urls
+
+
 @dataclass(frozen=True)
 class Subject:
     """A storage that is examined.
@@ -42,11 +46,13 @@ class Subject:
     :param state: its state on the app.
     :param origin: the origin of the app's pages, such as ``'https://shop.example'``, or None if nothing tells it.
     :param unread: the settings of the app that reach no storage.
+    :param is_origin_given: whether who asks has said the origin, so that pages of the app need the store.
     """
 
     state: State
     origin: str | None = None
     unread: tuple[Unread, ...] = ()
+    is_origin_given: bool = False
 
     @property
     def store(self) -> StoreFS | None:
@@ -61,6 +67,17 @@ class Subject:
             return None
 
     @property
+    def root(self) -> str | None:
+        """The directory of the files, if they are on a disk of this machine.
+
+        :raises fs.errors.FSError: if the filesystem cannot be opened.
+        """
+        if self.state.root or self.store is None:
+            return self.state.root
+        filesystem = self.store.standard
+        return filesystem.getsyspath("/") if filesystem.hassyspath("/") else None
+
+    @property
     def is_meant_for_all(self) -> bool:
         """Whether anybody may read the files, by the settings."""
         config = self.state.config
@@ -69,7 +86,7 @@ class Subject:
     @property
     def declared(self) -> set[str]:
         """The settings that this storage may have."""
-        return {option.name for option in (*COMMON, *(options_of(type(self.state.backend)) or ()))}
+        return set(declared_options(self.state))
 
     def setting(self, *keys: str) -> str:
         """Return the name of the first setting that this backend has of some, as it is set, or as it can be set."""

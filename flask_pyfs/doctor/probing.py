@@ -12,11 +12,10 @@ from fs import errors
 
 from ..errors import FileExists, FSError, InvalidPath, translated
 from ..filesystems.store import Facts, OtherVersion, StoreFS
-from ..names import Lease
+from ..names import Reserved
 from . import clock, cors, exposure, signed
+from .contents import FIRST, SECOND
 from .findings import Finding, Subject
-
-FIRST, SECOND = b"flask_pyfs: a probe, which may be deleted", b"flask_pyfs: another probe"
 
 # no store guesses it
 _TYPE = "application/x-flask-pyfs-probe"
@@ -34,7 +33,7 @@ class Probe:
         self.subject = subject
         self.store = store
         self.may_be_there = True
-        self.path = Lease.of(subject.state.backend.prefix, f"doctor-{secrets.token_hex(16)}")
+        self.path = Reserved.of(subject.state.backend.prefix, f"doctor-{secrets.token_hex(16)}")
 
     def guard(self) -> translated:
         """Return the context that translates errors of the filesystem."""
@@ -85,7 +84,7 @@ def examine_store(subject: Subject, store: StoreFS, *, may_list: bool) -> Genera
         if may_list:
             yield from _listed(probe)
         yield from _versions(probe, version)
-        yield from exposure.examine(subject, probe.path)
+        yield from exposure.examine(subject, probe.path, store)
         url = yield from signed.examine_urls(subject, probe.path, store)
         upload = yield from signed.examine_uploads(subject, probe.path, store)
         yield from cors.examine(subject, url, upload)
@@ -174,7 +173,8 @@ def _listed(probe: Probe) -> Iterator[Finding]:
         with probe.guard():
             is_listed = any(path == probe.path for path, _ in probe.store.iter_facts(probe.path))
     except InvalidPath:
-        # no listing of a disk shows what is reserved
+        message = "no listing of a disk shows a reserved name, and so not the probe"
+        yield subject.found("list", "skipped", message)
         return
     except FSError as error:
         yield subject.failed("list", error, "the files cannot be listed")

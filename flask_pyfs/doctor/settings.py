@@ -8,14 +8,12 @@ from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..backends.base import BaseBackend
 from ..backends.registry import options_of
-from ..config import set_by
 from ..filesystems.store import StoreFS
-from ..keys import storage_prefixes
+from ..origins import set_by
 from ..state import require_registry
 from ..uploads.intake import verifies
-from .findings import Finding, Subject
+from .findings import Finding, Subject, signs_urls
 
 
 def examine(subject: Subject, storage: Any) -> Iterator[Finding]:
@@ -32,8 +30,7 @@ def examine(subject: Subject, storage: Any) -> Iterator[Finding]:
 
 def _effects(subject: Subject) -> Finding:
     state = subject.state
-    own = storage_prefixes(state.storage.name)
-    unread = [f"{key}: {reason}" for key, reason in subject.unread if key.startswith(own)]
+    unread = [f"{each.key}: {each.reason}" for each in subject.unread if each.storage == state.storage.name]
     if unread:
         return subject.found("settings", "warning", "; ".join(unread))
     url = set_by(state.config, "URL")
@@ -71,8 +68,8 @@ def _served(subject: Subject, storage: Any) -> Finding:
     if storage.is_served or state.config["url"]:
         return subject.found("served", "ok", "the URLs of the files are answered")
     key = set_by(state.config, "SERVE")
-    is_said = not require_registry(state.app).is_default(state.app.config, "FS_SERVE")
-    if key is not None or is_said or (state.config["private"] and _signs(subject)):
+    is_said = require_registry(state.app).is_set(state.app.config, "FS_SERVE")
+    if key is not None or is_said or (state.config["private"] and signs_urls(state)):
         return subject.found("served", "ok", "the app's route does not serve the files, as the settings say")
     return subject.found(
         "served",
@@ -82,14 +79,9 @@ def _served(subject: Subject, storage: Any) -> Finding:
     )
 
 
-def _signs(subject: Subject) -> bool:
-    backend = subject.state.backend
-    return isinstance(backend, BaseBackend) and backend.signs_urls
-
-
 def _sizes(subject: Subject, storage: Any) -> Finding:
     most, limit = subject.state.config["max_size"], subject.state.app.config.get("MAX_CONTENT_LENGTH")
-    goes_through = storage.verifies or not _signs(subject)
+    goes_through = storage.verifies or not signs_urls(subject.state)
     if goes_through and most is not None and limit is not None and most > limit:
         where = subject.setting("MAX_SIZE")
         message = f"{where} allows {most} bytes, but Flask refuses forms of more than MAX_CONTENT_LENGTH, {limit} bytes"

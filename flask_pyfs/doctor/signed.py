@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 from ..backends.contract import UploadTerms, UploadURL
 from ..errors import FSError, translated
 from ..filesystems.store import StoreFS
-from ..names import Lease
+from ..names import Reserved
+from .contents import UPLOADED
 from .findings import Finding, Subject
 from .http import Answer, Unanswered, ask, form
 
-_LIFETIME = 600
-
-_UPLOADED = b"flask_pyfs: a probe of a client, which may be deleted"
+#: In seconds.
+LIFETIME = 600
 
 # of a server that does not know such a request; the signature is not the reason
 _UNKNOWN = (400, 404, 405, 501)
@@ -25,7 +25,7 @@ _UNKNOWN = (400, 404, 405, 501)
 _SIGNATURE = re.compile(r"(sig(?:nature)?=)(.)", re.IGNORECASE)
 
 
-def examine_urls(subject: Subject, path: Lease, store: StoreFS) -> Generator[Finding, None, str | None]:
+def examine_urls(subject: Subject, path: Reserved, store: StoreFS) -> Generator[Finding, None, str | None]:
     """Fetch a file by its signed URL, by one that was changed and by one that has expired, and a part of it.
 
     Makes five requests if the store signs URLs, else none. Returns the URL if the store signed it.
@@ -33,8 +33,8 @@ def examine_urls(subject: Subject, path: Lease, store: StoreFS) -> Generator[Fin
     check = "signed-url"
     try:
         now = int(time.time())
-        url = subject.state.operations.signed_url(path, now + _LIFETIME, _LIFETIME)
-        expired = subject.state.operations.signed_url(path, now - _LIFETIME, _LIFETIME)
+        url = subject.state.operations.signed_url(path, now + LIFETIME, LIFETIME)
+        expired = subject.state.operations.signed_url(path, now - LIFETIME, LIFETIME)
         if url is None or expired is None:
             yield subject.found(check, "skipped", _unsigned(subject))
             return None
@@ -82,10 +82,10 @@ def examine_urls(subject: Subject, path: Lease, store: StoreFS) -> Generator[Fin
     return url
 
 
-def examine_uploads(subject: Subject, path: Lease, store: StoreFS) -> Generator[Finding, None, UploadURL | None]:
+def examine_uploads(subject: Subject, path: Reserved, store: StoreFS) -> Generator[Finding, None, UploadURL | None]:
     """Upload a file with a signed request. Makes two requests. Returns the request if the store signed it."""
     check = "signed-upload"
-    terms = UploadTerms(int(time.time()) + _LIFETIME, _LIFETIME, overwrite=True)
+    terms = UploadTerms(int(time.time()) + LIFETIME, LIFETIME, overwrite=True)
     try:
         upload = subject.state.operations.signed_upload(path, terms)
     except FSError as error:
@@ -97,7 +97,7 @@ def examine_uploads(subject: Subject, path: Lease, store: StoreFS) -> Generator[
     try:
         answer = _sent(upload)
         with translated(subject.state.storage.name):
-            is_stored = answer.is_success and store.read_file(path) == _UPLOADED
+            is_stored = answer.is_success and store.read_file(path) == UPLOADED
     except Unanswered as error:
         where = subject.setting("PUBLIC_ENDPOINT", "AUTHURL", "URL")
         message = f"clients cannot upload: {error}; set {where} to an address that they reach"
@@ -127,8 +127,8 @@ def examine_uploads(subject: Subject, path: Lease, store: StoreFS) -> Generator[
 def _sent(upload: UploadURL) -> Answer:
     if upload.method == "PUT":
         headers = {"Content-Type": "application/octet-stream", **upload.headers}
-        return ask(upload.url, "PUT", headers, _UPLOADED)
-    body, media_type = form(upload.fields, _UPLOADED)
+        return ask(upload.url, "PUT", headers, UPLOADED)
+    body, media_type = form(upload.fields, UPLOADED)
     return ask(upload.url, upload.method, {**upload.headers, "Content-Type": media_type}, body)
 
 

@@ -212,6 +212,12 @@ class StoreFS(CarefulFS):
         """
         return None
 
+    def address(self, path: str) -> str | None:
+        """Return the URL at which clients reach a file, if the store lets them, without a signature; None if the store
+        tells none. No request except a login.
+        """
+        return None
+
     def has_file(self, path: str) -> bool:
         """Return whether there is a file; False for a directory. Unlike ``isfile``, it takes the path as verbs do."""
         try:
@@ -415,11 +421,11 @@ class StoreFS(CarefulFS):
         return 0
 
     def remove_leases(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
-        """Remove the leases of killed processes that rendered an image, and return their number.
+        """Remove what killed processes left under reserved names, such as leases, and return the number of files.
 
-        One listing, and two requests for each old lease.
+        One listing, and two requests for each old file.
 
-        :param older_than: the age of a lease in seconds.
+        :param older_than: the age of a file in seconds.
         :param prefix: the path in front of ``.flask_pyfs/``.
         :param dry_run: only count.
         """

@@ -20,7 +20,7 @@ from fs import errors
 from ..backends.base import BaseBackend
 from ..errors import FSError, OperationNotSupported, UnauthorizedFileType, translated
 from ..filesystems.store import OtherVersion, StoreFS
-from ..names import Lease
+from ..names import Reserved
 from ..state import State
 
 # what a lease says whose holder could not do it; the sentence for people follows
@@ -83,7 +83,7 @@ def once(
 @dataclass
 class _StoredLease:
     store: StoreFS
-    path: Lease
+    path: Reserved
     version: str | None
     storage: str
 
@@ -135,7 +135,7 @@ def _taken(state: State, key: str, lifetime: float, until: float) -> _StoredLeas
     store = _store_of(state)
     if store is None:
         return _ThreadLease.taken((id(state.backend), key))
-    path = Lease.of(
+    path = Reserved.of(
         state.backend.prefix, hashlib.sha256(f"{storage}/{key}".encode(errors="surrogateescape")).hexdigest()
     )
     token, began = secrets.token_bytes(16), time.monotonic()
@@ -167,14 +167,14 @@ def _store_of(state: State) -> StoreFS | None:
         return None
 
 
-def _content(store: StoreFS, path: Lease) -> bytes | None:
+def _content(store: StoreFS, path: Reserved) -> bytes | None:
     try:
         return store.read_file(path)
     except errors.ResourceNotFound:
         return None
 
 
-def _look_at(store: StoreFS, path: Lease, lifetime: float, storage: str) -> None:
+def _look_at(store: StoreFS, path: Reserved, lifetime: float, storage: str) -> None:
     """Delete a lease that has expired.
 
     :raises UnauthorizedFileType: if its holder could not do it.

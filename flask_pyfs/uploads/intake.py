@@ -13,10 +13,11 @@ from typing import Any, Protocol
 from werkzeug.datastructures import FileStorage
 
 from .. import names
-from ..config import Config, set_by
+from ..config import Config
 from ..errors import EmptyUpload, UploadNotAllowed
 from ..files import has_extension, is_empty, only_images
 from ..keys import own_key, refusal, storage_key
+from ..origins import set_by
 from ..seekable import OwnFile
 from .refusals import too_large, unnamed, wrong_type
 

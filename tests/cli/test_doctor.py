@@ -128,6 +128,41 @@ def test_a_secret_key_of_each_start(tmp_path):
     assert found["level"] == "error"
 
 
+WITHOUT_DRIVER = """
+import sys
+sys.modules["{driver}"] = None
+from flask import Flask
+import flask_pyfs as fs
+
+app = Flask(__name__)
+app.config.update(FS_BACKEND="{backend}", **{settings})
+fs.init_app(app, fs.Storage("files"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("driver", "backend", "settings"),
+    [
+        ("boto3", "s3", {"FS_ACCESS_KEY": "a", "FS_SECRET_KEY": "b"}),
+        ("pymongo", "gridfs", {"FS_MONGO_URL": "mongodb://db", "FS_MONGO_DB": "db"}),
+        ("swiftclient", "swift", {"FS_AUTHURL": "http://sw/auth/v1.0", "FS_USER": "u", "FS_KEY": "k"}),
+    ],
+)
+def test_a_driver_that_is_missing(driver, backend, settings, tmp_path):
+    (tmp_path / "shop.py").write_text(WITHOUT_DRIVER.format(driver=driver, backend=backend, settings=settings))
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "shop", "fs", "doctor"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Error: storage 'files': the backend ")
+    assert line.endswith(f"pip install 'flask_pyfs[{backend}]'")
+
+
 def test_several_storages(run):
     result = run("photos", "files:", "photos")
     assert result.exit_code == 0

@@ -17,7 +17,7 @@ from flask_pyfs.cli import fs as group
 from flask_pyfs.config import COMMON
 from flask_pyfs.options import Option
 from flask_pyfs.settings import Setting, settings_of, settings_of_app, unread_settings
-from flask_pyfs.values import disclosed
+from flask_pyfs.values import disclosed, shown, sounds_secret
 
 S3 = {"FS_S3_REGION": "eu-west-2", "FS_S3_ACCESS_KEY": "AKIA", "FS_S3_SECRET_KEY": "t0ps3cret"}
 
@@ -45,6 +45,10 @@ def configured(app, *storages, **settings):
 def found(app, storage, name):
     with app.app_context():
         return next(each for each in settings_of(app.extensions["fs"][storage]) if each.name == name)
+
+
+def unread(app):
+    return [(key, reason) for key, reason, _ in unread_settings(app)]
 
 
 def run(app, *arguments, code=0):
@@ -148,7 +152,7 @@ def test_what_is_looked_up_each_time_is_as_it_is_now(app):
     app.config.update(FS_IMAGES_OPTIMIZE=True, FILES_FS_IMAGES_MAX_PIXELS=7)
     assert found(app, "files", "IMAGES_OPTIMIZE")[2:5] == (True, 3, "FS_IMAGES_OPTIMIZE")
     assert found(app, "files", "IMAGES_MAX_PIXELS")[2:5] == (7, 1, "FILES_FS_IMAGES_MAX_PIXELS")
-    assert list(unread_settings(app)) == []
+    assert unread(app) == []
 
 
 def test_an_old_backend_has_whatever_it_is_given(app, monkeypatch):
@@ -161,14 +165,15 @@ def test_an_old_backend_has_whatever_it_is_given(app, monkeypatch):
     configured(
         app, "files", FS_BACKEND="tape", FS_TAPE_COLOUR="red", FILES_FS_PASSWORD="t0ps3cret", FS_TAPE_PASSWORD="x"
     )
-    assert found(app, "files", "COLOUR") == Setting("files", "COLOUR", "red", 2, "FS_TAPE_COLOUR")
+    assert found(app, "files", "COLOUR") == Setting("files", "COLOUR", "***", 2, "FS_TAPE_COLOUR")
+    assert "red" not in repr(app.extensions["fs"]["files"].config)
     assert found(app, "files", "PASSWORD")[2:5] == ("***", 1, "FILES_FS_PASSWORD")
     app.config["FS_TAPE_EXTRA"] = {"speed": 3, "token": "t0ps3cret"}
     configured(app, "files")
-    assert found(app, "files", "EXTRA")[2:5] == ({"speed": 3, "token": "***"}, 2, "FS_TAPE_EXTRA")
-    assert [key for key, _ in unread_settings(app)] == ["FS_TAPE_PASSWORD"]
+    assert found(app, "files", "EXTRA")[2:5] == ("***", 2, "FS_TAPE_EXTRA")
+    assert [key for key, _ in unread(app)] == ["FS_TAPE_PASSWORD"]
     app.config["FS_TAPE_EXTRA"] = {"speed": 4}
-    assert [key for key, _ in unread_settings(app)] == ["FS_TAPE_PASSWORD", "FS_TAPE_EXTRA"]
+    assert [key for key, _ in unread(app)] == ["FS_TAPE_PASSWORD", "FS_TAPE_EXTRA"]
 
 
 def test_the_app_as_a_whole(app):
@@ -220,7 +225,7 @@ def test_every_option_is_found_on_every_layer(app, backend, level):
     with app.app_context():
         told = {each.name: each[3:5] for each in settings_of(app.extensions["fs"]["papers"])}
     assert {name: told[name] for name in keys} == {name: (level, key) for name, key in keys.items()}
-    assert not {*keys.values()} & {*dict(unread_settings(app))}
+    assert not {*keys.values()} & {*dict(unread(app))}
 
 
 # Secrets
@@ -252,6 +257,49 @@ def test_no_part_of_the_password_of_a_secret_url_is_shown(user, password, has_us
 )
 def test_a_secret_url_is_shown_without_its_secrets(url, expected):
     assert disclosed(Option("OPEN_URL", secret=True), url) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("https://cdn.example.org/a/?token=s3cr3t", "https://cdn.example.org/a/?…"),
+        ("https://cdn.example.org/a#s3cr3t\nx", "https://cdn.example.org/a?…"),
+        ("//cdn.example.org?s3cr3t", "//cdn.example.org?…"),
+        ("https://ann:s3cr?et@cdn.example.org/?s3cr3t", "https://***@cdn.example.org/?…"),
+        ("/srv/what?/a#b", "/srv/what?/a#b"),
+    ],
+)
+def test_the_query_of_a_url_is_hidden(value, expected):
+    assert disclosed(Option("URL"), value) == expected
+    assert "s3cr" not in shown(value)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "CONNECTION_STRING",
+        "connectionString",
+        "DSN",
+        "SENTRY_DSN",
+        "SAS",
+        "PWD",
+        "pwd",
+        "APIKEY",
+        "API_KEY",
+        "PASSPHRASE",
+        "DB_PASS",
+        "signature",
+    ],
+)
+def test_words_that_tell_a_secret(key):
+    assert disclosed(Option(key), "s3cr3t") == "***"
+    assert disclosed(Option("EXTRA"), {key: "s3cr3t", "speed": 3}) == {key: "***", "speed": 3}
+
+
+def test_no_option_of_a_backend_is_hidden_by_a_word_alone():
+    for name, options in registry.all_options().items():
+        for option in options:
+            assert option.secret or not sounds_secret(option.name) or option.name == "ACCESS_KEY", (name, option.name)
 
 
 def test_secrets_are_nowhere_in_the_output(app):
@@ -307,12 +355,12 @@ REASONS = [
 @pytest.mark.parametrize(("key", "value", "reason"), REASONS, ids=lambda each: str(each)[:30])
 def test_what_reaches_nothing_is_told_with_the_reason(app, key, value, reason):
     configured(app, "files", **{key: value})
-    assert list(unread_settings(app)) == [(key, reason)]
+    assert unread(app) == [(key, reason)]
 
 
 def test_an_empty_root_of_the_app_is_told(app):
     configured(app, "files", FS_ROOT="", FILES_FS_ROOT="/srv")
-    assert list(unread_settings(app)) == [("FS_ROOT", "it is empty, and ROOT must not be")]
+    assert unread(app) == [("FS_ROOT", "it is empty, and ROOT must not be")]
 
 
 @pytest.mark.parametrize(
@@ -321,26 +369,24 @@ def test_an_empty_root_of_the_app_is_told(app):
 def test_keys_of_the_app_are_left_alone(app, key):
     app.config[key] = "x"
     configured(app, "files")
-    assert list(unread_settings(app)) == []
+    assert unread(app) == []
 
 
 def test_none_is_not_set(app):
     configured(app, "files", FS_S3_REGION=None, AVATAR_FS_ROOT=None)
-    assert list(unread_settings(app)) == []
+    assert unread(app) == []
 
 
 def test_no_setting_that_is_read_is_told(app):
     configured(
         app, "files", "docs", FS_ROOT="/srv", DOCS_FS_ROOT="/docs", FS_SERVE=True, FS_HANDLE_ERRORS=False, FS_DENY="x"
     )
-    assert list(unread_settings(app)) == []
+    assert unread(app) == []
 
 
 def test_a_key_that_no_storage_reads_because_each_has_another(app):
     configured(app, "files", "docs", FS_DENY="a", FILES_FS_DENY="b", FS_LOCAL_DENY="c")
-    assert dict(unread_settings(app)) == {
-        "FS_DENY": "another one counts: FILES_FS_DENY for 'files', FS_LOCAL_DENY for 'docs'"
-    }
+    assert dict(unread(app)) == {"FS_DENY": "another one counts: FILES_FS_DENY for 'files', FS_LOCAL_DENY for 'docs'"}
     assert found(app, "files", "DENY").shadowed == ("FS_LOCAL_DENY", "FS_DENY")
     # what init_app has set shadows nothing, and is not shadowed
     assert found(app, "files", "ROOT").shadowed == ()
@@ -351,14 +397,14 @@ def test_what_was_set_too_late_is_told(app, key):
     configured(app, "files")
     before = found(app, "files", key.rpartition("_")[2])
     app.config[key] = "0640"
-    assert dict(unread_settings(app)) == {key: "it was set after init_app had read it for 'files': set it before"}
+    assert dict(unread(app)) == {key: "it was set after init_app had read it for 'files': set it before"}
     assert found(app, "files", key.rpartition("_")[2]) == before
 
 
 @pytest.mark.parametrize(("before", "shown"), [(None, (None, 4, None)), ("media/", ("/media", 3, "FS_PREFIX"))])
 def test_a_prefix_of_the_route_that_was_set_too_late(app, before, shown):
     configured(app, "files", FS_PREFIX=before)
-    assert list(unread_settings(app)) == []
+    assert unread(app) == []
     app.config["FS_PREFIX"] = "/late"
     (prefix,) = [each for each in settings_of_app(app) if each.name == "PREFIX"]
     assert (prefix.value, prefix.layer, prefix.key) == shown
@@ -371,7 +417,13 @@ def test_a_prefix_of_the_route_that_was_set_too_late(app, before, shown):
 def test_what_was_changed_into_something_impossible_is_told_too(app):
     configured(app, "files", FILES_FS_MODE="0640")
     app.config["FILES_FS_MODE"] = "no mode"
-    assert [key for key, _ in unread_settings(app)] == ["FILES_FS_MODE"]
+    assert [key for key, _ in unread(app)] == ["FILES_FS_MODE"]
+
+
+@pytest.mark.parametrize(("key", "storage"), [("FILES_FS_REGION", "files"), ("FS_REGION", None), ("C_FS_ROOT", None)])
+def test_whose_a_key_is_that_nothing_reads(app, key, storage):
+    configured(app, "files", "docs", **{key: "x"})
+    assert [(each.key, each.storage) for each in unread_settings(app)] == [(key, storage)]
 
 
 # The command

@@ -9,8 +9,8 @@ from servers.tls import certificate
 from test_stores import S3, answer
 
 from flask_pyfs.doctor import examine
+from flask_pyfs.doctor.contents import FIRST
 from flask_pyfs.doctor.http import Unanswered, ask
-from flask_pyfs.doctor.probing import FIRST
 
 ORIGIN = "https://shop.example"
 
@@ -152,7 +152,9 @@ def test_pages_whose_scheme_nothing_tells(scheme, app, with_key, findings):
     app.config.update(SERVER_NAME="shop.example", PREFERRED_URL_SCHEME=scheme)
     with_key()
     found = findings()["cors"]
-    assert found.level == "warning"
+    # nothing tells whether the app needs it
+    assert found.level == "skipped"
+    assert "--origin" in found.message
     assert ("PREFERRED_URL_SCHEME" in found.message) is (scheme == "http")
 
 
@@ -198,6 +200,35 @@ def test_a_preflight_is_that_of_a_browser(proxied, findings):
 
 
 # Names that nobody may read
+
+
+def test_a_container_for_all_without_signed_urls(swift_place, configured, findings):
+    storage = configured("swift", PRIVATE=True)
+    assert findings()["reserved"].level == "ok"
+    with closing(bare_connection(swift_place)) as connection:
+        connection.post_container(storage.config["container"], {"X-Container-Read": ".r:*"})
+    found = findings()["reserved"]
+    assert found.level == "error"
+    assert "FILES_FS_CONTAINER" in found.message
+
+
+def test_a_store_whose_address_nothing_tells(configured, findings):
+    configured("gridfs")
+    assert findings()["reserved"].level == "skipped"
+
+
+@pytest.mark.parametrize("settings", [{}, {"BACKEND": "pyfs", "ROOT": None, "OPEN_URL": "osfs://{root}"}])
+@pytest.mark.parametrize("url", [None, "http://127.0.0.1:{port}/media"])
+def test_what_flask_shows_to_everybody_is_not_ok(url, settings, app, tmp_path, unused_port, configured, findings):
+    app.static_folder = str(tmp_path / "static")
+    root = tmp_path / "static" / "files"
+    root.mkdir(parents=True)
+    own = {key: value and value.format(root=root) for key, value in settings.items()}
+    configured("local", **{"ROOT": str(root), "URL": url and url.format(port=unused_port), **own})
+    found = findings()
+    assert found["root"].level == "warning"
+    assert found["reserved"].level == "skipped"
+    assert "static" in found["reserved"].message
 
 
 def test_a_container_for_all_whose_storage_is_private(with_key, findings, app):

@@ -5,7 +5,7 @@ from counting_commands import commands
 from test_stores import refusal
 
 
-@pytest.mark.parametrize(("kind", "count"), [("s3-moto", 22), ("swift", 14)])
+@pytest.mark.parametrize(("kind", "count"), [("s3-moto", 22), ("swift", 15)])
 def test_requests(kind, count, proxied, findings):
     _, proxy = proxied(kind)
     # logs in

@@ -49,8 +49,15 @@ def test_debug_mode(app, configured, findings):
 def test_no_secret_key(app, configured, findings):
     app.secret_key = None
     configured("memory")
-    warned(findings(None), "secret-key", "SECRET_KEY", level="skipped")
+    warned(findings(None), "secret-key", "SECRET_KEY")
     warned(findings(), "signed-url", "SECRET_KEY", level="skipped")
+
+
+@pytest.mark.parametrize("verify", [False, True])
+def test_a_store_that_signs_needs_no_secret_key(verify, app, configured, findings):
+    app.secret_key = None
+    configured("s3-moto", VERIFY=verify)
+    assert ("secret-key" in findings(None)) is verify
 
 
 @pytest.mark.parametrize("key", ["dev", b"secret", "12345678"])
@@ -113,8 +120,11 @@ def test_an_app_that_does_not_load_again(app, configured):
 # A storage
 
 
-def test_files_that_nothing_serves(app, configured, findings):
+@pytest.mark.parametrize("is_there", [False, True])
+def test_files_that_nothing_serves(is_there, app, configured, findings):
     del app.config["FS_SERVE"]
+    if is_there:
+        app.config["FS_SERVE"] = None
     configured("memory")
     warned(findings(), "served", "FS_SERVE", "FILES_FS_SERVE", "404")
 

@@ -518,12 +518,12 @@ def test_secrets_under_a_misspelt_key_are_not_in_the_message(app):
     assert SECRET not in message
 
 
-@pytest.mark.parametrize("key", ["password", "db_passwd", "api_token", "key", "credentials", "aws_secret"])
-def test_keys_that_sound_secret_are_hidden_where_nothing_is_declared(app, key):
-    storage = configure(app, FILES_FS_BACKEND="anything", **{f"FILES_FS_{key.upper()}": SECRET, "FILES_FS_A": "b"})
+@pytest.mark.parametrize("key", ["password", "db_passwd", "api_token", "key", "credentials", "aws_secret", "a"])
+def test_settings_are_hidden_where_nothing_is_declared(app, key):
+    storage = configure(app, FILES_FS_BACKEND="anything", **{f"FILES_FS_{key.upper()}": SECRET})
     assert repr(storage.config) == str(storage.config)
     assert SECRET not in repr(storage.config)
-    assert "'a': 'b'" in repr(storage.config)
+    assert "'backend': 'anything'" in repr(storage.config)
 
 
 def test_copies_of_settings_hide_secrets():

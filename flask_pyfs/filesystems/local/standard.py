@@ -15,7 +15,7 @@ from fs.mode import Mode
 from fs.osfs import OSFS
 from fs.path import abspath, iteratepath, normpath
 
-from ...names import Lease, is_plain, is_reserved
+from ...names import Reserved, is_plain, is_reserved
 from ..store import StoreFS
 from ..streams import PendingFile
 from .entries import Entries
@@ -67,7 +67,7 @@ class StandardFS(OSFS, StoreFS):
         return self._root.walk(path, self._parts(path), through_last=False)
 
     def _parts(self, path: str) -> list[str]:
-        if not self._closed and isinstance(path, str) and (is_plain(path) or isinstance(path, Lease)):
+        if not self._closed and isinstance(path, str) and (is_plain(path) or isinstance(path, Reserved)):
             return path.split("/")
         return self._checked_parts(self._valid(path))
 

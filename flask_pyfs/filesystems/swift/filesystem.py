@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import chain
 from typing import Any, cast
+from urllib.parse import quote
 
 from fs import errors
 from requests import Response
@@ -400,6 +401,11 @@ class SwiftFS(ObjectFS):
         with self._container.errors(key):
             url = self._container.account.access().url
             return signed_url(url, self._container.path(key), expires, self._temp_url_key, method)
+
+    def address(self, path: str) -> str | None:
+        key = self._file_key(path)
+        with self._container.errors(key):
+            return self._container.account.access().url + quote(self._container.path(key))
 
     def remove_leftovers(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         """Delete the segments of unfinished uploads of killed processes, and return the number of these uploads.
