@@ -78,7 +78,8 @@ def compare(
     temporary file of about 200 bytes for each name. Besides the two listings, no request is made without ``checksum``.
 
     Two files of the source whose names become one at the target are ``failed``, both of them. A directory of either
-    side that cannot be read is ``failed``, before all files, unless it is excluded.
+    side that cannot be read, and a file whose name no operation accepts, are ``failed``, before all others, unless
+    they are excluded.
 
     :param source: the side that is right.
     :param target: the side that is compared with it. If it does not exist, it has no files.

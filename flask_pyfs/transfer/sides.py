@@ -39,8 +39,8 @@ class Side:
         self.directory = names.given(directory.rstrip("/")) if directory.strip("/") else ""
         self.label = label
         self._path: str | None = None
-        #: The directories that the last listing left out because they cannot be read: names with a slash at their end,
-        #: and errors.
+        #: What the last listing left out, and why: the directories that cannot be read, with a slash at the end of
+        #: their names, and the files whose names no operation accepts.
         self.unread: dict[str, Exception] = {}
 
     def __repr__(self) -> str:
@@ -113,8 +113,8 @@ class Side:
         """Iterate over the names of the files, lazily, each with what the listing tells of it.
 
         They are in key order for each spelling of the directory, which nearly always has one. A path of this machine
-        that is missing has no files, and is not made. A directory that cannot be read is left out, and :attr:`unread`
-        has it then.
+        that is missing has no files, and is not made. A directory that cannot be read is left out, and so is a file whose
+        name is invalid; :attr:`unread` has it then.
 
         :raises flask_pyfs.errors.FSError: if the listing fails, also after it began.
         """

@@ -226,10 +226,13 @@ def test_the_threads_have_the_context_of_the_app(app, configure_storage):
     assert seen == [b"content"]
 
 
-def test_names_that_a_listing_leaves_out_are_logged(tmp_path, caplog):
-    put(tmp_path / "odd", {"a\\..\\b": b"", "c": b"c"})
-    assert lines(tmp_path / "odd", tmp_path / "none") == [("only_source", "c")]
-    assert "is left out" in caplog.text
+@pytest.mark.parametrize("exclude", [[], ["a*"]])
+def test_names_that_a_listing_leaves_out_are_failures(tmp_path, exclude):
+    put(tmp_path / "odd", {"a\\..\\b": b"", "c": b"c", ".flask_pyfs-x": b""})
+    (tmp_path / "none").mkdir()
+    failed = [] if exclude else [("failed", "a\\..\\b")]
+    assert lines(tmp_path / "odd", tmp_path / "none", exclude=exclude) == [*failed, ("only_source", "c")]
+    assert lines(tmp_path / "none", tmp_path / "odd", exclude=exclude) == [*failed, ("only_target", "c")]
 
 
 class Old:
@@ -255,18 +258,18 @@ class Old:
 
 
 @pytest.mark.parametrize("how", [{}, {"checksum": True}, {"download": True}])
-def test_a_backend_of_flask_fs(how, caplog):
-    files = {"b": b"bb", "a/c": b"c", "a\\d": b"d", "e\u0301": b"e"}
+def test_a_backend_of_flask_fs(how):
+    files = {"b": b"bb", "a/c": b"c", "a\\d": b"d", "e\u0301": b"e", ".flask_pyfs-x": b"", "d/": b""}
     old = Side(FlaskFSBackend(Old(files), "old", ""), label="old")
     new = MemoryBackend("new", {})
     new.write("a/c", b"c")
     new.write("b", b"xx")
-    expected = [("same", "a/c"), ("differs" if how else "same", "b")]
-    assert lines(old, Side(new), **how) == expected
     # it finds these by no name
-    assert [record.args[1] for record in caplog.records] == ["a\\d", "e\u0301"]
+    failed = [("failed", "a\\d"), ("failed", "e\u0301")]
+    expected = [*failed, ("same", "a/c"), ("differs" if how else "same", "b")]
+    assert lines(old, Side(new), **how) == expected
     # its times are older
-    assert lines(Side(new), old, **how) == [("same" if how else "differs", "a/c"), ("differs", "b")]
+    assert lines(Side(new), old, **how) == [*failed, ("same" if how else "differs", "a/c"), ("differs", "b")]
 
 
 def test_what_a_backend_of_flask_fs_does_not_accept():

@@ -18,10 +18,12 @@ from flask_pyfs.transfer import Side, check, sync
 def deep(directory):
     """Make a directory whose path is too long for the system; the block has its name, with a file in it."""
     directory.mkdir(parents=True, exist_ok=True)
-    part, length = "d" * 250, len(str(directory))
+    longest, length = os.pathconf(directory, "PC_PATH_MAX"), len(str(directory))
     descriptor, name = os.open(directory, os.O_RDONLY), ""
     try:
-        while length <= os.pathconf(directory, "PC_PATH_MAX"):
+        while length <= longest:
+            # well below the limit, and then well above it
+            part = "d" * (50 if length < longest - 200 else 250)
             os.mkdir(part, dir_fd=descriptor)
             descriptor, before = os.open(part, os.O_RDONLY, dir_fd=descriptor), descriptor
             os.close(before)
