@@ -35,9 +35,7 @@ class ListedFiles(NamedFiles):
                     if (name := self._listed_name(path)) is not None:
                         yield name
 
-    def _entries(
-        self, prefixes: Sequence[str], unread: Unread | None = None
-    ) -> Iterator[tuple[str, Facts]]:
+    def _entries(self, prefixes: Sequence[str], unread: Unread | None = None) -> Iterator[tuple[str, Facts]]:
         def tell(above: str, error: Exception) -> None:
             name = above[len(self._above()) :]
             message = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..errors import BackendError, FileNotFound, FSError
+from ..errors import FileNotFound, FSError, is_worth_retrying
 from .output import printable
 
 __all__ = [
@@ -75,7 +75,7 @@ def code_of(error: Exception) -> int:
     """Return the exit code for an error."""
     if isinstance(error, FileNotFound):
         return NO_FILE
-    return TRY_AGAIN if isinstance(error, BackendError) else FAILED
+    return TRY_AGAIN if is_worth_retrying(error) else FAILED
 
 
 def stopped_by(error: Exception) -> Stopped:

@@ -9,6 +9,7 @@ from .comparing import compare, judged
 from .report import Event, OnEvent, Report
 from .sameness import same_content
 from .sides import Place, Side
+from .workers import require_jobs
 
 __all__ = ["check"]
 
@@ -50,7 +51,9 @@ def check(
     :raises flask_pyfs.errors.FileNotFound: if the source does not exist.
     :raises flask_pyfs.errors.FSError: if a listing fails; no file counts as missing for that.
     :raises flask_pyfs.errors.ConfigurationError: if a pattern or the shard is invalid.
+    :raises ValueError: if ``jobs`` is less than 1.
     """
+    require_jobs(jobs)
     sides = Side.of(source), Side.of(target)
     found = compare(
         *sides, checksum=checksum and not download, jobs=jobs, include=include, exclude=exclude, shard=shard

@@ -70,6 +70,7 @@ def compare(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     shard: tuple[int, int] | None = None,
+    may_be_gone: bool = False,
 ) -> Generator[Difference, None, None]:
     """Iterate over the files of both sides, in the order of the names under which they are compared, each file once.
 
@@ -89,17 +90,18 @@ def compare(
     :param include: patterns as those of a .gitignore. With any, only names that match are compared.
     :param exclude: patterns of names that are not compared.
     :param shard: ``(i, n)``: only the part i of n of the names.
+    :param may_be_gone: let a source that is a directory and gone count as empty.
     :raises flask_pyfs.errors.FileNotFound: if the source does not exist.
     :raises flask_pyfs.errors.FSError: if a listing fails.
     :raises flask_pyfs.errors.ConfigurationError: if a pattern or the shard is invalid.
     """
     selection = Selection(include, exclude, shard)
-    found = _compared(source, target, selection)
+    found = _compared(source, target, selection, may_be_gone)
     return judged(found, source, target, same_checksum, jobs) if checksum else found
 
 
-def _compared(source: Side, target: Side, selection: Selection) -> Generator[Difference, None, None]:
-    source.require()
+def _compared(source: Side, target: Side, selection: Selection, may_be_gone: bool) -> Generator[Difference, None, None]:
+    source.require(may_be_gone=may_be_gone)
     chosen = None if selection.is_whole else selection.has
 
     def compared_name(listed: str) -> str | None:
@@ -112,7 +114,7 @@ def _compared(source: Side, target: Side, selection: Selection) -> Generator[Dif
 
     with closing(Ordering(compared_name)) as ordering:
         ordering.read(source.entries(), target.entries())
-        source.require(empty=not ordering.counts[SOURCE])
+        source.require(empty=not ordering.counts[SOURCE], may_be_gone=may_be_gone)
         yield from _unread(source, target, selection)
         for group in ordering.groups():
             yield from _differences(group, target)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..errors import BackendError, VersionChanged
+from ..errors import is_worth_retrying
 
 __all__ = ["Event", "Kind", "OnEvent", "Report"]
 
@@ -82,8 +82,7 @@ class Report:
         if event.kind in ("copied", "replaced"):
             self.bytes += event.size
         elif event.kind == "failed":
-            # who runs it again finds a store that answers, or the new version
-            self._lasting += not isinstance(event.error, (BackendError, VersionChanged))
+            self._lasting += not is_worth_retrying(event.error)
             if len(self.failures) < _KEPT:
                 self.failures.append(event)
 

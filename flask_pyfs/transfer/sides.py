@@ -74,22 +74,18 @@ class Side:
 
     # What is there
 
-    def is_there(self) -> bool:
-        """Return whether the side exists, so that an empty one is told from one that is gone.
+    def require(self, *, empty: bool = False, may_be_gone: bool = False) -> None:
+        """Do nothing if the side exists, so that an empty one is told from one that is gone. Makes no request.
 
         On a disk, that is a directory. An object store has directories only as parts of names: one exists if a file is
-        in it, which takes a listing of one page. A whole bucket or container counts as existing.
-        """
-        if self._is_off_disk:
-            return False
-        return not self.directory or self._is_on_disk or next(self.entries(), None) is not None
-
-    def require(self, *, empty: bool = False) -> None:
-        """Do nothing if the side exists. Makes no request.
+        in it. A whole bucket or container counts as existing.
 
         :param empty: whether a listing of it has just found no file.
+        :param may_be_gone: whether a directory that is gone counts as empty. The ROOT of a storage never does.
         :raises flask_pyfs.errors.FileNotFound: if it is gone.
         """
+        if may_be_gone and (self._path is not None or not self._is_off_disk):
+            return
         if self._is_off_disk:
             raise FileNotFound(f"there is no directory {self._root!r}; is it mounted?", path=self.label)
         if empty and self.directory and not self._is_on_disk:

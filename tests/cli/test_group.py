@@ -181,6 +181,7 @@ def test_other_errors_of_the_factory_are_shown_whole(flask_fs):
     [
         (fs.FileNotFound("gone"), 4, "Error: gone\n"),
         (fs.BackendError("down"), 5, "Error: down\n"),
+        (fs.VersionChanged("changed"), 5, "Error: changed\n"),
         (fs.PermissionDenied("refused"), 1, "Error: refused\n"),
         (fs.FileExists("taken"), 1, "Error: taken\n"),
         (fs.ConfigurationError("two\nlines"), 1, "Error: two\\nlines\n"),

@@ -101,8 +101,6 @@ def test_the_directory_of_a_storage(app, configure_storage, backend, here):
         storage.write("d/e/f.txt", b"f")
         assert check(Side.of(storage, "d/e"), Side.of(storage, "d/e"), checksum=True).counts == {"same": 1}
         assert check(Side.of(storage, "d"), Side.of(storage, "missing")).counts == {"only_source": 1}
-        assert not Side.of(storage, "missing").is_there()
-        assert Side.of(storage, "d/").is_there()
         with pytest.raises(fs.FileNotFound, match="missing"):
             check(Side.of(storage, "missing"), here)
         # the whole storage may be empty
@@ -291,7 +289,6 @@ def test_facts_without_a_time():
 def test_a_store(kind, request, app, configure_storage, here, there):
     with make_place(kind, request) as settings, app.app_context():
         storage = configure_storage("files", settings)
-        assert not Side.of(storage, "d").is_there()
         for name in ("a.txt", "d/b.txt", "size.txt", "z.txt"):
             storage.write(name, (here / name).read_bytes())
         storage.write("d/nfd-e\u0301".replace("e\u0301", "\xe9"), b"x")
@@ -315,5 +312,11 @@ def test_a_backend_that_only_has_a_filesystem():
             return iter([("a", Facts(1, None))])
 
     listed = Side(Listed("listed", {}))
-    assert listed.is_there()
     assert check(listed, Side(Simulated(list))).counts == {"only_source": 1}
+
+
+@pytest.mark.parametrize("how", [{}, {"checksum": True}, {"download": True}])
+@pytest.mark.parametrize("jobs", [0, -1])
+def test_there_must_be_a_job(how, jobs):
+    with pytest.raises(ValueError, match="jobs must be 1 or more"):
+        check(side(["a"]), side(["a"]), jobs=jobs, **how)
