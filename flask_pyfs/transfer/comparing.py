@@ -9,14 +9,14 @@ from contextvars import copy_context
 from functools import partial
 from itertools import chain
 from queue import SimpleQueue
-from threading import Event as Flag
 from threading import Thread
 from typing import Literal, NamedTuple
 
-from ..errors import InvalidPath
+from ..errors import BackendError, InvalidPath
 from ..filesystems.store import Facts
 from .ordering import SOURCE, Group, Ordering
-from .sameness import Located, Proceed, Stopped, is_same, same_checksum
+from .patience import Patience, Stopped
+from .sameness import Located, Proceed, is_same, same_checksum
 from .selection import Selection
 from .sides import Side
 
@@ -191,17 +191,27 @@ def _collision(listed: str, sources: Sequence[tuple[str, Facts]], name: str, tar
 def judged(
     differences: Generator[Difference, None, None], source: Side, target: Side, judge: Judge, jobs: int
 ) -> Generator[Difference, None, None]:
-    """Judge the files that are on both sides anew, in threads. The order stays.
+    """Judge the files that are on both sides anew, in threads. The order stays. A store that fails is tried again.
 
     :param judge: is called in another thread, in the context of this one. If it raises an error, the file is
         ``failed``.
     :param jobs: how many threads.
     """
-    stopped = Flag()
+    patience = Patience()
 
-    def proceed() -> None:
-        if stopped.is_set():
-            raise Stopped
+    def patiently(ours: Located, theirs: Located) -> bool:
+        tries = 0
+        while True:
+            try:
+                same = judge(ours, theirs, patience.check)
+                break
+            except BackendError:
+                tries += 1
+                if not patience.allows(tries):
+                    raise
+                patience.pause(tries)
+        patience.succeeded()
+        return same
 
     def again(difference: Difference) -> Difference:
         _, _, source_name, target_name, ours, theirs, _ = difference
@@ -209,7 +219,7 @@ def judged(
         assert ours is not None
         assert theirs is not None
         try:
-            same = judge(Located(source, source_name, ours), Located(target, target_name, theirs), proceed)
+            same = patiently(Located(source, source_name, ours), Located(target, target_name, theirs))
         except Stopped:
             raise
         except Exception as error:
@@ -224,7 +234,7 @@ def judged(
         while (asked := todo.get()) is not None:
             difference, answer = asked
             try:
-                if not stopped.is_set():
+                if not patience.is_stopped:
                     answer.put(again(difference))
             except BaseException as error:
                 answer.put(error)
@@ -249,7 +259,7 @@ def judged(
             while waiting:
                 yield _result(waiting.popleft())
         finally:
-            stopped.set()
+            patience.stop()
             for _ in threads:
                 todo.put(None)
             for thread in threads:

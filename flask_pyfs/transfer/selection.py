@@ -49,8 +49,8 @@ class Selection:
         return self._excluded is None or not self._excluded(name)
 
     def may_have_below(self, directory: str) -> bool:
-        """Return whether files below a directory may be chosen. A pattern that takes names back, such as ``!*.jpg``, may
-        choose some below any.
+        """Return whether files below a directory may be chosen. A pattern that takes names back, such as ``!*.jpg``,
+        may choose some below any.
 
         :param directory: its name, with a slash at its end.
         """

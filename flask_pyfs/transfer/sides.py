@@ -109,8 +109,8 @@ class Side:
         """Iterate over the names of the files, lazily, each with what the listing tells of it.
 
         They are in key order for each spelling of the directory, which nearly always has one. A path of this machine
-        that is missing has no files, and is not made. A directory that cannot be read is left out, and so is a file whose
-        name is invalid; :attr:`unread` has it then.
+        that is missing has no files, and is not made. A directory that cannot be read is left out, and so is a file
+        whose name is invalid; :attr:`unread` has it then.
 
         :raises flask_pyfs.errors.FSError: if the listing fails, also after it began.
         """

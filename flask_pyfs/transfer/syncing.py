@@ -40,8 +40,8 @@ def sync(
     """Copy the files of a source to a target that are missing or different there. Call it again to go on after it was
     interrupted.
 
-    A file is left alone if the target has it in the same size and, where both listings tell the same kind of checksum,
-    with the same one; else if it is newer there than at the source.
+    A file is left alone if it has the same size, and the same checksum if both listings tell one of the same algorithm,
+    else if the target's is not older than the source's (a second newer, where the source tells whole seconds alone).
 
     Both sides are listed first, and then files are written. Each appears complete, in one version, with its media type.
     A file that is stored, replaced or changed at the target by another writer meanwhile stays as that wrote it, and is

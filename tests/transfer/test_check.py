@@ -154,8 +154,33 @@ def test_a_directory_has_the_files_below_each_of_its_spellings(app, configure_st
             list(Side.of(storage, "\xe9").entries())
 
 
+@pytest.fixture
+def short_pauses(monkeypatch):
+    monkeypatch.setattr("flask_pyfs.transfer.patience._FIRST", 0.001)
+
+
 @pytest.mark.parametrize("how", ["checksum", "download"])
-def test_a_file_that_cannot_be_read_is_one_failure(how):
+@pytest.mark.parametrize(("failures", "kind"), [(4, "same"), (5, "failed")])
+def test_a_store_that_fails_is_read_again(short_pauses, how, failures, kind):
+    class Busy(MemoryBackend):
+        reads = 0
+
+        def read_chunks(self, filename, chunk_size=1, *, chunks_size=None):
+            self.reads += 1
+            if self.reads <= failures:
+                raise fs.BackendError("busy")
+            return super().read_chunks(filename, chunk_size)
+
+    source, target = Busy("source", {}), MemoryBackend("target", {})
+    for backend in (source, target):
+        backend.write("a", b"content")
+    options: dict[str, Any] = {how: True}
+    assert check(Side(source), Side(target), **options).counts == {kind: 1}
+    assert source.reads == 5
+
+
+@pytest.mark.parametrize("how", ["checksum", "download"])
+def test_a_file_that_cannot_be_read_is_one_failure(short_pauses, how):
     class Failing(MemoryBackend):
         def read_chunks(self, filename, chunk_size=1, *, chunks_size=None):
             if filename == "b":

@@ -166,9 +166,9 @@ def gone(request, app, configure_storage, tmp_path):
 
 def test_a_source_that_is_gone_deletes_only_what_is_meant(gone, target):
     write(target, {"a": b"1"})
-    for options in ({}, {"delete": True}):
+    for delete in (False, True):
         with pytest.raises(fs.FileNotFound):
-            sync(gone, target, **options)
+            sync(gone, target, delete=delete)
     assert tree(target) == {"a": b"1"}
     assert sync(gone, target, delete=True, delete_all=True).counts == {"deleted": 1}
     assert tree(target) == {}
