@@ -55,9 +55,9 @@ class Difference(NamedTuple):
 
     @property
     def shown_name(self) -> str:
-        """The name by which a person finds the file: where several may have one name, that on its side."""
-        if self.kind == "failed":
-            return self.source_name or self.target_name
+        """The name of an event: that under which both sides are compared, but of a file that only the target has, which
+        may be one of several with that name, the one there.
+        """
         return self.target_name if self.kind == "only_target" else self.name
 
 

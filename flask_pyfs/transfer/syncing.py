@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from typing import Any
 
 from ..errors import ConfigurationError, FileExists, FileNotFound, VersionChanged
@@ -132,7 +133,7 @@ class _Work:
         def count(event: Event) -> None:
             nonlocal progress
             progress += event.size if event.kind == "progress" else -event.size
-            tell(event)
+            tell(replace(event, name=step.name))
 
         assert step.source is not None
         size = step.source.size

@@ -237,3 +237,14 @@ def test_it_goes_on_where_one_ended(source, target):
     report = sync(source, target)
     assert report.counts["same"] == there
     assert tree(target) == FILES
+
+
+def test_all_events_of_a_file_have_the_name_that_is_compared(tmp_path, target):
+    nfd = "e\u0301"
+    write(tmp_path / "source", {nfd: b"new"})
+    write(target, {nfd: b"old content"})
+    events = []
+    sync(tmp_path / "source", target, on_event=events.append)
+    told = {event.kind: event.name for event in events[1:]}
+    assert {"progress", "replaced"} <= set(told)
+    assert set(told.values()) == {"\xe9"}

@@ -38,7 +38,7 @@ def deep(directory):
 class Closed(BaseBackend):
     """Has the directory ``closed``, which nobody may list."""
 
-    error = errors.PermissionDenied
+    error: type[errors.ResourceError] = errors.PermissionDenied
 
     def open_fs(self):
         return self._memory
@@ -61,6 +61,8 @@ class Silent(Closed):
 
 
 class ClosedFS(MemoryFS):
+    error: type[errors.ResourceError] = errors.PermissionDenied
+
     def scandir(self, path, namespaces=None, page=None):
         self._refuse(path)
         return super().scandir(path, namespaces, page)
