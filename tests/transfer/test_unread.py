@@ -38,7 +38,7 @@ def deep(directory):
 class Closed(BaseBackend):
     """Has the directory ``closed``, which nobody may list."""
 
-    error: type[errors.ResourceError] = errors.PermissionDenied
+    error: type[errors.FSError] = errors.PermissionDenied
 
     def open_fs(self):
         return self._memory
@@ -61,7 +61,7 @@ class Silent(Closed):
 
 
 class ClosedFS(MemoryFS):
-    error: type[errors.ResourceError] = errors.PermissionDenied
+    error: type[errors.FSError] = errors.PermissionDenied
 
     def scandir(self, path, namespaces=None, page=None):
         self._refuse(path)
