@@ -166,6 +166,13 @@ class VersionChanged(FSError):
     user_message = "The file was changed or deleted in the meantime. Load it again."
 
 
+def is_worth_retrying(error: Exception | None) -> bool:
+    """Return whether what failed may succeed if it is done again: the store did not answer or was too busy, or the file
+    was changed or deleted meanwhile.
+    """
+    return isinstance(error, (BackendError, VersionChanged))
+
+
 class StoreMisconfigured(fs_errors.CreateFailed):
     """The store cannot be used as configured: its bucket or the credentials are missing, or a setting is invalid.
 

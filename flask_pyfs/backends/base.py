@@ -521,7 +521,8 @@ class BaseBackend(ListedFiles):
 
         :param prefix: as for :meth:`list_files`.
         :param unread: is called with the name of each directory that the listing leaves out because it cannot be read,
-            with a slash at its end, and with the error. Without it, that is logged.
+            with a slash at its end, or of each file whose name is invalid, and with the error. Without it, that is
+            logged.
         """
         if is_foreign(self.list_files):
             return by_names(self.list_files(prefix), self.facts)

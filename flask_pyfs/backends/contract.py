@@ -265,8 +265,8 @@ class Operations(Protocol):
     def entries(self, prefix: str | None = None) -> Iterator[tuple[str, Facts]]:
         """Iterate over the names of all files that start with a prefix, in key order, each with facts of the file.
 
-        One that may leave out directories that cannot be read also takes ``unread``, a function that is called with the
-        name of each, and with the error.
+        One that may leave out directories that cannot be read, or files whose names no operation accepts, also takes
+        ``unread``, a function that is called with the name of each, and with the error.
         """
 
     def level(self, directory: str = "") -> Iterator[tuple[str, Facts | None]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import io
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timezone
@@ -13,16 +12,14 @@ from typing import IO, Any, BinaryIO, cast
 from fs.base import FS
 
 from .. import files, names
-from ..errors import FileExists, FileNotFound, OperationNotSupported, translated
+from ..errors import FileExists, FileNotFound, InvalidPath, OperationNotSupported, translated
 from ..filesystems.base import CHUNK_SIZE
 from ..filesystems.store import Description, Facts, level_of
 from .base import BaseBackend
 from .contract import WHOLE, Respond, Response, StoredName, Wanted
 from .handles import Chunks, refuse_encoded
-from .listing import by_names
+from .listing import Unread, by_names, leave_out
 from .overrides import accepts, call
-
-_log = logging.getLogger(__name__)
 
 # the methods of Flask-FS that an operation calls
 _CALLED = {
@@ -209,14 +206,17 @@ class FlaskFSBackend:
                 if path.startswith(starts):
                     yield path[len(above) :]
 
-    def entries(self, prefix: str | None = None) -> Iterator[tuple[str, Facts]]:
-        return by_names(filter(self._is_found, self.list_files(prefix)), self._known)
+    def entries(self, prefix: str | None = None, *, unread: Unread | None = None) -> Iterator[tuple[str, Facts]]:
+        return by_names((each for each in self.list_files(prefix) if self._is_found(each, unread)), self._known)
 
-    def _is_found(self, filename: str) -> bool:
+    def _is_found(self, filename: str, unread: Unread | None) -> bool:
         if self._filesystem is not None or names.is_normal(filename):
             return True
-        message = "storage %r: the file %r is left out, because %s finds files only by names in normal form"
-        _log.warning(message, self._name, filename, type(self._backend).__name__)
+        # a lease or an unfinished upload, or the marker of a directory
+        if not filename.endswith("/") and not any(map(names.is_reserved, filename.split("/"))):
+            reason = f"because {type(self._backend).__name__} finds files only by names in normal form"
+            message = f"storage {self._name!r}: the file {filename!r} is left out, {reason}"
+            leave_out(InvalidPath(message, path=filename, storage=self._name), unread)
         return False
 
     def level(self, directory: str = "") -> Iterator[tuple[str, Facts | None]]:

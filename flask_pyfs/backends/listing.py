@@ -9,12 +9,15 @@ from contextlib import suppress
 from operator import itemgetter
 
 from .. import names
-from ..errors import FileNotFound, PermissionDenied, translated
+from ..errors import FileNotFound, InvalidPath, PermissionDenied, translated
 from ..filesystems.store import Facts
 from .overrides import call
 from .spellings import NamedFiles
 
 _log = logging.getLogger(__name__)
+
+#: Is called with what a listing leaves out, and why: directories with a slash at their end, and files.
+Unread = Callable[[str, Exception], object]
 
 _first = itemgetter(0)
 
@@ -32,9 +35,7 @@ class ListedFiles(NamedFiles):
                     if (name := self._listed_name(path)) is not None:
                         yield name
 
-    def _entries(
-        self, prefixes: Sequence[str], unread: Callable[[str, Exception], object] | None = None
-    ) -> Iterator[tuple[str, Facts]]:
+    def _entries(self, prefixes: Sequence[str], unread: Unread | None = None) -> Iterator[tuple[str, Facts]]:
         def tell(above: str, error: Exception) -> None:
             name = above[len(self._above()) :]
             message = (
@@ -52,7 +53,7 @@ class ListedFiles(NamedFiles):
             listings = [call(self.store.iter_facts, start, **options) for start in self._starts(prefixes)]
             last = None
             for path, facts in heapq.merge(*listings, key=_first):
-                name = self._listed_name(path)
+                name = self._listed_name(path, unread)
                 if name is not None and path != last:
                     yield name, facts
                 last = path
@@ -64,14 +65,15 @@ class ListedFiles(NamedFiles):
                 if (name := self._listed_name(path)) is not None:
                     yield name, facts
 
-    def _listed_name(self, path: str) -> str | None:
+    def _listed_name(self, path: str, unread: Unread | None = None) -> str | None:
         name = path[len(self.prefix) + 1 :] if self.prefix else path
         if names.is_plain(name) or not names.is_refused(name):
             return name
         if any(map(names.is_reserved, name.split("/"))):
             # a lease, or an unfinished upload
             return None
-        _log.warning("storage %r: the file %r is left out, because its name is invalid", self.name, name)
+        message = f"storage {self.name!r}: the file {name!r} is left out, because its name is invalid"
+        leave_out(InvalidPath(message, path=name, storage=self.name), unread)
         return None
 
     def _starts(self, prefixes: Sequence[str]) -> Iterator[str]:
@@ -84,6 +86,14 @@ class ListedFiles(NamedFiles):
         if path and not names.is_plain(path):
             path = self.store.canonical(path)
         return f"{path}/" if prefix.endswith("/") else path
+
+
+def leave_out(error: InvalidPath, unread: Unread | None) -> None:
+    """Tell of a file that a listing leaves out: ``unread``, or else the log."""
+    if unread is None:
+        _log.warning("%s", error)
+    else:
+        unread(error.path or "", error)
 
 
 def by_names(listed: Iterable[str], facts: Callable[[str], Facts]) -> Iterator[tuple[str, Facts]]:

@@ -40,7 +40,8 @@ def check(source: Place, target: Place, combined: str | None, quiet: bool, as_js
     """Compare the files of A and B, and change nothing.
 
     One line is printed for each file: = the same, * different, + only in A, - only in B, ! an error. A file is the same
-    if its size is, and its checksum if both stores list one of the same kind, else if B's file is not older.
+    if its size is, and its checksum if both stores list one of the same kind, else if B's file is not older
+    (a second newer, where A tells whole seconds alone).
 
     The exit code is 9 if there are differences.
 

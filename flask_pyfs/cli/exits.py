@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..errors import BackendError, FileNotFound, FSError
+from ..errors import FileNotFound, FSError, is_worth_retrying
 from .output import Output, printable
 
 __all__ = [
@@ -85,7 +85,7 @@ def code_of(error: Exception) -> int:
     """Return the exit code for an error."""
     if isinstance(error, FileNotFound):
         return NO_FILE
-    return TRY_AGAIN if isinstance(error, BackendError) else FAILED
+    return TRY_AGAIN if is_worth_retrying(error) else FAILED
 
 
 def failure_of(error: Exception) -> Failure:

@@ -40,7 +40,8 @@ def sync(source: Place, target: Place, dry_run: bool, verbose: bool, quiet: bool
     """Copy the files of A to B that B lacks, or has otherwise.
 
     A and B are storages, directories in them (photos:2026), or directories of this machine. A file is the same if its
-    size is, and its checksum if both stores list one of the same kind, else if B's file is not older.
+    size is, and its checksum if both stores list one of the same kind, else if B's file is not older
+    (a second newer, where A tells whole seconds alone).
 
     After Ctrl-C, or if files failed, run the same command again: it goes on with what is missing.
 

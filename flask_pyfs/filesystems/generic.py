@@ -210,10 +210,15 @@ class GenericStore(WrapFS[FS], StoreFS):
         self, above: str, namespaces: Collection[str], unread: Callable[[str, Exception], object]
     ) -> list[tuple[str, Info]]:
         try:
-            return self._listed(above, namespaces)
+            return self._ordered(above, namespaces)
         except errors.PermissionDenied as error:
             unread(above, error)
-            return []
+        except (errors.ResourceNotFound, errors.DirectoryExpected) as error:
+            # FTP has one code for what is missing and for what is refused
+            parent, _, name = above.rstrip("/").rpartition("/")
+            if any(found == f"{name}/" for found, _ in self._listed(f"{parent}/" if parent else "", ["link"])):
+                unread(above, error)
+        return []
 
     def _log_unread(self, above: str, error: Exception) -> None:
         if above not in self._unreadable:
@@ -221,12 +226,14 @@ class GenericStore(WrapFS[FS], StoreFS):
             _log.warning("a listing leaves out the directory %r of %s: %s", above.rstrip("/"), self._filesystem, error)
 
     def _listed(self, above: str, namespaces: Collection[str], start: str = "") -> list[tuple[str, Info]]:
-        directory = above.rstrip("/")
         try:
-            # a whole directory at once, because MemoryFS holds its lock during a listing
-            found = entries_of(self._filesystem, directory or "/", namespaces)
+            return self._ordered(above, namespaces, start)
         except (errors.ResourceNotFound, errors.DirectoryExpected):
             return []
+
+    def _ordered(self, above: str, namespaces: Collection[str], start: str = "") -> list[tuple[str, Info]]:
+        # a whole directory at once, because MemoryFS holds its lock during a listing
+        found = entries_of(self._filesystem, above.rstrip("/") or "/", namespaces)
         shown = (info for info in found if info.name.startswith(start) and not is_reserved(info.name))
         # a directory is where its slash puts its files; some servers tell a name twice
         return sorted({f"{info.name}/" if info.is_dir else info.name: info for info in shown}.items())

@@ -9,6 +9,7 @@ from .comparing import compare, judged
 from .report import Event, OnEvent, Report
 from .sameness import same_content
 from .sides import Place, Side
+from .workers import require_jobs
 
 __all__ = ["check"]
 
@@ -29,8 +30,9 @@ def check(
     """Compare the files of two sides. Writes nothing but a temporary file.
 
     Two files are the same if they have the same size, and the same checksum if both listings tell one of the same
-    algorithm, or else the target's was written after the source's. A file is compared under the name that the target
-    would give it, so ``a//b`` of a bucket and ``a/b`` of a directory are the same file.
+    algorithm, else if the target's is not older than the source's (a second newer, where the source tells whole seconds
+    alone). A file is compared under the name that the target would give it, so ``a//b`` of a bucket and ``a/b`` of a
+    directory are the same file.
 
     :param source: a storage, a side, or the path of a directory.
     :param target: what is compared with it. If it does not exist, it has no files.
@@ -38,7 +40,7 @@ def check(
         read.
     :param download: read the files of both sides and compare their bytes.
     :param one_way: leave out files that are only at the target.
-    :param jobs: how many files are read at once, each in 2 MiB of memory.
+    :param jobs: how many files are read at once, each in 2 MiB of memory. A store that fails meanwhile is tried again.
     :param include: patterns as those of a .gitignore, over the names relative to the sides. With any, only files that
         match are compared. They need the extra ``cli``.
     :param exclude: patterns of files that are not compared.
@@ -50,7 +52,9 @@ def check(
     :raises flask_pyfs.errors.FileNotFound: if the source does not exist.
     :raises flask_pyfs.errors.FSError: if a listing fails; no file counts as missing for that.
     :raises flask_pyfs.errors.ConfigurationError: if a pattern or the shard is invalid.
+    :raises ValueError: if ``jobs`` is less than 1.
     """
+    require_jobs(jobs)
     sides = Side.of(source), Side.of(target)
     found = compare(
         *sides, checksum=checksum and not download, jobs=jobs, include=include, exclude=exclude, shard=shard

@@ -9,14 +9,14 @@ from contextvars import copy_context
 from functools import partial
 from itertools import chain
 from queue import SimpleQueue
-from threading import Event as Flag
 from threading import Thread
 from typing import Literal, NamedTuple
 
-from ..errors import InvalidPath
+from ..errors import BackendError, InvalidPath
 from ..filesystems.store import Facts
 from .ordering import SOURCE, Group, Ordering
-from .sameness import Located, Proceed, Stopped, is_same, same_checksum
+from .patience import Patience, Stopped
+from .sameness import Located, Proceed, is_same, same_checksum
 from .selection import Selection
 from .sides import Side
 
@@ -55,9 +55,9 @@ class Difference(NamedTuple):
 
     @property
     def shown_name(self) -> str:
-        """The name by which a person finds the file: where several may have one name, that on its side."""
-        if self.kind == "failed":
-            return self.source_name or self.target_name
+        """The name of an event: that under which both sides are compared, but of a file that only the target has, which
+        may be one of several with that name, the one there.
+        """
         return self.target_name if self.kind == "only_target" else self.name
 
 
@@ -70,6 +70,7 @@ def compare(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     shard: tuple[int, int] | None = None,
+    may_be_gone: bool = False,
 ) -> Generator[Difference, None, None]:
     """Iterate over the files of both sides, in the order of the names under which they are compared, each file once.
 
@@ -78,7 +79,8 @@ def compare(
     temporary file of about 200 bytes for each name. Besides the two listings, no request is made without ``checksum``.
 
     Two files of the source whose names become one at the target are ``failed``, both of them. A directory of either
-    side that cannot be read is ``failed``, before all files, unless it is excluded.
+    side that cannot be read, and a file whose name no operation accepts, are ``failed``, before all others, unless
+    they are excluded.
 
     :param source: the side that is right.
     :param target: the side that is compared with it. If it does not exist, it has no files.
@@ -88,17 +90,18 @@ def compare(
     :param include: patterns as those of a .gitignore. With any, only names that match are compared.
     :param exclude: patterns of names that are not compared.
     :param shard: ``(i, n)``: only the part i of n of the names.
+    :param may_be_gone: let a source that is a directory and gone count as empty.
     :raises flask_pyfs.errors.FileNotFound: if the source does not exist.
     :raises flask_pyfs.errors.FSError: if a listing fails.
     :raises flask_pyfs.errors.ConfigurationError: if a pattern or the shard is invalid.
     """
     selection = Selection(include, exclude, shard)
-    found = _compared(source, target, selection)
+    found = _compared(source, target, selection, may_be_gone)
     return judged(found, source, target, same_checksum, jobs) if checksum else found
 
 
-def _compared(source: Side, target: Side, selection: Selection) -> Generator[Difference, None, None]:
-    source.require()
+def _compared(source: Side, target: Side, selection: Selection, may_be_gone: bool) -> Generator[Difference, None, None]:
+    source.require(may_be_gone=may_be_gone)
     chosen = None if selection.is_whole else selection.has
 
     def compared_name(listed: str) -> str | None:
@@ -111,7 +114,7 @@ def _compared(source: Side, target: Side, selection: Selection) -> Generator[Dif
 
     with closing(Ordering(compared_name)) as ordering:
         ordering.read(source.entries(), target.entries())
-        source.require(empty=not ordering.counts[SOURCE])
+        source.require(empty=not ordering.counts[SOURCE], may_be_gone=may_be_gone)
         yield from _unread(source, target, selection)
         for group in ordering.groups():
             yield from _differences(group, target)
@@ -188,17 +191,27 @@ def _collision(listed: str, sources: Sequence[tuple[str, Facts]], name: str, tar
 def judged(
     differences: Generator[Difference, None, None], source: Side, target: Side, judge: Judge, jobs: int
 ) -> Generator[Difference, None, None]:
-    """Judge the files that are on both sides anew, in threads. The order stays.
+    """Judge the files that are on both sides anew, in threads. The order stays. A store that fails is tried again.
 
     :param judge: is called in another thread, in the context of this one. If it raises an error, the file is
         ``failed``.
     :param jobs: how many threads.
     """
-    stopped = Flag()
+    patience = Patience()
 
-    def proceed() -> None:
-        if stopped.is_set():
-            raise Stopped
+    def patiently(ours: Located, theirs: Located) -> bool:
+        tries = 0
+        while True:
+            try:
+                same = judge(ours, theirs, patience.check)
+                break
+            except BackendError:
+                tries += 1
+                if not patience.allows(tries):
+                    raise
+                patience.pause(tries)
+        patience.succeeded()
+        return same
 
     def again(difference: Difference) -> Difference:
         _, _, source_name, target_name, ours, theirs, _ = difference
@@ -206,7 +219,7 @@ def judged(
         assert ours is not None
         assert theirs is not None
         try:
-            same = judge(Located(source, source_name, ours), Located(target, target_name, theirs), proceed)
+            same = patiently(Located(source, source_name, ours), Located(target, target_name, theirs))
         except Stopped:
             raise
         except Exception as error:
@@ -221,7 +234,7 @@ def judged(
         while (asked := todo.get()) is not None:
             difference, answer = asked
             try:
-                if not stopped.is_set():
+                if not patience.is_stopped:
                     answer.put(again(difference))
             except BaseException as error:
                 answer.put(error)
@@ -246,7 +259,7 @@ def judged(
             while waiting:
                 yield _result(waiting.popleft())
         finally:
-            stopped.set()
+            patience.stop()
             for _ in threads:
                 todo.put(None)
             for thread in threads:

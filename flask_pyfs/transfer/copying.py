@@ -32,12 +32,10 @@ class Copied(NamedTuple):
 
     :param size: its length in bytes.
     :param version: its version at the target; None if that knows no versions, or a server copied the file.
-    :param by_server: whether the server copied it.
     """
 
     size: int
     version: str | None
-    by_server: bool = False
 
 
 def copy_file(
@@ -141,9 +139,13 @@ class _Copy:
 
     def _by_server(self) -> Copied | None:
         before, self.listed = self.listed or self._facts(), None
-        while _may_change_unseen(before):
-            time.sleep(_TICK)
+        for _ in range(_READINGS):
+            if not _may_change_unseen(before):
+                break
+            self._wait_for_the_clock()
             before = self._facts()
+        else:
+            raise self._restless()
         replaced = self._version_to_replace()
         copy = self._target.operations.copy_from
         try:
@@ -156,7 +158,7 @@ class _Copy:
         if not is_as_seen(before, self._facts()):
             self._stale(known_facts(self._target.operations, self._to).version)
         self.note(before.size)
-        return Copied(before.size, None, by_server=True)
+        return Copied(before.size, None)
 
     def _streamed(self) -> Copied:
         facts, file = self._fetch()
@@ -182,12 +184,17 @@ class _Copy:
         raise _SourceChanged
 
     def _fetch(self) -> tuple[Facts, Any]:
-        while True:
+        for _ in range(_READINGS):
             facts, file = self._source.operations.fetch(self._from)
             if getattr(file, "is_steady", False) or not _may_change_unseen(facts):
                 return facts, file
             file.close()
-            time.sleep(_TICK)
+            self._wait_for_the_clock()
+        raise self._restless()
+
+    def _wait_for_the_clock(self) -> None:
+        self.check()
+        time.sleep(_TICK)
 
     def note(self, size: int) -> None:
         """Note that so many bytes were read."""

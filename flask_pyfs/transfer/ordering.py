@@ -9,7 +9,6 @@ of any file before all are known.
 from __future__ import annotations
 
 import pickle
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
 from itertools import groupby, islice
@@ -17,6 +16,7 @@ from operator import attrgetter, itemgetter
 from typing import NamedTuple, TypeVar
 
 from ..filesystems.store import Facts
+from ..scratch import bytes_of, full_disk_told, name_of, temporary_database
 from .sameness import moment_of
 
 __all__ = ["SOURCE", "TARGET", "Group", "Listed", "Ordering"]
@@ -58,18 +58,15 @@ class Ordering:
 
     def __init__(self, compared_name: Callable[[str], str | None]) -> None:
         self._compared_name = compared_name
-        # SQLite deletes it with the connection, which an iterator may drop in another thread
-        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._odd: list[tuple[bytes, int, bytes, bytes]] = []
         self.counts = [0, 0]
-        for statement in (
-            "PRAGMA journal_mode = OFF",
-            f"PRAGMA cache_size = -{_CACHE}",
+        # an iterator may be dropped in another thread
+        self._database = temporary_database(
+            _CACHE,
             "CREATE TABLE pairs (name BLOB PRIMARY KEY, source BLOB, target BLOB) WITHOUT ROWID",
             "CREATE TABLE odd (name BLOB, side INTEGER, listed BLOB, facts BLOB)",
-            "BEGIN",
-        ):
-            self._database.execute(statement)
+            any_thread=True,
+        )
 
     def close(self) -> None:
         """Remove the database."""
@@ -78,11 +75,13 @@ class Ordering:
     def read(self, source: Iterable[Listed], target: Iterable[Listed]) -> None:
         """Read both listings to their ends.
 
+        :raises flask_pyfs.errors.FSError: if the temporary file cannot be written.
         :raises Exception: what a listing raises.
         """
         pairs = _joined(self._normal(source, SOURCE), self._normal(target, TARGET))
         while rows := list(islice(pairs, _ROWS)):
-            self._database.executemany("INSERT INTO pairs VALUES (?, ?, ?)", rows)
+            with full_disk_told():
+                self._database.executemany("INSERT INTO pairs VALUES (?, ?, ?)", rows)
         self._write_odd()
 
     def _normal(self, listing: Iterable[Listed], side: int) -> Iterator[tuple[bytes, bytes]]:
@@ -92,35 +91,38 @@ class Ordering:
             name = self._compared_name(listed)
             if name is None:
                 continue
-            key = name.encode(errors="surrogatepass")
+            key = bytes_of(name)
             kept = _kept(facts)
             # a listing that is not in order, or tells a name twice, costs more and is not wrong
             if name == listed and key > last:
                 last = key
                 yield key, kept
             else:
-                self._odd.append((key, side, listed.encode(errors="surrogatepass"), kept))
+                self._odd.append((key, side, bytes_of(listed), kept))
                 if len(self._odd) >= _ROWS:
                     self._write_odd()
 
     def _write_odd(self) -> None:
-        self._database.executemany("INSERT INTO odd VALUES (?, ?, ?, ?)", self._odd)
+        with full_disk_told():
+            self._database.executemany("INSERT INTO odd VALUES (?, ?, ?, ?)", self._odd)
         self._odd.clear()
 
     def groups(self) -> Iterator[Group]:
         """Iterate over what was read, in the order of names, that of their UTF-8. Each file is in one group."""
         rows = self._database.execute("SELECT name, source, target FROM pairs ORDER BY name")
         pairs = ((key, kept) for key, *kept in rows)
-        odd = self._database.execute("SELECT name, side, listed, facts FROM odd ORDER BY name, side, rowid")
+        # to sort them takes a file too
+        with full_disk_told():
+            odd = self._database.execute("SELECT name, side, listed, facts FROM odd ORDER BY name, side, rowid")
         others = ((key, list(rows)) for key, rows in groupby(odd, _first))
         for key, pair, rest in _joined(pairs, others):
-            name = key.decode(errors="surrogatepass")
+            name = name_of(key)
             found: tuple[list[Listed], list[Listed]] = ([], [])
             for side, kept in enumerate(pair or ()):
                 if kept is not None:
                     found[side].append((name, _facts(kept)))
             for _, side, listed, kept in rest or ():
-                found[side].append((listed.decode(errors="surrogatepass"), _facts(kept)))
+                found[side].append((name_of(listed), _facts(kept)))
             yield Group(name, *found)
 
 

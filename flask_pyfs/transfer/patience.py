@@ -37,7 +37,7 @@ class Patience:
         self._given_up = 0
 
     def stop(self) -> None:
-        """Stop all that is under way at its next read or pause."""
+        """Stop all that is under way at its next read or pause. A copy by the server is waited for."""
         self._stopped.set()
 
     @property

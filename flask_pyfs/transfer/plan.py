@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from ..filesystems.store import Facts
+from ..scratch import bytes_of, full_disk_told, name_of, temporary_database
 
 __all__ = ["Plan", "Step"]
 
@@ -39,9 +39,6 @@ class Step(NamedTuple):
 class Plan:
     """The steps of a sync, in the order in which they were added. One thread uses it.
 
-    It is a database of SQLite without a name, which SQLite keeps in memory while it is small, and in a file that is
-    deleted already otherwise.
-
     :ivar copies: how many files are to be copied.
     :ivar bytes: their size together.
     :ivar deletions: how many files are to be deleted.
@@ -50,15 +47,11 @@ class Plan:
     def __init__(self) -> None:
         self.copies = self.bytes = self.deletions = 0
         self._new: list[tuple[Any, ...]] = []
-        self._database = sqlite3.connect("", isolation_level=None)
-        for pragma in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE}", "temp_store = FILE"):
-            self._database.execute(f"PRAGMA {pragma}")
-        # text of SQLite is UTF-8, and names may have bytes that are none
-        self._database.execute(
+        self._database = temporary_database(
+            _CACHE,
             "CREATE TABLE step (number INTEGER PRIMARY KEY, name BLOB, source_name BLOB, target_name BLOB, "
-            "source TEXT, target TEXT)"
+            "source TEXT, target TEXT)",
         )
-        self._database.execute("BEGIN")
 
     def __enter__(self) -> Plan:
         return self
@@ -67,13 +60,17 @@ class Plan:
         self._database.close()
 
     def add(self, step: Step) -> None:
-        """Add a step."""
+        """Add a step.
+
+        :raises flask_pyfs.errors.FSError: if the temporary file cannot be written.
+        """
         if step.source is None:
             self.deletions += 1
         else:
             self.copies += 1
             self.bytes += step.source.size
-        names = map(_blob, (step.name, step.source_name, step.target_name))
+        source_name = None if step.source_name is None else bytes_of(step.source_name)
+        names = (bytes_of(step.name), source_name, bytes_of(step.target_name))
         self._new.append((*names, _written(step.source), _written(step.target)))
         if len(self._new) >= _BATCH:
             self._write()
@@ -93,7 +90,8 @@ class Plan:
             yield from map(_step, batch)
 
     def _write(self) -> None:
-        self._database.executemany(f"INSERT INTO step ({_COLUMNS}) VALUES (?, ?, ?, ?, ?)", self._new)
+        with full_disk_told():
+            self._database.executemany(f"INSERT INTO step ({_COLUMNS}) VALUES (?, ?, ?, ?, ?)", self._new)
         self._new.clear()
 
 
@@ -102,7 +100,8 @@ _COLUMNS = "name, source_name, target_name, source, target"
 
 def _step(row: tuple[Any, ...]) -> Step:
     name, source_name, target_name, source, target = row
-    return Step(_text(name), source_name and _text(source_name), _text(target_name), _read(source), _read(target))
+    source_name = None if source_name is None else name_of(source_name)
+    return Step(name_of(name), source_name, name_of(target_name), _read(source), _read(target))
 
 
 def _written(facts: Facts | None) -> str | None:
@@ -117,11 +116,3 @@ def _read(written: str | None) -> Facts | None:
         return None
     size, modified, etag, mark, marked = json.loads(written)
     return Facts(size, modified and datetime.fromisoformat(modified), etag, mark=mark, marked=marked)
-
-
-def _blob(name: str | None) -> bytes | None:
-    return None if name is None else name.encode(errors="surrogateescape")
-
-
-def _text(blob: bytes) -> str:
-    return blob.decode(errors="surrogateescape")

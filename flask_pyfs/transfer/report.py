@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..errors import BackendError, VersionChanged
+from ..errors import is_worth_retrying
 
 __all__ = ["Event", "Kind", "OnEvent", "Report"]
 
@@ -38,7 +38,9 @@ class Event:
 
     :param kind: what happened. ``planned`` comes once, when it is known what there is to do; ``progress`` says that
         more bytes arrived; ``again`` that a file is tried again; the others are the end of one file.
-    :param name: the name at the target, relative to the target; empty for ``planned``.
+    :param name: the name under which both sides are compared, relative to them: the one that a new file would get at
+        the target. For ``only_target`` and ``deleted`` it is the name there, for ``planned`` it is empty. What names of
+        the sides a failure is about, its error says.
     :param size: bytes: those of the file; for ``planned`` those of all files to copy; for ``progress`` those since the
         last; for ``again`` and ``failed`` those that ``progress`` told of this file, and that came to nothing.
     :param files: for ``planned``, how many files there are to copy and to delete.
@@ -82,8 +84,7 @@ class Report:
         if event.kind in ("copied", "replaced"):
             self.bytes += event.size
         elif event.kind == "failed":
-            # who runs it again finds a store that answers, or the new version
-            self._lasting += not isinstance(event.error, (BackendError, VersionChanged))
+            self._lasting += not is_worth_retrying(event.error)
             if len(self.failures) < _KEPT:
                 self.failures.append(event)
 

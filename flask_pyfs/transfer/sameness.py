@@ -13,33 +13,33 @@ from ..filesystems.base import CHUNK_SIZE
 from ..filesystems.store import Facts
 from .sides import Side
 
-__all__ = ["Stopped", "is_same", "moment_of", "same_checksum", "same_content"]
+__all__ = ["is_same", "moment_of", "same_checksum", "same_content"]
 
 # where the stores keep checksums of different algorithms, or none
 _ALGORITHM = "sha256"
 
+_SECOND = timedelta(seconds=1)
 
-class Stopped(Exception):
-    """Nobody waits for the answer any more."""
-
-
-#: Called before each piece is read. Raises :exc:`Stopped` to end it.
+#: Called before each piece is read. Raises an exception to end it.
 Proceed = Callable[[], object]
 
 
 def is_same(source: Facts, target: Facts) -> bool:
     """Return whether two files are the same, by what listings tell: the same size, and the same checksum if both have
-    one of the same algorithm; else the target must have been written after the source.
+    one of the same algorithm; else the target must not be older than the source.
 
-    A store may cut a time to whole seconds, so what was written to the source later in that second is never missed. A
-    time that is unknown, or has no time zone, is never after another.
+    A store may cut a time to whole seconds. So where the source tells no part of a second, the target must be a second
+    newer: what was written to the source later in that second is never missed. A time that is unknown, or has no time
+    zone, is older than any.
     """
     if source.size != target.size:
         return False
     if (equal := _equal(source.checksum, target.checksum)) is not None:
         return equal
     ours, theirs = moment_of(source), moment_of(target)
-    return ours is not None and theirs is not None and theirs >= ours + _precision(ours)
+    if ours is None or theirs is None:
+        return False
+    return theirs >= (ours if ours.microsecond else ours + _SECOND)
 
 
 def _equal(checksum: str | None, other: str | None) -> bool | None:
@@ -58,12 +58,6 @@ def moment_of(facts: Facts) -> datetime | None:
     """
     found: Any = facts.modified
     return found if isinstance(found, datetime) and found.tzinfo is not None else None
-
-
-def _precision(moment: datetime) -> timedelta:
-    if moment.microsecond == 0:
-        return timedelta(seconds=1)
-    return timedelta(milliseconds=1) if moment.microsecond % 1000 == 0 else timedelta(microseconds=1)
 
 
 class Located:

@@ -27,6 +27,7 @@ class Selection:
     ) -> None:
         self._included = _matcher(include)
         self._excluded = _matcher(exclude)
+        self._takes_back = any(pattern.lstrip().startswith("!") for pattern in exclude)
         self._shard = shard
         if shard is not None and not 1 <= shard[0] <= shard[1]:
             raise ConfigurationError(f"a shard is I/N, with I from 1 to N, not {shard[0]}/{shard[1]}")
@@ -48,11 +49,12 @@ class Selection:
         return self._excluded is None or not self._excluded(name)
 
     def may_have_below(self, directory: str) -> bool:
-        """Return whether files below a directory may be chosen.
+        """Return whether files below a directory may be chosen. A pattern that takes names back, such as ``!*.jpg``,
+        may choose some below any.
 
         :param directory: its name, with a slash at its end.
         """
-        return self._excluded is None or not self._excluded(directory)
+        return self._excluded is None or self._takes_back or not self._excluded(directory)
 
 
 def shard_of(name: str, shards: int) -> int:

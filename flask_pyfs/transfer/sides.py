@@ -39,8 +39,8 @@ class Side:
         self.directory = names.given(directory.rstrip("/")) if directory.strip("/") else ""
         self.label = label
         self._path: str | None = None
-        #: The directories that the last listing left out because they cannot be read: names with a slash at their end,
-        #: and errors.
+        #: What the last listing left out, and why: the directories that cannot be read, with a slash at the end of
+        #: their names, and the files whose names no operation accepts.
         self.unread: dict[str, Exception] = {}
 
     def __repr__(self) -> str:
@@ -74,22 +74,18 @@ class Side:
 
     # What is there
 
-    def is_there(self) -> bool:
-        """Return whether the side exists, so that an empty one is told from one that is gone.
+    def require(self, *, empty: bool = False, may_be_gone: bool = False) -> None:
+        """Do nothing if the side exists, so that an empty one is told from one that is gone. Makes no request.
 
         On a disk, that is a directory. An object store has directories only as parts of names: one exists if a file is
-        in it, which takes a listing of one page. A whole bucket or container counts as existing.
-        """
-        if self._is_off_disk:
-            return False
-        return not self.directory or self._is_on_disk or next(self.entries(), None) is not None
-
-    def require(self, *, empty: bool = False) -> None:
-        """Do nothing if the side exists. Makes no request.
+        in it. A whole bucket or container counts as existing.
 
         :param empty: whether a listing of it has just found no file.
+        :param may_be_gone: whether a directory that is gone counts as empty. The ROOT of a storage never does.
         :raises flask_pyfs.errors.FileNotFound: if it is gone.
         """
+        if may_be_gone and (self._path is not None or not self._is_off_disk):
+            return
         if self._is_off_disk:
             raise FileNotFound(f"there is no directory {self._root!r}; is it mounted?", path=self.label)
         if empty and self.directory and not self._is_on_disk:
@@ -113,8 +109,8 @@ class Side:
         """Iterate over the names of the files, lazily, each with what the listing tells of it.
 
         They are in key order for each spelling of the directory, which nearly always has one. A path of this machine
-        that is missing has no files, and is not made. A directory that cannot be read is left out, and :attr:`unread`
-        has it then.
+        that is missing has no files, and is not made. A directory that cannot be read is left out, and so is a file
+        whose name is invalid; :attr:`unread` has it then.
 
         :raises flask_pyfs.errors.FSError: if the listing fails, also after it began.
         """

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
+from typing import Any
 
-from ..errors import ConfigurationError, FileExists, FileNotFound
+from ..errors import ConfigurationError, FileExists, FileNotFound, VersionChanged
 from ..names import Exact
 from .comparing import Difference, compare
 from .copying import copy_file
@@ -15,7 +17,7 @@ from .plan import Plan, Step
 from .report import Event, OnEvent, Report
 from .sides import Place, Side, require_apart
 from .versions import changed_at_target, known_facts
-from .workers import in_threads
+from .workers import in_threads, require_jobs
 
 __all__ = ["sync"]
 
@@ -39,8 +41,8 @@ def sync(
     """Copy the files of a source to a target that are missing or different there. Call it again to go on after it was
     interrupted.
 
-    A file is left alone if the target has it in the same size and, where both listings tell the same kind of checksum,
-    with the same one; else if it is newer there than at the source.
+    A file is left alone if it has the same size, and the same checksum if both listings tell one of the same algorithm,
+    else if the target's is not older than the source's (a second newer, where the source tells whole seconds alone).
 
     Both sides are listed first, and then files are written. Each appears complete, in one version, with its media type.
     A file that is stored, replaced or changed at the target by another writer meanwhile stays as that wrote it, and is
@@ -50,25 +52,26 @@ def sync(
     :param checksum: compare the content of files of the same size by checksums, which both sides compute if they know
         none.
     :param delete: delete the files that only the target has, after all others were copied, if nothing failed.
-    :param delete_all: do so even if the source has no files.
+    :param delete_all: do so even if the source has no files, or is a directory that is gone. Needs ``delete``.
     :param dry_run: report what would be done, and write nothing.
     :param jobs: how many files are copied at a time.
     :param include: copy and delete only files that one of these patterns matches, as in ``.gitignore``.
     :param exclude: neither copy nor delete files that one of these patterns matches.
     :param shard: ``(i, n)`` for the i-th of n parts of the names, counted from 1, for n processes at once.
     :param on_event: is called in this thread for each :class:`Event`.
-    :raises flask_pyfs.errors.FileNotFound: if the source is missing.
+    :raises flask_pyfs.errors.FileNotFound: if the source is missing; with ``delete_all``, only if it is in a storage
+        whose ROOT is.
     :raises flask_pyfs.errors.ConfigurationError: if the target is in the source, or with ``delete`` the
         source in the target; if a pattern or the shard is
         invalid; or with ``delete``, if the source has none of the chosen files.
     :raises flask_pyfs.errors.FSError: if the listing of a side fails.
-    :raises ValueError: if ``jobs`` is less than 1.
+    :raises ValueError: if ``jobs`` is less than 1, or ``delete_all`` comes without ``delete``.
     """
-    if jobs < 1:
-        raise ValueError(f"jobs must be 1 or more, not {jobs!r}")
-    deletes = delete or delete_all
+    require_jobs(jobs)
+    if delete_all and not delete:
+        raise ValueError("delete_all needs delete")
     origin, goal = Side.of(source), Side.of(target)
-    require_apart(origin, goal, deletes=deletes)
+    require_apart(origin, goal, deletes=delete)
     report = Report(dry_run=dry_run)
 
     def tell(event: Event) -> None:
@@ -76,9 +79,10 @@ def sync(
         if on_event is not None:
             on_event(event)
 
-    chosen = compare(origin, goal, checksum=checksum, jobs=jobs, include=include, exclude=exclude, shard=shard)
+    options: Any = {"checksum": checksum, "jobs": jobs, "include": include, "exclude": exclude, "shard": shard}
+    chosen = compare(origin, goal, may_be_gone=delete_all, **options)
     with closing(chosen), Plan() as plan:
-        sources = _fill(plan, chosen, deletes, tell)
+        sources = _fill(plan, chosen, delete, tell)
         if plan.deletions and not sources and not delete_all:
             raise ConfigurationError(
                 f"the source, {origin.label}, has none of the chosen files, so all {plan.deletions} of the target, "
@@ -129,7 +133,7 @@ class _Work:
         def count(event: Event) -> None:
             nonlocal progress
             progress += event.size if event.kind == "progress" else -event.size
-            tell(event)
+            tell(replace(event, name=step.name))
 
         assert step.source is not None
         size = step.source.size
@@ -165,6 +169,12 @@ class _Work:
                 raise changed_at_target(step.name, self._target.label) from error
             # it is the name of a directory
             raise
+        except FileNotFound as error:
+            with suppress(FileNotFound):
+                known_facts(self._source.operations, Exact(self._source.full_name(step.source_name)))
+                raise
+            message = f"{step.source_name!r} was deleted at the source, {self._source.label}, meanwhile: run it again"
+            raise VersionChanged(message, path=step.source_name) from error
         return copied.size
 
     def delete(self, step: Step, tell: Tell) -> None:

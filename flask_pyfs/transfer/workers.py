@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from .patience import Patience
 
-__all__ = ["in_threads"]
+__all__ = ["in_threads", "require_jobs"]
 
 Task = TypeVar("Task")
 
@@ -20,6 +20,15 @@ _TASKS, _EVENTS = 2, 32
 
 class _Ended(NamedTuple):
     error: BaseException | None = None
+
+
+def require_jobs(jobs: int) -> None:
+    """Do nothing if there can be so many threads.
+
+    :raises ValueError: if it is less than 1.
+    """
+    if jobs < 1:
+        raise ValueError(f"jobs must be 1 or more, not {jobs!r}")
 
 
 def in_threads(

@@ -181,6 +181,7 @@ def test_other_errors_of_the_factory_are_shown_whole(flask_fs):
     [
         (fs.FileNotFound("gone"), 4, "Error: gone\n"),
         (fs.BackendError("down"), 5, "Error: down\n"),
+        (fs.VersionChanged("changed"), 5, "Error: changed\n"),
         (fs.PermissionDenied("refused"), 1, "Error: refused\n"),
         (fs.FileExists("taken"), 1, "Error: taken\n"),
         (fs.ConfigurationError("two\nlines"), 1, "Error: two\\nlines\n"),
@@ -282,8 +283,10 @@ def test_a_signal_that_is_ignored_stays_so(tmp_path):
     text = WORKING + '\n    fs.FileNotFound\n    print("loaded", flush=True)\n    input()\n'
     (tmp_path / "app.py").write_text(textwrap.dedent(text), encoding="utf-8")
     process = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, "-m", "flask", "--app", "app", "fs", "du"]
-    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    with subprocess.Popen([*process, "photos:"], cwd=tmp_path, text=True, **pipes) as running:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [*process, "photos:"], cwd=tmp_path, text=True, stdin=pipe, stdout=pipe, stderr=pipe
+    ) as running:
         assert running.stdout.readline() == "loaded\n"
         running.send_signal(signal.SIGINT)
         said = running.communicate("\n", timeout=60)

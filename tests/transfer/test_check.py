@@ -101,8 +101,6 @@ def test_the_directory_of_a_storage(app, configure_storage, backend, here):
         storage.write("d/e/f.txt", b"f")
         assert check(Side.of(storage, "d/e"), Side.of(storage, "d/e"), checksum=True).counts == {"same": 1}
         assert check(Side.of(storage, "d"), Side.of(storage, "missing")).counts == {"only_source": 1}
-        assert not Side.of(storage, "missing").is_there()
-        assert Side.of(storage, "d/").is_there()
         with pytest.raises(fs.FileNotFound, match="missing"):
             check(Side.of(storage, "missing"), here)
         # the whole storage may be empty
@@ -156,8 +154,33 @@ def test_a_directory_has_the_files_below_each_of_its_spellings(app, configure_st
             list(Side.of(storage, "\xe9").entries())
 
 
+@pytest.fixture
+def short_pauses(monkeypatch):
+    monkeypatch.setattr("flask_pyfs.transfer.patience._FIRST", 0.001)
+
+
 @pytest.mark.parametrize("how", ["checksum", "download"])
-def test_a_file_that_cannot_be_read_is_one_failure(how):
+@pytest.mark.parametrize(("failures", "kind"), [(4, "same"), (5, "failed")])
+def test_a_store_that_fails_is_read_again(short_pauses, how, failures, kind):
+    class Busy(MemoryBackend):
+        reads = 0
+
+        def read_chunks(self, filename, chunk_size=1, *, chunks_size=None):
+            self.reads += 1
+            if self.reads <= failures:
+                raise fs.BackendError("busy")
+            return super().read_chunks(filename, chunk_size)
+
+    source, target = Busy("source", {}), MemoryBackend("target", {})
+    for backend in (source, target):
+        backend.write("a", b"content")
+    options: dict[str, Any] = {how: True}
+    assert check(Side(source), Side(target), **options).counts == {kind: 1}
+    assert source.reads == 5
+
+
+@pytest.mark.parametrize("how", ["checksum", "download"])
+def test_a_file_that_cannot_be_read_is_one_failure(short_pauses, how):
     class Failing(MemoryBackend):
         def read_chunks(self, filename, chunk_size=1, *, chunks_size=None):
             if filename == "b":
@@ -226,10 +249,13 @@ def test_the_threads_have_the_context_of_the_app(app, configure_storage):
     assert seen == [b"content"]
 
 
-def test_names_that_a_listing_leaves_out_are_logged(tmp_path, caplog):
-    put(tmp_path / "odd", {"a\\..\\b": b"", "c": b"c"})
-    assert lines(tmp_path / "odd", tmp_path / "none") == [("only_source", "c")]
-    assert "is left out" in caplog.text
+@pytest.mark.parametrize("exclude", [[], ["a*"]])
+def test_names_that_a_listing_leaves_out_are_failures(tmp_path, exclude):
+    put(tmp_path / "odd", {"a\\..\\b": b"", "c": b"c", ".flask_pyfs-x": b""})
+    (tmp_path / "none").mkdir()
+    failed = [] if exclude else [("failed", "a\\..\\b")]
+    assert lines(tmp_path / "odd", tmp_path / "none", exclude=exclude) == [*failed, ("only_source", "c")]
+    assert lines(tmp_path / "none", tmp_path / "odd", exclude=exclude) == [*failed, ("only_target", "c")]
 
 
 class Old:
@@ -255,18 +281,18 @@ class Old:
 
 
 @pytest.mark.parametrize("how", [{}, {"checksum": True}, {"download": True}])
-def test_a_backend_of_flask_fs(how, caplog):
-    files = {"b": b"bb", "a/c": b"c", "a\\d": b"d", "e\u0301": b"e"}
+def test_a_backend_of_flask_fs(how):
+    files = {"b": b"bb", "a/c": b"c", "a\\d": b"d", "e\u0301": b"e", ".flask_pyfs-x": b"", "d/": b""}
     old = Side(FlaskFSBackend(Old(files), "old", ""), label="old")
     new = MemoryBackend("new", {})
     new.write("a/c", b"c")
     new.write("b", b"xx")
-    expected = [("same", "a/c"), ("differs" if how else "same", "b")]
-    assert lines(old, Side(new), **how) == expected
     # it finds these by no name
-    assert [record.args[1] for record in caplog.records] == ["a\\d", "e\u0301"]
+    failed = [("failed", "a\\d"), ("failed", "e\u0301")]
+    expected = [*failed, ("same", "a/c"), ("differs" if how else "same", "b")]
+    assert lines(old, Side(new), **how) == expected
     # its times are older
-    assert lines(Side(new), old, **how) == [("same" if how else "differs", "a/c"), ("differs", "b")]
+    assert lines(Side(new), old, **how) == [*failed, ("same" if how else "differs", "a/c"), ("differs", "b")]
 
 
 def test_what_a_backend_of_flask_fs_does_not_accept():
@@ -288,7 +314,6 @@ def test_facts_without_a_time():
 def test_a_store(kind, request, app, configure_storage, here, there):
     with make_place(kind, request) as settings, app.app_context():
         storage = configure_storage("files", settings)
-        assert not Side.of(storage, "d").is_there()
         for name in ("a.txt", "d/b.txt", "size.txt", "z.txt"):
             storage.write(name, (here / name).read_bytes())
         storage.write("d/nfd-e\u0301".replace("e\u0301", "\xe9"), b"x")
@@ -312,5 +337,11 @@ def test_a_backend_that_only_has_a_filesystem():
             return iter([("a", Facts(1, None))])
 
     listed = Side(Listed("listed", {}))
-    assert listed.is_there()
     assert check(listed, Side(Simulated(list))).counts == {"only_source": 1}
+
+
+@pytest.mark.parametrize("how", [{}, {"checksum": True}, {"download": True}])
+@pytest.mark.parametrize("jobs", [0, -1])
+def test_there_must_be_a_job(how, jobs):
+    with pytest.raises(ValueError, match="jobs must be 1 or more"):
+        check(side(["a"]), side(["a"]), jobs=jobs, **how)

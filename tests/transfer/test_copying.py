@@ -19,7 +19,7 @@ from flask_pyfs.names import Exact
 from flask_pyfs.transfer import Side, sync
 from flask_pyfs.transfer.copying import copy_file
 from flask_pyfs.transfer.deleting import delete_file
-from flask_pyfs.transfer.patience import Patience
+from flask_pyfs.transfer.patience import Patience, Stopped
 from flask_pyfs.transfer.versions import known_facts
 
 SERVED = [pytest.param(kind, marks=pytest.mark.server) for kind in ("s3-moto", "s3-swift", "gridfs", "swift")]
@@ -129,6 +129,23 @@ def test_a_source_that_vanishes_is_no_success(tmp_path):
     with pytest.raises(fs.FileNotFound):
         copy_file(source, "a", target, "a", tell=Meanwhile(path.unlink))
     assert not (tmp_path / "target/a").exists()
+
+
+@pytest.mark.parametrize("how", ["streamed", "by the server"])
+def test_a_source_that_is_always_new_ends(tmp_path, monkeypatch, how):
+    disk(tmp_path / "source")
+    source, target = Side.of(tmp_path / "source"), Side.of(tmp_path / "target")
+    (tmp_path / "source/a").write_bytes(b"content")
+    monkeypatch.setattr("flask_pyfs.transfer.copying._may_change_unseen", lambda facts: True)
+    if how == "streamed":
+        monkeypatch.setattr("flask_pyfs.transfer.copying._Copy._by_server", lambda copy: None)
+    with pytest.raises(fs.VersionChanged, match="changed at the source"):
+        copy_file(source, "a", target, "a")
+    assert not (tmp_path / "target/a").exists()
+    stopped = Patience()
+    stopped.stop()
+    with pytest.raises(Stopped):
+        copy_file(source, "a", target, "a", patience=stopped)
 
 
 def find_store(side: Any) -> Any:

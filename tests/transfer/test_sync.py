@@ -145,17 +145,58 @@ def test_an_empty_source_deletes_nothing(tmp_path, target):
     with pytest.raises(fs.ConfigurationError, match=r"has none of the chosen files, so all 2 of .* pass delete_all"):
         sync(tmp_path / "empty", target, delete=True)
     assert tree(target) == {"a": b"1", "b": b"2"}
-    assert sync(tmp_path / "empty", target, delete_all=True).counts == {"deleted": 2}
+    with pytest.raises(ValueError, match="delete_all needs delete"):
+        sync(tmp_path / "empty", target, delete_all=True)
+    assert sync(tmp_path / "empty", target, delete=True, delete_all=True).counts == {"deleted": 2}
     # there is nothing to refuse
     assert sync(tmp_path / "empty", target, delete=True).counts == {}
 
 
-@pytest.mark.parametrize("delete_all", [False, True])
-def test_a_source_that_is_gone_deletes_nothing(tmp_path, target, delete_all):
+@pytest.fixture(params=["path", "local", "memory"])
+def gone(request, app, configure_storage, tmp_path):
+    """A directory that is gone."""
+    if request.param == "path":
+        yield Side.of(tmp_path / "gone")
+        return
+    settings = {"ROOT": str(tmp_path)} if request.param == "local" else {}
+    storage = configure_storage("files", {"BACKEND": request.param, **settings})
+    with app.app_context():
+        yield Side.of(storage, "gone")
+
+
+def test_a_source_that_is_gone_deletes_only_what_is_meant(gone, target):
     write(target, {"a": b"1"})
-    with pytest.raises(fs.FileNotFound):
-        sync(tmp_path / "gone", target, delete=True, delete_all=delete_all)
+    for delete in (False, True):
+        with pytest.raises(fs.FileNotFound):
+            sync(gone, target, delete=delete)
     assert tree(target) == {"a": b"1"}
+    assert sync(gone, target, delete=True, delete_all=True).counts == {"deleted": 1}
+    assert tree(target) == {}
+
+
+@pytest.mark.parametrize("directory", ["", "d"])
+def test_a_root_that_is_gone_deletes_nothing(app, configure_storage, tmp_path, target, directory):
+    write(target, {"a": b"1"})
+    storage = configure_storage("files", {"BACKEND": "local", "ROOT": str(tmp_path / "gone")})
+    with app.app_context(), pytest.raises(fs.FSError, match="is it mounted"):
+        sync(Side.of(storage, directory), target, delete=True, delete_all=True)
+    assert tree(target) == {"a": b"1"}
+
+
+def test_a_source_file_that_is_deleted_meanwhile_is_worth_another_try(source, target):
+    write(target, {"old": b"old"})
+
+    def act(event):
+        if event.kind == "planned":
+            (source / "a.txt").unlink()
+
+    report = sync(source, target, delete=True, on_event=act)
+    assert report.counts == {"copied": 3, "failed": 1}
+    assert (report.is_worth_retrying, report.kept) == (True, 1)
+    [failure] = report.failures
+    assert isinstance(failure.error, fs.VersionChanged)
+    assert "'a.txt' was deleted at the source" in str(failure.error)
+    assert sync(source, target, delete=True).counts == {"same": 3, "deleted": 1}
 
 
 def test_what_is_not_chosen_is_not_deleted(source, target):
@@ -196,3 +237,14 @@ def test_it_goes_on_where_one_ended(source, target):
     report = sync(source, target)
     assert report.counts["same"] == there
     assert tree(target) == FILES
+
+
+def test_all_events_of_a_file_have_the_name_that_is_compared(tmp_path, target):
+    nfd = "e\u0301"
+    write(tmp_path / "source", {nfd: b"new"})
+    write(target, {nfd: b"old content"})
+    events = []
+    sync(tmp_path / "source", target, on_event=events.append)
+    told = {event.kind: event.name for event in events[1:]}
+    assert {"progress", "replaced"} <= set(told)
+    assert set(told.values()) == {"\xe9"}

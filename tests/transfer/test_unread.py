@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from fs import errors
@@ -18,10 +18,12 @@ from flask_pyfs.transfer import Side, check, sync
 def deep(directory):
     """Make a directory whose path is too long for the system; the block has its name, with a file in it."""
     directory.mkdir(parents=True, exist_ok=True)
-    part, length = "d" * 250, len(str(directory))
+    longest, length = os.pathconf(directory, "PC_PATH_MAX"), len(str(directory))
     descriptor, name = os.open(directory, os.O_RDONLY), ""
     try:
-        while length <= os.pathconf(directory, "PC_PATH_MAX"):
+        while length <= longest:
+            # well below the limit, and then well above it
+            part = "d" * (50 if length < longest - 200 else 250)
             os.mkdir(part, dir_fd=descriptor)
             descriptor, before = os.open(part, os.O_RDONLY, dir_fd=descriptor), descriptor
             os.close(before)
@@ -36,6 +38,8 @@ def deep(directory):
 class Closed(BaseBackend):
     """Has the directory ``closed``, which nobody may list."""
 
+    error: type[errors.FSError] = errors.PermissionDenied
+
     def open_fs(self):
         return self._memory
 
@@ -43,24 +47,41 @@ class Closed(BaseBackend):
     def _memory(self):
         if not hasattr(self, "_made"):
             self._made = ClosedFS()
+            self._made.error = self.error
             self._made.makedirs("d/closed")
             self._made.writebytes("d/closed/hidden", b"x")
             self._made.writebytes("d/a", b"a")
         return self._made
 
 
+class Silent(Closed):
+    """Says what FTP says of a directory that it refuses: that there is none."""
+
+    error = errors.ResourceNotFound
+
+
 class ClosedFS(MemoryFS):
+    error: type[errors.FSError] = errors.PermissionDenied
+
     def scandir(self, path, namespaces=None, page=None):
-        if path.rstrip("/").endswith("closed"):
-            raise errors.PermissionDenied(path)
+        self._refuse(path)
         return super().scandir(path, namespaces, page)
 
+    def listdir(self, path):
+        self._refuse(path)
+        return super().listdir(path)
 
-@pytest.fixture(params=["path", "local", "local with PREFIX", "other"])
+    def _refuse(self, path):
+        if path.rstrip("/").endswith("closed"):
+            raise self.error(path)
+
+
+@pytest.fixture(params=["path", "local", "local with PREFIX", "other", "silent"])
 def source(request, app, configure_storage, tmp_path):
     """A side with the file ``a``, and the name of a directory in it that cannot be read."""
-    if request.param == "other":
-        yield Side(Closed("closed", {}), "d", label="closed:d"), "closed/"
+    if request.param in ("other", "silent"):
+        backend = Closed if request.param == "other" else Silent
+        yield Side(backend("closed", {}), "d", label="closed:d"), "closed/"
         return
     directory = tmp_path / "source"
     with deep(directory / "d") as name, app.app_context():
@@ -103,6 +124,14 @@ def test_what_is_excluded_need_not_be_read(source, target):
     assert report.counts == {"copied": 1, "deleted": 1}
 
 
+@pytest.mark.parametrize("exclude", [["*", "!a", "!hidden", "!old"], ["*/", "!d*/", "!closed/"], ["/x", " !y"]])
+def test_what_a_pattern_takes_back_must_be_read(source, target, exclude):
+    side, directory = source
+    report = sync(side, target, delete=True, exclude=exclude)
+    assert [each.name for each in report.failures] == [directory]
+    assert (target / "old").read_bytes() == b"old"
+
+
 def test_a_check_does_not_call_it_equal(source, target):
     side, _ = source
     sync(side, target)
@@ -118,6 +147,23 @@ def test_a_listing_that_could_be_read_meanwhile(target):
     assert dict(Side(side.operations, "d/a").entries()) == {}
     side.operations.fs.removetree("d")
     assert dict(side.entries()) == {}
+    assert side.unread == {}
+
+
+def test_a_directory_that_is_gone_is_no_failure():
+    class Vanishing(ClosedFS):
+        def _refuse(self, path):
+            if path.rstrip("/").endswith("closed"):
+                with suppress(KeyError):
+                    self._get_dir_entry("d").remove_entry("closed")
+                raise errors.ResourceNotFound(path)
+
+    backend = Silent("closed", {})
+    backend._made = Vanishing()
+    backend._made.makedirs("d/closed")
+    backend._made.writebytes("d/a", b"a")
+    side = Side(backend, label="closed")
+    assert [name for name, _ in side.entries()] == ["d/a"]
     assert side.unread == {}
 
 

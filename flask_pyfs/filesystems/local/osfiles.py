@@ -20,7 +20,7 @@ Judge = Callable[[os.stat_result], bool]
 # what a system says that cannot copy inside itself, or not between these two files
 _NO_COPY = {errno.EINVAL, errno.ENOSYS, errno.ENOTSOCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EXDEV, errno.EPERM}
 
-# how many bytes one call copies, so that it ends soon after a signal
+# how many bytes one call copies, so that a signal is handled soon; a transfer waits for the whole copy
 _STEP = 64 * 1024 * 1024
 
 
