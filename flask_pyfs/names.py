@@ -116,7 +116,8 @@ def normalize(name: str) -> str:
         # not of a subclass
         return str(name)
     if isinstance(name, str) and _LETTERED.fullmatch(name):
-        composed = unicodedata.normalize("NFC", name)
+        # what is composed already stays the same object
+        composed = str(unicodedata.normalize("NFC", name))
         if len(composed.encode()) <= MAX_BYTES:
             return composed
     return _normalize(given(name))

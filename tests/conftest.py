@@ -1,5 +1,6 @@
 import gc
 import os
+import signal
 import socket
 from pathlib import Path
 
@@ -28,6 +29,10 @@ MARKS = {
     "slow": {"soak"},
 }
 MOST_WORKERS = 8
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # so do scripts start what runs in the background; programs that the tests start would ignore Ctrl-C as well
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # where it is set, each of the many processes that the tests start would compile the package, which takes a second
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -259,9 +259,10 @@ def judged(
             while waiting:
                 yield _result(waiting.popleft())
         finally:
-            patience.stop()
+            # first, as an interrupt may come within the other
             for _ in threads:
                 todo.put(None)
+            patience.stop()
             for thread in threads:
                 # Ctrl-C within start() leaves one of which nobody knows yet whether it runs
                 if thread.is_alive():

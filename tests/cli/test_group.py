@@ -16,6 +16,7 @@ import flask
 import pytest
 from click.testing import CliRunner
 from flask.cli import ScriptInfo
+from registered import hide_registered_documents
 
 import flask_pyfs as fs
 from flask_pyfs import cli
@@ -430,7 +431,8 @@ def test_each_command_without_such_a_storage(app, name, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", [name for name, call in CALLS.items() if call in ([], ["c"])])
-def test_the_name_of_a_storage(app, name):
+def test_the_name_of_a_storage(app, name, monkeypatch):
+    hide_registered_documents(monkeypatch)
     app.config["FS_BACKEND"] = "memory"
     fs.init_app(app, fs.Storage("a"))
     # orphans wants a model

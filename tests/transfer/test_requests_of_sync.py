@@ -53,6 +53,8 @@ def places(app, make_storage, tmp_path):
     source.mkdir()
     for number in range(FILES):
         (source / f"{number}.txt").write_text("text")
+        # S3 tells whole seconds, and a copy made in the second of the source is made once more
+        os.utime(source / f"{number}.txt", (1e9, 1e9))
     first, second = make_storage("first"), make_storage("second")
     with app.app_context():
         for storage in (first, second):
@@ -95,7 +97,6 @@ def test_as_the_page_on_operations_says(places, tmp_path):
 
     for number in range(FILES):
         (directory / f"{number}.txt").write_text("another text")
-        # S3 tells whole seconds, and a copy made in the second of the source is made once more
         os.utime(directory / f"{number}.txt", (1e9, 1e9))
     sent, counts = counted(directory, first)
     assert counts == {"replaced": FILES}
