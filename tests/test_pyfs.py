@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 import sqlalchemy
+from registered import hide_registered_documents
 from servers.ftp import pyftpd
 from wrong_settings import wrong
 
@@ -96,7 +97,8 @@ def test_a_directory_of_an_ftp_server_is_made(app, ftp):
 
 
 @pytest.mark.parametrize("below", ["sub", "sub/", "/sub"])
-def test_two_storages_in_nested_directories_of_a_server_are_one_place(app, ftp, tmp_path, below):
+def test_two_storages_in_nested_directories_of_a_server_are_one_place(app, ftp, tmp_path, below, monkeypatch):
+    hide_registered_documents(monkeypatch)
     above, inside = fs.Storage("above", fs.ALL), fs.Storage("inside", fs.ALL)
     app.config.update(FS_BACKEND="pyfs", ABOVE_FS_OPEN_URL=f"ftp://{ftp}", INSIDE_FS_OPEN_URL=f"ftp://{ftp}/{below}")
     fs.init_app(app, above, inside)

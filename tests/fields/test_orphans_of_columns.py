@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy
 from databases import sqlite
+from registered import hide_registered_documents
 from sqlalchemy import Column, Integer, MetaData, String, Table, TypeDecorator
 from sqlalchemy.ext.declarative import ConcreteBase
 from sqlalchemy.orm import (
@@ -82,6 +83,11 @@ class DecoratedVariant(TypeDecorator):
 
     def process_result_value(self, value, dialect):
         return f"https://cdn.example/{value.filename}"
+
+
+@pytest.fixture(autouse=True)
+def no_documents(monkeypatch):
+    hide_registered_documents(monkeypatch)
 
 
 @pytest.fixture
