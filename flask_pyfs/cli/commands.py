@@ -19,7 +19,9 @@ from .stopping import stoppable
 __all__ = ["command", "json_option"]
 
 #: The option with which a command prints one JSON object a line.
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+json_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object a line."
+)
 
 
 def command(name: str | None = None, **options: Any) -> Callable[[Callable[..., Any]], click.Command]:

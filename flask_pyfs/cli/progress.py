@@ -40,12 +40,12 @@ class Progress:
 
     def __init__(self) -> None:
         #: Files that are done, and of how many; the latter is None until the transfer is planned.
-        self.files = 0
+        self.files: int = 0
         self.all_files: int | None = None
         #: Of how many bytes.
-        self.all_bytes = 0
+        self.all_bytes: int = 0
         #: Files that were compared and need nothing.
-        self.compared = 0
+        self.compared: int = 0
         # bytes of the files that are done, and of those under way
         self._ended = self._under_way = 0
         self._samples: deque[tuple[float, int, int]] = deque()

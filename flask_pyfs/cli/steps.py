@@ -96,7 +96,8 @@ class Steps:
         self._sides = sides
         self._found: list[tuple[str, Step] | _Tree] = []
         #: How many files there are, and of how many bytes.
-        self.files = self.bytes = 0
+        self.files: int = 0
+        self.bytes: int = 0
         for place in (*sources, target):
             require_path(place)
         # one after the other, they would replace each other

@@ -34,7 +34,7 @@ class _ShardType(ParamType[tuple[int, int]]):
         return shard, shards
 
 
-jobs_option = click.option(
+jobs_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
     "--jobs", type=click.IntRange(min=1), metavar="N", default=8, show_default=True, help="How many files at a time."
 )
 

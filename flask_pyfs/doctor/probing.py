@@ -33,7 +33,7 @@ class Probe:
         self.subject = subject
         self.store = store
         self.may_be_there = True
-        self.path = Reserved.of(subject.state.backend.prefix, f"doctor-{secrets.token_hex(16)}")
+        self.path: Reserved = Reserved.of(subject.state.backend.prefix, f"doctor-{secrets.token_hex(16)}")
 
     def guard(self) -> translated:
         """Return the context that translates errors of the filesystem."""

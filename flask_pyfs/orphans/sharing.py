@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from .. import names
 from ..backends.contract import Operations
 from ..errors import FileNotFound, InvalidPath
-from ..state import State
+from ..state import Named, State
 from .ledger import PRECISION, Ledger
 
 # so many files are looked for in another storage, because one may be deleted meanwhile
@@ -27,9 +27,9 @@ class View:
     """
 
     def __init__(self, state: State, of: State) -> None:
-        self.storage = state.storage
-        self.is_apart = False
-        self.operations = state.operations
+        self.storage: Named = state.storage
+        self.is_apart: bool = False
+        self.operations: Operations = state.operations
         self._judged = of.operations
         self._root, self._judged_root = state.root, of.root
         self._above, self._judged_above = _above(state), _above(of)

@@ -59,7 +59,7 @@ class Ordering:
     def __init__(self, compared_name: Callable[[str], str | None]) -> None:
         self._compared_name = compared_name
         self._odd: list[tuple[bytes, int, bytes, bytes]] = []
-        self.counts = [0, 0]
+        self.counts: list[int] = [0, 0]
         # an iterator may be dropped in another thread
         self._database = temporary_database(
             _CACHE,

@@ -45,7 +45,9 @@ class Plan:
     """
 
     def __init__(self) -> None:
-        self.copies = self.bytes = self.deletions = 0
+        self.copies: int = 0
+        self.bytes: int = 0
+        self.deletions: int = 0
         self._new: list[tuple[Any, ...]] = []
         self._database = temporary_database(
             _CACHE,

@@ -36,7 +36,7 @@ class Side:
 
     def __init__(self, operations: Operations, directory: str = "", *, label: str = "") -> None:
         self.operations = operations
-        self.directory = names.given(directory.rstrip("/")) if directory.strip("/") else ""
+        self.directory: str = names.given(directory.rstrip("/")) if directory.strip("/") else ""
         self.label = label
         self._path: str | None = None
         #: What the last listing left out, and why: the directories that cannot be read, with a slash at the end of
