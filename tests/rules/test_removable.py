@@ -30,7 +30,7 @@ CHECK = """
 import importlib, pkgutil, sys
 import pytest
 
-if pytest.main(["-q", "-n0", "-p", "no:cacheprovider", "tests"]):
+if pytest.main(["-q", "--numprocesses=0", "-p", "no:cacheprovider", "tests"]):
     sys.exit(1)
 
 import flask
@@ -104,10 +104,10 @@ def without_lines(page, units):
 def without_settings(text, unit):
     """Return setup.cfg without the extra and the entry points of a part."""
     extra = unit.removeprefix("adapters.")
-    text = re.sub(rf"^ +%\({extra}\)s\n", "", text, flags=re.MULTILINE)
-    text = re.sub(rf"^{extra} =.*\n(    .*\n)*", "", text, flags=re.MULTILINE)
+    text = re.sub(rf"^[ \t]+%\({extra}\)s\n", "", text, flags=re.MULTILINE)
+    text = re.sub(rf"^{extra} =.*\n([ \t]+.*\n)*", "", text, flags=re.MULTILINE)
     if unit in ENTRY_POINTS:
-        text = re.sub(rf"^{ENTRY_POINTS[unit]} =\n(    .*\n)*", "", text, flags=re.MULTILINE)
+        text = re.sub(rf"^{ENTRY_POINTS[unit]} =\n([ \t]+.*\n)*", "", text, flags=re.MULTILINE)
     return text
 
 
