@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Literal, NamedTuple
 
-from ..errors import BackendError, InvalidPath
+from ..errors import InvalidPath
 from ..filesystems.store import Facts
 from .ordering import SOURCE, Group, Ordering
 from .patience import Patience, Stopped
@@ -199,27 +199,14 @@ def judged(
     """
     patience = Patience()
 
-    def patiently(ours: Located, theirs: Located) -> bool:
-        tries = 0
-        while True:
-            try:
-                same = judge(ours, theirs, patience.check)
-                break
-            except BackendError:
-                tries += 1
-                if not patience.allows(tries):
-                    raise
-                patience.pause(tries)
-        patience.succeeded()
-        return same
-
     def again(difference: Difference) -> Difference:
         _, _, source_name, target_name, ours, theirs, _ = difference
         assert source_name is not None
         assert ours is not None
         assert theirs is not None
         try:
-            same = patiently(Located(source, source_name, ours), Located(target, target_name, theirs))
+            located = Located(source, source_name, ours), Located(target, target_name, theirs)
+            same = patience.persist(lambda: judge(*located, patience.check))
         except Stopped:
             raise
         except Exception as error:

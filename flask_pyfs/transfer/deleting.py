@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..errors import BackendError, FileNotFound
+from contextlib import suppress
+
+from ..errors import FileNotFound
 from ..filesystems.store import Facts
 from .copying import address
 from .patience import Patience
@@ -21,26 +23,22 @@ def delete_file(side: Side, name: str, listed: Facts, patience: Patience) -> Non
     :raises flask_pyfs.errors.VersionChanged: if it was replaced.
     """
     operations, path = side.operations, address(side, name)
-    tries = 0
-    while True:
-        try:
-            version = listed.version
-            if version is None:
-                facts = known_facts(operations, path)
-                if not is_as_seen(listed, facts):
-                    raise changed_at_target(name, side.label)
-                version = facts.version
-            if version is None:
-                operations.delete(path)
-            elif not operations.delete_version(path, version):
-                known_facts(operations, path)
+
+    def delete() -> None:
+        version = listed.version
+        if version is None:
+            facts = known_facts(operations, path)
+            if not is_as_seen(listed, facts):
                 raise changed_at_target(name, side.label)
-            break
-        except FileNotFound:
-            break
-        except BackendError:
-            tries += 1
-            if not patience.allows(tries):
-                raise
-            patience.pause(tries)
-    patience.succeeded()
+            version = facts.version
+        if version is None:
+            operations.delete(path)
+        elif not operations.delete_version(path, version):
+            known_facts(operations, path)
+            raise changed_at_target(name, side.label)
+
+    def delete_if_there() -> None:
+        with suppress(FileNotFound):
+            delete()
+
+    patience.persist(delete_if_there)

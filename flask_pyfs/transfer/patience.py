@@ -5,8 +5,13 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
+from typing import TypeVar
+
+from ..errors import BackendError
 
 __all__ = ["Patience", "Stopped"]
+
+Result = TypeVar("Result")
 
 _TRIES = 5
 
@@ -65,6 +70,21 @@ class Patience:
         """Wait before the next try."""
         self._sleep(random.uniform(0, min(_LONGEST, _FIRST * 2 ** (tries - 1))))
         self.check()
+
+    def persist(self, call: Callable[[], Result]) -> Result:
+        """Call a function, again while a store fails, and return what it returns."""
+        tries = 0
+        while True:
+            try:
+                result = call()
+                break
+            except BackendError:
+                tries += 1
+                if not self.allows(tries):
+                    raise
+                self.pause(tries)
+        self.succeeded()
+        return result
 
     def succeeded(self) -> None:
         """Note that the stores work."""
