@@ -24,7 +24,8 @@ _SAID = b"Stopping. Once more ends it at once.\n"
 def stoppable() -> Iterator[None]:
     """Let SIGTERM end the block as Ctrl-C does, by ``KeyboardInterrupt``; the second signal ends the process at once.
 
-    A signal that is ignored stays so. Elsewhere than in the main thread, where Python allows no handlers, it does
+    The second one does so until the process ends, since it is about to end once the first one came. A signal that is
+    ignored stays so. Elsewhere than in the main thread, where Python allows no handlers, it does
     nothing.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -37,8 +38,9 @@ def stoppable() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            # None is a handler that Python did not set, and cannot set again
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+            if signal.getsignal(number) is _stop:
+                # None is a handler that Python did not set, and cannot set again
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:

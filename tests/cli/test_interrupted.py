@@ -19,6 +19,8 @@ from servers.scripted import ScriptedServer
 from swiftclient.client import Connection
 from terminals import Terminal
 
+from flask_pyfs.cli.stopping import stoppable
+
 FILES, PASSED = 40, 12
 CONTENT = {f"2026/{number:03}.jpg": hashlib.sha256(b"%d" % number).digest() * 640 for number in range(FILES)}
 SUMS = {name: hashlib.md5(content).hexdigest() for name, content in CONTENT.items()}
@@ -278,3 +280,28 @@ def test_the_cursor_comes_back_at_once(shop):
         terminal.process.send_signal(signal.SIGINT)
         shown = terminal.end(code=130)
     assert shown.rindex(SHOW_CURSOR) > shown.rindex(HIDE_CURSOR)
+
+
+@pytest.mark.server
+def test_a_second_signal_while_the_process_ends(shop):
+    (shop / "shop.py").write_text(
+        APP + "import atexit, time\natexit.register(lambda: (print('ending'), time.sleep(60)))\n"
+    )
+
+    def answer(request):
+        server.over.wait()
+
+    with ScriptedServer(answer) as server:
+        terminal = on_terminal(shop, s3_settings(server.url, "photos"))
+        terminal.read_until("listing the files")
+        terminal.process.send_signal(signal.SIGINT)
+        terminal.read_until("ending")
+        terminal.process.send_signal(signal.SIGINT)
+        terminal.end(code=130)
+
+
+def test_a_block_that_was_not_stopped_leaves_the_handlers_alone():
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with stoppable():
+        pass
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
