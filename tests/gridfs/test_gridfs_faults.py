@@ -2,13 +2,12 @@
 
 import gc
 import io
-import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from urllib.parse import urlsplit
 
 import pymongo
@@ -19,6 +18,7 @@ from failures import Breaking, all_fail, chunks, lines, sample, write_pieces
 from pymongo.errors import PyMongoError
 from servers.faults import FaultProxy
 from servers.mongo import REPLICA_SET, empty_database, mongod
+from servers.process import halted
 
 import flask_pyfs as fs
 from flask_pyfs.errors import BackendError, FileExists, FSError, PermissionDenied
@@ -343,21 +343,12 @@ def test_chunks_that_are_not_those_of_the_file(storage, client, content, harm):
 # Servers that refuse or are silent
 
 
-@contextmanager
-def halted(mongo):
-    os.kill(mongo.process.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(mongo.process.pid, signal.SIGCONT)
-
-
 @pytest.mark.usefixtures("taken")
 @pytest.mark.slow
 def test_a_silent_server(make, own_mongo):
     storage = make(TIMEOUT=0.4)
     assert storage.read("taken") == b"old"
-    with halted(own_mongo):
+    with halted(own_mongo.process.pid):
         all_fail(storage, BackendError, "MONGO_URL", seconds=2)
     wait_for(storage, lambda: storage.read("taken") == b"old")
 
@@ -367,7 +358,7 @@ def test_a_server_that_is_silent_in_an_upload(make, own_mongo, storage):
     brief = make("brief", TIMEOUT=1)
     file = brief.open("new", "wb")
     file.write(LARGE)
-    with halted(own_mongo):
+    with halted(own_mongo.process.pid):
         start = time.monotonic()
         with pytest.raises(BackendError):
             file.close()

@@ -121,6 +121,29 @@ def on_free_ports(count: int, start: Callable[[list[int]], AbstractContextManage
         yield entered
 
 
+@contextmanager
+def halted(*pids: int) -> Iterator[None]:
+    """Suspend processes: they hold their connections, and say nothing more."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    # the signal reaches one thread after the other
+    while not all(_is_suspended(task) for pid in pids for task in Path(f"/proc/{pid}/task").iterdir()):
+        time.sleep(0.001)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def _is_suspended(task: Path) -> bool:
+    try:
+        # the state is behind the name, which may hold anything
+        return (task / "stat").read_text().rpartition(") ")[2][0] == "T"
+    except FileNotFoundError:  # ended in the meantime
+        return True
+
+
 def free_ports(count: int) -> list[int]:
     ports = random.SystemRandom().sample(PORTS, len(PORTS))
     free = (port for port in ports if _is_free(port))

@@ -2,15 +2,13 @@
 
 import io
 import json
-import os
-import signal
 import time
-from contextlib import contextmanager
 
 import pytest
 from containers import clear_container, new_container
 from failures import LARGE, MIB, Breaking, Unseekable, all_fail, write_pieces
 from servers.openstack import openstack_swift
+from servers.process import halted
 from underfaults import HTTPStoreUnderFaults
 
 import flask_pyfs as fs
@@ -408,17 +406,6 @@ def test_a_server_that_is_silent_in_an_upload(make_frail, proxy, left):
     assert left() == ([], [])
 
 
-@contextmanager
-def halted(pids):
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
-
-
 @pytest.mark.server
 @pytest.mark.slow
 def test_processes_that_are_stopped(app, configure_storage, tmp_path):
@@ -428,7 +415,7 @@ def test_processes_that_are_stopped(app, configure_storage, tmp_path):
         with app.app_context():
             storage.write("taken", b"old")
             for stopped in (swift.pids.values(), [swift.pids["object"]]):
-                with halted(stopped):
+                with halted(*stopped):
                     for call in (
                         lambda: storage.exists("taken"),
                         lambda: storage.read("taken"),
