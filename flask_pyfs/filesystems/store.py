@@ -60,7 +60,9 @@ class Facts:
         (RFC 9110, section 8.4), or None. Size, checksum and content are those of the encoded content.
     :param content_disposition: how the store says that the file is to be shown (RFC 6266), or None.
     :param content_language: the languages of its readers (RFC 9110, section 8.5), or None.
-    :param marked: whether the mark is known if the file has one. Listings of some stores do not tell it.
+    :param marked: whether the mark and the note are known if the file has them. Listings of some stores do not tell
+        them.
+    :param note: the short text that was stored with the file, see :attr:`StoreFS.keeps_notes`, or None.
     """
 
     size: int
@@ -73,6 +75,7 @@ class Facts:
     content_disposition: str | None = None
     content_language: str | None = None
     marked: bool = True
+    note: str | None = None
 
     @property
     def version(self) -> str | None:
@@ -165,6 +168,15 @@ class StoreFS(CarefulFS):
 
     #: Whether ``put`` and ``replace_version`` also take ``description``, a :class:`Description` that the store keeps.
     keeps_descriptions = False
+
+    #: Whether ``put``, ``replace_version`` and ``copy_from`` also take ``note``, a text of at most 1,000 printable ASCII
+    #: characters that the store keeps with this version of the file: it is in :attr:`Facts.note`, and neither a copy nor
+    #: a later version has it.
+    keeps_notes = False
+
+    #: Whether the store itself decides the conditions of ``delete_version`` and ``replace_version``, so that nothing is
+    #: lost that is written at that moment.
+    decides_versions = False
 
     @property
     def standard(self) -> FS:

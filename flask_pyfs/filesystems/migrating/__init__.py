@@ -1,0 +1,1 @@
+"""Two stores as one, while their files move from one to the other."""
