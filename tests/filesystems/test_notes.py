@@ -137,3 +137,46 @@ def test_a_copy_has_the_note_that_is_meant_for_it(make_store):
         assert target.copy_from(store, "a", path)
         assert target.facts(path).note is None
     assert store.facts("a") == known
+
+
+# Uploads in parts
+
+
+def streams(store, content):
+    """Streams of unknown and of known size, and a file that is open for writing."""
+
+    class Unknown(io.RawIOBase):
+        def __init__(self):
+            self.rest = io.BytesIO(content)
+
+        def readable(self):
+            return True
+
+        def read(self, size=-1):
+            return self.rest.read(size)
+
+    return {"known": io.BytesIO(content), "unknown": Unknown()}
+
+
+@pytest.mark.parametrize("kind", ["known", "unknown"])
+def test_a_large_file_has_its_note(make_store, kind):
+    store = make_store()
+    if hasattr(store, "segment_size"):
+        store.segment_size = store.part_size = 1000
+        content = bytes(range(250)) * 10
+    else:
+        store.part_size = 5 * 1024 * 1024 if hasattr(store, "s3") else store.chunk_size
+        content = bytes(store.part_size) + b"end"
+    version = store.put("a", streams(store, content)[kind], note="first")
+    assert (store.facts("a").version, note_of(store, "a")) == (version, "first")
+    version = store.replace_version("a", streams(store, content)[kind], version, note="second")
+    assert (store.facts("a").version, note_of(store, "a")) == (version, "second")
+    store.put("b", streams(store, content)[kind], overwrite=False, note="b")
+    assert note_of(store, "b") == "b"
+    store.copy_file("a", "c")
+    store.copy_from(store, "a", "d", note="copied")
+    assert [note_of(store, name) for name in "cd"] == [None, "copied"]
+    assert store.read_file("d") == store.read_file("c") == content
+    store.put("a", streams(store, content)[kind])
+    assert note_of(store, "a") is None
+    assert store.read_file("d") == store.read_file("a") == content
