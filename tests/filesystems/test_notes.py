@@ -3,8 +3,12 @@
 import io
 
 import pytest
+from fs import errors
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from places import make_place
 
+from flask_pyfs.filesystems.gridfs import GridFS
 from flask_pyfs.filesystems.store import Description, OtherVersion
 
 KINDS = ["s3-moto", "s3-swift", "gridfs", "swift"]
@@ -52,13 +56,14 @@ def note_of(store, path):
     return facts.note
 
 
-@pytest.mark.parametrize("note", NOTES)
-def test_a_note_is_kept_as_it_is(store, note):
+def test_a_note_is_kept_as_it_is(store):
     assert store.keeps_notes
-    for overwrite in (False, True):
-        version = put(store, "a/b", overwrite=overwrite, note=note)
+    for note in NOTES:
+        version = put(store, "a/b", note=note)
+        assert (store.facts("a/b").version, note_of(store, "a/b")) == (version, note)
+        assert store.delete_version("a/b", version)
+        put(store, "a/b", overwrite=False, note=note)
         assert note_of(store, "a/b") == note
-        assert store.facts("a/b").version == version
     assert store.read_file("a/b") == b"content"
 
 
@@ -180,3 +185,85 @@ def test_a_large_file_has_its_note(make_store, kind):
     store.put("a", streams(store, content)[kind])
     assert note_of(store, "a") is None
     assert store.read_file("d") == store.read_file("a") == content
+
+
+def test_what_listings_tell(store):
+    put(store, "a", note="first")
+    put(store, "b/c")
+    listed = dict(store.iter_facts())
+    told = {path: facts.note if facts.marked else "not told" for path, facts in listed.items()}
+    known = isinstance(store, GridFS)
+    assert told == ({"a": "first", "b/c": None} if known else {"a": "not told", "b/c": "not told"})
+    level = dict(store.iter_level())
+    assert (level["a"].note if level["a"].marked else "not told") == told["a"]
+
+
+def test_a_note_and_a_description_are_kept_side_by_side(store):
+    if store.keeps_descriptions:
+        put(store, "a", description=Description("gzip", "inline", "de"), note="first")
+        assert store.facts("a").description == Description("gzip", "inline", "de")
+        assert note_of(store, "a") == "first"
+
+
+# A model
+
+
+class Model:
+    """What was written with which note, by path and version."""
+
+    def __init__(self, store):
+        self.store, self.notes = store, {}
+
+    def check(self, path):
+        try:
+            facts = self.store.facts(path)
+        except errors.ResourceNotFound:
+            return None
+        if facts.note is not None:
+            assert self.notes[path, facts.version] == facts.note
+        return facts.version
+
+    def write(self, path, content, note, only):
+        given = {} if note is None else {"note": note}
+        version = self.check(path) if only else None
+        if version is None:
+            version = self.store.put(path, io.BytesIO(content), **given)
+        else:
+            version = self.store.replace_version(path, io.BytesIO(content), version, **given)
+        if note is not None:
+            self.notes[path, version] = note
+        assert self.store.facts(path).note == note
+
+    def copy(self, path, target, note, by):
+        if self.check(path) is None or path == target:
+            return
+        if by == "copy_from":
+            given = {} if note is None else {"note": note}
+            assert self.store.copy_from(self.store, path, target, **given)
+            if note is not None:
+                self.notes[target, self.store.facts(target).version] = note
+                assert self.store.facts(target).note == note
+        else:
+            getattr(self.store, by)(path, target)
+
+
+PATHS = st.sampled_from(["a", "b", "d/c"])
+SOME_NOTES = st.none() | st.sampled_from(["one", "two " * 200])
+STEPS = st.one_of(
+    st.tuples(st.just("write"), PATHS, st.sampled_from([b"", b"same"]), SOME_NOTES, st.booleans()),
+    st.tuples(st.just("copy"), PATHS, PATHS, SOME_NOTES, st.sampled_from(["copy_from", "copy_file", "move_file"])),
+)
+
+
+def test_a_note_belongs_to_one_version(store, soak):
+    @settings(max_examples=200 if soak else 4, deadline=None, derandomize=not soak)
+    @given(steps=st.lists(STEPS, min_size=10, max_size=20))
+    def run(steps):
+        store.delete_objects_below("")
+        model = Model(store)
+        for kind, *arguments in steps:
+            getattr(model, kind)(*arguments)
+            for path in ("a", "b", "d/c"):
+                model.check(path)
+
+    run()
