@@ -267,3 +267,11 @@ def test_a_note_belongs_to_one_version(store, soak):
                 model.check(path)
 
     run()
+
+
+def test_which_stores_decide_versions(store, request):
+    # the s3api of Swift says so when it is asked
+    kind = request.node.callspec.params["make_store"]
+    assert store.decides_versions is (kind != "swift")
+    assert store.learn_conditions("probe") is store.decides_versions is (kind in ("s3-moto", "gridfs"))
+    assert list(store.iter_files()) == []
