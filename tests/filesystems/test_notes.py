@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from places import make_place
 
 from flask_pyfs.filesystems.gridfs import GridFS
+from flask_pyfs.filesystems.objects.notes import sealed, unsealed
+from flask_pyfs.filesystems.s3 import S3FS
 from flask_pyfs.filesystems.store import Description, OtherVersion
+from flask_pyfs.filesystems.swift import SwiftFS
 
 KINDS = ["s3-moto", "s3-swift", "gridfs", "swift"]
 
@@ -203,6 +206,48 @@ def test_a_note_and_a_description_are_kept_side_by_side(store):
         put(store, "a", description=Description("gzip", "inline", "de"), note="first")
         assert store.facts("a").description == Description("gzip", "inline", "de")
         assert note_of(store, "a") == "first"
+
+
+# What other tools do
+
+
+def copied_by_others(store, path, target):
+    """Copy a file as a tool does that knows nothing of notes; of GridFS, move it."""
+    if isinstance(store, S3FS):
+        bucket = store._bucket.name
+        store.client.copy_object(Bucket=bucket, Key=target, CopySource={"Bucket": bucket, "Key": path})
+    elif isinstance(store, SwiftFS):
+        container = store._container.name
+        store.connection.copy_object(container, path, f"/{container}/{target}")
+    else:
+        # with the names that the fixtures have
+        [database] = [name for name in store.client.list_database_names() if name not in ("admin", "config", "local")]
+        store.client[database]["files.files"].update_one({"filename": path}, {"$set": {"filename": target}})
+
+
+def test_what_other_tools_copy_or_move_has_no_note(store):
+    put(store, "a", note="first")
+    copied_by_others(store, "a", "b")
+    assert note_of(store, "b") is None
+    assert store.read_file("b") == b"content"
+    put(store, "b", note="second")
+    assert note_of(store, "b") == "second"
+
+
+@given(note=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=1000), data=st.data())
+def test_a_sealed_note_is_that_of_one_place_alone(note, data):
+    place = ("bucket", "key", "mark")
+    metadata = sealed(note, "n-", *place)
+    assert all(len(value) <= 256 and value == value.strip() for value in metadata.values())
+    # a longer note was there before
+    assert unsealed({**sealed("x" * 1000, "n-", *place), **metadata}, "n-", *place) == note
+    for other in (("bucket", "key", "other"), ("bucket", "other", "mark"), ("other", "key", "mark"), ("bucket", "key")):
+        assert unsealed(metadata, "n-", *other) is None
+    name = data.draw(st.sampled_from(sorted(metadata)))
+    damaged = {**metadata, name: data.draw(st.text(max_size=20))}
+    assert unsealed(damaged, "n-", *place) in (None, note)
+    del damaged[name]
+    assert unsealed(damaged, "n-", *place) is None
 
 
 # A model
