@@ -169,9 +169,9 @@ class StoreFS(CarefulFS):
     #: Whether ``put`` and ``replace_version`` also take ``description``, a :class:`Description` that the store keeps.
     keeps_descriptions = False
 
-    #: Whether ``put``, ``replace_version`` and ``copy_from`` also take ``note``, a text of at most 1,000 printable ASCII
-    #: characters that the store keeps with this version of the file: it is in :attr:`Facts.note`, and neither a copy nor
-    #: a later version has it.
+    #: Whether ``put``, ``replace_version`` and ``copy_from`` also take ``note``, a text of at most 1,000 printable
+    #: ASCII characters that the store keeps with this version of the file. It is in :attr:`Facts.note`, and neither a
+    #: copy nor a later version has it.
     keeps_notes = False
 
     #: Whether the store itself decides the conditions of ``delete_version`` and ``replace_version``, so that nothing is
