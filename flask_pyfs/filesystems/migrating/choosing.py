@@ -8,6 +8,7 @@ from ..local.filesystem import LocalFS
 from ..memory import MemoryFS
 from ..store import StoreFS
 from .beside import BesideTarget
+from .noted import NotedTarget
 from .shelf import DirectoryShelf, MemoryShelf
 from .target import Target
 
@@ -20,6 +21,8 @@ def target_of(store: StoreFS) -> Target:
     :raises flask_pyfs.errors.StoreMisconfigured: if the store can only be the source of one: it neither keeps notes
         with its files, nor can processes lock its names.
     """
+    if store.keeps_notes:
+        return NotedTarget(store)
     if isinstance(store, LocalFS):
         return BesideTarget(store, DirectoryShelf(store))
     if isinstance(store, GenericStore) and isinstance(store.standard, MemoryFS):
