@@ -9,6 +9,7 @@ from ..local.filesystem import LocalFS
 from ..memory import MemoryFS
 from ..store import StoreFS
 from .beside import BesideTarget
+from .noted import NotedTarget
 from .shelf import DirectoryShelf, MemoryShelf
 from .target import Target
 
@@ -21,6 +22,8 @@ def target_of(store: StoreFS) -> Target:
     :raises flask_pyfs.errors.StoreMisconfigured: if the store can only be the source of one: it neither keeps notes
         with its files, nor can processes lock its names.
     """
+    if store.keeps_notes:
+        return NotedTarget(store)
     whole = store.whole if isinstance(store, BelowFS) else store
     if isinstance(whole, LocalFS):
         return BesideTarget(store, DirectoryShelf(store))

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
 
 from fs import errors
 
@@ -23,7 +24,7 @@ from ...names import Reserved
 from ..store import MIGRATING, Facts, OtherVersion, StoreFS
 from .journal import Direction, Journal, Phase, State
 
-__all__ = ["EXPIRY", "LOOK", "RENEWAL", "Copier", "Ended", "remove_all", "wait_for_others"]
+__all__ = ["EXPIRY", "LOOK", "RENEWAL", "Copier", "Ended", "Seen", "remove_all", "seen_copiers", "wait_for_others"]
 
 #: How often a copier writes its file and looks into the journal, in seconds.
 RENEWAL = 3.0
@@ -56,6 +57,8 @@ class Copier:
         self._direction = direction
         self._token = secrets.token_hex(8)
         self._beats = 0
+        #: How many files it has done, and how many bytes. Others read it in its file.
+        self.done: tuple[int, int] = (0, 0)
         self._held: tuple[Reserved, str]
         self._ended = threading.Event()
         self._leaving = threading.Event()
@@ -118,7 +121,7 @@ class Copier:
 
     def _content(self) -> io.BytesIO:
         self._beats += 1
-        return io.BytesIO(json.dumps([self._direction, self._token, self._beats]).encode())
+        return io.BytesIO(json.dumps([self._direction, self._token, self._beats, *self.done]).encode())
 
     def _take(self) -> None:
         for path, facts in _all(self._store):
@@ -145,6 +148,33 @@ class Copier:
             self._store.replace_version(path, io.BytesIO(), version)
 
 
+class Seen(NamedTuple):
+    """What the file of a copier says, which may be dead.
+
+    :param version: that of the file, which changes every few seconds while the copier lives.
+    :param token: what tells the copier from all others.
+    :param done: as :attr:`Copier.done`.
+    """
+
+    version: str
+    direction: Direction
+    token: str
+    done: tuple[int, int]
+
+
+def seen_copiers(store: StoreFS) -> Iterator[Seen]:
+    """Iterate over the copiers that have not ended. Two requests for each, and one."""
+    for path, facts in _there(store):
+        if facts.size:
+            with suppress(errors.ResourceNotFound):
+                found, file = store.fetch(path)
+                with file:
+                    content = file.read()
+                if content:
+                    direction, token, _, *done = json.loads(content)
+                    yield Seen(_known(found.version), direction, token, tuple(done))
+
+
 def wait_for_others(
     journal: Journal, direction: Direction | None = None, on_wait: Callable[[int], object] = lambda number: None
 ) -> None:
@@ -153,34 +183,24 @@ def wait_for_others(
     :param direction: leave out those of this direction.
     :param on_wait: is called every second with the number of copiers that may be alive.
     """
-    seen: dict[str, tuple[str | None, float]] = {}
+    known: dict[str, tuple[str, float]] = {}
     while True:
         now, alive = time.monotonic(), 0
-        for path, version in _taken(journal.store, direction):
-            if path not in seen or seen[path][0] != version:
-                seen[path] = version, now
-            alive += now - seen[path][1] < EXPIRY
+        for seen in seen_copiers(journal.store):
+            if seen.direction != direction:
+                if known.get(seen.token, ("", now))[0] != seen.version:
+                    known[seen.token] = seen.version, now
+                alive += now - known[seen.token][1] < EXPIRY
         if not alive:
             return
         on_wait(alive)
-        time.sleep(1)
+        time.sleep(min(1, EXPIRY / 4))
 
 
 def remove_all(store: StoreFS) -> None:
     """Remove the files of copiers, the last one first. None may be alive."""
     for path, facts in reversed(list(_there(store))):
         store.delete_version(path, _known(facts.version))
-
-
-def _taken(store: StoreFS, but: Direction | None) -> Iterator[tuple[str, str]]:
-    for path, facts in _there(store):
-        if facts.size:
-            with suppress(errors.ResourceNotFound):
-                found, file = store.fetch(path)
-                with file:
-                    content = file.read()
-                if content and json.loads(content)[0] != but:
-                    yield path, _known(found.version)
 
 
 def _there(store: StoreFS) -> Iterator[tuple[Reserved, Facts]]:

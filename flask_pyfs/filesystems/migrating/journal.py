@@ -2,6 +2,10 @@
 
 The file has one of three phases. In ``copying``, both stores count. ``finishing`` ends each copier, and both stores
 still count. ``finished`` comes when no copier is left: from then on the store that is written to is the only one.
+
+All processes must change at that moment: one that deletes a file leaves no tombstone from then on, and another would
+take the file of the other store. So who has seen ``finishing`` asks before each operation, and ``finished`` comes only
+when no process can have an answer from before ``finishing``.
 """
 
 from __future__ import annotations
@@ -21,9 +25,12 @@ from ...errors import StoreMisconfigured
 from ...names import Reserved
 from ..store import MIGRATING, OtherVersion, StoreFS
 
-__all__ = ["Direction", "Interrupted", "Journal", "Phase", "State"]
+__all__ = ["MAX_AGE", "Direction", "Interrupted", "Journal", "Phase", "State"]
 
 _PATH = Reserved(f"{MIGRATING}/state")
+
+#: How old an answer may be by which an operation decides, in seconds.
+MAX_AGE = 5.0
 
 Direction = Literal["forward", "back"]
 
@@ -90,17 +97,22 @@ class Journal:
                 self._known = asked, state
         return state
 
-    def finished(self, direction: Direction, max_age: float = 5) -> bool:
+    def finished(self, direction: Direction, max_age: float = MAX_AGE) -> bool:
         """Return whether the migration in this direction is finished, so that only the side counts that is written to.
 
-        One request, if the last answer is older than ``max_age`` seconds. 0 always asks.
+        One request, if the last answer is older than ``max_age`` seconds, or was that the migration is being finished.
+        0 always asks.
+
+        :param max_age: at most :data:`MAX_AGE`.
 
         :raises StoreMisconfigured: for ``back``, if the migration is finished forward: what the source has is out of
             date.
         """
         known = self._known
-        fresh = known is not None and time.monotonic() - known[0] < max_age
-        state = known[1] if known is not None and fresh else self.state()
+        if known is None or time.monotonic() - known[0] >= max_age or _is_ending(known[1]):
+            state = self.state()
+        else:
+            state = known[1]
         if state is None or state.phase is not Phase.FINISHED:
             return False
         if state.direction == direction:
@@ -162,6 +174,10 @@ class Journal:
             with self._lock:
                 self._known = None
         return True
+
+
+def _is_ending(state: State | None) -> bool:
+    return state is not None and state.phase is Phase.FINISHING
 
 
 def _parsed(content: bytes) -> tuple[Direction, Phase]:
