@@ -136,10 +136,9 @@ class NotedTarget:
         return cast(bool, self._copy(store, path, target, overwrite=expected is not NOTHING, **options))
 
     def _copy_here(self, path: str, target: str, expected: Expected, mirrors: str | None) -> None:
-        found = self.fetch(path)
-        if found is None or found[1] is None:
+        entry, file = self.fetch(path) or (None, None)
+        if entry is None or file is None:
             raise errors.ResourceNotFound(path)
-        entry, file = found
         facts = entry.facts
         with file:
             self.write(
