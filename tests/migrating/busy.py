@@ -68,14 +68,16 @@ class Busy:
 
     :param files: what they know of the files.
     :param storage: a function that returns the storage, which may be another one later.
+    :param pause: how long each thread rests after each operation, in seconds.
     """
 
-    def __init__(self, files, storage, writers=8, readers=4, size=20_000):
+    def __init__(self, files, storage, writers=8, readers=4, size=20_000, pause=0.0):
         self.files = files
         self.done = 0
         self.reads = 0
         self._storage = storage
         self._size = size
+        self._pause = pause
         self._failures = []
         self._stopped = threading.Event()
         names = sorted(files.names)
@@ -107,7 +109,7 @@ class Busy:
     def _guarded(self, work, names, seed):
         chance = random.Random(seed)
         try:
-            while not self._stopped.is_set():
+            while not self._stopped.wait(self._pause):
                 work(names, chance)
         except BaseException as error:
             self._failures.append(error)
@@ -130,10 +132,10 @@ class Busy:
         content = content_of(name, chance.random(), chance.randrange(self._size))
         doing = chance.choice(("overwrite", "new", "delete", "move"))
         if doing == "overwrite":
-            self._change(name, content, lambda: storage.write(name, content))
+            self._change(name, content, lambda: storage.write(name, content, overwrite=True))
         elif doing == "new":
             try:
-                self._change(name, content, lambda: storage.write(name, content, overwrite=False))
+                self._change(name, content, lambda: storage.write(name, content))
             except FileExists:
                 assert before is not None, f"{name} was deleted, and is there"
                 self.files.forget(name)
