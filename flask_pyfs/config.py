@@ -10,84 +10,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from .addresses import require_link
+from .common import COMMON, DEFAULT_BACKEND, OF_STORAGE, PREFIX
 from .encryption import ENCRYPTED, refuse_encryption
 from .errors import ConfigurationError
-from .keys import backend_key, own_key, refusal, storage_key
-from .misspelt import require_known, undeclared_keys
-from .options import Option, is_duration
+from .keys import backend_key, own_key, refusal, side_prefixes, storage_key, storage_prefixes
+from .misspelt import Installed, closest, require_known, undeclared_keys
+from .options import Option
 from .origins import Origin, origins_below, prefixes_of, set_by
 from .values import converted, shown, sounds_secret
 
 __all__ = [
-    "APP",
-    "COMMON",
-    "LIVE",
     "Config",
     "backend_name",
-    "handles_errors",
+    "backend_setting",
     "resolve",
-    "route_prefix",
-    "serves",
+    "setting_name",
+    "sides_of",
     "with_defaults",
     "wrong_setting",
 ]
-
-DEFAULT_BACKEND = "local"
-
-_ROUTE_PREFIX = Option("PREFIX", levels=(3,))
-_SERVE = Option("SERVE", "bool", levels=(1, 2))
-_HANDLE_ERRORS = Option("HANDLE_ERRORS", "bool", default=True, levels=(3,))
-
-#: The least leaves room for the libraries.
-IMAGES_MAX_MEMORY = Option(
-    "IMAGES_MAX_MEMORY",
-    "size",
-    check=lambda size: size >= 32 * 1024 * 1024,
-    rule="a size of at least 32 MiB, such as '256 MiB'",
-)
-
-ENQUEUE = Option("ENQUEUE", "callable")
-
-_URL_EXPIRES = Option(
-    "URL_EXPIRES",
-    "seconds",
-    default=3600,
-    # S3 signs for no longer
-    check=lambda seconds: is_duration(seconds) and seconds <= 7 * 24 * 60 * 60,
-    rule="a number of seconds, more than 0 and at most 604800 (7 days)",
-)
-
-#: The options of every storage, with any backend.
-COMMON: tuple[Option, ...] = (
-    Option("BACKEND", default=DEFAULT_BACKEND, levels=(1, 3)),
-    Option("URL", named=True, check=require_link),
-    Option("PREFIX", "prefix", default="", levels=(1, 2)),
-    _SERVE,
-    Option("ALLOW", "extensions", default=()),
-    Option("DENY", "extensions", default=()),
-    Option("MAX_SIZE", "size", check=lambda size: size >= 1, rule="a number of bytes, 1 or more, or such as '20 MB'"),
-    Option("SERVE_MODE", default="stream", choices=("stream", "redirect", "sendfile")),
-    Option("ACCEL_URL", named=True, check=require_link),
-    Option("PRIVATE", "bool", default=False),
-    Option("AUTHORIZE", "callable"),
-    _URL_EXPIRES,
-    Option("MAX_AGE", "seconds"),
-    Option("IMMUTABLE", "bool", default=False),
-    Option("VERIFY", "bool"),
-    Option("VERIFY_RENAME", "bool", default=False),
-    Option("VERIFY_SVG", default="refuse", choices=("refuse", "strip")),
-    Option("IMAGES_OPTIMIZE", "bool", default=False),
-    Option("IMAGES_MAX_PIXELS", "int"),
-    IMAGES_MAX_MEMORY,
-    ENQUEUE,
-)
-
-#: Those of them that are looked up each time they are needed. ``init_app`` reads all others.
-LIVE = frozenset({"IMAGES_OPTIMIZE", "IMAGES_MAX_PIXELS", "IMAGES_MAX_MEMORY", "ENQUEUE"})
-
-#: The settings of the app as a whole. ``init_app`` sets FS_ROOT, which is the backend's.
-APP: tuple[Option, ...] = (_ROUTE_PREFIX, _SERVE, _HANDLE_ERRORS, Option("ROOT"))
 
 
 class Config(dict[str, Any]):
@@ -109,10 +50,32 @@ class Config(dict[str, Any]):
     _is_resolved = False
     # of the settings that are set, by their KEYs
     _origins: Mapping[str, Origin] = {}
+    # of the other backends that settings name, by the KEYs of these
+    _sides: dict[str, Config]
+    # the KEY of the setting that names the backend, if the storage has several
+    _side = ""
 
     def __init__(self, *args: Any, secrets: Iterable[str] = (), **values: Any) -> None:
         super().__init__(*args, **values)
         object.__setattr__(self, "_secrets", frozenset(secrets))
+        object.__setattr__(self, "_sides", {})
+
+    def side(self, key: str) -> Config:
+        """Return the settings of another backend, which an option of the type ``backend`` names.
+
+        They are those of that backend, each the first that is set of ``{NAME}_FS_{key}_{KEY}`` and of the levels of
+        that backend for this storage. PREFIX is one of them; the other settings of every storage are those of the
+        storage itself.
+
+        Of settings that were given by hand, a key such as ``source_root`` is the ROOT of the backend that SOURCE names.
+
+        :param key: the KEY of the option: ``SOURCE``.
+        """
+        if key in self._sides:
+            return self._sides[key]
+        start = f"{key.lower()}_"
+        own = {name[len(start) :]: value for name, value in self.items() if name.startswith(start)}
+        return Config({**self, **own, "backend": self.get(key.lower())}, secrets=self._secrets)
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -139,32 +102,24 @@ class Config(dict[str, Any]):
     __str__ = __repr__
 
 
-def route_prefix(settings: Mapping[str, Any]) -> str | None:
-    """Return the app's ``FS_PREFIX``, the URL prefix of the route, with a leading slash; None if it is not set.
-
-    :raises ConfigurationError: if it is not a str.
+def sides_of(config: Mapping[str, Any]) -> Mapping[str, Config]:
+    """Return the settings of the backends of a storage that has several, by the KEYs that name them; see
+    :meth:`Config.side`.
     """
-    value = settings.get("FS_PREFIX")
-    prefix = "" if value is None else converted(_ROUTE_PREFIX, "FS_PREFIX", value, None).strip("/")
-    return f"/{prefix}" if prefix else None
+    return getattr(config, "_sides", {})
 
 
-def serves(settings: Mapping[str, Any]) -> bool:
-    """Return whether the app's ``FS_SERVE`` is on.
+def setting_name(config: Mapping[str, Any], storage: str, key: str) -> str:
+    """Return the name by which a setting is set in the configuration of the app, or else by which it can be set.
 
-    :raises ConfigurationError: if it is neither true nor false.
+    :param config: the settings of the storage, or of one of its sides; see :meth:`Config.side`.
+    :param key: the KEY, without a prefix.
     """
-    value = settings.get("FS_SERVE")
-    return False if value is None else bool(converted(_SERVE, "FS_SERVE", value, None))
-
-
-def handles_errors(settings: Mapping[str, Any]) -> bool:
-    """Return whether the errors that clients cause are answered: the app's ``FS_HANDLE_ERRORS``.
-
-    :raises ConfigurationError: if it is neither true nor false.
-    """
-    value = settings.get("FS_HANDLE_ERRORS")
-    return bool(_HANDLE_ERRORS.default if value is None else converted(_HANDLE_ERRORS, "FS_HANDLE_ERRORS", value, None))
+    if found := set_by(config, key):
+        return found
+    if side := getattr(config, "_side", ""):
+        key = side if key == "BACKEND" else key if key in OF_STORAGE else f"{side}_{key}"
+    return storage_key(storage, key)
 
 
 def wrong_setting(storage: str, backend: str, config: Mapping[str, Any], key: str, rule: str) -> ConfigurationError:
@@ -174,8 +129,13 @@ def wrong_setting(storage: str, backend: str, config: Mapping[str, Any], key: st
     :param key: the KEY, without a prefix.
     :param rule: the rest of the message, such as ``must be more than 0 seconds``.
     """
-    name = set_by(config, key) or f"{storage_key(storage, key)} or {backend_key(backend, key)}"
+    name = set_by(config, key) or f"{setting_name(config, storage, key)} or {backend_key(backend, key)}"
     return refusal(f"{name} {rule}", storage)
+
+
+def backend_setting(settings: Mapping[str, Any], storage: str) -> str:
+    """Return the key that sets the backend of a storage, or that can set it for all."""
+    return own_key(settings, storage, "BACKEND") or "FS_BACKEND"
 
 
 def backend_name(settings: Mapping[str, Any], storage: str) -> str:
@@ -183,7 +143,7 @@ def backend_name(settings: Mapping[str, Any], storage: str) -> str:
 
     :raises ConfigurationError: if it is not a str.
     """
-    key = own_key(settings, storage, "BACKEND") or "FS_BACKEND"
+    key = backend_setting(settings, storage)
     value = settings.get(key)
     if value is None:
         return DEFAULT_BACKEND
@@ -198,6 +158,7 @@ def resolve(
     backend: str,
     options: Sequence[Option] | None,
     known: Callable[[], Mapping[str, Iterable[Option]]] = dict,
+    options_of: Callable[[str, str], Sequence[Option] | None] | None = None,
 ) -> Config:
     """Return the settings of a storage.
 
@@ -213,22 +174,119 @@ def resolve(
         key.
     :param known: a callable that returns the options of each installed backend by its name. It is only called if a key
         is not in ``options``.
+    :param options_of: a callable that returns the options of another backend, for each option of the type ``backend``.
+        Its arguments are the name of that backend, and the key by which it is set.
     :raises ConfigurationError: if a required key is missing, a value has the wrong type, no backend declares a key of
         level 1 or 2, or AES256_ENCRYPTED is on. The message names the keys.
     """
-    prefixes = prefixes_of(storage, backend)
-    declared = {option.name: option for option in (*COMMON, *(options or ()))}
-    names = {alias for option in declared.values() for alias in (option.name, *option.aliases)}
-    undeclared = undeclared_keys(settings, prefixes, names)
-    if ENCRYPTED.name not in names:
-        refuse_encryption(settings, prefixes, storage)
+    prefixes, declared = prefixes_of(storage, backend), (*COMMON, *(options or ()))
+    naming = {option.name: option for option in declared if option.type == "backend"}
+    of_sides = tuple(prefix for each in naming for prefix in side_prefixes(storage, each))
+    found = undeclared_keys(settings, prefixes, _names(declared))
+    undeclared = {name: key for name, key in found.items() if not key.startswith(of_sides)}
+    sides = {}
+    for each in naming.values():
+        origin = next(origins_below(settings, each, prefixes), None)
+        key = origin.key if origin else storage_key(storage, each.name)
+        name = converted(each, key, settings[key], storage) if origin else each.default
+        if name is not None:
+            sides[each.name] = options_of(name, key) if options_of else None
     if options is not None:
-        require_known(undeclared, names, known, storage, backend)
+        own, names = storage_prefixes(storage), _names(declared)
+        takes_any = own if None in sides.values() else ()
+        checked = {
+            name: key for name, key in undeclared.items() if not key.startswith(takes_any) or closest(name, names)
+        }
+        require_known(checked, names, known, storage, backend)
         undeclared = {}
+    config = _read(settings, storage, prefixes, declared, undeclared)
+    for side, of_backend in sides.items():
+        config._sides[side] = _side(settings, storage, config, side, of_backend, naming, known)
+    return config
+
+
+def _side(
+    settings: Mapping[str, Any],
+    storage: str,
+    whole: Config,
+    side: str,
+    options: Sequence[Option] | None,
+    sides: Iterable[str],
+    known: Installed,
+) -> Config:
+    """Return the settings of one of the backends of a storage.
+
+    :param whole: the settings of the storage, but for its backends.
+    :param side: the KEY that names the backend.
+    :param options: the options of that backend.
+    :param sides: the KEYs that name all backends of the storage.
+    """
+    backend, key = whole[side.lower()], setting_name(whole, storage, side)
+    if any(option.type == "backend" for option in options or ()):
+        raise refusal(f"{key} must be a backend that keeps files itself, not {shown(backend)}", storage)
+    prefixes, declared = prefixes_of(storage, backend, side), (PREFIX, *(options or ()))
+    own = side_prefixes(storage, side)
+    _require_apart(settings, storage, whole, own, backend, key)
+    names = _names(declared)
+    if options is None:
+        # at the storage's own level are those of its other backends, too
+        others = names.union(OF_STORAGE, map(str.upper, whole))
+        keys, of_sides = undeclared_keys(settings, prefixes, others), tuple(f"{each}_" for each in sides)
+        undeclared = {name: key for name, key in keys.items() if not name.startswith(of_sides)}
+    else:
+        checked = [(level, prefix) for level, prefix in prefixes if level == 2 or prefix in own]
+        require_known(undeclared_keys(settings, checked, names | OF_STORAGE), names, known, storage, backend)
+        undeclared = {}
+    config = _read(settings, storage, prefixes, declared, undeclared)
+    shared = OF_STORAGE - names
+    if PREFIX.name not in config._origins:
+        shared |= {PREFIX.name}
+    config.update({name.lower(): whole[name.lower()] for name in shared}, backend=backend)
+    found = {name: origin for name, origin in whole._origins.items() if name in shared}
+    found.pop("BACKEND", None)
+    if side in whole._origins:
+        found["BACKEND"] = whole._origins[side]
+    object.__setattr__(config, "_origins", {**found, **config._origins})
+    object.__setattr__(config, "_side", side)
+    return config
+
+
+def _require_apart(
+    settings: Mapping[str, Any], storage: str, whole: Config, own: Iterable[str], backend: str, key: str
+) -> None:
+    """Check that no setting of a storage as a whole is given to one of its backends, where it would not apply.
+
+    :param own: what the keys of this backend begin with, for this storage.
+    :param key: the one that names the backend.
+    """
+    for option in COMMON:
+        if option.name not in OF_STORAGE:
+            continue
+        right = key if option.name == "BACKEND" else storage_key(storage, option.name)
+        wrong = next((found for prefix in own if settings.get(found := f"{prefix}{option.name}") is not None), None)
+        if wrong is not None:
+            raise refusal(f"{wrong} is a setting of the storage, not of one of its backends: set {right}", storage)
+        applies = whole._origins.get(option.name)
+        origin, value = _value(settings, option, [(2, backend_key(backend, ""))], storage)
+        if origin and not (applies and applies.level <= 2) and value != whole[option.name.lower()]:
+            message = f"{origin.key} has no effect on storage {storage!r}, which has several backends"
+            raise refusal(f"{message}: set {right}", storage)
+
+
+def _read(
+    settings: Mapping[str, Any],
+    storage: str,
+    prefixes: Sequence[tuple[int, str]],
+    options: Sequence[Option],
+    undeclared: Mapping[str, str],
+) -> Config:
+    """Return the values of some options, and those of undeclared keys, which are given by their names."""
+    if ENCRYPTED.name not in _names(options):
+        refuse_encryption(settings, prefixes, storage)
     config = Config(
         {name.lower(): settings[key] for name, key in undeclared.items()},
         # nothing tells which are secret of those that a backend does not declare
-        secrets=[name.lower() for name in (*undeclared, *(each.name for each in declared.values() if each.secret))],
+        secrets=[name.lower() for name in (*undeclared, *(each.name for each in options if each.secret))],
     )
     found = {
         name: Origin(level, key)
@@ -236,7 +294,8 @@ def resolve(
         for level, prefix in prefixes
         if key == prefix + name
     }
-    for option in declared.values():
+    # the last of a name counts
+    for option in {option.name: option for option in options}.values():
         origin, config[option.name.lower()] = _value(settings, option, prefixes, storage)
         if origin is not None:
             found[option.name] = origin
@@ -245,15 +304,20 @@ def resolve(
     return config
 
 
-def lookup(settings: Mapping[str, Any], option: Option, storage: str, backend: str) -> Any:
+def lookup(settings: Mapping[str, Any], option: Option, storage: str, backend: str, side: str = "") -> Any:
     """Return the current value of one option of a storage, which the app may have changed since ``init_app``.
 
     :param settings: the configuration of an app.
     :param storage: the name of the storage.
     :param backend: the name of the backend.
+    :param side: the KEY that names the backend, if the storage has several.
     :raises ConfigurationError: see :func:`resolve`.
     """
-    return _value(settings, option, prefixes_of(storage, backend), storage)[1]
+    return _value(settings, option, prefixes_of(storage, backend, side), storage)[1]
+
+
+def _names(options: Iterable[Option]) -> set[str]:
+    return {name for option in options for name in (option.name, *option.aliases)}
 
 
 def with_defaults(config: Mapping[str, Any], options: Iterable[Option], storage: str) -> Config:

@@ -24,6 +24,7 @@ from . import names
 from .backends import registry
 from .backends.contract import Entry, StoredName, UploadTerms, UploadURL
 from .backends.overrides import call
+from .common import COMMON, serves
 from .config import Config
 from .display_names import display_name
 from .errors import ConfigurationError, InvalidPath, OperationNotSupported
@@ -114,12 +115,18 @@ class Storage:
             app = StandIn(app.config)
         require_storage(app.config, self.name, constructed_names())
         backend_name = configuration.backend_name(app.config, self.name)
-        backend_class = registry.load(backend_name, self.name, app.config)
+        key = configuration.backend_setting(app.config, self.name)
+        backend_class = registry.load(backend_name, self.name, key)
         config = configuration.resolve(
-            app.config, self.name, backend_name, registry.options_of(backend_class), registry.all_options
+            app.config,
+            self.name,
+            backend_name,
+            registry.options_of(backend_class),
+            registry.all_options,
+            lambda name, key: registry.options_of(registry.load(name, self.name, key)),
         )
         intake.require_reach(self, app.config, config)
-        backend, callee = registry.build(backend_name, backend_class, self.name, config)
+        backend, callee = registry.build(backend_class, self.name, config)
         state = State(app, self, backend_name, config, backend, callee)
         require_possible(state)
         state.attach()
@@ -160,7 +167,7 @@ class Storage:
 
     @config.setter
     def config(self, config: Mapping[str, Any]) -> None:
-        find(self).assign(config=configuration.with_defaults(config, configuration.COMMON, self.name))
+        find(self).assign(config=configuration.with_defaults(config, COMMON, self.name))
 
     @config.deleter
     def config(self) -> None:
@@ -177,7 +184,7 @@ class Storage:
     @root.setter
     def root(self, root: str | os.PathLike[str]) -> None:
         state = find(self)
-        backend_class = registry.load(state.backend_name, self.name, state.app.config)
+        backend_class = registry.load(state.backend_name, self.name, "BACKEND")
         option = next((each for each in registry.options_of(backend_class) or () if each.name == "ROOT"), None)
         if option is None:
             raise OperationNotSupported(
@@ -186,7 +193,7 @@ class Storage:
             )
         config = copy.copy(state.config)
         config["root"] = converted(option, "ROOT", root, self.name)
-        backend, _ = registry.build(state.backend_name, backend_class, self.name, config)
+        backend, _ = registry.build(backend_class, self.name, config)
         state.assign(backend=backend, config=config)
 
     @root.deleter
@@ -329,17 +336,16 @@ class Storage:
 
         :raises OperationNotSupported: if the files are not in the operating system.
         """
-        name, root = names.given(filename) if filename != "" else "", self.root
-        if not root:
+        name = names.given(filename) if filename != "" else ""
+        place = find(self).place_of(name)
+        if place is None:
             raise OperationNotSupported(
                 f"files of storage {self.name!r} have no path: its backend is {self.backend_name!r}; use open instead",
                 path=name,
                 storage=self.name,
             )
-        root, below = find(self).place_of(name)
-        path = os.path.join(root, below)
         # a backend may put a file beside PREFIX
-        return os.path.normpath(path) if below.startswith("../") else path
+        return os.path.normpath(place.path) if place.below.startswith("../") else place.path
 
     # Files
 
@@ -762,4 +768,4 @@ class Storage:
         if served is None:
             # an app may change it at any time, and may set a str
             served = state.app.config.get("FS_SERVE")
-        return served if isinstance(served, bool) else configuration.serves(state.app.config)
+        return served if isinstance(served, bool) else serves(state.app.config)

@@ -126,6 +126,11 @@ class BaseBackend(ListedFiles):
             return "its files are not on a local disk"
         return None
 
+    @property
+    def may_be_target(self) -> bool:
+        """Whether files of another store may move to this one, as far as that is known without opening it."""
+        return True
+
     def arguments(self) -> dict[str, Any]:
         """Return the keyword arguments of the filesystem: the settings whose options have an ``argument``."""
         return {option.argument: self.config[option.name.lower()] for option in self.options or () if option.argument}
@@ -630,6 +635,12 @@ class BaseBackend(ListedFiles):
     def local_path(self, filename: str) -> str | None:
         """Return the absolute path of a file in the operating system, or None if it has none there."""
         return self.root and os.path.join(self.root, names.collapse(filename and names.given(filename)))
+
+    def keeper(self, filename: str) -> BaseBackend | None:
+        """Return the backend on whose disk a file stays until the app changes it: this one, or, if it has several, one
+        of these; None if none of them is known. Makes no request if there is only one.
+        """
+        return self
 
     def _refuse_taken(self, filename: str, overwrite: bool) -> None:
         # for methods of subclasses that cannot decide it in the write itself

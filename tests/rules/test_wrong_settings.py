@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import flask_pyfs as fs
 from flask_pyfs.addresses import bucket_in, require_link, require_mongo, require_server
 from flask_pyfs.backends import registry
-from flask_pyfs.config import APP, COMMON
+from flask_pyfs.common import APP, COMMON
 from flask_pyfs.extension import misspelt_settings
 from flask_pyfs.extras import required_by
 from flask_pyfs.misspelt import closest, is_close, reaching_nothing
@@ -882,7 +882,10 @@ def test_without_what_an_extra_brings():
         ["s3", "gridfs", "swift"],
         ["flask_pyfs.mongo", "flask_pyfs.sqlalchemy", "flask_pyfs.images"],
     )
-    cannot = "storage 'files': the backend {!r} cannot be imported (No module named {!r}): pip install 'flask_pyfs[{}]'"
+    cannot = (
+        "storage 'files': the backend {!r} of FILES_FS_BACKEND cannot be imported (No module named {!r}): "
+        "pip install 'flask_pyfs[{}]'"
+    )
     needs = "flask_pyfs.{} needs {}: pip install 'flask_pyfs[{}]'"
     assert said == [
         cannot.format("s3", "boto3", "s3"),
