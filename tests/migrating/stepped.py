@@ -98,7 +98,7 @@ class _Stepped:
         self._gate = gate
 
     @property
-    def __class__(self) -> Any:
+    def __class__(self) -> Any:  # type: ignore[misc]
         # for isinstance
         return type(self._inner)
 

@@ -142,7 +142,7 @@ def _bury(source: StoreFS, target: Target, path: str, expected: Expected) -> Mov
         version = target.bury(path, expected, mirrors=NO_FILE)
     except (errors.FileExists, OtherVersion):
         return None
-    return Moved(Outcome.DELETED, version=version) if found(source, path) is None else None
+    return Moved(Outcome.GONE, version=version) if found(source, path) is None else None
 
 
 def clear(source: StoreFS, target: Target, path: str, tombstone: str) -> None:
