@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Hashable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from typing import BinaryIO, Literal, cast
 
@@ -180,10 +181,11 @@ class MigratingFS(TwoTrees):
         content_type: str | None = None,
         description: Description | None = None,
     ) -> str | None:
-        if (own := self._own(path)) is not None:
-            return Stream(file, content_type, description).store(own, path, overwrite=overwrite)
-        content = Stream(file, content_type, description)
-        return self._mode.write(self.canonical(path), content, overwrite=overwrite)
+        own = self._own(path)
+        with closing(Stream(file, content_type, description)) as content:
+            if own is not None:
+                return content.store(own, path, overwrite=overwrite)
+            return self._mode.write(self.canonical(path), content, overwrite=overwrite)
 
     def replace_version(
         self,
@@ -194,10 +196,11 @@ class MigratingFS(TwoTrees):
         content_type: str | None = None,
         description: Description | None = None,
     ) -> str | None:
-        content = Stream(file, content_type, description)
-        if (own := self._own(path)) is not None:
-            return content.store(own, path, version=version)
-        return self._mode.replace(self.canonical(path), content, version)
+        own = self._own(path)
+        with closing(Stream(file, content_type, description)) as content:
+            if own is not None:
+                return content.store(own, path, version=version)
+            return self._mode.replace(self.canonical(path), content, version)
 
     def delete_version(self, path: str, version: str) -> bool:
         if (own := self._own(path)) is not None:
