@@ -97,8 +97,8 @@ class _Stepped:
         self._requests = requests
         self._gate = gate
 
-    @property
-    def __class__(self) -> Any:  # type: ignore[misc]
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
         # for isinstance
         return type(self._inner)
 

@@ -1,4 +1,4 @@
-"""Each operation on a name, with another one at each of its requests, and with a crash there, on each pair of stores."""
+"""Each operation on a name, with another one or a crash at each of its requests, on each pair of stores."""
 
 import inspect
 import itertools
@@ -21,13 +21,13 @@ from flask_pyfs.names import Reserved
 
 STORES = ["local", "s3-moto", "gridfs", "swift"]
 PAIRS = list(itertools.permutations(STORES, 2))
-MODES = {
+MODES: dict[str, Any] = {
     "forward": {"direction": "forward"},
     "both": {"direction": "forward", "writes": "both"},
     "back": {"direction": "back"},
 }
 #: What a name has at first: the arguments of ``start_with``.
-FIRST = {
+FIRST: dict[str, Any] = {
     "source": {"content": b"first"},
     "copied": {"content": b"first", "copied": True},
     "own": {"content": b"first", "own": True},
@@ -123,7 +123,7 @@ def test_on_each_pair(source, target, app, request, soak):
 
 
 #: What would be wrong: the function, what is replaced in it, and the scene that shows it.
-FAULTS = {
+FAULTS: dict[str, Any] = {
     "the source loses a file before the tombstone is there": (
         Forward.delete,
         "            tombstone = self.target.bury(path, ANYTHING)\n            if there is not None:\n"
