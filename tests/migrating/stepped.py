@@ -24,6 +24,12 @@ class Killed(BaseException):
     """The process is dead: none of its code makes a request any more."""
 
 
+def _held() -> Any:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
 class Operation:
     """An operation in a thread, which stops before each request, and before it ends.
 
@@ -32,8 +38,8 @@ class Operation:
 
     def __init__(self, run: Callable[[Callable[[], None]], Any]) -> None:
         self._run = run
-        self._turn = threading.Semaphore(0)
-        self._stopped = threading.Semaphore(0)
+        self._turn = _held()
+        self._stopped = _held()
         self.is_killed = False
         self.steps = 0
         self.is_done = False
@@ -91,7 +97,7 @@ class _Stepped:
         self._requests = requests
         self._gate = gate
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> Any:
         # for isinstance
         return type(self._inner)
@@ -111,6 +117,8 @@ class _Stepped:
 def migrating(source: StoreFS, target: StoreFS, gate: Callable[[], None] = lambda: None, **options: Any) -> MigratingFS:
     """Return what a process makes of two stores. It goes through a gate before each request of a verb to either."""
     made = MigratingFS(source, target, **options)
+    # the garbage collector would close the stores of all others
+    made.close = lambda: None  # type: ignore[method-assign]
     entries: Any = _Stepped(target_of(target), _REQUESTS_OF_TARGET, gate)
     store: Any = _Stepped(source, _REQUESTS_OF_STORE, gate)
     made.source = made._mode.source = store
