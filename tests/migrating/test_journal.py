@@ -139,9 +139,9 @@ def test_the_end_waits_for_copiers_that_live(store, quick):
         with Copier(Journal(store), "forward") as copier:
             runs.set()
             assert waited.wait(60)
+            assert copier._ended.wait(60)
             with pytest.raises(Ended):
-                while True:
-                    copier.check()
+                copier.check()
             is_done.set()
 
     def on_wait(number):
@@ -165,6 +165,9 @@ def test_the_end_does_not_wait_for_the_dead(store, quick):
     told = []
     wait_for_others(journal, on_wait=told.append)
     assert told[0] == 1
+    assert store.facts(slot(0)).size == 0
+    # it was not dead
+    dead._renew()
     assert store.facts(slot(0)).size > 0
 
 
@@ -172,7 +175,7 @@ def test_a_turn_waits_for_the_other_direction_alone(memory):
     journal = Journal(memory)
     journal.begin("back")
     with Copier(journal, "back"):
-        wait_for_others(journal, "back", on_wait=pytest.fail)
+        wait_for_others(journal, "back", on_wait=lambda number: pytest.fail(str(number)))
 
 
 def test_an_abandoned_number_is_taken(memory, monkeypatch):
@@ -211,3 +214,11 @@ def test_leases_that_are_swept_leave_the_journal(store):
     store.remove_leftovers(-60)
     assert not store.has_file(Reserved(".flask_pyfs/lease"))
     assert journal.state() is not None
+
+
+def test_who_saw_that_it_ends_asks_before_each_operation(memory):
+    journal, other = Journal(memory), Journal(memory)
+    state = other.finishing("forward")
+    assert not journal.finished("forward")
+    other.finish(state)
+    assert journal.finished("forward")

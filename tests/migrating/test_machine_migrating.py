@@ -1,5 +1,5 @@
-"""Whatever an app, its processes and copiers do at once, and whichever of them dies: what each returned can be explained
-by one order of all, and after the end the files are those of that order.
+"""Whatever processes and copiers do at once, and whichever of them dies: what each returned can be explained by one order
+of all, and after the end the files are those of that order.
 """
 
 import actions_migrating as actions

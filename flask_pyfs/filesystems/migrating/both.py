@@ -29,10 +29,14 @@ class Both(Forward):
         return entry.mirrors is None or self.is_finished()
 
     def is_open(self, ours: Listed | None, theirs: Facts | None) -> bool:
-        if ours is None or (theirs is None and ours.is_deleted):
+        if ours is None or (theirs is None and ours.is_deleted) or self.is_finished():
             return False
         # a mirror has the size of the file
         return theirs is None or ours.is_deleted or ours.facts.size != theirs.size
+
+    def of_both(self, ours: Facts, theirs: Facts | None) -> Facts:
+        # one that the app wrote to the target alone, and that has the size of the older file, is not told from a mirror
+        return ours if theirs is None or self.is_finished() else theirs
 
     def _fetch_of_target(
         self, path: str, start: int, stop: int | None, unless: str | None
