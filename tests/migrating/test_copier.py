@@ -179,6 +179,7 @@ def test_a_copy_that_comes_after_the_end_is_taken_back(monkeypatch):
     storage = in_memory()
     for name in "ab":
         write(source_of(storage), name)
+
     def late(source, target, path, **options):
         if path == "a":
             # it stood still meanwhile, so that the others took it for dead
@@ -197,6 +198,7 @@ def test_a_copy_that_comes_after_the_end_is_taken_back(monkeypatch):
 def test_a_copy_from_before_the_end_stays(monkeypatch):
     storage = in_memory()
     write(source_of(storage), "a")
+
     def early(source, target, path, **options):
         moved = moving.bring(source, target, path, **options)
         journal = Journal(target_of(storage))

@@ -77,6 +77,19 @@ def test_the_target_alone_counts_then(storage):
         migrate(turned(storage, DIRECTION="back"))
 
 
+def test_nothing_is_left_beside_the_files(tmp_path):
+    storage = between({"BACKEND": "memory"}, {"BACKEND": "local", "ROOT": str(tmp_path)})
+    for name in "ab":
+        write(source_of(storage), name)
+    migrate(storage)
+    storage.delete("b")
+    kept = tmp_path / ".flask_pyfs/migrating/beside"
+    assert list(kept.iterdir()) != []
+    finish(storage)
+    assert not kept.exists()
+    assert contents(target_of(storage)) == {"a": b"content"}
+
+
 def test_a_delete_that_crashed_is_completed(storage):
     write(source_of(storage), "a")
     migrate(storage)
