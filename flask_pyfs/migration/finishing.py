@@ -77,6 +77,7 @@ def finish(
                 raise
             report.finished = True
         _remove_tombstones(storage, fs, jobs)
+        fs.entries_of_target.clear()
         remove_all(fs.target)
     return report
 

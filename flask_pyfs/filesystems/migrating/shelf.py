@@ -194,12 +194,11 @@ class DirectoryShelf(_Beside):
         )
 
     def clear(self) -> None:
-        for lock in {name[:2] for name in self._listed(_LOCKS)}:
+        for room in self._listed(""):
+            if room != _LOCKS:
+                self._store.delete_tree(Reserved(f"{_PLACE}/{room}"))
+        for lock in self._listed(_LOCKS):
             with self._held(lock):
-                for room in self._listed(""):
-                    # its own lock last
-                    if room != _LOCKS:
-                        self._store.delete_tree(Reserved(f"{_PLACE}/{room}/{lock}"))
                 self._store.delete_tree(_reserved(_LOCKS, lock))
         for directory, _, _ in os.walk(f"{self._top()}/{_PLACE}", topdown=False):
             # one that is written to meanwhile stays
