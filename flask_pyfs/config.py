@@ -13,8 +13,8 @@ from urllib.parse import quote
 from .addresses import require_link
 from .encryption import ENCRYPTED, refuse_encryption
 from .errors import ConfigurationError
-from .keys import backend_key, own_key, refusal, storage_key
-from .misspelt import require_known, undeclared_keys
+from .keys import backend_key, own_key, refusal, side_prefixes, storage_key
+from .misspelt import Installed, require_known, undeclared_keys
 from .options import Option, is_duration
 from .origins import Origin, origins_below, prefixes_of, set_by
 from .values import converted, shown, sounds_secret
@@ -25,10 +25,12 @@ __all__ = [
     "LIVE",
     "Config",
     "backend_name",
+    "backend_setting",
     "handles_errors",
     "resolve",
     "route_prefix",
     "serves",
+    "setting_name",
     "with_defaults",
     "wrong_setting",
 ]
@@ -58,11 +60,13 @@ _URL_EXPIRES = Option(
     rule="a number of seconds, more than 0 and at most 604800 (7 days)",
 )
 
+_PREFIX = Option("PREFIX", "prefix", default="", levels=(1, 2))
+
 #: The options of every storage, with any backend.
 COMMON: tuple[Option, ...] = (
     Option("BACKEND", default=DEFAULT_BACKEND, levels=(1, 3)),
     Option("URL", named=True, check=require_link),
-    Option("PREFIX", "prefix", default="", levels=(1, 2)),
+    _PREFIX,
     _SERVE,
     Option("ALLOW", "extensions", default=()),
     Option("DENY", "extensions", default=()),
@@ -82,6 +86,9 @@ COMMON: tuple[Option, ...] = (
     IMAGES_MAX_MEMORY,
     ENQUEUE,
 )
+
+# a store that is one of several has these in common with the others
+_OF_STORAGE = {option.name for option in COMMON} - {_PREFIX.name}
 
 #: Those of them that are looked up each time they are needed. ``init_app`` reads all others.
 LIVE = frozenset({"IMAGES_OPTIMIZE", "IMAGES_MAX_PIXELS", "IMAGES_MAX_MEMORY", "ENQUEUE"})
@@ -109,10 +116,32 @@ class Config(dict[str, Any]):
     _is_resolved = False
     # of the settings that are set, by their KEYs
     _origins: Mapping[str, Origin] = {}
+    # of the other backends that settings name, by the KEYs of these
+    _sides: dict[str, Config]
+    # the KEY of the setting that names the backend, if the storage has several
+    _side = ""
 
     def __init__(self, *args: Any, secrets: Iterable[str] = (), **values: Any) -> None:
         super().__init__(*args, **values)
         object.__setattr__(self, "_secrets", frozenset(secrets))
+        object.__setattr__(self, "_sides", {})
+
+    def side(self, key: str) -> Config:
+        """Return the settings of another backend, which an option of the type ``backend`` names.
+
+        They are those of that backend, each the first that is set of ``{NAME}_FS_{key}_{KEY}`` and of the levels of
+        that backend for this storage. PREFIX is one of them; the other settings of every storage are those of the
+        storage itself.
+
+        Of settings that were given by hand, a key such as ``source_root`` is the ROOT of the backend that SOURCE names.
+
+        :param key: the KEY of the option: ``SOURCE``.
+        """
+        if key in self._sides:
+            return self._sides[key]
+        start = f"{key.lower()}_"
+        own = {name[len(start) :]: value for name, value in self.items() if name.startswith(start)}
+        return Config({**self, **own, "backend": self.get(key.lower())}, secrets=self._secrets)
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -167,6 +196,19 @@ def handles_errors(settings: Mapping[str, Any]) -> bool:
     return bool(_HANDLE_ERRORS.default if value is None else converted(_HANDLE_ERRORS, "FS_HANDLE_ERRORS", value, None))
 
 
+def setting_name(config: Mapping[str, Any], storage: str, key: str) -> str:
+    """Return the name by which a setting is set in the configuration of the app, or else by which it can be set.
+
+    :param config: the settings of the storage, or of one of its sides; see :meth:`Config.side`.
+    :param key: the KEY, without a prefix.
+    """
+    if found := set_by(config, key):
+        return found
+    if side := getattr(config, "_side", ""):
+        key = side if key == "BACKEND" else key if key in _OF_STORAGE else f"{side}_{key}"
+    return storage_key(storage, key)
+
+
 def wrong_setting(storage: str, backend: str, config: Mapping[str, Any], key: str, rule: str) -> ConfigurationError:
     """Return the error for an invalid setting. The message names it as it is set, or else as it can be set.
 
@@ -174,8 +216,13 @@ def wrong_setting(storage: str, backend: str, config: Mapping[str, Any], key: st
     :param key: the KEY, without a prefix.
     :param rule: the rest of the message, such as ``must be more than 0 seconds``.
     """
-    name = set_by(config, key) or f"{storage_key(storage, key)} or {backend_key(backend, key)}"
+    name = set_by(config, key) or f"{setting_name(config, storage, key)} or {backend_key(backend, key)}"
     return refusal(f"{name} {rule}", storage)
+
+
+def backend_setting(settings: Mapping[str, Any], storage: str) -> str:
+    """Return the key that sets the backend of a storage, or that can set it for all."""
+    return own_key(settings, storage, "BACKEND") or "FS_BACKEND"
 
 
 def backend_name(settings: Mapping[str, Any], storage: str) -> str:
@@ -183,7 +230,7 @@ def backend_name(settings: Mapping[str, Any], storage: str) -> str:
 
     :raises ConfigurationError: if it is not a str.
     """
-    key = own_key(settings, storage, "BACKEND") or "FS_BACKEND"
+    key = backend_setting(settings, storage)
     value = settings.get(key)
     if value is None:
         return DEFAULT_BACKEND
@@ -197,7 +244,8 @@ def resolve(
     storage: str,
     backend: str,
     options: Sequence[Option] | None,
-    known: Callable[[], Mapping[str, Iterable[Option]]] = dict,
+    known: Installed = dict,
+    options_of: Callable[[str, str], Sequence[Option] | None] = lambda name, key: None,
 ) -> Config:
     """Return the settings of a storage.
 
@@ -213,22 +261,81 @@ def resolve(
         key.
     :param known: a callable that returns the options of each installed backend by its name. It is only called if a key
         is not in ``options``.
+    :param options_of: a callable that returns the options of another backend, for each option of the type ``backend``.
+        Its arguments are the name of that backend, and the key by which it is set.
     :raises ConfigurationError: if a required key is missing, a value has the wrong type, no backend declares a key of
         level 1 or 2, or AES256_ENCRYPTED is on. The message names the keys.
     """
-    prefixes = prefixes_of(storage, backend)
-    declared = {option.name: option for option in (*COMMON, *(options or ()))}
-    names = {alias for option in declared.values() for alias in (option.name, *option.aliases)}
-    undeclared = undeclared_keys(settings, prefixes, names)
-    if ENCRYPTED.name not in names:
-        refuse_encryption(settings, prefixes, storage)
+    prefixes, declared = prefixes_of(storage, backend), (*COMMON, *(options or ()))
+    sides = [option.name for option in declared if option.type == "backend"]
+    of_sides = tuple(prefix for side in sides for prefix in side_prefixes(storage, side))
+    found = undeclared_keys(settings, prefixes, _names(declared))
+    undeclared = {name: key for name, key in found.items() if not key.startswith(of_sides)}
     if options is not None:
-        require_known(undeclared, names, known, storage, backend)
+        require_known(undeclared, _names(declared), known, storage, backend)
         undeclared = {}
+    config = _resolved(settings, storage, prefixes, declared, undeclared)
+    for side in sides:
+        if (name := config[side.lower()]) is not None:
+            key = setting_name(config, storage, side)
+            config._sides[side] = _side(settings, storage, config, side, options_of(name, key), known, sides)
+    return config
+
+
+def _side(
+    settings: Mapping[str, Any],
+    storage: str,
+    whole: Config,
+    side: str,
+    options: Sequence[Option] | None,
+    known: Installed,
+    sides: Iterable[str],
+) -> Config:
+    backend, key = whole[side.lower()], setting_name(whole, storage, side)
+    if any(option.type == "backend" for option in options or ()):
+        raise refusal(f"{key} must be a backend that keeps files itself, not {shown(backend)}", storage)
+    prefixes, declared = prefixes_of(storage, backend, side), (_PREFIX, *(options or ()))
+    names, undeclared = _names(declared), {}
+    if options is None:
+        # those of the storage itself, and of its other sides, are none of this backend
+        keys = undeclared_keys(settings, prefixes, names.union(map(str.upper, whole)))
+        of_sides = tuple(f"{each}_" for each in sides)
+        undeclared = {name: key for name, key in keys.items() if not name.startswith(of_sides)}
+    else:
+        own = undeclared_keys(settings, [(1, prefix) for prefix in side_prefixes(storage, side)], names)
+        for name, given in own.items():
+            if name in _OF_STORAGE:
+                right = key if name == "BACKEND" else storage_key(storage, name)
+                raise refusal(f"{given} is not a setting of one backend of several: set {right}", storage)
+        require_known(own, names, known, storage, backend)
+        everywhere = names | _OF_STORAGE
+        require_known(undeclared_keys(settings, prefixes[-2:-1], everywhere), everywhere, known, storage, backend)
+    config = _resolved(settings, storage, prefixes, declared, undeclared)
+    # the rest are those of the storage
+    shared = {option.name for option in COMMON} - names | {_PREFIX.name} - config._origins.keys()
+    config.update({name.lower(): whole[name.lower()] for name in shared}, backend=backend)
+    found = {name: origin for name, origin in whole._origins.items() if name in shared and name != "BACKEND"}
+    if side in whole._origins:
+        found["BACKEND"] = whole._origins[side]
+    object.__setattr__(config, "_origins", {**found, **config._origins})
+    object.__setattr__(config, "_side", side)
+    return config
+
+
+def _resolved(
+    settings: Mapping[str, Any],
+    storage: str,
+    prefixes: Sequence[tuple[int, str]],
+    options: Sequence[Option],
+    undeclared: Mapping[str, str],
+) -> Config:
+    """Return the values of some options, and those of undeclared keys, which are given by their names."""
+    if ENCRYPTED.name not in _names(options):
+        refuse_encryption(settings, prefixes, storage)
     config = Config(
         {name.lower(): settings[key] for name, key in undeclared.items()},
         # nothing tells which are secret of those that a backend does not declare
-        secrets=[name.lower() for name in (*undeclared, *(each.name for each in declared.values() if each.secret))],
+        secrets=[name.lower() for name in (*undeclared, *(each.name for each in options if each.secret))],
     )
     found = {
         name: Origin(level, key)
@@ -236,7 +343,7 @@ def resolve(
         for level, prefix in prefixes
         if key == prefix + name
     }
-    for option in declared.values():
+    for option in {option.name: option for option in options}.values():
         origin, config[option.name.lower()] = _value(settings, option, prefixes, storage)
         if origin is not None:
             found[option.name] = origin
@@ -254,6 +361,10 @@ def lookup(settings: Mapping[str, Any], option: Option, storage: str, backend: s
     :raises ConfigurationError: see :func:`resolve`.
     """
     return _value(settings, option, prefixes_of(storage, backend), storage)[1]
+
+
+def _names(options: Iterable[Option]) -> set[str]:
+    return {name for option in options for name in (option.name, *option.aliases)}
 
 
 def with_defaults(config: Mapping[str, Any], options: Iterable[Option], storage: str) -> Config:

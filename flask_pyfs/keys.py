@@ -8,7 +8,7 @@ from typing import Any
 
 from .errors import ConfigurationError
 
-__all__ = ["backend_key", "own_key", "refusal", "storage_key", "storage_prefixes"]
+__all__ = ["backend_key", "own_key", "refusal", "side_prefixes", "storage_key", "storage_prefixes"]
 
 _LINE = 300
 
@@ -26,6 +26,14 @@ def backend_key(backend: str, key: str) -> str:
 def storage_prefixes(storage: str) -> tuple[str, ...]:
     """Return what the names of a storage's own settings begin with."""
     return tuple(dict.fromkeys((f"{storage.upper()}_FS_", storage_key(storage, ""))))
+
+
+def side_prefixes(storage: str, side: str) -> tuple[str, ...]:
+    """Return what the names of a storage's own settings begin with that are those of one of its backends.
+
+    :param side: the KEY of the setting that names this backend: ``SOURCE``.
+    """
+    return tuple(f"{prefix}{side}_" for prefix in storage_prefixes(storage))
 
 
 def own_key(settings: Mapping[str, Any], storage: str, key: str) -> str | None:

@@ -14,6 +14,7 @@ from .options import Option
 from .peers import SETTINGS, WITHOUT_EFFECT
 
 __all__ = [
+    "Installed",
     "Misspelt",
     "closest",
     "is_close",
@@ -24,6 +25,7 @@ __all__ = [
     "undeclared_keys",
 ]
 
+#: Returns the options of each installed backend by its name.
 Installed = Callable[[], Mapping[str, Iterable[Option]]]
 
 # more wrong letters than one in so many are another word

@@ -98,6 +98,12 @@ def is_count(number: int) -> bool:
     return number >= 0
 
 
+def _to_backend(value: Any) -> str:
+    if isinstance(value, str) and value:
+        return value
+    raise ValueError("the name of a backend, such as 'local' or 's3'")
+
+
 def _to_version(value: Any) -> str:
     return _to_str(value).strip().lower().removeprefix("v").partition(".")[0]
 
@@ -177,6 +183,7 @@ def _to_dict(value: Any) -> dict[str, Any]:
 
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "str": _to_str,
+    "backend": _to_backend,
     "bool": _to_bool,
     "int": _to_int,
     "float": _to_float,
@@ -215,8 +222,9 @@ class Option:
     :param type: ``str``, ``bool``, ``int``, ``float``, ``directory`` (of the operating system; ``~`` is the home
         directory), ``mode`` (file permissions), ``list`` (of str), ``extensions``, ``prefix`` (a directory of a store),
         ``dict``, ``seconds`` (a number or a ``timedelta``), ``size`` (a number of bytes, or a
-        text such as ``'20 MB'`` or ``'20 MiB'``), ``version`` (its major number: ``'v2.0'`` is ``'2'``) or ``callable``
-        (or its name, as ``'module:name'``). A str, as the environment gives it, is converted to the type.
+        text such as ``'20 MB'`` or ``'20 MiB'``), ``version`` (its major number: ``'v2.0'`` is ``'2'``), ``callable``
+        (or its name, as ``'module:name'``) or ``backend`` (the name of another backend, with settings of its own; see
+        :meth:`flask_pyfs.backends.Config.side`). A str, as the environment gives it, is converted to the type.
     :param default: the value if the setting is not set.
     :param required: whether a configuration without the setting is rejected.
     :param secret: whether the value is hidden in ``repr``, logs and error messages. A str becomes a :class:`Secret`.

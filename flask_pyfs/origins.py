@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from .keys import backend_key, storage_prefixes
+from .keys import backend_key, side_prefixes, storage_prefixes
 from .options import Option
 
 __all__ = ["Origin", "origins", "origins_below", "origins_of", "prefixes_of", "set_by"]
@@ -38,9 +38,13 @@ def set_by(config: Mapping[str, Any], key: str) -> str | None:
     return origin and origin.key
 
 
-def prefixes_of(storage: str, backend: str) -> tuple[tuple[int, str], ...]:
-    """Return the layers of a storage, the first one first: the level, and what its keys begin with."""
-    return (*((1, prefix) for prefix in storage_prefixes(storage)), (2, backend_key(backend, "")), (3, "FS_"))
+def prefixes_of(storage: str, backend: str, side: str | None = None) -> tuple[tuple[int, str], ...]:
+    """Return the layers of a storage, the first one first: the level, and what its keys begin with.
+
+    :param side: the KEY that names the backend, if the storage has several, such as ``SOURCE``.
+    """
+    own = (*(side_prefixes(storage, side) if side else ()), *storage_prefixes(storage))
+    return (*((1, prefix) for prefix in own), (2, backend_key(backend, "")), (3, "FS_"))
 
 
 def origins(settings: Mapping[str, Any], option: Option, storage: str, backend: str) -> Iterator[Origin]:

@@ -114,12 +114,18 @@ class Storage:
             app = StandIn(app.config)
         require_storage(app.config, self.name, constructed_names())
         backend_name = configuration.backend_name(app.config, self.name)
-        backend_class = registry.load(backend_name, self.name, app.config)
+        key = configuration.backend_setting(app.config, self.name)
+        backend_class = registry.load(backend_name, self.name, key)
         config = configuration.resolve(
-            app.config, self.name, backend_name, registry.options_of(backend_class), registry.all_options
+            app.config,
+            self.name,
+            backend_name,
+            registry.options_of(backend_class),
+            registry.all_options,
+            lambda name, key: registry.options_of(registry.load(name, self.name, key)),
         )
         intake.require_reach(self, app.config, config)
-        backend, callee = registry.build(backend_name, backend_class, self.name, config)
+        backend, callee = registry.build(backend_class, self.name, config)
         state = State(app, self, backend_name, config, backend, callee)
         require_possible(state)
         state.attach()
@@ -177,7 +183,7 @@ class Storage:
     @root.setter
     def root(self, root: str | os.PathLike[str]) -> None:
         state = find(self)
-        backend_class = registry.load(state.backend_name, self.name, state.app.config)
+        backend_class = registry.load(state.backend_name, self.name, "BACKEND")
         option = next((each for each in registry.options_of(backend_class) or () if each.name == "ROOT"), None)
         if option is None:
             raise OperationNotSupported(
@@ -186,7 +192,7 @@ class Storage:
             )
         config = copy.copy(state.config)
         config["root"] = converted(option, "ROOT", root, self.name)
-        backend, _ = registry.build(state.backend_name, backend_class, self.name, config)
+        backend, _ = registry.build(backend_class, self.name, config)
         state.assign(backend=backend, config=config)
 
     @root.deleter

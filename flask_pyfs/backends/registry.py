@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from ..config import Config
+from ..config import Config, setting_name
 from ..errors import ConfigurationError, shortened
-from ..keys import own_key, refusal
+from ..keys import refusal
 from ..misspelt import closest
 from ..options import Option
 from .base import BaseBackend
@@ -32,30 +31,29 @@ def installed() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in sorted(found, key=_is_own)}
 
 
-def load(name: str, storage: str, settings: Mapping[str, Any]) -> Any:
+def load(name: str, storage: str, key: str) -> Any:
     """Return the class of a backend.
 
     :param name: the backend's name.
     :param storage: the storage's name, for the message.
-    :param settings: the configuration of the app, for the message.
+    :param key: the setting that names the backend, for the message.
     :raises ConfigurationError: if no package registers the name, or its module cannot be imported.
     """
     entry = installed().get(name)
     if entry is None:
-        key, known = own_key(settings, storage, "BACKEND") or "FS_BACKEND", ", ".join(sorted(installed()))
+        known = ", ".join(sorted(installed()))
         close = closest(name, installed())
         meant = f": did you mean {close!r}?" if close else ""
         raise refusal(f"{key} must be one of {known}, not {shortened(repr(name), 60)}{meant}", storage)
     try:
         return entry.load()
     except (ImportError, AttributeError) as error:
-        raise _not_importable(entry, storage, error) from error
+        raise _not_importable(entry, storage, key, error) from error
 
 
-def build(name: str, backend_class: Any, storage: str, config: Config) -> tuple[Any, Callee]:
+def build(backend_class: Any, storage: str, config: Config) -> tuple[Any, Callee]:
     """Return an instance of a backend, and what a storage calls for it.
 
-    :param name: the backend's name.
     :param backend_class: the backend's class.
     :param storage: the storage's name.
     :param config: the storage's settings.
@@ -66,8 +64,21 @@ def build(name: str, backend_class: Any, storage: str, config: Config) -> tuple[
         if isinstance(backend, BaseBackend):
             backend.check_settings()
     except ImportError as error:
-        raise _not_importable(installed()[name], storage, error) from error
-    return backend, Callee(backend, storage, config["prefix"])
+        key = setting_name(config, storage, "BACKEND")
+        raise _not_importable(installed()[config["backend"]], storage, key, error) from error
+    return backend, Callee(backend, storage, config.get("prefix", ""))
+
+
+def build_side(storage: str, config: Config, side: str) -> tuple[Any, Callee]:
+    """Return an instance of one of the backends of a storage that has several, and what to call for it.
+
+    :param storage: the storage's name.
+    :param config: the storage's settings; see :meth:`flask_pyfs.config.Config.side`.
+    :param side: the KEY of the option that names the backend: ``SOURCE``.
+    :raises ConfigurationError: see :func:`load` and :func:`build`.
+    """
+    own = config.side(side)
+    return build(load(own["backend"], storage, setting_name(own, storage, "BACKEND")), storage, own)
 
 
 class Callee:
@@ -142,9 +153,10 @@ def _is_own(entry: EntryPoint) -> bool:
     return entry.module.startswith(f"{_PACKAGE}.")
 
 
-def _not_importable(entry: EntryPoint, storage: str, error: Exception) -> ConfigurationError:
+def _not_importable(entry: EntryPoint, storage: str, key: str, error: Exception) -> ConfigurationError:
     # a module of this package, or a part of a module, comes with no other package
     is_missing = isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith(_PACKAGE)
     hint = f": pip install '{_PACKAGE}[{entry.name}]'" if _is_own(entry) and is_missing else ""
     cause = shortened(str(error), 150)
-    return refusal(f"storage {storage!r}: the backend {entry.name!r} cannot be imported ({cause}){hint}", storage)
+    message = f"the backend {entry.name!r} of {key} cannot be imported ({cause}){hint}"
+    return refusal(f"storage {storage!r}: {message}", storage)

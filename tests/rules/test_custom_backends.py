@@ -160,7 +160,7 @@ def test_a_name_of_this_package_cannot_be_taken_over(run):
 def test_a_backend_that_does_not_import(run):
     run(
         """
-        with pytest.raises(fs.ConfigurationError, match="'broken' cannot be imported") as raised:
+        with pytest.raises(fs.ConfigurationError, match="'broken' of FILES_FS_BACKEND cannot be imported") as raised:
             configured("broken")
         assert isinstance(raised.value.__cause__, ImportError)
         with pytest.raises(fs.ConfigurationError, match="broken, gridfs, local, memory, mock, new, old, pyfs"):

@@ -882,7 +882,10 @@ def test_without_what_an_extra_brings():
         ["s3", "gridfs", "swift"],
         ["flask_pyfs.mongo", "flask_pyfs.sqlalchemy", "flask_pyfs.images"],
     )
-    cannot = "storage 'files': the backend {!r} cannot be imported (No module named {!r}): pip install 'flask_pyfs[{}]'"
+    cannot = (
+        "storage 'files': the backend {!r} of FILES_FS_BACKEND cannot be imported (No module named {!r}): "
+        "pip install 'flask_pyfs[{}]'"
+    )
     needs = "flask_pyfs.{} needs {}: pip install 'flask_pyfs[{}]'"
     assert said == [
         cannot.format("s3", "boto3", "s3"),
