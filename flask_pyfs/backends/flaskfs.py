@@ -80,6 +80,8 @@ class FlaskFSBackend:
         self._name = name
         self._prefix = names.normalize_prefix(prefix).rstrip("/")
         self._filesystem = own
+        #: Whether the operations with versions are there.
+        self.knows_versions: bool = own is not None
         if own is not None:
             untouched = {operation for operation, called in _CALLED.items() if foreign.isdisjoint(called)}
             for operation in _NEW | untouched:
@@ -112,7 +114,7 @@ class FlaskFSBackend:
             return _as_text(method(path, mode.replace("t", "") + "b"), "r" in mode, encoding, **options)
 
     def fetch(self, filename: str) -> tuple[Facts, BinaryIO]:
-        return self._known(filename), cast(BinaryIO, self.open(filename, "rb"))
+        return self.known(filename), cast(BinaryIO, self.open(filename, "rb"))
 
     def read(self, filename: str) -> bytes:
         self._require(filename)
@@ -207,7 +209,7 @@ class FlaskFSBackend:
                     yield path[len(above) :]
 
     def entries(self, prefix: str | None = None, *, unread: Unread | None = None) -> Iterator[tuple[str, Facts]]:
-        return by_names((each for each in self.list_files(prefix) if self._is_found(each, unread)), self._known)
+        return by_names((each for each in self.list_files(prefix) if self._is_found(each, unread)), self.known)
 
     def _is_found(self, filename: str, unread: Unread | None) -> bool:
         if self._filesystem is not None or names.is_normal(filename):
@@ -222,7 +224,8 @@ class FlaskFSBackend:
     def level(self, directory: str = "") -> Iterator[tuple[str, Facts | None]]:
         return level_of(self.entries, directory)
 
-    def _known(self, filename: str) -> Facts:
+    def known(self, filename: str) -> Facts:
+        """Return what the backend tells of a file."""
         known = self.metadata(filename, checksum=False)
         told = known.get("modified")
         # it may tell anything; Flask-FS told the local time
@@ -269,7 +272,7 @@ class FlaskFSBackend:
             announce()
             return cast(Response, serve(path))
 
-    def facts(self, filename: str) -> None:
+    def facts(self, filename: str) -> Facts | None:
         return None
 
     def version(self, filename: str) -> None:

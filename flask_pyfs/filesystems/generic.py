@@ -51,7 +51,7 @@ class GenericStore(WrapFS[FS], StoreFS):
         innermost: FS = filesystem
         while isinstance(innermost, WrapFS):
             innermost = innermost.delegate_fs()
-        self._exclusive = innermost.lock
+        self.exclusive = innermost.lock
         # each is logged once
         self._unreadable: set[str] = set()
 
@@ -89,7 +89,7 @@ class GenericStore(WrapFS[FS], StoreFS):
         return self._store(file, replace, valid)
 
     def delete_version(self, path: str, version: str) -> bool:
-        with self._exclusive():
+        with self.exclusive():
             if not self._is_version(path, version):
                 return False
             try:
@@ -110,7 +110,7 @@ class GenericStore(WrapFS[FS], StoreFS):
 
         def publish_version(temporary: str) -> None:
             # in memory, no other write comes in between
-            with self._exclusive():
+            with self.exclusive():
                 publish(temporary)
                 # another process may have deleted the file
                 with suppress(errors.ResourceNotFound):
@@ -275,7 +275,7 @@ class GenericStore(WrapFS[FS], StoreFS):
                         self._filesystem.remove(below)
         for directory in reversed(directories):
             # MemoryFS checks that the directory is empty and removes it later, with files that came in between
-            with suppress(errors.ResourceNotFound, errors.DirectoryExpected), self._exclusive():
+            with suppress(errors.ResourceNotFound, errors.DirectoryExpected), self.exclusive():
                 self._filesystem.removedir(directory)
 
     def copy_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
@@ -302,7 +302,7 @@ class GenericStore(WrapFS[FS], StoreFS):
         return valid
 
     def _move_over(self, path: str, target: str, overwrite: bool) -> None:
-        with self._exclusive():
+        with self.exclusive():
             self._filesystem.makedirs(dirname(target), recreate=True)
             # MemoryFS would replace a directory by the file
             if self._filesystem.isdir(target):

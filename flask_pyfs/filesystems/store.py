@@ -21,6 +21,7 @@ from .streams import PendingFile, PendingText
 
 __all__ = [
     "DAY",
+    "MIGRATING",
     "Description",
     "Facts",
     "OtherVersion",
@@ -33,6 +34,9 @@ __all__ = [
 
 #: A day in seconds. Leftovers of uploads that are younger stay by default.
 DAY = 24 * 60 * 60
+
+#: Where a migration keeps what is its own in a store, for as long as it lasts.
+MIGRATING = f"{RESERVED}/migrating"
 
 
 class Description(NamedTuple):
@@ -170,7 +174,7 @@ class StoreFS(CarefulFS):
     keeps_descriptions = False
 
     #: Whether ``put``, ``replace_version`` and ``copy_from`` also take ``note``, a text of at most 1,000 printable
-    #: ASCII characters that the store keeps with this version of the file: it is in :attr:`Facts.note`, and neither a
+    #: ASCII characters that the store keeps with this version of the file. It is in :attr:`Facts.note`, and neither a
     #: copy nor a later version has it.
     keeps_notes = False
 
@@ -433,7 +437,8 @@ class StoreFS(CarefulFS):
         return 0
 
     def remove_leases(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
-        """Remove what killed processes left under reserved names, such as leases, and return the number of files.
+        """Remove what killed processes left under reserved names, such as leases, and return the number of files. What
+        a migration keeps stays.
 
         One listing, and two requests for each old file.
 
@@ -446,8 +451,9 @@ class StoreFS(CarefulFS):
         def is_old(facts: Facts) -> bool:
             return facts.modified is not None and facts.modified < before
 
-        removed = 0
-        for path in [path for path, facts in self.iter_facts(f"{prefix}{RESERVED}/") if is_old(facts)]:
+        removed, kept = 0, f"{prefix}{MIGRATING}/"
+        found = self.iter_facts(f"{prefix}{RESERVED}/")
+        for path in [path for path, facts in found if is_old(facts) and not path.startswith(kept)]:
             with suppress(errors.ResourceNotFound):
                 # the listings of some stores tell no versions
                 facts = self.facts(path)

@@ -15,7 +15,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from ..store import OtherVersion
 from .chunks import GridChunks
 from .collections import Document
-from .facts import Revision, any_revision, following_date, revision_of
+from .facts import NOTE, Revision, any_revision, following_date, revision_of
 from .listing import NEWEST_FIRST, GridListing
 
 _log = logging.getLogger(__name__)
@@ -116,11 +116,11 @@ class GridBucket(GridChunks, GridListing):
         :returns: whether the revision still had its old name, and the revisions that it replaces under the new one.
         :raises fs.errors.FileExists: if several processes move or write exclusively to this name at the same time.
         """
-        changes: Document = {"$set": {"filename": target, "uploadDate": date}}
+        changes: Document = {"$set": {"filename": target, "uploadDate": date}, "$unset": {NOTE: True}}
         if exclusive:
             changes["$set"]["exclusive"] = True
         else:
-            changes["$unset"] = {"exclusive": True}
+            changes["$unset"]["exclusive"] = True
         self.prepare()
         with self.errors(target):
             try:

@@ -13,7 +13,11 @@ from fs import errors
 
 from ..objects.errors import literal
 from ..objects.http import known_type
+from ..objects.notes import require_note
 from ..store import Facts
+
+#: The field of a document that has the note of the file.
+NOTE = "note"
 
 _MD5 = re.compile("[0-9a-f]{32}")
 
@@ -94,6 +98,7 @@ def _revision(document: dict[str, Any], size: int, chunk_size: int) -> Revision:
         etag=_etag(document),
         content_type=known_type(content_type) if isinstance(content_type, str) else None,
         checksum=_checksum(metadata.get("md5") or document.get("md5")),
+        note=_note(document),
         id=document["_id"],
         filename=document["filename"],
         date=date if isinstance(date, datetime) else _EPOCH,
@@ -131,6 +136,27 @@ def _etag(document: dict[str, Any]) -> str:
     # unlike an ObjectId, another id may be reused
     identity = repr((document["_id"], document.get("uploadDate"), document.get("length")))
     return hashlib.md5(identity.encode(errors="replace"), usedforsecurity=False).hexdigest()
+
+
+def noted(note: str | None, filename: str) -> dict[str, Any]:
+    """Return the field of a document for a note, or none without.
+
+    The name is there because a driver that renames a file takes its fields along.
+
+    :raises ValueError: if the text can be no note.
+    """
+    if note is None:
+        return {}
+    require_note(note)
+    return {NOTE: {"filename": filename, "text": note}}
+
+
+def _note(document: dict[str, Any]) -> str | None:
+    note = document.get(NOTE)
+    if not isinstance(note, dict) or note.get("filename") != document["filename"]:
+        return None
+    text = note.get("text")
+    return text if isinstance(text, str) else None
 
 
 def _checksum(md5: Any) -> str | None:

@@ -56,6 +56,9 @@ class GridFS(ObjectFS):
     :param timeout: the time limit of an operation in seconds.
     """
 
+    keeps_notes = True
+    decides_versions = True
+
     def __init__(
         self,
         url: str,
@@ -131,11 +134,19 @@ class GridFS(ObjectFS):
 
         return self._with_chunks(self._file_key(path), read)
 
-    def new_object(self, key: str, *, overwrite: bool, content_type: str | None) -> GridFSUpload:
-        return self._upload(key, content_type, overwrite=overwrite)
+    def new_object(
+        self, key: str, *, overwrite: bool, content_type: str | None, note: str | None = None
+    ) -> GridFSUpload:
+        return self._upload(key, content_type, overwrite=overwrite, note=note)
 
     def _upload(
-        self, key: str, content_type: str | None, *, overwrite: bool = True, replaces: Revision | None = None
+        self,
+        key: str,
+        content_type: str | None,
+        *,
+        overwrite: bool = True,
+        replaces: Revision | None = None,
+        note: str | None = None,
     ) -> GridFSUpload:
         return GridFSUpload(
             self._bucket,
@@ -145,6 +156,7 @@ class GridFS(ObjectFS):
             chunk_size=self.chunk_size,
             part_size=self.part_size,
             content_type=content_type or files.mime(key, "application/octet-stream"),
+            note=note,
         )
 
     def delete_objects(self, keys: Iterable[str]) -> None:
@@ -164,9 +176,11 @@ class GridFS(ObjectFS):
         *,
         content_type: str | None = None,
         description: Description | None = None,
+        note: str | None = None,
     ) -> str | None:
         key = self._file_key(path)
-        return self.send(self._upload(key, content_type, replaces=self._require_revision(key, version)), file)
+        old = self._require_revision(key, version)
+        return self.send(self._upload(key, content_type, replaces=old, note=note), file)
 
     def _require_revision(self, key: str, version: str) -> Revision:
         found = self._bucket.revisions(key)
@@ -177,11 +191,21 @@ class GridFS(ObjectFS):
     def copy_object(self, key: str, target: str, *, overwrite: bool) -> None:
         self._copy(self, key, target, overwrite=overwrite)
 
-    def _copy(self, store: GridFS, key: str, target: str, *, overwrite: bool, replaces: Revision | None = None) -> None:
+    def _copy(
+        self,
+        store: GridFS,
+        key: str,
+        target: str,
+        *,
+        overwrite: bool,
+        replaces: Revision | None = None,
+        note: str | None = None,
+    ) -> None:
         def copy(revision: Revision) -> None:
             if not overwrite and self._bucket.revisions(target):
                 raise errors.FileExists(target)
-            self._upload(target, None, overwrite=overwrite, replaces=replaces).copy_from(store._bucket, revision)
+            upload = self._upload(target, None, overwrite=overwrite, replaces=replaces, note=note)
+            upload.copy_from(store._bucket, revision)
 
         store._with_chunks(key, copy)
 
@@ -189,7 +213,14 @@ class GridFS(ObjectFS):
         return (self._settings.url, self._bucket.name), path
 
     def copy_from(
-        self, store: StoreFS, path: str, target: str, *, overwrite: bool = True, version: str | None = None
+        self,
+        store: StoreFS,
+        path: str,
+        target: str,
+        *,
+        overwrite: bool = True,
+        version: str | None = None,
+        note: str | None = None,
     ) -> bool:
         """The server copies the chunks, also into another database: the commands of a copy inside the bucket.
 
@@ -202,7 +233,7 @@ class GridFS(ObjectFS):
             self._require_own(key, overwrite=overwrite, version=version)
             return True
         replaces = None if version is None else self._require_revision(target_key, version)
-        self._copy(store, key, target_key, overwrite=overwrite, replaces=replaces)
+        self._copy(store, key, target_key, overwrite=overwrite, replaces=replaces, note=note)
         return True
 
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:

@@ -17,7 +17,7 @@ from fs import errors
 from ..objects.writer import Upload
 from ..store import OtherVersion
 from .bucket import GridBucket
-from .facts import Revision
+from .facts import NOTE, Revision, noted
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ _ABORT_SECONDS = 2.0
 _PAUSE = 60.0
 
 # what a copy of a document does not inherit: these say how the document was written
-_OWN = {"exclusive", "replaces", "replacedAt"}
+_OWN = {"exclusive", "replaces", "replacedAt", NOTE}
 
 
 def _clocks() -> tuple[float, float]:
@@ -46,6 +46,8 @@ class GridFSUpload(Upload):
     :param chunk_size: the size of a chunk in bytes.
     :param part_size: the size of a part in bytes, a multiple of ``chunk_size``.
     :param content_type: the media type.
+    :param note: the note of the file, or None.
+    :raises ValueError: if that can be none.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class GridFSUpload(Upload):
         chunk_size: int,
         part_size: int,
         content_type: str,
+        note: str | None = None,
     ) -> None:
         with bucket.errors(filename):
             # reject a name that UTF-8 cannot encode before sending anything
@@ -69,6 +72,7 @@ class GridFSUpload(Upload):
         self._chunk_size = chunk_size
         self._chunks_of_part = part_size // chunk_size
         self._content_type = content_type
+        self._note = noted(note, filename)
         self._id = ObjectId()
         self._length = 0
         self._digest = hashlib.md5(usedforsecurity=False)
@@ -125,6 +129,7 @@ class GridFSUpload(Upload):
                 "chunkSize": self._chunk_size,
                 "contentType": self._content_type,
                 "metadata": {"md5": self._digest.hexdigest()},
+                **self._note,
             }
         )
 
@@ -140,7 +145,7 @@ class GridFSUpload(Upload):
                 origin.copy_chunks(revision, self._bucket, self._id)
             document = {key: value for key, value in revision.document.items() if key not in _OWN}
             self._length, self._chunk_size = revision.size, revision.chunk_size
-            self._publish({**document, "_id": self._id, "filename": self._filename})
+            self._publish({**document, "_id": self._id, "filename": self._filename, **self._note})
         except BaseException:
             self.abort()
             raise

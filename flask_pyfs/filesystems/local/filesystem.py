@@ -64,6 +64,8 @@ class LocalFS(StandardFS):
     :raises fs.errors.CreateFailed: if the root is not a directory.
     """
 
+    decides_versions = True
+
     def __init__(
         self,
         root_path: str,

@@ -120,7 +120,7 @@ class Target(Protocol):
         """Put a tombstone in the place of what is there, and return its version. Errors as for :meth:`write`."""
 
     def drop(self, path: str, version: str) -> bool:
-        """Remove a file or a tombstone if it still is this version, and return whether it was."""
+        """Remove a file or a tombstone if it still is this version, so that nothing is there. Return whether it was."""
 
     def entries(self, prefix: str = "") -> Iterator[tuple[str, Listed]]:
         """Iterate over the paths of all files and tombstones, in key order. Reserved names are left out."""

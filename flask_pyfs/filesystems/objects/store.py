@@ -94,7 +94,7 @@ class ObjectStore(StoreFS):
             the key is free, and the upload raises :exc:`fs.errors.FileExists` if it is not.
         :param content_type: the media type, or None to guess it from the key.
 
-        A store that :attr:`keeps_descriptions` also takes ``description``.
+        A store that :attr:`keeps_descriptions` also takes ``description``, and one that :attr:`keeps_notes` ``note``.
         """
 
     @abstractmethod
@@ -133,11 +133,14 @@ class ObjectStore(StoreFS):
         overwrite: bool = True,
         content_type: str | None = None,
         description: Description | None = None,
+        note: str | None = None,
     ) -> str | None:
         new: Any = self.new_object
+        # only a store that keeps them is given one
         if description is not None:
-            # only a store that keeps descriptions is given one
             new = partial(new, description=description)
+        if note is not None:
+            new = partial(new, note=note)
         return self.send(new(self._file_key(path), overwrite=overwrite, content_type=content_type), file)
 
     def send(self, upload: Upload, file: Readable) -> str | None:
@@ -230,9 +233,10 @@ class ObjectStore(StoreFS):
         *,
         content_type: str | None = None,
         description: Description | None = None,
+        note: str | None = None,
     ) -> str | None:
         self._require_version(self._file_key(path), version)
-        return self.put(path, file, content_type=content_type, description=description)
+        return self.put(path, file, content_type=content_type, description=description, note=note)
 
     def _require_version(self, key: str, version: str) -> Facts:
         try:

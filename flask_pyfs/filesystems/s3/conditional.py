@@ -8,6 +8,7 @@ from typing import Any
 
 from fs import errors
 
+from ..objects.http import strong_tag
 from ..store import OtherVersion
 from .bucket import S3Bucket
 from .errors import BucketMissing, S3Refused, was_repeated
@@ -15,7 +16,8 @@ from .facts import facts_of, mark_of
 
 _log = logging.getLogger(__name__)
 
-_REFUSED = ("PreconditionFailed", "412")
+#: What refuses a condition that does not hold.
+REFUSED = ("PreconditionFailed", "412")
 
 # a server that does not support a condition says so at its first use, and is not asked again
 _WARNINGS = {
@@ -108,7 +110,7 @@ class ConditionalWrites:
                     raise
                 if error.code == "NotImplemented":
                     self._give_up(name)
-                elif error.code in _REFUSED:
+                elif error.code in REFUSED:
                     # the first attempt may have succeeded, but its response was lost
                     if error.repeated and (found := self.find(path, key, mark)) is not None:
                         return found
@@ -154,7 +156,7 @@ class ConditionalWrites:
                 return self.delete(path, key, None)
             if error.code == "ConditionalRequestConflict":
                 return False
-            if error.code not in _REFUSED:
+            if error.code not in REFUSED:
                 raise
             found = self._etag(path, key)
             # the first attempt may have deleted it, but its response was lost
@@ -174,7 +176,7 @@ class ConditionalWrites:
         self,
         path: str,
         target: str,
-        require: Callable[[], object],
+        require: Callable[[], Any],
         *,
         overwrite: bool,
         replaces: str | None,
@@ -183,7 +185,7 @@ class ConditionalWrites:
         """Copy an object, and return the response.
 
         :param path: the path of the file, for error messages, like ``target``.
-        :param require: raises an error if the source is missing.
+        :param require: returns the response to HEAD for the source, or raises an error if it is missing.
         :param replaces: the entity tag that the target has, as a look at it told, and must still have; None for any.
         :raises fs.errors.FileExists: if the target exists and ``overwrite`` is false.
         :raises OtherVersion: if the target was replaced or deleted.
@@ -219,15 +221,18 @@ class ConditionalWrites:
             if error.code == "ConditionalRequestConflict":
                 # another process is writing the target
                 raise refusal(target, exc=error) from error
-            if error.code not in ("NotImplemented", *_REFUSED) or not conditions:
+            if error.code not in ("NotImplemented", *REFUSED) or not conditions:
                 raise
             if not is_kept():
                 raise refusal(target, exc=error) from error
+            only = parameters.get("CopySourceIfMatch")
+            if only is not None and facts_of(require()).etag != strong_tag(only):
+                raise
             # OpenStack Swift applies the condition to the source
             self._knows_conditions_of_copies = False
             return self._copy(path, require, parameters)
 
-    def _copy(self, path: str, require: Callable[[], object], parameters: dict[str, Any]) -> Any:
+    def _copy(self, path: str, require: Callable[[], Any], parameters: dict[str, Any]) -> Any:
         try:
             return self.bucket.request("copy_object", path, **parameters)
         except BucketMissing:

@@ -12,10 +12,11 @@ from fs import errors
 
 from ..objects.http import known_encoding, strong_tag
 from ..objects.writer import in_parts
+from ..store import SourceChanged
 from .bucket import NOT_IN_XML
-from .conditional import ConditionalWrites
+from .conditional import REFUSED, ConditionalWrites
 from .errors import S3Refused
-from .facts import facts_of, mark_of
+from .facts import facts_of, mark_of, new_mark, new_metadata
 from .upload import S3Upload
 
 _log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class Copies:
         only: str | None = None,
         origin: Copies | None = None,
         replaces: str | None = None,
+        note: str | None = None,
     ) -> str | None:
         """Copy an object, and return the entity tag that proves that the source has not changed since.
 
@@ -61,14 +63,21 @@ class Copies:
         :param only: the entity tag that the source must have, in its quotes, or None.
         :param origin: the copies of the bucket of the source, if that is another one.
         :param replaces: the entity tag that the target must have, or None.
+        :param note: the note of the copy. One request more, because the metadata must be sent with it then.
+        :raises SourceChanged: with a note, if the source changed meanwhile.
         """
         origin = origin or self
         source = {"Bucket": origin.writes.bucket.name, "Key": origin.full_key(path)}
-        if NOT_IN_XML.search(path):
+        parameters = self._own
+        if note is not None:
+            found = origin.head(path)
+            only = found.get("ETag")
+            parameters = self._described(found, self.full_key(target), note)
+        elif NOT_IN_XML.search(path):
             origin.head(path)
-        parameters = self.writes.bucket.known("CopyObject", self._own)
         if only is not None:
             parameters["CopySourceIfMatch"] = only
+        parameters = self.writes.bucket.known("CopyObject", parameters)
         try:
             answer = self.writes.copy(
                 path,
@@ -81,10 +90,12 @@ class Copies:
                 **parameters,
             )
         except S3Refused as error:
+            if note is not None and error.code in REFUSED:
+                raise SourceChanged(path, exc=error) from error
             head = origin.head(path) if error.code in ("EntityTooLarge", "InvalidRequest") else None
             if head is None or head["ContentLength"] <= self.part_size or only not in (None, head.get("ETag")):
                 raise
-            self._copy_parts(source, head, target, overwrite=overwrite, replaces=replaces)
+            self._copy_parts(source, head, target, overwrite=overwrite, replaces=replaces, note=note)
             return facts_of(head).etag
         return strong_tag(answer["CopyObjectResult"]["ETag"])
 
@@ -92,14 +103,34 @@ class Copies:
     def _own(self) -> dict[str, Any]:
         return {name: value for name, value in self.arguments.items() if name not in _DESCRIPTION}
 
-    def _copy_parts(
-        self, source: dict[str, str], head: Any, target: str, *, overwrite: bool, replaces: str | None
-    ) -> None:
+    def _as(self, head: Any) -> dict[str, Any]:
+        """Return the parameters of a new object that is to have the metadata of another one."""
         described = {name: value for name, value in head.items() if name in _DESCRIPTION or name == "Metadata"}
         described["ContentEncoding"] = known_encoding(described.get("ContentEncoding", ""))
-        arguments = {**self._own, **{name: value for name, value in described.items() if value is not None}}
+        return {**self._own, **{name: value for name, value in described.items() if value is not None}}
+
+    def _described(self, head: Any, key: str, note: str) -> dict[str, Any]:
+        metadata = new_metadata(head.get("Metadata", {}), self.writes.bucket.name, key, new_mark(), note)
+        return {**self._as(head), "Metadata": metadata, "MetadataDirective": "REPLACE"}
+
+    def _copy_parts(
+        self,
+        source: dict[str, str],
+        head: Any,
+        target: str,
+        *,
+        overwrite: bool,
+        replaces: str | None,
+        note: str | None,
+    ) -> None:
         upload = S3Upload(
-            self.writes, target, self.full_key(target), overwrite=overwrite, arguments=arguments, replaces=replaces
+            self.writes,
+            target,
+            self.full_key(target),
+            overwrite=overwrite,
+            arguments=self._as(head),
+            replaces=replaces,
+            note=note,
         )
         size = head["ContentLength"]
         with in_parts(upload):

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import base64
 import re
+from secrets import token_hex
 from typing import Any
 
 from ..objects.http import content_range, known_encoding, known_type, strong_tag
+from ..objects.notes import sealed, unsealed
 from ..store import Description, Facts
 
 #: The user metadata in which each of our writes leaves what tells it from all others.
 MARK = "flask-pyfs-mark"
+
+#: The start of the user metadata that has the note of an object.
+NOTE = "flask-pyfs-note-"
 
 
 def is_range(header: str | None, length: int) -> bool:
@@ -56,12 +61,40 @@ def described(description: Description) -> dict[str, str]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+def new_mark() -> str:
+    """Return a mark for a new object."""
+    return token_hex(8)
+
+
 def mark_of(answer: Any) -> str | None:
     """Return the mark that one of our writes left with an object, from a response to GET or HEAD."""
     for name, value in answer.get("Metadata", {}).items():
         if name.lower() == MARK:
             return str(value)
     return None
+
+
+def note_of(answer: Any, bucket: str, key: str) -> str | None:
+    """Return the note of an object, from a response to GET or HEAD.
+
+    :param bucket: the name of its bucket.
+    """
+    metadata = {name.lower(): value for name, value in answer.get("Metadata", {}).items()}
+    return unsealed(metadata, NOTE, bucket, key, metadata.get(MARK, "")) if f"{NOTE}1" in metadata else None
+
+
+def new_metadata(metadata: dict[str, str], bucket: str, key: str, mark: str, note: str | None) -> dict[str, str]:
+    """Return the user metadata of a new object.
+
+    :param metadata: that of the settings, or of an object whose copy this is. Its mark and its note are left out.
+    :param bucket: the name of its bucket.
+    :param mark: its mark.
+    :param note: its note, or None.
+    :raises ValueError: if that can be no note.
+    """
+    own = {name for name in metadata if name.lower() == MARK or name.lower().startswith(NOTE)}
+    kept = {name: value for name, value in metadata.items() if name not in own}
+    return {**kept, MARK: mark, **sealed(note, NOTE, bucket, key, mark)}
 
 
 def written_version(mark: str, answer: Any) -> str | None:

@@ -26,7 +26,7 @@ from .client import S3Settings, make_client, make_session
 from .conditional import ConditionalWrites
 from .copies import Copies
 from .errors import S3Refused
-from .facts import described, facts_of, listed_facts, range_of
+from .facts import described, facts_of, listed_facts, note_of, range_of
 from .listing import list_keys, list_parts, list_uploads
 from .signing import LONGEST, Signer
 from .upload import S3Upload
@@ -59,6 +59,8 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
     copy_part_size = 512 * 1024 * 1024
 
     keeps_descriptions = True
+
+    keeps_notes = True
 
     def __init__(
         self,
@@ -120,7 +122,11 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         return (f"{self._prefix}/{key}" if self._prefix else key).replace("/", str(self.delimiter))
 
     def head_object(self, key: str, *, checksum: bool = False) -> Facts:
-        return facts_of(self._head_answer(key, **({"ChecksumMode": "ENABLED"} if checksum else {})))
+        return self._facts(key, self._head_answer(key, **({"ChecksumMode": "ENABLED"} if checksum else {})))
+
+    def _facts(self, key: str, answer: Any, size: int | None = None) -> Facts:
+        facts, note = facts_of(answer, size), note_of(answer, self._bucket.name, self._full_key(key))
+        return facts if note is None else replace(facts, note=note)
 
     def _head_answer(self, key: str, **parameters: Any) -> Any:
         parameters.update(self._bucket.known("HeadObject", self.download_args))
@@ -148,7 +154,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
                 raise RangeNotSatisfiable(key, int(actual), error) from error
             return Content(self.head_object(key))
         first, last, size = range_of(answer)
-        return Content(facts_of(answer, size), self._body(key, answer), first, last)
+        return Content(self._facts(key, answer, size), self._body(key, answer), first, last)
 
     def _body(self, key: str, answer: Any) -> HTTPBody:
         # the wrapper of botocore waits until it has all that it is asked for
@@ -184,6 +190,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         content_type: str | None,
         description: Description | None = None,
         replaces: str | None = None,
+        note: str | None = None,
     ) -> S3Upload:
         arguments = self._get_upload_args(key)
         if description is not None:
@@ -191,7 +198,13 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         if content_type is not None:
             arguments["ContentType"] = content_type
         return S3Upload(
-            self._writes, key, self._full_key(key), overwrite=overwrite, arguments=arguments, replaces=replaces
+            self._writes,
+            key,
+            self._full_key(key),
+            overwrite=overwrite,
+            arguments=arguments,
+            replaces=replaces,
+            note=note,
         )
 
     def _get_upload_args(self, key: str) -> dict[str, Any]:
@@ -208,11 +221,14 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         *,
         content_type: str | None = None,
         description: Description | None = None,
+        note: str | None = None,
     ) -> str | None:
         """Two requests for a small file: HEAD, and a PUT with ``If-Match``."""
         key = self._file_key(path)
         etag = self._require_version(key, version).etag
-        upload = self.new_object(key, overwrite=True, content_type=content_type, description=description, replaces=etag)
+        upload = self.new_object(
+            key, overwrite=True, content_type=content_type, description=description, replaces=etag, note=note
+        )
         return self.send(upload, file)
 
     def delete_version(self, path: str, version: str) -> bool:
@@ -236,9 +252,17 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         return (self._settings.endpoint_url, self._bucket.name), self._full_key(path)
 
     def copy_from(
-        self, store: StoreFS, path: str, target: str, *, overwrite: bool = True, version: str | None = None
+        self,
+        store: StoreFS,
+        path: str,
+        target: str,
+        *,
+        overwrite: bool = True,
+        version: str | None = None,
+        note: str | None = None,
     ) -> bool:
-        """One CopyObject; before it a HEAD of the target without ``overwrite``, or with ``version``.
+        """One CopyObject; before it a HEAD of the target without ``overwrite``, or with ``version``, and with ``note``
+        one of the file.
 
         Both buckets must have the same endpoint and credentials. A server that ignores conditions of copies loses what
         another process writes after that HEAD.
@@ -253,7 +277,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
             self._require_own(target_key, overwrite=overwrite, version=version)
             return True
         replaces = None if version is None else self._require_version(target_key, version).etag
-        self._copies.copy(key, target_key, overwrite=overwrite, origin=store._copies, replaces=replaces)
+        self._copies.copy(key, target_key, overwrite=overwrite, origin=store._copies, replaces=replaces, note=note)
         return True
 
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from secrets import token_hex
 from typing import Any
 
 from fs import errors
@@ -11,7 +10,7 @@ from fs import errors
 from ..objects.writer import Upload
 from .conditional import ConditionalWrites
 from .errors import S3Refused
-from .facts import MARK, written_version
+from .facts import new_mark, new_metadata, written_version
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +31,8 @@ class S3Upload(Upload):
     :param overwrite: replace an existing object.
     :param replaces: the entity tag that the existing object must have, or None.
     :param arguments: further parameters of the S3 API, such as ContentType, ACL or StorageClass.
+    :param note: the note of the object, or None.
+    :raises ValueError: if that can be none.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class S3Upload(Upload):
         overwrite: bool,
         arguments: dict[str, Any],
         replaces: str | None = None,
+        note: str | None = None,
     ) -> None:
         self._writes = writes
         self._bucket = writes.bucket
@@ -50,9 +52,9 @@ class S3Upload(Upload):
         self._key = key
         self._overwrite = overwrite
         self._replaces = replaces
-        self._mark = token_hex(8)
-        described = {name: value for name, value in arguments.get("Metadata", {}).items() if name.lower() != MARK}
-        self._arguments = {**arguments, "Metadata": {**described, MARK: self._mark}}
+        self._mark = new_mark()
+        metadata = new_metadata(arguments.get("Metadata", {}), writes.bucket.name, key, self._mark, note)
+        self._arguments = {**arguments, "Metadata": metadata}
         self._id: str | None = None
         self._tags: dict[int, str] = {}
 

@@ -17,7 +17,7 @@ from ..objects.errors import literal
 from .account import Account, Repeatable
 from .answers import expected_statuses, odd_answers, require_container, whole_body
 from .errors import SwiftRefused, swift_errors
-from .facts import copied_mark, facts_of, mark_of, written_mark
+from .facts import copied_mark, facts_of, mark_of, noted, written_mark
 
 # seconds for which a response proves that the container exists, or that it does not
 _PROOF = 10.0
@@ -201,6 +201,7 @@ class SwiftContainer:
         overwrite: bool,
         headers: dict[str, str],
         query: str = "",
+        note: str | None = None,
     ) -> str:
         """Store an object, and return its mark. Create the container if it is missing and ``create`` is set.
 
@@ -208,10 +209,12 @@ class SwiftContainer:
         ``If-None-Match`` before the write, not atomically.
 
         :param digest: returns the expected entity tag after the body was sent: its MD5, or that of the segments' tags.
+        :param note: the note of the object, or None.
         :raises fs.errors.FileExists: if the key is taken and ``overwrite`` is false.
         :raises fs.errors.RemoteConnectionError: if the server does not confirm what it stored.
         """
         mark, header = written_mark()
+        header |= noted(note, self.path(key), mark)
         headers = {**headers, **header, **({} if overwrite else {"If-None-Match": "*"})}
         try:
             try:
@@ -247,14 +250,17 @@ class SwiftContainer:
         except errors.ResourceNotFound:
             return False
 
-    def copy(self, key: str, target: SwiftContainer, target_key: str) -> Mapping[str, str]:
+    def copy(self, key: str, target: SwiftContainer, target_key: str, note: str | None = None) -> Mapping[str, str]:
         """Copy an object, and return the headers of the response. One request.
 
+        :param note: the note of the copy, or None.
         :raises fs.errors.ResourceNotFound: if there is no such object.
         :raises fs.errors.RemoteConnectionError: if the server does not confirm the copy.
         """
+        mark, header = copied_mark()
+        header |= noted(note, target.path(target_key), mark)
         with self.errors(key):
-            headers = {"Destination": quote(target.path(target_key)[1:]), **copied_mark()}
+            headers = {"Destination": quote(target.path(target_key)[1:]), **header}
         try:
             answer = self.finish("COPY", key, headers=headers)
         except errors.ResourceNotFound:

@@ -30,11 +30,12 @@ class Copies:
     segments: SwiftContainer
 
     def copy(
-        self, key: str, target: str, *, overwrite: bool, origin: Copies | None = None
+        self, key: str, target: str, *, overwrite: bool, origin: Copies | None = None, note: str | None = None
     ) -> Callable[[Mapping[str, str]], bool]:
         """Copy an object. Return a function that tells by the headers of a version whether the copy is of it.
 
         :param origin: the copies of the container of the source, if that is another one.
+        :param note: the note of the copy, or None.
         """
         origin = origin or self
         if not overwrite and self.container.is_taken(target):
@@ -43,18 +44,18 @@ class Copies:
             raise errors.FileExists(target)
         old = segments_of(self.container, self.segments, target) if overwrite else []
         try:
-            answer = origin.container.copy(key, self.container, target)
+            answer = origin.container.copy(key, self.container, target, note)
         except errors.InsufficientStorage:
             # a large object that exceeds the size limit of one object: copy its segments
-            version = self._copy_segments(key, target, origin, overwrite=overwrite)
+            version = self._copy_segments(key, target, origin, overwrite=overwrite, note=note)
             return lambda headers: version_of(headers) == version
         remove_segments(self.segments, target, old)
         return partial(is_copied, answer)
 
-    def _copy_segments(self, key: str, target: str, origin: Copies, *, overwrite: bool) -> str | None:
+    def _copy_segments(self, key: str, target: str, origin: Copies, *, overwrite: bool, note: str | None) -> str | None:
         headers = origin.container.head(key).headers
         upload = SwiftUpload(
-            self.container, self.segments, target, overwrite=overwrite, headers=description_of(headers)
+            self.container, self.segments, target, overwrite=overwrite, headers=description_of(headers), note=note
         )
         parts = whole_segments(origin.container, key)
         if parts is None:

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ..objects.http import content_range, known_encoding, known_type, strong_tag
+from ..objects.notes import sealed, unsealed
 from ..store import Description, Facts
 from .answers import length_of
 from .errors import is_of_swift
@@ -19,6 +20,9 @@ Headers = Mapping[str, str]
 # a write of ours leaves the first one with the object, and a copy of ours adds the second one to those of the source
 _WRITTEN = "X-Object-Meta-Pyfs-Version"
 _COPIED = "X-Object-Meta-Pyfs-Copy"
+
+# the start of the headers that have the note of an object
+_NOTE = "X-Object-Meta-Pyfs-Note-"
 
 
 # what describes an object besides its user metadata, as far as a copy by Swift keeps it
@@ -40,9 +44,28 @@ def written_mark() -> tuple[str, dict[str, str]]:
     return mark, {_WRITTEN: mark}
 
 
-def copied_mark() -> dict[str, str]:
-    """Return the header with a new mark for an object to be copied."""
-    return {_COPIED: secrets.token_hex(16)}
+def copied_mark() -> tuple[str, dict[str, str]]:
+    """Return a new mark for an object to be copied, and its header."""
+    mark = secrets.token_hex(16)
+    return mark, {_COPIED: mark}
+
+
+def noted(note: str | None, path: str, mark: str) -> dict[str, str]:
+    """Return the headers of a new object with a note, or none without.
+
+    :param path: the path of the object, with its container.
+    :param mark: the mark of the new object.
+    :raises ValueError: if the text can be no note.
+    """
+    return sealed(note, _NOTE, path, mark)
+
+
+def note_of(headers: Headers, path: str) -> str | None:
+    """Return the note of an object.
+
+    :param path: its path, with its container.
+    """
+    return unsealed(headers, _NOTE, path, mark_of(headers) or "") if f"{_NOTE}1" in headers else None
 
 
 def mark_of(headers: Headers) -> str | None:
@@ -63,7 +86,8 @@ def description_of(headers: Headers) -> dict[str, Any]:
     """
     kept = {name: headers[name] for name in _DESCRIPTION if name in headers}
     for name, value in headers.items():
-        if name.title().startswith("X-Object-Meta-") and name.title() not in (_WRITTEN, _COPIED):
+        title = name.title()
+        if title.startswith("X-Object-Meta-") and title not in (_WRITTEN, _COPIED) and not title.startswith(_NOTE):
             kept[name] = value
     return {name: value.encode("iso-8859-1") for name, value in kept.items()}
 

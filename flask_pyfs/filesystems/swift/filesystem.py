@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from itertools import chain
 from typing import Any, cast
 from urllib.parse import quote
@@ -32,7 +33,7 @@ from .container import SwiftContainer
 from .copies import Copies
 from .deletion import collapses, delete, remove
 from .errors import SwiftRefused
-from .facts import described, facts_of, is_marker, listed_facts, range_of, size_beyond, version_of
+from .facts import described, facts_of, is_marker, listed_facts, note_of, range_of, size_beyond, version_of
 from .listing import entries
 from .segments import remove_leftovers, remove_segments, segments_in, segments_of
 from .signing import signed_url
@@ -72,6 +73,8 @@ class SwiftFS(ObjectFS):
     """
 
     keeps_descriptions = True
+
+    keeps_notes = True
 
     # the proxy looks whether the name is free, and the object servers write later
     settling: float = 0.3
@@ -140,7 +143,8 @@ class SwiftFS(ObjectFS):
             facts = facts_of(headers, size)
         if is_marker(facts.content_type, facts.size):
             raise errors.ResourceNotFound(key)
-        return facts
+        note = note_of(headers, self._container.path(key))
+        return facts if note is None else replace(facts, note=note)
 
     def get_object(self, key: str, start: int, stop: int | None, unless: str | None) -> Content:
         headers = {}
@@ -191,12 +195,13 @@ class SwiftFS(ObjectFS):
         content_type: str | None,
         description: Description | None = None,
         replaces: str | None = None,
+        note: str | None = None,
     ) -> SwiftUpload:
         headers: dict[str, Any] = {"Content-Type": content_type or files.mime(key, "application/octet-stream")}
         if description is not None:
             headers |= described(description)
         return SwiftUpload(
-            self._container, self._segments, key, overwrite=overwrite, headers=headers, replaces=replaces
+            self._container, self._segments, key, overwrite=overwrite, headers=headers, replaces=replaces, note=note
         )
 
     def replace_version(
@@ -207,12 +212,13 @@ class SwiftFS(ObjectFS):
         *,
         content_type: str | None = None,
         description: Description | None = None,
+        note: str | None = None,
     ) -> str | None:
         key = self._file_key(path)
         # None, of facts that tell no version, is that of no file
         replaces = version or ""
         upload = self.new_object(
-            key, overwrite=True, content_type=content_type, description=description, replaces=replaces
+            key, overwrite=True, content_type=content_type, description=description, replaces=replaces, note=note
         )
         return self.send(upload, file)
 
@@ -306,7 +312,14 @@ class SwiftFS(ObjectFS):
         return (self._settings.credentials, self._container.name), path
 
     def copy_from(
-        self, store: StoreFS, path: str, target: str, *, overwrite: bool = True, version: str | None = None
+        self,
+        store: StoreFS,
+        path: str,
+        target: str,
+        *,
+        overwrite: bool = True,
+        version: str | None = None,
+        note: str | None = None,
     ) -> bool:
         """One COPY; before it a HEAD of the target without ``overwrite``, or with ``version``, and those that replacing
         a file costs.
@@ -322,7 +335,7 @@ class SwiftFS(ObjectFS):
             return True
         if version is not None:
             self._require_version(target_key, version)
-        self._copies.copy(key, target_key, overwrite=overwrite, origin=store._copies)
+        self._copies.copy(key, target_key, overwrite=overwrite, origin=store._copies, note=note)
         return True
 
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from fs import errors
 
 from ...errors import StoreMisconfigured
+from ..objects.notes import require_note
 from ..objects.writer import Upload
 from ..store import OtherVersion
 from .body import StreamedBody
@@ -43,6 +44,8 @@ class SwiftUpload(Upload):
     :param overwrite: replace an existing object.
     :param headers: the headers of the object, such as Content-Type.
     :param replaces: the version that the new object must replace, or None.
+    :param note: the note of the object, or None.
+    :raises ValueError: if that can be none.
     """
 
     def __init__(
@@ -54,13 +57,17 @@ class SwiftUpload(Upload):
         overwrite: bool,
         headers: Mapping[str, Any],
         replaces: str | None = None,
+        note: str | None = None,
     ) -> None:
+        if note is not None:
+            require_note(note)
         self._container = container
         self._segments = segments
         self._key = key
         self._overwrite = overwrite
         self._headers = headers
         self._replaces = replaces
+        self._note = note
         self._prefix = f"{key}/flask-pyfs/{int(time.time())}-{secrets.token_hex(8)}/"
         self._too_long = len(self._prefix.encode()) + _NUMBER > _LONGEST
         self._parts: dict[int, dict[str, Any]] = {}
@@ -81,7 +88,7 @@ class SwiftUpload(Upload):
         old = self._old_segments()
         headers = {**self._headers, **headers}
         self.version: str | None = self._container.put(
-            self._key, body, digest, overwrite=self._overwrite, headers=headers, query=query
+            self._key, body, digest, overwrite=self._overwrite, headers=headers, query=query, note=self._note
         )
         # only now: until the new object is complete, readers need the old segments
         remove_segments(self._segments, self._key, old)

@@ -1,0 +1,30 @@
+"""Chooses how a store keeps the entries of a migration."""
+
+from __future__ import annotations
+
+from ...errors import StoreMisconfigured
+from ..generic import GenericStore
+from ..local.filesystem import LocalFS
+from ..memory import MemoryFS
+from ..store import StoreFS
+from .beside import BesideTarget
+from .shelf import DirectoryShelf, MemoryShelf
+from .target import Target
+
+__all__ = ["target_of"]
+
+
+def target_of(store: StoreFS) -> Target:
+    """Return the entries of a store that is the target of a migration. No request.
+
+    :raises flask_pyfs.errors.StoreMisconfigured: if the store can only be the source of one: it neither keeps notes
+        with its files, nor can processes lock its names.
+    """
+    if isinstance(store, LocalFS):
+        return BesideTarget(store, DirectoryShelf(store))
+    if isinstance(store, GenericStore) and isinstance(store.standard, MemoryFS):
+        return BesideTarget(store, MemoryShelf(store))
+    raise StoreMisconfigured(
+        f"{store} cannot be the target of a migration, because it cannot keep what was deleted meanwhile: "
+        "set TARGET to a backend that can (local, s3, gridfs, swift, memory), and use this one as SOURCE"
+    )

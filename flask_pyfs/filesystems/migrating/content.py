@@ -1,0 +1,170 @@
+"""What is written to one of two stores: a stream, or a copy of a file."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO, Protocol, cast
+
+from fs import errors
+
+from ..base import Readable, copy_stream
+from ..store import Description, Facts, StoreFS
+from .target import Expected, Target
+
+__all__ = ["CannotCopy", "Content", "CopyOf", "Stream", "found", "kept_by", "remove", "revision", "write"]
+
+
+def found(store: StoreFS, path: str) -> Facts | None:
+    """Return the facts of a file, or None if there is none. One request."""
+    try:
+        return store.facts(path)
+    except (errors.ResourceNotFound, errors.FileExpected):
+        return None
+
+
+def revision(facts: Facts) -> str:
+    """Return the version of a file; of a store without versions, what tells most writes from each other."""
+    if facts.version is not None:
+        return facts.version
+    return f"{facts.size}-{facts.modified.timestamp() if facts.modified else ''}-{facts.etag or ''}"
+
+
+def remove(store: StoreFS, path: str, facts: Facts) -> bool:
+    """Delete a file if it is as it was seen; of a store without versions, whatever it is. Return whether it was."""
+    if facts.version is not None:
+        return store.delete_version(path, facts.version)
+    store.delete_tree(path)
+    return True
+
+
+def kept_by(store: StoreFS, path: str, description: Description | None) -> Description | None:
+    """Return what a store keeps of a description.
+
+    :raises fs.errors.Unsupported: if the content is encoded, and the store does not keep how.
+    """
+    if description is None or store.keeps_descriptions:
+        return description
+    if description.content_encoding is not None:
+        raise errors.Unsupported(
+            msg=f"{path!r} has the Content-Encoding {description.content_encoding!r}, which the other store cannot "
+            "keep: decode the file first"
+        )
+    return None
+
+
+def write(
+    store: StoreFS,
+    path: str,
+    file: Readable,
+    *,
+    overwrite: bool = True,
+    version: str | None = None,
+    content_type: str | None = None,
+    description: Description | None = None,
+) -> str | None:
+    """Store a stream as ``put`` does, or with a version as ``replace_version`` does.
+
+    :raises fs.errors.Unsupported: if the content is encoded, and the store does not keep how.
+    """
+    kept: dict[str, Any] = {"content_type": content_type}
+    if (description := kept_by(store, path, description)) is not None:
+        kept["description"] = description
+    if version is not None:
+        return store.replace_version(path, file, version, **kept)
+    return store.put(path, file, overwrite=overwrite, **kept)
+
+
+class CannotCopy(Exception):
+    """No server has both files."""
+
+
+class Content(Protocol):
+    """What is written. It may be written several times, until one succeeds."""
+
+    def keep(self) -> None:
+        """Make sure that it can be written once more."""
+
+    def store(self, store: StoreFS, path: str, *, overwrite: bool = True, version: str | None = None) -> str | None:
+        """Write it to a store, as :func:`write` does, and return the version if it is known."""
+
+    def enter(self, target: Target, path: str, expected: Expected) -> str | None:
+        """Write it to the target, as :meth:`Target.write` does, and return the version if it is known."""
+
+
+class Stream:
+    """A stream, from its current position to its end.
+
+    :param file: the stream. It is left open.
+    """
+
+    def __init__(self, file: Readable, content_type: str | None = None, description: Description | None = None) -> None:
+        self._file: Any = file
+        self._content_type = content_type
+        self._description = description
+        self._start: Any = None
+        # a pipe has no position, and an object like a file may raise anything
+        with suppress(Exception):
+            start = self._file.tell()
+            self._file.seek(start)
+            self._start = start
+        self._is_read = False
+
+    def keep(self) -> None:
+        if self._start is None and not self._is_read:
+            # it is closed with the last reference
+            kept = cast(BinaryIO, tempfile.TemporaryFile())
+            copy_stream(self._file, kept)
+            kept.seek(0)
+            self._file, self._start = kept, 0
+
+    def _again(self) -> Readable:
+        if self._is_read:
+            self._file.seek(self._start)
+        self._is_read = True
+        return cast(Readable, self._file)
+
+    def store(self, store: StoreFS, path: str, *, overwrite: bool = True, version: str | None = None) -> str | None:
+        content_type, description = self._content_type, self._description
+        condition: dict[str, Any] = {"overwrite": overwrite, "version": version}
+        return write(store, path, self._again(), content_type=content_type, description=description, **condition)
+
+    def enter(self, target: Target, path: str, expected: Expected) -> str:
+        description = kept_by(target.store, path, self._description)
+        return target.write(path, self._again(), expected, content_type=self._content_type, description=description)
+
+
+class CopyOf:
+    """The content of a file of a store, which the store itself copies if it can.
+
+    :param origin: the store.
+    :param path: the path there.
+    :param streams: read the file if no server can copy it. Without it, :exc:`CannotCopy` is raised then.
+    """
+
+    def __init__(self, origin: StoreFS, path: str, *, streams: bool = True) -> None:
+        self._origin = origin
+        self._path = path
+        self._streams = streams
+
+    def keep(self) -> None:
+        """It can be read at any time."""
+
+    def store(self, store: StoreFS, path: str, *, overwrite: bool = True, version: str | None = None) -> None:
+        if not store.copy_from(self._origin, self._path, path, overwrite=overwrite, version=version):
+            with self._read() as stream:
+                stream.store(store, path, overwrite=overwrite, version=version)
+
+    def enter(self, target: Target, path: str, expected: Expected) -> None:
+        if not target.copy_in(self._origin, self._path, path, expected):
+            with self._read() as stream:
+                stream.enter(target, path, expected)
+
+    @contextmanager
+    def _read(self) -> Iterator[Stream]:
+        if not self._streams:
+            raise CannotCopy
+        facts, file = self._origin.fetch(self._path)
+        with file:
+            yield Stream(file, facts.content_type, facts.description)

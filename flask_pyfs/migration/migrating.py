@@ -1,0 +1,90 @@
+"""The migration of a storage, and what may go wrong where a store does not decide conditions."""
+
+from __future__ import annotations
+
+import io
+import secrets
+from typing import TYPE_CHECKING
+
+from ..backends.base import BaseBackend
+from ..errors import ConfigurationError, translated
+from ..filesystems.store import MIGRATING, OtherVersion, StoreFS
+from ..names import Reserved
+from ..state import find
+from ..storage import Storage
+
+if TYPE_CHECKING:
+    from ..filesystems.migrating.filesystem import MigratingFS
+
+__all__ = ["migration_of", "windows"]
+
+
+def migration_of(storage: Storage) -> MigratingFS:
+    """Return the two stores of a storage. No request.
+
+    :raises flask_pyfs.errors.ConfigurationError: if the storage has only one.
+    """
+    from ..filesystems.migrating.filesystem import MigratingFS
+
+    backend = find(storage).operations
+    store = backend.store if isinstance(backend, BaseBackend) else None
+    if not isinstance(store, MigratingFS):
+        start = f"{storage.name.upper()}_FS_"
+        raise ConfigurationError(
+            f"storage {storage.name!r} has one store, so there is nothing to migrate: set {start}BACKEND = 'migrating', "
+            f"{start}SOURCE to the backend it has now, and {start}TARGET to the one it is to have",
+            storage=storage.name,
+        )
+    return store
+
+
+def windows(storage: Storage) -> list[str]:
+    """Return what may go wrong while this storage is migrated, a sentence for each; nothing if its stores decide the
+    conditions of writes themselves.
+
+    Five requests to each store that is written to on conditions, to see whether it really decides them.
+
+    :raises flask_pyfs.errors.ConfigurationError: if the storage is not migrating.
+    :raises flask_pyfs.errors.FSError: if a store fails.
+    """
+    fs, found = migration_of(storage), []
+    with translated(storage.name):
+        _probe(fs.target)
+        if not fs.entries_of_target.is_exact and fs.entries_of_target.window:
+            found.append(f"target: {fs.entries_of_target.window}")
+        if fs.direction == "back" or fs.writes == "both":
+            _probe(fs.source)
+            found += _windows_of_source(fs.source)
+    return found
+
+
+def _windows_of_source(source: StoreFS) -> list[str]:
+    found = []
+    if not source.decides_versions:
+        found.append(
+            "source: it looks at a file, and then replaces or deletes it, so what the app writes under this name "
+            "between these two requests may be lost"
+        )
+    if source.settling:
+        found.append(
+            f"source: of several writes without overwrite within {source.settling:g} seconds, each may succeed, and "
+            "the last one counts"
+        )
+    return found
+
+
+def _probe(store: StoreFS) -> None:
+    # some servers ignore conditions, which the store learns from an answer
+    path = Reserved(f"{MIGRATING}/probe-{secrets.token_hex(8)}")
+    first = store.put(path, io.BytesIO(b"1"), overwrite=False)
+    if first is None:
+        store.delete_tree(path)
+        return
+    last = store.replace_version(path, io.BytesIO(b"2"), first)
+    assert last is not None
+    try:
+        last = store.replace_version(path, io.BytesIO(b"3"), first) or last
+    except OtherVersion:
+        pass
+    store.delete_version(path, first)
+    store.delete_version(path, last)

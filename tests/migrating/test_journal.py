@@ -1,0 +1,213 @@
+"""The journal of a migration, and the copiers that it ends, on each kind of target."""
+
+import io
+import threading
+from contextlib import ExitStack
+from datetime import timedelta
+
+import pytest
+from load import open_storage
+from places import make_place
+
+from flask_pyfs.errors import StoreMisconfigured
+from flask_pyfs.filesystems.migrating import copiers
+from flask_pyfs.filesystems.migrating.copiers import Copier, Ended, remove_all, wait_for_others
+from flask_pyfs.filesystems.migrating.journal import Interrupted, Journal, Phase
+from flask_pyfs.filesystems.store import MIGRATING
+from flask_pyfs.names import Reserved
+
+KINDS = ["memory", "local", *(pytest.param(kind, marks=pytest.mark.server) for kind in ("s3-moto", "gridfs", "swift"))]
+
+
+@pytest.fixture(params=KINDS)
+def store(request, tmp_path):
+    with ExitStack() as stack:
+        settings = {"BACKEND": request.param}
+        if request.param == "local":
+            settings["ROOT"] = str(tmp_path)
+        elif request.param != "memory":
+            settings = stack.enter_context(make_place(request.param, request))
+        yield open_storage(settings)[0].backend.store
+
+
+@pytest.fixture
+def memory():
+    return open_storage({"BACKEND": "memory"})[0].backend.store
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Copiers that renew often, and expire soon."""
+    monkeypatch.setattr(copiers, "RENEWAL", 0.02)
+    monkeypatch.setattr(copiers, "EXPIRY", 0.6)
+
+
+def slot(number):
+    return Reserved(f"{MIGRATING}/copier-{number}")
+
+
+def test_phases(store):
+    journal, other = Journal(store), Journal(store)
+    assert journal.state() is None
+    assert not journal.finished("forward")
+    journal.begin("forward")
+    assert (other.state().direction, other.state().phase) == ("forward", Phase.COPYING)
+    version = other.state().version
+    other.begin("forward")
+    assert other.state().version == version
+    state = other.finishing("forward")
+    assert state.phase is Phase.FINISHING
+    assert not journal.finished("forward", 0)
+    other.finish(state)
+    assert journal.finished("forward", 0)
+    assert other.finishing("forward").phase is Phase.FINISHED
+    # nothing starts it again
+    journal.begin("forward")
+    assert journal.finished("forward", 0)
+
+
+def test_back_after_the_end_is_refused(memory):
+    journal = Journal(memory)
+    journal.finish(journal.finishing("forward"))
+    for ask in (lambda: Journal(memory).finished("back"), lambda: Journal(memory).begin("back")):
+        with pytest.raises(StoreMisconfigured, match="source is out of date"):
+            ask()
+
+
+def test_forward_after_the_end_of_back(memory):
+    journal = Journal(memory)
+    journal.finish(journal.finishing("back"))
+    assert not Journal(memory).finished("forward")
+    journal.begin("forward")
+    assert not journal.finished("back", 0)
+
+
+def test_copiers_that_start_stop_the_end(store):
+    journal = Journal(store)
+    state = journal.finishing("forward")
+    Journal(store).begin("forward")
+    with pytest.raises(Interrupted):
+        journal.finish(state)
+    assert not journal.finished("forward", 0)
+
+
+def test_an_answer_is_kept_as_long_as_asked(memory):
+    journal, other = Journal(memory), Journal(memory)
+    assert not journal.finished("forward")
+    other.finish(other.finishing("forward"))
+    assert not journal.finished("forward", 3600)
+    assert journal.finished("forward", 0)
+    assert journal.finished("forward", 3600)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"direction": "up", "phase": "copying"}', b"\xff"])
+def test_a_file_of_others_is_named(memory, content):
+    memory.put(Reserved(f"{MIGRATING}/state"), io.BytesIO(content))
+    with pytest.raises(StoreMisconfigured, match=r"\.flask_pyfs/migrating/state"):
+        Journal(memory).finished("forward")
+
+
+def test_the_numbers_have_no_gap(store):
+    journal = Journal(store)
+    journal.begin("forward")
+    with Copier(journal, "forward"):
+        with Copier(journal, "forward"), Copier(journal, "forward"):
+            assert [store.facts(slot(number)).size > 0 for number in range(3)] == [True] * 3
+        assert [store.facts(slot(number)).size > 0 for number in range(3)] == [True, False, False]
+        with Copier(journal, "forward"):
+            assert [store.facts(slot(number)).size > 0 for number in range(3)] == [True, True, False]
+        assert not store.has_file(slot(3))
+    remove_all(store)
+    assert not any(store.has_file(slot(number)) for number in range(3))
+
+
+def test_one_that_is_finished_takes_no_copier(memory):
+    journal = Journal(memory)
+    for prepare in (lambda: None, lambda: journal.finishing("forward"), lambda: journal.begin("back")):
+        prepare()
+        with pytest.raises(Ended), Copier(journal, "forward"):
+            pytest.fail("it runs")
+        assert memory.facts(slot(0)).size == 0
+
+
+def test_the_end_waits_for_copiers_that_live(store, quick):
+    journal = Journal(store)
+    journal.begin("forward")
+    runs, waited, is_done = threading.Event(), threading.Event(), threading.Event()
+
+    def run():
+        with Copier(Journal(store), "forward") as copier:
+            runs.set()
+            assert waited.wait(60)
+            with pytest.raises(Ended):
+                while True:
+                    copier.check()
+            is_done.set()
+
+    def on_wait(number):
+        assert not is_done.is_set() or waited.is_set()
+        waited.set()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert runs.wait(60)
+    journal.finishing("forward")
+    wait_for_others(journal, on_wait=on_wait)
+    assert is_done.is_set()
+    thread.join()
+
+
+def test_the_end_does_not_wait_for_the_dead(store, quick):
+    journal = Journal(store)
+    journal.begin("forward")
+    dead = Copier(journal, "forward")
+    dead._take()
+    told = []
+    wait_for_others(journal, on_wait=told.append)
+    assert told[0] == 1
+    assert store.facts(slot(0)).size > 0
+
+
+def test_a_turn_waits_for_the_other_direction_alone(memory):
+    journal = Journal(memory)
+    journal.begin("back")
+    with Copier(journal, "back"):
+        wait_for_others(journal, "back", on_wait=pytest.fail)
+
+
+def test_an_abandoned_number_is_taken(memory, monkeypatch):
+    journal = Journal(memory)
+    journal.begin("forward")
+    dead = Copier(journal, "forward")
+    dead._take()
+    monkeypatch.setattr(copiers, "_ABANDONED", timedelta(-1))
+    with Copier(journal, "forward"):
+        assert not memory.has_file(slot(1))
+        # it was not dead: it takes another number
+        monkeypatch.setattr(copiers, "_ABANDONED", timedelta(1))
+        dead._renew()
+        assert memory.facts(slot(1)).size > 0
+
+
+def test_a_copy_that_took_long_is_told_of_the_end(memory, monkeypatch):
+    journal = Journal(memory)
+    journal.begin("forward")
+    with Copier(journal, "forward") as copier:
+        began = copier.check()
+        other = Journal(memory)
+        other.finish(other.finishing("forward"))
+        assert copier.overtaken(began) is None
+        monkeypatch.setattr(copiers, "LOOK", -1)
+        assert copier.overtaken(began).phase is Phase.FINISHED
+        with pytest.raises(Ended):
+            copier.check()
+
+
+def test_leases_that_are_swept_leave_the_journal(store):
+    journal = Journal(store)
+    journal.begin("forward")
+    store.put(Reserved(".flask_pyfs/lease"), io.BytesIO(b"token"))
+    store.remove_leases(-60)
+    store.remove_leftovers(-60)
+    assert not store.has_file(Reserved(".flask_pyfs/lease"))
+    assert journal.state() is not None
