@@ -29,7 +29,7 @@ _WINDOW, _SAMPLE = 30, 1
 # seconds between two pictures on a terminal
 _PICTURE = 0.2
 _BAR = 24
-_LEAVES_ALONE = ("same", "differs", "only_source", "only_target")
+_LEAVES_ALONE = ("same", "differs", "only_source", "only_target", "own")
 
 
 class Progress:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import secrets
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..backends.base import BaseBackend
@@ -31,8 +32,8 @@ def migration_of(storage: Storage) -> MigratingFS:
     if not isinstance(store, MigratingFS):
         start = f"{storage.name.upper()}_FS_"
         raise ConfigurationError(
-            f"storage {storage.name!r} has one store, so there is nothing to migrate: set {start}BACKEND = 'migrating', "
-            f"{start}SOURCE to the backend it has now, and {start}TARGET to the one it is to have",
+            f"storage {storage.name!r} has one store, and nothing to migrate: set {start}BACKEND to 'migrating', "
+            f"{start}SOURCE to the backend that it has now, and {start}TARGET to the one that it is to have",
             storage=storage.name,
         )
     return store
@@ -82,9 +83,7 @@ def _probe(store: StoreFS) -> None:
         return
     last = store.replace_version(path, io.BytesIO(b"2"), first)
     assert last is not None
-    try:
+    with suppress(OtherVersion):
         last = store.replace_version(path, io.BytesIO(b"3"), first) or last
-    except OtherVersion:
-        pass
     store.delete_version(path, first)
     store.delete_version(path, last)

@@ -63,7 +63,7 @@ def _ordered(listing: Iterator[tuple[str, Found]], store: StoreFS) -> Iterator[t
 
 
 def _is_reserved(path: str) -> bool:
-    return names.RESERVED in path.lower() and any(map(names.is_reserved, path.split("/")))
+    return not names.is_plain(path) and any(map(names.is_reserved, path.split("/")))
 
 
 def refusal(store: StoreFS, path: str) -> InvalidPath | None:

@@ -24,7 +24,9 @@ Kind = Literal[
     "differs",
     "only_source",
     "only_target",
-    # both
+    # a migration: the app wrote or deleted it in the store that it writes to
+    "own",
+    # all
     "failed",
 ]
 

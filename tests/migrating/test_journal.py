@@ -139,9 +139,9 @@ def test_the_end_waits_for_copiers_that_live(store, quick):
         with Copier(Journal(store), "forward") as copier:
             runs.set()
             assert waited.wait(60)
+            assert copier._ended.wait(60)
             with pytest.raises(Ended):
-                while True:
-                    copier.check()
+                copier.check()
             is_done.set()
 
     def on_wait(number):
@@ -211,3 +211,11 @@ def test_leases_that_are_swept_leave_the_journal(store):
     store.remove_leftovers(-60)
     assert not store.has_file(Reserved(".flask_pyfs/lease"))
     assert journal.state() is not None
+
+
+def test_who_saw_that_it_ends_asks_before_each_operation(memory):
+    journal, other = Journal(memory), Journal(memory)
+    state = other.finishing("forward")
+    assert not journal.finished("forward")
+    other.finish(state)
+    assert journal.finished("forward")

@@ -1,0 +1,216 @@
+"""Moves the files of a storage from one of its stores to the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigurationError, VersionChanged, translated
+from ..filesystems.migrating.copiers import Copier, Ended, wait_for_others
+from ..filesystems.migrating.journal import State
+from ..filesystems.migrating.moving import Moved, Outcome, bring, settle
+from ..storage import Storage
+from ..transfer.patience import Patience, Stopped
+from ..transfer.report import Event, Kind, OnEvent
+from ..transfer.workers import in_threads, require_jobs
+from .comparing import MISSING, Comparison, compare, size_of
+from .migrating import migration_of
+from .report import Report
+from .walking import Name, refusal, walk
+
+if TYPE_CHECKING:
+    from ..filesystems.migrating.filesystem import MigratingFS
+
+__all__ = ["migrate"]
+
+Tell = Callable[[Event], object]
+
+_KINDS: dict[Outcome, Kind] = {
+    Outcome.COPIED: "copied",
+    Outcome.AGAIN: "replaced",
+    Outcome.THERE: "same",
+    Outcome.OWN: "own",
+    Outcome.DELETED: "deleted",
+    Outcome.GONE: "own",
+}
+
+
+def migrate(
+    storage: Storage,
+    *,
+    jobs: int = 8,
+    shard: tuple[int, int] | None = None,
+    checksum: bool = False,
+    on_event: OnEvent | None = None,
+) -> Report:
+    """Move the files of a migrating storage to the store that the app writes to: the target, or with DIRECTION back
+    the source. Then compare both. Call it again to go on after it was interrupted, in whatever way.
+
+    What the app writes or deletes meanwhile is not undone. Several may run at once, best with a shard each.
+
+    Each store is listed three times: to tell how much there is to do, to do it, and to compare. Forward, a file of the
+    source that the target lacks costs three requests: it is read, written, and looked at again. No signals are sent.
+
+    :param jobs: how many files are moved at a time.
+    :param shard: ``(i, n)`` for the i-th of n parts of the names, counted from 1, for n processes at once.
+    :param checksum: compare the content of the files in the end. Those of which no listing tells a checksum are read.
+    :param on_event: is called in this thread for each :class:`Event`: ``planned``, and for each name that may need
+        something ``copied``, ``replaced``, ``deleted``, ``same``, ``own`` or ``failed``.
+    :returns: what was done, and how much is still missing. If the migration is finished already, nothing is done.
+    :raises flask_pyfs.errors.ConfigurationError: if the storage is not migrating; if the shard is invalid; back, if the
+        migration was finished forward; or, with WRITES both, if the source has no file at all, but the target has.
+    :raises flask_pyfs.errors.VersionChanged: if another process finishes the migration, or turns its direction.
+    :raises flask_pyfs.errors.FSError: if a listing or the journal fails.
+    :raises ValueError: if ``jobs`` is less than 1.
+    """
+    require_jobs(jobs)
+    fs, report = migration_of(storage), Report()
+    with translated(storage.name):
+        fs.journal.begin(fs.direction)
+        if fs.journal.finished(fs.direction, 0):
+            report.finished = True
+            return report
+        wait_for_others(fs.journal, fs.direction)
+        try:
+            with Copier(fs.journal, fs.direction) as copier:
+                _Run(storage, fs, copier, jobs, shard, report, on_event).run(checksum)
+        except Ended:
+            message = f"the migration of {storage.name!r} is finished, or turned, by another process: look at --status"
+            raise VersionChanged(message, storage=storage.name) from None
+    return report
+
+
+class _Run:
+    """One run of a copier."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        fs: MigratingFS,
+        copier: Copier,
+        jobs: int,
+        shard: tuple[int, int] | None,
+        report: Report,
+        on_event: OnEvent | None,
+    ) -> None:
+        self._storage = storage
+        self._fs = fs
+        self._copier = copier
+        self._jobs = jobs
+        self._shard = shard
+        self._report = report
+        self._on_event = on_event
+        self._patience = Patience()
+        self._comparison = Comparison(fs)
+        self._other = fs.target if fs.direction == "forward" else fs.source
+
+    def run(self, checksum: bool) -> None:
+        needs_work = self._plan()
+        if needs_work:
+            with closing(self._tasks()) as tasks:
+                in_threads(tasks, self._work, self._jobs, self._patience, self._tell)
+        if needs_work or checksum:
+            self._compare(checksum)
+
+    def _compare(self, checksum: bool) -> None:
+        # the times need not be looked at again
+        comparison = Comparison(self._fs, checksum=checksum, is_strict=False, check=self._patience.check)
+        known = {event.name for event in self._report.failures}
+
+        def tell(event: Event) -> None:
+            self._report.missing += event.kind in MISSING
+            if event.kind == "failed" and event.name not in known:
+                self._tell(event)
+
+        compare(self._storage, comparison, self._jobs, self._shard, self._patience, tell)
+
+    def _plan(self) -> bool:
+        files = size = doubtful = of_source = of_target = 0
+        for name in walk(self._fs, self._shard):
+            of_source += name.source is not None
+            of_target += name.target is not None and not name.target.is_deleted
+            kind = self._needed(name)
+            if kind == "move":
+                files, size = files + 1, size + size_of(name)
+            doubtful += kind is not None
+        if self._fs.writes == "both" and of_target and not of_source:
+            raise ConfigurationError(
+                "the source has no file, so all that was copied from it would be deleted in the target: nothing was. "
+                "Is the right SOURCE set, and is it mounted?",
+                storage=self._storage.name,
+            )
+        self._tell(Event("planned", size=size, files=files))
+        return doubtful > 0
+
+    def _needed(self, name: Name) -> str | None:
+        kind = self._comparison.listed(name)
+        if kind in ("only_source", "only_target"):
+            return "move"
+        # a delete that crashed left a file under a tombstone
+        is_left = name.source is not None and name.target is not None and name.target.is_deleted
+        return "look" if kind == "unknown" or is_left else None
+
+    def _tasks(self) -> Generator[Name, None, None]:
+        for name in walk(self._fs, self._shard):
+            needed = self._needed(name)
+            if needed is None:
+                continue
+            refused = refusal(self._other, name.path)
+            if refused is None:
+                yield name
+            else:
+                self._tell(Event("failed", name.path, error=refused))
+
+    def _tell(self, event: Event) -> None:
+        self._report.add(event)
+        if event.kind in ("copied", "replaced"):
+            self._copier.done = self._report.counts["copied"] + self._report.counts["replaced"], self._report.bytes
+        if self._on_event is not None:
+            self._on_event(event)
+
+    def _work(self, name: Name, tell: Tell) -> None:
+        def move() -> Event:
+            began = self._copier.check()
+            with translated(self._storage.name, name.path):
+                event, moved = self._moved(name)
+                end = self._copier.overtaken(began)
+                if end is not None and moved is not None:
+                    self._take_back(name.path, moved, end)
+            return event
+
+        try:
+            tell(self._patience.persist(move))
+        except Stopped:
+            # nobody listens
+            pass
+        except (MemoryError, Ended):
+            raise
+        except Exception as error:
+            tell(Event("failed", name.path, error=error))
+
+    def _moved(self, name: Name) -> tuple[Event, Moved | None]:
+        fs = self._fs
+        if fs.direction == "back":
+            moved = settle(fs.source, fs.entries_of_target, name.path)
+        else:
+            if name.target is not None and not name.target.is_deleted:
+                kind = self._comparison.looked(name)
+                if kind in ("same", "own"):
+                    return Event(kind, name.path, size_of(name)), None
+            moved = bring(fs.source, fs.entries_of_target, name.path, follows=fs.writes == "both")
+        return Event(_KINDS[moved.outcome], name.path, moved.size), moved
+
+    def _take_back(self, path: str, moved: Moved, end: State) -> None:
+        """Remove a copy that came after the end of the migration, from when on a delete leaves nothing behind.
+
+        What came before it was verified, or is in the place of a tombstone. The target's clock has dated both.
+        """
+        if self._fs.direction == "back" or moved.version is None or end.since is None:
+            return
+        if moved.outcome in (Outcome.COPIED, Outcome.AGAIN):
+            entry = self._fs.entries_of_target.look(path)
+            if entry is not None and entry.version == moved.version:
+                modified = entry.facts.modified
+                if modified is not None and modified > end.since:
+                    self._fs.entries_of_target.drop(path, entry.version)

@@ -1,0 +1,108 @@
+"""How far the migration of a storage is."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors import translated
+from ..filesystems.migrating.copiers import RENEWAL, Seen, seen_copiers
+from ..filesystems.migrating.journal import Direction
+from ..filesystems.store import StoreFS
+from ..storage import Storage
+from ..transfer.patience import Patience
+from ..transfer.report import Event
+from ..transfer.workers import require_jobs
+from .comparing import Comparison, compare
+from .migrating import migration_of
+
+__all__ = ["Status", "status"]
+
+# a file takes about as long as so many bytes more
+_BYTES_OF_A_FILE = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a migration is.
+
+    :param direction: where the files go: ``forward`` to the target, ``back`` to the source.
+    :param phase: ``new`` before the first copier; ``copying``; ``finishing`` while the copiers end; ``finished``.
+    :param copiers: how many copiers run.
+    :param to_do: files that are still to be moved.
+    :param done: files that are where they are to be.
+    :param differing: copies of files that changed since.
+    :param deleted: names that the app deleted, which are kept in the target until the end.
+    :param bytes: the size of all that is to do.
+    :param rate: bytes that all copiers move in a second, or None if none runs.
+    :param seconds_left: how long they will take, or None if it is not known.
+    """
+
+    direction: Direction
+    phase: Literal["new", "copying", "finishing", "finished"]
+    copiers: int
+    to_do: int
+    done: int
+    differing: int
+    deleted: int
+    bytes: int
+    rate: float | None
+    seconds_left: float | None
+
+
+def status(storage: Storage, *, jobs: int = 8) -> Status:
+    """Return how far the migration of a storage is. Both stores are listed once.
+
+    While copiers run it takes 4 seconds at least, to see what they do.
+
+    :param jobs: how many files of different sizes are looked at at a time.
+    :raises flask_pyfs.errors.ConfigurationError: if the storage is not migrating.
+    :raises flask_pyfs.errors.FSError: if a listing fails.
+    :raises ValueError: if ``jobs`` is less than 1.
+    """
+    require_jobs(jobs)
+    fs = migration_of(storage)
+    with translated(storage.name):
+        state = fs.journal.state()
+        before, began = _copiers(fs.target), time.monotonic()
+        comparison = Comparison(fs, is_strict=False)
+        counts = {"to_do": 0, "done": 0, "differing": 0}
+        size = 0
+
+        def tell(event: Event) -> None:
+            nonlocal size
+            key = _KEYS.get(event.kind, "to_do")
+            counts[key] += 1
+            size += event.size if key != "done" else 0
+
+        is_finished = state is not None and state.direction == fs.direction and state.phase.value == "finished"
+        if not is_finished:
+            compare(storage, comparison, jobs, None, Patience(), tell)
+        if before:
+            time.sleep(max(0, began + RENEWAL + 1 - time.monotonic()))
+        seconds = time.monotonic() - began
+        after = _copiers(fs.target)
+    moved = {token: each for token, each in after.items() if token in before and each.version != before[token].version}
+    files, moved_bytes = (
+        sum(each.done[part] - before[token].done[part] for token, each in moved.items()) for part in (0, 1)
+    )
+    done = moved_bytes + files * _BYTES_OF_A_FILE
+    left = size + (counts["to_do"] + counts["differing"]) * _BYTES_OF_A_FILE
+    return Status(
+        fs.direction,
+        "new" if state is None or state.direction != fs.direction else state.phase.value,
+        len(moved),
+        **counts,
+        deleted=comparison.deleted,
+        bytes=size,
+        rate=moved_bytes / seconds if moved else None,
+        seconds_left=left / done * seconds if done else None,
+    )
+
+
+_KEYS = {"same": "done", "own": "done", "differs": "differing"}
+
+
+def _copiers(store: StoreFS) -> dict[str, Seen]:
+    return {seen.token: seen for seen in seen_copiers(store)}
