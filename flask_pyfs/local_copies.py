@@ -46,12 +46,13 @@ def local_copy(state: State, name: str) -> Iterator[str]:
 
 
 def _own_path(state: State, name: str) -> str | None:
-    if not state.root:
+    if state.place_of(name) is None:
         return None
     # the file may have another spelling of the name
     known = call(state.operations.metadata, name, checksum=False)
-    path = os.path.normpath(os.path.join(*state.place_of(known.get("name", name))))
-    return path if os.path.isfile(path) else None
+    place = state.place_of(known.get("name", name))
+    path = place and os.path.normpath(place.path)
+    return path if path and os.path.isfile(path) else None
 
 
 def _copy(state: State, name: str, target: BinaryIO) -> None:

@@ -87,6 +87,24 @@ def constructed_names() -> set[str]:
     return {storage.name for reference in list(_constructed.valuerefs()) if (storage := reference()) is not None}
 
 
+class Place(NamedTuple):
+    """A file in the operating system.
+
+    :param root: the directory of the storage.
+    :param below: where the file is below that.
+    :param backend: the backend that has it, None if it was written for Flask-FS.
+    """
+
+    root: str
+    below: str
+    backend: BaseBackend | None = None
+
+    @property
+    def path(self) -> str:
+        """The absolute path."""
+        return os.path.join(self.root, self.below)
+
+
 class State(NamedTuple):
     """The state of one storage on one app.
 
@@ -123,13 +141,21 @@ class State(NamedTuple):
         root: str | None = getattr(self.backend, "root", None)
         return root
 
-    def place_of(self, name: str) -> tuple[str, str]:
-        """Return :attr:`root`, and where a file is below it: at its name, unless the backend says otherwise."""
-        root = self.root or ""
-        place = self.backend.local_path(name) if isinstance(self.backend, BaseBackend) else None
+    def place_of(self, name: str) -> Place | None:
+        """Return where a file is in the operating system, if it is there: at its name, unless the backend says
+        otherwise. The file need not exist. Makes no request, unless the backend has several stores.
+        """
+        own = self.backend
+        backend = own.keeper(name) if isinstance(own, BaseBackend) else None
+        root: str | None = getattr(own if backend is None else backend, "root", None)
+        if not root:
+            return None
+        place = None if backend is None else backend.local_path(name)
         if place is None:
-            return root, collapse(name)
-        return root, place[len(root) + 1 :] if place.startswith(f"{root}/") else os.path.relpath(place, root)
+            below = collapse(name)
+        else:
+            below = place[len(root) + 1 :] if place.startswith(f"{root}/") else os.path.relpath(place, root)
+        return Place(root, below, backend)
 
     def is_first(self, cause: str) -> bool:
         """Return whether this is the first time that something is to be told of the storage on its app."""

@@ -335,17 +335,16 @@ class Storage:
 
         :raises OperationNotSupported: if the files are not in the operating system.
         """
-        name, root = names.given(filename) if filename != "" else "", self.root
-        if not root:
+        name = names.given(filename) if filename != "" else ""
+        place = find(self).place_of(name)
+        if place is None:
             raise OperationNotSupported(
                 f"files of storage {self.name!r} have no path: its backend is {self.backend_name!r}; use open instead",
                 path=name,
                 storage=self.name,
             )
-        root, below = find(self).place_of(name)
-        path = os.path.join(root, below)
         # a backend may put a file beside PREFIX
-        return os.path.normpath(path) if below.startswith("../") else path
+        return os.path.normpath(place.path) if place.below.startswith("../") else place.path
 
     # Files
 

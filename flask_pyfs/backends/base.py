@@ -631,6 +631,12 @@ class BaseBackend(ListedFiles):
         """Return the absolute path of a file in the operating system, or None if it has none there."""
         return self.root and os.path.join(self.root, names.collapse(filename and names.given(filename)))
 
+    def keeper(self, filename: str) -> BaseBackend | None:
+        """Return the backend on whose disk a file stays until the app changes it: this one, or, if it has several, one
+        of these; None if none of them is known. Makes no request if there is only one.
+        """
+        return self
+
     def _refuse_taken(self, filename: str, overwrite: bool) -> None:
         # for methods of subclasses that cannot decide it in the write itself
         if not overwrite and self.exists(filename):

@@ -24,7 +24,7 @@ from ..errors import (
 )
 from ..filesystems.base import CHUNK_SIZE, Readable
 from ..filesystems.objects import Content, ObjectFS, Upload
-from ..filesystems.store import Description, Facts, OtherVersion, Unchanged, level_of
+from ..filesystems.store import Facts, OtherVersion, Unchanged, level_of
 from .contract import StoredName
 from .flaskfs import FlaskFSBackend
 from .overrides import call
@@ -99,22 +99,14 @@ class OperatedFS(ObjectFS):
 
         return _Upload(self, key, store)
 
-    def replace_version(
-        self,
-        path: str,
-        file: Readable,
-        version: str,
-        *,
-        content_type: str | None = None,
-        description: Description | None = None,
-    ) -> str | None:
+    def replace_version(self, path: str, file: Readable, version: str, **options: Any) -> str | None:
         def store(file: Any) -> Any:
-            return self._operations.replace_version(_exact(key), file, version, content_type=content_type)
+            return self._operations.replace_version(_exact(key), file, version, **options)
 
         key = self._file_key(path)
         if self._knows_versions:
             return self.send(_Upload(self, key, store), file)
-        return super().replace_version(path, file, version, content_type=content_type)
+        return super().replace_version(path, file, version, **options)
 
     def delete_version(self, path: str, version: str) -> bool:
         if not self._knows_versions:

@@ -11,6 +11,7 @@ from fs.path import join, normpath, relpath
 from fs.wrapfs import WrapFS
 
 from ..errors import explained
+from ..names import Reserved
 from .base import Readable
 from .store import DAY, Facts, StoreFS
 
@@ -39,7 +40,10 @@ class BelowFS(WrapFS[FS], StoreFS):
 
     def at(self, path: str) -> str:
         """Return the path of a file in the whole store. No request."""
-        return f"{self._above}{path}" if path else self.directory
+        if not self._above:
+            return path
+        full = f"{self._above}{path}" if path else self.directory
+        return Reserved(full) if isinstance(path, Reserved) else full
 
     def _path(self, path: str) -> str:
         return path[len(self._above) :]
@@ -56,7 +60,14 @@ class BelowFS(WrapFS[FS], StoreFS):
                 if not standard.isdir(self.directory):
                     standard.makedirs(self.directory, recreate=True)
             self._is_made = True
-        return standard, str(join("/", self.directory, relpath(normpath(path))))
+        return standard, self._standard_path(path)
+
+    def _standard_path(self, path: str) -> str:
+        return str(join("/", self.directory, relpath(normpath(path))))
+
+    def getsyspath(self, path: str) -> str:
+        # who asks where a file is makes no directory
+        return str(self.whole.standard.getsyspath(self._standard_path(path)))
 
     def isclosed(self) -> bool:
         return super().isclosed() or self.whole.isclosed()

@@ -188,10 +188,10 @@ class _Search:
 
     def _is_new_here(self, name: str) -> bool:
         """Return whether a file of a disk got its name lately, with the older time of its content."""
-        if self._state.root is None:
+        if self._state.root is None or (place := self._state.place_of(name)) is None:
             return False
         try:
-            return os.lstat(os.path.join(*self._state.place_of(name))).st_ctime >= self._before
+            return os.lstat(place.path).st_ctime >= self._before
         except OSError:
             # the deletion tells more
             return False

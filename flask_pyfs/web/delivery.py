@@ -143,9 +143,10 @@ def _sent_elsewhere(
         if url := _url_in_store(state, name, saved):
             announce()
             return responses.redirection(url)
-    if config["serve_mode"] == "sendfile" and state.root and (facts := state.operations.facts(name)):
+    if config["serve_mode"] == "sendfile" and (place := state.place_of(name)) and place.backend is not None:
+        facts = place.backend.facts(name)
         announce()
-        return responses.respond_by_server(config, name, facts, state.place_of(name))
+        return responses.respond_by_server(config, name, facts, place.path, f"{place.backend.prefix}/{place.below}")
     return None
 
 

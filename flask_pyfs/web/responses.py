@@ -149,25 +149,24 @@ def not_modified(config: Config, name: str, etag: str) -> Response:
     return response
 
 
-def respond_by_server(config: Config, name: str, facts: Facts, place: tuple[str, str]) -> Response:
+def respond_by_server(config: Config, name: str, facts: Facts, path: str, below: str) -> Response:
     """Return a response without a body that tells the web server in front of the app to send a file.
 
-    :param place: the directory of the storage in the operating system, and where the file is below it.
+    :param path: the absolute path of the file in the operating system.
+    :param below: its path below the directory that ACCEL_URL stands for.
     """
-    root, below = place
     response = _described(config, name, facts.content_type)
     if request.method == "GET" and _may_lack_charset(response):
-        with suppress(OSError), open(os.path.join(root, below), "rb") as file:
+        with suppress(OSError), open(path, "rb") as file:
             _add_charset(response, file.read(LOOKED_AT))
     if is_active(response.mimetype):
         # nginx drops Content-Security-Policy from a response with X-Accel-Redirect
         response.headers["Content-Disposition"] = attachment(name)
     if config["accel_url"]:
-        below = os.path.normpath(os.path.join(config["prefix"], below))
-        sent = quote(below, errors="surrogateescape")
+        sent = quote(os.path.normpath(below).lstrip("/"), errors="surrogateescape")
         response.headers["X-Accel-Redirect"] = f"{config['accel_url'].rstrip('/')}/{sent}"
     else:
-        response.headers["X-Sendfile"] = quote(os.path.normpath(os.path.join(root, below)), errors="surrogateescape")
+        response.headers["X-Sendfile"] = quote(os.path.normpath(path), errors="surrogateescape")
     return response
 
 

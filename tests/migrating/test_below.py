@@ -13,6 +13,8 @@ from flask_pyfs.filesystems.below import BelowFS
 from flask_pyfs.filesystems.generic import GenericStore
 from flask_pyfs.filesystems.local import LocalFS
 from flask_pyfs.filesystems.memory import MemoryFS
+from flask_pyfs.filesystems.migrating.choosing import target_of
+from flask_pyfs.filesystems.migrating.target import ANYTHING
 
 
 class StandardTests(FSTestCases):
@@ -169,3 +171,18 @@ def test_closing_closes_the_store(whole, below):
     below.close()
     assert below.isclosed()
     assert whole.isclosed()
+
+
+@pytest.mark.parametrize("make", [lambda root: LocalFS(root), lambda root: GenericStore(MemoryFS())])
+def test_a_target_in_a_directory_keeps_its_tombstones_there(make, tmp_path):
+    whole = make(str(tmp_path))
+    one, other = (target_of(BelowFS(whole, name)) for name in ("one", "two"))
+    version = one.write("a", io.BytesIO(b"content"), ANYTHING, mirrors="x")
+    assert one.look("a").mirrors == "x"
+    one.bury("a", version)
+    assert one.look("a").is_deleted
+    assert [(path, listed.is_deleted) for path, listed in one.entries()] == [("a", True)]
+    assert other.look("a") is None
+    assert not list(other.entries())
+    assert list(whole.iter_files()) == []
+    assert whole.standard.listdir("/") == ["one"]

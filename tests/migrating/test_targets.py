@@ -4,20 +4,19 @@ from io import BytesIO
 
 import pytest
 from fs import errors
+from places import make_place
 
-from flask_pyfs.filesystems.generic import as_store
-from flask_pyfs.filesystems.local.filesystem import LocalFS
-from flask_pyfs.filesystems.memory import MemoryFS
 from flask_pyfs.filesystems.migrating.choosing import target_of
 from flask_pyfs.filesystems.migrating.target import ANYTHING, NO_FILE, NOTHING
 from flask_pyfs.filesystems.store import OtherVersion
 
+KINDS = ["memory", "local", "s3-moto", "gridfs", "swift"]
 
-@pytest.fixture(params=["memory", "local"])
-def target(request, tmp_path):
-    store = as_store(MemoryFS()) if request.param == "memory" else LocalFS(str(tmp_path))
-    with store:
-        yield target_of(store)
+
+@pytest.fixture(params=[pytest.param(kind, marks=[pytest.mark.server] * (kind not in KINDS[:2])) for kind in KINDS])
+def target(request, configure_storage, app):
+    with app.app_context(), make_place(request.param, request) as settings:
+        yield target_of(configure_storage("files", settings).backend.store)
 
 
 def write(target, path="a/b.txt", content=b"one", expected=ANYTHING, **options):
@@ -71,7 +70,6 @@ def test_tombstone(target, before, mirrors):
     assert (entry.version, entry.is_deleted, entry.mirrors) == (version, True, mirrors)
     assert target.fetch("a/b.txt") == (entry, None)
     assert listed(target) == [("a/b.txt", True)]
-    assert not target.store.has_file("a/b.txt")
     with pytest.raises(errors.FileExists):
         write(target, expected=NOTHING)
     write(target, content=b"new", expected=version)
@@ -110,8 +108,16 @@ def test_open_write(target):
         file.write(b"one")
         assert target.look("a/b.txt") is None
     assert content(target) == b"one"
+    # at once, or when it closes
     with pytest.raises(errors.FileExists):
-        target.open_write("a/b.txt", NOTHING)
+        target.open_write("a/b.txt", NOTHING).close()
+    version = target.look("a/b.txt").version
+    with target.open_write("a/b.txt", version) as file:
+        file.write(b"two")
+    assert content(target) == b"two"
+    with pytest.raises(OtherVersion):
+        target.open_write("a/b.txt", version).close()
+    assert content(target) == b"two"
 
 
 def test_move(target):

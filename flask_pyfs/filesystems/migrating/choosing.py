@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from ...errors import StoreMisconfigured
+from ..below import BelowFS
 from ..generic import GenericStore
 from ..local.filesystem import LocalFS
 from ..memory import MemoryFS
 from ..store import StoreFS
 from .beside import BesideTarget
+from .noted import NotedTarget
 from .shelf import DirectoryShelf, MemoryShelf
 from .target import Target
 
@@ -20,10 +22,13 @@ def target_of(store: StoreFS) -> Target:
     :raises flask_pyfs.errors.StoreMisconfigured: if the store can only be the source of one: it neither keeps notes
         with its files, nor can processes lock its names.
     """
-    if isinstance(store, LocalFS):
+    if store.keeps_notes:
+        return NotedTarget(store)
+    whole = store.whole if isinstance(store, BelowFS) else store
+    if isinstance(whole, LocalFS):
         return BesideTarget(store, DirectoryShelf(store))
-    if isinstance(store, GenericStore) and isinstance(store.standard, MemoryFS):
-        return BesideTarget(store, MemoryShelf(store))
+    if isinstance(whole, GenericStore) and isinstance(whole.standard, MemoryFS):
+        return BesideTarget(store, MemoryShelf(store, whole.exclusive))
     raise StoreMisconfigured(
         f"{store} cannot be the target of a migration, because it cannot keep what was deleted meanwhile: "
         "set TARGET to a backend that can (local, s3, gridfs, swift, memory), and use this one as SOURCE"

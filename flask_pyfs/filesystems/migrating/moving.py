@@ -63,20 +63,19 @@ def bring(source: StoreFS, target: Target, path: str, *, follows: bool = False) 
     :raises SourceChanged: if the file changes each time while a server copies it.
     :raises fs.errors.Unsupported: if the content is encoded, and the target does not keep how.
     """
-    return _bring(source, target, path, NOTHING, None, follows)
+    return _bring(source, target, path, NOTHING, follows)
 
 
 def follow(source: StoreFS, target: Target, path: str, seen: Entry | None) -> Moved:
-    """Make the target mirror what the source has now, over what was seen there, or over an older mirror.
+    """Make the target mirror what the source has now, over what was seen there, or over another mirror.
 
     :param seen: what the target had before the source was written.
     """
-    own = seen.version if seen is not None and seen.mirrors is None else None
-    return _bring(source, target, path, NOTHING if seen is None else seen.version, own, True)
+    return _bring(source, target, path, NOTHING if seen is None else seen.version, True)
 
 
-def _bring(source: StoreFS, target: Target, path: str, expected: Expected, own: str | None, follows: bool) -> Moved:
-    outcome = Outcome.COPIED
+def _bring(source: StoreFS, target: Target, path: str, expected: Expected, follows: bool) -> Moved:
+    outcome, refused = Outcome.COPIED, False
     while True:
         try:
             mirrored, version = _copy(source, target, path, expected)
@@ -85,7 +84,12 @@ def _bring(source: StoreFS, target: Target, path: str, expected: Expected, own: 
                 return Moved(Outcome.GONE)
             if (buried := _bury(source, target, path, expected)) is not None:
                 return buried
-        except (errors.FileExists, OtherVersion, SourceChanged):
+        except errors.FileExists:
+            # of a name that has nothing, it is a directory
+            if refused:
+                raise
+            refused = True
+        except (OtherVersion, SourceChanged):
             pass
         else:
             # a process that knows the source alone may have written or deleted there
@@ -100,17 +104,18 @@ def _bring(source: StoreFS, target: Target, path: str, expected: Expected, own: 
         entry = target.look(path)
         if entry is None:
             expected = NOTHING
-        elif entry.mirrors is None and entry.version != own:
+            continue
+        refused = False
+        if entry.mirrors is None:
             if not entry.is_deleted:
                 return Moved(Outcome.OWN, entry.facts.size, entry.version)
             if not follows:
                 clear(source, target, path, entry.version)
             return Moved(Outcome.DELETED, version=entry.version)
-        else:
-            now = found(source, path)
-            if now is not None and entry.mirrors == revision(now):
-                return Moved(Outcome.THERE, now.size, entry.version)
-            expected, outcome = entry.version, Outcome.COPIED if entry.is_deleted else Outcome.AGAIN
+        now = found(source, path)
+        if now is not None and entry.mirrors == revision(now):
+            return Moved(Outcome.THERE, now.size, entry.version)
+        expected, outcome = entry.version, Outcome.COPIED if entry.is_deleted else Outcome.AGAIN
 
 
 def _copy(source: StoreFS, target: Target, path: str, expected: Expected) -> tuple[str, str]:
@@ -196,12 +201,17 @@ def uncover(source: StoreFS, target: Target, path: str) -> Moved:
                 continue
             try:
                 written = _copy_back(source, target, path, entry, file, there)
-            except (errors.FileExists, errors.ResourceNotFound, OtherVersion, SourceChanged):
+            except errors.FileExists:
+                # without a file, it is a directory
+                if found(source, path) is None and target.look(path) is not None:
+                    raise
+                continue
+            except (errors.ResourceNotFound, OtherVersion, SourceChanged):
                 continue
         if target.drop(path, entry.version):
             return Moved(Outcome.COPIED, entry.facts.size, written, entry)
         if entry.mirrors is None and written is not None:
-            # it was deleted there meanwhile, or another one moved it
+            # it was deleted meanwhile
             source.delete_version(path, written)
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from heapq import merge
-from itertools import groupby
-from typing import BinaryIO, Literal
+from typing import BinaryIO, ClassVar, Literal
 
 from fs import errors
 
 from ..store import Facts, StoreFS
 from .content import Content, found, revision
-from .target import Entry, Target
+from .journal import Direction, Journal
+from .target import Entry, Listed, Target
 
 __all__ = ["Held", "Mode"]
 
@@ -42,13 +41,28 @@ class Mode(ABC):
 
     :param source: the source.
     :param target: the entries of the target.
-    :param is_finished: whether the migration is finished, so that the written side alone counts.
+    :param journal: says whether the migration is finished, so that only the side counts that is written to.
     """
 
-    def __init__(self, source: StoreFS, target: Target, is_finished: Callable[[], bool]) -> None:
+    #: The direction.
+    direction: ClassVar[Direction]
+
+    def __init__(self, source: StoreFS, target: Target, journal: Journal) -> None:
         self.source = source
         self.target = target
-        self.is_finished = is_finished
+        self.journal = journal
+
+    def is_finished(self, max_age: float = 5) -> bool:
+        """Return whether the migration is finished, as it was said at most some seconds ago."""
+        return self.journal.finished(self.direction, max_age)
+
+    def looks_at_source(self) -> bool:
+        """Return whether what the source has counts."""
+        return not self.is_finished()
+
+    def in_source(self, path: str) -> Facts | None:
+        """Return the facts of the file of the source, if that has one that may count. One request."""
+        return found(self.source, path) if self.looks_at_source() else None
 
     @property
     @abstractmethod
@@ -59,20 +73,20 @@ class Mode(ABC):
     def counts(self, entry: Entry) -> bool:
         """Return whether an entry of the target counts, whatever the source has."""
 
-    @abstractmethod
     def look(self, path: str) -> Entry | None:
-        """Return what the target has, or None if that does not count any more."""
+        """Return what the target has. One request."""
+        return self.target.look(path)
 
-    @abstractmethod
-    def looks_at_source(self) -> bool:
-        """Return whether what the source has counts still."""
+    def entries(self, prefix: str) -> Iterator[tuple[str, Listed]]:
+        """Iterate over what the target has, in key order."""
+        return self.target.entries(prefix)
 
     def held(self, path: str) -> Held | None:
         """Return the file of a name, or None. One request if the target has it, else two."""
         entry = self.look(path)
         if entry is not None and self.counts(entry):
             return None if entry.is_deleted else Held("target", without_note(entry.facts))
-        facts = found(self.source, path) if self.looks_at_source() else None
+        facts = self.in_source(path)
         return None if facts is None or _hides(entry, facts) else Held("source", without_note(facts))
 
     def fetch(
@@ -103,13 +117,42 @@ class Mode(ABC):
         return self.target.fetch(path, start, stop, unless=unless)
 
     def listed(self, prefix: str) -> Iterator[tuple[str, Facts]]:
-        """Iterate over the files that start with a prefix, as :meth:`StoreFS.iter_facts` does."""
-        ours = ((path, 0, listed.is_deleted, listed.facts) for path, listed in self.target.entries(prefix))
-        theirs = ((path, 1, False, facts) for path, facts in self.source.iter_facts(prefix))
-        for path, same in groupby(merge(ours, theirs, key=lambda one: one[:2]), key=lambda one: one[0]):
-            _, _, is_deleted, facts = next(same)
-            if not is_deleted:
-                yield path, without_note(facts)
+        """Iterate over the files that start with a prefix, as :meth:`StoreFS.iter_facts` does. The target is asked for
+        an entry only where it depends on more than a listing tells which store has the file.
+        """
+        for path, ours, theirs in self._both(prefix):
+            if self.is_open(ours, theirs):
+                # the source may have lost it, or got it, since it was listed
+                if (held := self.held(path)) is not None:
+                    yield path, held.facts
+            elif ours is None or ours.is_deleted:
+                if theirs is not None and ours is None:
+                    yield path, without_note(theirs)
+            else:
+                yield path, without_note(ours.facts)
+
+    @abstractmethod
+    def is_open(self, ours: Listed | None, theirs: Facts | None) -> bool:
+        """Return whether listings do not tell which store has the file of a name.
+
+        :param ours: what the target lists.
+        :param theirs: what the source lists.
+        """
+
+    def _both(self, prefix: str) -> Iterator[tuple[str, Listed | None, Facts | None]]:
+        def source() -> Iterator[tuple[str, Facts]]:
+            # no earlier than the target: what is moved meanwhile would be in neither
+            if self.looks_at_source():
+                yield from self.source.iter_facts(prefix)
+
+        ours, theirs = self.entries(prefix), source()
+        mine, other = next(ours, None), next(theirs, None)
+        while mine is not None or other is not None:
+            path = min(one[0] for one in (mine, other) if one is not None)
+            is_mine, is_other = mine is not None and mine[0] == path, other is not None and other[0] == path
+            yield path, mine[1] if mine and is_mine else None, other[1] if other and is_other else None
+            mine = next(ours, None) if is_mine else mine
+            other = next(theirs, None) if is_other else other
 
     @abstractmethod
     def write(self, path: str, content: Content, *, overwrite: bool = True) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from io import BytesIO
 from typing import Protocol
@@ -11,8 +11,6 @@ from typing import Protocol
 from fs import errors
 
 from ...names import RESERVED, Reserved
-from ..generic import GenericStore
-from ..local.filesystem import LocalFS
 from ..store import StoreFS
 
 __all__ = ["DirectoryShelf", "MemoryShelf", "Shelf"]
@@ -55,9 +53,14 @@ class _Kept:
 
 
 class MemoryShelf(_Kept):
-    """The shelf of a filesystem in memory. All its locks are the lock of that filesystem."""
+    """The shelf of a filesystem in memory. All its locks are one.
 
-    _store: GenericStore
+    :param lock: returns the lock of that filesystem.
+    """
+
+    def __init__(self, store: StoreFS, lock: Callable[[], AbstractContextManager[object]]) -> None:
+        super().__init__(store)
+        self._lock = lock
 
     def read(self, room: str, name: str) -> bytes | None:
         try:
@@ -71,7 +74,7 @@ class MemoryShelf(_Kept):
 
     @contextmanager
     def locked(self, *names: str, shared: bool = False) -> Iterator[None]:
-        with self._store.exclusive():
+        with self._lock():
             yield
 
 
@@ -80,8 +83,6 @@ class DirectoryShelf(_Kept):
 
     The system releases the lock of a process that dies.
     """
-
-    _store: LocalFS
 
     def read(self, room: str, name: str) -> bytes | None:
         try:

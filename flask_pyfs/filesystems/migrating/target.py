@@ -69,9 +69,13 @@ class Target(Protocol):
 
     store: StoreFS
 
-    #: Whether conditions are decided in the write itself. If not, ``window`` says what may go wrong, in one sentence.
-    is_exact: bool
-    window: str | None
+    @property
+    def is_exact(self) -> bool:
+        """Whether conditions are decided in the write itself, as far as it is known by now."""
+
+    @property
+    def window(self) -> str | None:
+        """What may go wrong if not, in one sentence."""
 
     def look(self, path: str) -> Entry | None:
         """Return what is there, or None. One request."""

@@ -1,0 +1,144 @@
+"""Files that move from one store to another while the app runs."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from fs.base import FS
+
+from .. import names
+from ..config import wrong_setting
+from ..errors import ConfigurationError, StoreMisconfigured, explained
+from ..options import Option
+from .base import BaseBackend
+from .contract import UploadTerms, UploadURL
+from .sides import Side
+
+if TYPE_CHECKING:
+    from ..filesystems.migrating.filesystem import MigratingFS
+
+__all__ = ["MigratingBackend"]
+
+
+class MigratingBackend(BaseBackend):
+    """Keeps the files in two stores, while they move from the one of SOURCE to the one of TARGET, or back.
+
+    A read takes the version of the target, else that of the source. The settings of each side are those of its backend;
+    ``{NAME}_FS_SOURCE_{KEY}`` and ``{NAME}_FS_TARGET_{KEY}`` are nearest.
+
+    :raises flask_pyfs.errors.ConfigurationError: if a setting is missing or invalid, or both sides are one place.
+    """
+
+    options: ClassVar[Sequence[Option]] = (
+        Option("SOURCE", "backend", required=True),
+        Option("TARGET", "backend", required=True),
+        Option("DIRECTION", default="forward", choices=("forward", "back")),
+        Option("WRITES", default="target", choices=("target", "both")),
+    )
+
+    def __init__(self, name: str, config: Mapping[str, Any]) -> None:
+        # not with the module, which every app may import; nor later, when another thread may fork meanwhile
+        from ..filesystems.migrating.filesystem import MigratingFS  # noqa: F401
+
+        super().__init__(name, config)
+        # each side has one of its own
+        self.prefix = ""
+        self.source = Side(name, self.config, "SOURCE")
+        self.target = Side(name, self.config, "TARGET")
+
+    def check_settings(self) -> None:
+        if self.target.is_old:
+            rule = f"is {self.config['target']!r}, which was written for Flask-FS, so its files can only be a SOURCE"
+            raise self._wrong("TARGET", rule)
+        if self.config["direction"] == "back" and self.config["writes"] == "both":
+            raise self._wrong("WRITES", "must be 'target' while DIRECTION is 'back', which writes to the source alone")
+        if self.source.root and self.target.root and self._is_one_place():
+            raise self._wrong("TARGET", self._one_place)
+
+    def _wrong(self, key: str, rule: str) -> ConfigurationError:
+        return wrong_setting(self.name, "migrating", self.config, key, rule)
+
+    @property
+    def _one_place(self) -> str:
+        return (
+            f"must have another place than {self.source.setting}, not the same or one inside of it: "
+            "set what tells them apart with SOURCE_ and TARGET_, such as TARGET_BUCKET or TARGET_ROOT"
+        )
+
+    def _is_one_place(self) -> bool:
+        mine, other = self.source.place(), self.target.place()
+        if mine is None or other is None or mine[0] != other[0]:
+            return False
+        return mine[1].startswith(other[1]) or other[1].startswith(mine[1])
+
+    def open_fs(self) -> FS:
+        from ..filesystems.migrating.filesystem import MigratingFS
+
+        if self._is_one_place():
+            raise explained(StoreMisconfigured(self.name), f"{self.target.setting} {self._one_place}")
+        return MigratingFS(
+            self.source.store,
+            self.target.store,
+            direction=self.config["direction"],
+            writes=self.config["writes"],
+        )
+
+    @property
+    def _files(self) -> MigratingFS:
+        return cast("MigratingFS", self.store)
+
+    # What a side does itself, if the file stays there
+
+    @property
+    def _lasting(self) -> tuple[Side, ...]:
+        # back, the target loses each of its files
+        return (self.source,) if self.config["direction"] == "back" else (self.source, self.target)
+
+    def _side_of(self, filename: str) -> Side | None:
+        """Return the side that has a file and keeps it. One or two requests."""
+        with self._translated(filename):
+            held = self._files.holder(self._path(filename))
+        side = {"source": self.source, "target": self.target}.get(held or "")
+        return side if side in self._lasting else None
+
+    @property
+    def signs_urls(self) -> bool:
+        return self.config["direction"] == "forward" and self.source.signs_urls and self.target.signs_urls
+
+    def obstacle_to(self, serve_mode: str) -> str | None:
+        found = {side.setting: side.obstacle_to(serve_mode) for side in self._lasting}
+        if None in found.values():
+            return None
+        return " and ".join(f"of {setting} {obstacle}" for setting, obstacle in found.items())
+
+    def signed_url(self, filename: str, expires: int, lifetime: int, *, disposition: str | None = None) -> str | None:
+        """Return a URL of the side that has the file; None if that signs none, or if the file is to leave it. One or two
+        requests.
+        """
+        side = self._side_of(filename)
+        if side is None:
+            return None
+        return side.operations.signed_url(names.Exact(filename), expires, lifetime, disposition=disposition)
+
+    def signed_upload(self, filename: str, terms: UploadTerms) -> UploadURL | None:
+        """Return a request with which anybody may upload to the target, if all writes go there alone; None if the
+        target cannot enforce the terms. No request but those of the target.
+        """
+        if self.config["direction"] == "back" or self.config["writes"] == "both":
+            return None
+        return self.target.operations.signed_upload(filename, terms)
+
+    def keeper(self, filename: str) -> BaseBackend | None:
+        """Return the backend of the side that has a file and keeps it; None if no side has files on a disk. One or two
+        requests.
+        """
+        if not any(side.root for side in self._lasting):
+            return None
+        side = self._side_of(filename)
+        return side.backend if side is not None and isinstance(side.backend, BaseBackend) else None
+
+    def location(self, start: str) -> tuple[Hashable, str] | None:
+        """Return where names that begin with a text are: in both places."""
+        source, target = self.source.place(), self.target.place()
+        return None if source is None or target is None else ((source, target), start)

@@ -1,0 +1,148 @@
+"""Writes to the source, while the target only loses files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import BinaryIO, ClassVar
+
+from fs import errors
+
+from ..store import Facts, OtherVersion, StoreFS
+from .content import Content, found, remove, revision
+from .journal import Direction
+from .moving import Outcome, clear, uncover
+from .reading import Mode
+from .target import ANYTHING, NOTHING, Entry, Expected, Listed
+
+__all__ = ["Back"]
+
+
+class Back(Mode):
+    """Back: what the target has counts as long as it has it. It is moved before a name is written.
+
+    A tombstone of the target hides what the source has; one that mirrors a version hides that version alone.
+    """
+
+    direction: ClassVar[Direction] = "back"
+
+    @property
+    def written(self) -> tuple[StoreFS, ...]:
+        return (self.source,)
+
+    def counts(self, entry: Entry) -> bool:
+        return not entry.is_deleted or entry.mirrors is None
+
+    def looks_at_source(self) -> bool:
+        return True
+
+    def look(self, path: str) -> Entry | None:
+        return None if self.is_finished() else self.target.look(path)
+
+    def _fetch_of_target(
+        self, path: str, start: int, stop: int | None, unless: str | None
+    ) -> tuple[Entry, BinaryIO | None] | None:
+        return None if self.is_finished() else super()._fetch_of_target(path, start, stop, unless)
+
+    def entries(self, prefix: str) -> Iterator[tuple[str, Listed]]:
+        return iter(()) if self.is_finished() else super().entries(prefix)
+
+    def is_open(self, ours: Listed | None, theirs: Facts | None) -> bool:
+        return ours is not None and ours.is_deleted and theirs is not None
+
+    def write(self, path: str, content: Content, *, overwrite: bool = True) -> str | None:
+        while not self.is_finished():
+            moved = uncover(self.source, self.target, path)
+            if moved.outcome is not Outcome.DELETED or moved.was is None:
+                break
+            content.keep()
+            with suppress(errors.FileExists, OtherVersion):
+                return self._write_over(path, content, moved.was)
+        return content.store(self.source, path, overwrite=overwrite)
+
+    def _write_over(self, path: str, content: Content, tombstone: Entry) -> str | None:
+        """Write a file over a tombstone.
+
+        :raises OtherVersion: if it is to be tried again.
+        """
+        there, hides = found(self.source, path), tombstone.version
+        if there is None and tombstone.mirrors is not None:
+            self.target.drop(path, hides)
+            raise OtherVersion(path)
+        if there is not None and tombstone.mirrors is None:
+            # another one may be writing here: from now on, it does so in vain
+            hides = self.target.bury(path, hides)
+        version = None if there is None else there.version
+        made = content.store(self.source, path, overwrite=there is not None, version=version)
+        if not self.target.drop(path, hides) and tombstone.mirrors is None:
+            raise OtherVersion(path)
+        return made
+
+    def replace(self, path: str, content: Content, version: str) -> str | None:
+        known: str | None = version
+        if not self.is_finished():
+            moved = uncover(self.source, self.target, path)
+            if moved.was is not None:
+                is_it = moved.outcome is not Outcome.DELETED and version in (moved.was.version, moved.was.mirrors)
+                known = moved.version if is_it else None
+        if known is None:
+            raise OtherVersion(path)
+        return content.store(self.source, path, version=known)
+
+    def delete(self, path: str) -> None:
+        there, entry = found(self.source, path), self.look(path)
+        if self.is_finished():
+            if there is not None:
+                self.source.delete_tree(path)
+            return
+        if entry is None and there is None:
+            return
+        if entry is not None and entry.is_deleted and entry.mirrors is None:
+            tombstone = entry.version
+        else:
+            # also if the target has nothing: one who moves its file may still be at it
+            tombstone = self.target.bury(path, ANYTHING)
+            if there is not None:
+                remove(self.source, path, there)
+        self._end(path, tombstone)
+
+    def _end(self, path: str, tombstone: str) -> None:
+        clear(self.source, self.target, path, tombstone)
+        if self.is_finished(0):
+            self.target.drop(path, tombstone)
+
+    def delete_version(self, path: str, version: str) -> bool:
+        while True:
+            # in this order: what is not in the target any more would be in the source already
+            entry = self.look(path)
+            there = found(self.source, path)
+            if entry is None or not self.counts(entry):
+                if there is None or revision(there) != version or (entry and entry.mirrors == version):
+                    return False
+                if self.is_finished():
+                    return remove(self.source, path, there)
+                with suppress(errors.FileExists, OtherVersion):
+                    return self._delete_there(path, NOTHING if entry is None else entry.version, there)
+                continue
+            if entry.is_deleted or version not in (entry.version, entry.mirrors):
+                return False
+            try:
+                tombstone = self.target.bury(path, entry.version)
+            except OtherVersion:
+                continue
+            self._end(path, tombstone)
+            return True
+
+    def _delete_there(self, path: str, expected: Expected, there: Facts) -> bool:
+        """Delete a version of the source: it is hidden first, and no other one."""
+        version = revision(there)
+        tombstone = self.target.bury(path, expected, mirrors=version)
+        now = found(self.source, path)
+        is_hidden = now is not None and revision(now) == version
+        if is_hidden and remove(self.source, path, there):
+            with suppress(OtherVersion):
+                tombstone = self.target.bury(path, tombstone)
+                self._end(path, tombstone)
+        elif not is_hidden:
+            self.target.drop(path, tombstone)
+        return is_hidden

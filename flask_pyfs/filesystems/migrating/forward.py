@@ -1,0 +1,122 @@
+"""Writes to the target, while the source only loses files."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from fs import errors
+
+from ..store import Facts, OtherVersion, StoreFS
+from .content import Content, found, remove, revision
+from .journal import Direction
+from .moving import clear
+from .reading import Mode
+from .target import ANYTHING, NOTHING, Entry, Expected, Listed
+
+__all__ = ["Forward"]
+
+
+class Forward(Mode):
+    """Forward: a name that has anything in the target has it there alone. What the source has counts for all others."""
+
+    direction: ClassVar[Direction] = "forward"
+
+    @property
+    def written(self) -> tuple[StoreFS, ...]:
+        return (self.target.store,)
+
+    def counts(self, entry: Entry) -> bool:
+        return True
+
+    def is_open(self, ours: Listed | None, theirs: Facts | None) -> bool:
+        return False
+
+    def free(self, path: str) -> Expected:
+        """Return what the target must have until a new file is written. One request, or two.
+
+        :raises fs.errors.FileExists: if there is a file.
+        """
+        entry = self.target.look(path)
+        if entry is not None and entry.is_deleted:
+            return entry.version
+        if entry is not None or (self.looks_at_source() and self.source.has_file(path)):
+            raise errors.FileExists(path)
+        return NOTHING
+
+    def write(self, path: str, content: Content, *, overwrite: bool = True) -> str | None:
+        if overwrite:
+            return content.enter(self.target, path, ANYTHING)
+        while True:
+            expected = self.free(path)
+            if expected is NOTHING:
+                # what was there in between was a file, whatever it is now
+                return content.enter(self.target, path, NOTHING)
+            content.keep()
+            try:
+                return content.enter(self.target, path, expected)
+            except OtherVersion:
+                # a file, or a tombstone that a copier replaced
+                continue
+
+    def replace(self, path: str, content: Content, version: str) -> str | None:
+        while True:
+            expected = self._having(path, version)
+            if expected is None:
+                raise OtherVersion(path)
+            # a copy of this version may come in between
+            content.keep()
+            try:
+                return content.enter(self.target, path, expected)
+            except errors.FileExists:
+                # without an entry, it is a directory
+                if self.target.look(path) is None:
+                    raise
+            except OtherVersion:
+                continue
+
+    def _having(self, path: str, version: str) -> Expected | None:
+        """Return what the target has if a name has a version of a file, else None."""
+        entry = self.target.look(path)
+        if entry is not None:
+            is_it = not entry.is_deleted and version in (entry.version, entry.mirrors)
+            return entry.version if is_it else None
+        there = self.in_source(path)
+        return NOTHING if there is not None and revision(there) == version else None
+
+    def delete(self, path: str) -> None:
+        there = self.in_source(path)
+        entry = self.target.look(path)
+        if entry is not None and entry.is_deleted:
+            tombstone = entry.version
+        elif entry is None and there is None:
+            return
+        else:
+            tombstone = self.target.bury(path, ANYTHING)
+            if there is not None:
+                remove(self.source, path, there)
+        self._end(path, tombstone)
+
+    def _end(self, path: str, tombstone: str) -> None:
+        """End a delete, after the tombstone is there."""
+        if self.looks_at_source():
+            clear(self.source, self.target, path, tombstone)
+        if self.is_finished(0):
+            self.target.drop(path, tombstone)
+
+    def delete_version(self, path: str, version: str) -> bool:
+        while True:
+            expected = self._having(path, version)
+            if expected is None:
+                return False
+            there = self.in_source(path)
+            try:
+                tombstone = self.target.bury(path, expected)
+            except (errors.FileExists, OtherVersion):
+                continue
+            if there is not None and not remove(self.source, path, there) and expected is NOTHING:
+                if found(self.source, path) is not None:
+                    # a process that writes to both replaced it
+                    self.target.drop(path, tombstone)
+                    return False
+            self._end(path, tombstone)
+            return True

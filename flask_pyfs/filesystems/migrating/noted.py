@@ -1,0 +1,178 @@
+"""The target of a migration in a store with notes: the note of a file says whether it is a tombstone or a copy.
+
+A tombstone is a small file. Each has another content, because some stores tell two writes of one name from each other
+by a digest of the content alone.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from io import BytesIO
+from typing import Any, BinaryIO, cast
+from urllib.parse import quote, unquote
+
+from fs import errors
+
+from ..base import Readable
+from ..store import Description, Facts, RangeNotSatisfiable, StoreFS
+from ..streams import PendingFile
+from .target import ANYTHING, NOTHING, Entry, Expected, Listed
+
+__all__ = ["NotedTarget"]
+
+# the start of a note, and what follows it
+_START, _COPIED, _DELETED = "migrating", "copied", "deleted"
+
+# listings of some stores tell the media type too
+_TYPE = "application/x-flask-pyfs-deleted"
+
+_TEXT = "This file was deleted while its storage moved to this store, which then removes this. {}\n"
+
+_DIGITS = 32
+
+_SIZE = len(_TEXT.format("0" * _DIGITS))
+
+
+class NotedTarget:
+    """The entries of a store that keeps notes.
+
+    A listing costs one request more for each tombstone, and for each file of the size of one, if listings of the store
+    do not tell notes.
+
+    :param store: the store.
+    """
+
+    def __init__(self, store: StoreFS) -> None:
+        self.store = store
+        # their signatures are those of a store that keeps notes
+        self._put: Any = store.put
+        self._replace: Any = store.replace_version
+        self._copy: Any = store.copy_from
+
+    @property
+    def is_exact(self) -> bool:
+        return self.store.decides_versions and not self.store.settling
+
+    @property
+    def window(self) -> str | None:
+        if self.is_exact:
+            return None
+        return (
+            "The store has no conditions for overwriting and deleting: what an app writes between the request that "
+            "looks and the one that changes the file, some milliseconds later, is lost."
+        )
+
+    def look(self, path: str) -> Entry | None:
+        try:
+            return _entry(self.store.facts(path))
+        except (errors.ResourceNotFound, errors.FileExpected):
+            return None
+
+    def fetch(
+        self, path: str, start: int = 0, stop: int | None = None, *, unless: str | None = None
+    ) -> tuple[Entry, BinaryIO | None] | None:
+        try:
+            facts, file = self.store.fetch(path, start, stop, unless=unless)
+        except (errors.ResourceNotFound, errors.FileExpected):
+            return None
+        except RangeNotSatisfiable as error:
+            # of a tombstone, any range is none
+            entry = self.look(path) if error.size == _SIZE else None
+            if entry is None or not entry.is_deleted:
+                raise
+            return entry, None
+        entry = _entry(facts)
+        if entry.is_deleted:
+            file.close()
+            return entry, None
+        return entry, file
+
+    def write(
+        self,
+        path: str,
+        file: Readable,
+        expected: Expected,
+        *,
+        content_type: str | None = None,
+        description: Description | None = None,
+        mirrors: str | None = None,
+    ) -> str:
+        described = {} if description is None else {"description": description}
+        note = None if mirrors is None else _note(_COPIED, mirrors)
+        return self._write(path, file, expected, content_type=content_type, note=note, **described)
+
+    def _write(self, path: str, file: Readable, expected: Expected, **options: Any) -> str:
+        if expected is ANYTHING or expected is NOTHING:
+            return _version(self._put(path, file, overwrite=expected is ANYTHING, **options))
+        return _version(self._replace(path, file, expected, **options))
+
+    def open_write(self, path: str, expected: Expected, *, content_type: str | None = None) -> BinaryIO:
+        if expected is ANYTHING or expected is NOTHING:
+            return self.store.open_write(path, overwrite=expected is ANYTHING, content_type=content_type)
+        with tempfile.TemporaryFile(buffering=0) as temporary:
+            file, content = (os.fdopen(os.dup(temporary.fileno()), mode) for mode in ("wb", "rb"))
+
+        def publish() -> None:
+            with content:
+                content.seek(0)
+                self._write(path, content, expected, content_type=content_type)
+
+        return cast(BinaryIO, PendingFile(file, "wb", publish, content.close))
+
+    def copy_in(
+        self, store: StoreFS, path: str, target: str, expected: Expected, *, mirrors: str | None = None
+    ) -> bool:
+        if store is self.store:
+            # what is a tombstone by now must not be copied, and only who reads it can tell
+            return False
+        options: dict[str, Any] = {} if mirrors is None else {"note": _note(_COPIED, mirrors)}
+        if isinstance(expected, str):
+            options["version"] = expected
+        return cast(bool, self._copy(store, path, target, overwrite=expected is not NOTHING, **options))
+
+    def move(self, path: str, version: str, target: str, expected: Expected) -> bool:
+        return False
+
+    def bury(self, path: str, expected: Expected, *, mirrors: str | None = None) -> str:
+        content = BytesIO(_TEXT.format(secrets.token_hex(_DIGITS // 2)).encode())
+        return self._write(path, content, expected, content_type=_TYPE, note=_note(_DELETED, mirrors))
+
+    def drop(self, path: str, version: str) -> bool:
+        return self.store.delete_version(path, version)
+
+    def entries(self, prefix: str = "") -> Iterator[tuple[str, Listed]]:
+        for path, listed in self.store.iter_facts(prefix):
+            facts = listed
+            if not listed.marked and listed.size == _SIZE and listed.content_type in (None, _TYPE):
+                with suppress(errors.ResourceNotFound):
+                    facts = self.store.facts(path)
+            yield path, Listed(listed, _kind(facts)[0] == _DELETED)
+
+
+def _note(kind: str, mirrors: str | None) -> str:
+    # a tombstone that mirrors NO_FILE ends with a space
+    return f"{_START} {kind}" if mirrors is None else f"{_START} {kind} {quote(mirrors, safe='')}"
+
+
+def _kind(facts: Facts) -> tuple[str | None, str | None]:
+    """Return what a note says: what the file is, and what it mirrors."""
+    start, _, rest = (facts.note or "").partition(" ")
+    if start != _START:
+        return None, None
+    kind, space, mirrors = rest.partition(" ")
+    return kind, unquote(mirrors) if space else None
+
+
+def _entry(facts: Facts) -> Entry:
+    kind, mirrors = _kind(facts)
+    return Entry(facts, _version(facts.version), kind == _DELETED, mirrors)
+
+
+def _version(version: str | None) -> str:
+    if version is None:
+        raise errors.OperationFailed(msg="the store told no version of a file, which the target of a migration needs")
+    return version
