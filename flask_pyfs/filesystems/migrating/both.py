@@ -10,6 +10,7 @@ from ..store import Facts, OtherVersion, StoreFS
 from .content import Content, found, remove, revision
 from .forward import Forward
 from .moving import Outcome, follow
+from .reading import Held, Mode
 from .target import Entry, Expected, Listed
 
 __all__ = ["Both"]
@@ -42,9 +43,11 @@ class Both(Forward):
             return None if entry is None else (entry, None)
         return super()._fetch_of_target(path, start, stop, unless)
 
-    def free(self, path: str) -> Expected | None:
-        # the source decides; of the target it is known only when it has been written
-        return None
+    def streams(self, path: str, *, overwrite: bool) -> Expected | None:
+        return Mode.streams(self, path, overwrite=overwrite)
+
+    def move(self, path: str, held: Held, target: str, *, overwrite: bool) -> bool:
+        return False
 
     def write(self, path: str, content: Content, *, overwrite: bool = True) -> str | None:
         entry = self.target.look(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, BinaryIO, Protocol, cast
+from typing import Any, Protocol, cast
 
 from fs import errors
 
@@ -100,7 +100,7 @@ class Stream:
     """
 
     def __init__(self, file: Readable, content_type: str | None = None, description: Description | None = None) -> None:
-        self._file: Any = file
+        self._file = cast(Any, file)
         self._content_type = content_type
         self._description = description
         self._start: Any = None
@@ -114,7 +114,7 @@ class Stream:
     def keep(self) -> None:
         if self._start is None and not self._is_read:
             # it is closed with the last reference
-            kept = cast(BinaryIO, tempfile.TemporaryFile())
+            kept: Any = tempfile.TemporaryFile()  # noqa: SIM115
             copy_stream(self._file, kept)
             kept.seek(0)
             self._file, self._start = kept, 0
@@ -138,12 +138,12 @@ class Stream:
 class CopyOf:
     """The content of a file of a store, which the store itself copies if it can.
 
-    :param origin: the store.
+    :param origin: the store, or the target, whose tombstones are no files.
     :param path: the path there.
     :param streams: read the file if no server can copy it. Without it, :exc:`CannotCopy` is raised then.
     """
 
-    def __init__(self, origin: StoreFS, path: str, *, streams: bool = True) -> None:
+    def __init__(self, origin: StoreFS | Target, path: str, *, streams: bool = True) -> None:
         self._origin = origin
         self._path = path
         self._streams = streams
@@ -151,20 +151,33 @@ class CopyOf:
     def keep(self) -> None:
         """It can be read at any time."""
 
-    def store(self, store: StoreFS, path: str, *, overwrite: bool = True, version: str | None = None) -> None:
-        if not store.copy_from(self._origin, self._path, path, overwrite=overwrite, version=version):
-            with self._read() as stream:
-                stream.store(store, path, overwrite=overwrite, version=version)
+    def store(self, store: StoreFS, path: str, *, overwrite: bool = True, version: str | None = None) -> str | None:
+        # what is a tombstone by now must not be copied, and only who reads it can tell
+        if isinstance(self._origin, StoreFS) and store.copy_from(
+            self._origin, self._path, path, overwrite=overwrite, version=version
+        ):
+            made = found(store, path)
+            return None if made is None else made.version
+        with self._read() as stream:
+            return stream.store(store, path, overwrite=overwrite, version=version)
 
-    def enter(self, target: Target, path: str, expected: Expected) -> None:
-        if not target.copy_in(self._origin, self._path, path, expected):
-            with self._read() as stream:
-                stream.enter(target, path, expected)
+    def enter(self, target: Target, path: str, expected: Expected) -> str | None:
+        origin = self._origin if isinstance(self._origin, StoreFS) else self._origin.store
+        if target.copy_in(origin, self._path, path, expected):
+            return None
+        with self._read() as stream:
+            return stream.enter(target, path, expected)
 
     @contextmanager
     def _read(self) -> Iterator[Stream]:
         if not self._streams:
             raise CannotCopy
-        facts, file = self._origin.fetch(self._path)
+        if isinstance(self._origin, StoreFS):
+            facts, file = self._origin.fetch(self._path)
+        else:
+            got = self._origin.fetch(self._path)
+            if got is None or got[1] is None:
+                raise errors.ResourceNotFound(self._path)
+            facts, file = got[0].facts, got[1]
         with file:
             yield Stream(file, facts.content_type, facts.description)

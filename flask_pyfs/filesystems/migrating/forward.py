@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import ClassVar
 
 from fs import errors
@@ -10,7 +11,7 @@ from ..store import Facts, OtherVersion, StoreFS
 from .content import Content, found, remove, revision
 from .journal import Direction
 from .moving import clear
-from .reading import Mode
+from .reading import Held, Mode
 from .target import ANYTHING, NOTHING, Entry, Expected, Listed
 
 __all__ = ["Forward"]
@@ -31,7 +32,12 @@ class Forward(Mode):
     def is_open(self, ours: Listed | None, theirs: Facts | None) -> bool:
         return False
 
-    def free(self, path: str) -> Expected:
+    def streams(self, path: str, *, overwrite: bool) -> Expected | None:
+        expected = ANYTHING if overwrite else self._free(path)
+        # a copier may replace a tombstone until then
+        return None if isinstance(expected, str) else expected
+
+    def _free(self, path: str) -> Expected:
         """Return what the target must have until a new file is written. One request, or two.
 
         :raises fs.errors.FileExists: if there is a file.
@@ -47,7 +53,7 @@ class Forward(Mode):
         if overwrite:
             return content.enter(self.target, path, ANYTHING)
         while True:
-            expected = self.free(path)
+            expected = self._free(path)
             if expected is NOTHING:
                 # what was there in between was a file, whatever it is now
                 return content.enter(self.target, path, NOTHING)
@@ -83,6 +89,18 @@ class Forward(Mode):
         there = self.in_source(path)
         return NOTHING if there is not None and revision(there) == version else None
 
+    def move(self, path: str, held: Held, target: str, *, overwrite: bool) -> bool:
+        if held.side == "source":
+            return False
+        with suppress(errors.FileExists, OtherVersion):
+            expected = ANYTHING if overwrite else self._free(target)
+            if self.target.move(path, held.version, target, expected):
+                entry = self.target.look(path)
+                if entry is not None and entry.is_deleted:
+                    self._end(path, entry.version)
+                return True
+        return False
+
     def delete(self, path: str) -> None:
         there = self.in_source(path)
         entry = self.target.look(path)
@@ -113,10 +131,10 @@ class Forward(Mode):
                 tombstone = self.target.bury(path, expected)
             except (errors.FileExists, OtherVersion):
                 continue
-            if there is not None and not remove(self.source, path, there) and expected is NOTHING:
-                if found(self.source, path) is not None:
-                    # a process that writes to both replaced it
-                    self.target.drop(path, tombstone)
-                    return False
+            is_left = there is not None and not remove(self.source, path, there)
+            if is_left and expected is NOTHING and found(self.source, path) is not None:
+                # a process that writes to both replaced it
+                self.target.drop(path, tombstone)
+                return False
             self._end(path, tombstone)
             return True

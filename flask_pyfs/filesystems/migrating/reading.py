@@ -12,9 +12,9 @@ from fs import errors
 from ..store import Facts, StoreFS
 from .content import Content, found, revision
 from .journal import Direction, Journal
-from .target import Entry, Listed, Target
+from .target import Entry, Expected, Listed, Target
 
-__all__ = ["Held", "Mode"]
+__all__ = ["Held", "Mode", "Side"]
 
 #: One of the two stores.
 Side = Literal["source", "target"]
@@ -154,13 +154,33 @@ class Mode(ABC):
             mine = next(ours, None) if is_mine else mine
             other = next(theirs, None) if is_other else other
 
+    def names(self, prefix: str) -> Iterator[str]:
+        """Iterate over the names that start with a prefix and have anything, also what lies under a tombstone."""
+        for path, ours, theirs in self._both(prefix):
+            if theirs is not None or (ours is not None and not ours.is_deleted):
+                yield path
+
+    def streams(self, path: str, *, overwrite: bool) -> Expected | None:
+        """Return what the target must have until a file is written that can go straight there; None if that depends on
+        what there is when the file is complete.
+
+        :raises fs.errors.FileExists: without ``overwrite``, if there is a file.
+        """
+        if not overwrite and self.held(path) is not None:
+            raise errors.FileExists(path)
+        return None
+
+    def move(self, path: str, held: Held, target: str, *, overwrite: bool) -> bool:
+        """Move a file as :meth:`StoreFS.move_file` does, if that is one step; else return False and do nothing."""
+        return False
+
     @abstractmethod
     def write(self, path: str, content: Content, *, overwrite: bool = True) -> str | None:
         """Write a file as :meth:`StoreFS.put` does, and return its version if it is known."""
 
     @abstractmethod
     def replace(self, path: str, content: Content, version: str) -> str | None:
-        """Replace a version of a file as :meth:`StoreFS.replace_version` does, and return the new one if it is known."""
+        """Replace a version of a file as :meth:`StoreFS.replace_version` does. Return the new one if it is known."""
 
     @abstractmethod
     def delete(self, path: str) -> None:

@@ -1,0 +1,292 @@
+"""MigratingFS: two stores as one, while their files move from one to the other."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Hashable, Iterator
+from dataclasses import replace
+from typing import Any, BinaryIO, Literal, cast
+
+from fs import errors
+
+from ...names import is_reserved
+from ..base import Readable
+from ..store import DAY, MIGRATING, Description, Facts, StoreFS
+from ..streams import PendingFile
+from .back import Back
+from .both import Both
+from .choosing import target_of
+from .content import CannotCopy, Content, CopyOf, Stream
+from .forward import Forward
+from .journal import Direction, Journal
+from .moving import Moved, bring, settle
+from .reading import Held, Mode, Side
+from .target import Target
+
+__all__ = ["MigratingFS", "Writes"]
+
+#: Which stores a write reaches.
+Writes = Literal["target", "both"]
+
+
+class MigratingFS(StoreFS):
+    """Two stores as one: what the target has counts, else what the source has.
+
+    A read of a file that the target has is one request there; one that only the source has takes one more. Besides,
+    each process asks every few seconds whether the migration is finished.
+
+    Paths are normalised as both stores do it, so that a name is the same on both sides. Reserved names are those of the
+    side that is written to.
+
+    :param source: the store that the files come from.
+    :param target: the store that they move to.
+    :param direction: ``forward`` to the target, or ``back`` to the source.
+    :param writes: with ``both``, forward, files are written to the source too, for processes that know it alone.
+    :raises flask_pyfs.errors.StoreMisconfigured: if the target can only be the source of a migration.
+    """
+
+    def __init__(
+        self, source: StoreFS, target: StoreFS, *, direction: Direction = "forward", writes: Writes = "target"
+    ) -> None:
+        super().__init__()
+        self.source = source
+        self.target = target
+        self.direction: Direction = direction
+        self.writes: Writes = writes
+        self.entries_of_target: Target = target_of(target)
+        self.journal = Journal(target)
+        kind = Back if direction == "back" else Both if writes == "both" else Forward
+        self._mode: Mode = kind(source, self.entries_of_target, self.journal)
+        self._written = self._mode.written[0]
+        self.checksum_algorithm = self._written.checksum_algorithm
+        self.keeps_checksums = source.keeps_checksums and target.keeps_checksums
+        self.keeps_descriptions = all(store.keeps_descriptions for store in self._mode.written)
+        self.settling = max(store.settling for store in self._mode.written)
+
+    @property
+    def decides_versions(self) -> bool:  # type: ignore[override]
+        """Whether both stores decide; of some it is known only after they were asked."""
+        return self.source.decides_versions and self.target.decides_versions
+
+    def close(self) -> None:
+        super().close()
+        self.source.close()
+        self.target.close()
+
+    def isclosed(self) -> bool:
+        return super().isclosed() or self.source.isclosed() or self.target.isclosed()
+
+    def __str__(self) -> str:
+        return f"<migrating from {self.source} to {self.target}>"
+
+    __repr__ = __str__
+
+    # where a file is
+
+    def canonical(self, path: str) -> str:
+        return self.target.canonical(self.source.canonical(path))
+
+    def holder(self, path: str) -> Side | None:
+        """Return the store whose file a read returns, or None if there is no file. One request, or two."""
+        if self._is_reserved(path):
+            side: Side = "source" if self._written is self.source else "target"
+            return side if self._written.has_file(path) else None
+        held = self._mode.held(self.canonical(path))
+        return None if held is None else held.side
+
+    def location(self, path: str) -> tuple[Hashable, str] | None:
+        """Return where new files go. A file may still be in the other store."""
+        return self._written.location(path)
+
+    def _is_reserved(self, path: str) -> bool:
+        return any(map(is_reserved, path.split("/")))
+
+    def _own(self, path: str) -> StoreFS | None:
+        """Return the store of a reserved name, or None for any other name."""
+        if not self._is_reserved(path):
+            return None
+        if f"{path}/".startswith(f"{MIGRATING}/"):
+            raise errors.ResourceNotFound(path)
+        return self._written
+
+    def _held(self, path: str) -> Held:
+        held = self._mode.held(path)
+        if held is None:
+            raise errors.ResourceNotFound(path)
+        return held
+
+    # reading
+
+    def has_file(self, path: str) -> bool:
+        return self.holder(path) is not None
+
+    def facts(self, path: str, *, checksum: bool = False) -> Facts:
+        if (own := self._own(path)) is not None:
+            return own.facts(path, checksum=checksum)
+        canonical = self.canonical(path)
+        while True:
+            held = self._held(canonical)
+            if not checksum or held.facts.checksum is not None:
+                return held.facts
+            store = self.source if held.side == "source" else self.target
+            with_checksum = store.facts(canonical, checksum=True)
+            # what is a tombstone by now is another version
+            if with_checksum.version == held.facts.version:
+                return replace(held.facts, checksum=with_checksum.checksum)
+
+    def fetch(
+        self, path: str, start: int = 0, stop: int | None = None, *, unless: str | None = None
+    ) -> tuple[Facts, BinaryIO]:
+        if (own := self._own(path)) is not None:
+            return own.fetch(path, start, stop, unless=unless)
+        return self._mode.fetch(self.canonical(path), start, stop, unless=unless)
+
+    def iter_files(self, prefix: str = "") -> Iterator[str]:
+        return (path for path, _ in self.iter_facts(prefix))
+
+    def iter_facts(self, prefix: str = "") -> Iterator[tuple[str, Facts]]:
+        if self._is_reserved(prefix):
+            listed = self._written.iter_facts(prefix)
+            return ((path, facts) for path, facts in listed if not path.startswith(f"{MIGRATING}/"))
+        return ((path, facts) for path, facts in self._mode.listed(prefix) if not self._is_reserved(path))
+
+    # writing
+
+    def open_write(self, path: str, *, overwrite: bool = True, content_type: str | None = None) -> BinaryIO:
+        if (own := self._own(path)) is not None:
+            return own.open_write(path, overwrite=overwrite, content_type=content_type)
+        canonical = self.canonical(path)
+        expected = self._mode.streams(canonical, overwrite=overwrite)
+        if expected is not None:
+            return self.entries_of_target.open_write(canonical, expected, content_type=content_type)
+        with tempfile.TemporaryFile(buffering=0) as temporary:
+            file, content = (os.fdopen(os.dup(temporary.fileno()), mode) for mode in ("wb", "rb"))
+
+        def publish() -> None:
+            with content:
+                content.seek(0)
+                self._mode.write(canonical, Stream(content, content_type), overwrite=overwrite)
+
+        return cast(BinaryIO, PendingFile(file, "wb", publish, content.close))
+
+    def put(
+        self,
+        path: str,
+        file: Readable,
+        *,
+        overwrite: bool = True,
+        content_type: str | None = None,
+        description: Description | None = None,
+    ) -> str | None:
+        if (own := self._own(path)) is not None:
+            return Stream(file, content_type, description).store(own, path, overwrite=overwrite)
+        content = Stream(file, content_type, description)
+        return self._mode.write(self.canonical(path), content, overwrite=overwrite)
+
+    def replace_version(
+        self,
+        path: str,
+        file: Readable,
+        version: str,
+        *,
+        content_type: str | None = None,
+        description: Description | None = None,
+    ) -> str | None:
+        content = Stream(file, content_type, description)
+        if (own := self._own(path)) is not None:
+            return content.store(own, path, version=version)
+        return self._mode.replace(self.canonical(path), content, version)
+
+    def delete_version(self, path: str, version: str) -> bool:
+        if (own := self._own(path)) is not None:
+            return own.delete_version(path, version)
+        return self._mode.delete_version(self.canonical(path), version)
+
+    def delete_tree(self, path: str) -> None:
+        if (own := self._own(path)) is not None:
+            own.delete_tree(path)
+            return
+        canonical = self.canonical(path) if path else ""
+        if canonical:
+            self._mode.delete(canonical)
+        for below in self._mode.names(f"{canonical}/" if canonical else ""):
+            if not self._is_reserved(below):
+                self._mode.delete(below)
+
+    def copy_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
+        origin, place = self.canonical(path), self.canonical(target)
+        held = self._held(origin)
+        if origin != place:
+            self._copy(origin, held, place, overwrite=overwrite)
+
+    def _copy(self, path: str, held: Held, target: str, *, overwrite: bool) -> Held:
+        """Copy a file, and return what was copied."""
+        while True:
+            try:
+                self._mode.write(target, self._content(path, held), overwrite=overwrite)
+            except errors.ResourceNotFound:
+                # it may have moved to the other store
+                before, held = held, self._held(path)
+                if held.version == before.version:
+                    raise
+            else:
+                return held
+
+    def _content(self, path: str, held: Held) -> Content:
+        return CopyOf(self.source if held.side == "source" else self.entries_of_target, path)
+
+    def copy_from(
+        self, store: StoreFS, path: str, target: str, *, overwrite: bool = True, version: str | None = None
+    ) -> bool:
+        """The target copies what the source has, if one server has both; so it is with both sides of another one."""
+        if self._is_reserved(path) or self._is_reserved(target):
+            return False
+        if isinstance(store, MigratingFS):
+            held = store._held(store.canonical(path))
+            if held.side == "target":
+                # it may be a tombstone by the time when a server copies it
+                return False
+            store = store.source
+        content = CopyOf(store, path, streams=False)
+        try:
+            if version is not None:
+                self._mode.replace(self.canonical(target), content, version)
+            else:
+                self._mode.write(self.canonical(target), content, overwrite=overwrite)
+        except CannotCopy:
+            return False
+        return True
+
+    def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
+        origin, place = self.canonical(path), self.canonical(target)
+        held = self._held(origin)
+        if origin != place and not self._mode.move(origin, held, place, overwrite=overwrite):
+            held = self._copy(origin, held, place, overwrite=overwrite)
+            self._mode.delete_version(origin, held.version)
+
+    # standard methods: there are no directories yet
+
+    def _unsupported(self, *arguments: Any, **options: Any) -> Any:
+        raise errors.Unsupported(msg="use the verbs of a store")
+
+    getinfo = listdir = makedir = openbin = remove = removedir = setinfo = _unsupported
+
+    # the migration
+
+    def bring(self, path: str) -> Moved:
+        """Copy a file of the source to the target, as :func:`moving.bring` does, in the configured way."""
+        return bring(self.source, self.entries_of_target, path, follows=self.writes == "both")
+
+    def settle(self, path: str) -> Moved:
+        """Move a file of the target back to the source, as :func:`moving.settle` does."""
+        return settle(self.source, self.entries_of_target, path)
+
+    def remove_leftovers(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
+        """Remove the leftovers of uploads in both stores."""
+        stores = (self.source, self.target)
+        return sum(store.remove_leftovers(older_than, prefix, dry_run=dry_run) for store in stores)
+
+    def remove_leases(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
+        stores = (self.source, self.target)
+        return sum(store.remove_leases(older_than, prefix, dry_run=dry_run) for store in stores)
