@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from fs.base import FS
@@ -137,8 +137,3 @@ class MigratingBackend(BaseBackend):
             return None
         side = self._side_of(filename)
         return side.backend if side is not None and isinstance(side.backend, BaseBackend) else None
-
-    def location(self, start: str) -> tuple[Hashable, str] | None:
-        """Return where names that begin with a text are: in both places."""
-        source, target = self.source.place(), self.target.place()
-        return None if source is None or target is None else ((source, target), start)
