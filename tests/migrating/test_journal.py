@@ -165,6 +165,9 @@ def test_the_end_does_not_wait_for_the_dead(store, quick):
     told = []
     wait_for_others(journal, on_wait=told.append)
     assert told[0] == 1
+    assert store.facts(slot(0)).size == 0
+    # it was not dead
+    dead._renew()
     assert store.facts(slot(0)).size > 0
 
 

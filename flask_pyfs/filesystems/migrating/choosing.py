@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ...errors import StoreMisconfigured
 from ..below import BelowFS
 from ..generic import GenericStore
@@ -24,12 +26,18 @@ def target_of(store: StoreFS) -> Target:
     """
     if store.keeps_notes:
         return NotedTarget(store)
-    whole = store.whole if isinstance(store, BelowFS) else store
+    whole, directory = (store.whole, store.directory) if isinstance(store, BelowFS) else (store, "")
     if isinstance(whole, LocalFS):
-        return BesideTarget(store, DirectoryShelf(store))
+        return BesideTarget(store, DirectoryShelf(store, partial(_directory, whole, directory)))
     if isinstance(whole, GenericStore) and isinstance(whole.standard, MemoryFS):
         return BesideTarget(store, MemoryShelf(store, whole.exclusive))
     raise StoreMisconfigured(
         f"{store} cannot be the target of a migration, because it cannot keep what was deleted meanwhile: "
         "set TARGET to a backend that can (local, s3, gridfs, swift, memory), and use this one as SOURCE"
     )
+
+
+def _directory(whole: LocalFS, directory: str) -> str:
+    # a link to the root may lead elsewhere by now
+    root = whole.getsyspath("/")
+    return f"{root}/{directory}" if directory else root

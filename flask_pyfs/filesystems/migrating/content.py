@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol, cast
+from typing import IO, Any, Protocol, cast
 
 from fs import errors
 
@@ -110,14 +110,19 @@ class Stream:
             self._file.seek(start)
             self._start = start
         self._is_read = False
+        self._kept: IO[bytes] | None = None
 
     def keep(self) -> None:
         if self._start is None and not self._is_read:
-            # it is closed with the last reference
-            kept: Any = tempfile.TemporaryFile()  # noqa: SIM115
-            copy_stream(self._file, kept)
-            kept.seek(0)
-            self._file, self._start = kept, 0
+            self._kept = tempfile.TemporaryFile()  # noqa: SIM115
+            copy_stream(self._file, self._kept)
+            self._kept.seek(0)
+            self._file, self._start = self._kept, 0
+
+    def close(self) -> None:
+        """Forget what was kept. The stream itself is left open."""
+        if self._kept is not None:
+            self._kept.close()
 
     def _again(self) -> Readable:
         if self._is_read:

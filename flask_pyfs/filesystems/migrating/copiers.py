@@ -151,11 +151,13 @@ class Copier:
 class Seen(NamedTuple):
     """What the file of a copier says, which may be dead.
 
-    :param version: that of the file, which changes every few seconds while the copier lives.
+    :param path: the path of the file.
+    :param version: its version, which changes every few seconds while the copier lives.
     :param token: what tells the copier from all others.
     :param done: as :attr:`Copier.done`.
     """
 
+    path: str
     version: str
     direction: Direction
     token: str
@@ -172,13 +174,13 @@ def seen_copiers(store: StoreFS) -> Iterator[Seen]:
                     content = file.read()
                 if content:
                     direction, token, _, *done = json.loads(content)
-                    yield Seen(_known(found.version), direction, token, tuple(done))
+                    yield Seen(path, _known(found.version), direction, token, tuple(done))
 
 
 def wait_for_others(
     journal: Journal, direction: Direction | None = None, on_wait: Callable[[int], object] = lambda number: None
 ) -> None:
-    """Wait until no copier is left but dead ones.
+    """Wait until no copier is left. The numbers of dead ones are free then.
 
     :param direction: leave out those of this direction.
     :param on_wait: is called every second with the number of copiers that may be alive.
@@ -190,7 +192,11 @@ def wait_for_others(
             if seen.direction != direction:
                 if known.get(seen.token, ("", now))[0] != seen.version:
                     known[seen.token] = seen.version, now
-                alive += now - known[seen.token][1] < EXPIRY
+                if now - known[seen.token][1] < EXPIRY:
+                    alive += 1
+                else:
+                    with suppress(OtherVersion):
+                        journal.store.replace_version(seen.path, io.BytesIO(), seen.version)
         if not alive:
             return
         on_wait(alive)

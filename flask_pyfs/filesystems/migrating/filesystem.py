@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Hashable, Iterator
+from contextlib import closing
 from dataclasses import replace
-from typing import Any, BinaryIO, Literal, cast
+from typing import BinaryIO, Literal, cast
 
 from fs import errors
 
@@ -18,6 +19,7 @@ from .back import Back
 from .both import Both
 from .choosing import target_of
 from .content import CannotCopy, Content, CopyOf, Stream
+from .directories import TwoTrees
 from .forward import Forward
 from .journal import Direction, Journal
 from .moving import Moved, bring, settle
@@ -30,7 +32,7 @@ __all__ = ["MigratingFS", "Writes"]
 Writes = Literal["target", "both"]
 
 
-class MigratingFS(StoreFS):
+class MigratingFS(TwoTrees):
     """Two stores as one: what the target has counts, else what the source has.
 
     A read of a file that the target has is one request there; one that only the source has takes one more. Besides,
@@ -179,10 +181,11 @@ class MigratingFS(StoreFS):
         content_type: str | None = None,
         description: Description | None = None,
     ) -> str | None:
-        if (own := self._own(path)) is not None:
-            return Stream(file, content_type, description).store(own, path, overwrite=overwrite)
-        content = Stream(file, content_type, description)
-        return self._mode.write(self.canonical(path), content, overwrite=overwrite)
+        own = self._own(path)
+        with closing(Stream(file, content_type, description)) as content:
+            if own is not None:
+                return content.store(own, path, overwrite=overwrite)
+            return self._mode.write(self.canonical(path), content, overwrite=overwrite)
 
     def replace_version(
         self,
@@ -193,10 +196,11 @@ class MigratingFS(StoreFS):
         content_type: str | None = None,
         description: Description | None = None,
     ) -> str | None:
-        content = Stream(file, content_type, description)
-        if (own := self._own(path)) is not None:
-            return content.store(own, path, version=version)
-        return self._mode.replace(self.canonical(path), content, version)
+        own = self._own(path)
+        with closing(Stream(file, content_type, description)) as content:
+            if own is not None:
+                return content.store(own, path, version=version)
+            return self._mode.replace(self.canonical(path), content, version)
 
     def delete_version(self, path: str, version: str) -> bool:
         if (own := self._own(path)) is not None:
@@ -210,9 +214,7 @@ class MigratingFS(StoreFS):
         canonical = self.canonical(path) if path else ""
         if canonical:
             self._mode.delete(canonical)
-        for below in self._mode.names(f"{canonical}/" if canonical else ""):
-            if not self._is_reserved(below):
-                self._mode.delete(below)
+        self._delete_below(f"{canonical}/" if canonical else "")
 
     def copy_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
         origin, place = self.canonical(path), self.canonical(target)
@@ -264,13 +266,6 @@ class MigratingFS(StoreFS):
         if origin != place and not self._mode.move(origin, held, place, overwrite=overwrite):
             held = self._copy(origin, held, place, overwrite=overwrite)
             self._mode.delete_version(origin, held.version)
-
-    # standard methods: there are no directories yet
-
-    def _unsupported(self, *arguments: Any, **options: Any) -> Any:
-        raise errors.Unsupported(msg="use the verbs of a store")
-
-    getinfo = listdir = makedir = openbin = remove = removedir = setinfo = _unsupported
 
     # the migration
 

@@ -103,13 +103,13 @@ class Journal:
         One request, if the last answer is older than ``max_age`` seconds, or was that the migration is being finished.
         0 always asks.
 
-        :param max_age: at most :data:`MAX_AGE`.
+        :param max_age: an answer is never older than :data:`MAX_AGE`.
 
         :raises StoreMisconfigured: for ``back``, if the migration is finished forward: what the source has is out of
             date.
         """
         known = self._known
-        if known is None or time.monotonic() - known[0] >= max_age or _is_ending(known[1]):
+        if known is None or time.monotonic() - known[0] >= min(max_age, MAX_AGE) or _is_ending(known[1]):
             state = self.state()
         else:
             state = known[1]

@@ -20,7 +20,7 @@ from fs import errors
 from ..base import Readable
 from ..store import Description, Facts, RangeNotSatisfiable, StoreFS
 from ..streams import PendingFile
-from .target import ANYTHING, NOTHING, Entry, Expected, Listed
+from .target import ABSENT, ANYTHING, NOTHING, Entry, Expected, Listed, known_version
 
 __all__ = ["NotedTarget"]
 
@@ -69,7 +69,7 @@ class NotedTarget:
     def look(self, path: str) -> Entry | None:
         try:
             return _entry(self.store.facts(path))
-        except (errors.ResourceNotFound, errors.FileExpected):
+        except ABSENT:
             return None
 
     def fetch(
@@ -77,7 +77,7 @@ class NotedTarget:
     ) -> tuple[Entry, BinaryIO | None] | None:
         try:
             facts, file = self.store.fetch(path, start, stop, unless=unless)
-        except (errors.ResourceNotFound, errors.FileExpected):
+        except ABSENT:
             return None
         except RangeNotSatisfiable as error:
             # of a tombstone, any range is none
@@ -107,8 +107,8 @@ class NotedTarget:
 
     def _write(self, path: str, file: Readable, expected: Expected, **options: Any) -> str:
         if expected is ANYTHING or expected is NOTHING:
-            return _version(self._put(path, file, overwrite=expected is ANYTHING, **options))
-        return _version(self._replace(path, file, expected, **options))
+            return known_version(self._put(path, file, overwrite=expected is ANYTHING, **options))
+        return known_version(self._replace(path, file, expected, **options))
 
     def open_write(self, path: str, expected: Expected, *, content_type: str | None = None) -> BinaryIO:
         if expected is ANYTHING or expected is NOTHING:
@@ -127,12 +127,28 @@ class NotedTarget:
         self, store: StoreFS, path: str, target: str, expected: Expected, *, mirrors: str | None = None
     ) -> bool:
         if store is self.store:
-            # what is a tombstone by now must not be copied, and only who reads it can tell
-            return False
+            # a server would also copy what has become a tombstone
+            self._copy_here(path, target, expected, mirrors)
+            return True
         options: dict[str, Any] = {} if mirrors is None else {"note": _note(_COPIED, mirrors)}
         if isinstance(expected, str):
             options["version"] = expected
         return cast(bool, self._copy(store, path, target, overwrite=expected is not NOTHING, **options))
+
+    def _copy_here(self, path: str, target: str, expected: Expected, mirrors: str | None) -> None:
+        entry, file = self.fetch(path) or (None, None)
+        if entry is None or file is None:
+            raise errors.ResourceNotFound(path)
+        facts = entry.facts
+        with file:
+            self.write(
+                target,
+                file,
+                expected,
+                content_type=facts.content_type,
+                description=facts.description,
+                mirrors=mirrors,
+            )
 
     def move(self, path: str, version: str, target: str, expected: Expected) -> bool:
         return False
@@ -152,6 +168,9 @@ class NotedTarget:
                     facts = self.store.facts(path)
             yield path, Listed(listed, _kind(facts)[0] == _DELETED)
 
+    def clear(self) -> None:
+        """Nothing lies beside the files."""
+
 
 def _note(kind: str, mirrors: str | None) -> str:
     # a tombstone that mirrors NO_FILE ends with a space
@@ -169,10 +188,4 @@ def _kind(facts: Facts) -> tuple[str | None, str | None]:
 
 def _entry(facts: Facts) -> Entry:
     kind, mirrors = _kind(facts)
-    return Entry(facts, _version(facts.version), kind == _DELETED, mirrors)
-
-
-def _version(version: str | None) -> str:
-    if version is None:
-        raise errors.OperationFailed(msg="the store told no version of a file, which the target of a migration needs")
-    return version
+    return Entry(facts, known_version(facts.version), kind == _DELETED, mirrors)

@@ -10,13 +10,16 @@ from typing import Protocol
 
 from fs import errors
 
-from ...names import RESERVED, Reserved
-from ..store import StoreFS
+from ...errors import StoreMisconfigured, shortened
+from ...names import Reserved
+from ..store import MIGRATING, StoreFS
 
 __all__ = ["DirectoryShelf", "MemoryShelf", "Shelf"]
 
-#: The reserved directory of a shelf, below the root of its store.
-PLACE = f"{RESERVED}/migrating/beside"
+# where all of it lies, below the root of the store
+_PLACE = f"{MIGRATING}/beside"
+
+_LOCKS = "locks"
 
 
 class Shelf(Protocol):
@@ -34,14 +37,24 @@ class Shelf(Protocol):
     def names(self, room: str) -> Iterator[str]:
         """Iterate over the names in a room, in no particular order."""
 
-    def locked(self, *names: str, shared: bool = False) -> AbstractContextManager[None]:
-        """Hold the locks of names, which each has in common with some others, against all processes of the store.
+    def locked(self, *names: str) -> AbstractContextManager[None]:
+        """Hold the locks of names, which each has in common with some others, against all processes of the store."""
 
-        :param shared: share them with others that only look.
+    def seen(self, name: str) -> AbstractContextManager[bool]:
+        """Hold the lock of a name as others may too who only look. The block is told whether it was ever locked: if
+        not, there never was a text of that name.
         """
 
+    def clear(self) -> None:
+        """Remove all texts and locks."""
 
-class _Kept:
+
+class _Beside:
+    """Writes the texts as the store writes its files.
+
+    :param store: the store.
+    """
+
     def __init__(self, store: StoreFS) -> None:
         self._store = store
 
@@ -52,7 +65,7 @@ class _Kept:
         self._store.delete_tree(_reserved(room, name))
 
 
-class MemoryShelf(_Kept):
+class MemoryShelf(_Beside):
     """The shelf of a filesystem in memory. All its locks are one.
 
     :param lock: returns the lock of that filesystem.
@@ -69,20 +82,37 @@ class MemoryShelf(_Kept):
             return None
 
     def names(self, room: str) -> Iterator[str]:
-        for path in self._store.iter_files(f"{PLACE}/{room}/"):
+        for path in self._store.iter_files(f"{_PLACE}/{room}/"):
             yield path.rpartition("/")[2]
 
     @contextmanager
-    def locked(self, *names: str, shared: bool = False) -> Iterator[None]:
+    def locked(self, *names: str) -> Iterator[None]:
         with self._lock():
             yield
 
+    @contextmanager
+    def seen(self, name: str) -> Iterator[bool]:
+        with self._lock():
+            yield True
 
-class DirectoryShelf(_Kept):
+    def clear(self) -> None:
+        self._store.delete_tree(Reserved(_PLACE))
+
+
+class DirectoryShelf(_Beside):
     """The shelf of a directory of the operating system. Its locks are those of ``flock``, on 256 files.
 
-    The system releases the lock of a process that dies.
+    The system releases the locks of a process that dies. On a disk of the network, they hold between machines if that
+    passes them on, as NFS does from Linux 2.6.12 on unless it is mounted with ``nolock`` or ``local_lock``; otherwise
+    they hold between the processes of each machine.
+
+    :param store: the store.
+    :param top: returns the path of its root in the operating system.
     """
+
+    def __init__(self, store: StoreFS, top: Callable[[], str]) -> None:
+        super().__init__(store)
+        self._top = top
 
     def read(self, room: str, name: str) -> bytes | None:
         try:
@@ -93,52 +123,87 @@ class DirectoryShelf(_Kept):
             return file.read()
 
     def names(self, room: str) -> Iterator[str]:
-        top = self._store.getsyspath("/")
-        with suppress(FileNotFoundError):
-            for directory in os.listdir(f"{top}/{PLACE}/{room}"):
-                yield from os.listdir(f"{top}/{PLACE}/{room}/{directory}")
+        for directory in self._listed(room):
+            yield from self._listed(f"{room}/{directory}")
+
+    def _listed(self, directory: str) -> list[str]:
+        try:
+            return os.listdir(f"{self._top()}/{_PLACE}/{directory}")
+        except FileNotFoundError:
+            return []
 
     @contextmanager
-    def locked(self, *names: str, shared: bool = False) -> Iterator[None]:
+    def locked(self, *names: str) -> Iterator[None]:
         with ExitStack() as held:
             # in one order for all, so that no two wait for each other
             for lock in sorted({name[:2] for name in names}):
-                held.enter_context(self._locked(lock, shared=shared))
+                held.enter_context(self._held(lock))
             yield
 
     @contextmanager
-    def _locked(self, lock: str, *, shared: bool) -> Iterator[None]:
+    def seen(self, name: str) -> Iterator[bool]:
+        with self._held(name[:2], shared=True) as is_used:
+            yield is_used
+
+    @contextmanager
+    def _held(self, lock: str, *, shared: bool = False) -> Iterator[bool]:
         # of POSIX alone, as this store
         import fcntl
 
-        descriptor = self._opened(lock, make=not shared)
-        if descriptor is None:
-            # nobody ever locked it, so nothing was ever on the shelf
-            yield
-            return
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        while True:
+            descriptor = self._opened(lock, make=not shared)
+            if descriptor is None:
+                yield False
+                return
             try:
-                yield
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+                except OSError as error:
+                    raise self._unlockable(error) from error
+                try:
+                    # a lock that was removed meanwhile locks nothing
+                    if os.fstat(descriptor).st_nlink:
+                        yield True
+                        return
+                finally:
+                    # a child that was forked meanwhile has the descriptor too
+                    fcntl.flock(descriptor, fcntl.LOCK_UN)
             finally:
-                # a child that was forked meanwhile has the descriptor too
-                fcntl.flock(descriptor, fcntl.LOCK_UN)
-        finally:
-            os.close(descriptor)
+                os.close(descriptor)
 
     def _opened(self, lock: str, *, make: bool) -> int | None:
         while True:
             try:
-                return os.open(self._place("locks", lock), os.O_RDWR | os.O_CLOEXEC)
+                return os.open(self._place(_LOCKS, lock), os.O_RDWR | os.O_CLOEXEC)
             except FileNotFoundError:
                 if not make:
                     return None
             with suppress(errors.FileExists):
-                self._store.put(_reserved("locks", lock), BytesIO(), overwrite=False)
+                self._store.put(_reserved(_LOCKS, lock), BytesIO(), overwrite=False)
+
+    def _unlockable(self, error: OSError) -> StoreMisconfigured:
+        shown = shortened(repr(self._top()), 160).replace("{", "{{").replace("}", "}}")
+        return StoreMisconfigured(
+            f"files of {shown} cannot be locked ({error.strerror}), and a migration to it needs that: mount it with "
+            "locks, or migrate to another directory"
+        )
+
+    def clear(self) -> None:
+        for lock in {name[:2] for name in self._listed(_LOCKS)}:
+            with self._held(lock):
+                for room in self._listed(""):
+                    # its own lock last
+                    if room != _LOCKS:
+                        self._store.delete_tree(Reserved(f"{_PLACE}/{room}/{lock}"))
+                self._store.delete_tree(_reserved(_LOCKS, lock))
+        for directory, _, _ in os.walk(f"{self._top()}/{_PLACE}", topdown=False):
+            # one that is written to meanwhile stays
+            with suppress(OSError):
+                os.rmdir(directory)
 
     def _place(self, room: str, name: str) -> str:
-        return f"{self._store.getsyspath('/')}/{_reserved(room, name)}"
+        return f"{self._top()}/{_reserved(room, name)}"
 
 
 def _reserved(room: str, name: str) -> Reserved:
-    return Reserved(f"{PLACE}/{room}/{name[:2]}/{name}")
+    return Reserved(f"{_PLACE}/{room}/{name[:2]}/{name}")

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import BinaryIO, Protocol
 
+from fs import errors
+
 from ..base import Readable
 from ..store import Description, Facts, StoreFS
 
-__all__ = ["ANYTHING", "NOTHING", "NO_FILE", "Entry", "Expected", "Listed", "Target"]
+__all__ = ["ABSENT", "ANYTHING", "NOTHING", "NO_FILE", "Entry", "Expected", "Listed", "Target", "known_version"]
 
 
 class _Expected(Enum):
@@ -29,6 +31,11 @@ Expected = _Expected | str
 
 #: What a tombstone mirrors that follows a deletion in the source.
 NO_FILE = ""
+
+
+#: What says that a name has no file; also, that it is the name of a directory, or one that no file of this store can
+#: have.
+ABSENT = (errors.ResourceNotFound, errors.FileExpected, errors.DirectoryExpected, errors.PathError)
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,10 @@ class Target(Protocol):
     def copy_in(
         self, store: StoreFS, path: str, target: str, expected: Expected, *, mirrors: str | None = None
     ) -> bool:
-        """Copy a file of a store, which may be this one, without reading it; see :meth:`StoreFS.copy_from`."""
+        """Copy a file of a store, which may be this one, without reading it; see :meth:`StoreFS.copy_from`.
+
+        :raises fs.errors.ResourceNotFound: if there is no file, or a tombstone of this one.
+        """
 
     def move(self, path: str, version: str, target: str, expected: Expected) -> bool:
         """Rename a file of a version, and leave a tombstone, if that is one step here; else return False and do
@@ -128,3 +138,16 @@ class Target(Protocol):
 
     def entries(self, prefix: str = "") -> Iterator[tuple[str, Listed]]:
         """Iterate over the paths of all files and tombstones, in key order. Reserved names are left out."""
+
+    def clear(self) -> None:
+        """Remove what this keeps beside the files. Then no file is a copy; there must be no tombstone."""
+
+
+def known_version(version: str | None) -> str:
+    """Return a version that the store told.
+
+    :raises fs.errors.OperationFailed: if it told none.
+    """
+    if version is None:
+        raise errors.OperationFailed(msg="the store told no version of a file, which the target of a migration needs")
+    return version

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from fs import errors
-from fs.path import relpath
 
 from ..base import CHUNK_SIZE, Readable, copy_stream
 from ..store import Description, Facts, OtherVersion, StoreFS
@@ -296,10 +295,6 @@ class ObjectStore(StoreFS):
         if not path or path.endswith("/"):
             raise errors.FileExpected(path)
         return path
-
-    def _key(self, path: str) -> str:
-        """Return the key of the path of a standard method."""
-        return relpath(self.validatepath(path))
 
 
 def _is_unicode(path: str) -> bool:

@@ -1,0 +1,125 @@
+"""The directories of two stores as one, for the standard methods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from fs import errors
+from fs.base import FS
+
+from ...names import is_reserved
+from ..below import BelowFS
+from ..directories import DirectoriesFS
+from ..objects import ObjectFS
+from ..store import Facts, StoreFS
+from .moving import clear
+from .reading import Mode
+from .target import Target
+
+__all__ = ["TwoTrees"]
+
+
+class TwoTrees(DirectoriesFS):
+    """The standard methods over two stores: a directory exists if a file is below it, or if it was made in a store that
+    counts. Tombstones make no directory.
+    """
+
+    source: StoreFS
+    target: StoreFS
+    entries_of_target: Target
+    _mode: Mode
+
+    def _counted(self) -> tuple[StoreFS, ...]:
+        if not self._mode.is_finished():
+            return self.target, self.source
+        return (self.target if self._mode.direction == "forward" else self.source,)
+
+    def _was_made(self, store: StoreFS, key: str) -> bool:
+        whole, full = _placed(store, key)
+        if isinstance(whole, ObjectFS) and store is self.target:
+            # what is below it may be tombstones
+            return whole.has_marker(full)
+        return whole.standard.isdir(full)
+
+    def _is_directory(self, key: str) -> bool:
+        if not key or any(self._was_made(store, key) for store in self._counted()):
+            return True
+        return any(True for _ in self.iter_facts(f"{key}/"))
+
+    def _children(self, prefix: str) -> Iterator[tuple[str, Facts | None]]:
+        key = prefix.rstrip("/")
+        found = dict(self.iter_level(key))
+        for store in self._counted():
+            for path, facts in store.iter_level(key):
+                if facts is None and path not in found and self._was_made(store, path.rstrip("/")):
+                    found[path] = None
+        if not found and self._is_directory(key):
+            yield prefix, None
+        yield from found.items()
+
+    def _remember(self, key: str) -> None:
+        for store in self._mode.written:
+            whole, full = _placed(store, key)
+            if isinstance(whole, ObjectFS):
+                # others may be tombstones, or files, above it
+                whole._remember(full)
+            else:
+                whole.standard.makedirs(full, recreate=True)
+
+    def _forget(self, key: str) -> None:
+        self._clear_below(f"{key}/")
+        for store in (self.source, self.target):
+            whole, full = _placed(store, key)
+            if isinstance(whole, ObjectFS):
+                if whole.has_marker(full):
+                    whole._forget(full)
+            else:
+                with suppress(errors.ResourceNotFound, errors.DirectoryExpected):
+                    whole.standard.removedir(full)
+
+    def _clear_below(self, prefix: str) -> None:
+        # what a delete left in the source that crashed
+        for path in self._names(prefix):
+            entry = self.entries_of_target.look(path)
+            if entry is not None and entry.is_deleted and entry.mirrors is None:
+                clear(self.source, self.entries_of_target, path, entry.version)
+
+    def _names(self, prefix: str) -> Iterator[str]:
+        return (path for path in self._mode.names(prefix) if not any(map(is_reserved, path.split("/"))))
+
+    def _delete_below(self, prefix: str) -> None:
+        for path in self._names(prefix):
+            self._mode.delete(path)
+        self._remove_directories(prefix.rstrip("/"))
+
+    def _remove_directories(self, key: str) -> None:
+        """Remove all directories below one, and that one unless it is the root, as far as they are empty."""
+        for store in (self.source, self.target):
+            whole, full = _placed(store, key)
+            if isinstance(whole, ObjectFS):
+                found = whole.list_objects(f"{full}/" if full else "", deep=True)
+                whole.delete_objects([below for below, _ in found if below.endswith("/")])
+            else:
+                _remove_empty(store, whole.standard, key)
+
+    def _delete_file(self, key: str) -> None:
+        self._mode.delete(key)
+
+
+def _remove_empty(store: StoreFS, standard: FS, key: str) -> None:
+    directories = [key]
+    for directory in directories:
+        # a link leads to what is not below it
+        with suppress(errors.ResourceNotFound):
+            if not standard.islink(_placed(store, directory)[1]):
+                directories += [path.rstrip("/") for path, facts in store.iter_level(directory) if facts is None]
+    for directory in filter(None, reversed(directories)):
+        # another process may write to it
+        with suppress(errors.ResourceNotFound, errors.DirectoryExpected, errors.DirectoryNotEmpty):
+            standard.removedir(_placed(store, directory)[1])
+
+
+def _placed(store: StoreFS, key: str) -> tuple[StoreFS, str]:
+    """Return the whole store, and the path of a key there."""
+    return (store.whole, store.at(key)) if isinstance(store, BelowFS) else (store, key)

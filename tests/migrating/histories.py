@@ -1,0 +1,97 @@
+"""Whether what operations returned can be explained by one order of them, in which each takes place at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+#: What a name has that has no file.
+MISSING = None
+
+#: An operation that raised nothing and returned nothing.
+DONE = "done"
+
+Content = bytes | None
+
+
+@dataclass
+class Event:
+    """An operation on one name.
+
+    :param kind: ``read``, ``write``, ``new``, ``delete``, ``delete_version``, ``replace``, ``copied`` or ``moved``.
+    :param content: what it writes, or the content of the version that it names.
+    :param new: what ``replace`` writes.
+    :param choice: what ``copied`` may write.
+    :param start: when it started.
+    :param end: when it ended, None if it was killed.
+    :param result: what it returned: of a read the content; of others DONE, or a word for the error.
+    """
+
+    kind: str
+    content: Content = None
+    new: Content = None
+    choice: Collection[Content] = ()
+    start: int = 0
+    end: int | None = None
+    result: Any = None
+    text: str = field(default="", repr=False)
+
+    def outcomes(self, state: Content, *, loose: bool) -> Iterator[Content]:
+        """Iterate over what the name may have after it, if it returned what it did and the name had ``state``.
+
+        :param loose: a version may be unknown although the file is the same, because it moved.
+        """
+        result = self.result if self.end is not None else None
+        if self.kind == "read":
+            if self.end is None or result == state:
+                yield state
+        elif self.kind == "write":
+            yield self.content
+        elif self.kind == "new":
+            if state is MISSING and result in (None, DONE):
+                yield self.content
+            elif state is not MISSING and result in (None, "exists"):
+                yield state
+        elif self.kind == "delete":
+            yield MISSING
+        elif self.kind == "delete_version":
+            if state == self.content and result in (None, True):
+                yield MISSING
+            if (state != self.content or loose) and result in (None, False):
+                yield state
+        elif self.kind == "replace":
+            if state == self.content and result in (None, DONE):
+                yield self.new
+            if (state != self.content or loose) and result in (None, "other"):
+                yield state
+        elif self.kind == "copied":
+            if result in (None, DONE):
+                yield from self.choice
+            else:
+                yield state
+        elif self.kind == "moved":
+            # it leaves a file that is newer than what it copied
+            yield state
+            if result in (None, DONE) and state is not MISSING:
+                yield MISSING
+
+
+def explain(events: list[Event], first: Content, *, loose: bool = False) -> bool:
+    """Return whether there is an order of the events which explains their results: one that ended before another
+    started comes before it. A killed one may have taken place, or not.
+    """
+    seen = set()
+    pending = [(frozenset(range(len(events))), first)]
+    while pending:
+        left, state = pending.pop()
+        if (left, state) in seen:
+            continue
+        seen.add((left, state))
+        if all(events[each].end is None for each in left):
+            return True
+        soonest = min(end for each in left if (end := events[each].end) is not None)
+        for each in left:
+            if events[each].start <= soonest:
+                pending.extend((left - {each}, after) for after in events[each].outcomes(state, loose=loose))
+    return False

@@ -1,0 +1,92 @@
+"""Copiers that are killed while an app writes and reads: nothing is lost, and nothing comes back."""
+
+import random
+from contextlib import ExitStack
+
+import pytest
+from busy import Busy, Files, assert_same, content_of
+from killable import CONTEXT, end, start
+from load import open_storage
+from places import make_place
+
+from flask_pyfs.filesystems.migrating import copiers, journal
+from flask_pyfs.migration import finish, status, verify
+
+pytestmark = [pytest.mark.server, pytest.mark.slow]
+
+PAIRS = [("local", "s3-moto"), ("gridfs", "local")]
+
+
+def sides(source, target, **settings):
+    """Return the settings of a storage between two, without those that name the storage."""
+    both = {f"{side}_{key}": value for side, own in (("SOURCE", source), ("TARGET", target)) for key, value in own.items()}
+    backends = {side: both.pop(f"{side}_BACKEND") for side in ("SOURCE", "TARGET")}
+    return {"BACKEND": "migrating", **backends, **both, **settings}
+
+
+def complete(busy, storage, settings, kills, names):
+    """Kill copiers, let one run to its end, and finish, while the app goes on.
+
+    :param kills: how many are killed, two at a time.
+    """
+    for _ in range(0, kills, 2):
+        for copier in [start(settings, random.randint(1, names)) for _ in range(2)]:
+            # one may have nothing left to do
+            end(copier)
+        busy.check()
+    told = CONTEXT.SimpleQueue()
+    assert not end(start(settings, 0, told))
+    assert told.get() == (0, [])
+    assert finish(storage).finished, verify(storage)
+    assert status(storage).phase == "finished"
+    done = busy.done
+    while busy.done < done + 50:
+        busy.check()
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    """Ends of migrations that wait as long as a killed copier of the tests may live."""
+    monkeypatch.setattr(copiers, "EXPIRY", 1.0)
+    monkeypatch.setattr(journal, "MAX_AGE", 0.5)
+
+
+@pytest.mark.parametrize("pair", PAIRS[:1])
+def test_forward_and_back(pair, request, soak, tmp_path, hasty):
+    count, kills, pause = (5000, 20, 0) if soak else (100, 4, 0.1)
+    with ExitStack() as stack:
+        first, second = (
+            {"BACKEND": "local", "ROOT": str(tmp_path / "files")}
+            if kind == "local"
+            else stack.enter_context(make_place(kind, request))
+            for kind in pair
+        )
+        there = {f"{number % 7}/{number:04}": content_of(str(number), 0, number % 20_000) for number in range(count)}
+        old = open_storage(first)[0]
+        for name, content in there.items():
+            old.write(name, content)
+        files = Files(there)
+
+        settings = sides(first, second)
+        storage = open_storage(settings)[0]
+        with Busy(files, lambda: storage, pause=pause) as busy:
+            complete(busy, storage, settings, kills, count // kills)
+        assert min(busy.done, busy.reads) > 50
+        new = open_storage(second)[0]
+        assert_same(files, new)
+        assert_same(files, storage)
+
+        # the other way round, and back when half is copied
+        third = {"BACKEND": "local", "ROOT": str(tmp_path / "third")}
+        settings = sides(second, third)
+        storage = open_storage(settings)[0]
+        with Busy(files, lambda: storage, pause=pause) as busy:
+            assert end(start(settings, count // 3))
+        assert_same(files, storage)
+        settings = sides(second, third, DIRECTION="back")
+        storage = open_storage(settings)[0]
+        with Busy(files, lambda: storage, pause=pause) as busy:
+            complete(busy, storage, settings, kills, count // kills)
+        assert_same(files, new)
+        assert_same(files, storage)
+        assert list(open_storage(third)[0].list_files()) == []

@@ -1,0 +1,91 @@
+"""Whatever an app, its processes and copiers do at once, and whichever of them dies: what each returned can be explained
+by one order of all, and after the end the files are those of that order.
+"""
+
+import actions_migrating as actions
+import pytest
+from histories import MISSING, explain
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from flask_pyfs.filesystems.generic import GenericStore
+from flask_pyfs.filesystems.memory import MemoryFS
+
+NAMES = st.sampled_from(["a", "b"])
+FIRST = st.sampled_from([MISSING, b"first"])
+
+
+class MigrationMachine(RuleBasedStateMachine):
+    options = {"direction": "forward"}
+
+    @initialize(first=st.tuples(FIRST, FIRST), copied=st.booleans(), own=st.booleans())
+    def start(self, first, copied, own):
+        self.world = actions.World(GenericStore(MemoryFS()), GenericStore(MemoryFS()), **self.options)
+        self.world.start_with("a", first[0], copied=copied, own=own)
+        self.world.start_with("b", first[1])
+
+    @property
+    def has_room(self):
+        return len(self.world.running) < 4 and self.world.number < 12
+
+    @precondition(lambda self: self.has_room)
+    @rule(name=NAMES, kind=st.sampled_from(["read", "write", "new", "open", "open new", "delete", "copier"]))
+    def begin(self, name, kind):
+        if kind == "read":
+            actions.reading(self.world, name)
+        elif kind == "delete":
+            actions.deleting(self.world, name)
+        elif kind == "copier":
+            actions.moving(self.world, name)
+        else:
+            actions.writing(self.world, name, new="new" in kind, opened="open" in kind)
+
+    @precondition(lambda self: self.has_room)
+    @rule(name=NAMES, replace=st.booleans())
+    def begin_with_version(self, name, replace):
+        self.world.look(name)
+        (actions.replacing if replace else actions.deleting_version)(self.world, name)
+
+    @precondition(lambda self: self.has_room)
+    @rule(back=st.booleans(), new=st.booleans(), move=st.booleans())
+    def begin_copy(self, back, new, move):
+        name, other = ("b", "a") if back else ("a", "b")
+        actions.copying(self.world, name, other, new=new, move=move)
+
+    @precondition(lambda self: self.world.running)
+    @rule(data=st.data(), steps=st.integers(1, 5))
+    def step(self, data, steps):
+        operation = self._some(data)
+        for _ in range(steps):
+            if not operation.is_done:
+                self.world.step(operation)
+
+    @precondition(lambda self: self.world.running)
+    @rule(data=st.data())
+    def kill(self, data):
+        self.world.kill(self._some(data))
+
+    def _some(self, data):
+        return self.world.running[data.draw(st.integers(0, len(self.world.running) - 1))][0]
+
+    def teardown(self):
+        if hasattr(self, "world"):
+            self.world.finish()
+            for name, events in self.world.events.items():
+                loose = self.options["direction"] == "back"
+                assert explain(events, self.world.first[name], loose=loose), (name, self.world.first[name], events)
+
+
+class BothMachine(MigrationMachine):
+    options = {"direction": "forward", "writes": "both"}
+
+
+class BackMachine(MigrationMachine):
+    options = {"direction": "back"}
+
+
+@pytest.mark.parametrize("machine", [MigrationMachine, BothMachine, BackMachine])
+def test_migration(machine, soak):
+    examples, steps = (1000, 30) if soak else (40, 30)
+    run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=steps))
