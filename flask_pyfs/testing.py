@@ -470,6 +470,39 @@ class StorageConformance:
         assert storage.read("b.txt") == storage.read("a.txt") == b"content"
         assert sorted(storage.list_files()) == ["a.txt", "b.txt", "deep/er/b.txt"]
 
+    def test_notes(self, storage: Storage) -> None:
+        store: Any = getattr(find(storage).operations, "store", None)
+        if store is None or not store.keeps_notes:
+            return
+        storage.write("canary", b"x")
+        note = "".join(map(chr, range(32, 127))) * 10
+        version = store.put("n/a", io.BytesIO(b"content"), overwrite=False, note=note)
+        assert (store.facts("n/a").note, store.facts("n/a").version) == (note, version)
+        facts, file = store.fetch("n/a")
+        file.close()
+        assert facts.note == note
+        version = store.replace_version("n/a", io.BytesIO(bytes(9_000_000)), version, note="  second ")
+        assert (store.facts("n/a").note, store.facts("n/a").version) == ("  second ", version)
+        if store.copy_from(store, "n/a", "n/b", note=""):
+            assert store.facts("n/b").note == ""
+        for facts in (dict(store.iter_facts("n/"))["n/a"], dict(store.iter_level("n"))["n/a"]):
+            # a listing that does not tell notes says so
+            assert not facts.marked or facts.note == "  second "
+        store.copy_file("n/a", "n/c")
+        store.move_file("n/a", "n/d")
+        store.copy_from(store, "n/c", "n/e")
+        for path in store.iter_files("n/"):
+            assert path == "n/b" or store.facts(path).note is None, path
+        for write in (store.put, lambda path, file: store.replace_version(path, file, store.facts(path).version)):
+            store.put("n/a", io.BytesIO(b"content"), note="third")
+            write("n/a", io.BytesIO(b"later"))
+            assert store.facts("n/a").note is None
+        for refused in ("x" * 1001, "\xe9", "a\nb"):
+            with _raises(ValueError):
+                store.put("n/a", io.BytesIO(b"lost"), note=refused)
+        assert store.read_file("n/a") == b"later"
+        store.delete_tree("n")
+
     # Versions
 
     def test_the_version_of_each_write(self, storage: Storage) -> None:

@@ -18,6 +18,7 @@ from fs.wrapfs import WrapFS
 
 from ..names import RESERVED, is_reserved
 from .base import Readable, copy_stream
+from .memory import MemoryFS
 from .special import entries_of, info_of, is_link, is_special
 from .store import Facts, OtherVersion, StoreFS
 from .streams import PendingFile, WholeFile, WrappedFile
@@ -52,8 +53,14 @@ class GenericStore(WrapFS[FS], StoreFS):
         while isinstance(innermost, WrapFS):
             innermost = innermost.delegate_fs()
         self.exclusive = innermost.lock
+        # of another one, two writes may be at the same time
+        self._numbers_writes = isinstance(innermost, MemoryFS)
         # each is logged once
         self._unreadable: set[str] = set()
+
+    @property
+    def decides_versions(self) -> bool:
+        return self._numbers_writes
 
     @property
     def standard(self) -> FS:

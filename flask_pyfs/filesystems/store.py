@@ -178,9 +178,24 @@ class StoreFS(CarefulFS):
     #: copy nor a later version has it.
     keeps_notes = False
 
-    #: Whether the store itself decides the conditions of ``delete_version`` and ``replace_version``, so that nothing is
-    #: lost that is written at that moment.
-    decides_versions = False
+    @property
+    def decides_versions(self) -> bool:
+        """Whether the store itself decides the conditions of ``delete_version`` and ``replace_version``, as far as is
+        known, so that nothing is lost that is written at that moment. No request.
+
+        S3 compares digests of the content: to it, two writes of the same content are one.
+        """
+        return False
+
+    def learn_conditions(self, path: str) -> bool:
+        """Return :attr:`decides_versions`, after asking a server that may ignore conditions without a word.
+
+        By default, no request.
+
+        :param path: where a store that must ask puts a file of a few bytes, and removes it.
+        :raises fs.errors.FSError: if the store fails.
+        """
+        return self.decides_versions
 
     @property
     def standard(self) -> FS:

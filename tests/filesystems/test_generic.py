@@ -453,3 +453,19 @@ def test_a_directory_that_cannot_be_read_is_left_out_and_logged_once(tmp_path, c
     # who asks for it is told
     with pytest.raises(fs.errors.PermissionDenied):
         list(store.iter_files("lost+found/"))
+
+
+@pytest.mark.parametrize(
+    ("make", "decides"),
+    [
+        (OwnMemoryFS, True),
+        (lambda: OwnMemoryFS().makedir("below"), True),
+        (MemoryFS, False),
+        (TempFS, False),
+    ],
+)
+def test_only_a_memory_that_numbers_its_writes_decides_versions(make, decides):
+    with make() as filesystem:
+        store = GenericStore(filesystem)
+        assert store.decides_versions is store.learn_conditions("probe") is decides
+        assert not store.keeps_notes

@@ -248,3 +248,21 @@ def test_what_cannot_be_given_back_is_kept(name, monkeypatch, tmp_path):
         OPERATIONS[name](real)
     left = tmp_path / ".flask_pyfs"
     assert b"theirs" in [path.read_bytes() for path in left.iterdir()]
+
+
+@pytest.mark.parametrize("system", ["renameat2", "links", "neither"])
+def test_what_decides_versions_says_so(tmp_path, monkeypatch, system):
+    use(system, monkeypatch)
+    local = LocalFS(str(tmp_path))
+    is_exact = (system, "replace_version") in EXACT
+    assert local.decides_versions is local.learn_conditions(".flask_pyfs/probe") is is_exact
+    assert list((tmp_path / ".flask_pyfs").iterdir()) == []
+
+
+def test_a_file_system_without_exchanges_is_found_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(renames, "_renameat2", lambda: lambda path, other, flag: errno.EINVAL)
+    local = LocalFS(str(tmp_path))
+    # nothing was exchanged yet
+    assert local.decides_versions
+    assert not local.learn_conditions(".flask_pyfs/probe")
+    assert not local.decides_versions

@@ -444,3 +444,21 @@ def test_delete_thousands(storage, crowded):
         storage.fs.removetree("/")
     assert sent == [FIND, DELETE, DELETE_CHUNKS]
     assert list(storage.list_files()) == []
+
+
+@pytest.mark.parametrize("content", [b"small", LARGE], ids=["small", "in parts"])
+def test_a_note_costs_no_command(storage, sent, content):
+    store = storage.backend.store
+    store.replace_version("warm", io.BytesIO(), store.put("warm", io.BytesIO()))
+    ways = []
+    for number, note in enumerate(({}, {"note": "n" * 1000})):
+        sent.clear()
+        store.put(f"a{number}", io.BytesIO(content), **note)
+        version = store.put(f"b{number}", io.BytesIO(content), overwrite=False, **note)
+        store.replace_version(f"b{number}", io.BytesIO(content), version, **note)
+        store.copy_from(store, f"b{number}", f"c{number}", **note)
+        store.move_file(f"c{number}", f"d{number}")
+        store.facts(f"d{number}")
+        list(store.iter_facts(f"d{number}"))
+        ways.append(list(sent))
+    assert ways[0] == ways[1] != []

@@ -695,3 +695,35 @@ def test_delete_thousands(crowded, crowd, page):
         listed, deleted = math.ceil(len(crowd[1]) / page), math.ceil((1 + len(crowd[1])) / BATCH)
         assert operations(sent) == {"ListObjectsV2": listed, "DeleteObjects": deleted}
         assert list(crowded.list_files()) == ["tree.txt"]
+
+
+# Notes
+
+
+@pytest.mark.parametrize("content", [b"small", LARGE], ids=["small", "in parts"])
+def test_a_note_costs_no_request_to_write(storage, sent, content):
+    store = storage.backend.store
+    ways = []
+    for note in ({}, {"note": "n"}):
+        sent.clear()
+        store.put("a", io.BytesIO(content), **note)
+        version = store.put(f"b{note}", io.BytesIO(content), overwrite=False, **note)
+        store.replace_version(f"b{note}", io.BytesIO(content), version, **note)
+        store.facts("a")
+        list(store.iter_facts())
+        ways.append(operations(sent))
+    assert ways[0] == ways[1]
+
+
+def test_a_copy_with_a_note_looks_the_source_up(storage, written, sent):
+    store = storage.backend.store
+    store.copy_from(store, "a.txt", "b.txt")
+    assert sent == [COPY]
+    sent.clear()
+    store.copy_from(store, "a.txt", "b.txt", note="n")
+    assert sent == [HEAD, COPY]
+    sent.clear()
+    # its own note changes nothing for a copy without one
+    store.copy_from(store, "b.txt", "c.txt")
+    store.copy_file("b.txt", "c.txt")
+    assert sent == [COPY, COPY]

@@ -2,10 +2,13 @@
 
 import io
 from contextlib import contextmanager
+from email.message import Message
 
 import pytest
 from buckets import PART, on_both
 from counting import requests_of
+from fs import errors
+from servers.rewriting import Answer, RewritingProxy
 
 from flask_pyfs.errors import BackendError, FileExists, VersionChanged
 from flask_pyfs.filesystems.s3.facts import MARK
@@ -274,6 +277,93 @@ def test_a_server_that_does_not_know_if_match(make_frail, proxy, put, get, caplo
         assert storage.delete_version("a", version)
         assert get("a") is None
     assert len([record for record in caplog.records if "does not support" in record.getMessage()]) == 2
+
+
+@pytest.fixture
+def ignoring(s3_client):
+    """Do what a request of a method asks for, whatever its condition is."""
+
+    def ignoring(wanted):
+        def ask(request):
+            if request.method != wanted or "If-Match" not in request.headers:
+                return None
+            _, bucket, key = request.path.split("/", 2)
+            headers = Message()
+            headers["x-amz-request-id"] = "1"
+            if request.method == "DELETE":
+                s3_client.delete_object(Bucket=bucket, Key=key)
+                return Answer(204, headers, b"")
+            headers["ETag"] = s3_client.put_object(Bucket=bucket, Key=key, Body=request.body)["ETag"]
+            return Answer(200, headers, b"")
+
+        return ask
+
+    return ignoring
+
+
+@pytest.fixture
+def rewriting(s3_endpoint):
+    with RewritingProxy(*s3_endpoint.url.partition("//")[2].split(":")) as proxy:
+        yield proxy
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_a_server_that_ignores_if_match_is_found_out(app, make_storage, rewriting, ignoring, get, caplog, method):
+    store = make_storage(ENDPOINT=rewriting.url).backend.store
+    path = ".flask_pyfs/probe"
+    with app.app_context():
+        assert store.decides_versions
+        assert store.learn_conditions(path)
+        assert not caplog.records
+        rewriting.ask = ignoring(method)
+        # nobody knows it yet
+        assert store.decides_versions
+        assert not store.learn_conditions(path)
+        assert not store.decides_versions
+        assert get(path) is None
+        [record] = caplog.records
+        assert "the server does not support If-Match" in record.getMessage()
+        with requests_of(store.client) as sent:
+            assert not store.learn_conditions(path)
+        assert sent == []
+        # the condition is left out from then on, and looked up before
+        version = store.put("a", io.BytesIO(b"old"))
+        version = store.replace_version("a", io.BytesIO(b"new"), version)
+        assert store.delete_version("a", version)
+
+
+def test_a_server_that_refuses_if_match_does_not_decide(make_frail, proxy, get, caplog):
+    store = make_frail().backend.store
+    proxy.answer(NOT_IMPLEMENTED, when=lambda head: b"if-match:" in head.lower())
+    assert not store.learn_conditions(".flask_pyfs/probe")
+    assert get(".flask_pyfs/probe") is None
+    assert len(caplog.records) == 2
+
+
+def test_learning_takes_four_requests(storage):
+    store = storage.backend.store
+    with requests_of(store.client) as sent:
+        assert store.learn_conditions("a/probe")
+    assert [method for method, _ in sent] == ["PUT", "PUT", "DELETE", "DELETE"]
+    assert list(store.iter_files()) == []
+
+
+def test_a_server_that_fails_while_it_is_asked_has_not_shown_anything(make_frail, proxy):
+    store = make_frail().backend.store
+    proxy.answer(b"HTTP/1.1 503 Slow\r\nContent-Length: 0\r\n\r\n", when=lambda head: b"if-match:" in head.lower())
+    with pytest.raises(errors.FSError):
+        store.learn_conditions("a")
+    assert store.decides_versions
+
+
+def test_a_boto3_without_the_conditions_decides_nothing(storage, monkeypatch):
+    store = storage.backend.store
+    assert store.decides_versions
+    monkeypatch.setattr(store._bucket, "known", lambda operation, arguments: {})
+    assert not store.decides_versions
+    with requests_of(store.client) as sent:
+        assert not store.learn_conditions("a")
+    assert sent == []
 
 
 # Uploads that nobody knows the end of

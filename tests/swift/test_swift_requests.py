@@ -340,3 +340,19 @@ def test_thousands(warm_storage, swift_place, container, cost, soak, monkeypatch
     assert found == crowd
     assert cost(storage.delete, "tree") == [LIST, LIST, LIST, BULK_DELETE, BULK_DELETE]
     assert list(storage.list_files()) == ["tree.txt"]
+
+
+@pytest.mark.parametrize("content", [b"small", SEGMENTED], ids=["small", "in segments"])
+def test_a_note_costs_no_request(segmenting, proxy, content):
+    store = segmenting.backend.store
+    ways = []
+    for number, note in enumerate(({}, {"note": "n" * 1000})):
+        proxy.reset()
+        store.put(f"a{number}", io.BytesIO(content), **note)
+        version = store.put(f"b{number}", io.BytesIO(content), overwrite=False, **note)
+        store.replace_version(f"b{number}", io.BytesIO(content), version, **note)
+        store.copy_from(store, f"b{number}", f"c{number}", **note)
+        store.facts(f"c{number}")
+        list(store.iter_facts(f"c{number}"))
+        ways.append(requests_in(proxy.requests))
+    assert ways[0] == ways[1] != []

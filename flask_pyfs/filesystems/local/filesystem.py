@@ -16,6 +16,7 @@ from fs import errors
 from ...names import is_reserved
 from ..base import CHUNK_SIZE, Readable
 from ..store import DAY, Facts, OtherVersion, SourceChanged, StoreFS
+from . import renames
 from .entries import Entries
 from .listing import Listing
 from .osfiles import (
@@ -64,8 +65,6 @@ class LocalFS(StandardFS):
     :raises fs.errors.CreateFailed: if the root is not a directory.
     """
 
-    decides_versions = True
-
     def __init__(
         self,
         root_path: str,
@@ -86,8 +85,21 @@ class LocalFS(StandardFS):
         self._staging = Staging(self._root, mode, directory_mode, durable)
         self._entries = Entries(self._staging)
         self._publisher = Publisher(self._staging, self._entries)
+        # until another one is known
+        self._exchanges = True
         # OSFS uses a constant that is false on Linux
         self._meta["unicode_paths"] = sys.getfilesystemencoding() == "utf-8"
+
+    @property
+    def decides_versions(self) -> bool:
+        """Of a replacement: whether the system has ``renameat2``."""
+        return self._exchanges and renames.is_known()
+
+    def learn_conditions(self, path: str) -> bool:
+        """Exchanges two unfinished files."""
+        with guarded(self._root, "write", path):
+            self._exchanges = self._staging.exchanges()
+        return self.decides_versions
 
     def open_write(self, path: str, *, overwrite: bool = True, content_type: str | None = None) -> BinaryIO:
         target = self._target(path) if overwrite else self._new_target(path)

@@ -22,6 +22,11 @@ _NUMBERS = {"x86_64": 316, "aarch64": 276, "riscv64": 276}
 _MISSING = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EPERM}
 
 
+def is_known() -> bool:
+    """Return whether the system has these renames. Not all of its file systems must have them."""
+    return _renameat2() is not None
+
+
 def rename_new(source: str, target: str) -> bool:
     """Rename a file if the new name is free, in one step. Return False, and do nothing, if the system cannot.
 

@@ -15,6 +15,7 @@ from fs import errors
 
 from ...errors import StoreMisconfigured
 from ...names import RESERVED
+from . import renames
 from .osfiles import copy_all, open_file
 from .root import Root
 from .trees import directories_below
@@ -98,6 +99,19 @@ class Staging:
         if self.directory_mode is not None:
             with suppress(FileNotFoundError):
                 os.chmod(directory, self.directory_mode)
+
+    def exchanges(self) -> bool:
+        """Return whether the file system of the root exchanges two files in one step, by doing it."""
+        paths: list[str] = []
+        try:
+            for _ in range(2):
+                descriptor, path = self.open()
+                paths.append(path)
+                os.close(descriptor)
+            return renames.exchange(*paths)
+        finally:
+            for path in paths:
+                self.remove(path)
 
     def finish(self, descriptor: int) -> None:
         """Set the permissions of a complete file and, if ``durable``, wait until it is on the disk."""

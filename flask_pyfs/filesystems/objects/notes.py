@@ -1,13 +1,12 @@
 """Notes (:attr:`StoreFS.keeps_notes`) in the user metadata of objects.
 
-A copy takes the metadata of its source along, and so do tools that change the content of an object. So a note has the
-seal of the one object that it is for. It is encoded, because servers and clients change spaces in metadata; and it is
-in pieces, because Swift limits the length of a value.
+A copy takes the metadata of its source along, and so do tools that change the content of an object. So a note has a
+seal with the one object that it is for. It is encoded, because servers and clients change spaces in metadata; and it
+is in pieces, because Swift limits the length of a value.
 """
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
@@ -36,7 +35,7 @@ def sealed(note: str | None, name: str, *place: str) -> dict[str, str]:
     require_note(note)
     encoded = urlsafe_b64encode(note.encode()).decode()
     # the source of a copy may have had more pieces
-    value = f"{_seal(place)}.{len(encoded)}.{encoded}"
+    value = f"{_seal(note, place)}.{len(encoded)}.{encoded}"
     return {f"{name}{start // _PIECE + 1}": value[start : start + _PIECE] for start in range(0, len(value), _PIECE)}
 
 
@@ -49,13 +48,12 @@ def unsealed(metadata: Mapping[str, str], name: str, *place: str) -> str | None:
     pieces = takewhile(bool, (metadata.get(f"{name}{number}") for number in count(1)))
     seal, _, value = "".join(filter(None, pieces)).partition(".")
     length, _, encoded = value.partition(".")
-    if seal != _seal(place):
-        return None
     try:
-        return urlsafe_b64decode(encoded[: int(length)]).decode("ascii")
-    except (binascii.Error, ValueError):
+        note = urlsafe_b64decode(encoded[: int(length)]).decode("ascii")
+    except ValueError:
         return None
+    return note if seal == _seal(note, place) else None
 
 
-def _seal(place: tuple[str, ...]) -> str:
-    return hashlib.sha256("\n".join(place).encode()).hexdigest()[:16]
+def _seal(note: str, place: tuple[str, ...]) -> str:
+    return hashlib.sha256("\n".join((note, *place)).encode()).hexdigest()[:16]

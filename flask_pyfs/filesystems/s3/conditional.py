@@ -45,6 +45,36 @@ class ConditionalWrites:
             self._unsupported.add(condition)
             _log.warning("bucket %r: the server does not support %s", self.bucket.name, _WARNINGS[condition])
 
+    @property
+    def decides_versions(self) -> bool:
+        """Whether the server decides ``If-Match`` for replacing and for deleting an object, as far as is known."""
+        # boto3 has the conditions of both since 1.36
+        return self._unsupported.isdisjoint(("IfMatch", "DeleteIfMatch")) and all(
+            self.bucket.known(operation, {"IfMatch": ""}) for operation in ("PutObject", "DeleteObject")
+        )
+
+    def learn(self, path: str, key: str) -> None:
+        """Find out whether the server decides ``If-Match``, or ignores it. Four requests at most.
+
+        :param key: where an object is stored for it, and removed.
+        """
+        other = '"00000000000000000000000000000000"'
+        self.bucket.write("put_object", path, Key=key, Body=b"probe")
+        try:
+            for operation, name in (("put_object", "IfMatch"), ("delete_object", "DeleteIfMatch")):
+                try:
+                    self.bucket.request(operation, path, Key=key, IfMatch=other)
+                except errors.ResourceNotFound:
+                    continue
+                except S3Refused as error:
+                    if error.code in (*REFUSED, "ConditionalRequestConflict"):
+                        continue
+                    if error.code != "NotImplemented":
+                        raise
+                self._give_up(name)
+        finally:
+            self.bucket.delete([key])
+
     def write_new(self, operation: str, path: str, key: str, mark: str, **parameters: Any) -> Any:
         """Send a request that creates an object, on the condition that the key is free (``If-None-Match: *``).
 

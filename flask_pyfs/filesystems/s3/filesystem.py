@@ -241,6 +241,17 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         return self._writes.delete(key, self._full_key(key), facts.etag)
 
     @property
+    def decides_versions(self) -> bool:
+        return self._writes.decides_versions
+
+    def learn_conditions(self, path: str) -> bool:
+        """Four requests, or none if it is known that the server does not decide."""
+        if self.decides_versions:
+            key = self._file_key(path)
+            self._writes.learn(key, self._full_key(key))
+        return self.decides_versions
+
+    @property
     def _copies(self) -> Copies:
         return Copies(self._writes, self._full_key, self._head_answer, self.upload_args, self.copy_part_size)
 
