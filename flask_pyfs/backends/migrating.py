@@ -48,16 +48,24 @@ class MigratingBackend(BaseBackend):
         self.target = Side(name, self.config, "TARGET")
 
     def check_settings(self) -> None:
-        if self.target.is_old:
-            rule = f"is {self.config['target']!r}, which was written for Flask-FS, so its files can only be a SOURCE"
-            raise self._wrong("TARGET", rule)
+        if self.target.is_old or not self.target.backend.may_be_target:
+            raise self._wrong("TARGET", self._source_only)
         if self.config["direction"] == "back" and self.config["writes"] == "both":
             raise self._wrong("WRITES", "must be 'target' while DIRECTION is 'back', which writes to the source alone")
-        if self.source.root and self.target.root and self._is_one_place():
+        # two of one kind tell their places without a request, and those of others differ
+        is_one_kind = self.config["source"] == self.config["target"]
+        if (is_one_kind or (self.source.root and self.target.root)) and self._is_one_place():
             raise self._wrong("TARGET", self._one_place)
 
     def _wrong(self, key: str, rule: str) -> ConfigurationError:
         return wrong_setting(self.name, "migrating", self.config, key, rule)
+
+    @property
+    def _source_only(self) -> str:
+        return (
+            f"must be a backend that keeps what was deleted meanwhile (local, s3, gridfs, swift, memory), and "
+            f"{self.config['target']!r} can be a SOURCE only"
+        )
 
     @property
     def _one_place(self) -> str:
@@ -73,10 +81,15 @@ class MigratingBackend(BaseBackend):
         return mine[1].startswith(other[1]) or other[1].startswith(mine[1])
 
     def open_fs(self) -> FS:
+        from ..filesystems.migrating.choosing import target_of
         from ..filesystems.migrating.filesystem import MigratingFS
 
         if self._is_one_place():
             raise explained(StoreMisconfigured(self.name), f"{self.target.setting} {self._one_place}")
+        try:
+            target_of(self.target.store)
+        except StoreMisconfigured as error:
+            raise explained(error, f"{self.target.setting} {self._source_only}") from None
         return MigratingFS(
             self.source.store,
             self.target.store,

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..backends.base import BaseBackend
+from ..declared import declared_options
 from ..errors import BackendError, FSError, InvalidPath, OperationNotSupported, shortened
 from ..filesystems.store import StoreFS
 from ..keys import storage_key
 from ..origins import set_by
-from ..settings import Unread, declared_options
+from ..settings import Unread
 from ..state import State
 
 Level = Literal["ok", "warning", "error", "skipped"]

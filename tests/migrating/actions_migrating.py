@@ -80,7 +80,9 @@ class World:
             event.start = self.now
             self.events[name].append(event)
         # each process has its own
-        operation = Operation(lambda gate: run(migrating(self.source, self.target, gate, **{**self.options, **options})))
+        operation = Operation(
+            lambda gate: run(migrating(self.source, self.target, gate, **{**self.options, **options}))
+        )
         self.running.append((operation, [event for _, event in events]))
         return operation
 
@@ -195,9 +197,7 @@ def replacing(world: World, name: str) -> Operation | None:
     content, version = world.versions[name][-1]
     new = world.content(name)
     event = Event("replace", content, new)
-    return world.begin(
-        lambda fs: said(lambda: fs.replace_version(name, BytesIO(new), version)), [(name, event)]
-    )
+    return world.begin(lambda fs: said(lambda: fs.replace_version(name, BytesIO(new), version)), [(name, event)])
 
 
 def copying(world: World, name: str, other: str, *, new: bool = False, move: bool = False) -> Operation:
