@@ -75,6 +75,7 @@ class Busy:
         self.files = files
         self.done = 0
         self.reads = 0
+        self._counted = threading.Condition()
         self._storage = storage
         self._size = size
         self._pause = pause
@@ -106,6 +107,13 @@ class Busy:
         if self._failures:
             raise self._failures[0]
 
+    def go_on(self, operations):
+        """Wait until the writers have done so many operations more."""
+        with self._counted:
+            enough = self.done + operations
+            self._counted.wait_for(lambda: self.done >= enough or self._failures, 300)
+        self.check()
+
     def _guarded(self, work, names, seed):
         chance = random.Random(seed)
         try:
@@ -114,6 +122,8 @@ class Busy:
         except BaseException as error:
             self._failures.append(error)
             self._stopped.set()
+            with self._counted:
+                self._counted.notify_all()
 
     def _read(self, names, chance):
         name = chance.choice(names)
@@ -147,7 +157,9 @@ class Busy:
             self.files.begin(other, before)
             self._change(name, None, lambda: storage.move(name, other, overwrite=True))
             self.files.end(other)
-        self.done += 1
+        with self._counted:
+            self.done += 1
+            self._counted.notify_all()
 
     def _change(self, name, content, change):
         self.files.begin(name, content)
