@@ -24,6 +24,12 @@ class Killed(BaseException):
     """The process is dead: none of its code makes a request any more."""
 
 
+def _held() -> Any:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
 class Operation:
     """An operation in a thread, which stops before each request, and before it ends.
 
@@ -32,8 +38,8 @@ class Operation:
 
     def __init__(self, run: Callable[[Callable[[], None]], Any]) -> None:
         self._run = run
-        self._turn = threading.Semaphore(0)
-        self._stopped = threading.Semaphore(0)
+        self._turn = _held()
+        self._stopped = _held()
         self.is_killed = False
         self.steps = 0
         self.is_done = False

@@ -51,13 +51,29 @@ class Back(Mode):
         return ours is not None and ours.is_deleted and theirs is not None
 
     def write(self, path: str, content: Content, *, overwrite: bool = True) -> str | None:
+        refused = False
         while not self.is_finished():
             moved = uncover(self.source, self.target, path)
             if moved.outcome is not Outcome.DELETED or moved.was is None:
-                break
+                if overwrite:
+                    # a tombstone that comes now is of a delete that came after
+                    break
+                content.keep()
+                made = content.store(self.source, path, overwrite=False)
+                if (entry := self.target.look(path)) is None or not self.counts(entry):
+                    return made
+                # the name was free because it was deleted meanwhile
+                continue
             content.keep()
-            with suppress(errors.FileExists, OtherVersion):
+            try:
                 return self._write_over(path, content, moved.was)
+            except errors.FileExists:
+                # without a file, it is a directory
+                if refused and found(self.source, path) is None:
+                    raise
+                refused = True
+            except OtherVersion:
+                continue
         return content.store(self.source, path, overwrite=overwrite)
 
     def _write_over(self, path: str, content: Content, tombstone: Entry) -> str | None:

@@ -109,8 +109,7 @@ def _bring(source: StoreFS, target: Target, path: str, expected: Expected, follo
         if entry.mirrors is None:
             if not entry.is_deleted:
                 return Moved(Outcome.OWN, entry.facts.size, entry.version)
-            if not follows:
-                clear(source, target, path, entry.version)
+            clear(source, target, path, entry.version)
             return Moved(Outcome.DELETED, version=entry.version)
         now = found(source, path)
         if now is not None and entry.mirrors == revision(now):
@@ -210,9 +209,6 @@ def uncover(source: StoreFS, target: Target, path: str) -> Moved:
                 continue
         if target.drop(path, entry.version):
             return Moved(Outcome.COPIED, entry.facts.size, written, entry)
-        if entry.mirrors is None and written is not None:
-            # it was deleted meanwhile
-            source.delete_version(path, written)
 
 
 def _copy_back(
