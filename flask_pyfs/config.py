@@ -10,91 +10,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from .addresses import require_link
+from .common import COMMON, DEFAULT_BACKEND, OF_STORAGE, PREFIX
 from .encryption import ENCRYPTED, refuse_encryption
 from .errors import ConfigurationError
-from .keys import backend_key, own_key, refusal, side_prefixes, storage_key
-from .misspelt import Installed, require_known, undeclared_keys
-from .options import Option, is_duration
+from .keys import backend_key, own_key, refusal, side_prefixes, storage_key, storage_prefixes
+from .misspelt import Installed, closest, require_known, undeclared_keys
+from .options import Option
 from .origins import Origin, origins_below, prefixes_of, set_by
 from .values import converted, shown, sounds_secret
 
 __all__ = [
-    "APP",
-    "COMMON",
-    "LIVE",
     "Config",
     "backend_name",
     "backend_setting",
-    "handles_errors",
     "resolve",
-    "route_prefix",
-    "serves",
     "setting_name",
+    "sides_of",
     "with_defaults",
     "wrong_setting",
 ]
-
-DEFAULT_BACKEND = "local"
-
-_ROUTE_PREFIX = Option("PREFIX", levels=(3,))
-_SERVE = Option("SERVE", "bool", levels=(1, 2))
-_HANDLE_ERRORS = Option("HANDLE_ERRORS", "bool", default=True, levels=(3,))
-
-#: The least leaves room for the libraries.
-IMAGES_MAX_MEMORY = Option(
-    "IMAGES_MAX_MEMORY",
-    "size",
-    check=lambda size: size >= 32 * 1024 * 1024,
-    rule="a size of at least 32 MiB, such as '256 MiB'",
-)
-
-ENQUEUE = Option("ENQUEUE", "callable")
-
-_URL_EXPIRES = Option(
-    "URL_EXPIRES",
-    "seconds",
-    default=3600,
-    # S3 signs for no longer
-    check=lambda seconds: is_duration(seconds) and seconds <= 7 * 24 * 60 * 60,
-    rule="a number of seconds, more than 0 and at most 604800 (7 days)",
-)
-
-_PREFIX = Option("PREFIX", "prefix", default="", levels=(1, 2))
-
-#: The options of every storage, with any backend.
-COMMON: tuple[Option, ...] = (
-    Option("BACKEND", default=DEFAULT_BACKEND, levels=(1, 3)),
-    Option("URL", named=True, check=require_link),
-    _PREFIX,
-    _SERVE,
-    Option("ALLOW", "extensions", default=()),
-    Option("DENY", "extensions", default=()),
-    Option("MAX_SIZE", "size", check=lambda size: size >= 1, rule="a number of bytes, 1 or more, or such as '20 MB'"),
-    Option("SERVE_MODE", default="stream", choices=("stream", "redirect", "sendfile")),
-    Option("ACCEL_URL", named=True, check=require_link),
-    Option("PRIVATE", "bool", default=False),
-    Option("AUTHORIZE", "callable"),
-    _URL_EXPIRES,
-    Option("MAX_AGE", "seconds"),
-    Option("IMMUTABLE", "bool", default=False),
-    Option("VERIFY", "bool"),
-    Option("VERIFY_RENAME", "bool", default=False),
-    Option("VERIFY_SVG", default="refuse", choices=("refuse", "strip")),
-    Option("IMAGES_OPTIMIZE", "bool", default=False),
-    Option("IMAGES_MAX_PIXELS", "int"),
-    IMAGES_MAX_MEMORY,
-    ENQUEUE,
-)
-
-# a store that is one of several has these in common with the others
-_OF_STORAGE = {option.name for option in COMMON} - {_PREFIX.name}
-
-#: Those of them that are looked up each time they are needed. ``init_app`` reads all others.
-LIVE = frozenset({"IMAGES_OPTIMIZE", "IMAGES_MAX_PIXELS", "IMAGES_MAX_MEMORY", "ENQUEUE"})
-
-#: The settings of the app as a whole. ``init_app`` sets FS_ROOT, which is the backend's.
-APP: tuple[Option, ...] = (_ROUTE_PREFIX, _SERVE, _HANDLE_ERRORS, Option("ROOT"))
 
 
 class Config(dict[str, Any]):
@@ -168,32 +102,11 @@ class Config(dict[str, Any]):
     __str__ = __repr__
 
 
-def route_prefix(settings: Mapping[str, Any]) -> str | None:
-    """Return the app's ``FS_PREFIX``, the URL prefix of the route, with a leading slash; None if it is not set.
-
-    :raises ConfigurationError: if it is not a str.
+def sides_of(config: Mapping[str, Any]) -> Mapping[str, Config]:
+    """Return the settings of the backends of a storage that has several, by the KEYs that name them; see
+    :meth:`Config.side`.
     """
-    value = settings.get("FS_PREFIX")
-    prefix = "" if value is None else converted(_ROUTE_PREFIX, "FS_PREFIX", value, None).strip("/")
-    return f"/{prefix}" if prefix else None
-
-
-def serves(settings: Mapping[str, Any]) -> bool:
-    """Return whether the app's ``FS_SERVE`` is on.
-
-    :raises ConfigurationError: if it is neither true nor false.
-    """
-    value = settings.get("FS_SERVE")
-    return False if value is None else bool(converted(_SERVE, "FS_SERVE", value, None))
-
-
-def handles_errors(settings: Mapping[str, Any]) -> bool:
-    """Return whether the errors that clients cause are answered: the app's ``FS_HANDLE_ERRORS``.
-
-    :raises ConfigurationError: if it is neither true nor false.
-    """
-    value = settings.get("FS_HANDLE_ERRORS")
-    return bool(_HANDLE_ERRORS.default if value is None else converted(_HANDLE_ERRORS, "FS_HANDLE_ERRORS", value, None))
+    return getattr(config, "_sides", {})
 
 
 def setting_name(config: Mapping[str, Any], storage: str, key: str) -> str:
@@ -205,7 +118,7 @@ def setting_name(config: Mapping[str, Any], storage: str, key: str) -> str:
     if found := set_by(config, key):
         return found
     if side := getattr(config, "_side", ""):
-        key = side if key == "BACKEND" else key if key in _OF_STORAGE else f"{side}_{key}"
+        key = side if key == "BACKEND" else key if key in OF_STORAGE else f"{side}_{key}"
     return storage_key(storage, key)
 
 
@@ -244,8 +157,8 @@ def resolve(
     storage: str,
     backend: str,
     options: Sequence[Option] | None,
-    known: Installed = dict,
-    options_of: Callable[[str, str], Sequence[Option] | None] = lambda name, key: None,
+    known: Callable[[], Mapping[str, Iterable[Option]]] = dict,
+    options_of: Callable[[str, str], Sequence[Option] | None] | None = None,
 ) -> Config:
     """Return the settings of a storage.
 
@@ -267,18 +180,28 @@ def resolve(
         level 1 or 2, or AES256_ENCRYPTED is on. The message names the keys.
     """
     prefixes, declared = prefixes_of(storage, backend), (*COMMON, *(options or ()))
-    sides = [option.name for option in declared if option.type == "backend"]
-    of_sides = tuple(prefix for side in sides for prefix in side_prefixes(storage, side))
+    naming = {option.name: option for option in declared if option.type == "backend"}
+    of_sides = tuple(prefix for each in naming for prefix in side_prefixes(storage, each))
     found = undeclared_keys(settings, prefixes, _names(declared))
     undeclared = {name: key for name, key in found.items() if not key.startswith(of_sides)}
+    sides = {}
+    for each in naming.values():
+        origin = next(origins_below(settings, each, prefixes), None)
+        key = origin.key if origin else storage_key(storage, each.name)
+        name = converted(each, key, settings[key], storage) if origin else each.default
+        if name is not None:
+            sides[each.name] = options_of(name, key) if options_of else None
     if options is not None:
-        require_known(undeclared, _names(declared), known, storage, backend)
+        own, names = storage_prefixes(storage), _names(declared)
+        takes_any = own if None in sides.values() else ()
+        checked = {
+            name: key for name, key in undeclared.items() if not key.startswith(takes_any) or closest(name, names)
+        }
+        require_known(checked, names, known, storage, backend)
         undeclared = {}
-    config = _resolved(settings, storage, prefixes, declared, undeclared)
-    for side in sides:
-        if (name := config[side.lower()]) is not None:
-            key = setting_name(config, storage, side)
-            config._sides[side] = _side(settings, storage, config, side, options_of(name, key), known, sides)
+    config = _read(settings, storage, prefixes, declared, undeclared)
+    for side, of_backend in sides.items():
+        config._sides[side] = _side(settings, storage, config, side, of_backend, naming, known)
     return config
 
 
@@ -288,33 +211,39 @@ def _side(
     whole: Config,
     side: str,
     options: Sequence[Option] | None,
-    known: Installed,
     sides: Iterable[str],
+    known: Installed,
 ) -> Config:
+    """Return the settings of one of the backends of a storage.
+
+    :param whole: the settings of the storage, but for its backends.
+    :param side: the KEY that names the backend.
+    :param options: the options of that backend.
+    :param sides: the KEYs that name all backends of the storage.
+    """
     backend, key = whole[side.lower()], setting_name(whole, storage, side)
     if any(option.type == "backend" for option in options or ()):
         raise refusal(f"{key} must be a backend that keeps files itself, not {shown(backend)}", storage)
-    prefixes, declared = prefixes_of(storage, backend, side), (_PREFIX, *(options or ()))
-    names, undeclared = _names(declared), {}
+    prefixes, declared = prefixes_of(storage, backend, side), (PREFIX, *(options or ()))
+    own = side_prefixes(storage, side)
+    _require_apart(settings, storage, whole, own, backend, key)
+    names = _names(declared)
     if options is None:
-        # those of the storage itself, and of its other sides, are none of this backend
-        keys = undeclared_keys(settings, prefixes, names.union(map(str.upper, whole)))
-        of_sides = tuple(f"{each}_" for each in sides)
+        # at the storage's own level are those of its other backends, too
+        others = names.union(OF_STORAGE, map(str.upper, whole))
+        keys, of_sides = undeclared_keys(settings, prefixes, others), tuple(f"{each}_" for each in sides)
         undeclared = {name: key for name, key in keys.items() if not name.startswith(of_sides)}
     else:
-        own = undeclared_keys(settings, [(1, prefix) for prefix in side_prefixes(storage, side)], names)
-        for name, given in own.items():
-            if name in _OF_STORAGE:
-                right = key if name == "BACKEND" else storage_key(storage, name)
-                raise refusal(f"{given} is not a setting of one backend of several: set {right}", storage)
-        require_known(own, names, known, storage, backend)
-        everywhere = names | _OF_STORAGE
-        require_known(undeclared_keys(settings, prefixes[-2:-1], everywhere), everywhere, known, storage, backend)
-    config = _resolved(settings, storage, prefixes, declared, undeclared)
-    # the rest are those of the storage
-    shared = {option.name for option in COMMON} - names | {_PREFIX.name} - config._origins.keys()
+        checked = [(level, prefix) for level, prefix in prefixes if level == 2 or prefix in own]
+        require_known(undeclared_keys(settings, checked, names | OF_STORAGE), names, known, storage, backend)
+        undeclared = {}
+    config = _read(settings, storage, prefixes, declared, undeclared)
+    shared = OF_STORAGE - names
+    if PREFIX.name not in config._origins:
+        shared |= {PREFIX.name}
     config.update({name.lower(): whole[name.lower()] for name in shared}, backend=backend)
-    found = {name: origin for name, origin in whole._origins.items() if name in shared and name != "BACKEND"}
+    found = {name: origin for name, origin in whole._origins.items() if name in shared}
+    found.pop("BACKEND", None)
     if side in whole._origins:
         found["BACKEND"] = whole._origins[side]
     object.__setattr__(config, "_origins", {**found, **config._origins})
@@ -322,7 +251,29 @@ def _side(
     return config
 
 
-def _resolved(
+def _require_apart(
+    settings: Mapping[str, Any], storage: str, whole: Config, own: Iterable[str], backend: str, key: str
+) -> None:
+    """Check that no setting of a storage as a whole is given to one of its backends, where it would not apply.
+
+    :param own: what the keys of this backend begin with, for this storage.
+    :param key: the one that names the backend.
+    """
+    for option in COMMON:
+        if option.name not in OF_STORAGE:
+            continue
+        right = key if option.name == "BACKEND" else storage_key(storage, option.name)
+        wrong = next((found for prefix in own if settings.get(found := f"{prefix}{option.name}") is not None), None)
+        if wrong is not None:
+            raise refusal(f"{wrong} is a setting of the storage, not of one of its backends: set {right}", storage)
+        applies = whole._origins.get(option.name)
+        origin, value = _value(settings, option, [(2, backend_key(backend, ""))], storage)
+        if origin and not (applies and applies.level <= 2) and value != whole[option.name.lower()]:
+            message = f"{origin.key} has no effect on storage {storage!r}, which has several backends"
+            raise refusal(f"{message}: set {right}", storage)
+
+
+def _read(
     settings: Mapping[str, Any],
     storage: str,
     prefixes: Sequence[tuple[int, str]],
@@ -343,6 +294,7 @@ def _resolved(
         for level, prefix in prefixes
         if key == prefix + name
     }
+    # the last of a name counts
     for option in {option.name: option for option in options}.values():
         origin, config[option.name.lower()] = _value(settings, option, prefixes, storage)
         if origin is not None:
@@ -352,15 +304,16 @@ def _resolved(
     return config
 
 
-def lookup(settings: Mapping[str, Any], option: Option, storage: str, backend: str) -> Any:
+def lookup(settings: Mapping[str, Any], option: Option, storage: str, backend: str, side: str = "") -> Any:
     """Return the current value of one option of a storage, which the app may have changed since ``init_app``.
 
     :param settings: the configuration of an app.
     :param storage: the name of the storage.
     :param backend: the name of the backend.
+    :param side: the KEY that names the backend, if the storage has several.
     :raises ConfigurationError: see :func:`resolve`.
     """
-    return _value(settings, option, prefixes_of(storage, backend), storage)[1]
+    return _value(settings, option, prefixes_of(storage, backend, side), storage)[1]
 
 
 def _names(options: Iterable[Option]) -> set[str]:

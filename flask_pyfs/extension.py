@@ -13,7 +13,8 @@ from flask import Flask, Response, appcontext_pushed, current_app, has_app_conte
 from .backends.base import BaseBackend
 from .backends.registry import all_options, installed, options_of
 from .backends.surroundings import surroundings
-from .config import APP, COMMON, DEFAULT_BACKEND, Config, handles_errors, route_prefix, serves, with_defaults
+from .common import APP, COMMON, DEFAULT_BACKEND, handles_errors, route_prefix, serves
+from .config import Config, with_defaults
 from .errors import ConfigurationError, FileNotFound, InvalidPath
 from .misspelt import Misspelt, reaching_nothing
 from .routes import make_blueprint

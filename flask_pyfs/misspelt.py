@@ -100,16 +100,24 @@ def require_known(
     if WITHOUT_EFFECT.issuperset(undeclared):
         return
     backends = installed()
-    everything = {*names, *WITHOUT_EFFECT, *_names(option for options in backends.values() for option in options)}
+    declared = [option for options in backends.values() for option in options]
+    everything = {*names, *WITHOUT_EFFECT, *_names(declared)}
+    # those of a storage that has several backends
+    sides = tuple(f"{option.name}_" for option in declared if option.type == "backend")
+    of_sides = {side + name for side in sides for name in everything}
     # if there is a backend local_cache, FS_LOCAL_CACHE_SIZE is a key of that one, not of the backend local
     longer = tuple(backend_key(name, "") for name in backends if name.upper().startswith(f"{backend.upper()}_"))
     for name, key in undeclared.items():
-        if name not in everything and not key.startswith(longer):
-            close = closest(name, everything)
-            meant = close or difflib.get_close_matches(name.upper(), sorted(everything), n=1, cutoff=0)[0]
-            level = key[: -len(name)]
-            message = f"{key} is not a setting of any backend (storage {storage!r}): did you mean {level}{meant}?"
-            raise refusal(message, storage)
+        is_own = key.startswith(storage_prefixes(storage))
+        if name in everything or (name in of_sides and is_own) or key.startswith(longer):
+            continue
+        close = closest(name, everything | of_sides)
+        if close is None:
+            among = of_sides if name.upper().startswith(sides) else everything
+            close = difflib.get_close_matches(name.upper(), sorted(among), n=1, cutoff=0)[0]
+        level = storage_key(storage, "") if close in of_sides and not is_own else key[: -len(name)]
+        message = f"{key} is not a setting of any backend (storage {storage!r}): did you mean {level}{close}?"
+        raise refusal(message, storage)
 
 
 def require_storage(settings: Mapping[str, Any], storage: str, constructed: Iterable[str]) -> None:

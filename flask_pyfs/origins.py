@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from .keys import backend_key, side_prefixes, storage_prefixes
 from .options import Option
 
-__all__ = ["Origin", "origins", "origins_below", "origins_of", "prefixes_of", "set_by"]
+__all__ = ["Origin", "origins_below", "origins_of", "prefixes_of", "set_by"]
 
 
 class Origin(NamedTuple):
@@ -38,7 +38,7 @@ def set_by(config: Mapping[str, Any], key: str) -> str | None:
     return origin and origin.key
 
 
-def prefixes_of(storage: str, backend: str, side: str | None = None) -> tuple[tuple[int, str], ...]:
+def prefixes_of(storage: str, backend: str, side: str = "") -> tuple[tuple[int, str], ...]:
     """Return the layers of a storage, the first one first: the level, and what its keys begin with.
 
     :param side: the KEY that names the backend, if the storage has several, such as ``SOURCE``.
@@ -47,18 +47,12 @@ def prefixes_of(storage: str, backend: str, side: str | None = None) -> tuple[tu
     return (*((1, prefix) for prefix in own), (2, backend_key(backend, "")), (3, "FS_"))
 
 
-def origins(settings: Mapping[str, Any], option: Option, storage: str, backend: str) -> Iterator[Origin]:
-    """Iterate over the keys that set an option of a storage; the value is that of the first one.
+def origins_below(settings: Mapping[str, Any], option: Option, prefixes: Iterable[tuple[int, str]]) -> Iterator[Origin]:
+    """Iterate over the keys that set an option; the value is that of the first one.
 
     :param settings: the configuration of an app.
-    :param storage: the name of the storage.
-    :param backend: the name of the backend.
+    :param prefixes: the layers; see :func:`prefixes_of`.
     """
-    return origins_below(settings, option, prefixes_of(storage, backend))
-
-
-def origins_below(settings: Mapping[str, Any], option: Option, prefixes: Iterable[tuple[int, str]]) -> Iterator[Origin]:
-    """Iterate over the keys that set an option on some layers; see :func:`origins`."""
     for level, prefix in prefixes:
         for name in (option.name, *option.aliases) if level in option.levels else ():
             value = settings.get(prefix + name)

@@ -24,6 +24,7 @@ from . import names
 from .backends import registry
 from .backends.contract import Entry, StoredName, UploadTerms, UploadURL
 from .backends.overrides import call
+from .common import COMMON, serves
 from .config import Config
 from .display_names import display_name
 from .errors import ConfigurationError, InvalidPath, OperationNotSupported
@@ -166,7 +167,7 @@ class Storage:
 
     @config.setter
     def config(self, config: Mapping[str, Any]) -> None:
-        find(self).assign(config=configuration.with_defaults(config, configuration.COMMON, self.name))
+        find(self).assign(config=configuration.with_defaults(config, COMMON, self.name))
 
     @config.deleter
     def config(self) -> None:
@@ -767,4 +768,4 @@ class Storage:
         if served is None:
             # an app may change it at any time, and may set a str
             served = state.app.config.get("FS_SERVE")
-        return served if isinstance(served, bool) else configuration.serves(state.app.config)
+        return served if isinstance(served, bool) else serves(state.app.config)

@@ -1,6 +1,7 @@
 """Backends: each opens a filesystem for the settings of a storage."""
 
-from ..config import DEFAULT_BACKEND, Config
+from ..common import DEFAULT_BACKEND
+from ..config import Config
 from ..options import Option
 from .base import BaseBackend
 

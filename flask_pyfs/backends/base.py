@@ -126,6 +126,11 @@ class BaseBackend(ListedFiles):
             return "its files are not on a local disk"
         return None
 
+    @property
+    def may_be_target(self) -> bool:
+        """Whether files of another store may move to this one, as far as that is known without opening it."""
+        return True
+
     def arguments(self) -> dict[str, Any]:
         """Return the keyword arguments of the filesystem: the settings whose options have an ``argument``."""
         return {option.argument: self.config[option.name.lower()] for option in self.options or () if option.argument}

@@ -48,16 +48,24 @@ class MigratingBackend(BaseBackend):
         self.target = Side(name, self.config, "TARGET")
 
     def check_settings(self) -> None:
-        if self.target.is_old:
-            rule = f"is {self.config['target']!r}, which was written for Flask-FS, so its files can only be a SOURCE"
-            raise self._wrong("TARGET", rule)
+        if self.target.is_old or not self.target.backend.may_be_target:
+            raise self._wrong("TARGET", self._source_only)
         if self.config["direction"] == "back" and self.config["writes"] == "both":
             raise self._wrong("WRITES", "must be 'target' while DIRECTION is 'back', which writes to the source alone")
-        if self.source.root and self.target.root and self._is_one_place():
+        # two of one kind tell their places without a request, and those of others differ
+        is_one_kind = self.config["source"] == self.config["target"]
+        if (is_one_kind or (self.source.root and self.target.root)) and self._is_one_place():
             raise self._wrong("TARGET", self._one_place)
 
     def _wrong(self, key: str, rule: str) -> ConfigurationError:
         return wrong_setting(self.name, "migrating", self.config, key, rule)
+
+    @property
+    def _source_only(self) -> str:
+        return (
+            f"must be a backend that keeps what was deleted meanwhile (local, s3, gridfs, swift, memory), and "
+            f"{self.config['target']!r} can be a SOURCE only"
+        )
 
     @property
     def _one_place(self) -> str:
@@ -72,11 +80,24 @@ class MigratingBackend(BaseBackend):
             return False
         return mine[1].startswith(other[1]) or other[1].startswith(mine[1])
 
+    def derived_settings(self) -> dict[str, Any]:
+        return {
+            f"{side.key}_{key}": value
+            for side in (self.source, self.target)
+            if isinstance(side.backend, BaseBackend)
+            for key, value in side.backend.derived_settings().items()
+        }
+
     def open_fs(self) -> FS:
+        from ..filesystems.migrating.choosing import target_of
         from ..filesystems.migrating.filesystem import MigratingFS
 
         if self._is_one_place():
             raise explained(StoreMisconfigured(self.name), f"{self.target.setting} {self._one_place}")
+        try:
+            target_of(self.target.store)
+        except StoreMisconfigured as error:
+            raise explained(error, f"{self.target.setting} {self._source_only}") from None
         return MigratingFS(
             self.source.store,
             self.target.store,
@@ -113,8 +134,9 @@ class MigratingBackend(BaseBackend):
         return " and ".join(f"of {setting} {obstacle}" for setting, obstacle in found.items())
 
     def signed_url(self, filename: str, expires: int, lifetime: int, *, disposition: str | None = None) -> str | None:
-        """Return a URL of the side that has the file; None if that signs none, or if the file is to leave it. One or two
-        requests.
+        """Return a URL of the side that has the file; None if that signs none, or if the file is to leave it.
+
+        One request to the target, and one to the source if the target does not have the file.
         """
         side = self._side_of(filename)
         if side is None:

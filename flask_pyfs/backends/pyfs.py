@@ -24,6 +24,8 @@ __all__ = ["PyFilesystemBackend"]
 # PyFilesystem's own opener of ftp://; its decorator has made an instance of the class
 _FTP: object = ftpfs.FTPOpener
 
+# the openers of this package
+_OWN = {"gridfs", "local", "swift"}
 
 # what brings the openers of others
 _PACKAGES = {
@@ -81,6 +83,10 @@ class PyFilesystemBackend(BaseBackend):
         else:
             problem = f"installed are {names}"
         raise self._wrong(f"begins with {shown}, a scheme that no installed package has: {problem}")
+
+    @property
+    def may_be_target(self) -> bool:
+        return self._parsed().protocol in _OWN
 
     def location(self, start: str) -> tuple[Hashable, str] | None:
         """Return where names that begin with a text are: the server and the user of the URL, and the path there."""

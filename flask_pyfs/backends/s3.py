@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from fs.base import FS
 
 from ..addresses import bucket_in, require_server
-from ..config import wrong_setting
+from ..config import setting_name, wrong_setting
 from ..errors import ConfigurationError
-from ..keys import storage_key
 from ..options import Option, is_count, is_duration
-from ..origins import set_by
 from .base import BaseBackend
 from .contract import UploadTerms, UploadURL
 from .overrides import handle
@@ -93,7 +91,7 @@ class S3Backend(BaseBackend):
             if "@" in url:
                 raise self._wrong(key, "must not contain a user or a password: set ACCESS_KEY and SECRET_KEY")
             if found := bucket_in(url, self.bucket_name):
-                setting = set_by(self.config, "BUCKET") or storage_key(name, "BUCKET")
+                setting = setting_name(self.config, name, "BUCKET")
                 rule = f"must not contain the bucket: set it to {found[1]!r}, and {setting} to {found[0]!r}"
                 raise self._wrong(key, rule)
         if bool(self.config["access_key"]) != bool(self.config["secret_key"]):

@@ -15,9 +15,8 @@ from .output import Output
 from .places import STORAGE, chosen
 
 _WIDTH = 80
-# of the longest name of the package's own options, and of most values
+# of most names, and of most values
 _NAME, _VALUE = 17, 26
-_ORIGIN = _WIDTH - 2 - _NAME - 2 - _VALUE - 2
 
 
 @command()
@@ -53,8 +52,10 @@ def settings(storages: Sequence[str], as_json: bool) -> None:
 def _print(out: Output, title: str, found: Iterable[Setting]) -> None:
     if not out.as_json:
         out.result(title)
-    for setting in found:
-        _show(out, _lines(setting), **setting._asdict(), reason=None)
+    settings = list(found)
+    width = max(_NAME, *(len(setting.name) for setting in settings))
+    for setting in settings:
+        _show(out, _lines(setting, width), **setting._asdict(), reason=None)
 
 
 def _show(out: Output, lines: Iterable[str], **fields: Any) -> None:
@@ -65,17 +66,18 @@ def _show(out: Output, lines: Iterable[str], **fields: Any) -> None:
         out.result(line)
 
 
-def _lines(setting: Setting) -> Iterator[str]:
+def _lines(setting: Setting, width: int) -> Iterator[str]:
     value = _text(setting.value)
     origin = "default" if setting.layer == DEFAULT else f"{setting.layer} {setting.key}"
-    line = f"  {setting.name:{_NAME}}  {value:{_VALUE}}  {origin}"
+    line = f"  {setting.name:{width}}  {value:{_VALUE}}  {origin}"
     if len(line) <= _WIDTH:
         yield line
     else:
-        yield f"  {setting.name:{_NAME}}  {value}"
-        yield f"{'':{_NAME + 4}}{'':{_VALUE}}  {origin}" if len(origin) <= _ORIGIN else f"{origin:>{_WIDTH}}"
+        before = 2 + width + 2 + _VALUE + 2
+        yield f"  {setting.name:{width}}  {value}"
+        yield f"{'':{before}}{origin}" if before + len(origin) <= _WIDTH else f"{origin:>{_WIDTH}}"
     if setting.shadowed:
-        yield from _wrapped(f"before {', '.join(setting.shadowed)}", _NAME + 4)
+        yield from _wrapped(f"before {', '.join(setting.shadowed)}", width + 4)
 
 
 def _text(value: Any) -> str:

@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from ..backends.contract import StoredName, Wanted
-from ..config import IMAGES_MAX_MEMORY, lookup
+from ..common import IMAGES_MAX_MEMORY
+from ..config import lookup
 from ..errors import FileNotFound, FSError
 from ..files import mime
 from ..filesystems.store import Facts

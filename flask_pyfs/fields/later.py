@@ -8,7 +8,7 @@ from contextlib import suppress
 from inspect import iscoroutine
 from typing import Any, TypeVar
 
-from ..config import ENQUEUE
+from ..common import ENQUEUE
 from ..errors import BackendError, ConfigurationError
 from ..keys import storage_key
 from ..renditions.leases import Busy, once

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from ..config import IMAGES_MAX_MEMORY, lookup
+from ..common import IMAGES_MAX_MEMORY
+from ..config import lookup
 from ..errors import FileExists
 from ..options import Option
 from ..seekable import FileView

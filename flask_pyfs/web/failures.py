@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from markupsafe import escape
 from werkzeug.exceptions import HTTPException, default_exceptions
 
-from ..config import handles_errors
+from ..common import handles_errors
 from ..errors import FileNotFound, FSError, NotAuthorized, PermissionDenied
 
 _log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from ..backends.base import BaseBackend
-from ..config import COMMON, route_prefix
+from ..common import COMMON, route_prefix
 from ..keys import refusal
 from ..origins import set_by
 from ..state import StandIn, State

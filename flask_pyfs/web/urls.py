@@ -8,7 +8,7 @@ from urllib.parse import quote
 from flask import Flask, has_request_context, request
 from werkzeug.routing import PathConverter
 
-from ..config import route_prefix
+from ..common import route_prefix
 
 #: The endpoint of the route that serves files.
 ENDPOINT = "fs.get_file"

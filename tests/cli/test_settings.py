@@ -14,7 +14,7 @@ import flask_pyfs as fs
 from flask_pyfs.backends import BaseBackend, registry
 from flask_pyfs.backends.base import BaseBackend as WithStore
 from flask_pyfs.cli import fs as group
-from flask_pyfs.config import COMMON
+from flask_pyfs.common import COMMON
 from flask_pyfs.options import Option
 from flask_pyfs.settings import Setting, settings_of, settings_of_app, unread_settings
 from flask_pyfs.values import disclosed, shown, sounds_secret

@@ -38,11 +38,28 @@ class TestFromGridFSToSwift(StorageConformance):
             yield storage
 
 
-@pytest.mark.parametrize(
-    "settings", [{}, {"WRITES": "both"}, {"DIRECTION": "back"}, {"SOURCE_PREFIX": "some/where", "TARGET_PREFIX": "new"}]
-)
+@pytest.mark.parametrize("settings", [{"SOURCE_PREFIX": "some/where", "TARGET_PREFIX": "new"}, {"DIRECTION": "back"}])
 class TestInMemory(StorageConformance):
     @pytest.fixture
     def storage(self, app, request, settings):
         with moving(app, request, "memory", "memory", **settings) as storage:
             yield storage
+
+
+class TestToBothSidesInMemory(StorageConformance):
+    @pytest.fixture
+    def storage(self, app, request):
+        with moving(app, request, "memory", "memory", WRITES="both") as storage:
+            yield storage
+
+    def test_entries(self, storage):
+        # the source has what a reader gets; a listing tells the time of the copy, some moments later
+        storage.write("a", b"a")
+        storage.write("b/c", b"bc")
+        storage.write("b.txt", b"b")
+        known = {name: storage.metadata(name, checksum=False) for name in storage.list_files()}
+        entries = list(storage.entries())
+        assert [entry.name for entry in entries] == sorted(known) == ["a", "b.txt", "b/c"]
+        for entry in entries:
+            assert (entry.size, entry.content_type) == (known[entry.name]["size"], known[entry.name]["mime"])
+            assert entry.modified >= known[entry.name]["modified"]

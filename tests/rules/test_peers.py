@@ -11,7 +11,7 @@ import pytest
 
 import flask_pyfs as fs
 from flask_pyfs.backends import BaseBackend, Option, registry
-from flask_pyfs.config import COMMON
+from flask_pyfs.common import COMMON
 from flask_pyfs.peers import NO_EFFECT, REFUSED, SETTINGS, USED, WITHOUT_EFFECT
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "configuration.rst").read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import flask_pyfs as fs
 from flask_pyfs.addresses import bucket_in, require_link, require_mongo, require_server
 from flask_pyfs.backends import registry
-from flask_pyfs.config import APP, COMMON
+from flask_pyfs.common import APP, COMMON
 from flask_pyfs.extension import misspelt_settings
 from flask_pyfs.extras import required_by
 from flask_pyfs.misspelt import closest, is_close, reaching_nothing

@@ -13,7 +13,7 @@ from fs import errors
 
 from ...names import is_reserved
 from ..base import Readable
-from ..store import DAY, MIGRATING, Description, Facts, StoreFS
+from ..store import DAY, MIGRATING, Description, Facts, OtherVersion, StoreFS
 from ..streams import PendingFile
 from .back import Back
 from .both import Both
@@ -200,12 +200,15 @@ class MigratingFS(TwoTrees):
         with closing(Stream(file, content_type, description)) as content:
             if own is not None:
                 return content.store(own, path, version=version)
+            if not version:
+                # no file has it
+                raise OtherVersion(path)
             return self._mode.replace(self.canonical(path), content, version)
 
     def delete_version(self, path: str, version: str) -> bool:
         if (own := self._own(path)) is not None:
             return own.delete_version(path, version)
-        return self._mode.delete_version(self.canonical(path), version)
+        return bool(version) and self._mode.delete_version(self.canonical(path), version)
 
     def delete_tree(self, path: str) -> None:
         if (own := self._own(path)) is not None:

@@ -1,0 +1,114 @@
+"""The options of every storage, and the settings of an app as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .addresses import require_link
+from .options import Option, is_duration
+from .values import converted
+
+__all__ = [
+    "APP",
+    "COMMON",
+    "DEFAULT_BACKEND",
+    "ENQUEUE",
+    "IMAGES_MAX_MEMORY",
+    "LIVE",
+    "OF_STORAGE",
+    "PREFIX",
+    "handles_errors",
+    "route_prefix",
+    "serves",
+]
+
+DEFAULT_BACKEND = "local"
+
+_ROUTE_PREFIX = Option("PREFIX", levels=(3,))
+_SERVE = Option("SERVE", "bool", levels=(1, 2))
+_HANDLE_ERRORS = Option("HANDLE_ERRORS", "bool", default=True, levels=(3,))
+
+#: The least leaves room for the libraries.
+IMAGES_MAX_MEMORY = Option(
+    "IMAGES_MAX_MEMORY",
+    "size",
+    check=lambda size: size >= 32 * 1024 * 1024,
+    rule="a size of at least 32 MiB, such as '256 MiB'",
+)
+
+ENQUEUE = Option("ENQUEUE", "callable")
+
+_URL_EXPIRES = Option(
+    "URL_EXPIRES",
+    "seconds",
+    default=3600,
+    # S3 signs for no longer
+    check=lambda seconds: is_duration(seconds) and seconds <= 7 * 24 * 60 * 60,
+    rule="a number of seconds, more than 0 and at most 604800 (7 days)",
+)
+
+#: The directory of a storage in its store.
+PREFIX = Option("PREFIX", "prefix", default="", levels=(1, 2))
+
+#: The options of every storage, with any backend.
+COMMON: tuple[Option, ...] = (
+    Option("BACKEND", default=DEFAULT_BACKEND, levels=(1, 3)),
+    Option("URL", named=True, check=require_link),
+    PREFIX,
+    _SERVE,
+    Option("ALLOW", "extensions", default=()),
+    Option("DENY", "extensions", default=()),
+    Option("MAX_SIZE", "size", check=lambda size: size >= 1, rule="a number of bytes, 1 or more, or such as '20 MB'"),
+    Option("SERVE_MODE", default="stream", choices=("stream", "redirect", "sendfile")),
+    Option("ACCEL_URL", named=True, check=require_link),
+    Option("PRIVATE", "bool", default=False),
+    Option("AUTHORIZE", "callable"),
+    _URL_EXPIRES,
+    Option("MAX_AGE", "seconds"),
+    Option("IMMUTABLE", "bool", default=False),
+    Option("VERIFY", "bool"),
+    Option("VERIFY_RENAME", "bool", default=False),
+    Option("VERIFY_SVG", default="refuse", choices=("refuse", "strip")),
+    Option("IMAGES_OPTIMIZE", "bool", default=False),
+    Option("IMAGES_MAX_PIXELS", "int"),
+    IMAGES_MAX_MEMORY,
+    ENQUEUE,
+)
+
+#: The KEYs that are settings of a storage as a whole, also if it has several backends.
+OF_STORAGE = frozenset(option.name for option in COMMON if option is not PREFIX)
+
+#: Those of them that are looked up each time they are needed. ``init_app`` reads all others.
+LIVE = frozenset({"IMAGES_OPTIMIZE", "IMAGES_MAX_PIXELS", "IMAGES_MAX_MEMORY", "ENQUEUE"})
+
+#: The settings of the app as a whole. ``init_app`` sets FS_ROOT, which is the backend's.
+APP: tuple[Option, ...] = (_ROUTE_PREFIX, _SERVE, _HANDLE_ERRORS, Option("ROOT"))
+
+
+def route_prefix(settings: Mapping[str, Any]) -> str | None:
+    """Return the app's ``FS_PREFIX``, the URL prefix of the route, with a leading slash; None if it is not set.
+
+    :raises ConfigurationError: if it is not a str.
+    """
+    value = settings.get("FS_PREFIX")
+    prefix = "" if value is None else converted(_ROUTE_PREFIX, "FS_PREFIX", value, None).strip("/")
+    return f"/{prefix}" if prefix else None
+
+
+def serves(settings: Mapping[str, Any]) -> bool:
+    """Return whether the app's ``FS_SERVE`` is on.
+
+    :raises ConfigurationError: if it is neither true nor false.
+    """
+    value = settings.get("FS_SERVE")
+    return False if value is None else bool(converted(_SERVE, "FS_SERVE", value, None))
+
+
+def handles_errors(settings: Mapping[str, Any]) -> bool:
+    """Return whether the errors that clients cause are answered: the app's ``FS_HANDLE_ERRORS``.
+
+    :raises ConfigurationError: if it is neither true nor false.
+    """
+    value = settings.get("FS_HANDLE_ERRORS")
+    return bool(_HANDLE_ERRORS.default if value is None else converted(_HANDLE_ERRORS, "FS_HANDLE_ERRORS", value, None))
