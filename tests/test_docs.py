@@ -99,9 +99,11 @@ WORDS = {
     "form": "forms",
     "gunicorn": "deployment",
     "MinIO": "deployment",
+    "migrate": "changing-stores",
     "move": "operations",
     "pandas": "programs",
     "performance": "performance",
+    "rolling": "changing-stores",
     "security": "security",
     "SQLAlchemy": "models",
     "thumbnails": "images",
@@ -161,7 +163,16 @@ def test_the_messages_that_pages_quote_are_the_real_ones(tmp_path, monkeypatch):
             assert f"``{message}``" in text
 
 
-GUIDES = ["comparison", "cookbook", "deployment", "operations", "performance", "security", "troubleshooting"]
+GUIDES = [
+    "changing-stores",
+    "comparison",
+    "cookbook",
+    "deployment",
+    "operations",
+    "performance",
+    "security",
+    "troubleshooting",
+]
 
 
 @pytest.mark.parametrize("name", [*GUIDES, "api", "serving", "testing", "uploads"])

@@ -22,6 +22,7 @@ _COMMANDS: dict[str, tuple[str, str | None]] = {
     "du": ("files", None),
     "leftovers": ("leftovers", None),
     "ls": ("files", None),
+    "migrate": ("migrate", "migration"),
     "mv": ("copies", "transfer"),
     "orphans": ("orphans", "orphans"),
     "rm": ("files", None),
@@ -101,7 +102,7 @@ def fs() -> None:
     input or output. A path with a colon is written ./a:b.
 
     Exit codes: 0 done, 1 something failed, 2 wrong usage, 3 no such storage, 4 no such file, 5 worth trying again,
-    9 check or orphans found something.
+    9 check or orphans found something, or migrate is not complete.
 
     \b
     Example:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .sizes import size_text
+from .sizes import size_text, time_text
 
 if TYPE_CHECKING:
     from ..transfer import Event
@@ -95,7 +95,7 @@ class Progress:
             parts.append(f"{size_text(rate)}/s")
             if work_rate > 0:
                 left = self.all_bytes + self.all_files * _BYTES_OF_A_FILE - self._done()
-                parts.append(f"{_time_text(max(left, 0) / work_rate)} left")
+                parts.append(f"{time_text(max(left, 0) / work_rate)} left")
         line = parts[0]
         for part in parts[1:]:
             if len(line) + 2 + len(part) > width:
@@ -219,11 +219,3 @@ def _can_draw() -> bool:
     except ImportError:
         return False
     return True
-
-
-def _time_text(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours:,} h {minutes} min"
-    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

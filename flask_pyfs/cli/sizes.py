@@ -1,8 +1,8 @@
-"""Numbers and sizes for people."""
+"""Numbers, sizes and times for people."""
 
 from __future__ import annotations
 
-__all__ = ["counted", "size_text"]
+__all__ = ["counted", "size_text", "time_text"]
 
 
 def counted(number: int, what: str) -> str:
@@ -19,3 +19,12 @@ def size_text(size: float) -> str:
     while size >= 1023.95:
         size, unit = size / 1024, next(units)
     return f"{size:.1f} {unit}"
+
+
+def time_text(seconds: float) -> str:
+    """Return a number of seconds, such as ``8 min 1 s``."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours:,} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

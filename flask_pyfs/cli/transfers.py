@@ -15,7 +15,7 @@ from .places import Place, require_path
 if TYPE_CHECKING:
     from ..transfer import Event, Side
 
-__all__ = ["choosing", "failure_text", "jobs_option", "sides"]
+__all__ = ["checksum_option", "choosing", "failure_text", "jobs_option", "shard_option", "sides"]
 
 
 class _ShardType(ParamType[tuple[int, int]]):
@@ -34,16 +34,27 @@ class _ShardType(ParamType[tuple[int, int]]):
         return shard, shards
 
 
-jobs_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
+_Option = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+checksum_option: _Option = click.option(
+    "--checksum",
+    is_flag=True,
+    help="Compare checksums of the content. Where the stores have none of one kind, files are read.",
+)
+
+jobs_option: _Option = click.option(
     "--jobs", type=click.IntRange(min=1), metavar="N", default=8, show_default=True, help="How many files at a time."
 )
 
+shard_option: _Option = click.option(
+    "--shard",
+    type=_ShardType(),
+    metavar="I/N",
+    help="Only part I of N, by a hash of the name. N machines with 1/N to N/N do the whole.",
+)
+
 _OPTIONS = (
-    click.option(
-        "--checksum",
-        is_flag=True,
-        help="Compare checksums of the content. Where the stores have none of one kind, files are read.",
-    ),
+    checksum_option,
     jobs_option,
     click.option(
         "--include", multiple=True, metavar="PATTERN", help="Only these files: a pattern as in .gitignore. Repeatable."
@@ -51,12 +62,7 @@ _OPTIONS = (
     click.option(
         "--exclude", multiple=True, metavar="PATTERN", help="Not these files: a pattern as in .gitignore. Repeatable."
     ),
-    click.option(
-        "--shard",
-        type=_ShardType(),
-        metavar="I/N",
-        help="Only part I of N, by a hash of the name. N machines with 1/N to N/N do the whole.",
-    ),
+    shard_option,
 )
 
 

@@ -393,6 +393,7 @@ CALLS = {
     "du": ["c:"],
     "leftovers": [],
     "ls": ["c:"],
+    "migrate": ["c"],
     "mv": ["./y", "c:x"],
     "orphans": [],
     "rm": ["c:x"],

@@ -6,12 +6,11 @@ import re
 import shlex
 import subprocess
 import sys
-import textwrap
 from typing import Any
 
 import click
 import pytest
-from pages import TOP, blocks
+from pages import TOP, blocks, console
 
 import flask_pyfs as fs
 from flask_pyfs.cli import fs as group
@@ -19,7 +18,6 @@ from flask_pyfs.cli import fs as group
 CONTEXT = click.Context(group, info_name="flask fs")
 COMMANDS = group.list_commands(CONTEXT)
 EXAMPLE = re.compile(r"^ +(flask fs .+)", re.MULTILINE)
-CONSOLE = re.compile(r"^( *)\.\. code-block:: console\n\n((?:\1 {3,}\S.*\n|\n)+)", re.MULTILINE)
 
 
 def command_of(name):
@@ -95,18 +93,6 @@ def test_the_reference_has_each_command_as_its_help_does(tmp_path):
             names, said = option.get_help_record(click.Context(command)) or ("", "")
             assert "".join(names.split()) in words
             assert "".join(said.split()) in words
-
-
-def console(page):
-    """Return the command lines of the consoles of a page, each with what it prints, in order."""
-    found = []
-    for match in CONSOLE.finditer(page.read_text(encoding="utf-8")):
-        for line in textwrap.dedent(match[2]).splitlines():
-            if line.startswith("$ "):
-                found.append((line[2:], []))
-            elif line:
-                found[-1][1].append(line)
-    return found
 
 
 def test_the_consoles_of_the_page_on_operations(tmp_path, monkeypatch):

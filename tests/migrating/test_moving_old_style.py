@@ -77,9 +77,9 @@ def test_it_is_served(app, make):
     assert client.get(storage.url("a.txt"), headers={"If-None-Match": whole.headers["ETag"]}).status_code == 304
 
 
-def test_what_is_written_for_flask_fs_is_no_target(app, make):
-    found = registry.installed().get("own")
-    if found.load() is Dictionary:
-        for settings in ({"TARGET": "own"}, {"TARGET": "own", "DIRECTION": "back"}):
-            with pytest.raises(fs.ConfigurationError, match="FILES_FS_TARGET is 'own', which was written for Flask-FS"):
-                make(**settings)
+@pytest.mark.parametrize("settings", [{}, {"DIRECTION": "back"}])
+def test_what_is_written_for_flask_fs_is_no_target(monkeypatch, configure_storage, settings):
+    found = {**registry.installed(), "own": SimpleNamespace(load=lambda: Dictionary, module="own", name="own")}
+    monkeypatch.setattr(registry, "installed", lambda: found)
+    with pytest.raises(fs.ConfigurationError, match="FILES_FS_TARGET must be a backend .* 'own' can be a SOURCE only"):
+        configure_storage("files", {"BACKEND": "migrating", "SOURCE": "memory", "TARGET": "own", **settings})

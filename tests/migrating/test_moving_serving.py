@@ -4,7 +4,6 @@ import pytest
 from moving_storages import bring, moving, settle, sides
 from PIL import Image
 
-import flask_pyfs as fs
 from flask_pyfs import images
 
 pytestmark = pytest.mark.server

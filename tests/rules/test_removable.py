@@ -1,4 +1,4 @@
-"""Each room above Storage that is an extra of the package can be removed, and the rest works without it."""
+"""Each part of the package that the rest can do without can be removed, and the rest works without it."""
 
 import configparser
 import os
@@ -17,7 +17,19 @@ TOP = Path(__file__).resolve().parents[2]
 ADAPTERS = sorted(
     f"adapters.{path.stem}" for path in (PACKAGE / "adapters").iterdir() if path.stem not in ("__init__", "__pycache__")
 )
-ROOMS = [*ADAPTERS, "adoption", "cli", "doctor", "orphans", "settings", "transfer"]
+# two stores as one, and what only they need
+MIGRATING = [
+    "backends.migrating",
+    "backends.operated",
+    "backends.sides",
+    "filesystems.below",
+    "filesystems.migrating",
+]
+# each is removed with what needs it
+PARTS = {
+    room: [room] for room in (*ADAPTERS, "adoption", "cli", "doctor", "migration", "orphans", "settings", "transfer")
+}
+PARTS["migrating"] = MIGRATING
 
 # what a room adds to Storage
 MEMBERS = {"adapters.fsspec": "fsspec"}
@@ -58,17 +70,20 @@ for member in sys.argv[2:]:
 
 
 def unit_of(module):
-    """Return the part of the package that is removed with a module: an adapter, a module of commands, or a room."""
+    """Return the part of the package that is removed with a module: an adapter, a module of commands, the backend
+    ``migrating`` or its filesystem, or a room.
+    """
     parts = [*module.split(".")[1:], ""]
     if f"adapters.{parts[0]}" in ADAPTERS:
         # its face
         return f"adapters.{parts[0]}"
-    return ".".join(filter(None, parts[:2])) if parts[0] in ("adapters", "cli") else parts[0]
+    inner = ".".join(filter(None, parts[:2]))
+    return inner if parts[0] in ("adapters", "cli") or inner in MIGRATING else parts[0]
 
 
-def with_importers(room):
-    """Return a room and the parts of the package that need it."""
-    removed = {room}
+def with_importers(*units):
+    """Return some parts of the package and those that need them."""
+    removed = {*units}
     while True:
         gone = {module for module in FILES if is_in(module, removed)}
         more = {unit_of(module) for module in FILES if module not in gone and IMPORTS[module] & gone}
@@ -104,6 +119,7 @@ def without_lines(page, units):
 def without_settings(text, unit):
     """Return setup.cfg without the extra and the entry points of a part."""
     extra = unit.removeprefix("adapters.")
+    text = re.sub(rf"^[ \t]+\w+ = flask_pyfs\.{re.escape(unit)}[.:].*\n", "", text, flags=re.MULTILINE)
     text = re.sub(rf"^[ \t]+%\({extra}\)s\n", "", text, flags=re.MULTILINE)
     text = re.sub(rf"^{extra} =.*\n([ \t]+.*\n)*", "", text, flags=re.MULTILINE)
     if unit in ENTRY_POINTS:
@@ -119,8 +135,8 @@ def run(*arguments, directory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_can_be_removed(room, tmp_path):
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_can_be_removed(part, tmp_path):
     # with what is compiled, which takes long, but not what another process is just compiling
     shutil.copytree(PACKAGE, tmp_path / "flask_pyfs", ignore=shutil.ignore_patterns("*.pyc.*"))
     shutil.copytree(TOP / "tests" / "servers", tmp_path / "tests" / "servers", ignore=shutil.ignore_patterns("*.pyc.*"))
@@ -130,7 +146,7 @@ def test_a_room_can_be_removed(room, tmp_path):
         shutil.copy(TOP / "tests" / name, tmp_path / "tests" / name)
     page = (TOP / "docs" / "architecture.rst").read_text(encoding="utf-8")
     settings = (TOP / "setup.cfg").read_text(encoding="utf-8")
-    removed = with_importers(room)
+    removed = with_importers(*PARTS[part])
     for module in FILES:
         if is_in(module, removed):
             (tmp_path / FILES[module].relative_to(PACKAGE.parent)).unlink()
@@ -172,8 +188,14 @@ def test_what_needs_transfer_goes_with_it():
     assert with_importers("cli") == ["cli"]
 
 
+def test_the_two_stores_as_one_are_no_part_of_what_each_app_uses():
+    assert with_importers(*MIGRATING) == sorted([*MIGRATING, "cli.migrate", "migration"])
+    # a storage still has both, without the command
+    assert with_importers("migration") == ["cli.migrate", "migration"]
+
+
 def test_each_command_names_its_room():
     # without it, the command is missing, in place of a traceback
     for name, (module, room) in cli._COMMANDS.items():
-        needed = {room_of(each) for each in IMPORTS[f"flask_pyfs.cli.{module}"]} & {*ROOMS} - {"cli"}
+        needed = {room_of(each) for each in IMPORTS[f"flask_pyfs.cli.{module}"]} & {*PARTS} - {"cli"}
         assert needed == ({room} if room else set()), name

@@ -10,7 +10,6 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from io import BytesIO
 from typing import Any, BinaryIO, cast
 from urllib.parse import quote, unquote
@@ -167,8 +166,11 @@ class NotedTarget:
                 continue
             facts = listed
             if not listed.marked and listed.size == _SIZE and listed.content_type in (None, _TYPE):
-                with suppress(errors.ResourceNotFound):
+                try:
                     facts = self.store.facts(path)
+                except errors.ResourceNotFound:
+                    # it was removed meanwhile, and may have been a tombstone
+                    continue
             yield path, Listed(listed, _kind(facts)[0] == _DELETED)
 
     def clear(self) -> None:
