@@ -7,7 +7,7 @@ from .comparing import verify
 from .copying import migrate
 from .finishing import finish
 from .migrating import windows
+from .progress import Status, status
 from .report import Report
-from .status import Status, status
 
 __all__ = ["Event", "Report", "Status", "finish", "migrate", "status", "verify", "windows"]

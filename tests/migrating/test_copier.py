@@ -1,12 +1,11 @@
 """What a copier moves, leaves alone, and says."""
 
 import io
-from collections import Counter
 from contextlib import ExitStack
 
 import pytest
-from pairs import between, bury, contents, in_memory, source_of, target_of, turned, write, write_here
 from places import make_place
+from two_stores import between, bury, contents, in_memory, source_of, target_of, turned, write, write_here
 
 from flask_pyfs import ConfigurationError, InvalidPath, VersionChanged
 from flask_pyfs.filesystems.migrating import copiers
@@ -44,8 +43,10 @@ def test_each_pair_of_stores(storage):
     assert contents(target_of(storage)).items() >= {(name, content) for name, content in names.items() if content}
     assert {name: storage.read(name) for name in storage.list_files()} == names
     assert not source_of(storage).has_file("2/5.txt")
-    # nothing is left to do
-    assert migrate(storage).counts == Counter()
+    # nothing is left to do; files that are so new are looked at once more
+    again = migrate(storage)
+    assert again.is_complete
+    assert set(again.counts) <= {"same", "own"}
     assert verify(storage).counts["same"] == 27
 
 
@@ -63,7 +64,8 @@ def test_back(storage):
     expected = {f"{number}": b"old" for number in range(10) if number != 4} | {"3": b"later", "new": b"new"}
     assert contents(source_of(storage)) == expected
     assert {name: back.read(name) for name in back.list_files()} == expected
-    assert not [path for path, listed in back.backend.store.entries_of_target.entries() if not listed.is_deleted]
+    assert back.backend.store.entries_of_target.look("4").is_deleted
+    assert not any(target_of(storage).has_file(name) for name in {*expected} - {"4"})
 
 
 def test_shards_are_the_whole():
@@ -89,13 +91,13 @@ def test_reserved_names_stay():
 def test_a_name_that_the_other_store_cannot_have(request, tmp_path):
     with make_place("s3-moto", request) as bucket:
         storage = between(bucket, {"BACKEND": "local", "ROOT": str(tmp_path)})
-        for name in ("a//b", "a/b", "/c", "d/../e", "ok"):
+        for name in ("a//b", "a/b", "/c", "d\\..\\e", "ok"):
             write(source_of(storage), name, name.encode())
         report = migrate(storage)
         assert report.counts == {"copied": 2, "failed": 3}
         assert not report.is_complete
         assert not report.is_worth_retrying
-        assert {event.name for event in report.failures} == {"a//b", "/c", "d/../e"}
+        assert {event.name for event in report.failures} == {"a//b", "/c", "d\\..\\e"}
         assert all(isinstance(event.error, InvalidPath) for event in report.failures)
         assert "flask fs adopt" in str(next(event.error for event in report.failures if event.name == "a//b"))
         assert contents(target_of(storage)) == {"a/b": b"a/b", "ok": b"ok"}

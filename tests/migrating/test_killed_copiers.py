@@ -7,13 +7,14 @@ import pytest
 from busy import Busy, Files, assert_same, content_of
 from killable import CONTEXT, end, start
 from load import open_storage
-from pairs import sides
 from places import make_place
+from two_stores import sides
 
 from flask_pyfs.filesystems.migrating import copiers, journal
 from flask_pyfs.migration import finish, status
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
+
 
 def complete(busy, storage, settings, kills, names):
     """Kill copiers, let one run to its end, and finish, while the app goes on.

@@ -5,6 +5,7 @@ import io
 from load import open_storage
 
 from flask_pyfs.filesystems.migrating.target import ANYTHING
+from flask_pyfs.names import RESERVED
 
 
 def sides(source, target, **settings):
@@ -56,4 +57,5 @@ def bury(storage, path):
 
 
 def contents(store):
-    return {path: store.read_file(path) for path in store.iter_files()}
+    """Return what is in a store, but for reserved names."""
+    return {path: store.read_file(path) for path in store.iter_files() if not path.startswith(RESERVED)}

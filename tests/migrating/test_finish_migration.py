@@ -1,0 +1,192 @@
+"""The end of a migration: when it is refused, what it leaves, and what processes do that still have both stores."""
+
+import io
+import threading
+
+import pytest
+from places import make_place
+from two_stores import between, bury, contents, in_memory, source_of, target_of, turned, write, write_here
+
+from flask_pyfs import ConfigurationError, FileNotFound, VersionChanged
+from flask_pyfs.filesystems.migrating import copiers, journal
+from flask_pyfs.filesystems.migrating.copiers import Copier
+from flask_pyfs.filesystems.migrating.journal import Journal, Phase
+from flask_pyfs.migration import finish, finishing, migrate, status
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch):
+    """Ends of migrations that wait less."""
+    monkeypatch.setattr(copiers, "RENEWAL", 0.02)
+    monkeypatch.setattr(copiers, "EXPIRY", 0.5)
+    monkeypatch.setattr(journal, "MAX_AGE", 0.1)
+    monkeypatch.setattr(finishing, "MAX_AGE", 0.1)
+    monkeypatch.setattr(finishing, "_SLACK", 0.05)
+
+
+@pytest.fixture(params=["memory", "local", *(pytest.param(k, marks=pytest.mark.server) for k in ("s3-moto", "gridfs"))])
+def storage(request, tmp_path):
+    if request.param == "memory":
+        yield in_memory()
+    elif request.param == "local":
+        yield between({"BACKEND": "memory"}, {"BACKEND": "local", "ROOT": str(tmp_path)})
+    else:
+        with make_place(request.param, request) as settings:
+            yield between({"BACKEND": "memory"}, settings)
+
+
+def phase(storage):
+    state = Journal(target_of(storage)).state()
+    return None if state is None else state.phase
+
+
+def test_what_is_missing_stops_it(storage):
+    write(source_of(storage), "a")
+    told = []
+    report = finish(storage, on_event=told.append)
+    assert not report.finished
+    assert report.missing == 1
+    assert [(event.name, event.kind) for event in told] == [("a", "only_source")]
+    assert phase(storage) is None
+
+
+def test_the_target_alone_counts_then(storage):
+    for name in "abc":
+        write(source_of(storage), name)
+    migrate(storage)
+    storage.write("b", b"later", overwrite=True)
+    storage.delete("c")
+    bury(storage, "d")
+    report = finish(storage)
+    assert report.finished
+    assert report.is_complete
+    expected = {"a": b"content", "b": b"later"}
+    assert contents(target_of(storage)) == expected
+    assert list(storage.backend.store.entries_of_target.entries("d")) == []
+    # the source is as it was, and does not count
+    write(source_of(storage), "e")
+    assert {name: storage.read(name) for name in storage.list_files()} == expected
+    storage.delete("a")
+    with pytest.raises(FileNotFound):
+        storage.read("a")
+    assert storage.backend.store.entries_of_target.look("a") is None
+    # once more, it goes on with what is left
+    assert finish(storage).finished
+    assert status(storage).phase == "finished"
+    with pytest.raises(ConfigurationError, match="source is out of date"):
+        migrate(turned(storage, DIRECTION="back"))
+
+
+def test_a_delete_that_crashed_is_completed(storage):
+    write(source_of(storage), "a")
+    migrate(storage)
+    bury(storage, "a")
+    assert finish(storage).finished
+    assert contents(target_of(storage)) == {}
+    assert contents(source_of(storage)) == {}
+
+
+def test_back_the_source_alone_counts(storage):
+    write(source_of(storage), "a")
+    migrate(storage)
+    write_here(storage, "a", b"later")
+    write_here(storage, "b", b"new")
+    back = turned(storage, DIRECTION="back")
+    assert not finish(back).finished
+    migrate(back)
+    back.delete("b")
+    assert finish(back).finished
+    assert contents(source_of(storage)) == {"a": b"later"}
+    assert contents(target_of(storage)) == {}
+    assert back.read("a") == b"later"
+    back.write("b", b"again")
+    assert contents(source_of(storage))["b"] == b"again"
+
+
+def test_not_while_processes_may_know_the_source_alone():
+    storage = in_memory(WRITES="both")
+    with pytest.raises(ConfigurationError, match="FILES_FS_WRITES"):
+        finish(storage)
+
+
+def test_it_waits_for_a_copier_that_runs():
+    storage = in_memory()
+    own = storage.backend.store.journal
+    own.begin("forward")
+    ends = threading.Event()
+    with Copier(own, "forward") as copier:
+        waits, waited = threading.Event(), []
+
+        def on_wait(number):
+            waited.append(number)
+            waits.set()
+
+        thread = threading.Thread(target=lambda: (finish(storage, on_wait=on_wait), ends.set()))
+        thread.start()
+        assert waits.wait(60)
+        assert phase(storage) is Phase.FINISHING
+        assert not ends.is_set()
+        assert copier._ended.wait(60)
+    assert ends.wait(60)
+    thread.join()
+    assert phase(storage) is Phase.FINISHED
+
+
+def test_it_ends_if_a_copier_starts_meanwhile(monkeypatch):
+    storage = in_memory()
+
+    def start(journal, on_wait):
+        Journal(target_of(storage)).begin("forward")
+
+    monkeypatch.setattr(finishing, "wait_for_others", start)
+    with pytest.raises(VersionChanged, match="a copier of 'files' was started"):
+        finish(storage)
+    assert phase(storage) is Phase.COPYING
+
+
+def test_one_that_is_interrupted_leaves_the_migration_as_it_was(monkeypatch):
+    storage = in_memory()
+    write(source_of(storage), "a")
+    migrate(storage)
+
+    def interrupt(journal, on_wait):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(finishing, "wait_for_others", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            finish(storage)
+    assert phase(storage) is Phase.COPYING
+    assert finish(storage).finished
+
+
+def test_one_that_was_killed_can_be_done_again(monkeypatch):
+    storage = in_memory()
+    write(source_of(storage), "a")
+    migrate(storage)
+    bury(storage, "b")
+    with monkeypatch.context() as patch:
+        patch.setattr(finishing, "_remove_tombstones", lambda *arguments: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            finish(storage)
+    # what the app does then leaves the source behind
+    storage.delete("a")
+    assert finish(storage).finished
+    assert list(storage.backend.store.entries_of_target.entries()) == []
+
+
+def test_a_name_that_was_taken_again_stays():
+    storage = in_memory()
+    bury(storage, "a")
+    entries = storage.backend.store.entries_of_target
+    look = entries.look
+
+    def take(path):
+        entries.look = look
+        found = look(path)
+        entries.write(path, io.BytesIO(b"new"), found.version)
+        return found
+
+    entries.look = take
+    finishing._remove_tombstones(storage, storage.backend.store, 1)
+    assert contents(target_of(storage)) == {"a": b"new"}

@@ -1,0 +1,149 @@
+"""What a comparison of both stores finds, and how far it says that the migration is."""
+
+import io
+from datetime import timedelta
+
+import pytest
+from places import make_place
+from two_stores import between, bury, in_memory, source_of, target_of, turned, write, write_here
+
+from flask_pyfs.filesystems.migrating import copiers
+from flask_pyfs.filesystems.migrating.copiers import Copier
+from flask_pyfs.filesystems.migrating.target import NO_FILE
+from flask_pyfs.migration import comparing, migrate, progress, status, verify
+
+
+def entries(storage):
+    return storage.backend.store.entries_of_target
+
+
+def spoil(storage):
+    """Put other content of the same size in the place of a copy, which still says what it is a copy of."""
+    there = entries(storage).look("a")
+    entries(storage).write("a", io.BytesIO(b"CONTENT"), there.version, mirrors=there.mirrors)
+
+
+def cut(storage):
+    there = entries(storage).look("a")
+    entries(storage).write("a", io.BytesIO(b"cont"), there.version, mirrors=there.mirrors)
+
+
+def follow_a_deletion(storage):
+    # by a process that writes to both; another with the old settings stored it again
+    entries(storage).bury("a", entries(storage).look("a").version, mirrors=NO_FILE)
+
+
+# what happens to the copy of a file, or the file, and what is found then
+CASES = {
+    "same": lambda storage: None,
+    "own": lambda storage: write_here(storage, "a", b"content"),
+    "own, longer": lambda storage: write_here(storage, "a", b"another content"),
+    "own, deleted": lambda storage: bury(storage, "a"),
+    "only_source": lambda storage: entries(storage).drop("a", entries(storage).look("a").version),
+    "differs, replaced": lambda storage: write(source_of(storage), "a", b"CONTENT"),
+    "differs, longer": lambda storage: write(source_of(storage), "a", b"another content"),
+    "differs, cut": cut,
+    "differs, stored again": follow_a_deletion,
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_state(case):
+    storage = in_memory()
+    write(source_of(storage), "a")
+    write(source_of(storage), "b")
+    migrate(storage)
+    CASES[case](storage)
+    kind = case.partition(",")[0]
+    told = []
+    report = verify(storage, on_event=told.append)
+    assert {event.name: event.kind for event in told} == {"a": kind, "b": "same"}
+    assert report.is_complete == (kind in ("same", "own"))
+    assert report.missing == (not report.is_complete)
+
+
+def test_only_checksums_find_spoilt_content(request):
+    storage = in_memory()
+    write(source_of(storage), "a")
+    migrate(storage)
+    spoil(storage)
+    assert verify(storage).is_complete
+    report = verify(storage, checksum=True)
+    assert report.counts == {"differs": 1}
+    # the copier does not mend it, but says so
+    assert migrate(storage, checksum=True).missing == 1
+
+
+@pytest.mark.server
+def test_checksums_of_listings_are_used(request):
+    with make_place("s3-moto", request) as bucket:
+        storage = between({"BACKEND": "memory"}, bucket)
+        write(source_of(storage), "a")
+        migrate(storage)
+        assert verify(storage, checksum=True).counts == {"same": 1}
+        spoil(storage)
+        assert verify(storage, checksum=True).counts == {"differs": 1}
+
+
+def test_what_was_copied_long_after_it_was_written_needs_no_look(monkeypatch):
+    storage = in_memory()
+    write(source_of(storage), "a")
+    migrate(storage)
+    monkeypatch.setattr(comparing, "_SKEW", timedelta(-1))
+    monkeypatch.setattr(type(entries(storage)), "look", lambda self, path: pytest.fail(path))
+    assert verify(storage).counts == {"same": 1}
+
+
+def test_back_lacks_what_the_target_has():
+    storage = in_memory()
+    for name in "ab":
+        write(source_of(storage), name)
+    migrate(storage)
+    write_here(storage, "c")
+    bury(storage, "b")
+    back = turned(storage, DIRECTION="back")
+    assert verify(back).counts == {"only_target": 2, "own": 1}
+    assert migrate(back).is_complete
+    assert verify(back).counts == {"same": 2}
+
+
+def test_status():
+    storage = in_memory()
+    for name in "abcd":
+        write(source_of(storage), name)
+    found = status(storage)
+    assert (found.phase, found.direction, found.to_do, found.bytes, found.done) == ("new", "forward", 4, 28, 0)
+    migrate(storage, shard=(1, 2))
+    bury(storage, "gone")
+    write(source_of(storage), "e", b"four")
+    found = status(storage)
+    assert found.phase == "copying"
+    assert found.to_do + found.done == 5
+    assert (found.deleted, found.differing, found.copiers, found.rate, found.seconds_left) == (1, 0, 0, None, None)
+    assert status(turned(storage, DIRECTION="back")).phase == "new"
+
+
+def test_status_sees_copiers_that_run(monkeypatch):
+    monkeypatch.setattr(copiers, "RENEWAL", 0.02)
+    monkeypatch.setattr(progress, "RENEWAL", 0)
+    storage = in_memory()
+    write(source_of(storage), "a")
+    journal = storage.backend.store.journal
+    journal.begin("forward")
+    dead = Copier(journal, "forward")
+    dead._take()
+    with Copier(journal, "forward"):
+        found = status(storage)
+    assert (found.copiers, found.to_do, found.rate, found.seconds_left) == (1, 1, 0, None)
+
+
+def test_a_listing_that_is_out_of_order_is_refused(monkeypatch):
+    storage = in_memory()
+    for name in "ab":
+        write(source_of(storage), name)
+    store = source_of(storage)
+    listed = list(store.iter_facts())
+    monkeypatch.setattr(store, "iter_facts", lambda: reversed(listed))
+    with pytest.raises(RuntimeError, match="lists 'a' after 'b'"):
+        verify(storage)
+    assert target_of(storage) is not store
