@@ -409,3 +409,15 @@ def test_delete_a_tree_beside_names_that_start_alike(storage, gridfs, names, for
     gridfs.removetree("/")
     assert names() == {}
     assert gridfs.listdir("/") == []
+
+
+def test_a_field_of_an_app_that_is_named_note_stays(gridfs, bare):
+    bare["files.files"].insert_one(
+        {"filename": "a", "length": 0, "chunkSize": 1024, "uploadDate": datetime(2020, 1, 1), "note": "of the app"}
+    )
+    assert gridfs.facts("a").note is None
+    gridfs.copy_file("a", "b")
+    gridfs.copy_from(gridfs, "a", "c", note="ours")
+    gridfs.move_file("a", "d")
+    assert [bare["files.files"].find_one({"filename": name})["note"] for name in "bcd"] == ["of the app"] * 3
+    assert [gridfs.facts(name).note for name in "bcd"] == [None, "ours", None]

@@ -37,7 +37,10 @@ class World:
         return migrating(self.source, self.target, **{**self.options, **options})
 
     def start_with(self, name: str, content: Content, *, copied: bool = False, own: bool = False) -> None:
-        """Let a name have a file from before the migration, and a copy in the target, or one that the app wrote."""
+        """Let a name have a file from before the migration, or what the app wrote in the target, or deleted there.
+
+        :param copied: the source has it no longer alone: the target has a copy, or all that there is.
+        """
         self.events[name] = []
         self.versions[name] = []
         self.first[name] = content
@@ -48,7 +51,8 @@ class World:
         if copied and content is not MISSING and not own:
             assert forward.bring(name).outcome is Outcome.COPIED
         if own:
-            self.source.put(name, BytesIO(b"from before"))
+            if content is MISSING or not copied:
+                self.source.put(name, BytesIO(b"from before"))
             if content is MISSING:
                 forward.delete_tree(name)
                 if not copied:
@@ -210,6 +214,21 @@ def copying(world: World, name: str, other: str, *, new: bool = False, move: boo
         events.append((name, Event("moved")))
     world.had[other].extend(each for each in world.had[name] if each is not MISSING)
     return world.begin(lambda fs: said(lambda: run(fs)), events)
+
+
+def old(world: World, name: str, kind: str) -> Operation:
+    """What a process does that knows the source alone."""
+    content = world.content(name)
+    event = {"read": Event("read"), "delete": Event("delete")}.get(kind, Event(kind, content))
+
+    def run(fs: Any) -> Any:
+        if kind == "read":
+            return read(fs.source, name)
+        if kind == "delete":
+            return said(lambda: fs.source.delete_tree(name))
+        return said(lambda: fs.source.put(name, BytesIO(content), overwrite=kind == "write"))
+
+    return world.begin(run, [(name, event)])
 
 
 def moving(world: World, name: str) -> Operation:

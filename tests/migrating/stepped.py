@@ -97,7 +97,7 @@ class _Stepped:
         self._requests = requests
         self._gate = gate
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> Any:
         # for isinstance
         return type(self._inner)

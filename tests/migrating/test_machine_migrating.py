@@ -1,5 +1,5 @@
-"""Whatever an app, its processes and copiers do at once, and whichever of them dies: what each returned can be explained
-by one order of all, and after the end the files are those of that order.
+"""Whatever processes and copiers do at once, and whichever of them dies: what each returned can be explained by one order
+of all, and after the end the files are those of that order.
 """
 
 import actions_migrating as actions
@@ -81,11 +81,24 @@ class BothMachine(MigrationMachine):
     options = {"direction": "forward", "writes": "both"}
 
 
+class OldMachine(BothMachine):
+    """Besides, processes run that know the source alone, and none before that wrote to the target alone."""
+
+    @initialize(first=st.tuples(FIRST, FIRST), copied=st.booleans(), own=st.just(False))
+    def start(self, first, copied, own):
+        super().start(first, copied, own)
+
+    @precondition(lambda self: self.has_room)
+    @rule(name=NAMES, kind=st.sampled_from(["read", "write", "new", "delete"]))
+    def begin_old(self, name, kind):
+        actions.old(self.world, name, kind)
+
+
 class BackMachine(MigrationMachine):
     options = {"direction": "back"}
 
 
-@pytest.mark.parametrize("machine", [MigrationMachine, BothMachine, BackMachine])
+@pytest.mark.parametrize("machine", [MigrationMachine, BothMachine, OldMachine, BackMachine])
 def test_migration(machine, soak):
     examples, steps = (1000, 30) if soak else (40, 30)
     run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=steps))

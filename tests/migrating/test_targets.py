@@ -1,14 +1,29 @@
 """What the target of a migration has under a name: one contract for all stores."""
 
+import errno
+import fcntl
+import os
+import threading
 from io import BytesIO
 
 import pytest
 from fs import errors
 from places import make_place
 
+# isort: split
+# places makes it importable
+from counting import requests_of
+from fs.osfs import OSFS
+
+from flask_pyfs.errors import StoreMisconfigured
+from flask_pyfs.filesystems.generic import GenericStore
+from flask_pyfs.filesystems.local import LocalFS
 from flask_pyfs.filesystems.migrating.choosing import target_of
 from flask_pyfs.filesystems.migrating.target import ANYTHING, NO_FILE, NOTHING
+from flask_pyfs.filesystems.s3 import S3FS
 from flask_pyfs.filesystems.store import OtherVersion
+from flask_pyfs.filesystems.swift import SwiftFS
+from flask_pyfs.names import Reserved
 
 KINDS = ["memory", "local", "s3-moto", "gridfs", "swift"]
 
@@ -123,7 +138,176 @@ def test_open_write(target):
 def test_move(target):
     version = write(target, mirrors="x")
     there = target.bury("c", ANYTHING)
-    if target.move("a/b.txt", version, "c", there):
+    with_version = target.move("a/b.txt", version, "c", there)
+    # a server without renames leaves it to a copy
+    assert with_version == (not target.store.keeps_notes)
+    if with_version:
         assert listed(target) == [("a/b.txt", True), ("c", False)]
         assert target.look("c").mirrors is None
         assert content(target, "c") == b"one"
+        with pytest.raises(OtherVersion):
+            target.move("a/b.txt", version, "d", ANYTHING)
+        with pytest.raises(errors.FileExists):
+            target.move("c", target.look("c").version, "a/b.txt", NOTHING)
+    assert not target.move("c", target.look("c").version, "c", ANYTHING)
+
+
+def test_a_copy_inside_the_target_is_a_file_of_its_own(target):
+    write(target, mirrors="x")
+    # in memory, none is made without reading
+    if target.copy_in(target.store, "a/b.txt", "c", NOTHING):
+        assert (content(target, "c"), target.look("c").mirrors) == (b"one", None)
+        with pytest.raises(errors.FileExists):
+            target.copy_in(target.store, "a/b.txt", "c", NOTHING)
+        with pytest.raises(OtherVersion):
+            target.copy_in(target.store, "a/b.txt", "c", "1")
+        target.bury("a/b.txt", ANYTHING)
+        with pytest.raises(errors.ResourceNotFound):
+            target.copy_in(target.store, "a/b.txt", "c", ANYTHING)
+        assert content(target, "c") == b"one"
+
+
+def test_a_listing_has_all_names_in_key_order(target):
+    names = ["a.txt", "a/b", "a/c/d", "a0", "b/\u00e9", "c" * 200]
+    for number, name in enumerate(names):
+        if number % 2:
+            target.bury(name, NOTHING)
+        else:
+            write(target, name)
+    target.store.put(Reserved(".flask_pyfs/own"), BytesIO())
+    # of the size of a tombstone
+    target.store.put("z", BytesIO(bytes(target.store.facts("a/b").size if target.store.keeps_notes else 9)))
+    assert listed(target) == [*((name, number % 2 == 1) for number, name in enumerate(names)), ("z", False)]
+    assert listed(target, "a/") == [("a/b", True), ("a/c/d", False)]
+    assert listed(target, "a/c") == [("a/c/d", False)]
+
+
+@pytest.mark.parametrize("name", ["a/" + "x" * 300, "y/" * 1500 + "z", "\udcff.txt", "a\0b"])
+def test_a_name_that_the_store_cannot_have_has_nothing(target, name):
+    assert target.look(name) is None
+    assert target.fetch(name) is None
+
+
+def test_no_range_of_a_tombstone_is_out_of_it(target):
+    target.bury("a", NOTHING)
+    for start, stop in ((0, None), (0, 1), (5, 5), (10**6, None), (10**6, 10**6 + 1), (-5, None)):
+        entry, file = target.fetch("a", start, stop)
+        assert entry.is_deleted
+        assert file is None
+
+
+def test_what_lies_beside_can_be_removed(target):
+    for name in ("a", "b"):
+        write(target, name, mirrors="x")
+    target.drop("a", target.bury("a", ANYTHING))
+    target.clear()
+    assert listed(target) == [("b", False)]
+    assert write(target, "a", mirrors="y", expected=NOTHING)
+    assert target.look("a").mirrors == "y"
+
+
+def test_windows(target):
+    is_swift = isinstance(target.store, SwiftFS)
+    assert target.is_exact == (not is_swift)
+    assert (target.window is None) == (not is_swift)
+
+
+def test_requests(target):
+    if not isinstance(target.store, S3FS):
+        return
+    write(target)
+    with requests_of(target.store.client) as sent:
+        target.look("a/b.txt")
+        target.look("missing")
+        content(target)
+        version = write(target, mirrors="x")
+        target.bury("a/b.txt", ANYTHING)
+    assert [operation for _, operation in sent] == ["HeadObject", "HeadObject", "GetObject", "PutObject", "PutObject"]
+    assert version
+
+
+class TestDirectory:
+    @pytest.fixture
+    def target(self, tmp_path):
+        return target_of(LocalFS(str(tmp_path), create=True))
+
+    def test_one_file_has_one_name(self, target):
+        version = write(target, "a//b.txt", mirrors="x")
+        assert target.look("/a/./b.txt").version == version
+        assert target.look("a/b.txt").mirrors == "x"
+        target.bury("./a/b.txt", version)
+        assert target.look("a//b.txt").is_deleted
+        assert listed(target) == [("a/b.txt", True)]
+
+    @pytest.mark.parametrize("name", ["\udcff.txt", "x" * 255, "\U0001f600", "y/" * 100 + "z"])
+    def test_names(self, target, name):
+        write(target, name, mirrors="x")
+        assert target.look(name).mirrors == "x"
+        target.bury(name, ANYTHING)
+        assert listed(target) == [(name, True)]
+
+    def test_what_nobody_wrote_makes_no_directory(self, target, tmp_path):
+        target.look("a")
+        target.fetch("a")
+        assert listed(target) == []
+        assert list(tmp_path.iterdir()) == []
+
+    def test_nothing_is_left_after_all(self, target, tmp_path):
+        for name in ("a", "b"):
+            write(target, name, mirrors="x")
+        write(target, "a", mirrors="y")
+        target.drop("a", target.bury("a", ANYTHING))
+        target.drop("b", target.look("b").version)
+        target.clear()
+        assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
+        assert list(tmp_path.glob(".flask_pyfs/migrating/*")) == []
+
+    def test_who_waits_for_a_lock_that_is_removed_takes_a_new_one(self, target, tmp_path):
+        write(target)
+        shelf = target._shelf
+        name = target._key("a/b.txt")
+        waits = threading.Thread(target=write, args=(target,), kwargs={"content": b"two"})
+        with shelf.locked(name):
+            waits.start()
+            [lock] = (tmp_path / ".flask_pyfs/migrating/beside/locks").rglob(f"{name[:2]}/*")
+            lock.unlink()
+            assert content(target) == b"one"
+        waits.join()
+        assert content(target) == b"two"
+        assert lock.exists()
+
+    def test_a_text_that_is_not_whole_stops_nobody(self, target, tmp_path):
+        write(target, "a", mirrors="x")
+        target.bury("b", NOTHING)
+        for room in ("copied", "deleted"):
+            for path in (tmp_path / f".flask_pyfs/migrating/beside/{room}").rglob("*"):
+                if path.is_file():
+                    path.write_bytes(b"")
+        # what it was a copy of is not known; that it was a copy, is
+        assert target.look("a").mirrors == "damaged"
+        assert target.look("b").is_deleted
+        assert listed(target) == [("a", False)]
+        assert target.drop("b", target.look("b").version)
+
+    def test_what_cannot_be_locked_is_named(self, target, tmp_path, monkeypatch):
+        def refuse(descriptor, operation):
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+        monkeypatch.setattr(fcntl, "flock", refuse)
+        with pytest.raises(StoreMisconfigured, match=r"cannot be locked .No locks available.*: mount it with locks"):
+            write(target)
+        assert not target.store.has_file("a/b.txt")
+
+    def test_one_who_knows_the_directory_alone_is_not_overtaken(self, target):
+        version = write(target)
+        with target.open_write("a/b.txt", version) as file:
+            file.write(b"two")
+            target.store.put("a/b.txt", BytesIO(b"theirs"))
+            with pytest.raises(OtherVersion):
+                file.close()
+        assert content(target) == b"theirs"
+
+
+def test_a_store_that_can_only_be_a_source(tmp_path):
+    with OSFS(str(tmp_path)) as files, pytest.raises(StoreMisconfigured, match="use this one as SOURCE"):
+        target_of(GenericStore(files))

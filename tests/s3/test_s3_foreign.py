@@ -5,6 +5,7 @@ import hashlib
 import io
 import logging
 from contextlib import closing
+from email.header import decode_header, make_header
 from types import SimpleNamespace
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -1003,6 +1004,26 @@ def test_copy_in_parts(s3, storage, fill, keys, head, refuse_copies, overwrite):
     assert "ContentLanguage" not in found
     s3.move_file("large.txt", "moved", overwrite=overwrite)
     assert keys() == {"dir/copy.bin", "moved"}
+
+
+@pytest.mark.parametrize("is_large", [False, True])
+def test_a_copy_with_a_note_keeps_what_others_wrote_in_metadata(request, s3, s3_client, fill, head, is_large):
+    def add(request, **others):
+        # boto3 itself refuses it
+        request.headers["x-amz-meta-color"] = "bl\xe4u".encode()
+
+    s3_client.meta.events.register("before-send.s3.PutObject", add)
+    fill({"a": LARGE}, Metadata={"shape": "round"}, CacheControl="no-cache")
+    s3.copy_part_size = 5 * MIB
+    if is_large:
+        request.getfixturevalue("refuse_copies")
+    assert s3.copy_from(s3, "a", "b", note="n")
+    found = head("b")
+    assert found["Metadata"]["shape"] == "round"
+    assert str(make_header(decode_header(found["Metadata"]["color"]))) == "bl\xe4u"
+    assert found["CacheControl"] == "no-cache"
+    assert s3.facts("b").note == "n"
+    assert s3.read_file("b") == LARGE
 
 
 def test_appending_keeps_the_media_type(storage, fill, head):

@@ -5,14 +5,14 @@ from contextlib import contextmanager
 from email.message import Message
 
 import pytest
-from buckets import PART, on_both
+from buckets import PART, on_both, on_swift
 from counting import requests_of
 from fs import errors
 from servers.rewriting import Answer, RewritingProxy
 
 from flask_pyfs.errors import BackendError, FileExists, VersionChanged
 from flask_pyfs.filesystems.s3.facts import MARK
-from flask_pyfs.filesystems.store import Facts, OtherVersion
+from flask_pyfs.filesystems.store import Facts, OtherVersion, SourceChanged
 
 LARGE = bytes(PART) + b"end"
 
@@ -255,6 +255,36 @@ def test_a_lost_answer_to_a_deletion_does_not_refuse_it(make_frail, proxy, get):
     with before_request(storage, 1, lambda: proxy.cut_received(after=0)):
         assert storage.delete_version("a", version)
     assert get("a") is None
+
+
+# moto ignores the condition
+@on_swift
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_source_that_changes_while_it_is_copied_with_a_note_is_not_copied(storage, put, get, taken):
+    store = storage.backend.store
+
+    def begin():
+        put("a", b"old")
+        store.delete_tree("b")
+        return {"version": store.put("b", io.BytesIO(b"there"))} if taken else {"overwrite": False}
+
+    def copy(conditions):
+        assert store.copy_from(store, "a", "b", note="n", **conditions)
+
+    # after the looks at both, the copy
+    conditions = begin()
+    with before_request(storage, 2, lambda: put("a", b"newer")), pytest.raises(SourceChanged):
+        copy(conditions)
+    # what the first copy finds out about the server
+    copy(begin())
+    conditions = begin()
+    number = requests_in(storage, lambda: copy(conditions))
+    conditions = begin()
+    with before_request(storage, number - 1, lambda: put("a", b"newer")), pytest.raises(SourceChanged):
+        copy(conditions)
+    assert get("b") == (b"there" if taken else None)
+    copy(conditions)
+    assert (get("b"), store.facts("b").note) == (b"newer", "n")
 
 
 # Servers without conditions

@@ -17,7 +17,7 @@ from ..objects.notes import require_note
 from ..store import Facts
 
 #: The field of a document that has the note of the file.
-NOTE = "note"
+NOTE = "pyfsNote"
 
 _MD5 = re.compile("[0-9a-f]{32}")
 

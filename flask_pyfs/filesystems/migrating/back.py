@@ -54,19 +54,14 @@ class Back(Mode):
         refused = False
         while not self.is_finished():
             moved = uncover(self.source, self.target, path)
-            if moved.outcome is not Outcome.DELETED or moved.was is None:
-                if overwrite:
-                    # a tombstone that comes now is of a delete that came after
-                    break
-                content.keep()
-                made = content.store(self.source, path, overwrite=False)
-                if (entry := self.target.look(path)) is None or not self.counts(entry):
-                    return made
-                # the name was free because it was deleted meanwhile
-                continue
+            if moved.exists and not overwrite:
+                raise errors.FileExists(path)
             content.keep()
             try:
-                return self._write_over(path, content, moved.was)
+                if moved.outcome is Outcome.DELETED and moved.was is not None:
+                    return self._write_over(path, content, moved.was)
+                # a version that is deleted now must not come back as what this write replaced
+                return content.store(self.source, path, overwrite=moved.exists, version=moved.version)
             except errors.FileExists:
                 # without a file, it is a directory
                 if refused and found(self.source, path) is None:
@@ -97,6 +92,10 @@ class Back(Mode):
     def replace(self, path: str, content: Content, version: str) -> str | None:
         known: str | None = version
         if not self.is_finished():
+            entry = self.target.look(path)
+            if entry is not None and not entry.is_deleted and version not in (entry.version, entry.mirrors):
+                # it is not moved, because it would get another version
+                raise OtherVersion(path)
             moved = uncover(self.source, self.target, path)
             if moved.was is not None:
                 is_it = moved.outcome is not Outcome.DELETED and version in (moved.was.version, moved.was.mirrors)

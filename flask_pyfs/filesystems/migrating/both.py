@@ -29,10 +29,14 @@ class Both(Forward):
         return entry.mirrors is None or self.is_finished()
 
     def is_open(self, ours: Listed | None, theirs: Facts | None) -> bool:
-        if ours is None or (theirs is None and ours.is_deleted):
+        if ours is None or (theirs is None and ours.is_deleted) or self.is_finished():
             return False
         # a mirror has the size of the file
         return theirs is None or ours.is_deleted or ours.facts.size != theirs.size
+
+    def of_both(self, ours: Facts, theirs: Facts | None) -> Facts:
+        # one that the app wrote to the target alone, and that has the size of the older file, is not told from a mirror
+        return ours if theirs is None or self.is_finished() else theirs
 
     def _fetch_of_target(
         self, path: str, start: int, stop: int | None, unless: str | None
@@ -53,19 +57,20 @@ class Both(Forward):
         entry = self.target.look(path)
         if self._is_own(entry):
             return super().write(path, content, overwrite=overwrite)
+        content.keep()
         version = content.store(self.source, path, overwrite=overwrite)
-        if follow(self.source, self.target, path, entry).outcome is Outcome.OWN and not overwrite:
-            # a process that writes to the target alone was first
-            self._take_back(path, version)
+        moved = follow(self.source, self.target, path, entry)
+        if moved.outcome not in (Outcome.OWN, Outcome.DELETED):
+            return version
+        # a process that writes to the target alone was first
+        if moved.outcome is Outcome.OWN and not overwrite:
+            if version is not None:
+                self.source.delete_version(path, version)
             raise errors.FileExists(path)
-        return version
+        return super().write(path, content, overwrite=overwrite)
 
     def _is_own(self, entry: Entry | None) -> bool:
         return self.is_finished() if entry is None else self.counts(entry)
-
-    def _take_back(self, path: str, version: str | None) -> None:
-        if version is not None:
-            self.source.delete_version(path, version)
 
     def replace(self, path: str, content: Content, version: str) -> str | None:
         entry = self.target.look(path)

@@ -39,7 +39,7 @@ class TwoTrees(DirectoriesFS):
         whole, full = _placed(store, key)
         if isinstance(whole, ObjectFS) and store is self.target:
             # what is below it may be tombstones
-            return whole.has_marker(full)
+            return whole._has_marker(full)
         return whole.standard.isdir(full)
 
     def _is_directory(self, key: str) -> bool:
@@ -72,7 +72,7 @@ class TwoTrees(DirectoriesFS):
         for store in (self.source, self.target):
             whole, full = _placed(store, key)
             if isinstance(whole, ObjectFS):
-                if whole.has_marker(full):
+                if whole._has_marker(full):
                     whole._forget(full)
             else:
                 with suppress(errors.ResourceNotFound, errors.DirectoryExpected):

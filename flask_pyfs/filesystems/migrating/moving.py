@@ -45,12 +45,14 @@ class Moved:
     :param size: its size in bytes, 0 if it is not there any more.
     :param version: the version that counts now of the store that it moved to, if it is known.
     :param was: what the target had before, when it moves back.
+    :param exists: whether the source has a file that counts, when it moves back.
     """
 
     outcome: Outcome
     size: int = 0
     version: str | None = None
     was: Entry | None = None
+    exists: bool = False
 
 
 def bring(source: StoreFS, target: Target, path: str, *, follows: bool = False) -> Moved:
@@ -142,7 +144,7 @@ def _bury(source: StoreFS, target: Target, path: str, expected: Expected) -> Mov
         version = target.bury(path, expected, mirrors=NO_FILE)
     except (errors.FileExists, OtherVersion):
         return None
-    return Moved(Outcome.DELETED, version=version) if found(source, path) is None else None
+    return Moved(Outcome.GONE, version=version) if found(source, path) is None else None
 
 
 def clear(source: StoreFS, target: Target, path: str, tombstone: str) -> None:
@@ -185,7 +187,8 @@ def uncover(source: StoreFS, target: Target, path: str) -> Moved:
         there = found(source, path)
         got = target.fetch(path)
         if got is None:
-            return Moved(Outcome.GONE)
+            version = None if there is None else there.version
+            return Moved(Outcome.GONE, version=version, exists=there is not None)
         entry, file = got
         if file is None:
             if entry.mirrors is None or there is None or revision(there) == entry.mirrors:
@@ -196,7 +199,8 @@ def uncover(source: StoreFS, target: Target, path: str) -> Moved:
             if entry.mirrors is not None and there is not None:
                 if target.drop(path, entry.version):
                     same = revision(there) == entry.mirrors
-                    return Moved(Outcome.THERE if same else Outcome.OWN, there.size, there.version, entry)
+                    outcome = Outcome.THERE if same else Outcome.OWN
+                    return Moved(outcome, there.size, there.version, entry, exists=True)
                 continue
             try:
                 written = _copy_back(source, target, path, entry, file, there)
@@ -208,7 +212,7 @@ def uncover(source: StoreFS, target: Target, path: str) -> Moved:
             except (errors.ResourceNotFound, OtherVersion, SourceChanged):
                 continue
         if target.drop(path, entry.version):
-            return Moved(Outcome.COPIED, entry.facts.size, written, entry)
+            return Moved(Outcome.COPIED, entry.facts.size, written, entry, exists=True)
 
 
 def _copy_back(

@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote
 
 from fs import errors
 
+from ...names import is_plain, is_reserved
 from ..base import Readable
 from ..store import Description, Facts, RangeNotSatisfiable, StoreFS
 from ..streams import PendingFile
@@ -161,6 +162,8 @@ class NotedTarget:
 
     def entries(self, prefix: str = "") -> Iterator[tuple[str, Listed]]:
         for path, listed in self.store.iter_facts(prefix):
+            if not is_plain(path) and any(map(is_reserved, path.split("/"))):
+                continue
             facts = listed
             if not listed.marked and listed.size == _SIZE and listed.content_type in (None, _TYPE):
                 try:

@@ -129,7 +129,11 @@ class Mode(ABC):
                 if theirs is not None and ours is None:
                     yield path, without_note(theirs)
             else:
-                yield path, without_note(ours.facts)
+                yield path, without_note(self.of_both(ours.facts, theirs))
+
+    def of_both(self, ours: Facts, theirs: Facts | None) -> Facts:
+        """Return the facts of a file that both stores may have, where it is not open which one counts."""
+        return ours
 
     @abstractmethod
     def is_open(self, ours: Listed | None, theirs: Facts | None) -> bool:

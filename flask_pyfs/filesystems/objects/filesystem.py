@@ -35,7 +35,7 @@ class ObjectFS(DirectoriesFS, ObjectStore):
     def _children(self, prefix: str) -> Iterator[tuple[str, Facts | None]]:
         return self.list_objects(prefix, deep=False)
 
-    def has_marker(self, key: str) -> bool:
+    def _has_marker(self, key: str) -> bool:
         """Return whether a directory has a marker. One request."""
         try:
             self.head_object(f"{key}/")

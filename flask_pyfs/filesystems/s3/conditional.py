@@ -256,7 +256,7 @@ class ConditionalWrites:
             if not is_kept():
                 raise refusal(target, exc=error) from error
             only = parameters.get("CopySourceIfMatch")
-            if only is not None and facts_of(require()).etag != strong_tag(only):
+            if error.code in REFUSED and only is not None and facts_of(require()).etag != strong_tag(only):
                 raise
             # OpenStack Swift applies the condition to the source
             self._knows_conditions_of_copies = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -105,13 +106,15 @@ class Copies:
 
     def _as(self, head: Any) -> dict[str, Any]:
         """Return the parameters of a new object that is to have the metadata of another one."""
-        described = {name: value for name, value in head.items() if name in _DESCRIPTION or name == "Metadata"}
+        described = {name: value for name, value in head.items() if name in _DESCRIPTION}
         described["ContentEncoding"] = known_encoding(described.get("ContentEncoding", ""))
+        described["Metadata"] = {name: _ascii(value) for name, value in head.get("Metadata", {}).items()}
         return {**self._own, **{name: value for name, value in described.items() if value is not None}}
 
     def _described(self, head: Any, key: str, note: str) -> dict[str, Any]:
-        metadata = new_metadata(head.get("Metadata", {}), self.writes.bucket.name, key, new_mark(), note)
-        return {**self._as(head), "Metadata": metadata, "MetadataDirective": "REPLACE"}
+        parameters = self._as(head)
+        metadata = new_metadata(parameters["Metadata"], self.writes.bucket.name, key, new_mark(), note)
+        return {**parameters, "Metadata": metadata, "MetadataDirective": "REPLACE"}
 
     def _copy_parts(
         self,
@@ -169,6 +172,11 @@ class Copies:
             return False
         # some servers ignore the condition
         return facts_of(self.head(path)).etag == facts_of(source).etag
+
+
+def _ascii(value: str) -> str:
+    # boto3 sends nothing else, and reads headers as ISO-8859-1; S3 itself answers in this form (RFC 2047)
+    return value if value.isascii() else f"=?UTF-8?B?{b64encode(value.encode('iso-8859-1')).decode()}?="
 
 
 def _is_digest(head: Any) -> bool:

@@ -276,7 +276,8 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         one of the file.
 
         Both buckets must have the same endpoint and credentials. A server that ignores conditions of copies loses what
-        another process writes after that HEAD.
+        another process writes after that HEAD. With ``note``, it may copy a version of the file that came after
+        its HEAD, with the media type and the description of the one before.
         """
         if not isinstance(store, S3FS) or self._settings.account != store._settings.account:
             return False

@@ -1,0 +1,190 @@
+"""Each operation on a name, with another one or a crash at each of its requests, on each pair of stores."""
+
+import inspect
+import itertools
+import textwrap
+from typing import Any
+
+import actions_migrating as actions
+import pytest
+from histories import MISSING, explain
+from places import make_place
+
+import flask_pyfs as fs
+from flask_pyfs.filesystems.generic import GenericStore
+from flask_pyfs.filesystems.memory import MemoryFS
+from flask_pyfs.filesystems.migrating import moving
+from flask_pyfs.filesystems.migrating.back import Back
+from flask_pyfs.filesystems.migrating.forward import Forward
+from flask_pyfs.filesystems.store import MIGRATING
+from flask_pyfs.names import Reserved
+
+STORES = ["local", "s3-moto", "gridfs", "swift"]
+PAIRS = list(itertools.permutations(STORES, 2))
+MODES: dict[str, Any] = {
+    "forward": {"direction": "forward"},
+    "both": {"direction": "forward", "writes": "both"},
+    "back": {"direction": "back"},
+}
+#: What a name has at first: the arguments of ``start_with``.
+FIRST: dict[str, Any] = {
+    "source": {"content": b"first"},
+    "copied": {"content": b"first", "copied": True},
+    "own": {"content": b"first", "own": True},
+    "alone": {"content": b"first", "own": True, "copied": True},
+    "deleted": {"content": MISSING, "own": True, "copied": True},
+    "left": {"content": MISSING, "own": True},
+    "nothing": {"content": MISSING},
+}
+ACTIONS = {
+    "read": actions.reading,
+    "write": actions.writing,
+    "new": lambda world, name: actions.writing(world, name, new=True),
+    "open": lambda world, name: actions.writing(world, name, opened=True),
+    "delete": actions.deleting,
+    "delete version": actions.deleting_version,
+    "replace": actions.replacing,
+    "copy": lambda world, name: actions.copying(world, "other", name),
+    "move": lambda world, name: actions.copying(world, name, "other", move=True),
+    "copier": actions.moving,
+}
+#: One operation, and the other that comes in between, or a crash.
+SCENES = [*itertools.product(ACTIONS, [*ACTIONS, "crash"])]
+
+
+class Broken(AssertionError):
+    """No order explains what was returned."""
+
+
+def interleave(make_world, first, one, other):
+    """Run one operation; before each of its requests, in a world of its own, the other one, or a crash."""
+    for point in itertools.count(1):
+        world = make_world()
+        world.start_with("a", **FIRST[first])
+        world.start_with("other", b"of the other name")
+        operation = ACTIONS[one](world, "a")
+        if operation is None:
+            return
+        while operation.steps < point and not operation.is_done:
+            world.step(operation)
+        is_over = operation.is_done
+        if other == "crash":
+            if not is_over:
+                world.kill(operation)
+        else:
+            for each in other.split(", "):
+                between = ACTIONS[each](world, "a")
+                while between is not None and not between.is_done:
+                    world.step(between)
+        world.finish()
+        for name, events in world.events.items():
+            if not explain(events, world.first[name], loose=world.options["direction"] == "back"):
+                raise Broken(f"{first}: {other} before request {point} of {one}: {name}: {events}")
+        if is_over:
+            return
+
+
+def memory_world(mode):
+    return actions.World(GenericStore(MemoryFS()), GenericStore(MemoryFS()), **MODES[mode])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+def test_in_memory(mode, soak):
+    for number, (first, (one, other)) in enumerate(itertools.product(FIRST, SCENES)):
+        if soak or number % 9 == list(MODES).index(mode):
+            interleave(lambda: memory_world(mode), first, one, other)
+
+
+@pytest.mark.slow
+@pytest.mark.server
+@pytest.mark.parametrize(("source", "target"), PAIRS, ids=lambda kind: kind)
+def test_on_each_pair(source, target, app, request, soak):
+    number = PAIRS.index((source, target))
+    with make_place(source, request) as theirs, make_place(target, request) as ours:
+        # one that nothing holds is closed
+        storages = [fs.Storage(side, fs.ALL) for side in ("source", "target")]
+        for storage, settings in zip(storages, (theirs, ours), strict=True):
+            app.config.update({f"{storage.name.upper()}_FS_{key}": value for key, value in settings.items()})
+            fs.init_app(app, storage)
+        with app.app_context():
+            stores = [storage.backend.store for storage in storages]
+        cases = list(itertools.product(MODES, FIRST, SCENES))
+        for mode, first, (one, other) in cases if soak else cases[number * 53 :: len(cases) // 3]:
+
+            def make_world(mode=mode):
+                for store in stores:
+                    for path in [path for path, _ in store.iter_facts()]:
+                        store.delete_tree(Reserved(path))
+                    store.delete_tree(Reserved(MIGRATING))
+                return actions.World(*stores, **MODES[mode])
+
+            interleave(make_world, first, one, other)
+
+
+#: What would be wrong: the function, what is replaced in it, and the scene that shows it.
+FAULTS: dict[str, Any] = {
+    "the source loses a file before the tombstone is there": (
+        Forward.delete,
+        "            tombstone = self.target.bury(path, ANYTHING)\n            if there is not None:\n"
+        "                remove(self.source, path, there)\n",
+        "            if there is not None:\n                remove(self.source, path, there)\n"
+        "            tombstone = self.target.bury(path, ANYTHING)\n",
+        ("forward", "source", "delete", "new"),
+    ),
+    "a file is moved back by what the target had before the source was looked at": (
+        moving.uncover,
+        "        there = found(source, path)\n        got = target.fetch(path)\n",
+        "        got = target.fetch(path)\n        there = found(source, path)\n",
+        ("back", "own", "copier", "write"),
+    ),
+    "a write over a tombstone is acknowledged although another tombstone is there": (
+        Back._write_over,
+        "if not self.target.drop(path, hides) and",
+        "if self.target.drop(path, hides) is None and",
+        ("back", "deleted", "write", "copier"),
+    ),
+    "a file is written whatever became of the version that was seen": (
+        Back.write,
+        "content.store(self.source, path, overwrite=moved.exists, version=moved.version)",
+        "content.store(self.source, path, overwrite=moved.exists)",
+        ("back", "source", "write", "delete version"),
+    ),
+    "what is under a tombstone is looked at after it was replaced": (
+        moving.clear,
+        "            remove(source, path, there)",
+        "            remove(source, path, found(source, path) or there)",
+        ("back", "left", "copier", "write"),
+    ),
+    "a copy replaces what the app wrote": (
+        moving._copy,
+        "            expected,\n            content_type",
+        "            expected if expected is None else type(expected).ANYTHING,\n            content_type",
+        ("forward", "source", "copier", "write"),
+    ),
+    "a delete leaves no tombstone in the target if that has nothing": (
+        Back.delete,
+        "if entry is not None and entry.is_deleted and entry.mirrors is None:",
+        "if entry is None:\n            remove(self.source, path, there)\n            return\n"
+        "        if entry is not None and entry.is_deleted and entry.mirrors is None:",
+        ("back", "alone", "copier", "copier, delete"),
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_finds(fault, monkeypatch):
+    function, right, wrong, (mode, first, one, other) = FAULTS[fault]
+    source = inspect.getsource(function)
+    assert source.count(right) == 1
+    mutant = textwrap.dedent(source.replace(right, wrong))
+    names: dict[str, Any] = {}
+    exec(compile(f"from __future__ import annotations\n{mutant}", "fault", "exec"), names)
+    monkeypatch.setattr(function, "__code__", names[function.__name__].__code__)
+    with pytest.raises((Broken, AssertionError)):
+        interleave(lambda: memory_world(mode), first, one, other)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_without_it(fault):
+    interleave(lambda: memory_world(FAULTS[fault][3][0]), *FAULTS[fault][3][1:])

@@ -1,0 +1,239 @@
+"""The verbs of two stores as one, in each direction."""
+
+import io
+from collections import Counter
+
+import actions_migrating as actions
+import pytest
+from fs import errors
+from histories import MISSING
+from stepped import migrating
+
+from flask_pyfs.filesystems.generic import GenericStore
+from flask_pyfs.filesystems.local import LocalFS
+from flask_pyfs.filesystems.memory import MemoryFS
+from flask_pyfs.filesystems.migrating.filesystem import MigratingFS
+from flask_pyfs.filesystems.migrating.moving import Outcome
+from flask_pyfs.filesystems.store import OtherVersion
+from flask_pyfs.names import Reserved
+
+MODES = {
+    "forward": {"direction": "forward"},
+    "both": {"direction": "forward", "writes": "both"},
+    "back": {"direction": "back"},
+}
+
+
+def memory():
+    return GenericStore(MemoryFS())
+
+
+def put(store, name, content, **options):
+    return store.put(name, io.BytesIO(content), **options)
+
+
+@pytest.fixture(params=MODES)
+def mode(request):
+    return MODES[request.param]
+
+
+@pytest.fixture
+def world(mode):
+    """Both stores with a name of each kind."""
+    world = actions.World(memory(), memory(), **mode)
+    world.start_with("copied", b"a copy", copied=True)
+    world.start_with("deleted", MISSING, own=True)
+    world.start_with("own", b"the app's", own=True)
+    world.start_with("source", b"the source's")
+    return world
+
+
+THERE = {"copied": b"a copy", "own": b"the app's", "source": b"the source's"}
+
+
+def test_reads_and_lists_what_counts(world):
+    fs = world.plain()
+    assert {path: fs.read_file(path) for path in fs.iter_files()} == THERE
+    assert [(path, facts.size) for path, facts in fs.iter_facts()] == [(name, len(THERE[name])) for name in THERE]
+    assert not fs.has_file("deleted")
+    assert dict(fs.iter_level()).keys() == THERE.keys()
+    for path, facts in fs.iter_facts():
+        assert fs.facts(path).version == facts.version
+        assert fs.facts(path, checksum=True).checksum is not None
+    for verb in (fs.facts, fs.fetch, fs.read_file):
+        with pytest.raises(errors.ResourceNotFound):
+            verb("deleted")
+
+
+def test_holder_is_the_side_that_is_read(world):
+    fs = world.plain()
+    there = "source" if fs.writes == "both" else "target"
+    assert [fs.holder(name) for name in ("copied", "own", "source")] == [there, "target", "source"]
+    assert fs.holder("deleted") is None
+    assert fs.holder("none") is None
+
+
+@pytest.mark.parametrize("name", [*THERE, "deleted", "none"])
+def test_a_new_file_is_refused_where_there_is_one(world, name):
+    fs = world.plain()
+    for number in range(2):
+        if number == 1 or name in THERE:
+            with pytest.raises(errors.FileExists):
+                put(fs, name, b"new", overwrite=False)
+            with pytest.raises(errors.FileExists):
+                fs.open_write(name, overwrite=False).close()
+            with pytest.raises(errors.FileExists):
+                fs.copy_file("source" if name != "source" else "own", name, overwrite=False)
+        else:
+            put(fs, name, b"new", overwrite=False)
+    assert fs.read_file(name) == THERE.get(name, b"new")
+
+
+def test_deletes_all(world):
+    fs = world.plain()
+    fs.delete_tree("")
+    assert list(fs.iter_facts()) == []
+    assert list(world.source.iter_files()) == []
+    assert list(world.target.iter_files()) == []
+
+
+def test_versions(world):
+    fs = world.plain()
+    for name in THERE:
+        version = fs.facts(name).version
+        with pytest.raises(OtherVersion):
+            fs.replace_version(name, io.BytesIO(b"no"), "other")
+        assert not fs.delete_version(name, "other")
+        made = fs.replace_version(name, io.BytesIO(b"replaced"), version)
+        assert fs.read_file(name) == b"replaced"
+        assert fs.facts(name).version == made
+        assert not fs.delete_version(name, version)
+        assert fs.delete_version(name, made)
+        assert not fs.has_file(name)
+
+
+@pytest.mark.parametrize("verb", ["delete_version", "replace_version"])
+def test_a_version_of_the_source_is_known_in_its_copy(verb):
+    source, target = memory(), memory()
+    version = put(source, "a", b"first")
+    fs = MigratingFS(source, target)
+    fs.bring("a")
+    if verb == "delete_version":
+        assert fs.delete_version("a", version)
+        assert not fs.has_file("a")
+    else:
+        fs.replace_version("a", io.BytesIO(b"new"), version)
+        assert fs.read_file("a") == b"new"
+
+
+def test_the_migration_hides_what_it_keeps(world):
+    fs = world.plain()
+    fs.journal.begin(fs.direction)
+    put(fs, Reserved(".flask_pyfs/lease"), b"held")
+    assert fs.read_file(Reserved(".flask_pyfs/lease")) == b"held"
+    assert not [path for path in fs.iter_files() if path.startswith(".flask_pyfs")]
+    with pytest.raises(errors.ResourceNotFound):
+        fs.facts(Reserved(".flask_pyfs/migrating/state"))
+    fs.remove_leases(-60)
+    fs.remove_leftovers(-60)
+    assert {path: fs.read_file(path) for path in fs.iter_files()} == THERE
+
+
+def test_leftovers_of_a_directory_do_not_take_tombstones(tmp_path):
+    source, target = (LocalFS(str(tmp_path / side), create=True) for side in ("source", "target"))
+    fs = MigratingFS(source, target)
+    put(source, "a", b"first")
+    put(source, "b", b"first")
+    assert fs.bring("b").outcome is Outcome.COPIED
+    fs.delete_tree("a")
+    put(source, "a", b"left by a crash")
+    fs.remove_leftovers(-60)
+    assert not fs.has_file("a")
+    assert fs.bring("b").outcome is Outcome.THERE
+
+
+@pytest.mark.parametrize("kind", ["write", "delete"])
+def test_a_copy_follows_a_process_that_knows_the_source_alone(kind):
+    for point in range(1, 9):
+        world = actions.World(memory(), memory())
+        world.start_with("a", b"first")
+        copier = actions.moving(world, "a")
+        for _ in range(point):
+            if not copier.is_done:
+                world.step(copier)
+        is_over = copier.is_done
+        if kind == "write":
+            put(world.source, "a", b"by an old process")
+        else:
+            world.source.delete_tree("a")
+        while not copier.is_done:
+            world.step(copier)
+        if is_over:
+            return
+        # the second look comes before the end
+        if point < 4:
+            assert world.read("a") == (b"by an old process" if kind == "write" else MISSING)
+    raise AssertionError("the copier did not end")
+
+
+class Counted:
+    """Counts the requests to both stores."""
+
+    def __init__(self):
+        self.count = 0
+
+    def __call__(self):
+        self.count += 1
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "expected"),
+    [
+        *(("own", "forward", 1), ("copied", "forward", 1), ("source", "forward", 2)),
+        *(("own", "back", 1), ("copied", "back", 1), ("source", "back", 2)),
+        *(("own", "both", 2), ("copied", "both", 2), ("source", "both", 2)),
+    ],
+)
+def test_requests_of_a_read(name, mode, expected):
+    world = actions.World(memory(), memory(), **MODES[mode])
+    world.start_with("copied", b"a copy", copied=True)
+    world.start_with("own", b"the app's", own=True)
+    world.start_with("source", b"the source's")
+    gate = Counted()
+    fs = migrating(world.source, world.target, gate, **MODES[mode])
+    fs.read_file(name)
+    assert gate.count == expected
+
+
+def test_requests_of_a_copy():
+    world = actions.World(memory(), memory())
+    world.start_with("a", b"first")
+    gate = Counted()
+    assert migrating(world.source, world.target, gate).bring("a").outcome is Outcome.COPIED
+    assert gate.count == 3
+
+
+OUTCOMES = Counter({Outcome.COPIED: 1, Outcome.THERE: 1, Outcome.OWN: 1, Outcome.DELETED: 1})
+
+
+def test_outcomes(world):
+    fs = world.plain()
+    if fs.direction == "forward":
+        assert Counter(fs.bring(name).outcome for name in ("copied", "own", "source", "deleted")) == OUTCOMES
+        assert fs.bring("none").outcome is Outcome.GONE
+    else:
+        found = {name: fs.settle(name).outcome.value for name in ("copied", "own", "source", "deleted")}
+        assert found == {"copied": "there", "own": "copied", "source": "gone", "deleted": "deleted"}
+    assert not world.source.has_file("deleted")
+
+
+def test_a_directory_in_the_place_of_a_file_is_an_error(mode):
+    source, target = memory(), memory()
+    put(source, "a", b"file")
+    target.makedirs("a/b")
+    fs = MigratingFS(source, target, **mode)
+    if fs.direction == "forward":
+        with pytest.raises(errors.FSError):
+            fs.bring("a")
+    with pytest.raises(errors.FSError):
+        put(fs, "a", b"new", overwrite=False)
