@@ -126,8 +126,9 @@ class MigratingBackend(BaseBackend):
         return " and ".join(f"of {setting} {obstacle}" for setting, obstacle in found.items())
 
     def signed_url(self, filename: str, expires: int, lifetime: int, *, disposition: str | None = None) -> str | None:
-        """Return a URL of the side that has the file; None if that signs none, or if the file is to leave it. One or two
-        requests.
+        """Return a URL of the side that has the file; None if that signs none, or if the file is to leave it.
+
+        One request to the target, and one to the source if the target does not have the file.
         """
         side = self._side_of(filename)
         if side is None:

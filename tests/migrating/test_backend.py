@@ -3,6 +3,7 @@
 import io
 
 import pytest
+from places import make_place
 
 import flask_pyfs as fs
 from flask_pyfs.filesystems.store import Facts
@@ -100,9 +101,8 @@ def test_a_wrong_setting_of_a_side_is_named_as_it_is_set(configured):
 
 
 def test_a_store_that_can_only_be_a_source_is_refused_as_a_target(configured):
-    storage = configured("memory", "pyfs", TARGET_OPEN_URL="temp://")
-    with pytest.raises(fs.ConfigurationError, match="cannot be the target of a migration"):
-        storage.write("a.txt", "text")
+    said = refused(configured, "memory", "pyfs", TARGET_OPEN_URL="temp://")
+    assert said.startswith("FILES_FS_TARGET must be a backend that keeps what was deleted meanwhile")
 
 
 def test_versions_from_before_the_migration(configured):
@@ -167,3 +167,33 @@ def test_facts_of_a_file_say_nothing_of_the_migration(configured):
     facts = storage.backend.facts("a")
     assert isinstance(facts, Facts)
     assert facts.note is None
+
+
+@pytest.mark.server
+def test_from_a_bucket_to_one_of_another_server(configured, request):
+    with make_place("s3-moto", request) as source, make_place("s3-swift", request) as target:
+        given = {f"SOURCE_{key}": value for key, value in source.items() if key != "BACKEND"}
+        given |= {f"TARGET_{key}": value for key, value in target.items() if key != "BACKEND"}
+        storage = configured("s3", "s3", **given)
+        old, new = storage.backend.source.backend, storage.backend.target.backend
+        for side, place in ((old, source), (new, target)):
+            for key in ("ENDPOINT", "REGION", "ACCESS_KEY", "SECRET_KEY", "BUCKET"):
+                assert side.config[key.lower()] == place[key]
+        for name in ("a.txt", "b.txt", "c.txt"):
+            old.write(name, name)
+        storage.write("a.txt", b"newer", overwrite=True)
+        storage.delete("b.txt")
+        for name in ("a.txt", "b.txt", "c.txt"):
+            storage.backend.store.bring(name)
+        assert {name: storage.read(name) for name in storage.list_files()} == {"a.txt": b"newer", "c.txt": b"c.txt"}
+        assert (old.exists("a.txt"), old.exists("b.txt")) == (True, False)
+        assert (new.read("a.txt"), new.read("c.txt")) == (b"newer", b"c.txt")
+
+
+def test_an_error_says_which_side_it_is(configured, unused_port):
+    places = {"SOURCE_ENDPOINT": f"http://127.0.0.1:{unused_port}", "SOURCE_RETRIES": 0}
+    keys = {"SOURCE_ACCESS_KEY": "access", "SOURCE_SECRET_KEY": "secret", "SOURCE_REGION": "us-east-1"}
+    storage = configured("s3", "memory", **places, **keys)
+    with pytest.raises(fs.BackendError) as raised:
+        storage.read("a.txt")
+    assert str(raised.value).startswith("'a.txt' in storage 'files': SOURCE: ENDPOINT ")

@@ -14,7 +14,7 @@ from flask_pyfs.backends import Option
 HERE = Path(__file__).parent
 FILE = HERE / "public_api.txt"
 DOCUMENTED = HERE.parents[1] / "docs" / "api.rst"
-BACKENDS = ("gridfs", "local", "memory", "mock", "pyfs", "s3", "swift")
+BACKENDS = ("gridfs", "local", "memory", "migrating", "mock", "pyfs", "s3", "swift")
 FILESYSTEMS = ("generic", "gridfs", "local", "memory", "objects", "s3", "store", "swift")
 MODULES = [
     "flask_pyfs",

@@ -163,7 +163,7 @@ def test_a_backend_that_does_not_import(run):
         with pytest.raises(fs.ConfigurationError, match="'broken' of FILES_FS_BACKEND cannot be imported") as raised:
             configured("broken")
         assert isinstance(raised.value.__cause__, ImportError)
-        with pytest.raises(fs.ConfigurationError, match="broken, gridfs, local, memory, mock, new, old, pyfs"):
+        with pytest.raises(fs.ConfigurationError, match="broken, gridfs, local, memory, migrating, mock, new, old, pyfs"):
             configured("none")
         # it does not stand in the way of the others
         with pytest.raises(fs.ConfigurationError, match="FILES_FS_BUKET"):

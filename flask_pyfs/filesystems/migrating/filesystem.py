@@ -67,7 +67,7 @@ class MigratingFS(TwoTrees):
         self.settling = max(store.settling for store in self._mode.written)
 
     @property
-    def decides_versions(self) -> bool:  # type: ignore[override]
+    def decides_versions(self) -> bool:
         """Whether both stores decide; of some it is known only after they were asked."""
         return self.source.decides_versions and self.target.decides_versions
 
