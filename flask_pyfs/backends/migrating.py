@@ -80,6 +80,14 @@ class MigratingBackend(BaseBackend):
             return False
         return mine[1].startswith(other[1]) or other[1].startswith(mine[1])
 
+    def derived_settings(self) -> dict[str, Any]:
+        return {
+            f"{side.key}_{key}": value
+            for side in (self.source, self.target)
+            if isinstance(side.backend, BaseBackend)
+            for key, value in side.backend.derived_settings().items()
+        }
+
     def open_fs(self) -> FS:
         from ..filesystems.migrating.choosing import target_of
         from ..filesystems.migrating.filesystem import MigratingFS

@@ -131,22 +131,40 @@ class _Examination:
 
 def _of_storage(subject: Subject, storage: Storage) -> Generator[Finding, None, None]:
     yield from settings.examine(subject, storage)
-    if subject.state.root:
-        yield from disk.examine(subject, subject.state.root)
-    may_list = True
+    for side in (sides := list(subject.sides())):
+        yield settings.transport(side)
+        yield from _of_store(side)
+    if sides:
+        # all of them together, too
+        yield from _reached(subject)
+    else:
+        yield from _of_store(subject)
+
+
+def _reached(subject: Subject) -> Generator[Finding, None, bool | None]:
+    """List a file. Returns whether the store lets its files be listed; None if it does not answer."""
     try:
         next(iter(subject.state.operations.list_files()), None)
     except NotSupported as error:
         yield subject.found("reach", "skipped", str(error))
     except PermissionDenied as error:
         yield subject.failed("list", error, "the files cannot be listed")
-        may_list = False
+        return False
     except FSError as error:
         yield subject.failed("reach", error)
-        yield subject.found("probe", "skipped", "the other checks need a store that answers")
-        return
+        return None
     else:
         yield subject.found("reach", "ok", "the store answers and lists")
+    return True
+
+
+def _of_store(subject: Subject) -> Generator[Finding, None, None]:
+    if subject.state.root:
+        yield from disk.examine(subject, subject.state.root)
+    may_list = yield from _reached(subject)
+    if may_list is None:
+        yield subject.found("probe", "skipped", "the other checks need a store that answers")
+        return
     store = subject.store
     if store is None:
         kind = type(subject.state.backend).__name__

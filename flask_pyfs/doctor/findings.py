@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..backends.base import BaseBackend
-from ..declared import declared_options
+from ..backends.registry import build_side
+from ..config import setting_name
+from ..declared import backends_of, declared_options
 from ..errors import BackendError, FSError, InvalidPath, OperationNotSupported, shortened
 from ..filesystems.store import StoreFS
-from ..keys import storage_key
-from ..origins import set_by
 from ..settings import Unread
 from ..state import State
 
@@ -48,12 +49,27 @@ class Subject:
     :param origin: the origin of the app's pages, such as ``'https://shop.example'``, or None if nothing tells it.
     :param unread: the settings of the app that reach no storage.
     :param is_origin_given: whether who asks has said the origin, so that pages of the app need the store.
+    :param side: the KEY of the setting that names the backend, if it is one of several that the storage has.
     """
 
     state: State
     origin: str | None = None
     unread: tuple[Unread, ...] = ()
     is_origin_given: bool = False
+    side: str = ""
+
+    def sides(self) -> Iterator[Subject]:
+        """Iterate over the backends of the storage, if it has several.
+
+        :raises flask_pyfs.errors.ConfigurationError: if one cannot be used with its settings.
+        """
+        state = self.state
+        for side, name in backends_of(state).items():
+            backend, callee = build_side(state.storage.name, state.config, side)
+            own = state._replace(
+                backend_name=name, backend=backend, callee=callee, config=state.config.side(side), configured=None
+            )
+            yield replace(self, state=own, side=side)
 
     @property
     def store(self) -> StoreFS | None:
@@ -92,7 +108,7 @@ class Subject:
     def setting(self, *keys: str) -> str:
         """Return the name of the first setting that this backend has of some, as it is set, or as it can be set."""
         key = next((key for key in keys if key in self.declared), keys[-1])
-        return set_by(self.state.config, key) or storage_key(self.state.storage.name, key)
+        return setting_name(self.state.config, self.state.storage.name, key)
 
     @property
     def place(self) -> str:
@@ -100,8 +116,9 @@ class Subject:
         return self.setting("ENDPOINT", "AUTHURL", "MONGO_URL", "OPEN_URL", "ROOT", "BACKEND")
 
     def found(self, check: str, level: Level, message: str, again: bool = False) -> Finding:
-        """Return a finding about this storage."""
-        return Finding(self.state.storage.name, check, level, shortened(message, 400), again)
+        """Return a finding about this storage. That of one backend of several begins with its KEY."""
+        text = f"{self.side}: {message}" if self.side else message
+        return Finding(self.state.storage.name, check, level, shortened(text, 400), again)
 
     def failed(self, check: str, error: FSError, what: str = "") -> Finding:
         """Return the finding for an error of the storage, whose message names the setting.

@@ -25,7 +25,7 @@ def examine(subject: Subject, storage: Any) -> Iterator[Finding]:
     yield _extras(subject, storage)
     yield _served(subject, storage)
     yield _sizes(subject, storage)
-    yield _transport(subject)
+    yield transport(subject)
 
 
 def _effects(subject: Subject) -> Finding:
@@ -91,7 +91,8 @@ def _sizes(subject: Subject, storage: Any) -> Finding:
     )
 
 
-def _transport(subject: Subject) -> Finding:
+def transport(subject: Subject) -> Finding:
+    """Check that no address on the internet is without TLS."""
     state = subject.state
     for option in options_of(type(state.backend)) or ():
         value = state.config.get(option.name.lower())
