@@ -172,9 +172,9 @@ class BelowFS(WrapFS[FS], StoreFS):
         with self._told:
             return self.whole.copy_from(origin, found, self.at(target), **options)
 
-    def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
+    def move_file(self, path: str, target: str, **options: Any) -> None:
         with self._told:
-            self.whole.move_file(self.at(path), self.at(target), overwrite=overwrite)
+            self.whole.move_file(self.at(path), self.at(target), **options)
 
     def remove_leftovers(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         with self._told:

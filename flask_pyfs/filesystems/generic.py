@@ -292,10 +292,15 @@ class GenericStore(WrapFS[FS], StoreFS):
         with source:
             self.put(target, source, overwrite=overwrite)
 
-    def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
+    def move_file(self, path: str, target: str, *, overwrite: bool = True, version: str | None = None) -> None:
+        """As for any store, and also over a certain version, as :meth:`replace_version` does."""
         if self._same(path, target):
             return
-        self._move_over(path, self._writable(target, overwrite), overwrite)
+        valid = self._writable(target, overwrite)
+        with self.exclusive():
+            if version is not None and not self._is_version(valid, version):
+                raise OtherVersion(target)
+            self._move_over(path, valid, overwrite)
 
     def _same(self, path: str, target: str) -> bool:
         self.facts(path)

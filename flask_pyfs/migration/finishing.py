@@ -35,7 +35,7 @@ def finish(
     jobs: int = 8,
     checksum: bool = False,
     on_event: OnEvent | None = None,
-    on_wait: Callable[[int], object] = lambda number: None,
+    on_wait: Callable[[int], object] | None = None,
 ) -> Report:
     """Finish the migration of a storage, if :func:`verify` finds all files. Else nothing is done.
 
@@ -81,7 +81,7 @@ def finish(
     return report
 
 
-def _end(storage: Storage, fs: MigratingFS, jobs: int, on_wait: Callable[[int], object]) -> None:
+def _end(storage: Storage, fs: MigratingFS, jobs: int, on_wait: Callable[[int], object] | None) -> None:
     state = fs.journal.finishing(fs.direction)
     until = time.monotonic() + MAX_AGE + _SLACK
     wait_for_others(fs.journal, on_wait=on_wait)

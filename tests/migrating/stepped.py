@@ -117,6 +117,8 @@ class _Stepped:
 def migrating(source: StoreFS, target: StoreFS, gate: Callable[[], None] = lambda: None, **options: Any) -> MigratingFS:
     """Return what a process makes of two stores. It goes through a gate before each request of a verb to either."""
     made = MigratingFS(source, target, **options)
+    # the garbage collector would close the stores of all others
+    made.close = lambda: None  # type: ignore[method-assign]
     entries: Any = _Stepped(target_of(target), _REQUESTS_OF_TARGET, gate)
     store: Any = _Stepped(source, _REQUESTS_OF_STORE, gate)
     made.source = made._mode.source = store

@@ -8,7 +8,7 @@ from places import make_place
 from two_stores import between, bury, contents, in_memory, source_of, target_of, turned, write, write_here
 
 from flask_pyfs import ConfigurationError, InvalidPath, VersionChanged
-from flask_pyfs.filesystems.migrating import copiers
+from flask_pyfs.filesystems.migrating import copiers, moving
 from flask_pyfs.filesystems.migrating.copiers import Copier
 from flask_pyfs.filesystems.migrating.journal import Journal
 from flask_pyfs.migration import copying, migrate, verify, windows
@@ -179,14 +179,12 @@ def test_a_copy_that_comes_after_the_end_is_taken_back(monkeypatch):
     storage = in_memory()
     for name in "ab":
         write(source_of(storage), name)
-    bring = copying.bring
-
     def late(source, target, path, **options):
         if path == "a":
             # it stood still meanwhile, so that the others took it for dead
             journal = Journal(target_of(storage))
             journal.finish(journal.finishing("forward"))
-        moved = bring(source, target, path, **options)
+        moved = moving.bring(source, target, path, **options)
         monkeypatch.setattr(copiers, "LOOK", -1)
         return moved
 
@@ -199,10 +197,8 @@ def test_a_copy_that_comes_after_the_end_is_taken_back(monkeypatch):
 def test_a_copy_from_before_the_end_stays(monkeypatch):
     storage = in_memory()
     write(source_of(storage), "a")
-    bring = copying.bring
-
     def early(source, target, path, **options):
-        moved = bring(source, target, path, **options)
+        moved = moving.bring(source, target, path, **options)
         journal = Journal(target_of(storage))
         journal.finish(journal.finishing("forward"))
         monkeypatch.setattr(copiers, "LOOK", -1)

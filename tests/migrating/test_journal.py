@@ -175,7 +175,7 @@ def test_a_turn_waits_for_the_other_direction_alone(memory):
     journal = Journal(memory)
     journal.begin("back")
     with Copier(journal, "back"):
-        wait_for_others(journal, "back", on_wait=pytest.fail)
+        wait_for_others(journal, "back", on_wait=lambda number: pytest.fail(str(number)))
 
 
 def test_an_abandoned_number_is_taken(memory, monkeypatch):

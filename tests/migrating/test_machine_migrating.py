@@ -98,7 +98,8 @@ class BackMachine(MigrationMachine):
     options = {"direction": "back"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("machine", [MigrationMachine, BothMachine, OldMachine, BackMachine])
 def test_migration(machine, soak):
-    examples, steps = (1000, 30) if soak else (40, 30)
+    examples, steps = (1000, 30) if soak else (10, 30)
     run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=steps))

@@ -7,14 +7,17 @@ import actions_migrating as actions
 import pytest
 from fs import errors
 from histories import MISSING
+from places import make_place
 from stepped import migrating
 
+import flask_pyfs
 from flask_pyfs.filesystems.generic import GenericStore
 from flask_pyfs.filesystems.local import LocalFS
 from flask_pyfs.filesystems.memory import MemoryFS
+from flask_pyfs.filesystems.migrating import moving
 from flask_pyfs.filesystems.migrating.filesystem import MigratingFS
 from flask_pyfs.filesystems.migrating.moving import Outcome
-from flask_pyfs.filesystems.store import OtherVersion
+from flask_pyfs.filesystems.store import Description, OtherVersion
 from flask_pyfs.names import Reserved
 
 MODES = {
@@ -237,3 +240,66 @@ def test_a_directory_in_the_place_of_a_file_is_an_error(mode):
             fs.bring("a")
     with pytest.raises(errors.FSError):
         put(fs, "a", b"new", overwrite=False)
+
+
+@pytest.fixture
+def buckets(app, request):
+    """Two buckets on one server."""
+    with make_place("s3-moto", request) as theirs, make_place("s3-moto", request) as ours:
+        # one that nothing holds is closed
+        storages = [flask_pyfs.Storage(side, flask_pyfs.ALL) for side in ("source", "target")]
+        for storage, settings in zip(storages, (theirs, ours), strict=True):
+            app.config.update({f"{storage.name.upper()}_FS_{key}": value for key, value in settings.items()})
+            flask_pyfs.init_app(app, storage)
+        with app.app_context():
+            yield [storage.backend.store for storage in storages]
+
+
+ENCODED = Description("gzip", "attachment", "de")
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("small", [0, moving._SMALL])
+def test_what_a_store_keeps_of_a_file_moves_with_it(buckets, small, monkeypatch):
+    # the server itself copies what is not small
+    monkeypatch.setattr(moving, "_SMALL", small)
+    source, target = buckets
+    put(source, "a", b"zipped", content_type="text/x-odd", description=ENCODED)
+    fs = migrating(source, target)
+    assert fs.bring("a").outcome is Outcome.COPIED
+    assert (fs.facts("a").content_type, fs.facts("a").description) == ("text/x-odd", ENCODED)
+    assert fs.bring("a").outcome is Outcome.THERE
+    put(fs, "a", b"zipped anew", content_type="text/x-even", description=ENCODED)
+    back = migrating(source, target, direction="back")
+    assert back.settle("a").outcome is Outcome.COPIED
+    assert not target.has_file("a")
+    kept = source.facts("a")
+    assert (kept.content_type, kept.description) == ("text/x-even", ENCODED)
+    assert kept.note is None
+    assert source.read_file("a") == b"zipped anew"
+
+
+@pytest.mark.server
+def test_what_is_encoded_is_not_moved_to_a_store_that_does_not_keep_how(buckets):
+    source, _ = buckets
+    target = memory()
+    put(source, "a", b"zipped", description=ENCODED)
+    fs = migrating(source, target)
+    with pytest.raises(errors.Unsupported, match=r"'a' has the Content-Encoding 'gzip'.*decode the file first"):
+        fs.bring("a")
+    assert not target.has_file("a")
+
+
+@pytest.mark.server
+def test_a_server_copies_from_the_source(buckets):
+    source, target = buckets
+    put(source, "a", b"first")
+    fs = migrating(source, target)
+    assert fs.copy_from(source, "a", "b")
+    assert not fs.copy_from(memory(), "a", "c")
+    assert fs.read_file("b") == b"first"
+    assert fs.holder("b") == "target"
+    with pytest.raises(errors.FileExists):
+        fs.copy_from(source, "a", "b", overwrite=False)
+    with pytest.raises(OtherVersion):
+        fs.copy_from(source, "a", "b", version="other")

@@ -338,8 +338,14 @@ class LocalFS(StandardFS):
                 self._replace(target, fill, version)
         return True
 
-    def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
-        self._move(path, target, overwrite=overwrite, make_parents=True)
+    def move_file(self, path: str, target: str, *, overwrite: bool = True, version: str | None = None) -> None:
+        """As for any store, and also over a certain version, as :meth:`replace_version` does."""
+        if version is None:
+            self._move(path, target, overwrite=overwrite, make_parents=True)
+            return
+        source, place = self._pair(path, target)
+        with guarded(self._root, "move", path):
+            self._publisher.replace(target, source, os.lstat(source), place, version)
 
     def remove_leftovers(
         self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False, everywhere: bool = True

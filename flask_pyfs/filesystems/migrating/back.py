@@ -105,7 +105,9 @@ class Back(Mode):
         return content.store(self.source, path, version=known)
 
     def delete(self, path: str) -> None:
-        there, entry = found(self.source, path), self.look(path)
+        # in this order: what is not in the target any more would be in the source already
+        entry = self.look(path)
+        there = found(self.source, path)
         if self.is_finished():
             if there is not None:
                 self.source.delete_tree(path)
@@ -128,7 +130,6 @@ class Back(Mode):
 
     def delete_version(self, path: str, version: str) -> bool:
         while True:
-            # in this order: what is not in the target any more would be in the source already
             entry = self.look(path)
             there = found(self.source, path)
             if entry is None or not self.counts(entry):

@@ -16,7 +16,7 @@ import json
 import secrets
 from collections.abc import Iterator
 from heapq import merge
-from typing import BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from fs import errors
 
@@ -72,6 +72,8 @@ class BesideTarget:
     def __init__(self, store: StoreFS, shelf: Shelf) -> None:
         self.store = store
         self._shelf = shelf
+        # of such a store it takes a version, too
+        self._move: Any = store.move_file
 
     def look(self, path: str) -> Entry | None:
         while (facts := self._file(path)) is not None:
@@ -192,7 +194,7 @@ class BesideTarget:
             _require(path, before, expected)
             if mirrors is not None:
                 self._keep(path, version, mirrors)
-            self.store.move_file(staged, path, overwrite=expected is not NOTHING)
+            self._rename(staged, path, expected, before)
             made = known_version(self.store.facts(path).version)
             if mirrors is not None and made != version:
                 # it was copied once more, to another disk that is mounted below the root
@@ -200,6 +202,13 @@ class BesideTarget:
                 self._shelf.remove(_COPIED, self._key(path, version))
             self._forget(path, before)
         return made
+
+    def _rename(self, path: str, target: str, expected: Expected, there: Entry | None) -> None:
+        # a process that knows this store alone heeds no lock
+        if isinstance(expected, str) and there is not None and not there.is_deleted:
+            self._move(path, target, version=expected)
+        else:
+            self.store.move_file(path, target, overwrite=expected is ANYTHING)
 
     def _keep(self, path: str, version: str, mirrors: str) -> None:
         self._shelf.write(_COPIED, self._key(path, version), _Text(path, version, mirrors).encode())
@@ -220,7 +229,7 @@ class BesideTarget:
                 raise OtherVersion(path)
             _require(target, there, expected)
             self._bury(path, None)
-            self.store.move_file(path, target, overwrite=expected is not NOTHING)
+            self._rename(path, target, expected, there)
             self._forget(path, before)
             self._forget(target, there)
         return True

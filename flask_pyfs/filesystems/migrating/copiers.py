@@ -178,7 +178,7 @@ def seen_copiers(store: StoreFS) -> Iterator[Seen]:
 
 
 def wait_for_others(
-    journal: Journal, direction: Direction | None = None, on_wait: Callable[[int], object] = lambda number: None
+    journal: Journal, direction: Direction | None = None, on_wait: Callable[[int], object] | None = None
 ) -> None:
     """Wait until no copier is left. The numbers of dead ones are free then.
 
@@ -199,7 +199,8 @@ def wait_for_others(
                         journal.store.replace_version(seen.path, io.BytesIO(), seen.version)
         if not alive:
             return
-        on_wait(alive)
+        if on_wait is not None:
+            on_wait(alive)
         time.sleep(min(1, EXPIRY / 4))
 
 

@@ -175,8 +175,12 @@ def settle(source: StoreFS, target: Target, path: str) -> Moved:
     :raises fs.errors.Unsupported: if the content is encoded, and the source does not keep how.
     """
     moved = uncover(source, target, path)
-    if moved.outcome is Outcome.DELETED and moved.version is not None:
-        clear(source, target, path, moved.version)
+    if moved.outcome is Outcome.DELETED and moved.was is not None:
+        if moved.was.mirrors is None:
+            clear(source, target, path, moved.was.version)
+        elif (there := found(source, path)) is not None and revision(there) == moved.was.mirrors:
+            # it is hidden; a newer one would not be
+            remove(source, path, there)
     return moved
 
 
