@@ -31,7 +31,7 @@ def complete(busy, storage, settings, kills, names):
     assert told.get() == (0, [])
     assert finish(storage).finished
     assert status(storage).phase == "finished"
-    busy.go_on(50)
+    busy.go_on(20)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def hasty(monkeypatch):
 
 
 def test_forward_and_back(request, soak, tmp_path, hasty):
-    forward_and_back(("local", "s3-moto"), request, tmp_path / "first", *((5000, 20, 0) if soak else (60, 2, 0.2)))
+    forward_and_back(("local", "s3-moto"), request, tmp_path / "first", *((5000, 20, 0) if soak else (60, 2, 0.5)))
     if soak:
         forward_and_back(("gridfs", "local"), request, tmp_path / "second", 5000, 20, 0)
 
@@ -66,7 +66,7 @@ def forward_and_back(pair, request, tmp_path, count, kills, pause):
         storage = open_storage(settings)[0]
         with Busy(files, lambda: storage, pause=pause) as busy:
             complete(busy, storage, settings, kills, count // kills)
-        assert min(busy.done, busy.reads) > 50
+        assert min(busy.done, busy.reads) > 20
         new = open_storage(second)[0]
         assert_same(files, new)
         assert_same(files, storage)
