@@ -187,6 +187,9 @@ class _Task:
         elif not report.is_complete:
             again = "Run the same command again." if self._task == "copy" else f"Run: flask fs migrate {name}"
             out.note(f"Not complete: {counted(report.missing, 'file')} missing, {report.failed} failed. {again}")
+        elif self._storage.config["writes"] == "both":
+            key = storage_key(name, "WRITES")
+            out.note(f"Complete: {goal} has all files. If no old process ran meanwhile, deploy {key} = 'target'.")
         elif shard is not None:
             out.note(f"Complete: {goal} has all files of part {shard[0]}/{shard[1]}.")
         else:

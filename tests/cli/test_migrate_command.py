@@ -185,6 +185,15 @@ def test_back(shop):
     assert held(shop.old) == PHOTOS | {"d.jpg": b"a new one"}
 
 
+def test_while_each_write_goes_to_both(shop):
+    shop.configure(WRITES="both")
+    said = "Complete: local has all files. If no old process ran meanwhile, deploy PHOTOS_FS_WRITES = 'target'.\n"
+    assert (shop.run("photos").stderr, shop.run("photos", "--verify").stderr) == (said, said)
+    done = shop.run("photos", "--finish")
+    assert done.exit_code == 1
+    assert "PHOTOS_FS_WRITES" in done.stderr
+
+
 def test_each_failure_is_named_and_the_others_are_copied(shop):
     # a file where the source has a directory
     shop.new.mkdir()

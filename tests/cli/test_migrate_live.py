@@ -150,6 +150,18 @@ class Shop:
         if failures:
             raise failures[0]
 
+    def leave_to(self, old, new):
+        """Let a new process write some files, and then an old one replace or delete them, the last that it does."""
+        http = urllib3.PoolManager(retries=False, timeout=60)
+        for number, name in enumerate(sorted(self._cold)[:10]):
+            assert http.request("PUT", f"{new}/edit/{name}", body=b"by the new one").status == 204
+            if number % 2:
+                assert http.request("DELETE", f"{old}/edit/{name}").status == 204
+                del self._cold[name]
+            else:
+                self._cold[name] = b"by the old one, %d" % number
+                assert http.request("PUT", f"{old}/edit/{name}", body=self._cold[name]).status == 204
+
     def migrate(self, settings, *options):
         """Start the command, and return its process."""
         argv = [sys.executable, "-c", COMMAND, "--app", "shop", "fs", "migrate", "photos", *options]
@@ -216,14 +228,18 @@ def shop(tmp_path, mongo_url):
 def test_each_step_of_the_page_under_traffic(shop):
     with ExitStack() as stack:
         overlapping = stack.enter_context(shop.serving(OVERLAPPING))
-        with shop.serving(OLD_STORE) as old, shop.traffic(old, overlapping):
-            pass
+        with shop.serving(OLD_STORE) as old:
+            with shop.traffic(old, overlapping):
+                pass
+            shop.leave_to(old, overlapping)
+        with shop.traffic(overlapping):
+            for after in (5, 15):
+                shop.kill(OVERLAPPING, after)
+            shop.migrated(OVERLAPPING)
         migrating = stack.enter_context(shop.serving(MIGRATING))
         with shop.traffic(overlapping, migrating):
             pass
         with shop.traffic(migrating):
-            for after in (5, 15):
-                shop.kill(MIGRATING, after)
             shop.migrated(MIGRATING)
             shop.migrated(MIGRATING, "--finish")
         with shop.serving(NEW_STORE) as new, shop.traffic(migrating, new):
