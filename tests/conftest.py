@@ -2,8 +2,11 @@ import gc
 import os
 import signal
 import socket
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
+import botocore.session
 import flask
 import hypothesis
 import pytest
@@ -34,6 +37,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # so do scripts start what runs in the background; programs that the tests start would ignore Ctrl-C as well
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# each client would read the descriptions of all services again, which takes five times as long as all else
+botocore.session.create_loader = cache(botocore.session.create_loader)
+
 # where it is set, each of the many processes that the tests start would compile the package, which takes a second
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
@@ -55,6 +61,21 @@ def pytest_xdist_auto_num_workers(config):
     if any(map(Path.is_dir, paths)):
         return most
     return min(most, len(paths)) if len(paths) > 1 else 0
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """Let each worker begin with other modules of a directory: what one has compiled, the others need not."""
+    report = yield
+    worker = getattr(collector.config, "workerinput", None)
+    if worker and isinstance(collector, pytest.Directory):
+        modules = [each for each in report.result if isinstance(each, pytest.Module)]
+        first = len(modules) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
+        for module in (*modules[first:], *modules[:first]):
+            # who collects it is told what is wrong with it
+            with suppress(module.CollectError):
+                module.obj  # noqa: B018
+    return report
 
 
 def pytest_itemcollected(item):
