@@ -199,7 +199,7 @@ class ManyAtOnce:
     )
     def test_one_winner_of_threads(self, storage, one_winner, soak, write, part):
         if part == "small":
-            threads, size, rounds = 50, 40_000, 20 if soak else 1
+            threads, size, rounds = (50, 40_000, 20) if soak else (20, 40_000, 1)
         else:
             threads, size, rounds = 50 if soak else 3, PART_SIZE + 1, 3 if soak else 1
         for turn in range(rounds):
@@ -228,7 +228,7 @@ class ManyAtOnce:
         for name in NAMES:
             storage.write(name, content_of(name, "before", 0, 1000))
         turns, seconds = (0, 30) if soak else (5, 0)
-        results = in_threads(32, lambda number: Worker(storage, number, self.outlived).run(turns, seconds))
+        results = in_threads(32 if soak else 16, lambda number: Worker(storage, number, self.outlived).run(turns, seconds))
         failures = [result for result in results.values() if isinstance(result, BaseException)]
         if failures:
             raise failures[0]
