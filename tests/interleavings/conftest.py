@@ -54,17 +54,17 @@ def place(request, tmp_path_factory):
     name = request.param
     with ExitStack() as stack:
         if name == "memory":
-            yield Place(name, {}, gates.count_calls, 40)
+            yield Place(name, {}, gates.count_calls, 30)
         elif name == "local":
-            yield Place(name, {"ROOT": str(tmp_path_factory.mktemp("files"))}, gates.count_system_calls, 26)
+            yield Place(name, {"ROOT": str(tmp_path_factory.mktemp("files"))}, gates.count_system_calls, 20)
         elif name == "gridfs":
             mongo = request.getfixturevalue("mongo_standalone")
             settings = {"MONGO_URL": mongo.url, "MONGO_DB": stack.enter_context(new_database(mongo.url))}
-            yield Place(name, settings, gates.count_nothing, 9)
+            yield Place(name, settings, gates.count_nothing, 6)
         elif name == "s3":
-            yield Place(name, bucket_on(request.getfixturevalue("moto_endpoint")), gates.count_http, 8)
+            yield Place(name, bucket_on(request.getfixturevalue("moto_endpoint")), gates.count_http, 5)
         else:
-            yield Place(name, container_on(request.getfixturevalue("swift_place"), stack), gates.count_requests, 5)
+            yield Place(name, container_on(request.getfixturevalue("swift_place"), stack), gates.count_requests, 4)
 
 
 def bucket_on(endpoint):
