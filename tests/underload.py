@@ -227,8 +227,8 @@ class ManyAtOnce:
     def test_all_at_once(self, storage, soak):
         for name in NAMES:
             storage.write(name, content_of(name, "before", 0, 1000))
-        turns, seconds = (0, 30) if soak else (5, 0)
-        results = in_threads(32 if soak else 16, lambda number: Worker(storage, number, self.outlived).run(turns, seconds))
+        workers, turns, seconds = (32, 0, 30) if soak else (16, 5, 0)
+        results = in_threads(workers, lambda number: Worker(storage, number, self.outlived).run(turns, seconds))
         failures = [result for result in results.values() if isinstance(result, BaseException)]
         if failures:
             raise failures[0]
