@@ -93,6 +93,11 @@ def clear_bucket(client: Any, bucket: str) -> None:
     for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
         for upload in page.get("Uploads", []):
             client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+    delete_bucket(client, bucket)
+
+
+def delete_bucket(client: Any, bucket: str) -> None:
+    """Delete a bucket with all its objects, on a server where unfinished uploads do not hold it."""
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         keys = [{"Key": found["Key"]} for found in page.get("Contents", [])]
         if keys:
