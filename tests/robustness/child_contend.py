@@ -1,6 +1,6 @@
-"""Let 8 processes write one new name, some rounds, and check that one won.
+"""Let 8 processes write one new name, in each way and some rounds, and check that one won.
 
-Arguments: a directory; how they write; 'links' or 'no links'; the number of rounds.
+Arguments: a directory; 'links' or 'no links'; the number of rounds.
 """
 
 import os
@@ -29,11 +29,16 @@ def contend(storage, name, contender, number, start):
         os._exit(result)
 
 
-def main(directory, kind, links, rounds):
+def main(directory, links, rounds):
     if links == "no links":
         os.link = refuse_links
+    for kind in CONTENDERS:
+        check_rounds(os.path.join(directory, kind), kind, int(rounds))
+
+
+def check_rounds(directory, kind, rounds):
     storage, _ = make_storage(directory)
-    for turn in range(int(rounds)):
+    for turn in range(rounds):
         for number in range(PROCESSES) if kind in ("copy", "move") else ():
             storage.write(f"source/{number}", numbered(number, SIZE), overwrite=True)
         start, gun = os.pipe()
@@ -53,9 +58,9 @@ def main(directory, kind, links, rounds):
         if kind == "move":
             assert not storage.exists(f"source/{winner}")
     names = set(stored(storage))
-    assert {f"new/{turn}" for turn in range(int(rounds))} <= names
+    assert {f"new/{turn}" for turn in range(rounds)} <= names
     assert not leftovers(directory)
-    print(rounds, "rounds")
+    print(f"{kind}: {rounds} rounds")
 
 
 main(*sys.argv[1:])
