@@ -42,7 +42,7 @@ CHECK = """
 import importlib, pkgutil, sys
 import pytest
 
-if pytest.main(["-q", "--numprocesses=0", "-p", "no:cacheprovider", "tests"]):
+if pytest.main(["-q", "--numprocesses=0", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "tests"]):
     sys.exit(1)
 
 import flask
