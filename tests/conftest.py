@@ -63,21 +63,6 @@ def pytest_xdist_auto_num_workers(config):
     return min(most, len(paths)) if len(paths) > 1 else 0
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(collector):
-    """Let each worker begin with other modules of a directory: what one has compiled, the others need not."""
-    report = yield
-    worker = getattr(collector.config, "workerinput", None)
-    if worker and isinstance(collector, pytest.Directory):
-        modules = [each for each in report.result if isinstance(each, pytest.Module)]
-        first = len(modules) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
-        for module in (*modules[first:], *modules[:first]):
-            # who collects it is told what is wrong with it
-            with suppress(module.CollectError):
-                module.obj  # noqa: B018
-    return report
-
-
 def pytest_itemcollected(item):
     for mark, fixtures in MARKS.items():
         if not fixtures.isdisjoint(item.fixturenames):

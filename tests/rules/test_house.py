@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import flask_pyfs
@@ -19,6 +20,7 @@ def name_of(path):
 FILES = {name_of(path): path for path in sorted([*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.pyi")])}
 
 
+@cache
 def imports_of(module):
     """Return the modules that a module imports, anywhere in it, and the packages of others."""
     path = FILES[module]
@@ -38,9 +40,6 @@ def imports_of(module):
     return found
 
 
-IMPORTS = {module: imports_of(module) for module in FILES}
-
-
 def rooms():
     """Return the rank of each room, as the page draws them from the top down."""
     drawn = re.search(r"from rooms below:\n\n.*?text\n\n(.*?)\n\n\S", PAGE, re.DOTALL).group(1)
@@ -58,7 +57,7 @@ def test_imports_go_down():
     upwards = [
         f"{module} -> {imported}"
         for module in FILES
-        for imported in IMPORTS[module] & set(FILES)
+        for imported in imports_of(module) & set(FILES)
         if room_of(imported) != room_of(module) and ranks[room_of(imported)] >= ranks[room_of(module)]
     ]
     assert upwards == []
@@ -69,7 +68,7 @@ def test_what_is_imported_is_there():
     gone = [
         f"{module} -> {imported}"
         for module in FILES
-        for imported in IMPORTS[module]
+        for imported in imports_of(module)
         if imported.partition(".")[0] == PACKAGE.name and imported not in FILES
     ]
     assert gone == []
@@ -80,7 +79,7 @@ def test_only_a_face_imports_its_adapter():
         f"{module} -> {imported}"
         for module in FILES
         if not module.startswith("flask_pyfs.adapters.")
-        for imported in IMPORTS[module]
+        for imported in imports_of(module)
         if imported.startswith("flask_pyfs.adapters.") and imported.split(".")[2] != room_of(module)
     ]
     assert others == []
@@ -93,7 +92,7 @@ def test_there_is_no_circle():
         assert module not in path, " -> ".join([*path[path.index(module) :], module])
         if module not in done:
             path.append(module)
-            for imported in IMPORTS[module] & set(FILES):
+            for imported in imports_of(module) & set(FILES):
                 visit(imported)
             done.add(path.pop())
 
@@ -105,7 +104,8 @@ def test_no_flask_below_backends():
     ranks = rooms()
     below = [module for module in FILES if ranks[room_of(module)] <= ranks["backends"]]
     assert len(below) > 60
-    users = {module for module in below if {"flask", "werkzeug"} & {name.partition(".")[0] for name in IMPORTS[module]}}
+    web = {"flask", "werkzeug"}
+    users = {module for module in below if web & {name.partition(".")[0] for name in imports_of(module)}}
     assert users == set()
 
 
@@ -128,7 +128,7 @@ def test_only_a_store_s_folder_imports_its_driver():
     elsewhere = [
         f"{module}: {name}"
         for module in FILES
-        for name in {imported.partition(".")[0] for imported in IMPORTS[module]} & set(drivers)
+        for name in {imported.partition(".")[0] for imported in imports_of(module)} & set(drivers)
         if not module.startswith(drivers[name]) and (module, name) != ("flask_pyfs.uploads.content", "PIL")
     ]
     assert elsewhere == []

@@ -4,6 +4,7 @@ import io
 import posixpath
 import re
 import unicodedata
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -336,6 +337,7 @@ def taken_for(text):
     }
 
 
+@cache
 def spellings():
     """Return the characters that some disk takes for each one of a reserved name."""
     found = {character: [] for character in names.RESERVED}
@@ -346,19 +348,18 @@ def spellings():
     return found
 
 
-SPELLINGS = spellings()
-
-
 def test_there_are_many_spellings():
-    assert {"K", "\u212a", "\uff2b"} <= set(SPELLINGS["k"])
-    assert {"S", "\u017f"} <= set(SPELLINGS["s"])
-    assert "\uff0e" in SPELLINGS["."]
+    assert {"K", "\u212a", "\uff2b"} <= set(spellings()["k"])
+    assert {"S", "\u017f"} <= set(spellings()["s"])
+    assert "\uff0e" in spellings()["."]
 
 
 some_ignored = st.lists(st.sampled_from(IGNORED), max_size=2).map("".join)
-one_spelling = st.tuples(
-    *(st.tuples(some_ignored, st.sampled_from(SPELLINGS[character])) for character in names.RESERVED)
-).map(lambda pairs: "".join(ignored + character for ignored, character in pairs))
+one_spelling = st.deferred(
+    lambda: st.tuples(
+        *(st.tuples(some_ignored, st.sampled_from(spellings()[character])) for character in names.RESERVED)
+    ).map(lambda pairs: "".join(ignored + character for ignored, character in pairs))
+)
 
 
 @given(one_spelling, some_ignored, st.sampled_from(["", "-1f", "/x", ".", " "]))

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_house import FILES, IMPORTS, PACKAGE, room_of
+from test_house import FILES, PACKAGE, imports_of, room_of
 
 from flask_pyfs import cli
 
@@ -86,7 +86,7 @@ def with_importers(*units):
     removed = {*units}
     while True:
         gone = {module for module in FILES if is_in(module, removed)}
-        more = {unit_of(module) for module in FILES if module not in gone and IMPORTS[module] & gone}
+        more = {unit_of(module) for module in FILES if module not in gone and imports_of(module) & gone}
         if not more:
             return sorted(removed)
         removed |= more
@@ -197,5 +197,5 @@ def test_the_two_stores_as_one_are_no_part_of_what_each_app_uses():
 def test_each_command_names_its_room():
     # without it, the command is missing, in place of a traceback
     for name, (module, room) in cli._COMMANDS.items():
-        needed = {room_of(each) for each in IMPORTS[f"flask_pyfs.cli.{module}"]} & {*PARTS} - {"cli"}
+        needed = {room_of(each) for each in imports_of(f"flask_pyfs.cli.{module}")} & {*PARTS} - {"cli"}
         assert needed == ({room} if room else set()), name
