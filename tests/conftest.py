@@ -2,7 +2,6 @@ import gc
 import os
 import signal
 import socket
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 

@@ -213,7 +213,7 @@ class _Upload(Upload):
             self._publish(BytesIO(content))
 
     def begin(self) -> None:
-        self._parts = cast(BinaryIO, tempfile.TemporaryFile())
+        self._parts = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115  (until it is stored)
 
     def send_part(self, number: int, content: bytearray) -> None:
         parts = cast(BinaryIO, self._parts)

@@ -81,5 +81,5 @@ def test_it_is_served(app, make):
 def test_what_is_written_for_flask_fs_is_no_target(monkeypatch, configure_storage, settings):
     found = {**registry.installed(), "own": SimpleNamespace(load=lambda: Dictionary, module="own", name="own")}
     monkeypatch.setattr(registry, "installed", lambda: found)
-    with pytest.raises(fs.ConfigurationError, match="FILES_FS_TARGET must be a backend .* 'own' can be a SOURCE only"):
+    with pytest.raises(fs.ConfigurationError, match=r"FILES_FS_TARGET must be a backend .* 'own' can be a SOURCE only"):
         configure_storage("files", {"BACKEND": "migrating", "SOURCE": "memory", "TARGET": "own", **settings})
