@@ -14,6 +14,8 @@ from flask_pyfs.filesystems.memory import MemoryFS
 
 NAMES = st.sampled_from(["a", "b"])
 FIRST = st.sampled_from([MISSING, b"first"])
+#: How many runs of 30 steps, without --soak.
+EXAMPLES = 20
 
 
 class MigrationMachine(RuleBasedStateMachine):
@@ -104,5 +106,5 @@ class BackMachine(MigrationMachine):
 @pytest.mark.slow
 @pytest.mark.parametrize("machine", [MigrationMachine, BothMachine, OldMachine, BackMachine])
 def test_migration(machine, soak):
-    examples, steps = (1000, 30) if soak else (30, 30)
-    run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=steps))
+    examples = 1000 if soak else EXAMPLES
+    run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=30))
