@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any
 
 from fs import errors
@@ -17,7 +18,7 @@ from ..store import SourceChanged
 from .bucket import NOT_IN_XML
 from .conditional import REFUSED, ConditionalWrites
 from .errors import S3Refused
-from .facts import facts_of, mark_of, new_mark, new_metadata
+from .facts import facts_of, mark_of, new_metadata
 from .upload import S3Upload
 
 _log = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ class Copies:
 
     def _described(self, head: Any, key: str, note: str) -> dict[str, Any]:
         parameters = self._as(head)
-        metadata = new_metadata(parameters["Metadata"], self.writes.bucket.name, key, new_mark(), note)
+        metadata = new_metadata(parameters["Metadata"], self.writes.bucket.name, key, token_hex(8), note)
         return {**parameters, "Metadata": metadata, "MetadataDirective": "REPLACE"}
 
     def _copy_parts(

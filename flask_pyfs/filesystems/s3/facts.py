@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-from secrets import token_hex
 from typing import Any
 
 from ..objects.http import content_range, known_encoding, known_type, strong_tag
@@ -59,11 +58,6 @@ def described(description: Description) -> dict[str, str]:
         "ContentLanguage": description.content_language,
     }
     return {name: value for name, value in values.items() if value is not None}
-
-
-def new_mark() -> str:
-    """Return a mark for a new object."""
-    return token_hex(8)
 
 
 def mark_of(answer: Any) -> str | None:

@@ -125,8 +125,11 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         return self._facts(key, self._head_answer(key, **({"ChecksumMode": "ENABLED"} if checksum else {})))
 
     def _facts(self, key: str, answer: Any, size: int | None = None) -> Facts:
-        facts, note = facts_of(answer, size), note_of(answer, self._bucket.name, self._full_key(key))
-        return facts if note is None else replace(facts, note=note)
+        facts = facts_of(answer, size)
+        # beside a note, there is a mark
+        if len(answer.get("Metadata", ())) < 2:
+            return facts
+        return replace(facts, note=note_of(answer, self._bucket.name, self._full_key(key)))
 
     def _head_answer(self, key: str, **parameters: Any) -> Any:
         parameters.update(self._bucket.known("HeadObject", self.download_args))

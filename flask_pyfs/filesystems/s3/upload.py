@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from secrets import token_hex
 from typing import Any
 
 from fs import errors
@@ -10,7 +11,7 @@ from fs import errors
 from ..objects.writer import Upload
 from .conditional import ConditionalWrites
 from .errors import S3Refused
-from .facts import new_mark, new_metadata, written_version
+from .facts import MARK, new_metadata, written_version
 
 _log = logging.getLogger(__name__)
 
@@ -52,8 +53,10 @@ class S3Upload(Upload):
         self._key = key
         self._overwrite = overwrite
         self._replaces = replaces
-        self._mark = new_mark()
-        metadata = new_metadata(arguments.get("Metadata", {}), writes.bucket.name, key, self._mark, note)
+        self._mark = token_hex(8)
+        metadata = {MARK: self._mark}
+        if note is not None or "Metadata" in arguments:
+            metadata = new_metadata(arguments.get("Metadata", {}), writes.bucket.name, key, self._mark, note)
         self._arguments = {**arguments, "Metadata": metadata}
         self._id: str | None = None
         self._tags: dict[int, str] = {}
