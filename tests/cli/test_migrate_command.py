@@ -135,9 +135,33 @@ def test_finish_and_what_comes_after(shop):
         assert shop.run("photos", *arguments).stderr == said
     assert "from local to local, finished, 0 copiers" in shop.run("photos", "--status").stdout
     shop.configure(DIRECTION="back")
-    done = shop.run("photos")
+    assert "from local to local, not started, 0 copiers" in shop.run("photos", "--status").stdout
+    done = shop.run("photos", "--finish")
     assert done.exit_code == 1
-    assert "the source is out of date" in done.stderr
+    assert "the migration forward is finished: flask fs migrate turns it back" in done.stderr
+
+
+def test_back_after_the_end(shop, monkeypatch):
+    for name in ("MAX_AGE", "SLACK"):
+        monkeypatch.setattr(f"flask_pyfs.filesystems.migrating.journal.{name}", 0.05)
+    shop.run("photos")
+    with shop.app.app_context():
+        shop.photos.write("d.jpg", b"a new one")
+    assert shop.run("photos", "--finish").exit_code == 0
+    with shop.app.app_context():
+        shop.photos.delete("c.jpg")
+    shop.configure(DIRECTION="back")
+    done = shop.run("photos", "--verbose")
+    assert done.exit_code == 0
+    assert done.stderr.startswith("Note: source: it loses all files that the target does not have, before")
+    assert "deleted c.jpg" in done.stdout
+    left = {name: PHOTOS[name] for name in ("2026/a.jpg", "2026/b.jpg")} | {"d.jpg": b"a new one"}
+    assert (held(shop.old), held(shop.new)) == (left, {})
+    shop.configure(DIRECTION="forward")
+    for arguments in ([], ["--finish"], ["--status"]):
+        done = shop.run("photos", *arguments)
+        assert done.exit_code == 1
+        assert "the migration was turned back, and is not finished: set DIRECTION to 'back'" in done.stderr
 
 
 def test_the_status(shop):

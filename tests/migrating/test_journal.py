@@ -77,6 +77,7 @@ def test_the_end_is_that_of_all_processes_until_it_turns(store, direction, other
     assert process.to_turn(direction) is None
     for phase in (Phase.FINISHED, Phase.CLEARING, Phase.TURNING):
         state = journal.to_turn(other)
+        assert state is not None
         assert state.phase is phase
         assert process.finished(direction, 0)
         assert process.forgets(direction) == (phase is Phase.FINISHED)

@@ -131,6 +131,7 @@ def test_one_that_was_killed_is_gone_on_with(steps):
     for _ in range(steps):
         # who steps to the last but one has cleared it
         turning_to = own.to_turn("back")
+        assert turning_to is not None
         if turning_to.phase is Phase.CLEARING:
             source_of(storage).delete_tree("a")
         assert own.turn(turning_to)
@@ -164,10 +165,10 @@ def test_several_may_turn_at_once():
     finished(storage, "abcdefgh")
     for name in "abcd":
         storage.delete(name)
+    others = [turned(storage, DIRECTION="back") for _ in range(3)]
     reports = []
-    threads = [
-        threading.Thread(target=lambda: reports.append(migrate(turned(storage, DIRECTION="back")))) for _ in range(3)
-    ]
+
+    threads = [threading.Thread(target=lambda other=other: reports.append(migrate(other))) for other in others]
     for thread in threads:
         thread.start()
     for thread in threads:
