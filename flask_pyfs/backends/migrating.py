@@ -106,6 +106,11 @@ class MigratingBackend(BaseBackend):
         )
 
     @property
+    def sides(self) -> tuple[Side, Side]:
+        """Both places of the files."""
+        return self.source, self.target
+
+    @property
     def _files(self) -> MigratingFS:
         return cast("MigratingFS", self.store)
 
