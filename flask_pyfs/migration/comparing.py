@@ -18,7 +18,7 @@ from ..transfer.report import Event, OnEvent
 from ..transfer.workers import in_threads, require_jobs
 from .migrating import migration_of
 from .report import Report
-from .walking import Name, refusal, walk
+from .walking import Name, refusal, require_source, walk
 
 if TYPE_CHECKING:
     from ..filesystems.migrating.filesystem import MigratingFS
@@ -60,7 +60,8 @@ def verify(
     :param checksum: compare the content. Files of which no listing tells a checksum are read.
     :param on_event: is called in this thread for each name, with an event of the kind ``same``, ``own``,
         ``only_source``, ``only_target``, ``differs`` or ``failed``.
-    :raises flask_pyfs.errors.ConfigurationError: if the storage is not migrating, or the shard is invalid.
+    :raises flask_pyfs.errors.ConfigurationError: if the storage is not migrating, or the shard is invalid;
+        forward, if the source has no file at all, but the target has copies of its files.
     :raises flask_pyfs.errors.FSError: if a listing fails.
     :raises ValueError: if ``jobs`` is less than 1.
     """
@@ -75,6 +76,7 @@ def verify(
             on_event(event)
 
     with translated(storage.name):
+        require_source(comparison.fs, storage.name)
         compare(storage, comparison, jobs, shard, patience, tell)
         report.finished = comparison.fs.journal.finished(comparison.fs.direction, 0)
     report.missing = sum(report.counts[kind] for kind in MISSING)

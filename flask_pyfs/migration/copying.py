@@ -18,7 +18,7 @@ from .comparing import MISSING, Comparison, compare, size_of
 from .migrating import migration_of
 from .report import Report
 from .turning import turn
-from .walking import Name, refusal, walk
+from .walking import Name, refusal, require_source, walk
 
 if TYPE_CHECKING:
     from ..filesystems.migrating.filesystem import MigratingFS
@@ -64,8 +64,8 @@ def migrate(
         something ``copied``, ``replaced``, ``deleted``, ``same``, ``own`` or ``failed``.
     :returns: what was done, and how much is still missing. If the migration is finished already, nothing is done.
     :raises flask_pyfs.errors.ConfigurationError: if the storage is not migrating; if the shard is invalid; if the
-        migration was turned in the other direction, and is not finished; or, with WRITES both, if the source has no
-        file at all, but the target has.
+        migration was turned in the other direction, and is not finished; or, forward, if the source has no
+        file at all, but the target has copies of its files, or with WRITES both any file.
     :raises flask_pyfs.errors.VersionChanged: if another process finishes the migration, or turns its direction.
     :raises flask_pyfs.errors.FSError: if a listing or the journal fails.
     :raises ValueError: if ``jobs`` is less than 1.
@@ -85,6 +85,7 @@ def migrate(
             report.finished = True
             return report
         wait_for_others(fs.journal, fs.direction)
+        require_source(fs, storage.name)
         try:
             with Copier(fs.journal, fs.direction) as copier:
                 _Run(storage, fs, copier, jobs, shard, report, tell).run(checksum)

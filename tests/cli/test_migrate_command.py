@@ -209,6 +209,27 @@ def test_back(shop):
     assert held(shop.old) == PHOTOS | {"d.jpg": b"a new one"}
 
 
+def test_a_source_that_vanished(shop):
+    (shop.old / "c.jpg").rename(shop.old.parent / "c.jpg")
+    assert shop.run("photos").exit_code == 0
+    shop.old.rename(shop.old.parent / "unmounted")
+    shop.old.mkdir()
+    for arguments in ([], ["--verify"], ["--finish"]):
+        done = shop.run("photos", *arguments)
+        assert done.exit_code == 1
+        assert "the source has no file, but the target has copies of its files: is the right SOURCE set" in done.stderr
+    # the app may delete all, or have none
+    shop.old.rmdir()
+    (shop.old.parent / "unmounted").rename(shop.old)
+    with shop.app.app_context():
+        for name in shop.photos.list_files():
+            shop.photos.delete(name)
+        assert shop.run("photos", "--verify").exit_code == 0
+        shop.photos.write("d.jpg", b"a new one")
+    for arguments in ([], ["--finish"], ["--finish"]):
+        assert shop.run("photos", *arguments).exit_code == 0
+
+
 def test_while_each_write_goes_to_both(shop):
     shop.configure(WRITES="both")
     said = "Complete: local has all files. If no old process ran meanwhile, deploy PHOTOS_FS_WRITES = 'target'.\n"
