@@ -202,3 +202,16 @@ def test_a_name_that_was_taken_again_stays():
     entries.look = take
     finishing._remove_tombstones(storage, storage.backend.store, 1)
     assert contents(target_of(storage)) == {"a": b"new"}
+
+
+def test_two_may_finish_at_once(storage):
+    write(source_of(storage), "a")
+    migrate(storage)
+    others = [turned(storage) for _ in range(2)]
+    reports = []
+    threads = [threading.Thread(target=lambda other=other: reports.append(finish(other))) for other in others]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [report.finished for report in reports] == [True] * 2

@@ -206,12 +206,13 @@ class Journal:
                     return written
 
     def finish(self, state: State) -> None:
-        """Note that the migration is finished.
+        """Note that the migration is finished, unless another process did.
 
         :param state: what :meth:`finishing` returned.
         :raises Interrupted: if the journal says anything else by now.
         """
-        if not state.is_finished and not self._wrote(state.direction, Phase.FINISHED, state):
+        is_done = state.is_finished or self._wrote(state.direction, Phase.FINISHED, state)
+        if not is_done and not self.finished(state.direction, 0):
             raise Interrupted(_PATH)
 
     def to_turn(self, direction: Direction) -> State | None:
