@@ -106,6 +106,11 @@ class MigratingBackend(BaseBackend):
         )
 
     @property
+    def sides(self) -> tuple[Side, Side]:
+        """Both places of the files."""
+        return self.source, self.target
+
+    @property
     def _files(self) -> MigratingFS:
         return cast("MigratingFS", self.store)
 
@@ -145,11 +150,16 @@ class MigratingBackend(BaseBackend):
 
     def signed_upload(self, filename: str, terms: UploadTerms) -> UploadURL | None:
         """Return a request with which anybody may upload to the target, if all writes go there alone; None if the
-        target cannot enforce the terms. No request but those of the target.
+        target cannot enforce the terms. No request but those of the target, and to the journal every few seconds.
         """
-        if self.config["direction"] == "back" or self.config["writes"] == "both":
+        if self.config["direction"] == "back" or self.config["writes"] == "both" or not self._goes_forward():
             return None
         return self.target.operations.signed_upload(filename, terms)
+
+    def _goes_forward(self) -> bool:
+        # after an end, the journal may have turned it
+        with self._translated():
+            return self._files.journal.direction("forward") == "forward"
 
     def keeper(self, filename: str) -> BaseBackend | None:
         """Return the backend of the side that has a file and keeps it; None if no side has files on a disk. One or two

@@ -41,7 +41,7 @@ _COMPARED = {
 }
 _UNNAMED = ("same", "own")
 
-_PHASES = {"new": "not started", "copying": "copying", "finishing": "finishing", "finished": "finished"}
+_PHASES = {"new": "not started"}
 
 # what each task does nothing with
 _UNUSED = {
@@ -214,7 +214,7 @@ def _say_status(storage: Storage, out: Output, jobs: int) -> int:
         return DONE
     origin, goal = _sides(storage)
     copiers = counted(found.copiers, "copier")
-    out.result(f"{storage.name}: from {origin} to {goal}, {_PHASES[found.phase]}, {copiers}")
+    out.result(f"{storage.name}: from {origin} to {goal}, {_PHASES.get(found.phase, found.phase)}, {copiers}")
     out.result(f"to do      {found.to_do:,} files, {size_text(found.bytes)}")
     out.result(f"done       {found.done:,} files")
     out.result(f"differing  {found.differing:,} files")

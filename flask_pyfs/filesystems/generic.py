@@ -319,7 +319,10 @@ class GenericStore(WrapFS[FS], StoreFS):
             # MemoryFS would replace a directory by the file
             if self._filesystem.isdir(target):
                 raise errors.DirectoryExists(target)
-            self._filesystem.move(path, target, overwrite=overwrite)
+            try:
+                self._filesystem.move(path, target, overwrite=overwrite)
+            except errors.DestinationExists as error:
+                raise errors.FileExists(target) from error
 
     def _info(self, path: str) -> Info | None:
         try:

@@ -18,7 +18,7 @@ from ..transfer.report import Event, OnEvent
 from ..transfer.workers import in_threads, require_jobs
 from .migrating import migration_of
 from .report import Report
-from .walking import Name, refusal, walk
+from .walking import Name, refusal, require_source, walk
 
 if TYPE_CHECKING:
     from ..filesystems.migrating.filesystem import MigratingFS
@@ -52,15 +52,16 @@ def verify(
     Forward, each file of the source must have the same content in the target, or a later version or a deletion by the
     app. Back, the target must have no file.
 
-    What listings tell is enough for most names: one listing of each store. Two requests more are made for each file of
-    another size, and for each that was written less than five minutes before it was copied.
+    What listings tell is enough for most names: one listing of each store. One or two requests more are made for each
+    file of another size, and one to the target for each that was written less than five minutes before it was copied.
 
     :param jobs: how many files are looked at at a time.
     :param shard: ``(i, n)``: only the part i of n of the names.
     :param checksum: compare the content. Files of which no listing tells a checksum are read.
     :param on_event: is called in this thread for each name, with an event of the kind ``same``, ``own``,
         ``only_source``, ``only_target``, ``differs`` or ``failed``.
-    :raises flask_pyfs.errors.ConfigurationError: if the storage is not migrating, or the shard is invalid.
+    :raises flask_pyfs.errors.ConfigurationError: if the storage is not migrating, or the shard is invalid;
+        forward, if the source has no file at all, but the target has copies of its files.
     :raises flask_pyfs.errors.FSError: if a listing fails.
     :raises ValueError: if ``jobs`` is less than 1.
     """
@@ -75,6 +76,7 @@ def verify(
             on_event(event)
 
     with translated(storage.name):
+        require_source(comparison.fs, storage.name)
         compare(storage, comparison, jobs, shard, patience, tell)
         report.finished = comparison.fs.journal.finished(comparison.fs.direction, 0)
     report.missing = sum(report.counts[kind] for kind in MISSING)
@@ -176,8 +178,8 @@ class Comparison:
         return "unknown" if is_doubtful else "same"
 
     def looked(self, name: Name) -> Kind:
-        """Return what is there now, of a name in the target while the files go there. Two requests, and those of a
-        comparison of the content.
+        """Return what is there now, of a name in the target while the files go there. One request, one more unless the
+        target has a copy of the version that the source listed, and those of a comparison of the content.
         """
         path = name.path
         entry = self.fs.entries_of_target.look(path)
@@ -185,7 +187,9 @@ class Comparison:
             return "only_source"
         if entry.mirrors is None:
             return "own"
-        facts = found(self.fs.source, path)
+        facts = name.source
+        if facts is None or entry.mirrors != revision(facts):
+            facts = found(self.fs.source, path)
         if facts is None:
             return "same" if entry.is_deleted or self.fs.writes == "target" else "differs"
         if entry.mirrors != revision(facts):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, FSError, VersionChanged, translated
 from ..filesystems.migrating.copiers import remove_all, wait_for_others
-from ..filesystems.migrating.journal import MAX_AGE, Interrupted
+from ..filesystems.migrating.journal import Interrupted, until_known
 from ..filesystems.migrating.moving import bring, settle
 from ..storage import Storage
 from ..transfer.patience import Patience, Stopped
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from ..filesystems.migrating.filesystem import MigratingFS
 
 __all__ = ["finish"]
-
-# for requests that are under way, in seconds
-_SLACK = 1.0
 
 
 def finish(
@@ -47,8 +44,8 @@ def finish(
     :param on_event: as for :func:`verify`.
     :param on_wait: is called every second while copiers end, with their number.
     :returns: what :func:`verify` found. Its ``finished`` says whether the migration is finished.
-    :raises flask_pyfs.errors.ConfigurationError: if the storage is not migrating, if WRITES is both, or back, if the
-        migration was finished forward.
+    :raises flask_pyfs.errors.ConfigurationError: if the storage is not migrating, if WRITES is both, or if
+        the migration is finished in the other direction, or was turned there.
     :raises flask_pyfs.errors.VersionChanged: if a copier is started meanwhile.
     :raises flask_pyfs.errors.FSError: if a store fails.
     """
@@ -60,7 +57,8 @@ def finish(
             storage=storage.name,
         )
     with translated(storage.name):
-        report = Report(finished=fs.journal.finished(fs.direction, 0))
+        state = fs.journal.required(fs.direction)
+        report = Report(finished=state is not None and state.direction == fs.direction and state.is_finished)
         if not report.finished:
             report = verify(storage, jobs=jobs, checksum=checksum, on_event=on_event)
             if not report.is_complete:
@@ -77,14 +75,16 @@ def finish(
                 raise
             report.finished = True
         _remove_tombstones(storage, fs, jobs)
-        fs.entries_of_target.clear()
-        remove_all(fs.target)
+        # one that turns needs what lies there
+        if fs.journal.forgets(fs.direction):
+            fs.entries_of_target.clear()
+            remove_all(fs.target)
     return report
 
 
 def _end(storage: Storage, fs: MigratingFS, jobs: int, on_wait: Callable[[int], object] | None) -> None:
     state = fs.journal.finishing(fs.direction)
-    until = time.monotonic() + MAX_AGE + _SLACK
+    until = time.monotonic() + until_known()
     wait_for_others(fs.journal, on_wait=on_wait)
     _complete_deletions(storage, fs, jobs)
     while (left := until - time.monotonic()) > 0:
@@ -115,7 +115,8 @@ def _remove_tombstones(storage: Storage, fs: MigratingFS, jobs: int) -> None:
 
     def remove(path: str) -> None:
         entry = target.look(path)
-        if entry is not None and entry.is_deleted:
+        # looked at before: so it is one from before a turn
+        if entry is not None and entry.is_deleted and fs.journal.forgets(fs.direction):
             target.drop(path, entry.version)
 
     with closing(tombstones()) as paths:

@@ -11,6 +11,7 @@ from ..filesystems.store import MIGRATING, StoreFS
 from ..names import Reserved
 from ..state import find
 from ..storage import Storage
+from .turning import loses
 
 if TYPE_CHECKING:
     from ..filesystems.migrating.filesystem import MigratingFS
@@ -48,6 +49,9 @@ def windows(storage: Storage) -> list[str]:
     """
     fs, found = migration_of(storage), []
     with translated(storage.name):
+        if (side := loses(fs)) is not None:
+            other = "target" if side == "source" else "source"
+            found.append(f"{side}: it loses all files that the {other} does not have, before anything is moved to it")
         _learn(fs.target)
         if not fs.entries_of_target.is_exact and fs.entries_of_target.window:
             found.append(f"target: {fs.entries_of_target.window}")

@@ -8,7 +8,7 @@ from typing import Literal
 
 from ..errors import translated
 from ..filesystems.migrating.copiers import RENEWAL, Seen, seen_copiers
-from ..filesystems.migrating.journal import Direction
+from ..filesystems.migrating.journal import Direction, Phase, State
 from ..filesystems.store import StoreFS
 from ..storage import Storage
 from ..transfer.patience import Patience
@@ -23,12 +23,16 @@ __all__ = ["Status", "status"]
 _BYTES_OF_A_FILE = 64 * 1024
 
 
+PhaseName = Literal["new", "copying", "finishing", "finished", "turning"]
+
+
 @dataclass(frozen=True)
 class Status:
     """How far a migration is.
 
     :param direction: where the files go: ``forward`` to the target, ``back`` to the source.
-    :param phase: ``new`` before the first copier; ``copying``; ``finishing`` while the copiers end; ``finished``.
+    :param phase: ``new`` before the first copier; ``copying``; ``finishing`` while the copiers end; ``finished``;
+        ``turning`` while it changes to the other direction after an end.
     :param copiers: how many copiers run.
     :param to_do: files that are still to be moved.
     :param done: files that are where they are to be.
@@ -40,7 +44,7 @@ class Status:
     """
 
     direction: Direction
-    phase: Literal["new", "copying", "finishing", "finished"]
+    phase: PhaseName
     copiers: int
     to_do: int
     done: int
@@ -57,7 +61,8 @@ def status(storage: Storage, *, jobs: int = 8) -> Status:
     While copiers run it takes 4 seconds at least, to see what they do.
 
     :param jobs: how many files of different sizes are looked at at a time.
-    :raises flask_pyfs.errors.ConfigurationError: if the storage is not migrating.
+    :raises flask_pyfs.errors.ConfigurationError: if the storage is not migrating, or if it was turned in
+        the other direction.
     :raises flask_pyfs.errors.FSError: if a listing fails.
     :raises ValueError: if ``jobs`` is less than 1.
     """
@@ -65,6 +70,8 @@ def status(storage: Storage, *, jobs: int = 8) -> Status:
     fs = migration_of(storage)
     with translated(storage.name):
         state = fs.journal.state()
+        if state is not None and not state.is_finished:
+            state = fs.journal.required(fs.direction)
         before, began = _copiers(fs.target), time.monotonic()
         comparison = Comparison(fs, is_strict=False)
         counts = {"to_do": 0, "done": 0, "differing": 0}
@@ -76,7 +83,7 @@ def status(storage: Storage, *, jobs: int = 8) -> Status:
             counts[key] += 1
             size += event.size if key != "done" else 0
 
-        is_finished = state is not None and state.direction == fs.direction and state.phase.value == "finished"
+        is_finished = state is not None and state.direction == fs.direction and state.is_finished
         if not is_finished:
             compare(storage, comparison, jobs, None, Patience(), tell)
         if before:
@@ -91,7 +98,7 @@ def status(storage: Storage, *, jobs: int = 8) -> Status:
     left = size + (counts["to_do"] + counts["differing"]) * _BYTES_OF_A_FILE
     return Status(
         fs.direction,
-        "new" if state is None or state.direction != fs.direction else state.phase.value,
+        _phase(state, fs.direction),
         len(moved),
         **counts,
         deleted=comparison.deleted,
@@ -100,6 +107,20 @@ def status(storage: Storage, *, jobs: int = 8) -> Status:
         seconds_left=left / done * seconds if done else None,
     )
 
+
+def _phase(state: State | None, direction: Direction) -> PhaseName:
+    if state is None:
+        return "new"
+    if state.phase in (Phase.CLEARING, Phase.TURNING):
+        return "turning"
+    return _PHASES[state.phase] if state.direction == direction else "new"
+
+
+_PHASES: dict[Phase, PhaseName] = {
+    Phase.COPYING: "copying",
+    Phase.FINISHING: "finishing",
+    Phase.FINISHED: "finished",
+}
 
 _KEYS = {"same": "done", "own": "done", "differs": "differing"}
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from .. import names
-from ..errors import InvalidPath
+from ..errors import ConfigurationError, InvalidPath
 from ..filesystems.migrating.target import Listed
 from ..filesystems.store import Facts, StoreFS
 from ..transfer.selection import Selection
@@ -14,7 +15,7 @@ from ..transfer.selection import Selection
 if TYPE_CHECKING:
     from ..filesystems.migrating.filesystem import MigratingFS
 
-__all__ = ["Name", "refusal", "walk"]
+__all__ = ["Name", "refusal", "require_source", "walk"]
 
 Found = TypeVar("Found")
 
@@ -64,6 +65,26 @@ def _ordered(listing: Iterator[tuple[str, Found]], store: StoreFS) -> Iterator[t
 
 def _is_reserved(path: str) -> bool:
     return not names.is_plain(path) and any(map(names.is_reserved, path.split("/")))
+
+
+def require_source(fs: MigratingFS, storage: str) -> None:
+    """Do nothing if the source has a file, or if the files go back there. One request; if it has none, up to 100 more
+    to the target.
+
+    :raises flask_pyfs.errors.ConfigurationError: if it has none, but the target has copies of its files: what is not
+        copied yet would count as deleted.
+    """
+    if fs.direction == "back" or any(not _is_reserved(path) for path, _ in fs.source.iter_facts()):
+        return
+    files = (path for path, listed in fs.entries_of_target.entries() if not listed.is_deleted)
+    for path in islice(files, 100):
+        entry = fs.entries_of_target.look(path)
+        if entry is not None and not entry.is_deleted and entry.mirrors is not None:
+            raise ConfigurationError(
+                "the source has no file, but the target has copies of its files: is the right SOURCE set, and is it "
+                "mounted? If they were deleted on purpose, put any file there",
+                storage=storage,
+            )
 
 
 def refusal(store: StoreFS, path: str) -> InvalidPath | None:

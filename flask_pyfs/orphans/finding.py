@@ -21,7 +21,7 @@ from ..state import find, require_registry
 from ..storage import Storage
 from .ledger import Ledger, Listed
 from .models import namings
-from .sharing import View, sharing
+from .sharing import View, is_on_disk, sharing
 
 # of so many files, it is asked at once whether something names them by now, before they are deleted
 _PAGE = 1000
@@ -137,7 +137,7 @@ class _Search:
             if told is not None:
                 # a disk that ignores case has it under another name, or a link leads to it
                 ledger.note_alike(*told)
-        if self._state.root is not None:
+        if is_on_disk(self._state):
             # elsewhere, two files may have one version by chance
             ledger.note_links()
 
@@ -188,7 +188,7 @@ class _Search:
 
     def _is_new_here(self, name: str) -> bool:
         """Return whether a file of a disk got its name lately, with the older time of its content."""
-        if self._state.root is None or (place := self._state.place_of(name)) is None:
+        if (place := self._state.place_of(name)) is None:
             return False
         try:
             return os.lstat(place.path).st_ctime >= self._before

@@ -18,29 +18,70 @@ from .ledger import PRECISION, Ledger
 _PROBES = 3
 
 
+class _Place(NamedTuple):
+    """A place of the files of a storage. One that moves to another store has two."""
+
+    root: str | None
+    prefix: str
+    location: tuple[Hashable, str] | None
+    follows_links: bool
+
+    @property
+    def above(self) -> str:
+        """What stands before each name there."""
+        if self.root is not None:
+            return os.path.join(os.path.realpath(self.root), "")
+        prefix = names.normalize_prefix(self.prefix).rstrip("/")
+        return f"{prefix}/" if prefix else ""
+
+
+def _places(state: State) -> Sequence[_Place]:
+    sides = getattr(state.operations, "sides", None)
+    if sides is None:
+        config = state.config
+        return [_Place(state.root, config["prefix"], _location(state), bool(config.get("follow_symlinks")))]
+    configs = [state.config.side(side.key) for side in sides]
+    return [
+        _Place(
+            side.root,
+            config["prefix"],
+            None if side.root is not None else side.place(),
+            bool(config.get("follow_symlinks")),
+        )
+        for side, config in zip(sides, configs, strict=True)
+    ]
+
+
+def is_on_disk(state: State) -> bool:
+    """Return whether files of a storage are in a directory of this machine."""
+    return any(place.root is not None for place in _places(state))
+
+
 class View:
     """A storage, as it sees the files of the storage that is judged.
 
     :param state: its state on the app.
     :param of: the state of the storage that is judged.
+    :param place: where its files are.
+    :param place_of: where those of the storage that is judged are.
     :ivar is_apart: whether both are directories of this machine, and only links can lead from one to the other.
     """
 
-    def __init__(self, state: State, of: State) -> None:
+    def __init__(self, state: State, of: State, place: _Place, place_of: _Place) -> None:
         self.storage: Named = state.storage
         self.is_apart: bool = False
         self.operations: Operations = state.operations
         self._judged = of.operations
-        self._root, self._judged_root = state.root, of.root
-        self._above, self._judged_above = _above(state), _above(of)
+        self._root, self._judged_root = place.root, place_of.root
+        self._above, self._judged_above = place.above, place_of.above
         if self._root is not None and self._judged_root is not None:
             self._above, self._judged_above = _aligned(self._above, self._judged_above)
         self._is_one_place = False
-        mine, its = _location(state), _location(of)
+        mine, its = place.location, place_of.location
         if mine is not None and its is not None and mine[0] == its[0]:
             self._is_one_place = True
             self._above, self._judged_above = mine[1], its[1]
-        self._has_links = any(each.config.get("follow_symlinks") for each in (state, of))
+        self._has_links = place.follows_links or place_of.follows_links
 
     def names(self, name: str) -> list[str]:
         """Return what the storage that is judged calls the file that this one calls so, in all spellings."""
@@ -137,20 +178,21 @@ def told_by(operations: Operations, name: str) -> tuple[int | None, datetime | N
 
 
 def sharing(state: State, states: Iterable[State], ledger: Ledger) -> Sequence[View]:
-    """Return how a storage, and the others that have files of it, see these files: itself first.
+    """Return how a storage, and the others that have files of it, see these files: itself first. Another one may see
+    them in two ways, if it moves to another store, or this one does.
 
     :param states: the states of all storages of the app.
     :raises FSError: if the store of another one cannot be reached.
     """
-    others = (View(other, state) for other in states if other.storage is not state.storage)
-    return [View(state, state), *(view for view in others if view.shares(ledger))]
-
-
-def _above(state: State) -> str:
-    if state.root is not None:
-        return os.path.join(os.path.realpath(state.root), "")
-    prefix = names.normalize_prefix(state.config["prefix"]).rstrip("/")
-    return f"{prefix}/" if prefix else ""
+    own = _places(state)
+    others = (
+        View(other, state, place, place_of)
+        for other in states
+        if other.storage is not state.storage
+        for place in _places(other)
+        for place_of in own
+    )
+    return [View(state, state, own[0], own[0]), *(view for view in others if view.shares(ledger))]
 
 
 def _location(state: State) -> tuple[Hashable, str] | None:

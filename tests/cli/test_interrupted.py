@@ -1,6 +1,7 @@
-"""``flask fs sync`` in a process of its own that is told to stop: by Ctrl-C, by SIGTERM, and once more."""
+"""``flask fs sync`` and ``flask fs migrate`` in processes that are told to stop: by Ctrl-C, SIGTERM, and once more."""
 
 import hashlib
+import json
 import os
 import re
 import signal
@@ -48,12 +49,12 @@ def shop(tmp_path):
 
 @pytest.fixture
 def start(shop):
-    """Start ``flask fs sync`` with settings of the storage."""
+    """Start ``flask fs sync``, or another command, with settings of the storage."""
     started = []
 
-    def start(settings, *arguments):
+    def start(settings, *arguments, command="sync"):
         process = subprocess.Popen(
-            [sys.executable, "-m", "flask", "--app", "shop", "fs", "sync", *arguments],
+            [sys.executable, "-m", "flask", "--app", "shop", "fs", command, *arguments],
             cwd=shop,
             env={**os.environ, **{f"FLASK_PHOTOS_FS_{key}": value for key, value in settings.items()}},
             stdout=subprocess.PIPE,
@@ -171,6 +172,42 @@ def test_what_is_copied_is_whole_and_the_next_run_completes(request, start, gate
     left = FILES - len(before)
     assert out.startswith(f"{left} copied, 0 replaced, 0 deleted, {len(before)} same, 0 failed")
     assert held() == SUMS
+
+
+@pytest.mark.server
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_a_migration_that_is_stopped_leaves_no_copier(shop, start, bucket, gate, number):
+    place, held, _ = bucket
+
+    def moving(target):
+        to = {f"TARGET_{key}": value for key, value in target.items() if key != "BACKEND"}
+        return {"BACKEND": "migrating", "SOURCE": "local", "SOURCE_ROOT": str(shop / "in"), "TARGET": "s3", **to}
+
+    direct = dict(place)
+    gate(place, PASSED)
+    process = start(moving(place), "photos", "--verbose", command="migrate")
+    for _ in range(PASSED):
+        assert process.stdout.readline().startswith("copied 2026/")
+    process.send_signal(number)
+    lines = iter(process.stderr.readline, "")
+    assert "Stopping. Once more ends it at once.\n" in lines
+    gate.open()
+    code, out, err = ended(process)
+    assert (code, err) == (130, f"Stopped. No file is half copied. {GO_ON}\n")
+    [known] = map(int, re.findall(r"^(\d+) copied, 0 replaced", out, re.MULTILINE))
+    before = {name: md5 for name, md5 in held().items() if name in SUMS}
+    assert PASSED <= known <= len(before) < FILES
+    assert before.items() <= SUMS.items()
+
+    code, out, _ = ended(start(moving(direct), "photos", "--status", "--json", command="migrate"))
+    status = json.loads(out)
+    assert (code, status["phase"], status["copiers"], status["done"]) == (0, "copying", 0, len(before))
+    code, out, _ = ended(start(moving(direct), "photos", "--json", command="migrate"))
+    *files, last = map(json.loads, out.splitlines())
+    assert code == 0
+    assert {file["name"] for file in files} == SUMS.keys() - before.keys()
+    assert (last["kind"], last["copied"], last["missing"]) == ("done", FILES - len(before), 0)
 
 
 @pytest.mark.slow

@@ -135,9 +135,35 @@ def test_finish_and_what_comes_after(shop):
         assert shop.run("photos", *arguments).stderr == said
     assert "from the source (local) to the target (local), finished, 0 copiers" in shop.run("photos", "--status").stdout
     shop.configure(DIRECTION="back")
-    done = shop.run("photos")
+    assert (
+        "from the target (local) to the source (local), not started, 0 copiers" in shop.run("photos", "--status").stdout
+    )
+    done = shop.run("photos", "--finish")
     assert done.exit_code == 1
-    assert "the source is out of date" in done.stderr
+    assert "the migration forward is finished: flask fs migrate turns it back" in done.stderr
+
+
+def test_back_after_the_end(shop, monkeypatch):
+    for name in ("MAX_AGE", "SLACK"):
+        monkeypatch.setattr(f"flask_pyfs.filesystems.migrating.journal.{name}", 0.05)
+    shop.run("photos")
+    with shop.app.app_context():
+        shop.photos.write("d.jpg", b"a new one")
+    assert shop.run("photos", "--finish").exit_code == 0
+    with shop.app.app_context():
+        shop.photos.delete("c.jpg")
+    shop.configure(DIRECTION="back")
+    done = shop.run("photos", "--verbose")
+    assert done.exit_code == 0
+    assert done.stderr.startswith("Note: source: it loses all files that the target does not have, before")
+    assert "deleted c.jpg" in done.stdout
+    left = {name: PHOTOS[name] for name in ("2026/a.jpg", "2026/b.jpg")} | {"d.jpg": b"a new one"}
+    assert (held(shop.old), held(shop.new)) == (left, {})
+    shop.configure(DIRECTION="forward")
+    for arguments in ([], ["--finish"], ["--status"]):
+        done = shop.run("photos", *arguments)
+        assert done.exit_code == 1
+        assert "the migration was turned back, and is not finished: set DIRECTION to 'back'" in done.stderr
 
 
 def test_the_status(shop):
@@ -199,6 +225,27 @@ def test_a_source_without_files_is_said(shop):
     shop.configure(DIRECTION="back")
     shop.run("photos")
     assert shop.run("photos").stderr.startswith("Complete: the source (local) has all files.")
+
+
+def test_a_source_that_vanished(shop):
+    (shop.old / "c.jpg").rename(shop.old.parent / "c.jpg")
+    assert shop.run("photos").exit_code == 0
+    shop.old.rename(shop.old.parent / "unmounted")
+    shop.old.mkdir()
+    for arguments in ([], ["--verify"], ["--finish"]):
+        done = shop.run("photos", *arguments)
+        assert done.exit_code == 1
+        assert "the source has no file, but the target has copies of its files: is the right SOURCE set" in done.stderr
+    # the app may delete all, or have none
+    shop.old.rmdir()
+    (shop.old.parent / "unmounted").rename(shop.old)
+    with shop.app.app_context():
+        for name in shop.photos.list_files():
+            shop.photos.delete(name)
+        assert shop.run("photos", "--verify").exit_code == 0
+        shop.photos.write("d.jpg", b"a new one")
+    for arguments in ([], ["--finish"], ["--finish"]):
+        assert shop.run("photos", *arguments).exit_code == 0
 
 
 def test_while_each_write_goes_to_both(shop):

@@ -687,6 +687,55 @@ def test_a_link_from_one_root_to_another(disk, tmp_path):
     assert orphans(disk, shared) == ["orphan.txt"]
 
 
+@pytest.mark.parametrize("side", ["SOURCE", "TARGET"])
+@pytest.mark.parametrize("inner", ["", "inner"])
+def test_one_side_of_a_storage_that_moves_has_the_files_of_another_storage(disk, tmp_path, side, inner):
+    moving, other = fs.Storage("moving", fs.ALL), fs.Storage("other", fs.ALL)
+    roots = {"SOURCE": tmp_path / "old", "TARGET": tmp_path / "new"}
+    disk.configure(
+        moving,
+        other,
+        MOVING_FS_BACKEND="migrating",
+        MOVING_FS_SOURCE="local",
+        MOVING_FS_SOURCE_ROOT=str(roots["SOURCE"]),
+        MOVING_FS_TARGET="local",
+        MOVING_FS_TARGET_ROOT=str(roots["TARGET"]),
+        OTHER_FS_ROOT=str(roots[side] / inner),
+    )
+    for name in ("a.txt", "b.txt", "orphan.txt"):
+        other.write(name, f"content of {name}")
+    above = f"{inner}/" if inner else ""
+    disk.add(other="a.txt", moving=f"{above}b.txt")
+    assert orphans(disk, moving) == [f"{above}orphan.txt"]
+    assert orphans(disk, other) == ["orphan.txt"]
+    assert missing(disk, moving) == missing(disk, other) == []
+    deleted = find_orphans(moving, older_than=0, delete=True, **disk.options)
+    assert [each.name for each in deleted] == [f"{above}orphan.txt"]
+    assert sorted(other.list_files()) == ["a.txt", "b.txt"]
+
+
+def test_two_storages_that_move_from_one_directory_to_another(disk, tmp_path):
+    storages = [fs.Storage(name, fs.ALL) for name in ("one", "two")]
+    settings = {
+        f"{name}_FS_{key}": value
+        for name in ("ONE", "TWO")
+        for key, value in {
+            "BACKEND": "migrating",
+            "SOURCE": "local",
+            "SOURCE_ROOT": str(tmp_path / "old"),
+            "TARGET": "local",
+            "TARGET_ROOT": str(tmp_path / "new"),
+        }.items()
+    }
+    disk.configure(*storages, **settings)
+    one, two = storages
+    for name in ("a.txt", "b.txt", "orphan.txt"):
+        one.write(name, f"content of {name}")
+    disk.add(one="a.txt", two="b.txt")
+    assert orphans(disk, one) == orphans(disk, two) == ["orphan.txt"]
+    assert missing(disk, one) == missing(disk, two) == []
+
+
 def test_a_file_that_gets_older_before_it_is_deleted_is_kept(disk, tmp_path):
     photos = fs.Storage("photos", fs.ALL)
     disk.configure(photos, PHOTOS_FS_ROOT=str(tmp_path / "photos"))

@@ -469,3 +469,32 @@ def test_only_a_memory_that_numbers_its_writes_decides_versions(make, decides):
         store = GenericStore(filesystem)
         assert store.decides_versions is store.learn_conditions("probe") is decides
         assert not store.keeps_notes
+
+
+def written(store):
+    with store.open_write("a", overwrite=False) as file:
+        file.write(b"second")
+
+
+NEW_FILES = {
+    "put": lambda store: store.put("a", io.BytesIO(b"second"), overwrite=False),
+    "open_write": written,
+    "copy": lambda store: store.copy_file("other", "a", overwrite=False),
+    "move": lambda store: store.move_file("other", "a", overwrite=False),
+}
+
+
+@pytest.mark.parametrize("make", NEW_FILES.values(), ids=NEW_FILES)
+def test_a_name_that_is_taken_meanwhile_has_the_error_of_the_verbs(store, make, monkeypatch):
+    store.put("other", io.BytesIO(b"other"))
+    publish = store._move_over
+
+    def late(path, target, overwrite):
+        monkeypatch.undo()
+        store.put("a", io.BytesIO(b"first"))
+        publish(path, target, overwrite)
+
+    monkeypatch.setattr(store, "_move_over", late)
+    with pytest.raises(fs.errors.FileExists):
+        make(store)
+    assert store.read_file("a") == b"first"

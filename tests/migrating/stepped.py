@@ -121,6 +121,7 @@ def migrating(source: StoreFS, target: StoreFS, gate: Callable[[], None] = lambd
     made.close = lambda: None  # type: ignore[method-assign]
     entries: Any = _Stepped(target_of(target), _REQUESTS_OF_TARGET, gate)
     store: Any = _Stepped(source, _REQUESTS_OF_STORE, gate)
-    made.source = made._mode.source = store
-    made.entries_of_target = made._mode.target = entries
+    made.source, made.entries_of_target = store, entries
+    for mode in made._modes.values():
+        mode.source, mode.target = store, entries
     return made

@@ -20,8 +20,7 @@ def hasty(monkeypatch):
     monkeypatch.setattr(copiers, "RENEWAL", 0.02)
     monkeypatch.setattr(copiers, "EXPIRY", 0.5)
     monkeypatch.setattr(journal, "MAX_AGE", 0.1)
-    monkeypatch.setattr(finishing, "MAX_AGE", 0.1)
-    monkeypatch.setattr(finishing, "_SLACK", 0.05)
+    monkeypatch.setattr(journal, "SLACK", 0.05)
 
 
 @pytest.fixture(params=["memory", "local", *(pytest.param(k, marks=pytest.mark.server) for k in ("s3-moto", "gridfs"))])
@@ -73,8 +72,8 @@ def test_the_target_alone_counts_then(storage):
     # once more, it goes on with what is left
     assert finish(storage).finished
     assert status(storage).phase == "finished"
-    with pytest.raises(ConfigurationError, match="source is out of date"):
-        migrate(turned(storage, DIRECTION="back"))
+    with pytest.raises(ConfigurationError, match="flask fs migrate turns it back"):
+        finish(turned(storage, DIRECTION="back"))
 
 
 def test_nothing_is_left_beside_the_files(tmp_path):
@@ -203,3 +202,16 @@ def test_a_name_that_was_taken_again_stays():
     entries.look = take
     finishing._remove_tombstones(storage, storage.backend.store, 1)
     assert contents(target_of(storage)) == {"a": b"new"}
+
+
+def test_two_may_finish_at_once(storage):
+    write(source_of(storage), "a")
+    migrate(storage)
+    others = [turned(storage) for _ in range(2)]
+    reports = []
+    threads = [threading.Thread(target=lambda other=other: reports.append(finish(other))) for other in others]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [report.finished for report in reports] == [True] * 2

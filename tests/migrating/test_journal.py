@@ -66,20 +66,48 @@ def test_phases(store):
     assert journal.finished("forward", 0)
 
 
-def test_back_after_the_end_is_refused(memory):
-    journal = Journal(memory)
-    journal.finish(journal.finishing("forward"))
-    for ask in (lambda: Journal(memory).finished("back"), lambda: Journal(memory).begin("back")):
-        with pytest.raises(StoreMisconfigured, match="source is out of date"):
-            ask()
+@pytest.mark.parametrize(("direction", "other"), [("forward", "back"), ("back", "forward")])
+def test_the_end_is_that_of_all_processes_until_it_turns(store, direction, other):
+    journal, process = Journal(store), Journal(store)
+    journal.finish(journal.finishing(direction))
+    assert process.direction(other) == direction
+    for change in (process.begin, process.finishing):
+        with pytest.raises(StoreMisconfigured, match=f"{direction} is finished: flask fs migrate turns it {other}"):
+            change(other)
+    assert process.to_turn(direction) is None
+    for phase in (Phase.FINISHED, Phase.CLEARING, Phase.TURNING):
+        state = journal.to_turn(other)
+        assert state is not None
+        assert state.phase is phase
+        assert process.finished(direction, 0)
+        assert process.forgets(direction) == (phase is Phase.FINISHED)
+        assert process.direction(other) == direction
+        assert journal.turn(state)
+        # another one that saw the same takes no step
+        assert not process.turn(state)
+    # who has seen that it turns asks at once, and all change, whatever their settings say
+    assert process.direction(direction) == process.direction(other) == other
+    assert not process.finished(direction)
+    assert not process.finished(other)
+    assert journal.to_turn(other) is None
+    process.begin(other)
+    with pytest.raises(StoreMisconfigured, match=f"turned {other}, and is not finished: set DIRECTION to {other!r}"):
+        process.begin(direction)
+    state = journal.finishing(other)
+    assert process.direction(direction) == other
+    journal.finish(state)
+    assert process.finished(other, 0)
 
 
-def test_forward_after_the_end_of_back(memory):
-    journal = Journal(memory)
-    journal.finish(journal.finishing("back"))
-    assert not Journal(memory).finished("forward")
+def test_no_two_states_are_one_version(store):
+    journal = Journal(store)
+    first = journal.finishing("forward")
     journal.begin("forward")
-    assert not journal.finished("back", 0)
+    second = journal.finishing("forward")
+    # one who waited since the first must not end what began anew
+    with pytest.raises(Interrupted):
+        journal.finish(first)
+    journal.finish(second)
 
 
 def test_copiers_that_start_stop_the_end(store):

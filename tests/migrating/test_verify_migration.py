@@ -147,3 +147,25 @@ def test_a_listing_that_is_out_of_order_is_refused(monkeypatch):
     with pytest.raises(RuntimeError, match="lists 'a' after 'b'"):
         verify(storage)
     assert target_of(storage) is not store
+
+
+def test_a_fresh_copy_costs_one_request_to_the_target(tmp_path, monkeypatch):
+    storage = between({"BACKEND": "local", "ROOT": str(tmp_path / "old")}, {"BACKEND": "memory"})
+    for name in "abc":
+        write(source_of(storage), name)
+    migrate(storage)
+    asked = []
+    for store in (source_of(storage), entries(storage)):
+        for request in ("facts", "fetch", "look"):
+            real = getattr(store, request, None)
+            if real is not None:
+                monkeypatch.setattr(
+                    store, request, lambda path, *rest, real=real, **options: asked.append(path) or real(path, *rest)
+                )
+    assert verify(storage).counts["same"] == 3
+    assert sorted(asked) == ["a", "b", "c"]
+    # a version that is not that of the copy is looked at
+    write(source_of(storage), "b", b"CONTENT")
+    asked.clear()
+    assert verify(storage).counts["differs"] == 1
+    assert sorted(asked) == ["a", "b", "b", "c"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -28,7 +29,11 @@ class TwoTrees(DirectoriesFS):
     source: StoreFS
     target: StoreFS
     entries_of_target: Target
-    _mode: Mode
+
+    @property
+    @abstractmethod
+    def _mode(self) -> Mode:
+        """Says which store has a name, and writes it."""
 
     def _counted(self) -> tuple[StoreFS, ...]:
         if not self._mode.is_finished():

@@ -43,7 +43,7 @@ class MigratingFS(TwoTrees):
 
     :param source: the store that the files come from.
     :param target: the store that they move to.
-    :param direction: ``forward`` to the target, or ``back`` to the source.
+    :param direction: ``forward`` to the target, or ``back`` to the source. After an end it is what the journal says.
     :param writes: with ``both``, forward, files are written to the source too, for processes that know it alone.
     :raises flask_pyfs.errors.StoreMisconfigured: if the target can only be the source of a migration.
     """
@@ -58,13 +58,24 @@ class MigratingFS(TwoTrees):
         self.writes: Writes = writes
         self.entries_of_target: Target = target_of(target)
         self.journal: Journal = Journal(target)
-        kind = Back if direction == "back" else Both if writes == "both" else Forward
-        self._mode: Mode = kind(source, self.entries_of_target, self.journal)
-        self._written = self._mode.written[0]
-        self.checksum_algorithm: str = self._written.checksum_algorithm
+        forward = Both if writes == "both" else Forward
+        self._modes: dict[Direction, Mode] = {
+            "forward": forward(source, self.entries_of_target, self.journal),
+            "back": Back(source, self.entries_of_target, self.journal),
+        }
+        written = self._modes[direction].written
+        self.checksum_algorithm: str = written[0].checksum_algorithm
         self.keeps_checksums: bool = source.keeps_checksums and target.keeps_checksums
-        self.keeps_descriptions: bool = all(store.keeps_descriptions for store in self._mode.written)
-        self.settling: float = max(store.settling for store in self._mode.written)
+        self.keeps_descriptions: bool = all(store.keeps_descriptions for store in written)
+        self.settling: float = max(store.settling for store in written)
+
+    @property
+    def _mode(self) -> Mode:
+        return self._modes[self.journal.direction(self.direction)]
+
+    @property
+    def _written(self) -> StoreFS:
+        return self._mode.written[0]
 
     @property
     def decides_versions(self) -> bool:

@@ -118,7 +118,7 @@ class Forward(Mode):
         """End a delete, after the tombstone is there."""
         if self.looks_at_source():
             clear(self.source, self.target, path, tombstone)
-        if self.is_finished(0):
+        if self.journal.forgets(self.direction):
             self.target.drop(path, tombstone)
 
     def delete_version(self, path: str, version: str) -> bool:

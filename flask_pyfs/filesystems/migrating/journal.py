@@ -1,17 +1,22 @@
 """How far a migration is: its direction, and whether it is finished. One file of the target says so to all processes.
 
-The file has one of three phases. In ``copying``, both stores count. ``finishing`` ends each copier, and both stores
-still count. ``finished`` comes when no copier is left: from then on the store that is written to is the only one.
+In ``copying``, both stores count. ``finishing`` ends each copier, and both stores still count. ``finished`` comes when
+no copier is left: from then on the store that is written to is the only one.
 
 All processes must change at that moment: one that deletes a file leaves no tombstone from then on, and another would
 take the file of the other store. So who has seen ``finishing`` asks before each operation, and ``finished`` comes only
 when no process can have an answer from before ``finishing``.
+
+A migration that is finished may turn. In ``clearing``, the store that does not count loses what it has, and the other
+one keeps tombstones of what the app deletes. Who has seen ``turning`` asks before each operation. Then it copies in the
+other direction, which from now on is that of all processes, whatever their settings say.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import secrets
 import threading
 import time
 from dataclasses import dataclass
@@ -25,14 +30,22 @@ from ...errors import StoreMisconfigured
 from ...names import Reserved
 from ..store import MIGRATING, OtherVersion, StoreFS
 
-__all__ = ["MAX_AGE", "Direction", "Interrupted", "Journal", "Phase", "State"]
+__all__ = ["Direction", "Interrupted", "Journal", "Phase", "State", "until_known"]
 
 _PATH = Reserved(f"{MIGRATING}/state")
 
 #: How old an answer may be by which an operation decides, in seconds.
 MAX_AGE = 5.0
 
+#: How long requests are awaited that are under way then, in seconds.
+SLACK = 1.0
+
 Direction = Literal["forward", "back"]
+
+
+def until_known() -> float:
+    """Return after how many seconds no process decides by what the journal said before."""
+    return MAX_AGE + SLACK
 
 
 class Phase(Enum):
@@ -41,6 +54,8 @@ class Phase(Enum):
     COPYING = "copying"
     FINISHING = "finishing"
     FINISHED = "finished"
+    CLEARING = "clearing"
+    TURNING = "turning"
 
 
 @dataclass(frozen=True)
@@ -50,12 +65,29 @@ class State:
     :param direction: to which side the app writes: ``forward`` is the target.
     :param since: when this was written, by the clock of the target; None if that tells no times.
     :param version: the version of the file that says so. The target of a migration tells versions.
+    :param is_turned: whether the direction was turned after an end, so that it is that of all processes.
     """
 
     direction: Direction
     phase: Phase
     since: datetime | None
     version: str
+    is_turned: bool = False
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the store alone counts that is written to."""
+        return self.phase in (Phase.FINISHED, Phase.CLEARING, Phase.TURNING)
+
+    @property
+    def is_binding(self) -> bool:
+        """Whether the direction is that of all processes, whatever their settings say."""
+        return self.is_finished or self.is_turned
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether another phase may begin at any moment, in which another store counts."""
+        return self.phase in (Phase.FINISHING, Phase.TURNING)
 
 
 class Interrupted(errors.OperationFailed):
@@ -88,60 +120,84 @@ class Journal:
         except errors.ResourceNotFound:
             state = None
         else:
-            direction, phase = _parsed(content)
+            direction, phase, is_turned = _parsed(content)
             assert facts.version is not None
-            state = State(direction, phase, facts.modified, facts.version)
+            state = State(direction, phase, facts.modified, facts.version, is_turned)
         with self._lock:
             # the answer to an older question may come later
             if self._known is None or self._known[0] <= asked:
                 self._known = asked, state
         return state
 
+    def _recent(self, max_age: float) -> State | None:
+        known = self._known
+        if known is None or time.monotonic() - known[0] >= min(max_age, MAX_AGE):
+            return self.state()
+        return self.state() if known[1] is not None and known[1].is_ending else known[1]
+
+    def direction(self, configured: Direction) -> Direction:
+        """Return the direction in which a process works that is configured for one. Requests as :meth:`finished`."""
+        state = self._recent(MAX_AGE)
+        return configured if state is None or not state.is_binding else state.direction
+
     def finished(self, direction: Direction, max_age: float = MAX_AGE) -> bool:
         """Return whether the migration in this direction is finished, so that only the side counts that is written to.
 
-        One request, if the last answer is older than ``max_age`` seconds, or was that the migration is being finished.
+        One request, if the last answer is older than ``max_age`` seconds, or was that another phase is about to begin.
         0 always asks.
 
         :param max_age: an answer is never older than :data:`MAX_AGE`.
-
-        :raises StoreMisconfigured: for ``back``, if the migration is finished forward: what the source has is out of
-            date.
         """
-        known = self._known
-        if known is None or time.monotonic() - known[0] >= min(max_age, MAX_AGE) or _is_ending(known[1]):
-            state = self.state()
-        else:
-            state = known[1]
-        if state is None or state.phase is not Phase.FINISHED:
-            return False
-        if state.direction == direction:
-            return True
-        if direction == "back":
-            raise StoreMisconfigured(
-                "the migration to the target is finished, and the source is out of date: go on with the target alone; "
-                "to use the old store again, empty it and migrate to it as the TARGET"
-            )
-        return False
+        state = self._recent(max_age)
+        return state is not None and state.direction == direction and state.is_finished
+
+    def forgets(self, direction: Direction) -> bool:
+        """Return whether the migration in this direction is finished and stays so, so that no tombstone is needed.
+        One request.
+        """
+        state = self.state()
+        return state is not None and (state.direction, state.phase) == (direction, Phase.FINISHED)
 
     def begin(self, direction: Direction) -> None:
         """Note that copiers run in this direction. Those of the other one end. One request, and one to write it.
 
         Nothing is written if the migration is finished in this direction.
 
-        :raises StoreMisconfigured: as :meth:`finished`.
+        :raises StoreMisconfigured: if the journal has turned the migration, or has finished it, in the other direction.
         """
-        while not self.finished(direction, 0):
-            state = self._last()
-            if state is not None and (state.direction, state.phase) == (direction, Phase.COPYING):
+        while True:
+            state = self.required(direction)
+            is_ours = state is not None and state.direction == direction
+            if is_ours and state is not None and (state.is_finished or state.phase is Phase.COPYING):
                 return
             if self._wrote(direction, Phase.COPYING, state):
                 return
 
+    def required(self, direction: Direction) -> State | None:
+        """Return what the journal says now, if a process may copy or finish in this direction. One request.
+
+        :raises StoreMisconfigured: if the journal has turned the migration, or has finished it, in the other direction.
+        """
+        state = self.state()
+        if state is None or state.direction == direction or not state.is_binding:
+            return state
+        if state.is_finished:
+            raise StoreMisconfigured(
+                f"the migration {state.direction} is finished: flask fs migrate turns it {direction}, after it has "
+                "deleted what is out of date"
+            )
+        raise StoreMisconfigured(
+            f"the migration was turned {state.direction}, and is not finished: set DIRECTION to {state.direction!r} "
+            f"and finish it, before it can go {direction}"
+        )
+
     def finishing(self, direction: Direction) -> State:
-        """Note that no copier is to run any more, and return the new state."""
+        """Note that no copier is to run any more, and return the new state.
+
+        :raises StoreMisconfigured: as :meth:`required`.
+        """
         while True:
-            state = self.state()
+            state = self.required(direction)
             if state is not None and state.direction == direction and state.phase is not Phase.COPYING:
                 return state
             if self._wrote(direction, Phase.FINISHING, state):
@@ -150,19 +206,37 @@ class Journal:
                     return written
 
     def finish(self, state: State) -> None:
-        """Note that the migration is finished.
+        """Note that the migration is finished, unless another process did.
 
         :param state: what :meth:`finishing` returned.
         :raises Interrupted: if the journal says anything else by now.
         """
-        if state.phase is not Phase.FINISHED and not self._wrote(state.direction, Phase.FINISHED, state):
+        is_done = state.is_finished or self._wrote(state.direction, Phase.FINISHED, state)
+        if not is_done and not self.finished(state.direction, 0):
             raise Interrupted(_PATH)
 
-    def _last(self) -> State | None:
-        return None if self._known is None else self._known[1]
+    def to_turn(self, direction: Direction) -> State | None:
+        """Return what the journal says now, if the migration is finished in the other direction; else None. One
+        request.
+        """
+        state = self.state()
+        return state if state is not None and state.direction != direction and state.is_finished else None
+
+    def turn(self, state: State) -> bool:
+        """Take the next step to the other direction: from ``finished`` to ``clearing``, to ``turning``, and then to
+        ``copying`` in that direction. Return False if the journal says anything else than this state by now.
+        """
+        if state.phase is Phase.TURNING:
+            return self._wrote("back" if state.direction == "forward" else "forward", Phase.COPYING, state)
+        return self._wrote(state.direction, Phase.CLEARING if state.phase is Phase.FINISHED else Phase.TURNING, state)
 
     def _wrote(self, direction: Direction, phase: Phase, replaced: State | None) -> bool:
-        content = io.BytesIO(json.dumps({"direction": direction, "phase": phase.value}).encode())
+        is_turned = replaced is not None and (
+            replaced.is_turned if replaced.direction == direction else replaced.phase is Phase.TURNING
+        )
+        # of some stores, the same content is the same version
+        told = {"direction": direction, "phase": phase.value, "turned": is_turned, "token": secrets.token_hex(8)}
+        content = io.BytesIO(json.dumps(told).encode())
         try:
             if replaced is None:
                 self.store.put(_PATH, content, overwrite=False)
@@ -176,15 +250,11 @@ class Journal:
         return True
 
 
-def _is_ending(state: State | None) -> bool:
-    return state is not None and state.phase is Phase.FINISHING
-
-
-def _parsed(content: bytes) -> tuple[Direction, Phase]:
+def _parsed(content: bytes) -> tuple[Direction, Phase, bool]:
     try:
         found = json.loads(content)
         direction: Direction = {"forward": "forward", "back": "back"}[found["direction"]]  # type: ignore[assignment]
-        return direction, Phase(found["phase"])
+        return direction, Phase(found["phase"]), found.get("turned") is True
     except (ValueError, KeyError, TypeError) as error:
         raise StoreMisconfigured(
             f"the target has a file {_PATH} that no migration wrote: remove it, and run flask fs migrate again"
