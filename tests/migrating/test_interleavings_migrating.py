@@ -189,3 +189,9 @@ def test_finds(fault, monkeypatch):
 @pytest.mark.parametrize("fault", FAULTS)
 def test_without_it(fault):
     interleave(lambda: memory_world(FAULTS[fault][3][0]), *FAULTS[fault][3][1:])
+
+
+@pytest.mark.parametrize("first", FIRST)
+@pytest.mark.parametrize("mode", MODES)
+def test_a_copier_does_not_make_a_move_leave_its_file(mode, first):
+    interleave(lambda: memory_world(mode), first, "move", "copier")

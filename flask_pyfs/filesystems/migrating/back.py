@@ -12,7 +12,7 @@ from ..store import Facts, OtherVersion, StoreFS
 from .content import Content, found, remove, revision
 from .journal import Direction
 from .moving import Outcome, clear, uncover
-from .reading import Mode
+from .reading import Held, Mode
 from .target import ANYTHING, NOTHING, Entry, Expected, Listed
 
 __all__ = ["Back"]
@@ -49,6 +49,13 @@ class Back(Mode):
 
     def is_open(self, ours: Listed | None, theirs: Facts | None) -> bool:
         return ours is not None and ours.is_deleted and theirs is not None
+
+    def settled(self, path: str) -> Held | None:
+        held = self.held(path)
+        if held is None or held.side == "source":
+            return held
+        uncover(self.source, self.target, path)
+        return self.held(path)
 
     def write(self, path: str, content: Content, *, overwrite: bool = True) -> str | None:
         refused = False

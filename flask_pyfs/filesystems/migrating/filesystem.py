@@ -113,10 +113,7 @@ class MigratingFS(TwoTrees):
         return self._written
 
     def _held(self, path: str) -> Held:
-        held = self._mode.held(path)
-        if held is None:
-            raise errors.ResourceNotFound(path)
-        return held
+        return _required(path, self._mode.held(path))
 
     # reading
 
@@ -265,8 +262,12 @@ class MigratingFS(TwoTrees):
 
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
         origin, place = self.canonical(path), self.canonical(target)
-        held = self._held(origin)
-        if origin != place and not self._mode.move(origin, held, place, overwrite=overwrite):
+        if origin == place:
+            self._held(origin)
+            return
+        # a copier that moves it meanwhile would give it another version, so that it stayed
+        held = _required(origin, self._mode.settled(origin))
+        if not self._mode.move(origin, held, place, overwrite=overwrite):
             held = self._copy(origin, held, place, overwrite=overwrite)
             self._mode.delete_version(origin, held.version)
 
@@ -288,3 +289,9 @@ class MigratingFS(TwoTrees):
     def remove_leases(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         stores = (self.source, self.target)
         return sum(store.remove_leases(older_than, prefix, dry_run=dry_run) for store in stores)
+
+
+def _required(path: str, held: Held | None) -> Held:
+    if held is None:
+        raise errors.ResourceNotFound(path)
+    return held
