@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from flask_pyfs.filesystems.migrating.choosing import target_of
 from flask_pyfs.filesystems.migrating.filesystem import MigratingFS
@@ -123,4 +123,5 @@ def migrating(source: StoreFS, target: StoreFS, gate: Callable[[], None] = lambd
     store: Any = _Stepped(source, _REQUESTS_OF_STORE, gate)
     made.source = made._mode.source = store
     made.entries_of_target = made._mode.target = entries
+    made.target = cast(StoreFS, _Stepped(target, _REQUESTS_OF_STORE, gate))
     return made

@@ -38,6 +38,7 @@ FIRST: dict[str, Any] = {
 }
 ACTIONS = {
     "read": actions.reading,
+    "checksum": actions.summing,
     "write": actions.writing,
     "new": lambda world, name: actions.writing(world, name, new=True),
     "open": lambda world, name: actions.writing(world, name, opened=True),
@@ -189,6 +190,13 @@ def test_finds(fault, monkeypatch):
 @pytest.mark.parametrize("fault", FAULTS)
 def test_without_it(fault):
     interleave(lambda: memory_world(FAULTS[fault][3][0]), *FAULTS[fault][3][1:])
+
+
+@pytest.mark.parametrize("other", ["copier", "write", "delete, write"])
+@pytest.mark.parametrize("first", FIRST)
+@pytest.mark.parametrize("mode", MODES)
+def test_a_checksum_is_that_of_a_file_that_was_there(mode, first, other):
+    interleave(lambda: memory_world(mode), first, "checksum", other)
 
 
 @pytest.mark.parametrize("first", FIRST)

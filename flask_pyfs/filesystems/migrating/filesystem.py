@@ -112,8 +112,11 @@ class MigratingFS(TwoTrees):
             raise errors.ResourceNotFound(path)
         return self._written
 
-    def _held(self, path: str) -> Held:
-        return _required(path, self._mode.held(path))
+    def _held(self, path: str, *, settled: bool = False) -> Held:
+        held = self._mode.settled(path) if settled else self._mode.held(path)
+        if held is None:
+            raise errors.ResourceNotFound(path)
+        return held
 
     # reading
 
@@ -129,7 +132,11 @@ class MigratingFS(TwoTrees):
             if not checksum or held.facts.checksum is not None:
                 return held.facts
             store = self.source if held.side == "source" else self.target
-            with_checksum = store.facts(canonical, checksum=True)
+            try:
+                with_checksum = store.facts(canonical, checksum=True)
+            except errors.ResourceNotFound:
+                # it may have moved to the other store
+                continue
             # what is a tombstone by now is another version
             if with_checksum.version == held.facts.version:
                 return replace(held.facts, checksum=with_checksum.checksum)
@@ -266,7 +273,7 @@ class MigratingFS(TwoTrees):
             self._held(origin)
             return
         # a copier that moves it meanwhile would give it another version, so that it stayed
-        held = _required(origin, self._mode.settled(origin))
+        held = self._held(origin, settled=True)
         if not self._mode.move(origin, held, place, overwrite=overwrite):
             held = self._copy(origin, held, place, overwrite=overwrite)
             self._mode.delete_version(origin, held.version)
@@ -289,9 +296,3 @@ class MigratingFS(TwoTrees):
     def remove_leases(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         stores = (self.source, self.target)
         return sum(store.remove_leases(older_than, prefix, dry_run=dry_run) for store in stores)
-
-
-def _required(path: str, held: Held | None) -> Held:
-    if held is None:
-        raise errors.ResourceNotFound(path)
-    return held
