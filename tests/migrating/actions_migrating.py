@@ -32,6 +32,8 @@ class World:
         self.running: list[tuple[Operation, list[Event]]] = []
         self.number = 0
         self.now = 0
+        #: Whether the migration is finished, so that one store alone counts.
+        self.is_finished = False
 
     def plain(self, **options: Any) -> Any:
         """Return what a process makes of the stores, without any stops."""
@@ -117,6 +119,14 @@ class World:
             while not operation.is_done:
                 self.step(operation)
         self.read_all()
+        if not self.is_finished:
+            self._move_all()
+        # the other store is not asked any more
+        written = self.target if self.plain().direction == "forward" else self.source
+        left = {name: written.read_file(name) if written.has_file(name) else MISSING for name in self.events}
+        assert left == {name: self.read(name) for name in self.events}
+
+    def _move_all(self) -> None:
         fs = self.plain()
         for name in self.events:
             moved = fs.bring(name) if fs.direction == "forward" else fs.settle(name)
@@ -128,10 +138,6 @@ class World:
                 assert not self.source.has_file(path), path
                 assert fs.entries_of_target.drop(path, entry.version)
         self.read_all()
-        # the other store is not asked any more
-        written = self.target if fs.direction == "forward" else self.source
-        left = {name: written.read_file(name) if written.has_file(name) else MISSING for name in self.events}
-        assert left == {name: self.read(name) for name in self.events}
 
     def read_all(self) -> None:
         for name in self.events:
@@ -252,6 +258,20 @@ def moving(world: World, name: str) -> Operation:
         return str(fs.bring(name) if fs.direction == "forward" else fs.settle(name))
 
     return world.begin(run, [])
+
+
+def finishing(world: World, name: str) -> None:
+    """The end of the migration, as ``finish`` makes it when all names are moved, and no copier is left."""
+    fs = world.plain()
+    state = fs.journal.finishing(fs.direction)
+    for each in world.events:
+        fs.bring(each) if fs.direction == "forward" else fs.settle(each)
+    fs.journal.finish(state)
+    for path, listed in list(fs.entries_of_target.entries()):
+        if listed.is_deleted:
+            entry = fs.entries_of_target.look(path)
+            assert fs.entries_of_target.drop(path, entry.version)
+    world.is_finished = True
 
 
 class Forward:
