@@ -27,7 +27,8 @@ class World:
         self.options = options
         self.first: dict[str, Content] = {}
         self.events: dict[str, list[Event]] = {}
-        self.had: dict[str, list[Content]] = {}
+        # what any name ever had, because copies take it anywhere
+        self.had: list[Content] = []
         self.versions: dict[str, list[tuple[Content, str]]] = {}
         self.running: list[tuple[Operation, list[Event]]] = []
         self.number = 0
@@ -47,7 +48,7 @@ class World:
         self.events[name] = []
         self.versions[name] = []
         self.first[name] = content
-        self.had[name] = [content]
+        self.had.append(content)
         forward = self.plain(direction="forward", writes="target")
         if content is not MISSING and not own:
             self.source.put(name, BytesIO(content))
@@ -78,7 +79,7 @@ class World:
     def content(self, name: str) -> bytes:
         self.number += 1
         made = f"{name} {self.number}".encode() * (self.number % 3 + 1)
-        self.had[name].append(made)
+        self.had.append(made)
         return made
 
     def begin(self, run: Callable[[Any], Any], events: list[tuple[str, Event]], **options: Any) -> Operation:
@@ -228,11 +229,10 @@ def copying(world: World, name: str, other: str, *, new: bool = False, move: boo
     def run(fs: Any) -> None:
         (fs.move_file if move else fs.copy_file)(name, other, overwrite=not new)
 
-    copied = Event("copied", choice=world.had[name])
+    copied = Event("copied", choice=world.had)
     events = [(other, copied)]
     if move:
         events.append((name, Event("moved")))
-    world.had[other].extend(each for each in world.had[name] if each is not MISSING)
     return world.begin(lambda fs: said(lambda: run(fs)), events)
 
 
