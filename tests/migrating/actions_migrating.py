@@ -186,7 +186,8 @@ def summing(world: World, name: str) -> Operation:
             algorithm, _, digest = fs.facts(name, checksum=True).checksum.partition(":")
         except errors.ResourceNotFound:
             return MISSING
-        return {hashlib.new(algorithm, each).hexdigest(): each for each in world.had[name] if each}.get(digest, b"")
+        digests = {hashlib.new(algorithm, each).hexdigest(): each for each in world.had if each}
+        return digests.get(digest, b"of nobody")
 
     return world.begin(run, [(name, Event("read"))])
 
