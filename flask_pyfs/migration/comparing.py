@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import closing
 from datetime import timedelta
 from typing import IO, TYPE_CHECKING, Any, Literal
@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 from ..errors import translated
 from ..filesystems.base import CHUNK_SIZE
 from ..filesystems.migrating.content import found, revision
+from ..filesystems.migrating.copiers import Ended
 from ..filesystems.store import Facts
 from ..storage import Storage
 from ..transfer.patience import Patience, Stopped
@@ -90,24 +91,30 @@ def compare(
     shard: tuple[int, int] | None,
     patience: Patience,
     tell: Tell,
+    mend: Callable[[Name], Event] | None = None,
 ) -> None:
-    """Tell of each name what :class:`Comparison` finds, in threads where the listings do not tell enough."""
+    """Tell of each name what :class:`Comparison` finds, in threads where the listings do not tell enough.
+
+    :param mend: is called in such a thread for each name that is not where it is to be, forward, and returns what to
+        tell.
+    """
 
     def work(name: Name, tell: Tell) -> None:
-        def look() -> Kind:
+        def look() -> Event:
             with translated(storage.name, name.path):
-                return comparison.looked(name)
+                kind = comparison.looked(name)
+                return mend(name) if mend and kind in MISSING else Event(kind, name.path, size_of(name))
 
         try:
-            tell(Event(patience.persist(look), name.path, size_of(name)))
+            tell(patience.persist(look))
         except Stopped:
             pass
-        except MemoryError:
+        except (MemoryError, Ended):
             raise
         except Exception as error:
             tell(Event("failed", name.path, error=error))
 
-    with closing(_unknown(comparison, shard, tell)) as tasks:
+    with closing(_unknown(comparison, shard, tell, MISSING if mend else ())) as tasks:
         in_threads(tasks, work, jobs, patience, tell)
 
 
@@ -118,14 +125,16 @@ def size_of(name: Name) -> int:
     return name.source.size if name.source is not None else 0
 
 
-def _unknown(comparison: Comparison, shard: tuple[int, int] | None, tell: Tell) -> Generator[Name, None, None]:
-    # tells the names of which the listings tell enough
+def _unknown(
+    comparison: Comparison, shard: tuple[int, int] | None, tell: Tell, again: Collection[str]
+) -> Generator[Name, None, None]:
+    # tells the names of which the listings tell enough, but for some kinds
     other = comparison.fs.target if comparison.fs.direction == "forward" else comparison.fs.source
     for name in walk(comparison.fs, shard):
         kind = comparison.listed(name)
         if kind in ("only_source", "only_target") and (refused := refusal(other, name.path)) is not None:
             tell(Event("failed", name.path, error=refused))
-        elif kind == "unknown":
+        elif kind == "unknown" or kind in again:
             yield name
         elif kind is not None:
             tell(Event(kind, name.path, size_of(name)))

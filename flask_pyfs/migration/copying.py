@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, VersionChanged, translated
@@ -46,7 +47,8 @@ def migrate(
     on_event: OnEvent | None = None,
 ) -> Report:
     """Move the files of a migrating storage to the store that the app writes to: the target, or with DIRECTION back
-    the source. Then compare both. Call it again to go on after it was interrupted, in whatever way.
+    the source. Then compare both, and copy what other processes wrote to the source meanwhile. Call it again to go on
+    after it was interrupted, in whatever way.
 
     What the app writes or deletes meanwhile is not undone. Several may run at once, best with a shard each.
 
@@ -134,10 +136,17 @@ class _Run:
 
         def tell(event: Event) -> None:
             self._report.missing += event.kind in MISSING
-            if event.kind == "failed" and event.name not in known:
+            if event.kind in ("copied", "replaced") or (event.kind == "failed" and event.name not in known):
                 self._tell(event)
 
-        compare(self._storage, comparison, self._jobs, self._shard, self._patience, tell)
+        def mend(name: Name) -> Event:
+            # written by a process that knows the source alone, or that is between its two writes
+            event = self._move(name)
+            return Event(comparison.looked(name), name.path, event.size) if event.kind == "same" else event
+
+        # back, nothing comes into the target
+        mends = mend if self._fs.direction == "forward" else None
+        compare(self._storage, comparison, self._jobs, self._shard, self._patience, tell, mends)
 
     def _plan(self) -> bool:
         files = size = doubtful = of_source = of_target = 0
@@ -182,17 +191,8 @@ class _Run:
             self._copier.done = self._report.counts["copied"] + self._report.counts["replaced"], self._report.bytes
 
     def _work(self, name: Name, tell: Tell) -> None:
-        def move() -> Event:
-            began = self._copier.check()
-            with translated(self._storage.name, name.path):
-                event, moved = self._moved(name)
-                end = self._copier.overtaken(began)
-                if end is not None and moved is not None:
-                    self._take_back(name.path, moved, end)
-            return event
-
         try:
-            tell(self._patience.persist(move))
+            tell(self._patience.persist(partial(self._move, name)))
         except Stopped:
             # nobody listens
             pass
@@ -200,6 +200,15 @@ class _Run:
             raise
         except Exception as error:
             tell(Event("failed", name.path, error=error))
+
+    def _move(self, name: Name) -> Event:
+        began = self._copier.check()
+        with translated(self._storage.name, name.path):
+            event, moved = self._moved(name)
+            end = self._copier.overtaken(began)
+            if end is not None and moved is not None:
+                self._take_back(name.path, moved, end)
+        return event
 
     def _moved(self, name: Name) -> tuple[Event, Moved | None]:
         fs = self._fs

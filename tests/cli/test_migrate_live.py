@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 import flask
 import pytest
 import urllib3
-from servers.mongo import new_database
+from places import make_place
 from servers.process import HOST, on_free_ports, running
 
 import flask_pyfs as fs
@@ -204,15 +204,15 @@ class Shop:
             return {name: photos.read(name) for name in photos.list_files()}
 
 
-OLD_STORE, NEW_STORE = {"BACKEND": "local"}, {"BACKEND": "gridfs"}
-MIGRATING = {"BACKEND": "migrating", "SOURCE": "local", "TARGET": "gridfs"}
+OLD_STORE, NEW_STORE = {"BACKEND": "local"}, {"BACKEND": "s3"}
+MIGRATING = {"BACKEND": "migrating", "SOURCE": "local", "TARGET": "s3"}
 OVERLAPPING = MIGRATING | {"WRITES": "both"}
 BACK = MIGRATING | {"DIRECTION": "back"}
 
 
 @pytest.fixture
-def shop(tmp_path, mongo_url):
-    """An app whose files lie in a directory, and which may use an empty database: both stores decide conditions."""
+def shop(tmp_path, request):
+    """An app whose files lie in a directory, and which may use an empty bucket: both stores decide conditions."""
     (tmp_path / "shop.py").write_text(APP)
     files = {f"{number}/{each:03}.jpg": b"%d" % each for number in range(WRITERS) for each in range(OLD)}
     files |= {f"cold/{each:03}.jpg": b"%d" % each for each in range(COLD)}
@@ -220,10 +220,12 @@ def shop(tmp_path, mongo_url):
         path = tmp_path / "files" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    with new_database(mongo_url) as database:
-        yield Shop(tmp_path, {"ROOT": str(tmp_path / "files"), "MONGO_URL": mongo_url, "MONGO_DB": database}, files)
+    with make_place("s3-moto", request) as place:
+        stores = {key: value for key, value in place.items() if key != "BACKEND"}
+        yield Shop(tmp_path, {"ROOT": str(tmp_path / "files")} | stores, files)
 
 
+@pytest.mark.server
 @pytest.mark.slow
 def test_each_step_of_the_page_under_traffic(shop):
     with ExitStack() as stack:
@@ -247,6 +249,7 @@ def test_each_step_of_the_page_under_traffic(shop):
     assert shop.held(NEW_STORE) == shop.files
 
 
+@pytest.mark.server
 @pytest.mark.slow
 def test_the_way_back_under_traffic(shop):
     with shop.serving(MIGRATING) as migrating, shop.traffic(migrating):

@@ -23,6 +23,7 @@ class Event:
     :param content: what it writes, or the content of the version that it names.
     :param new: what ``replace`` writes.
     :param choice: what ``copied`` may write.
+    :param is_disturbed: whether something else may have written while ``moved`` ran.
     :param start: when it started.
     :param end: when it ended, None if it was killed.
     :param result: what it returned: of a read the content; of others DONE, or a word for the error.
@@ -32,10 +33,18 @@ class Event:
     content: Content = None
     new: Content = None
     choice: Collection[Content] = ()
+    is_disturbed: bool = False
     start: int = 0
     end: int | None = None
     result: Any = None
     text: str = field(default="", repr=False)
+
+    @property
+    def writes(self) -> bool:
+        return self.kind in ("write", "new", "replace", "copied")
+
+    def overlaps(self, other: Event) -> bool:
+        return all(one.end is None or one.end >= two.start for one, two in ((self, other), (other, self)))
 
     def outcomes(self, state: Content, *, loose: bool) -> Iterator[Content]:
         """Iterate over what the name may have after it, if it returned what it did and the name had ``state``.
@@ -72,7 +81,8 @@ class Event:
                 yield state
         elif self.kind == "moved":
             # it leaves a file that is newer than what it copied
-            yield state
+            if result != DONE or state is MISSING or self.is_disturbed:
+                yield state
             if result in (None, DONE) and state is not MISSING:
                 yield MISSING
 
@@ -81,6 +91,8 @@ def explain(events: list[Event], first: Content, *, loose: bool = False) -> bool
     """Return whether there is an order of the events which explains their results: one that ended before another
     started comes before it. A killed one may have taken place, or not.
     """
+    for event in events:
+        event.is_disturbed = any(each.writes and each.overlaps(event) for each in events if each is not event)
     seen = set()
     pending = [(frozenset(range(len(events))), first)]
     while pending:

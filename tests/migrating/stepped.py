@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from flask_pyfs.filesystems.migrating.choosing import target_of
 from flask_pyfs.filesystems.migrating.filesystem import MigratingFS
@@ -124,4 +124,5 @@ def migrating(source: StoreFS, target: StoreFS, gate: Callable[[], None] = lambd
     made.source, made.entries_of_target = store, entries
     for mode in made._modes.values():
         mode.source, mode.target = store, entries
+    made.target = cast(StoreFS, _Stepped(target, _REQUESTS_OF_STORE, gate))
     return made

@@ -11,7 +11,7 @@ from flask_pyfs import ConfigurationError, InvalidPath, VersionChanged
 from flask_pyfs.filesystems.migrating import copiers, moving
 from flask_pyfs.filesystems.migrating.copiers import Copier
 from flask_pyfs.filesystems.migrating.journal import Journal
-from flask_pyfs.migration import copying, migrate, verify, windows
+from flask_pyfs.migration import comparing, copying, migrate, verify, windows
 from flask_pyfs.names import Reserved
 from flask_pyfs.storage import Storage
 
@@ -255,3 +255,27 @@ def test_windows_of_swift(request):
         )
         assert [text.partition(":")[0] for text in forward] == ["target"]
         assert {text.partition(":")[0] for text in back} == {"source"}
+
+
+@pytest.mark.parametrize("writes", ["target", "both"])
+def test_what_is_written_while_the_stores_are_compared_is_no_gap(writes, monkeypatch):
+    storage = in_memory(WRITES=writes)
+    source = source_of(storage)
+    for name in "abcd":
+        write(source, name, b"first")
+
+    def compare(*arguments):
+        # old processes, or such that are yet to write their mirrors
+        write(source, "b", b"another size")
+        write(source, "new", b"new")
+        source.delete_tree("c")
+        return comparing.compare(*arguments)
+
+    monkeypatch.setattr(copying, "compare", compare)
+    told = []
+    report = migrate(storage, on_event=told.append)
+    assert report.is_complete
+    assert report.counts == {"copied": 5, "replaced": 1}
+    last = {(event.kind, event.name, event.size) for event in told[-2:]}
+    assert last == {("replaced", "b", 12), ("copied", "new", 3)}
+    assert verify(storage, checksum=True).is_complete

@@ -13,7 +13,7 @@ from places import make_place
 import flask_pyfs as fs
 from flask_pyfs.filesystems.generic import GenericStore
 from flask_pyfs.filesystems.memory import MemoryFS
-from flask_pyfs.filesystems.migrating import moving
+from flask_pyfs.filesystems.migrating import journal, moving
 from flask_pyfs.filesystems.migrating.back import Back
 from flask_pyfs.filesystems.migrating.forward import Forward
 from flask_pyfs.filesystems.store import MIGRATING
@@ -42,6 +42,7 @@ FIRST: dict[str, Any] = {
 }
 ACTIONS = {
     "read": actions.reading,
+    "checksum": actions.summing,
     "write": actions.writing,
     "new": lambda world, name: actions.writing(world, name, new=True),
     "open": lambda world, name: actions.writing(world, name, opened=True),
@@ -52,6 +53,22 @@ ACTIONS = {
     "move": lambda world, name: actions.copying(world, name, "other", move=True),
     "copier": actions.moving,
 }
+#: What may come between two requests of an operation that began before the end of the migration.
+ENDS = ["finish", *(f"finish, {then}" for then in ("write", "new", "delete", "delete, write", "write, delete", "move"))]
+#: What does not hold there, as docs/architecture.rst says: the mode, the operation, and what comes in between.
+NOT_EXACT = {
+    ("forward", "replace", "finish, delete"),
+    ("forward", "replace", "finish, write, delete"),
+    ("back", "delete version", "finish, new"),
+}
+#: What the end of the migration made wrong: the mode, what there is at first, the operation, what comes in between.
+LATE = [
+    ("back", "deleted", "new", "finish"),
+    ("back", "left", "new", "finish"),
+    ("back", "alone", "new", "finish, delete"),
+    ("back", "alone", "replace", "finish, delete"),
+    ("back", "source", "delete version", "finish"),
+]
 #: One operation, and the other that comes in between, or a crash.
 SCENES = [*itertools.product(ACTIONS, [*ACTIONS, "crash"])]
 
@@ -77,7 +94,7 @@ def interleave(make_world, first, one, other):
                 world.kill(operation)
         else:
             for each in other.split(", "):
-                between = ACTIONS[each](world, "a")
+                between = (ACTIONS | {"finish": actions.finishing})[each](world, "a")
                 while between is not None and not between.is_done:
                     world.step(between)
         world.finish()
@@ -148,6 +165,12 @@ FAULTS: dict[str, Any] = {
         "        got = target.fetch(path)\n        there = found(source, path)\n",
         ("back", "own", "copier", "write"),
     ),
+    "a copy stays that nothing replaced before its file was deleted": (
+        moving.uncover,
+        "source.delete_version(path, written)",
+        "pass",
+        ("back", "alone", "new", "finish, delete"),
+    ),
     "a write over a tombstone is acknowledged although another tombstone is there": (
         Back._write_over,
         "if not self.target.drop(path, hides) and",
@@ -177,7 +200,7 @@ FAULTS: dict[str, Any] = {
         "if entry is not None and entry.is_deleted and entry.mirrors is None:",
         "if entry is None:\n            remove(self.source, path, there)\n            return\n"
         "        if entry is not None and entry.is_deleted and entry.mirrors is None:",
-        ("back", "alone", "copier", "copier, delete"),
+        ("back", "deleted", "new", "write, delete"),
     ),
 }
 
@@ -191,10 +214,42 @@ def test_finds(fault, monkeypatch):
     names: dict[str, Any] = {}
     exec(compile(f"from __future__ import annotations\n{mutant}", "fault", "exec"), names)
     monkeypatch.setattr(function, "__code__", names[function.__name__].__code__)
+    monkeypatch.setattr(journal, "MAX_AGE", 0.0)
     with pytest.raises((Broken, AssertionError)):
         interleave(lambda: memory_world(mode), first, one, other)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_without_it(fault):
+def test_without_it(fault, monkeypatch):
+    monkeypatch.setattr(journal, "MAX_AGE", 0.0)
     interleave(lambda: memory_world(FAULTS[fault][3][0]), *FAULTS[fault][3][1:])
+
+
+@pytest.mark.parametrize("other", ["copier", "write", "delete, write"])
+@pytest.mark.parametrize("first", FIRST)
+@pytest.mark.parametrize("mode", MODES)
+def test_a_checksum_is_that_of_a_file_that_was_there(mode, first, other):
+    interleave(lambda: memory_world(mode), first, "checksum", other)
+
+
+@pytest.mark.parametrize("first", FIRST)
+@pytest.mark.parametrize("mode", MODES)
+def test_a_copier_does_not_make_a_move_leave_its_file(mode, first):
+    interleave(lambda: memory_world(mode), first, "move", "copier")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["forward", "back"])
+def test_the_end_of_the_migration_comes_in_between(mode, soak, monkeypatch):
+    # who has seen that it ends asks each time
+    monkeypatch.setattr(journal, "MAX_AGE", 0.0)
+    ones = [name for name in ACTIONS if name != "copier"]
+    for number, (first, one, end) in enumerate(itertools.product(FIRST, ones, ENDS)):
+        if (mode, one, end) not in NOT_EXACT and (soak or number % 13 == 0):
+            interleave(lambda: memory_world(mode), first, one, end)
+
+
+@pytest.mark.parametrize(("mode", "first", "one", "end"), LATE)
+def test_an_operation_that_began_before_the_end_is_right(mode, first, one, end, monkeypatch):
+    monkeypatch.setattr(journal, "MAX_AGE", 0.0)
+    interleave(lambda: memory_world(mode), first, one, end)

@@ -12,7 +12,7 @@ from ..store import Facts, OtherVersion, StoreFS
 from .content import Content, found, remove, revision
 from .journal import Direction
 from .moving import Outcome, clear, uncover
-from .reading import Mode
+from .reading import Held, Mode
 from .target import ANYTHING, NOTHING, Entry, Expected, Listed
 
 __all__ = ["Back"]
@@ -50,11 +50,21 @@ class Back(Mode):
     def is_open(self, ours: Listed | None, theirs: Facts | None) -> bool:
         return ours is not None and ours.is_deleted and theirs is not None
 
+    def settled(self, path: str) -> Held | None:
+        held = self.held(path)
+        if held is None or held.side == "source":
+            return held
+        uncover(self.source, self.target, path)
+        return self.held(path)
+
     def write(self, path: str, content: Content, *, overwrite: bool = True) -> str | None:
         refused = False
         while not self.is_finished():
             moved = uncover(self.source, self.target, path)
             if moved.exists and not overwrite:
+                if self.is_finished():
+                    # it may have been what a delete left, until the end of the migration
+                    break
                 raise errors.FileExists(path)
             content.keep()
             try:
@@ -85,9 +95,16 @@ class Back(Mode):
             hides = self.target.bury(path, hides)
         version = None if there is None else there.version
         made = content.store(self.source, path, overwrite=there is not None, version=version)
-        if not self.target.drop(path, hides) and tombstone.mirrors is None:
+        if not self.target.drop(path, hides) and tombstone.mirrors is None and not self._stays(path, made):
             raise OtherVersion(path)
         return made
+
+    def _stays(self, path: str, made: str | None) -> bool:
+        """Return whether it was the end of the migration that removed the tombstone over a file."""
+        if made is None or not self.is_finished(0):
+            return False
+        there = found(self.source, path)
+        return there is not None and there.version == made
 
     def replace(self, path: str, content: Content, version: str) -> str | None:
         known: str | None = version
@@ -159,6 +176,10 @@ class Back(Mode):
             with suppress(OtherVersion):
                 tombstone = self.target.bury(path, tombstone)
                 self._end(path, tombstone)
+        elif now is None:
+            # a copier deleted what is hidden; then a write, or the end of the migration, may have dropped the tombstone
+            entry = self.target.look(path)
+            return entry is None or entry.version == tombstone
         elif not is_hidden:
             self.target.drop(path, tombstone)
         return is_hidden

@@ -123,8 +123,8 @@ class MigratingFS(TwoTrees):
             raise errors.ResourceNotFound(path)
         return self._written
 
-    def _held(self, path: str) -> Held:
-        held = self._mode.held(path)
+    def _held(self, path: str, *, settled: bool = False) -> Held:
+        held = self._mode.settled(path) if settled else self._mode.held(path)
         if held is None:
             raise errors.ResourceNotFound(path)
         return held
@@ -143,7 +143,11 @@ class MigratingFS(TwoTrees):
             if not checksum or held.facts.checksum is not None:
                 return held.facts
             store = self.source if held.side == "source" else self.target
-            with_checksum = store.facts(canonical, checksum=True)
+            try:
+                with_checksum = store.facts(canonical, checksum=True)
+            except errors.ResourceNotFound:
+                # it may have moved to the other store
+                continue
             # what is a tombstone by now is another version
             if with_checksum.version == held.facts.version:
                 return replace(held.facts, checksum=with_checksum.checksum)
@@ -276,8 +280,12 @@ class MigratingFS(TwoTrees):
 
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
         origin, place = self.canonical(path), self.canonical(target)
-        held = self._held(origin)
-        if origin != place and not self._mode.move(origin, held, place, overwrite=overwrite):
+        if origin == place:
+            self._held(origin)
+            return
+        # a copier that moves it meanwhile would give it another version, so that it stayed
+        held = self._held(origin, settled=True)
+        if not self._mode.move(origin, held, place, overwrite=overwrite):
             held = self._copy(origin, held, place, overwrite=overwrite)
             self._mode.delete_version(origin, held.version)
 

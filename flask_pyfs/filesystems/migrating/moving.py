@@ -217,6 +217,9 @@ def uncover(source: StoreFS, target: Target, path: str) -> Moved:
                 continue
         if target.drop(path, entry.version):
             return Moved(Outcome.COPIED, entry.facts.size, written, entry, exists=True)
+        if there is None and written is not None and entry.mirrors is None and target.look(path) is None:
+            # one who moved it would have replaced this copy; so it was deleted after the end of the migration
+            source.delete_version(path, written)
 
 
 def _copy_back(

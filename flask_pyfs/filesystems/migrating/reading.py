@@ -89,6 +89,10 @@ class Mode(ABC):
         facts = self.in_source(path)
         return None if facts is None or _hides(entry, facts) else Held("source", without_note(facts))
 
+    def settled(self, path: str) -> Held | None:
+        """Do as :meth:`held` does, but first move the file, if it is to move before its version can be relied on."""
+        return self.held(path)
+
     def fetch(
         self, path: str, start: int = 0, stop: int | None = None, *, unless: str | None = None
     ) -> tuple[Facts, BinaryIO]:
