@@ -64,7 +64,7 @@ def status(storage: Storage, *, jobs: int = 8) -> Status:
     require_jobs(jobs)
     fs = migration_of(storage)
     with translated(storage.name):
-        state = fs.journal.state()
+        state = None if fs.journal.is_over() else fs.journal.state()
         before, began = _copiers(fs.target), time.monotonic()
         comparison = Comparison(fs, is_strict=False)
         counts = {"to_do": 0, "done": 0, "differing": 0}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import Any
 
@@ -27,6 +27,7 @@ class World:
         self.first: dict[str, Content] = {}
         self.events: dict[str, list[Event]] = {}
         self.had: dict[str, list[Content]] = {}
+        self.flows: set[tuple[str, str]] = set()
         self.versions: dict[str, list[tuple[Content, str]]] = {}
         self.running: list[tuple[Operation, list[Event]]] = []
         self.number = 0
@@ -208,12 +209,26 @@ def copying(world: World, name: str, other: str, *, new: bool = False, move: boo
     def run(fs: Any) -> None:
         (fs.move_file if move else fs.copy_file)(name, other, overwrite=not new)
 
-    copied = Event("copied", choice=world.had[name])
+    world.flows.add((name, other))
+    copied = Event("copied", choice=Flowing(world, name))
     events = [(other, copied)]
     if move:
         events.append((name, Event("moved")))
-    world.had[other].extend(each for each in world.had[name] if each is not MISSING)
     return world.begin(lambda fs: said(lambda: run(fs)), events)
+
+
+class Flowing:
+    """All contents that a name may have had in the end, also of the names that were copied to it before."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self._world = world
+        self._name = name
+
+    def __iter__(self) -> Iterator[Content]:
+        names = {self._name}
+        while more := {name for name, other in self._world.flows if other in names} - names:
+            names |= more
+        return (each for name in names for each in self._world.had[name] if each is not MISSING)
 
 
 def old(world: World, name: str, kind: str) -> Operation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +31,7 @@ class Event:
     kind: str
     content: Content = None
     new: Content = None
-    choice: Collection[Content] = ()
+    choice: Iterable[Content] = ()
     start: int = 0
     end: int | None = None
     result: Any = None

@@ -1,4 +1,4 @@
-"""How far a migration is: its direction, and whether it is finished. One file of the target says so to all processes.
+"""How far a migration is: its source, its direction, and whether it is finished. One file of the target says so to all processes.
 
 The file has one of three phases. In ``copying``, both stores count. ``finishing`` ends each copier, and both stores
 still count. ``finished`` comes when no copier is left: from then on the store that is written to is the only one.
@@ -24,10 +24,21 @@ from fs import errors
 from ...errors import StoreMisconfigured
 from ...names import Reserved
 from ..store import MIGRATING, OtherVersion, StoreFS
+from .origin import Origin, forget
 
 __all__ = ["MAX_AGE", "Direction", "Interrupted", "Journal", "Phase", "State"]
 
 _PATH = Reserved(f"{MIGRATING}/state")
+
+# the source of a migration has another name
+_OVER = (
+    "the target was that of another migration, which is finished: run flask fs migrate, which begins a new one, before "
+    "an app uses it, or set SOURCE to the source of that one"
+)
+_OTHER = (
+    "the target is that of a migration from another source, which is not finished: set SOURCE to that one, or take "
+    "another TARGET or TARGET_PREFIX"
+)
 
 #: How old an answer may be by which an operation decides, in seconds.
 MAX_AGE = 5.0
@@ -47,11 +58,13 @@ class Phase(Enum):
 class State:
     """What the journal says.
 
+    :param source: the name of the source, as :class:`Origin` has it; empty if it has none.
     :param direction: to which side the app writes: ``forward`` is the target.
     :param since: when this was written, by the clock of the target; None if that tells no times.
     :param version: the version of the file that says so. The target of a migration tells versions.
     """
 
+    source: str
     direction: Direction
     phase: Phase
     since: datetime | None
@@ -68,10 +81,12 @@ class Journal:
     """The journal of a migration. Errors are ``fs.errors``.
 
     :param store: the target.
+    :param origin: the source. Without it, the journal of any source counts.
     """
 
-    def __init__(self, store: StoreFS) -> None:
+    def __init__(self, store: StoreFS, origin: Origin | None = None) -> None:
         self.store = store
+        self._origin = origin
         self._lock = threading.Lock()
         self._known: tuple[float, State | None] | None = None
 
@@ -88,9 +103,9 @@ class Journal:
         except errors.ResourceNotFound:
             state = None
         else:
-            direction, phase = _parsed(content)
+            source, direction, phase = _parsed(content)
             assert facts.version is not None
-            state = State(direction, phase, facts.modified, facts.version)
+            state = State(source, direction, phase, facts.modified, facts.version)
         with self._lock:
             # the answer to an older question may come later
             if self._known is None or self._known[0] <= asked:
@@ -105,14 +120,22 @@ class Journal:
 
         :param max_age: an answer is never older than :data:`MAX_AGE`.
 
-        :raises StoreMisconfigured: for ``back``, if the migration is finished forward: what the source has is out of
-            date.
+        :raises StoreMisconfigured: if it is a migration from another source; or, for ``back``, if it is finished
+            forward: what the source has is out of date.
         """
         known = self._known
         if known is None or time.monotonic() - known[0] >= min(max_age, MAX_AGE) or _is_ending(known[1]):
             state = self.state()
         else:
             state = known[1]
+        if state is not None and not self._is_ours(state):
+            raise StoreMisconfigured(_OVER if state.phase is Phase.FINISHED else _OTHER)
+        return self._is_finished(state, direction)
+
+    def _is_ours(self, state: State) -> bool:
+        return not state.source or self._origin is None or self._origin.is_named(state.source)
+
+    def _is_finished(self, state: State | None, direction: Direction) -> bool:
         if state is None or state.phase is not Phase.FINISHED:
             return False
         if state.direction == direction:
@@ -124,19 +147,58 @@ class Journal:
             )
         return False
 
+    def is_over(self) -> bool:
+        """Return whether another migration is finished, of which the target was the target before. One request."""
+        state = self.state()
+        return state is not None and state.phase is Phase.FINISHED and not self._is_ours(state)
+
+    def is_mirrored(self, source: str) -> bool:
+        """Return whether what has been noted of a source, by its name, is part of this migration. No request unless it
+        was not known.
+
+        :param source: the name, or an empty text if it was noted before the source had one.
+        """
+        if not source or source == self.source:
+            return True
+        # what is known does not change: with another source, this process would do nothing
+        state = None if self.source else self.state()
+        return state is not None and state.source == source
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing is known of this migration, or it has not begun. No request."""
+        return self._last() is None
+
+    @property
+    def source(self) -> str:
+        """The name of the source as far as it is known, or an empty text. No request."""
+        state = self._last()
+        return "" if state is None else state.source
+
     def begin(self, direction: Direction) -> None:
-        """Note that copiers run in this direction. Those of the other one end. One request, and one to write it.
+        """Note that copiers run in this direction. Those of the other one end. One request, and one to write it; for
+        a new migration, some more.
 
         Nothing is written if the migration is finished in this direction.
 
-        :raises StoreMisconfigured: as :meth:`finished`.
+        :raises StoreMisconfigured: if a migration from another source is not finished; else as :meth:`finished`.
         """
-        while not self.finished(direction, 0):
-            state = self._last()
-            if state is not None and (state.direction, state.phase) == (direction, Phase.COPYING):
+        while True:
+            state = self.state()
+            if state is None or (state.phase is Phase.FINISHED and not self._is_ours(state)):
+                forget(self.store)
+                source = self._name()
+            elif self.finished(direction):
                 return
-            if self._wrote(direction, Phase.COPYING, state):
+            elif (state.direction, state.phase) == (direction, Phase.COPYING):
                 return
+            else:
+                source = state.source
+            if self._wrote(source, direction, Phase.COPYING, state):
+                return
+
+    def _name(self) -> str:
+        return "" if self._origin is None else self._origin.named()
 
     def finishing(self, direction: Direction) -> State:
         """Note that no copier is to run any more, and return the new state."""
@@ -144,7 +206,8 @@ class Journal:
             state = self.state()
             if state is not None and state.direction == direction and state.phase is not Phase.COPYING:
                 return state
-            if self._wrote(direction, Phase.FINISHING, state):
+            source = self._name() if state is None else state.source
+            if self._wrote(source, direction, Phase.FINISHING, state):
                 written = self.state()
                 if written is not None and (written.direction, written.phase) == (direction, Phase.FINISHING):
                     return written
@@ -155,14 +218,17 @@ class Journal:
         :param state: what :meth:`finishing` returned.
         :raises Interrupted: if the journal says anything else by now.
         """
-        if state.phase is not Phase.FINISHED and not self._wrote(state.direction, Phase.FINISHED, state):
+        if state.phase is not Phase.FINISHED and not self._wrote(
+            state.source, state.direction, Phase.FINISHED, state
+        ):
             raise Interrupted(_PATH)
 
     def _last(self) -> State | None:
         return None if self._known is None else self._known[1]
 
-    def _wrote(self, direction: Direction, phase: Phase, replaced: State | None) -> bool:
-        content = io.BytesIO(json.dumps({"direction": direction, "phase": phase.value}).encode())
+    def _wrote(self, source: str, direction: Direction, phase: Phase, replaced: State | None) -> bool:
+        text = json.dumps({"source": source, "direction": direction, "phase": phase.value})
+        content = io.BytesIO(text.encode())
         try:
             if replaced is None:
                 self.store.put(_PATH, content, overwrite=False)
@@ -180,11 +246,11 @@ def _is_ending(state: State | None) -> bool:
     return state is not None and state.phase is Phase.FINISHING
 
 
-def _parsed(content: bytes) -> tuple[Direction, Phase]:
+def _parsed(content: bytes) -> tuple[str, Direction, Phase]:
     try:
         found = json.loads(content)
         direction: Direction = {"forward": "forward", "back": "back"}[found["direction"]]  # type: ignore[assignment]
-        return direction, Phase(found["phase"])
+        return str(found["source"]), direction, Phase(found["phase"])
     except (ValueError, KeyError, TypeError) as error:
         raise StoreMisconfigured(
             f"the target has a file {_PATH} that no migration wrote: remove it, and run flask fs migrate again"
