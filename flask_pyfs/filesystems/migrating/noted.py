@@ -37,12 +37,15 @@ _DIGITS = 32
 
 _SIZE = len(_TEXT.format("0" * _DIGITS))
 
+# how many names are kept in memory that listings do not tell from tombstones
+_REMEMBERED = 10_000
+
 
 class NotedTarget:
     """The entries of a store that keeps notes.
 
-    A listing costs one request more for each tombstone, and for each file of the size of one, if listings of the store
-    do not tell notes.
+    If listings of the store do not tell notes, one costs one request more for each tombstone, and for each file of the
+    size of one. What they were is remembered, for some thousands of them.
 
     :param store: the store.
     :param journal: tells what was left by another migration: its files count as the app's own.
@@ -51,6 +54,8 @@ class NotedTarget:
     def __init__(self, store: StoreFS, journal: Journal) -> None:
         self.store = store
         self._journal = journal
+        # of those that a listing does not tell from tombstones: the entity tag, and whether it is one
+        self._seen: dict[str, tuple[str, bool]] = {}
         # their signatures are those of a store that keeps notes
         self._put: Any = store.put
         self._replace: Any = store.replace_version
@@ -167,14 +172,28 @@ class NotedTarget:
         for path, listed in self.store.iter_facts(prefix):
             if not is_plain(path) and any(map(is_reserved, path.split("/"))):
                 continue
-            facts = listed
-            if not listed.marked and listed.size == _SIZE and listed.content_type in (None, _TYPE):
-                try:
-                    facts = self.store.facts(path)
-                except errors.ResourceNotFound:
-                    # it was removed meanwhile, and may have been a tombstone
-                    continue
-            yield path, Listed(listed, _noted(facts)[0] == _DELETED)
+            if listed.marked or listed.size != _SIZE or listed.content_type not in (None, _TYPE):
+                yield path, Listed(listed, _is_tombstone(listed))
+                continue
+            try:
+                is_deleted = self._is_deleted(path, listed)
+            except errors.ResourceNotFound:
+                # it was removed meanwhile, and may have been a tombstone
+                continue
+            yield path, Listed(listed, is_deleted)
+
+    def _is_deleted(self, path: str, listed: Facts) -> bool:
+        # no two tombstones have the same content
+        etag, is_deleted = self._seen.get(path, (None, False))
+        if etag is None or etag != listed.etag:
+            facts = self.store.facts(path)
+            is_deleted = _is_tombstone(facts)
+            if facts.etag is not None and facts.etag == listed.etag:
+                if len(self._seen) >= _REMEMBERED:
+                    # the last one, so that the others are of use for a listing that is longer
+                    self._seen.popitem()
+                self._seen[path] = facts.etag, is_deleted
+        return is_deleted
 
     def clear(self) -> None:
         """Nothing lies beside the files."""
@@ -190,6 +209,10 @@ class NotedTarget:
         if kind is not None and not self._journal.is_mirrored(source):
             mirrors = of_another(is_deleted)
         return Entry(facts, known_version(facts.version), is_deleted, mirrors)
+
+
+def _is_tombstone(facts: Facts) -> bool:
+    return _noted(facts)[0] == _DELETED
 
 
 def _noted(facts: Facts) -> tuple[str | None, str, str | None]:
