@@ -15,7 +15,6 @@ from ..transfer.patience import Patience, Stopped
 from ..transfer.report import Event, Kind, OnEvent
 from ..transfer.workers import in_threads, require_jobs
 from .comparing import MISSING, Comparison, compare, size_of
-from .finishing import remove_marks
 from .migrating import migration_of
 from .report import Report
 from .walking import Name, refusal, walk
@@ -68,8 +67,6 @@ def migrate(
     require_jobs(jobs)
     fs, report = migration_of(storage), Report()
     with translated(storage.name):
-        if fs.journal.is_over():
-            remove_marks(storage, fs, jobs)
         fs.journal.begin(fs.direction)
         if fs.journal.finished(fs.direction, 0):
             report.finished = True

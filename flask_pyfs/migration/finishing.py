@@ -23,7 +23,7 @@ from .walking import walk
 if TYPE_CHECKING:
     from ..filesystems.migrating.filesystem import MigratingFS
 
-__all__ = ["finish", "remove_marks"]
+__all__ = ["finish"]
 
 # for requests that are under way, in seconds
 _SLACK = 1.0
@@ -76,15 +76,10 @@ def finish(
                     raise VersionChanged(message, storage=storage.name) from error
                 raise
             report.finished = True
-        remove_marks(storage, fs, jobs)
+        _remove_tombstones(storage, fs, jobs)
+        fs.entries_of_target.clear()
+        remove_all(fs.target)
     return report
-
-
-def remove_marks(storage: Storage, fs: MigratingFS, jobs: int) -> None:
-    """Remove tombstones, and all else that a finished migration left in its target, but for the journal."""
-    _remove_tombstones(storage, fs, jobs)
-    fs.entries_of_target.clear()
-    remove_all(fs.target)
 
 
 def _end(storage: Storage, fs: MigratingFS, jobs: int, on_wait: Callable[[int], object] | None) -> None:

@@ -142,6 +142,31 @@ def test_the_migration_hides_what_it_keeps(world):
     assert {path: fs.read_file(path) for path in fs.iter_files()} == THERE
 
 
+@pytest.mark.parametrize("verb", ["delete_tree", "delete_version", "move_file"])
+@pytest.mark.parametrize("name", ["own", "source"])
+@pytest.mark.parametrize("direction", ["forward", "back"])
+def test_a_delete_that_overlaps_the_end_leaves_no_tombstone(direction, name, verb):
+    world = actions.World(memory(), memory(), direction=direction)
+    world.start_with("own", b"the app's", own=True, copied=True)
+    world.start_with("source", b"the source's")
+    fs = world.plain()
+    version = fs.facts(name).version
+    fs.journal.begin(direction)
+    # it is known for some seconds that the migration is not finished
+    assert not fs.journal.finished(direction)
+    other = world.plain().journal
+    other.finish(other.finishing(direction))
+    if verb == "delete_tree":
+        fs.delete_tree(name)
+    elif verb == "delete_version":
+        assert fs.delete_version(name, version)
+    else:
+        fs.move_file(name, "other")
+    assert fs.entries_of_target.look(name) is None
+    assert not fs.has_file(name)
+    assert not world.source.has_file(name)
+
+
 def test_leftovers_of_a_directory_do_not_take_tombstones(tmp_path):
     source, target = (LocalFS(str(tmp_path / side), create=True) for side in ("source", "target"))
     fs = MigratingFS(source, target)

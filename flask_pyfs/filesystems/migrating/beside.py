@@ -199,6 +199,8 @@ class BesideTarget:
     def _publish(self, staged: Reserved, path: str, expected: Expected, mirrors: str | None) -> str:
         """Give a complete file its name, and return its version."""
         version = known_version(self.store.facts(staged).version)
+        if mirrors is not None:
+            self._journal.named()
         with self._shelf.locked(self._key(path)):
             before = self._state(path)
             _require(path, before, expected)
@@ -221,7 +223,9 @@ class BesideTarget:
             self.store.move_file(path, target, overwrite=expected is ANYTHING)
 
     def _keep(self, path: str, version: str, mirrors: str) -> None:
-        self._shelf.write(_COPIED, self._key(path, version), _Text(path, version, self._journal.source, mirrors).encode())
+        self._shelf.write(
+            _COPIED, self._key(path, version), _Text(path, version, self._journal.source, mirrors).encode()
+        )
 
     def _forget(self, path: str, before: Entry | None) -> None:
         """Remove what lies beside of an entry that is no more."""
@@ -233,6 +237,7 @@ class BesideTarget:
     def move(self, path: str, version: str, target: str, expected: Expected) -> bool:
         if self._key(path) == self._key(target):
             return False
+        self._journal.named()
         with self._shelf.locked(self._key(path), self._key(target)):
             before, there = self._state(path), self._state(target)
             if before is None or before.is_deleted or before.version != version:
@@ -245,6 +250,8 @@ class BesideTarget:
         return True
 
     def bury(self, path: str, expected: Expected, *, mirrors: str | None = None) -> str:
+        # before a lock is held
+        self._journal.named()
         while True:
             with self._shelf.locked(self._key(path)):
                 before = self._state(path)

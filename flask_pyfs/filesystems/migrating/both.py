@@ -9,7 +9,7 @@ from fs import errors
 from ..store import Facts, OtherVersion, StoreFS
 from .content import Content, found, remove, revision
 from .forward import Forward
-from .moving import Moved, Outcome, follow
+from .moving import Outcome, follow
 from .reading import Held, Mode
 from .target import Entry, Expected, Listed
 
@@ -59,7 +59,7 @@ class Both(Forward):
             return super().write(path, content, overwrite=overwrite)
         content.keep()
         version = content.store(self.source, path, overwrite=overwrite)
-        moved = self._follow(path, entry)
+        moved = follow(self.source, self.target, path, entry)
         if moved.outcome not in (Outcome.OWN, Outcome.DELETED):
             return version
         # a process that writes to the target alone was first
@@ -68,13 +68,6 @@ class Both(Forward):
                 self.source.delete_version(path, version)
             raise errors.FileExists(path)
         return super().write(path, content, overwrite=overwrite)
-
-    def _follow(self, path: str, seen: Entry | None) -> Moved:
-        if self.journal.is_new:
-            # a copy names its source
-            self.journal.begin(self.direction)
-            self.journal.state()
-        return follow(self.source, self.target, path, seen)
 
     def _is_own(self, entry: Entry | None) -> bool:
         return self.is_finished() if entry is None else self.counts(entry)
@@ -87,7 +80,7 @@ class Both(Forward):
         if there is None:
             raise OtherVersion(path)
         made = content.store(self.source, path, version=there.version)
-        self._follow(path, entry)
+        follow(self.source, self.target, path, entry)
         return made
 
     def _there(self, path: str, entry: Entry | None, version: str) -> Facts | None:
@@ -106,7 +99,7 @@ class Both(Forward):
         while (there := found(self.source, path)) is not None and not remove(self.source, path, there):
             pass
         if entry is not None or there is not None:
-            self._follow(path, entry)
+            follow(self.source, self.target, path, entry)
 
     def delete_version(self, path: str, version: str) -> bool:
         entry = self.target.look(path)
@@ -115,5 +108,5 @@ class Both(Forward):
         there = self._there(path, entry, version)
         if there is None or not remove(self.source, path, there):
             return False
-        self._follow(path, entry)
+        follow(self.source, self.target, path, entry)
         return True

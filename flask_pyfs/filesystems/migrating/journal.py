@@ -1,4 +1,5 @@
-"""How far a migration is: its source, its direction, and whether it is finished. One file of the target says so to all processes.
+"""How far a migration is: its source, its direction, and whether it is finished. One file of the target says so to all
+processes.
 
 The file has one of three phases. In ``copying``, both stores count. ``finishing`` ends each copier, and both stores
 still count. ``finished`` comes when no copier is left: from then on the store that is written to is the only one.
@@ -148,15 +149,14 @@ class Journal:
         return False
 
     def is_over(self) -> bool:
-        """Return whether another migration is finished, of which the target was the target before. One request."""
+        """Return whether the target was that of a migration from another source, which is finished. One request."""
         state = self.state()
         return state is not None and state.phase is Phase.FINISHED and not self._is_ours(state)
 
     def is_mirrored(self, source: str) -> bool:
-        """Return whether what has been noted of a source, by its name, is part of this migration. No request unless it
-        was not known.
+        """Return whether what was noted of a source is part of this migration. No request, but for the first time.
 
-        :param source: the name, or an empty text if it was noted before the source had one.
+        :param source: the name of the source, or an empty text if it has none.
         """
         if not source or source == self.source:
             return True
@@ -165,15 +165,20 @@ class Journal:
         return state is not None and state.source == source
 
     @property
-    def is_new(self) -> bool:
-        """Whether nothing is known of this migration, or it has not begun. No request."""
-        return self._last() is None
-
-    @property
     def source(self) -> str:
         """The name of the source as far as it is known, or an empty text. No request."""
         state = self._last()
         return "" if state is None else state.source
+
+    def named(self) -> str:
+        """Return the name of the source, for what is noted of it. No request, but for the first time; then one, and
+        some more if no copier has run yet.
+        """
+        if self._origin is not None and self._last() is None and self.state() is None:
+            # in which direction is for the first copier to say
+            self._start("forward", None)
+            self.state()
+        return self.source
 
     def begin(self, direction: Direction) -> None:
         """Note that copiers run in this direction. Those of the other one end. One request, and one to write it; for
@@ -186,16 +191,18 @@ class Journal:
         while True:
             state = self.state()
             if state is None or (state.phase is Phase.FINISHED and not self._is_ours(state)):
-                forget(self.store)
-                source = self._name()
-            elif self.finished(direction):
-                return
-            elif (state.direction, state.phase) == (direction, Phase.COPYING):
-                return
+                is_done = self._start(direction, state)
+            elif self.finished(direction) or (state.direction, state.phase) == (direction, Phase.COPYING):
+                is_done = True
             else:
-                source = state.source
-            if self._wrote(source, direction, Phase.COPYING, state):
+                is_done = self._wrote(state.source, direction, Phase.COPYING, state)
+            if is_done:
                 return
+
+    def _start(self, direction: Direction, replaced: State | None) -> bool:
+        # it is no source any more
+        forget(self.store)
+        return self._wrote(self._name(), direction, Phase.COPYING, replaced)
 
     def _name(self) -> str:
         return "" if self._origin is None else self._origin.named()
@@ -218,9 +225,7 @@ class Journal:
         :param state: what :meth:`finishing` returned.
         :raises Interrupted: if the journal says anything else by now.
         """
-        if state.phase is not Phase.FINISHED and not self._wrote(
-            state.source, state.direction, Phase.FINISHED, state
-        ):
+        if state.phase is not Phase.FINISHED and not self._wrote(state.source, state.direction, Phase.FINISHED, state):
             raise Interrupted(_PATH)
 
     def _last(self) -> State | None:

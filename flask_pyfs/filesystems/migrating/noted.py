@@ -199,7 +199,7 @@ class NotedTarget:
         """Nothing lies beside the files."""
 
     def _note(self, kind: str, mirrors: str | None) -> str:
-        start = f"{_START} {kind} {self._journal.source}"
+        start = f"{_START} {kind} {self._journal.named()}"
         # what mirrors NO_FILE ends with a space
         return start if mirrors is None else f"{start} {quote(mirrors, safe='')}"
 

@@ -12,7 +12,18 @@ from fs import errors
 from ..base import Readable
 from ..store import Description, Facts, StoreFS
 
-__all__ = ["ABSENT", "ANYTHING", "NOTHING", "NO_FILE", "Entry", "Expected", "Listed", "Target", "known_version", "of_another"]
+__all__ = [
+    "ABSENT",
+    "ANYTHING",
+    "NOTHING",
+    "NO_FILE",
+    "Entry",
+    "Expected",
+    "Listed",
+    "Target",
+    "known_version",
+    "of_another",
+]
 
 
 class _Expected(Enum):
