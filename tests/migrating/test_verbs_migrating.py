@@ -17,6 +17,7 @@ from flask_pyfs.filesystems.memory import MemoryFS
 from flask_pyfs.filesystems.migrating import moving
 from flask_pyfs.filesystems.migrating.filesystem import MigratingFS
 from flask_pyfs.filesystems.migrating.moving import Outcome
+from flask_pyfs.filesystems.migrating.target import NOTHING
 from flask_pyfs.filesystems.store import Description, OtherVersion
 from flask_pyfs.names import Reserved
 
@@ -165,6 +166,43 @@ def test_a_delete_that_overlaps_the_end_leaves_no_tombstone(direction, name, ver
     assert fs.entries_of_target.look(name) is None
     assert not fs.has_file(name)
     assert not world.source.has_file(name)
+
+
+@pytest.mark.parametrize("direction", ["forward", "back"])
+def test_a_delete_completes_one_that_crashed(direction):
+    world = actions.World(memory(), memory(), direction=direction)
+    world.start_with("left", MISSING, own=True)
+    assert world.source.has_file("left")
+    world.plain().delete_tree("left")
+    assert not world.source.has_file("left")
+
+
+def test_a_copier_removes_nothing_newer_than_what_is_hidden():
+    for point in range(1, 9):
+        world = actions.World(memory(), memory(), direction="back")
+        world.start_with("a", b"first")
+        fs = world.plain()
+        fs.entries_of_target.bury("a", NOTHING, mirrors=fs.facts("a").version)
+        assert not fs.has_file("a")
+        copier = actions.moving(world, "a")
+        for _ in range(point):
+            if not copier.is_done:
+                copier.step()
+        put(fs, "a", b"new")
+        copier.finish()
+        assert fs.read_file("a") == b"new"
+
+
+def test_a_file_that_moves_back_between_both_listings_is_listed():
+    class Moving(GenericStore):
+        def iter_facts(self, prefix=""):
+            yield from list(super().iter_facts(prefix))
+            if world.target.has_file("a"):
+                world.plain().settle("a")
+
+    world = actions.World(Moving(MemoryFS()), memory(), direction="back")
+    world.start_with("a", b"the app's", own=True, copied=True)
+    assert list(world.plain().iter_files()) == ["a"]
 
 
 def test_leftovers_of_a_directory_do_not_take_tombstones(tmp_path):
