@@ -205,6 +205,27 @@ def test_a_file_that_moves_back_between_both_listings_is_listed():
     assert list(world.plain().iter_files()) == ["a"]
 
 
+@pytest.mark.parametrize("new", [True, False])
+def test_one_that_writes_to_both_heeds_one_that_writes_to_the_target_alone(new):
+    for point in range(1, 10):
+        world = actions.World(memory(), memory(), **MODES["both"])
+        world.start_with("a", MISSING)
+        both = actions.writing(world, "a", new=new)
+        content = world.had["a"][-1]
+        for _ in range(point):
+            if not both.is_done:
+                both.step()
+        alone = migrating(world.source, world.target)
+        result = actions.said(lambda fs=alone: put(fs, "a", b"alone", overwrite=False))
+        both.finish()
+        if new:
+            assert {both.result, result} == {"done", "exists"}
+        wins = both.result == "done"
+        assert alone.read_file("a") == (content if wins else b"alone")
+        # who knows the source alone
+        assert wins or not world.source.has_file("a")
+
+
 def test_leftovers_of_a_directory_do_not_take_tombstones(tmp_path):
     source, target = (LocalFS(str(tmp_path / side), create=True) for side in ("source", "target"))
     fs = MigratingFS(source, target)
