@@ -21,6 +21,8 @@ pytest.register_assert_rewrite("flask_pyfs.testing", "failures", "load", "underf
 
 # how long an example takes depends on the machine, and on what else runs there
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+# --hypothesis-profile=few: on another Python or Flask, which examples fail is rarely what differs
+hypothesis.settings.register_profile("few", hypothesis.settings.get_profile("untimed"), max_examples=20)
 hypothesis.settings.load_profile("untimed")
 
 # who uses one of these fixtures uses what they start, or takes long where it is asked to

@@ -44,8 +44,8 @@ class MigratingBackend(BaseBackend):
         super().__init__(name, config)
         # each side has one of its own
         self.prefix = ""
-        self.source = Side(name, self.config, "SOURCE")
-        self.target = Side(name, self.config, "TARGET")
+        self.source: Side = Side(name, self.config, "SOURCE")
+        self.target: Side = Side(name, self.config, "TARGET")
 
     def check_settings(self) -> None:
         if self.target.is_old or not self.target.backend.may_be_target:

@@ -178,16 +178,19 @@ class _Task:
             out.result(f"{words}{size} in {seconds:,.1f} s")
 
     def _say_what_next(self, out: Output, report: Report, shard: tuple[int, int] | None) -> None:
-        name = self._storage.name
-        backends = _backends(self._storage)
-        goal = backends[-1]
+        name, config = self._storage.name, self._storage.config
+        is_forward = config["direction"] == "forward"
+        _, goal = _sides(self._storage)
         if report.finished:
             key = storage_key(name, "BACKEND")
-            out.note(f"Finished: {name} uses {goal} alone. Deploy it with {key} = {goal!r} and the settings of that.")
+            backend = config["target" if is_forward else "source"]
+            out.note(f"Finished: {name} uses {goal} alone. Deploy {key} = {backend!r} and its settings.")
         elif not report.is_complete:
             again = "Run the same command again." if self._task == "copy" else f"Run: flask fs migrate {name}"
             out.note(f"Not complete: {counted(report.missing, 'file')} missing, {report.failed} failed. {again}")
-        elif self._storage.config["writes"] == "both":
+        elif is_forward and shard is None and not any(report.counts[kind] for kind in self._words):
+            out.note(f"The source has no file. If it should have, its settings are wrong: flask fs settings {name}")
+        elif config["writes"] == "both":
             key = storage_key(name, "WRITES")
             out.note(f"Complete: {goal} has all files. If no old process ran meanwhile, deploy {key} = 'target'.")
         elif shard is not None:
@@ -196,9 +199,9 @@ class _Task:
             out.note(f"Complete: {goal} has all files. To use it alone: flask fs migrate {name} --finish")
 
 
-def _backends(storage: Storage) -> tuple[str, str]:
-    """Return the backends that the files come from and go to."""
-    source, target = storage.config["source"], storage.config["target"]
+def _sides(storage: Storage) -> tuple[str, str]:
+    """Return what to call the stores that the files come from and go to, which may be of one backend."""
+    source, target = f"the source ({storage.config['source']})", f"the target ({storage.config['target']})"
     return (target, source) if storage.config["direction"] == "back" else (source, target)
 
 
@@ -209,7 +212,7 @@ def _say_status(storage: Storage, out: Output, jobs: int) -> int:
     if out.as_json:
         out.result("", storage=storage.name, **asdict(found))
         return DONE
-    origin, goal = _backends(storage)
+    origin, goal = _sides(storage)
     copiers = counted(found.copiers, "copier")
     out.result(f"{storage.name}: from {origin} to {goal}, {_PHASES[found.phase]}, {copiers}")
     out.result(f"to do      {found.to_do:,} files, {size_text(found.bytes)}")

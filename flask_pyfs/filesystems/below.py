@@ -91,6 +91,10 @@ class BelowFS(WrapFS[FS], StoreFS):
 
     # Verbs
 
+    def learn_conditions(self, path: str) -> bool:
+        with self._told:
+            return self.whole.learn_conditions(self.at(path))
+
     def canonical(self, path: str) -> str:
         return self._path(self.whole.canonical(self.at(path)))
 

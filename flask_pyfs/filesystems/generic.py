@@ -7,7 +7,7 @@ import io
 import logging
 import secrets
 from collections.abc import Callable, Collection, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from fs import errors
@@ -52,7 +52,7 @@ class GenericStore(WrapFS[FS], StoreFS):
         innermost: FS = filesystem
         while isinstance(innermost, WrapFS):
             innermost = innermost.delegate_fs()
-        self.exclusive = innermost.lock
+        self.exclusive: Callable[[], AbstractContextManager[object]] = innermost.lock
         # of another one, two writes may be at the same time
         self._numbers_writes = isinstance(innermost, MemoryFS)
         # each is logged once

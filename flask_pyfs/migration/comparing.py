@@ -150,7 +150,7 @@ class Comparison:
         self._is_strict = is_strict
         self._check = check
         #: How many tombstones were seen.
-        self.deleted = 0
+        self.deleted: int = 0
 
     def listed(self, name: Name) -> Kind | Literal["unknown"] | None:
         """Return what the listings tell of a name; None if it is no concern of the migration. No request."""

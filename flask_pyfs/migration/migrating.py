@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import secrets
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..backends.base import BaseBackend
 from ..errors import ConfigurationError, translated
-from ..filesystems.store import MIGRATING, OtherVersion, StoreFS
+from ..filesystems.store import MIGRATING, StoreFS
 from ..names import Reserved
 from ..state import find
 from ..storage import Storage
@@ -43,18 +41,18 @@ def windows(storage: Storage) -> list[str]:
     """Return what may go wrong while this storage is migrated, a sentence for each; nothing if its stores decide the
     conditions of writes themselves.
 
-    Five requests to each store that is written to on conditions, to see whether it really decides them.
+    Four requests to S3 for each side that is written to on conditions, to see whether the server decides them.
 
     :raises flask_pyfs.errors.ConfigurationError: if the storage is not migrating.
     :raises flask_pyfs.errors.FSError: if a store fails.
     """
     fs, found = migration_of(storage), []
     with translated(storage.name):
-        _probe(fs.target)
+        _learn(fs.target)
         if not fs.entries_of_target.is_exact and fs.entries_of_target.window:
             found.append(f"target: {fs.entries_of_target.window}")
         if fs.direction == "back" or fs.writes == "both":
-            _probe(fs.source)
+            _learn(fs.source)
             found += _windows_of_source(fs.source)
     return found
 
@@ -74,16 +72,6 @@ def _windows_of_source(source: StoreFS) -> list[str]:
     return found
 
 
-def _probe(store: StoreFS) -> None:
-    # some servers ignore conditions, which the store learns from an answer
-    path = Reserved(f"{MIGRATING}/probe-{secrets.token_hex(8)}")
-    first = store.put(path, io.BytesIO(b"1"), overwrite=False)
-    if first is None:
-        store.delete_tree(path)
-        return
-    last = store.replace_version(path, io.BytesIO(b"2"), first)
-    assert last is not None
-    with suppress(OtherVersion):
-        last = store.replace_version(path, io.BytesIO(b"3"), first) or last
-    store.delete_version(path, first)
-    store.delete_version(path, last)
+def _learn(store: StoreFS) -> None:
+    # some servers ignore conditions, which only an attempt shows
+    store.learn_conditions(Reserved(f"{MIGRATING}/probe-{secrets.token_hex(8)}"))

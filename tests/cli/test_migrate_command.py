@@ -53,7 +53,7 @@ def test_what_was_done_is_said_in_a_line_and_what_comes_next(shop):
     done = shop.run("photos")
     assert (done.exit_code, done.stderr) == (
         0,
-        "Complete: local has all files. To use it alone: flask fs migrate photos --finish\n",
+        "Complete: the target (local) has all files. To use it alone: flask fs migrate photos --finish\n",
     )
     assert done.stdout.startswith(
         "3 copied, 0 replaced, 0 deleted, 0 same, 0 written by the app, 0 failed; 28 bytes in "
@@ -89,7 +89,7 @@ def test_the_parts_are_the_whole(shop):
     counts = [objects(shop.run("photos", "--json", "--shard", f"{part}/3"))[-1] for part in (1, 2, 3)]
     assert sum(each["copied"] for each in counts) == len(PHOTOS)
     assert held(shop.new) == PHOTOS
-    assert shop.run("photos", "--shard", "2/3").stderr == "Complete: local has all files of part 2/3.\n"
+    assert shop.run("photos", "--shard", "2/3").stderr == "Complete: the target (local) has all files of part 2/3.\n"
 
 
 def test_verify_names_what_is_missing_and_changes_nothing(shop):
@@ -127,13 +127,13 @@ def test_finish_and_what_comes_after(shop):
         shop.photos.delete("c.jpg")
         shop.photos.write("d.jpg", b"a new one")
     done = shop.run("photos", "--finish")
-    said = "Finished: photos uses local alone. Deploy it with PHOTOS_FS_BACKEND = 'local' and the settings of that.\n"
+    said = "Finished: photos uses the target (local) alone. Deploy PHOTOS_FS_BACKEND = 'local' and its settings.\n"
     assert (done.exit_code, done.stderr) == (0, said)
     left = {name: PHOTOS[name] for name in ("2026/a.jpg", "2026/b.jpg")} | {"d.jpg": b"a new one"}
     assert held(shop.new) == left
     for arguments in ([], ["--finish"]):
         assert shop.run("photos", *arguments).stderr == said
-    assert "from local to local, finished, 0 copiers" in shop.run("photos", "--status").stdout
+    assert "from the source (local) to the target (local), finished, 0 copiers" in shop.run("photos", "--status").stdout
     shop.configure(DIRECTION="back")
     done = shop.run("photos")
     assert done.exit_code == 1
@@ -144,7 +144,7 @@ def test_the_status(shop):
     with shop.app.app_context():
         shop.photos.delete("c.jpg")
     assert shop.run("photos", "--status").stdout.splitlines() == [
-        "photos: from local to local, not started, 0 copiers",
+        "photos: from the source (local) to the target (local), not started, 0 copiers",
         "to do      2 files, 19 bytes",
         "done       0 files",
         "differing  0 files",
@@ -178,16 +178,35 @@ def test_back(shop):
     done = shop.run("photos")
     assert (done.exit_code, done.stderr) == (
         0,
-        "Complete: local has all files. To use it alone: flask fs migrate photos --finish\n",
+        "Complete: the source (local) has all files. To use it alone: flask fs migrate photos --finish\n",
     )
     assert done.stdout.startswith("1 copied, 0 replaced, 0 deleted, 3 same")
     assert held(shop.new) == {}
     assert held(shop.old) == PHOTOS | {"d.jpg": b"a new one"}
 
 
+def test_a_source_without_files_is_said(shop):
+    shop.configure(SOURCE_ROOT=str(shop.old.with_name("odl")))
+    with shop.app.app_context():
+        shop.photos.write("d.jpg", b"a new one")
+    said = "The source has no file. If it should have, its settings are wrong: flask fs settings photos\n"
+    for arguments in ([], ["--verify"]):
+        done = shop.run("photos", *arguments)
+        assert (done.exit_code, done.stderr) == (0, said)
+    # of a part that is no wonder
+    assert shop.run("photos", "--shard", "1/2").stderr == "Complete: the target (local) has all files of part 1/2.\n"
+    # nor that nothing is left to go back
+    shop.configure(DIRECTION="back")
+    shop.run("photos")
+    assert shop.run("photos").stderr.startswith("Complete: the source (local) has all files.")
+
+
 def test_while_each_write_goes_to_both(shop):
     shop.configure(WRITES="both")
-    said = "Complete: local has all files. If no old process ran meanwhile, deploy PHOTOS_FS_WRITES = 'target'.\n"
+    said = (
+        "Complete: the target (local) has all files. If no old process ran meanwhile, deploy PHOTOS_FS_WRITES = "
+        "'target'.\n"
+    )
     assert (shop.run("photos").stderr, shop.run("photos", "--verify").stderr) == (said, said)
     done = shop.run("photos", "--finish")
     assert done.exit_code == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
@@ -26,8 +26,8 @@ class World:
         self.options = options
         self.first: dict[str, Content] = {}
         self.events: dict[str, list[Event]] = {}
-        self.had: dict[str, list[Content]] = {}
-        self.flows: set[tuple[str, str]] = set()
+        # what any name ever had, because copies take it anywhere
+        self.had: list[Content] = []
         self.versions: dict[str, list[tuple[Content, str]]] = {}
         self.running: list[tuple[Operation, list[Event]]] = []
         self.number = 0
@@ -45,7 +45,7 @@ class World:
         self.events[name] = []
         self.versions[name] = []
         self.first[name] = content
-        self.had[name] = [content]
+        self.had.append(content)
         forward = self.plain(direction="forward", writes="target")
         if content is not MISSING and not own:
             self.source.put(name, BytesIO(content))
@@ -76,7 +76,7 @@ class World:
     def content(self, name: str) -> bytes:
         self.number += 1
         made = f"{name} {self.number}".encode() * (self.number % 3 + 1)
-        self.had[name].append(made)
+        self.had.append(made)
         return made
 
     def begin(self, run: Callable[[Any], Any], events: list[tuple[str, Event]], **options: Any) -> Operation:
@@ -208,26 +208,11 @@ def copying(world: World, name: str, other: str, *, new: bool = False, move: boo
     def run(fs: Any) -> None:
         (fs.move_file if move else fs.copy_file)(name, other, overwrite=not new)
 
-    world.flows.add((name, other))
-    copied = Event("copied", choice=Flowing(world, name))
+    copied = Event("copied", choice=world.had)
     events = [(other, copied)]
     if move:
         events.append((name, Event("moved")))
     return world.begin(lambda fs: said(lambda: run(fs)), events)
-
-
-class Flowing:
-    """All contents that a name may have had in the end, also of the names that were copied to it before."""
-
-    def __init__(self, world: World, name: str) -> None:
-        self._world = world
-        self._name = name
-
-    def __iter__(self) -> Iterator[Content]:
-        names = {self._name}
-        while more := {name for name, other in self._world.flows if other in names} - names:
-            names |= more
-        return (each for name in names for each in self._world.had[name] if each is not MISSING)
 
 
 def old(world: World, name: str, kind: str) -> Operation:

@@ -15,6 +15,7 @@ from flask_pyfs.filesystems.local import LocalFS
 from flask_pyfs.filesystems.memory import MemoryFS
 from flask_pyfs.filesystems.migrating.choosing import target_of
 from flask_pyfs.filesystems.migrating.target import ANYTHING
+from flask_pyfs.names import Reserved
 
 
 class StandardTests(FSTestCases):
@@ -116,6 +117,20 @@ def test_what_the_store_is_shows_also_what_it_learns_later():
     assert not below.decides_versions
     whole.decides_versions = True
     assert below.decides_versions
+
+
+def test_what_the_store_asks_its_server_for_is_below_the_directory_too():
+    class Asking(GenericStore):
+        def learn_conditions(self, path):
+            if not isinstance(path, Reserved) or path == "a/.flask_pyfs/refused":
+                raise errors.PermissionDenied(path)
+            return path == "a/.flask_pyfs/probe"
+
+    below = BelowFS(Asking(MemoryFS()), "a")
+    assert below.learn_conditions(Reserved(".flask_pyfs/probe"))
+    assert not BelowFS(below, "b").learn_conditions(Reserved(".flask_pyfs/probe"))
+    with pytest.raises(errors.PermissionDenied):
+        below.learn_conditions(Reserved(".flask_pyfs/refused"))
 
 
 def test_directories_that_cannot_be_read_are_told_by_their_names_below():

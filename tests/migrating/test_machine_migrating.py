@@ -14,6 +14,8 @@ from flask_pyfs.filesystems.memory import MemoryFS
 
 NAMES = st.sampled_from(["a", "b"])
 FIRST = st.sampled_from([MISSING, b"first"])
+#: How many runs of 30 steps, without --soak.
+EXAMPLES = 20
 
 
 class MigrationMachine(RuleBasedStateMachine):
@@ -76,7 +78,8 @@ class MigrationMachine(RuleBasedStateMachine):
         if hasattr(self, "world"):
             self.world.finish()
             for name, events in self.world.events.items():
-                loose = self.options["direction"] == "back"
+                # a copy may bring the content of an older version back
+                loose = self.options["direction"] == "back" or any(event.kind == "copied" for event in events)
                 assert explain(events, self.world.first[name], loose=loose), (name, self.world.first[name], events)
 
 
@@ -104,5 +107,5 @@ class BackMachine(MigrationMachine):
 @pytest.mark.slow
 @pytest.mark.parametrize("machine", [MigrationMachine, BothMachine, OldMachine, BackMachine])
 def test_migration(machine, soak):
-    examples, steps = (1000, 30) if soak else (30, 30)
-    run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=steps))
+    examples = 1000 if soak else EXAMPLES
+    run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=30))

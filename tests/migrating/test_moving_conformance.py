@@ -5,36 +5,30 @@ from moving_storages import moving
 
 from flask_pyfs.testing import StorageConformance
 
-
-class TestFromDiskToS3(StorageConformance):
-    has_directories = False
-
-    @pytest.fixture
-    def storage(self, app, request):
-        with moving(app, request, "local", "s3-moto") as storage:
-            yield storage
-
-    pytestmark = pytest.mark.server
+#: Source, target and settings.
+MOVES = {
+    "local-s3": ("local", "s3-moto", {}),
+    "s3-local-back": ("s3-moto", "local", {"DIRECTION": "back"}),
+    "gridfs-swift": ("gridfs", "swift", {}),
+}
+#: Those that run without --soak.
+QUICK_MOVES = ["local-s3"]
 
 
-class TestBackFromDiskToS3(StorageConformance):
-    has_directories = False
-    pytestmark = pytest.mark.server
-
-    @pytest.fixture
-    def storage(self, app, request):
-        with moving(app, request, "s3-moto", "local", DIRECTION="back") as storage:
-            yield storage
+def pytest_generate_tests(metafunc):
+    if "move" in metafunc.fixturenames:
+        metafunc.parametrize("move", MOVES if metafunc.config.getoption("--soak") else QUICK_MOVES)
 
 
-class TestFromGridFSToSwift(StorageConformance):
-    exclusive_create = False
+class TestOnServers(StorageConformance):
     has_directories = False
     pytestmark = pytest.mark.server
 
     @pytest.fixture
-    def storage(self, app, request):
-        with moving(app, request, "gridfs", "swift") as storage:
+    def storage(self, app, request, move):
+        source, target, settings = MOVES[move]
+        self.exclusive_create = target != "swift"
+        with moving(app, request, source, target, **settings) as storage:
             yield storage
 
 

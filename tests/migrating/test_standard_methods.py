@@ -10,10 +10,6 @@ import pytest
 from fs.test import FSTestCases
 from places import make_place
 
-# isort: split
-# places makes it importable
-from buckets import new_bucket, open_bucket
-
 from flask_pyfs.filesystems.generic import GenericStore
 from flask_pyfs.filesystems.local import LocalFS
 from flask_pyfs.filesystems.memory import MemoryFS
@@ -42,14 +38,16 @@ class TestForward(StandardTests, unittest.TestCase):
 
 
 class TestForwardToNotes(StandardTests, unittest.TestCase):
+    pytestmark = pytest.mark.server
+
     @pytest.fixture(autouse=True)
-    def server(self, moto_endpoint):
-        self.endpoint = moto_endpoint
+    def target(self, request, app, configure_storage):
+        with app.app_context(), make_place("gridfs", request) as settings:
+            self.store = configure_storage("target", settings).backend.store
+            yield
 
     def make_fs(self):
-        bucket = new_bucket(self.endpoint)
-        self.addCleanup(bucket.__exit__, None, None, None)
-        return MigratingFS(self.local(), open_bucket(self.endpoint, bucket.__enter__(), "/"))
+        return MigratingFS(self.local(), self.store)
 
 
 class TestBoth(StandardTests, unittest.TestCase):

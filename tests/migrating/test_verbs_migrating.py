@@ -2,6 +2,7 @@
 
 import io
 from collections import Counter
+from functools import partial
 
 import actions_migrating as actions
 import pytest
@@ -195,14 +196,14 @@ def test_a_copier_removes_nothing_newer_than_what_is_hidden():
 
 def test_a_file_that_moves_back_between_both_listings_is_listed():
     class Moving(GenericStore):
-        def iter_facts(self, prefix=""):
-            yield from list(super().iter_facts(prefix))
-            if world.target.has_file("a"):
-                world.plain().settle("a")
+        def iter_facts(self, prefix="", **options):
+            yield from list(super().iter_facts(prefix, **options))
+            if there.target.has_file("a"):
+                there.plain().settle("a")
 
-    world = actions.World(Moving(MemoryFS()), memory(), direction="back")
-    world.start_with("a", b"the app's", own=True, copied=True)
-    assert list(world.plain().iter_files()) == ["a"]
+    there = actions.World(Moving(MemoryFS()), memory(), direction="back")
+    there.start_with("a", b"the app's", own=True, copied=True)
+    assert list(there.plain().iter_files()) == ["a"]
 
 
 @pytest.mark.parametrize("new", [True, False])
@@ -211,12 +212,12 @@ def test_one_that_writes_to_both_heeds_one_that_writes_to_the_target_alone(new):
         world = actions.World(memory(), memory(), **MODES["both"])
         world.start_with("a", MISSING)
         both = actions.writing(world, "a", new=new)
-        content = world.had["a"][-1]
+        content = world.had[-1]
         for _ in range(point):
             if not both.is_done:
                 both.step()
         alone = migrating(world.source, world.target)
-        result = actions.said(lambda fs=alone: put(fs, "a", b"alone", overwrite=False))
+        result = actions.said(partial(put, alone, "a", b"alone", overwrite=False))
         both.finish()
         if new:
             assert {both.result, result} == {"done", "exists"}

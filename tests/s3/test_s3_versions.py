@@ -13,6 +13,7 @@ from servers.rewriting import Answer, RewritingProxy
 from flask_pyfs.errors import BackendError, FileExists, VersionChanged
 from flask_pyfs.filesystems.s3.facts import MARK
 from flask_pyfs.filesystems.store import Facts, OtherVersion, SourceChanged
+from flask_pyfs.migration import windows
 
 LARGE = bytes(PART) + b"end"
 
@@ -360,6 +361,34 @@ def test_a_server_that_ignores_if_match_is_found_out(app, make_storage, rewritin
         version = store.put("a", io.BytesIO(b"old"))
         version = store.replace_version("a", io.BytesIO(b"new"), version)
         assert store.delete_version("a", version)
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+@pytest.mark.parametrize("direction", ["forward", "back"])
+def test_a_migration_finds_it_out_below_a_prefix_before_it_starts(
+    app, make_storage, configure_storage, rewriting, ignoring, s3_client, bucket, method, direction
+):
+    side, other = ("TARGET", "SOURCE") if direction == "forward" else ("SOURCE", "TARGET")
+    make_storage(ENDPOINT=rewriting.url, PREFIX="below")
+    given = {key.replace("FILES_FS", side): app.config[key] for key in app.config if key.startswith("FILES_FS_")}
+    given |= {side: given.pop(f"{side}_BACKEND"), other: "memory"}
+    storage = configure_storage("moving", {"BACKEND": "migrating", "DIRECTION": direction, **given})
+    keys = []
+
+    def ask(request):
+        keys.append(request.path.removeprefix(f"/{bucket}/"))
+        return ignoring(method)(request) if ignores else None
+
+    rewriting.ask = ask
+    with app.app_context():
+        ignores = False
+        assert windows(storage) == []
+        ignores = True
+        [window] = windows(storage)
+    assert window.startswith(f"{side.lower()}: ")
+    assert len(keys) == 8
+    assert all(key.startswith("below/.flask_pyfs/migrating/") for key in keys if "?" not in key)
+    assert "Contents" not in s3_client.list_objects_v2(Bucket=bucket)
 
 
 def test_a_server_that_refuses_if_match_does_not_decide(make_frail, proxy, get, caplog):

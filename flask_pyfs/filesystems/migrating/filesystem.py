@@ -57,15 +57,15 @@ class MigratingFS(TwoTrees):
         self.target = target
         self.direction: Direction = direction
         self.writes: Writes = writes
-        self.journal = Journal(target, Origin(source))
+        self.journal: Journal = Journal(target, Origin(source))
         self.entries_of_target: Target = target_of(target, self.journal)
         kind = Back if direction == "back" else Both if writes == "both" else Forward
         self._mode: Mode = kind(source, self.entries_of_target, self.journal)
         self._written = self._mode.written[0]
-        self.checksum_algorithm = self._written.checksum_algorithm
-        self.keeps_checksums = source.keeps_checksums and target.keeps_checksums
-        self.keeps_descriptions = all(store.keeps_descriptions for store in self._mode.written)
-        self.settling = max(store.settling for store in self._mode.written)
+        self.checksum_algorithm: str = self._written.checksum_algorithm
+        self.keeps_checksums: bool = source.keeps_checksums and target.keeps_checksums
+        self.keeps_descriptions: bool = all(store.keeps_descriptions for store in self._mode.written)
+        self.settling: float = max(store.settling for store in self._mode.written)
 
     @property
     def decides_versions(self) -> bool:
