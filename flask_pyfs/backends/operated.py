@@ -44,6 +44,9 @@ class OperatedFS(ObjectFS):
 
     strict = False
 
+    # an old app lists all that is there
+    hides_reserved = False
+
     keeps_checksums = False
 
     checksum_algorithm = "sha1"

@@ -86,6 +86,7 @@ class BelowFS(WrapFS[FS], StoreFS):
         settling = property(lambda self: self.whole.settling)
         keeps_descriptions = property(lambda self: self.whole.keeps_descriptions)
         keeps_notes = property(lambda self: self.whole.keeps_notes)
+        hides_reserved = property(lambda self: self.whole.hides_reserved)
         decides_versions = property(lambda self: self.whole.decides_versions)
 
     # Verbs

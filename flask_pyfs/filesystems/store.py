@@ -178,6 +178,9 @@ class StoreFS(CarefulFS):
     #: copy nor a later version has it.
     keeps_notes = False
 
+    #: Whether files with reserved names are left out of what an app lists.
+    hides_reserved = True
+
     @property
     def decides_versions(self) -> bool:
         """Whether the store itself decides the conditions of ``delete_version`` and ``replace_version``, as far as is

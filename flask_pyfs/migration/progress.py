@@ -69,7 +69,7 @@ def status(storage: Storage, *, jobs: int = 8) -> Status:
     require_jobs(jobs)
     fs = migration_of(storage)
     with translated(storage.name):
-        state = fs.journal.state()
+        state = None if fs.journal.is_over() else fs.journal.state()
         if state is not None and not state.is_finished:
             state = fs.journal.required(fs.direction)
         before, began = _copiers(fs.target), time.monotonic()

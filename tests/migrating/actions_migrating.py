@@ -87,10 +87,9 @@ class World:
         for name, event in events:
             event.start = self.now
             self.events[name].append(event)
+        options = {**self.options, **options}
         # each process has its own
-        operation = Operation(
-            lambda gate: run(migrating(self.source, self.target, gate, **{**self.options, **options}))
-        )
+        operation = Operation(lambda gate: run(migrating(self.source, self.target, gate, **options)))
         self.running.append((operation, [event for _, event in events]))
         return operation
 

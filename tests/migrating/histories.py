@@ -46,6 +46,10 @@ class Event:
     def overlaps(self, other: Event) -> bool:
         return all(one.end is None or one.end >= two.start for one, two in ((self, other), (other, self)))
 
+    @property
+    def wrote_copy(self) -> bool:
+        return self.kind == "copied" and (self.end is None or self.result == DONE)
+
     def outcomes(self, state: Content, *, loose: bool) -> Iterator[Content]:
         """Iterate over what the name may have after it, if it returned what it did and the name had ``state``.
 
@@ -94,16 +98,20 @@ def explain(events: list[Event], first: Content, *, loose: bool = False) -> bool
     for event in events:
         event.is_disturbed = any(each.writes and each.overlaps(event) for each in events if each is not event)
     seen = set()
-    pending = [(frozenset(range(len(events))), first)]
+    # a copy may have the content of an older version
+    pending = [(frozenset(range(len(events))), first, False)]
     while pending:
-        left, state = pending.pop()
-        if (left, state) in seen:
+        left, state, copied = pending.pop()
+        if (left, state, copied) in seen:
             continue
-        seen.add((left, state))
+        seen.add((left, state, copied))
         if all(events[each].end is None for each in left):
             return True
         soonest = min(end for each in left if (end := events[each].end) is not None)
         for each in left:
-            if events[each].start <= soonest:
-                pending.extend((left - {each}, after) for after in events[each].outcomes(state, loose=loose))
+            event = events[each]
+            if event.start <= soonest:
+                for after in event.outcomes(state, loose=loose or copied):
+                    is_copy = event.wrote_copy or (copied and after is state)
+                    pending.append((left - {each}, after, is_copy))
     return False

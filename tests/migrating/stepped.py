@@ -119,7 +119,7 @@ def migrating(source: StoreFS, target: StoreFS, gate: Callable[[], None] = lambd
     made = MigratingFS(source, target, **options)
     # the garbage collector would close the stores of all others
     made.close = lambda: None  # type: ignore[method-assign]
-    entries: Any = _Stepped(target_of(target), _REQUESTS_OF_TARGET, gate)
+    entries: Any = _Stepped(target_of(target, made.journal), _REQUESTS_OF_TARGET, gate)
     store: Any = _Stepped(source, _REQUESTS_OF_STORE, gate)
     made.source, made.entries_of_target = store, entries
     for mode in made._modes.values():

@@ -3,6 +3,7 @@
 import inspect
 import itertools
 import textwrap
+from functools import partial
 from typing import Any
 
 import actions_migrating as actions
@@ -15,6 +16,7 @@ from flask_pyfs.filesystems.generic import GenericStore
 from flask_pyfs.filesystems.memory import MemoryFS
 from flask_pyfs.filesystems.migrating import journal, moving
 from flask_pyfs.filesystems.migrating.back import Back
+from flask_pyfs.filesystems.migrating.both import Both
 from flask_pyfs.filesystems.migrating.forward import Forward
 from flask_pyfs.filesystems.store import MIGRATING
 from flask_pyfs.names import Reserved
@@ -69,6 +71,9 @@ LATE = [
     ("back", "alone", "replace", "finish, delete"),
     ("back", "source", "delete version", "finish"),
 ]
+#: What processes do that know the source alone.
+OLD = {f"old {kind}": partial(actions.old, kind=kind) for kind in ("read", "write", "new", "delete")}
+EVERY: dict[str, Any] = {**ACTIONS, **OLD}
 #: One operation, and the other that comes in between, or a crash.
 SCENES = [*itertools.product(ACTIONS, [*ACTIONS, "crash"])]
 
@@ -83,7 +88,7 @@ def interleave(make_world, first, one, other):
         world = make_world()
         world.start_with("a", **FIRST[first])
         world.start_with("other", b"of the other name")
-        operation = ACTIONS[one](world, "a")
+        operation = EVERY[one](world, "a")
         if operation is None:
             return
         while operation.steps < point and not operation.is_done:
@@ -94,7 +99,7 @@ def interleave(make_world, first, one, other):
                 world.kill(operation)
         else:
             for each in other.split(", "):
-                between = (ACTIONS | {"finish": actions.finishing})[each](world, "a")
+                between = (EVERY | {"finish": actions.finishing})[each](world, "a")
                 while between is not None and not between.is_done:
                     world.step(between)
         world.finish()
@@ -121,6 +126,15 @@ def pytest_generate_tests(metafunc):
     if "source" in metafunc.fixturenames:
         pairs = PAIRS if metafunc.config.getoption("--soak") else QUICK_PAIRS
         metafunc.parametrize(("source", "target"), pairs, ids=map("-".join, pairs))
+
+
+@pytest.mark.slow
+def test_with_old_processes(soak):
+    # none of them may run when there are own files of the target
+    scenes = itertools.product(["source", "copied", "nothing"], ACTIONS, OLD)
+    for number, (first, one, other) in enumerate(scenes):
+        if soak or number % 13 == 0:
+            interleave(lambda: memory_world("both"), first, one, other)
 
 
 @pytest.mark.slow
@@ -194,6 +208,36 @@ FAULTS: dict[str, Any] = {
         "            expected,\n            content_type",
         "            expected if expected is None else type(expected).ANYTHING,\n            content_type",
         ("forward", "source", "copier", "write"),
+    ),
+    "a write names a mirror that is out of date": (
+        Both._there,
+        "return there if is_mirrored and entry is not None and entry.version == version else None",
+        "return there if is_mirrored else None",
+        ("both", "copied", "replace", "write"),
+    ),
+    "a write over a tombstone with a file of the source leaves the tombstone until then": (
+        Back._write_over,
+        "            hides = self.target.bury(path, hides, mirrors=tombstone.mirrors)\n",
+        "            pass\n",
+        ("back", "left", "new", "write"),
+    ),
+    "what hides a version of the source stays when there is another one": (
+        Back._delete_there,
+        "return not self.target.drop(path, tombstone)",
+        "return False",
+        ("back", "source", "delete version", "new"),
+    ),
+    "a version that a copier deleted is said to be another one": (
+        Back._delete_there,
+        "        return True",
+        "        return now is not None",
+        ("back", "source", "delete version", "copier"),
+    ),
+    "a file counts as moved although another one came into the target": (
+        moving.uncover,
+        "        if target.drop(path, entry.version):\n            return Moved(Outcome.COPIED",
+        "        if target.drop(path, entry.version) or True:\n            return Moved(Outcome.COPIED",
+        ("back", "alone", "write", "delete version"),
     ),
     "a delete leaves no tombstone in the target if that has nothing": (
         Back.delete,

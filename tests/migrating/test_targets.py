@@ -18,6 +18,7 @@ from fs.osfs import OSFS
 from flask_pyfs.errors import StoreMisconfigured
 from flask_pyfs.filesystems.generic import GenericStore
 from flask_pyfs.filesystems.local import LocalFS
+from flask_pyfs.filesystems.migrating import noted
 from flask_pyfs.filesystems.migrating.choosing import target_of
 from flask_pyfs.filesystems.migrating.target import ANYTHING, NO_FILE, NOTHING
 from flask_pyfs.filesystems.s3 import S3FS
@@ -224,6 +225,42 @@ def test_requests(target):
         target.bury("a/b.txt", ANYTHING)
     assert [operation for _, operation in sent] == ["HeadObject", "HeadObject", "GetObject", "PutObject", "PutObject"]
     assert version
+
+
+def test_listings_look_at_each_tombstone_once(target, monkeypatch):
+    if not target.store.keeps_notes:
+        return
+    looked = []
+    facts = target.store.facts
+
+    def counted(path, **options):
+        looked.append(path)
+        return facts(path, **options)
+
+    monkeypatch.setattr(target.store, "facts", counted)
+    names = [f"{number}" for number in range(5)]
+    for name in names:
+        target.bury(name, ANYTHING)
+    size = facts("0").size
+    target.store.put("file", BytesIO(b"x" * size))
+    deleted = [(name, True) for name in names]
+    assert listed(target) == [*deleted, ("file", False)]
+    assert sorted(looked) in ([], [*names, "file"])
+    looked.clear()
+    assert listed(target) == [*deleted, ("file", False)]
+    assert looked == []
+    # another content is another file
+    target.bury("file", ANYTHING)
+    target.store.put("0", BytesIO(b"y" * size))
+    assert listed(target) == [("0", False), *deleted[1:], ("file", True)]
+    # only some are remembered
+    monkeypatch.setattr(noted, "_REMEMBERED", 3)
+    target._seen.clear()
+    for _ in range(2):
+        looked.clear()
+        assert listed(target) == [("0", False), *deleted[1:], ("file", True)]
+        assert len(target._seen) <= 3
+    assert len(looked) <= 4
 
 
 @pytest.mark.parametrize("before", [None, "file", "tombstone"])

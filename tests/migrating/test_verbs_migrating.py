@@ -2,6 +2,7 @@
 
 import io
 from collections import Counter
+from functools import partial
 
 import actions_migrating as actions
 import pytest
@@ -17,6 +18,7 @@ from flask_pyfs.filesystems.memory import MemoryFS
 from flask_pyfs.filesystems.migrating import moving
 from flask_pyfs.filesystems.migrating.filesystem import MigratingFS
 from flask_pyfs.filesystems.migrating.moving import Outcome
+from flask_pyfs.filesystems.migrating.target import NOTHING
 from flask_pyfs.filesystems.store import Description, OtherVersion
 from flask_pyfs.names import Reserved
 
@@ -140,6 +142,89 @@ def test_the_migration_hides_what_it_keeps(world):
     fs.remove_leases(-60)
     fs.remove_leftovers(-60)
     assert {path: fs.read_file(path) for path in fs.iter_files()} == THERE
+
+
+@pytest.mark.parametrize("verb", ["delete_tree", "delete_version", "move_file"])
+@pytest.mark.parametrize("name", ["own", "source"])
+@pytest.mark.parametrize("direction", ["forward", "back"])
+def test_a_delete_that_overlaps_the_end_leaves_no_tombstone(direction, name, verb):
+    world = actions.World(memory(), memory(), direction=direction)
+    world.start_with("own", b"the app's", own=True, copied=True)
+    world.start_with("source", b"the source's")
+    fs = world.plain()
+    version = fs.facts(name).version
+    fs.journal.begin(direction)
+    # it is known for some seconds that the migration is not finished
+    assert not fs.journal.finished(direction)
+    other = world.plain().journal
+    other.finish(other.finishing(direction))
+    if verb == "delete_tree":
+        fs.delete_tree(name)
+    elif verb == "delete_version":
+        assert fs.delete_version(name, version)
+    else:
+        fs.move_file(name, "other")
+    assert fs.entries_of_target.look(name) is None
+    assert not fs.has_file(name)
+    assert not world.source.has_file(name)
+
+
+@pytest.mark.parametrize("direction", ["forward", "back"])
+def test_a_delete_completes_one_that_crashed(direction):
+    world = actions.World(memory(), memory(), direction=direction)
+    world.start_with("left", MISSING, own=True)
+    assert world.source.has_file("left")
+    world.plain().delete_tree("left")
+    assert not world.source.has_file("left")
+
+
+def test_a_copier_removes_nothing_newer_than_what_is_hidden():
+    for point in range(1, 9):
+        world = actions.World(memory(), memory(), direction="back")
+        world.start_with("a", b"first")
+        fs = world.plain()
+        fs.entries_of_target.bury("a", NOTHING, mirrors=fs.facts("a").version)
+        assert not fs.has_file("a")
+        copier = actions.moving(world, "a")
+        for _ in range(point):
+            if not copier.is_done:
+                copier.step()
+        put(fs, "a", b"new")
+        copier.finish()
+        assert fs.read_file("a") == b"new"
+
+
+def test_a_file_that_moves_back_between_both_listings_is_listed():
+    class Moving(GenericStore):
+        def iter_facts(self, prefix="", **options):
+            yield from list(super().iter_facts(prefix, **options))
+            if there.target.has_file("a"):
+                there.plain().settle("a")
+
+    there = actions.World(Moving(MemoryFS()), memory(), direction="back")
+    there.start_with("a", b"the app's", own=True, copied=True)
+    assert list(there.plain().iter_files()) == ["a"]
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_one_that_writes_to_both_heeds_one_that_writes_to_the_target_alone(new):
+    for point in range(1, 10):
+        world = actions.World(memory(), memory(), **MODES["both"])
+        world.start_with("a", MISSING)
+        both = actions.writing(world, "a", new=new)
+        content = world.had[-1]
+        for _ in range(point):
+            if not both.is_done:
+                both.step()
+        alone = migrating(world.source, world.target)
+        result = actions.said(partial(put, alone, "a", b"alone", overwrite=False))
+        both.finish()
+        if new:
+            assert {both.result, result} == {"done", "exists"}
+        wins = both.result == "done"
+        assert alone.read_file("a") == (content if wins else b"alone")
+        # who knows the source alone
+        assert wins or not world.source.has_file("a")
 
 
 def test_leftovers_of_a_directory_do_not_take_tombstones(tmp_path):

@@ -87,12 +87,14 @@ class Back(Mode):
         :raises OtherVersion: if it is to be tried again.
         """
         there, hides = found(self.source, path), tombstone.version
-        if there is None and tombstone.mirrors is not None:
+        if tombstone.mirrors is not None and (there is None or revision(there) != tombstone.mirrors):
+            # it hides nothing
             self.target.drop(path, hides)
             raise OtherVersion(path)
-        if there is not None and tombstone.mirrors is None:
-            # another one may be writing here: from now on, it does so in vain
-            hides = self.target.bury(path, hides)
+        if there is not None:
+            # another one may be writing here: from now on, it does so in vain; and who hid a version knows that this
+            # counts as deleted
+            hides = self.target.bury(path, hides, mirrors=tombstone.mirrors)
         version = None if there is None else there.version
         made = content.store(self.source, path, overwrite=there is not None, version=version)
         if not self.target.drop(path, hides) and tombstone.mirrors is None and not self._stays(path, made):
@@ -170,16 +172,13 @@ class Back(Mode):
         """Delete a version of the source: it is hidden first, and no other one."""
         version = revision(there)
         tombstone = self.target.bury(path, expected, mirrors=version)
-        now = found(self.source, path)
-        is_hidden = now is not None and revision(now) == version
-        if is_hidden and remove(self.source, path, there):
-            with suppress(OtherVersion):
-                tombstone = self.target.bury(path, tombstone)
-                self._end(path, tombstone)
-        elif now is None:
-            # a copier deleted what is hidden; then a write, or the end of the migration, may have dropped the tombstone
-            entry = self.target.look(path)
-            return entry is None or entry.version == tombstone
-        elif not is_hidden:
-            self.target.drop(path, tombstone)
-        return is_hidden
+        while (now := found(self.source, path)) is not None:
+            if revision(now) != version:
+                # it was replaced before it was hidden, unless somebody wrote over the tombstone
+                return not self.target.drop(path, tombstone)
+            if remove(self.source, path, now):
+                break
+        with suppress(OtherVersion):
+            tombstone = self.target.bury(path, tombstone)
+            self._end(path, tombstone)
+        return True

@@ -24,8 +24,9 @@ from ...names import RESERVED, Reserved
 from ..base import Readable
 from ..store import Description, Facts, OtherVersion, StoreFS
 from ..streams import PendingFile
+from .journal import Journal
 from .shelf import Shelf
-from .target import ABSENT, ANYTHING, NOTHING, Entry, Expected, Listed, known_version
+from .target import ABSENT, ANYTHING, NOTHING, Entry, Expected, Listed, known_version, of_another
 
 __all__ = ["BesideTarget"]
 
@@ -39,6 +40,7 @@ _DAMAGED = "damaged"
 class _Text(NamedTuple):
     path: str
     version: str
+    source: str
     mirrors: str | None
 
     def encode(self) -> bytes:
@@ -49,11 +51,11 @@ class _Text(NamedTuple):
         try:
             return cls(*json.loads(text))
         except (ValueError, TypeError):
-            return cls("", _DAMAGED, _DAMAGED)
+            return cls("", _DAMAGED, "", _DAMAGED)
 
     @property
-    def tombstone(self) -> Entry:
-        return Entry(Facts(0, None, mark=self.version), self.version, is_deleted=True, mirrors=self.mirrors)
+    def facts(self) -> Facts:
+        return Facts(0, None, mark=self.version)
 
 
 class BesideTarget:
@@ -64,13 +66,15 @@ class BesideTarget:
 
     :param store: the store.
     :param shelf: what it keeps beside its files.
+    :param journal: tells what was left by another migration: its files count as the app's own.
     """
 
     is_exact = True
     window = None
 
-    def __init__(self, store: StoreFS, shelf: Shelf) -> None:
+    def __init__(self, store: StoreFS, shelf: Shelf, journal: Journal) -> None:
         self.store = store
+        self._journal = journal
         self._shelf = shelf
         # of such a store it takes a version, too
         self._move: Any = store.move_file
@@ -124,7 +128,13 @@ class BesideTarget:
             version = known_version(facts.version)
             return Entry(facts, version, mirrors=self._mirrored(path, version))
         text = self._shelf.read(_DELETED, self._key(path))
-        return None if text is None else _Text.decode(text).tombstone
+        if text is None:
+            return None
+        kept = _Text.decode(text)
+        return Entry(kept.facts, kept.version, is_deleted=True, mirrors=self._meant(kept, is_deleted=True))
+
+    def _meant(self, kept: _Text, *, is_deleted: bool) -> str | None:
+        return kept.mirrors if self._journal.is_mirrored(kept.source) else of_another(is_deleted)
 
     def _file(self, path: str) -> Facts | None:
         try:
@@ -134,7 +144,7 @@ class BesideTarget:
 
     def _mirrored(self, path: str, version: str) -> str | None:
         text = self._shelf.read(_COPIED, self._key(path, version))
-        return None if text is None else _Text.decode(text).mirrors
+        return None if text is None else self._meant(_Text.decode(text), is_deleted=False)
 
     def write(
         self,
@@ -189,6 +199,8 @@ class BesideTarget:
     def _publish(self, staged: Reserved, path: str, expected: Expected, mirrors: str | None) -> str:
         """Give a complete file its name, and return its version."""
         version = known_version(self.store.facts(staged).version)
+        if mirrors is not None:
+            self._journal.named()
         with self._shelf.locked(self._key(path)):
             before = self._state(path)
             _require(path, before, expected)
@@ -211,7 +223,9 @@ class BesideTarget:
             self.store.move_file(path, target, overwrite=expected is ANYTHING)
 
     def _keep(self, path: str, version: str, mirrors: str) -> None:
-        self._shelf.write(_COPIED, self._key(path, version), _Text(path, version, mirrors).encode())
+        self._shelf.write(
+            _COPIED, self._key(path, version), _Text(path, version, self._journal.source, mirrors).encode()
+        )
 
     def _forget(self, path: str, before: Entry | None) -> None:
         """Remove what lies beside of an entry that is no more."""
@@ -223,6 +237,7 @@ class BesideTarget:
     def move(self, path: str, version: str, target: str, expected: Expected) -> bool:
         if self._key(path) == self._key(target):
             return False
+        self._journal.named()
         with self._shelf.locked(self._key(path), self._key(target)):
             before, there = self._state(path), self._state(target)
             if before is None or before.is_deleted or before.version != version:
@@ -235,6 +250,8 @@ class BesideTarget:
         return True
 
     def bury(self, path: str, expected: Expected, *, mirrors: str | None = None) -> str:
+        # before a lock is held
+        self._journal.named()
         while True:
             with self._shelf.locked(self._key(path)):
                 before = self._state(path)
@@ -249,7 +266,7 @@ class BesideTarget:
 
     def _bury(self, path: str, mirrors: str | None) -> str:
         token = f"deleted-{secrets.token_hex(12)}"
-        text = _Text(self.store.canonical(path), token, mirrors)
+        text = _Text(self.store.canonical(path), token, self._journal.source, mirrors)
         self._shelf.write(_DELETED, self._key(path), text.encode())
         return token
 
@@ -282,7 +299,7 @@ class BesideTarget:
             text = self._shelf.read(_DELETED, name)
             kept = None if text is None else _Text.decode(text)
             if kept is not None and kept.path and kept.path.startswith(prefix):
-                found[kept.path] = Listed(kept.tombstone.facts, True)
+                found[kept.path] = Listed(kept.facts, True)
         return iter(sorted(found.items(), key=lambda item: item[0]))
 
     def clear(self) -> None:

@@ -11,6 +11,7 @@ from ..local.filesystem import LocalFS
 from ..memory import MemoryFS
 from ..store import StoreFS
 from .beside import BesideTarget
+from .journal import Journal
 from .noted import NotedTarget
 from .shelf import DirectoryShelf, MemoryShelf
 from .target import Target
@@ -18,19 +19,21 @@ from .target import Target
 __all__ = ["target_of"]
 
 
-def target_of(store: StoreFS) -> Target:
+def target_of(store: StoreFS, journal: Journal | None = None) -> Target:
     """Return the entries of a store that is the target of a migration. No request.
 
+    :param journal: its journal, which tells what was left by another migration.
     :raises flask_pyfs.errors.StoreMisconfigured: if the store can only be the source of one: it neither keeps notes
         with its files, nor can processes lock its names.
     """
+    journal = Journal(store) if journal is None else journal
     if store.keeps_notes:
-        return NotedTarget(store)
+        return NotedTarget(store, journal)
     whole, directory = (store.whole, store.directory) if isinstance(store, BelowFS) else (store, "")
     if isinstance(whole, LocalFS):
-        return BesideTarget(store, DirectoryShelf(store, partial(_directory, whole, directory)))
+        return BesideTarget(store, DirectoryShelf(store, partial(_directory, whole, directory)), journal)
     if isinstance(whole, GenericStore) and isinstance(whole.standard, MemoryFS):
-        return BesideTarget(store, MemoryShelf(store, whole.exclusive))
+        return BesideTarget(store, MemoryShelf(store, whole.exclusive), journal)
     raise StoreMisconfigured(
         f"{store} cannot be the target of a migration, because it cannot keep what was deleted meanwhile: "
         "set TARGET to a backend that can (local, s3, gridfs, swift, memory), and use this one as SOURCE"

@@ -23,6 +23,7 @@ from .directories import TwoTrees
 from .forward import Forward
 from .journal import Direction, Journal
 from .moving import Moved, bring, settle
+from .origin import Origin
 from .reading import Held, Mode, Side
 from .target import Target
 
@@ -56,8 +57,8 @@ class MigratingFS(TwoTrees):
         self.target = target
         self.direction: Direction = direction
         self.writes: Writes = writes
-        self.entries_of_target: Target = target_of(target)
-        self.journal: Journal = Journal(target)
+        self.journal: Journal = Journal(target, Origin(source))
+        self.entries_of_target: Target = target_of(target, self.journal)
         forward = Both if writes == "both" else Forward
         self._modes: dict[Direction, Mode] = {
             "forward": forward(source, self.entries_of_target, self.journal),

@@ -1,4 +1,5 @@
-"""How far a migration is: its direction, and whether it is finished. One file of the target says so to all processes.
+"""How far a migration is: its source, its direction, and whether it is finished. One file of the target says so to all
+processes.
 
 In ``copying``, both stores count. ``finishing`` ends each copier, and both stores still count. ``finished`` comes when
 no copier is left: from then on the store that is written to is the only one.
@@ -29,10 +30,21 @@ from fs import errors
 from ...errors import StoreMisconfigured
 from ...names import Reserved
 from ..store import MIGRATING, OtherVersion, StoreFS
+from .origin import Origin, forget
 
 __all__ = ["Direction", "Interrupted", "Journal", "Phase", "State", "until_known"]
 
 _PATH = Reserved(f"{MIGRATING}/state")
+
+# the source of a migration has another name
+_OVER = (
+    "the target was that of another migration, which is finished: run flask fs migrate, which begins a new one, before "
+    "an app uses it, or set SOURCE to the source of that one"
+)
+_OTHER = (
+    "the target is that of a migration from another source, which is not finished: set SOURCE to that one, or take "
+    "another TARGET or TARGET_PREFIX"
+)
 
 #: How old an answer may be by which an operation decides, in seconds.
 MAX_AGE = 5.0
@@ -62,12 +74,14 @@ class Phase(Enum):
 class State:
     """What the journal says.
 
+    :param source: the name of the source, as :class:`Origin` has it; empty if it has none.
     :param direction: to which side the app writes: ``forward`` is the target.
     :param since: when this was written, by the clock of the target; None if that tells no times.
     :param version: the version of the file that says so. The target of a migration tells versions.
     :param is_turned: whether the direction was turned after an end, so that it is that of all processes.
     """
 
+    source: str
     direction: Direction
     phase: Phase
     since: datetime | None
@@ -100,10 +114,12 @@ class Journal:
     """The journal of a migration. Errors are ``fs.errors``.
 
     :param store: the target.
+    :param origin: the source. Without it, the journal of any source counts.
     """
 
-    def __init__(self, store: StoreFS) -> None:
+    def __init__(self, store: StoreFS, origin: Origin | None = None) -> None:
         self.store = store
+        self._origin = origin
         self._lock = threading.Lock()
         self._known: tuple[float, State | None] | None = None
 
@@ -120,9 +136,9 @@ class Journal:
         except errors.ResourceNotFound:
             state = None
         else:
-            direction, phase, is_turned = _parsed(content)
+            source, direction, phase, is_turned = _parsed(content)
             assert facts.version is not None
-            state = State(direction, phase, facts.modified, facts.version, is_turned)
+            state = State(source, direction, phase, facts.modified, facts.version, is_turned)
         with self._lock:
             # the answer to an older question may come later
             if self._known is None or self._known[0] <= asked:
@@ -147,9 +163,16 @@ class Journal:
         0 always asks.
 
         :param max_age: an answer is never older than :data:`MAX_AGE`.
+
+        :raises StoreMisconfigured: if it is a migration from another source.
         """
         state = self._recent(max_age)
+        if state is not None and not self._is_ours(state):
+            raise StoreMisconfigured(_OVER if state.is_finished else _OTHER)
         return state is not None and state.direction == direction and state.is_finished
+
+    def _is_ours(self, state: State) -> bool:
+        return not state.source or self._origin is None or self._origin.is_named(state.source)
 
     def forgets(self, direction: Direction) -> bool:
         """Return whether the migration in this direction is finished and stays so, so that no tombstone is needed.
@@ -158,29 +181,83 @@ class Journal:
         state = self.state()
         return state is not None and (state.direction, state.phase) == (direction, Phase.FINISHED)
 
+    def is_over(self) -> bool:
+        """Return whether the target was that of a migration from another source, which is finished. One request."""
+        state = self.state()
+        return state is not None and state.is_finished and not self._is_ours(state)
+
+    def is_mirrored(self, source: str) -> bool:
+        """Return whether what was noted of a source is part of this migration. No request, but for the first time.
+
+        :param source: the name of the source, or an empty text if it has none.
+        """
+        if not source or source == self.source:
+            return True
+        # what is known does not change: with another source, this process would do nothing
+        state = None if self.source else self.state()
+        return state is not None and state.source == source
+
+    @property
+    def source(self) -> str:
+        """The name of the source as far as it is known, or an empty text. No request."""
+        state = self._last()
+        return "" if state is None else state.source
+
+    def named(self) -> str:
+        """Return the name of the source, for what is noted of it. No request, but for the first time; then one, and
+        some more if no copier has run yet.
+        """
+        if self._origin is not None and self._last() is None and self.state() is None:
+            # in which direction is for the first copier to say
+            self._start("forward", None)
+            self.state()
+        return self.source
+
     def begin(self, direction: Direction) -> None:
-        """Note that copiers run in this direction. Those of the other one end. One request, and one to write it.
+        """Note that copiers run in this direction. Those of the other one end. One request, and one to write it; for
+        a new migration, some more.
 
         Nothing is written if the migration is finished in this direction.
 
-        :raises StoreMisconfigured: if the journal has turned the migration, or has finished it, in the other direction.
+        :raises StoreMisconfigured: if a migration from another source is not finished; or if the journal has turned the
+            migration, or has finished it, in the other direction.
         """
         while True:
-            state = self.required(direction)
-            is_ours = state is not None and state.direction == direction
-            if is_ours and state is not None and (state.is_finished or state.phase is Phase.COPYING):
+            state = self.state()
+            if state is None or (state.is_finished and not self._is_ours(state)):
+                is_done = self._start(direction, state)
+            else:
+                self._require(state, direction)
+                is_ours = state.direction == direction
+                is_done = (is_ours and (state.is_finished or state.phase is Phase.COPYING)) or self._wrote(
+                    state.source, direction, Phase.COPYING, state
+                )
+            if is_done:
                 return
-            if self._wrote(direction, Phase.COPYING, state):
-                return
+
+    def _start(self, direction: Direction, replaced: State | None) -> bool:
+        # it is no source any more
+        forget(self.store)
+        return self._wrote(self._name(), direction, Phase.COPYING, replaced)
+
+    def _name(self) -> str:
+        return "" if self._origin is None else self._origin.named()
 
     def required(self, direction: Direction) -> State | None:
         """Return what the journal says now, if a process may copy or finish in this direction. One request.
 
-        :raises StoreMisconfigured: if the journal has turned the migration, or has finished it, in the other direction.
+        :raises StoreMisconfigured: as :meth:`begin`, and if the migration from another source is finished.
         """
         state = self.state()
-        if state is None or state.direction == direction or not state.is_binding:
-            return state
+        if state is not None:
+            self._require(state, direction)
+        return state
+
+    def _require(self, state: State, direction: Direction) -> None:
+        if not self._is_ours(state):
+            raise StoreMisconfigured(_OVER if state.is_finished else _OTHER)
+        if state.direction == direction or not state.is_binding:
+            return
         if state.is_finished:
             raise StoreMisconfigured(
                 f"the migration {state.direction} is finished: flask fs migrate turns it {direction}, after it has "
@@ -200,7 +277,8 @@ class Journal:
             state = self.required(direction)
             if state is not None and state.direction == direction and state.phase is not Phase.COPYING:
                 return state
-            if self._wrote(direction, Phase.FINISHING, state):
+            source = self._name() if state is None else state.source
+            if self._wrote(source, direction, Phase.FINISHING, state):
                 written = self.state()
                 if written is not None and (written.direction, written.phase) == (direction, Phase.FINISHING):
                     return written
@@ -211,7 +289,7 @@ class Journal:
         :param state: what :meth:`finishing` returned.
         :raises Interrupted: if the journal says anything else by now.
         """
-        is_done = state.is_finished or self._wrote(state.direction, Phase.FINISHED, state)
+        is_done = state.is_finished or self._wrote(state.source, state.direction, Phase.FINISHED, state)
         if not is_done and not self.finished(state.direction, 0):
             raise Interrupted(_PATH)
 
@@ -220,22 +298,34 @@ class Journal:
         request.
         """
         state = self.state()
-        return state if state is not None and state.direction != direction and state.is_finished else None
+        is_other = state is not None and state.direction != direction and state.is_finished
+        return state if state is not None and is_other and self._is_ours(state) else None
 
     def turn(self, state: State) -> bool:
         """Take the next step to the other direction: from ``finished`` to ``clearing``, to ``turning``, and then to
         ``copying`` in that direction. Return False if the journal says anything else than this state by now.
         """
         if state.phase is Phase.TURNING:
-            return self._wrote("back" if state.direction == "forward" else "forward", Phase.COPYING, state)
-        return self._wrote(state.direction, Phase.CLEARING if state.phase is Phase.FINISHED else Phase.TURNING, state)
+            other: Direction = "back" if state.direction == "forward" else "forward"
+            return self._wrote(state.source, other, Phase.COPYING, state)
+        phase = Phase.CLEARING if state.phase is Phase.FINISHED else Phase.TURNING
+        return self._wrote(state.source, state.direction, phase, state)
 
-    def _wrote(self, direction: Direction, phase: Phase, replaced: State | None) -> bool:
-        is_turned = replaced is not None and (
-            replaced.is_turned if replaced.direction == direction else replaced.phase is Phase.TURNING
-        )
-        # of some stores, the same content is the same version
-        told = {"direction": direction, "phase": phase.value, "turned": is_turned, "token": secrets.token_hex(8)}
+    def _last(self) -> State | None:
+        return None if self._known is None else self._known[1]
+
+    def _wrote(self, source: str, direction: Direction, phase: Phase, replaced: State | None) -> bool:
+        is_turned = False
+        if replaced is not None and replaced.source == source:
+            is_turned = replaced.is_turned if replaced.direction == direction else replaced.phase is Phase.TURNING
+        told = {
+            "source": source,
+            "direction": direction,
+            "phase": phase.value,
+            "turned": is_turned,
+            # of some stores, the same content is the same version
+            "token": secrets.token_hex(8),
+        }
         content = io.BytesIO(json.dumps(told).encode())
         try:
             if replaced is None:
@@ -250,11 +340,11 @@ class Journal:
         return True
 
 
-def _parsed(content: bytes) -> tuple[Direction, Phase, bool]:
+def _parsed(content: bytes) -> tuple[str, Direction, Phase, bool]:
     try:
         found = json.loads(content)
         direction: Direction = {"forward": "forward", "back": "back"}[found["direction"]]  # type: ignore[assignment]
-        return direction, Phase(found["phase"]), found.get("turned") is True
+        return str(found["source"]), direction, Phase(found["phase"]), found.get("turned") is True
     except (ValueError, KeyError, TypeError) as error:
         raise StoreMisconfigured(
             f"the target has a file {_PATH} that no migration wrote: remove it, and run flask fs migrate again"

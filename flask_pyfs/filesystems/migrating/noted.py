@@ -20,7 +20,8 @@ from ...names import is_plain, is_reserved
 from ..base import Readable
 from ..store import Description, Facts, RangeNotSatisfiable, StoreFS
 from ..streams import PendingFile
-from .target import ABSENT, ANYTHING, NOTHING, Entry, Expected, Listed, known_version
+from .journal import Journal
+from .target import ABSENT, ANYTHING, NOTHING, Entry, Expected, Listed, known_version, of_another
 
 __all__ = ["NotedTarget"]
 
@@ -36,18 +37,25 @@ _DIGITS = 32
 
 _SIZE = len(_TEXT.format("0" * _DIGITS))
 
+# how many names are kept in memory that listings do not tell from tombstones
+_REMEMBERED = 10_000
+
 
 class NotedTarget:
     """The entries of a store that keeps notes.
 
-    A listing costs one request more for each tombstone, and for each file of the size of one, if listings of the store
-    do not tell notes.
+    If listings of the store do not tell notes, one costs one request more for each tombstone, and for each file of the
+    size of one. What they were is remembered, for some thousands of them.
 
     :param store: the store.
+    :param journal: tells what was left by another migration: its files count as the app's own.
     """
 
-    def __init__(self, store: StoreFS) -> None:
+    def __init__(self, store: StoreFS, journal: Journal) -> None:
         self.store = store
+        self._journal = journal
+        # of those that a listing does not tell from tombstones: the entity tag, and whether it is one
+        self._seen: dict[str, tuple[str, bool]] = {}
         # their signatures are those of a store that keeps notes
         self._put: Any = store.put
         self._replace: Any = store.replace_version
@@ -68,7 +76,7 @@ class NotedTarget:
 
     def look(self, path: str) -> Entry | None:
         try:
-            return _entry(self.store.facts(path))
+            return self._entry(self.store.facts(path))
         except ABSENT:
             return None
 
@@ -85,7 +93,7 @@ class NotedTarget:
             if entry is None or not entry.is_deleted:
                 raise
             return entry, None
-        entry = _entry(facts)
+        entry = self._entry(facts)
         if entry.is_deleted:
             file.close()
             return entry, None
@@ -102,7 +110,7 @@ class NotedTarget:
         mirrors: str | None = None,
     ) -> str:
         described = {} if description is None else {"description": description}
-        note = None if mirrors is None else _note(_COPIED, mirrors)
+        note = None if mirrors is None else self._note(_COPIED, mirrors)
         return self._write(path, file, expected, content_type=content_type, note=note, **described)
 
     def _write(self, path: str, file: Readable, expected: Expected, **options: Any) -> str:
@@ -130,7 +138,7 @@ class NotedTarget:
             # a server would also copy what has become a tombstone
             self._copy_here(path, target, expected, mirrors)
             return True
-        options: dict[str, Any] = {} if mirrors is None else {"note": _note(_COPIED, mirrors)}
+        options: dict[str, Any] = {} if mirrors is None else {"note": self._note(_COPIED, mirrors)}
         if isinstance(expected, str):
             options["version"] = expected
         return cast(bool, self._copy(store, path, target, overwrite=expected is not NOTHING, **options))
@@ -155,7 +163,7 @@ class NotedTarget:
 
     def bury(self, path: str, expected: Expected, *, mirrors: str | None = None) -> str:
         content = BytesIO(_TEXT.format(secrets.token_hex(_DIGITS // 2)).encode())
-        return self._write(path, content, expected, content_type=_TYPE, note=_note(_DELETED, mirrors))
+        return self._write(path, content, expected, content_type=_TYPE, note=self._note(_DELETED, mirrors))
 
     def drop(self, path: str, version: str) -> bool:
         return self.store.delete_version(path, version)
@@ -164,33 +172,54 @@ class NotedTarget:
         for path, listed in self.store.iter_facts(prefix):
             if not is_plain(path) and any(map(is_reserved, path.split("/"))):
                 continue
-            facts = listed
-            if not listed.marked and listed.size == _SIZE and listed.content_type in (None, _TYPE):
-                try:
-                    facts = self.store.facts(path)
-                except errors.ResourceNotFound:
-                    # it was removed meanwhile, and may have been a tombstone
-                    continue
-            yield path, Listed(listed, _kind(facts)[0] == _DELETED)
+            if listed.marked or listed.size != _SIZE or listed.content_type not in (None, _TYPE):
+                yield path, Listed(listed, _is_tombstone(listed))
+                continue
+            try:
+                is_deleted = self._is_deleted(path, listed)
+            except errors.ResourceNotFound:
+                # it was removed meanwhile, and may have been a tombstone
+                continue
+            yield path, Listed(listed, is_deleted)
+
+    def _is_deleted(self, path: str, listed: Facts) -> bool:
+        # no two tombstones have the same content
+        etag, is_deleted = self._seen.get(path, (None, False))
+        if etag is None or etag != listed.etag:
+            facts = self.store.facts(path)
+            is_deleted = _is_tombstone(facts)
+            if facts.etag is not None and facts.etag == listed.etag:
+                if len(self._seen) >= _REMEMBERED:
+                    # the last one, so that the others are of use for a listing that is longer
+                    self._seen.popitem()
+                self._seen[path] = facts.etag, is_deleted
+        return is_deleted
 
     def clear(self) -> None:
         """Nothing lies beside the files."""
 
+    def _note(self, kind: str, mirrors: str | None) -> str:
+        start = f"{_START} {kind} {self._journal.named()}"
+        # what mirrors NO_FILE ends with a space
+        return start if mirrors is None else f"{start} {quote(mirrors, safe='')}"
 
-def _note(kind: str, mirrors: str | None) -> str:
-    # a tombstone that mirrors NO_FILE ends with a space
-    return f"{_START} {kind}" if mirrors is None else f"{_START} {kind} {quote(mirrors, safe='')}"
+    def _entry(self, facts: Facts) -> Entry:
+        kind, source, mirrors = _noted(facts)
+        is_deleted = kind == _DELETED
+        if kind is not None and not self._journal.is_mirrored(source):
+            mirrors = of_another(is_deleted)
+        return Entry(facts, known_version(facts.version), is_deleted, mirrors)
 
 
-def _kind(facts: Facts) -> tuple[str | None, str | None]:
-    """Return what a note says: what the file is, and what it mirrors."""
+def _is_tombstone(facts: Facts) -> bool:
+    return _noted(facts)[0] == _DELETED
+
+
+def _noted(facts: Facts) -> tuple[str | None, str, str | None]:
+    """Return what a note says: what the file is, of which source, and what it mirrors."""
     start, _, rest = (facts.note or "").partition(" ")
     if start != _START:
-        return None, None
-    kind, space, mirrors = rest.partition(" ")
-    return kind, unquote(mirrors) if space else None
-
-
-def _entry(facts: Facts) -> Entry:
-    kind, mirrors = _kind(facts)
-    return Entry(facts, known_version(facts.version), kind == _DELETED, mirrors)
+        return None, "", None
+    kind, _, rest = rest.partition(" ")
+    source, space, mirrors = rest.partition(" ")
+    return kind, source, unquote(mirrors) if space else None

@@ -12,7 +12,18 @@ from fs import errors
 from ..base import Readable
 from ..store import Description, Facts, StoreFS
 
-__all__ = ["ABSENT", "ANYTHING", "NOTHING", "NO_FILE", "Entry", "Expected", "Listed", "Target", "known_version"]
+__all__ = [
+    "ABSENT",
+    "ANYTHING",
+    "NOTHING",
+    "NO_FILE",
+    "Entry",
+    "Expected",
+    "Listed",
+    "Target",
+    "known_version",
+    "of_another",
+]
 
 
 class _Expected(Enum):
@@ -141,6 +152,13 @@ class Target(Protocol):
 
     def clear(self) -> None:
         """Remove what this keeps beside the files. Then no file is a copy; there must be no tombstone."""
+
+
+def of_another(is_deleted: bool) -> str | None:
+    """Return what an entry mirrors that another migration left: its files are the app's own, and its tombstones hide
+    nothing that the source has.
+    """
+    return NO_FILE if is_deleted else None
 
 
 def known_version(version: str | None) -> str:

@@ -1,0 +1,230 @@
+"""A migration whose target was that of another one before."""
+
+import io
+from contextlib import ExitStack
+
+import pytest
+from fs import errors
+from load import open_storage
+from places import make_place
+from two_stores import contents, in_memory, source_of, target_of, write, write_here
+
+from flask_pyfs import migration
+from flask_pyfs.errors import ConfigurationError
+from flask_pyfs.filesystems.generic import GenericStore
+from flask_pyfs.filesystems.memory import MemoryFS
+from flask_pyfs.filesystems.migrating import copiers, journal
+from flask_pyfs.filesystems.migrating.filesystem import MigratingFS
+from flask_pyfs.filesystems.migrating.target import ANYTHING
+from flask_pyfs.filesystems.store import MIGRATING
+from flask_pyfs.migration import finishing
+from flask_pyfs.names import Reserved
+
+KINDS = ["memory", "local", *(pytest.param(kind, marks=pytest.mark.server) for kind in ("s3-moto", "gridfs", "swift"))]
+
+MARK = Reserved(f"{MIGRATING}/source")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(finishing, "MAX_AGE", 0)
+    monkeypatch.setattr(finishing, "_SLACK", 0)
+    monkeypatch.setattr(journal, "MAX_AGE", 0)
+    monkeypatch.setattr(copiers, "EXPIRY", 0.1)
+
+
+@pytest.fixture(params=KINDS)
+def target(request, tmp_path):
+    with ExitStack() as stack:
+        settings = {"BACKEND": request.param}
+        if request.param == "local":
+            settings["ROOT"] = str(tmp_path)
+        elif request.param != "memory":
+            settings = stack.enter_context(make_place(request.param, request))
+        yield open_storage(settings)[0].backend.store
+
+
+def between(source, target, **options):
+    """Return a storage between two stores, as a process has it."""
+    storage = in_memory(**{key.upper(): value for key, value in options.items()})
+    storage.backend._store = fs = MigratingFS(source, target, **options)
+    # the garbage collector would close the stores of all others
+    fs.close = lambda: None  # type: ignore[method-assign]
+    return storage
+
+
+def memory(**files):
+    store = GenericStore(MemoryFS())
+    for name, content in files.items():
+        write(store, name, content)
+    return store
+
+
+def moved(source, target):
+    """Let a target have a migration, which is finished."""
+    storage = between(source, target)
+    assert migration.migrate(storage).is_complete
+    assert migration.finish(storage).finished
+    return storage
+
+
+def test_files_of_the_first_are_the_apps_own(target):
+    moved(memory(a=b"of the first"), target)
+    storage = between(memory(a=b"another", b=b"of the second"), target)
+    for use in (lambda: storage.exists("b"), lambda: migration.verify(storage)):
+        with pytest.raises(ConfigurationError, match="run flask fs migrate"):
+            use()
+    assert migration.status(storage).phase == "new"
+    report = migration.migrate(storage)
+    assert (report.finished, report.is_complete, report.counts["copied"]) == (False, True, 1)
+    assert (storage.read("a"), storage.read("b")) == (b"of the first", b"of the second")
+    assert migration.finish(storage).finished
+    assert contents(target_of(storage)) == {"a": b"of the first", "b": b"of the second"}
+
+
+def test_a_process_of_the_first_does_nothing_more(target):
+    first = moved(memory(a=b"a"), target)
+    assert first.read("a") == b"a"
+    migration.migrate(between(memory(b=b"b"), target))
+    with pytest.raises(ConfigurationError, match="another source"):
+        first.exists("c")
+
+
+def test_what_a_process_wrote_to_both_first_is_the_apps_own(target):
+    both = between(memory(), target, writes="both")
+    both.write("a", b"of the first")
+    moved(source_of(both), target)
+    second = between(memory(b=b"b"), target, writes="both")
+    migration.migrate(second)
+    assert second.read("a") == b"of the first"
+    assert [entry.name for entry in second.entries()] == ["a", "b"]
+
+
+def test_what_a_finish_left_that_crashed_deletes_nothing(target):
+    first = between(memory(a=b"a"), target)
+    migration.migrate(first)
+    fs = first.backend.store
+    fs.journal.finish(fs.journal.finishing("forward"))
+    fs.entries_of_target.bury("b", ANYTHING)
+    source = memory(b=b"of the second")
+    second = between(source, target)
+    assert migration.migrate(second).is_complete
+    assert second.read("b") == b"of the second"
+    assert source.has_file("b")
+
+
+def test_what_was_deleted_before_the_first_copier_deletes_nothing_in_another_source(target):
+    first = between(memory(b=b"b"), target)
+    first.delete("b")
+    fs = first.backend.store
+    fs.journal.finish(fs.journal.finishing("forward"))
+    source = memory(b=b"of the second", c=b"c")
+    back = between(source, target, direction="back")
+    with pytest.raises(ConfigurationError):
+        back.delete("c")
+    second = between(source, target)
+    assert migration.migrate(second).is_complete
+    assert second.read("b") == source.read_file("b") == b"of the second"
+
+
+def test_a_migration_that_is_not_finished_is_no_other_ones(target):
+    first = between(memory(a=b"a"), target)
+    migration.migrate(first)
+    second = between(memory(b=b"b"), target)
+    for use in (lambda: migration.migrate(second), lambda: second.write("c", b"c"), lambda: migration.finish(second)):
+        with pytest.raises(ConfigurationError, match="not finished"):
+            use()
+    assert contents(target) == {"a": b"a"}
+    assert first.read("a") == b"a"
+
+
+def test_the_same_source_goes_on(target):
+    source = memory(a=b"a")
+    moved(source, target)
+    again = between(source, target)
+    assert migration.migrate(again).finished
+    assert again.read("a") == b"a"
+
+
+@pytest.mark.parametrize("left", ["nothing", "no answer"])
+def test_a_source_may_be_removed_after_the_end(left):
+    source, target = memory(a=b"a"), memory()
+    moved(source, target)
+    if left == "nothing":
+        source.delete_tree("a")
+        source.delete_tree(MARK)
+    else:
+
+        class Gone(GenericStore):
+            def fetch(self, path, *args, **options):
+                raise errors.RemoteConnectionError
+
+        source = Gone(MemoryFS())
+    storage = between(source, target)
+    storage.delete("a")
+    assert not storage.exists("a")
+    assert contents(target) == {}
+
+
+def test_there_and_back_and_there():
+    here, there = memory(a=b"a"), memory()
+    moved(here, there)
+    here.delete_tree("a")
+    write_here(between(here, there), "b", b"b")
+    moved(there, here)
+    there.delete_tree("a")
+    there.delete_tree("b")
+    write(here, "c", b"c")
+    storage = between(here, there)
+    assert migration.migrate(storage).counts["copied"] == 3
+    assert contents(there) == {"a": b"a", "b": b"b", "c": b"c"}
+
+
+def test_a_source_that_keeps_no_name_moves_as_well():
+    class Visible(GenericStore):
+        hides_reserved = False
+
+    class ReadOnly(GenericStore):
+        def put(self, path, *args, **options):
+            raise errors.ResourceReadOnly(path)
+
+    for kind in (Visible, ReadOnly):
+        files = MemoryFS()
+        files.writebytes("a", b"a")
+        storage, target = None, memory()
+        storage = between(kind(files), target)
+        assert migration.migrate(storage).is_complete
+        assert migration.finish(storage).finished
+        assert between(kind(files), target).read("a") == b"a"
+        assert not files.exists(MARK)
+
+
+def test_processes_that_begin_at_once_agree():
+    source, target = memory(a=b"a"), memory()
+    one, other = between(source, target), between(source, target)
+    one.backend.store.journal.begin("forward")
+    other.backend.store.journal.begin("forward")
+    assert source.read_file(MARK).decode() == one.backend.store.journal.state().source
+    assert one.backend.store.journal.state() == other.backend.store.journal.state()
+
+
+def test_a_copy_costs_no_look_at_the_journal_of_another(target):
+    moved(memory(a=b"a"), target)
+    storage = between(memory(b=b"b"), target)
+    migration.migrate(storage)
+    fs = storage.backend.store
+    fs.journal.state()
+    asked = []
+    fs.journal.state = lambda: asked.append(1)
+    assert fs.entries_of_target.look("a").mirrors is None
+    assert fs.entries_of_target.look("b").mirrors is not None
+    assert asked == []
+
+
+def test_a_name_of_any_bytes_is_another_one():
+    source = memory(a=b"a")
+    target = memory()
+    moved(source, target)
+    source.put(MARK, io.BytesIO(b"\xff" * 100))
+    with pytest.raises(ConfigurationError):
+        between(source, target).exists("b")
