@@ -135,8 +135,9 @@ class _Run:
         known = {event.name for event in self._report.failures}
 
         def tell(event: Event) -> None:
-            self._report.missing += event.kind in MISSING
-            if event.kind in ("copied", "replaced") or (event.kind == "failed" and event.name not in known):
+            fails = event.kind == "failed"
+            self._report.missing += event.kind in MISSING or fails
+            if event.kind in ("copied", "replaced") or (fails and event.name not in known):
                 self._tell(event)
 
         def mend(name: Name) -> Event:

@@ -17,7 +17,6 @@ from flask_pyfs.filesystems.migrating import copiers, journal
 from flask_pyfs.filesystems.migrating.filesystem import MigratingFS
 from flask_pyfs.filesystems.migrating.target import ANYTHING
 from flask_pyfs.filesystems.store import MIGRATING
-from flask_pyfs.migration import finishing
 from flask_pyfs.names import Reserved
 
 KINDS = ["memory", "local", *(pytest.param(kind, marks=pytest.mark.server) for kind in ("s3-moto", "gridfs", "swift"))]
@@ -27,9 +26,8 @@ MARK = Reserved(f"{MIGRATING}/source")
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(finishing, "MAX_AGE", 0)
-    monkeypatch.setattr(finishing, "_SLACK", 0)
     monkeypatch.setattr(journal, "MAX_AGE", 0)
+    monkeypatch.setattr(journal, "SLACK", 0)
     monkeypatch.setattr(copiers, "EXPIRY", 0.1)
 
 

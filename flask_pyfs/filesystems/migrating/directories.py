@@ -57,7 +57,9 @@ class TwoTrees(DirectoriesFS):
         found = dict(self.iter_level(key))
         for store in self._counted():
             for path, facts in store.iter_level(key):
-                if facts is None and path not in found and self._was_made(store, path.rstrip("/")):
+                if facts is not None or path in found or any(map(is_reserved, path.split("/"))):
+                    continue
+                if self._was_made(store, path.rstrip("/")):
                     found[path] = None
         if not found and self._is_directory(key):
             yield prefix, None
