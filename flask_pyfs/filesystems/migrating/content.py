@@ -87,7 +87,7 @@ class Content(Protocol):
         """Make sure that it can be written once more."""
 
     def store(self, store: StoreFS, path: str, *, overwrite: bool = True, version: str | None = None) -> str | None:
-        """Write it to a store, as :func:`write` does, and return the version if it is known."""
+        """Write it to a store, as :func:`write` does, and return the version if the write told it."""
 
     def enter(self, target: Target, path: str, expected: Expected) -> str | None:
         """Write it to the target, as :meth:`Target.write` does, and return the version if it is known."""
@@ -161,8 +161,8 @@ class CopyOf:
         if isinstance(self._origin, StoreFS) and store.copy_from(
             self._origin, self._path, path, overwrite=overwrite, version=version
         ):
-            made = found(store, path)
-            return None if made is None else made.version
+            # what is found there now may be another one's
+            return None
         with self._read() as stream:
             return stream.store(store, path, overwrite=overwrite, version=version)
 

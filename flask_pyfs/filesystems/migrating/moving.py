@@ -20,6 +20,9 @@ __all__ = ["Moved", "Outcome", "bring", "clear", "follow", "settle", "uncover"]
 # what is read and written in one request each: a copy by the server is not faster
 _SMALL = 8 * 1024 * 1024
 
+# how often a server is asked to copy a file: one that refuses each time may not understand the condition
+_ROUNDS = 3
+
 
 class Outcome(Enum):
     """What became of a file."""
@@ -62,7 +65,6 @@ def bring(source: StoreFS, target: Target, path: str, *, follows: bool = False) 
     has this version. A process that knows the source alone may replace or delete it meanwhile.
 
     :param follows: also do in the target what such a process deleted in the source.
-    :raises SourceChanged: if the file changes each time while a server copies it.
     :raises fs.errors.Unsupported: if the content is encoded, and the target does not keep how.
     """
     return _bring(source, target, path, NOTHING, follows)
@@ -77,10 +79,11 @@ def follow(source: StoreFS, target: Target, path: str, seen: Entry | None) -> Mo
 
 
 def _bring(source: StoreFS, target: Target, path: str, expected: Expected, follows: bool) -> Moved:
-    outcome, refused = Outcome.COPIED, False
+    outcome, refused, rounds = Outcome.COPIED, False, 0
     while True:
+        rounds += 1
         try:
-            mirrored, version = _copy(source, target, path, expected)
+            mirrored, version = _copy(source, target, path, expected, by_server=rounds <= _ROUNDS)
         except errors.ResourceNotFound:
             if not follows:
                 return Moved(Outcome.GONE)
@@ -119,11 +122,11 @@ def _bring(source: StoreFS, target: Target, path: str, expected: Expected, follo
         expected, outcome = entry.version, Outcome.COPIED if entry.is_deleted else Outcome.AGAIN
 
 
-def _copy(source: StoreFS, target: Target, path: str, expected: Expected) -> tuple[str, str]:
+def _copy(source: StoreFS, target: Target, path: str, expected: Expected, *, by_server: bool) -> tuple[str, str]:
     facts, file = source.fetch(path)
     with file:
         mirrors, description = revision(facts), facts.description
-        if facts.size > _SMALL and target.copy_in(source, path, path, expected, mirrors=mirrors):
+        if by_server and facts.size > _SMALL and target.copy_in(source, path, path, expected, mirrors=mirrors):
             entry = target.look(path)
             if entry is None or entry.mirrors != mirrors:
                 raise OtherVersion(path)
@@ -186,7 +189,9 @@ def settle(source: StoreFS, target: Target, path: str) -> Moved:
 
 def uncover(source: StoreFS, target: Target, path: str) -> Moved:
     """Do as :func:`settle` does, but leave what the source has under a tombstone."""
+    rounds = 0
     while True:
+        rounds += 1
         # the source first: if the target still has the file then, the source has nothing newer that is acknowledged
         there = found(source, path)
         got = target.fetch(path)
@@ -207,7 +212,7 @@ def uncover(source: StoreFS, target: Target, path: str) -> Moved:
                     return Moved(outcome, there.size, there.version, entry, exists=True)
                 continue
             try:
-                written = _copy_back(source, target, path, entry, file, there)
+                written, copied = _copy_back(source, target, path, entry, file, there, by_server=rounds <= _ROUNDS)
             except errors.FileExists:
                 # without a file, it is a directory
                 if found(source, path) is None and target.look(path) is not None:
@@ -216,22 +221,26 @@ def uncover(source: StoreFS, target: Target, path: str) -> Moved:
             except (errors.ResourceNotFound, OtherVersion, SourceChanged):
                 continue
         if target.drop(path, entry.version):
-            return Moved(Outcome.COPIED, entry.facts.size, written, entry, exists=True)
+            # nobody wrote to the source before that: so what was seen there is this copy
+            return Moved(Outcome.COPIED, entry.facts.size, written or copied, entry, exists=True)
         if there is None and written is not None and entry.mirrors is None and target.look(path) is None:
             # one who moved it would have replaced this copy; so it was deleted after the end of the migration
             source.delete_version(path, written)
 
 
 def _copy_back(
-    source: StoreFS, target: Target, path: str, entry: Entry, file: BinaryIO, there: Facts | None
-) -> str | None:
+    source: StoreFS, target: Target, path: str, entry: Entry, file: BinaryIO, there: Facts | None, *, by_server: bool
+) -> tuple[str | None, str | None]:
+    """Return the version that this wrote, if the write told it; else what is there now, which may be another one's."""
     version = None if there is None else there.version
-    if entry.facts.size > _SMALL and source.copy_from(
-        target.store, path, path, overwrite=there is not None, version=version
+    if (
+        by_server
+        and entry.facts.size > _SMALL
+        and source.copy_from(target.store, path, path, overwrite=there is not None, version=version)
     ):
         copied = found(source, path)
-        return None if copied is None else copied.version
-    return write(
+        return None, None if copied is None else copied.version
+    written = write(
         source,
         path,
         file,
@@ -240,3 +249,4 @@ def _copy_back(
         content_type=entry.facts.content_type,
         description=entry.facts.description,
     )
+    return written, None
