@@ -17,7 +17,7 @@ from flask_pyfs.filesystems.local import LocalFS
 from flask_pyfs.filesystems.memory import MemoryFS
 from flask_pyfs.filesystems.migrating import moving
 from flask_pyfs.filesystems.migrating.filesystem import MigratingFS
-from flask_pyfs.filesystems.migrating.moving import Outcome
+from flask_pyfs.filesystems.migrating.moving import Outcome, bring
 from flask_pyfs.filesystems.migrating.target import NOTHING
 from flask_pyfs.filesystems.store import Description, OtherVersion
 from flask_pyfs.names import Reserved
@@ -313,6 +313,26 @@ def test_outcomes(world):
         found = {name: fs.settle(name).outcome.value for name in ("copied", "own", "source", "deleted")}
         assert found == {"copied": "there", "own": "copied", "source": "gone", "deleted": "deleted"}
     assert not world.source.has_file("deleted")
+
+
+@pytest.mark.parametrize("verb", ["delete_version", "replace_version"])
+@pytest.mark.parametrize("named", ["source", "target"])
+def test_a_copy_that_is_out_of_date_does_not_stand_for_the_newer_file(verb, named):
+    source, target = memory(), memory()
+    version = put(source, "a", b"first")
+    forward = MigratingFS(source, target)
+    bring(source, forward.entries_of_target, "a")
+    # by a process that knows the source alone
+    put(source, "a", b"newer")
+    back = MigratingFS(source, target, direction="back")
+    if named == "target":
+        version = back.facts("a").version
+    if verb == "delete_version":
+        assert not back.delete_version("a", version)
+    else:
+        with pytest.raises(OtherVersion):
+            back.replace_version("a", io.BytesIO(b"replaced"), version)
+    assert back.read_file("a") == b"newer"
 
 
 def test_a_directory_in_the_place_of_a_file_is_an_error(mode):

@@ -117,8 +117,8 @@ class Back(Mode):
                 raise OtherVersion(path)
             moved = uncover(self.source, self.target, path)
             if moved.was is not None:
-                is_it = moved.outcome is not Outcome.DELETED and version in (moved.was.version, moved.was.mirrors)
-                known = moved.version if is_it else None
+                is_it = moved.outcome not in (Outcome.DELETED, Outcome.OWN)
+                known = moved.version if is_it and version in (moved.was.version, moved.was.mirrors) else None
         if known is None:
             raise OtherVersion(path)
         return content.store(self.source, path, version=known)
@@ -161,6 +161,10 @@ class Back(Mode):
                 continue
             if entry.is_deleted or version not in (entry.version, entry.mirrors):
                 return False
+            if there is not None and entry.mirrors not in (None, revision(there)):
+                # a process that knows the source alone replaced it
+                self.target.drop(path, entry.version)
+                continue
             try:
                 tombstone = self.target.bury(path, entry.version)
             except OtherVersion:
