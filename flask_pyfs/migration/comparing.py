@@ -60,7 +60,8 @@ def verify(
     :param shard: ``(i, n)``: only the part i of n of the names.
     :param checksum: compare the content. Files of which no listing tells a checksum are read.
     :param on_event: is called in this thread for each name, with an event of the kind ``same``, ``own``,
-        ``only_source``, ``only_target``, ``differs`` or ``failed``.
+        ``only_source``, ``only_target``, ``differs`` or ``failed``; also ``failed`` for each directory of either store
+        that cannot be read.
     :raises flask_pyfs.errors.ConfigurationError: if the storage is not migrating, or the shard is invalid;
         forward, if the source has no file at all, but the target has copies of its files.
     :raises flask_pyfs.errors.FSError: if a listing fails.
@@ -130,7 +131,11 @@ def _unknown(
 ) -> Generator[Name, None, None]:
     # tells the names of which the listings tell enough, but for some kinds
     other = comparison.fs.target if comparison.fs.direction == "forward" else comparison.fs.source
-    for name in walk(comparison.fs, shard):
+
+    def unread(path: str, error: Exception) -> None:
+        tell(Event("failed", path, error=error))
+
+    for name in walk(comparison.fs, unread, shard):
         kind = comparison.listed(name)
         if kind in ("only_source", "only_target") and (refused := refusal(other, name.path)) is not None:
             tell(Event("failed", name.path, error=refused))

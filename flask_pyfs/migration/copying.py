@@ -119,6 +119,7 @@ class _Run:
         self._say = tell
         self._patience = Patience()
         self._comparison = Comparison(fs)
+        self._unread: dict[str, Exception] = {}
         self._other = fs.target if fs.direction == "forward" else fs.source
 
     def run(self, checksum: bool) -> None:
@@ -151,7 +152,7 @@ class _Run:
 
     def _plan(self) -> bool:
         files = size = doubtful = of_source = of_target = 0
-        for name in walk(self._fs, self._shard):
+        for name in walk(self._fs, self._unread.setdefault, self._shard):
             of_source += name.source is not None
             of_target += name.target is not None and not name.target.is_deleted
             kind = self._needed(name)
@@ -165,6 +166,8 @@ class _Run:
                 storage=self._storage.name,
             )
         self._tell(Event("planned", size=size, files=files))
+        for path, error in self._unread.items():
+            self._tell(Event("failed", path, error=error))
         return doubtful > 0
 
     def _needed(self, name: Name) -> str | None:
@@ -176,7 +179,8 @@ class _Run:
         return "look" if kind == "unknown" or is_left else None
 
     def _tasks(self) -> Generator[Name, None, None]:
-        for name in walk(self._fs, self._shard):
+        # what cannot be read was told, or is when both are compared
+        for name in walk(self._fs, self._unread.setdefault, self._shard):
             needed = self._needed(name)
             if needed is None:
                 continue

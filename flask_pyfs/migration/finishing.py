@@ -95,14 +95,17 @@ def _end(storage: Storage, fs: MigratingFS, jobs: int, on_wait: Callable[[int], 
 def _complete_deletions(storage: Storage, fs: MigratingFS, jobs: int) -> None:
     # those that crashed between the two stores
     move = bring if fs.direction == "forward" else settle
+    unread: dict[str, Exception] = {}
 
     def left() -> Generator[str, None, None]:
-        for path, source, target in walk(fs):
+        for path, source, target in walk(fs, unread.setdefault):
             if source is not None and target is not None and target.is_deleted:
                 yield path
 
     with closing(left()) as paths:
         _do(storage, paths, lambda path: move(fs.source, fs.entries_of_target, path), jobs)
+    for error in unread.values():
+        raise error
 
 
 def _remove_tombstones(storage: Storage, fs: MigratingFS, jobs: int) -> None:

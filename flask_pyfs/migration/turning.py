@@ -66,8 +66,12 @@ def _clear(storage: Storage, fs: MigratingFS, state: State, jobs: int, tell: Tel
     failures: list[Exception] = []
     clear = _clear_source if state.direction == "forward" else _clear_target
 
+    def unread(path: str, error: Exception) -> None:
+        # there may be names that do not count
+        failures.append(error)
+
     def names() -> Generator[str, None, None]:
-        for path, source, target in walk(fs):
+        for path, source, target in walk(fs, unread):
             if (source if state.direction == "forward" else target) is not None:
                 yield path
 

@@ -7,8 +7,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from .. import names
-from ..errors import ConfigurationError, InvalidPath
-from ..filesystems.migrating.target import Listed
+from ..errors import ConfigurationError, FSError, InvalidPath, PermissionDenied
+from ..filesystems.migrating.content import listed
+from ..filesystems.migrating.target import Listed, Unread
 from ..filesystems.store import Facts, StoreFS
 from ..transfer.selection import Selection
 
@@ -32,15 +33,18 @@ class Name(NamedTuple):
     target: Listed | None
 
 
-def walk(fs: MigratingFS, shard: tuple[int, int] | None = None) -> Iterator[Name]:
+def walk(fs: MigratingFS, unread: Unread, shard: tuple[int, int] | None = None) -> Iterator[Name]:
     """Iterate over the names of both stores, in key order, but for reserved ones. Each store is listed once.
 
+    :param unread: is called with each directory of either store that cannot be read, so that its files are not known;
+        its name ends with a slash. Also with a file that an old-style backend cannot name.
     :param shard: ``(i, n)``: only the part i of n of the names.
     :raises flask_pyfs.errors.ConfigurationError: if the shard is invalid.
     :raises fs.errors.FSError: if a listing fails, or if its order is not that of the names.
     """
     selection = Selection(shard=shard)
-    mine, its = _ordered(fs.source.iter_facts(), fs.source), _ordered(fs.entries_of_target.entries(), fs.target)
+    mine = _ordered(listed(fs.source, unread=_explained(unread, "source")), fs.source)
+    its = _ordered(fs.entries_of_target.entries(unread=_explained(unread, "target")), fs.target)
     left, right = next(mine, None), next(its, None)
     while left is not None or right is not None:
         path = min(each[0] for each in (left, right) if each is not None)
@@ -51,6 +55,17 @@ def walk(fs: MigratingFS, shard: tuple[int, int] | None = None) -> Iterator[Name
             target, right = right[1], next(its, None)
         if selection.has(path) and not _is_reserved(path):
             yield Name(path, source, target)
+
+
+def _explained(unread: Unread, side: str) -> Unread:
+    def tell(name: str, error: Exception) -> None:
+        if not isinstance(error, FSError):
+            message = f"the directory {name!r} of the {side} cannot be read, so its files are not known: {error}"
+            cause, error = error, PermissionDenied(message, path=name)
+            error.__cause__ = cause
+        unread(name, error)
+
+    return tell
 
 
 def _ordered(listing: Iterator[tuple[str, Found]], store: StoreFS) -> Iterator[tuple[str, Found]]:

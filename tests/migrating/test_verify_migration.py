@@ -143,7 +143,7 @@ def test_a_listing_that_is_out_of_order_is_refused(monkeypatch):
         write(source_of(storage), name)
     store = source_of(storage)
     listed = list(store.iter_facts())
-    monkeypatch.setattr(store, "iter_facts", lambda: reversed(listed))
+    monkeypatch.setattr(store, "iter_facts", lambda prefix="": reversed(listed))
     with pytest.raises(RuntimeError, match="lists 'a' after 'b'"):
         verify(storage)
     assert target_of(storage) is not store

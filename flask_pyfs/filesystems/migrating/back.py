@@ -13,7 +13,7 @@ from .content import Content, found, remove, revision
 from .journal import Direction
 from .moving import Outcome, clear, uncover
 from .reading import Held, Mode
-from .target import ANYTHING, NOTHING, Entry, Expected, Listed
+from .target import ANYTHING, NOTHING, Entry, Expected, Listed, Unread
 
 __all__ = ["Back"]
 
@@ -44,8 +44,8 @@ class Back(Mode):
     ) -> tuple[Entry, BinaryIO | None] | None:
         return None if self.is_finished() else super()._fetch_of_target(path, start, stop, unless)
 
-    def entries(self, prefix: str) -> Iterator[tuple[str, Listed]]:
-        return iter(()) if self.is_finished() else super().entries(prefix)
+    def entries(self, prefix: str, unread: Unread | None) -> Iterator[tuple[str, Listed]]:
+        return iter(()) if self.is_finished() else super().entries(prefix, unread)
 
     def is_open(self, ours: Listed | None, theirs: Facts | None) -> bool:
         return ours is not None and ours.is_deleted and theirs is not None

@@ -24,9 +24,10 @@ from ...names import RESERVED, Reserved
 from ..base import Readable
 from ..store import Description, Facts, OtherVersion, StoreFS
 from ..streams import PendingFile
+from .content import listed
 from .journal import Journal
 from .shelf import Shelf
-from .target import ABSENT, ANYTHING, NOTHING, Entry, Expected, Listed, known_version, of_another
+from .target import ABSENT, ANYTHING, NOTHING, Entry, Expected, Listed, Unread, known_version, of_another
 
 __all__ = ["BesideTarget"]
 
@@ -283,14 +284,14 @@ class BesideTarget:
                 self._forget(path, before)
             return True
 
-    def entries(self, prefix: str = "") -> Iterator[tuple[str, Listed]]:
+    def entries(self, prefix: str = "", *, unread: Unread | None = None) -> Iterator[tuple[str, Listed]]:
         """Takes memory for the paths of all tombstones below the prefix, and reads those of the whole store."""
-        files = ((path, Listed(facts, False)) for path, facts in self.store.iter_facts(prefix))
+        files = ((path, Listed(facts, False)) for path, facts in listed(self.store, prefix, unread))
         last = None
-        for path, listed in merge(files, self._tombstones(prefix), key=lambda item: item[0]):
+        for path, entry in merge(files, self._tombstones(prefix), key=lambda item: item[0]):
             # a file comes first, and the tombstone of its name does not count
             if path != last:
-                yield path, listed
+                yield path, entry
             last = path
 
     def _tombstones(self, prefix: str) -> Iterator[tuple[str, Listed]]:

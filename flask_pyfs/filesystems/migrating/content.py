@@ -1,7 +1,8 @@
-"""What is written to one of two stores: a stream, or a copy of a file."""
+"""What is found in one of two stores, and what is written to it: a stream, or a copy of a file."""
 
 from __future__ import annotations
 
+import inspect
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,9 +12,9 @@ from fs import errors
 
 from ..base import Readable, copy_stream
 from ..store import Description, Facts, StoreFS
-from .target import Expected, Target
+from .target import Expected, Target, Unread
 
-__all__ = ["CannotCopy", "Content", "CopyOf", "Stream", "found", "kept_by", "remove", "revision", "write"]
+__all__ = ["CannotCopy", "Content", "CopyOf", "Stream", "found", "kept_by", "listed", "remove", "revision", "write"]
 
 
 def found(store: StoreFS, path: str) -> Facts | None:
@@ -22,6 +23,17 @@ def found(store: StoreFS, path: str) -> Facts | None:
         return store.facts(path)
     except (errors.ResourceNotFound, errors.FileExpected):
         return None
+
+
+def listed(store: StoreFS, prefix: str = "", unread: Unread | None = None) -> Iterator[tuple[str, Facts]]:
+    """Iterate over the files of a store, as :meth:`StoreFS.iter_facts` does.
+
+    :param unread: is called with each directory that cannot be read, if the store tells them.
+    """
+    if unread is None or "unread" not in inspect.signature(store.iter_facts).parameters:
+        return store.iter_facts(prefix)
+    listing: Any = store.iter_facts
+    return cast(Iterator[tuple[str, Facts]], listing(prefix, unread=unread))
 
 
 def revision(facts: Facts) -> str:

@@ -18,14 +18,14 @@ from ..streams import PendingFile
 from .back import Back
 from .both import Both
 from .choosing import target_of
-from .content import CannotCopy, Content, CopyOf, Stream
+from .content import CannotCopy, Content, CopyOf, Stream, listed
 from .directories import TwoTrees
 from .forward import Forward
 from .journal import Direction, Journal
 from .moving import Moved, bring, settle
 from .origin import Origin
 from .reading import Held, Mode, Side
-from .target import Target
+from .target import Target, Unread
 
 __all__ = ["MigratingFS", "Writes"]
 
@@ -163,11 +163,11 @@ class MigratingFS(TwoTrees):
     def iter_files(self, prefix: str = "") -> Iterator[str]:
         return (path for path, _ in self.iter_facts(prefix))
 
-    def iter_facts(self, prefix: str = "") -> Iterator[tuple[str, Facts]]:
+    def iter_facts(self, prefix: str = "", *, unread: Unread | None = None) -> Iterator[tuple[str, Facts]]:
         if self._is_reserved(prefix):
-            listed = self._written.iter_facts(prefix)
-            return ((path, facts) for path, facts in listed if not path.startswith(f"{MIGRATING}/"))
-        return ((path, facts) for path, facts in self._mode.listed(prefix) if not self._is_reserved(path))
+            found = listed(self._written, prefix, unread)
+            return ((path, facts) for path, facts in found if not path.startswith(f"{MIGRATING}/"))
+        return ((path, facts) for path, facts in self._mode.listed(prefix, unread) if not self._is_reserved(path))
 
     # writing
 

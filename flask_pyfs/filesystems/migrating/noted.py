@@ -20,8 +20,9 @@ from ...names import is_plain, is_reserved
 from ..base import Readable
 from ..store import Description, Facts, RangeNotSatisfiable, StoreFS
 from ..streams import PendingFile
+from .content import listed
 from .journal import Journal
-from .target import ABSENT, ANYTHING, NOTHING, Entry, Expected, Listed, known_version, of_another
+from .target import ABSENT, ANYTHING, NOTHING, Entry, Expected, Listed, Unread, known_version, of_another
 
 __all__ = ["NotedTarget"]
 
@@ -168,19 +169,19 @@ class NotedTarget:
     def drop(self, path: str, version: str) -> bool:
         return self.store.delete_version(path, version)
 
-    def entries(self, prefix: str = "") -> Iterator[tuple[str, Listed]]:
-        for path, listed in self.store.iter_facts(prefix):
+    def entries(self, prefix: str = "", *, unread: Unread | None = None) -> Iterator[tuple[str, Listed]]:
+        for path, facts in listed(self.store, prefix, unread):
             if not is_plain(path) and any(map(is_reserved, path.split("/"))):
                 continue
-            if listed.marked or listed.size != _SIZE or listed.content_type not in (None, _TYPE):
-                yield path, Listed(listed, _is_tombstone(listed))
+            if facts.marked or facts.size != _SIZE or facts.content_type not in (None, _TYPE):
+                yield path, Listed(facts, _is_tombstone(facts))
                 continue
             try:
-                is_deleted = self._is_deleted(path, listed)
+                is_deleted = self._is_deleted(path, facts)
             except errors.ResourceNotFound:
                 # it was removed meanwhile, and may have been a tombstone
                 continue
-            yield path, Listed(listed, is_deleted)
+            yield path, Listed(facts, is_deleted)
 
     def _is_deleted(self, path: str, listed: Facts) -> bool:
         # no two tombstones have the same content

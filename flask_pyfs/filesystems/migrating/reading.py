@@ -10,9 +10,9 @@ from typing import BinaryIO, ClassVar, Literal
 from fs import errors
 
 from ..store import Facts, StoreFS
-from .content import Content, found, revision
+from .content import Content, found, listed, revision
 from .journal import Direction, Journal
-from .target import Entry, Expected, Listed, Target
+from .target import Entry, Expected, Listed, Target, Unread
 
 __all__ = ["Held", "Mode", "Side"]
 
@@ -77,9 +77,9 @@ class Mode(ABC):
         """Return what the target has. One request."""
         return self.target.look(path)
 
-    def entries(self, prefix: str) -> Iterator[tuple[str, Listed]]:
+    def entries(self, prefix: str, unread: Unread | None) -> Iterator[tuple[str, Listed]]:
         """Iterate over what the target has, in key order."""
-        return self.target.entries(prefix)
+        return self.target.entries(prefix, unread=unread)
 
     def held(self, path: str) -> Held | None:
         """Return the file of a name, or None. One request if the target has it, else two."""
@@ -120,11 +120,11 @@ class Mode(ABC):
     ) -> tuple[Entry, BinaryIO | None] | None:
         return self.target.fetch(path, start, stop, unless=unless)
 
-    def listed(self, prefix: str) -> Iterator[tuple[str, Facts]]:
+    def listed(self, prefix: str, unread: Unread | None = None) -> Iterator[tuple[str, Facts]]:
         """Iterate over the files that start with a prefix, as :meth:`StoreFS.iter_facts` does. The target is asked for
         an entry only where it depends on more than a listing tells which store has the file.
         """
-        for path, ours, theirs in self._both(prefix):
+        for path, ours, theirs in self._both(prefix, unread):
             if self.is_open(ours, theirs):
                 # the source may have lost it, or got it, since it was listed
                 if (held := self.held(path)) is not None:
@@ -147,13 +147,13 @@ class Mode(ABC):
         :param theirs: what the source lists.
         """
 
-    def _both(self, prefix: str) -> Iterator[tuple[str, Listed | None, Facts | None]]:
+    def _both(self, prefix: str, unread: Unread | None = None) -> Iterator[tuple[str, Listed | None, Facts | None]]:
         def source() -> Iterator[tuple[str, Facts]]:
             # no earlier than the target: what is moved meanwhile would be in neither
             if self.looks_at_source():
-                yield from self.source.iter_facts(prefix)
+                yield from listed(self.source, prefix, unread)
 
-        ours, theirs = self.entries(prefix), source()
+        ours, theirs = self.entries(prefix, unread), source()
         mine, other = next(ours, None), next(theirs, None)
         while mine is not None or other is not None:
             path = min(one[0] for one in (mine, other) if one is not None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import BinaryIO, Protocol
@@ -21,6 +21,7 @@ __all__ = [
     "Expected",
     "Listed",
     "Target",
+    "Unread",
     "known_version",
     "of_another",
 ]
@@ -39,6 +40,10 @@ NOTHING = _Expected.NOTHING
 
 #: One of both, or the version that the file or the tombstone must have.
 Expected = _Expected | str
+
+#: Is called with each directory that a listing leaves out because it cannot be read: with the start of the paths below
+#: it, and with the exception.
+Unread = Callable[[str, Exception], object]
 
 #: What a tombstone mirrors that follows a deletion in the source.
 NO_FILE = ""
@@ -147,8 +152,11 @@ class Target(Protocol):
     def drop(self, path: str, version: str) -> bool:
         """Remove a file or a tombstone if it still is this version, so that nothing is there. Return whether it was."""
 
-    def entries(self, prefix: str = "") -> Iterator[tuple[str, Listed]]:
-        """Iterate over the paths of all files and tombstones, in key order. Reserved names are left out."""
+    def entries(self, prefix: str = "", *, unread: Unread | None = None) -> Iterator[tuple[str, Listed]]:
+        """Iterate over the paths of all files and tombstones, in key order. Reserved names are left out.
+
+        :param unread: is called with each directory that cannot be read, if the store tells them.
+        """
 
     def clear(self) -> None:
         """Remove what this keeps beside the files. Then no file is a copy; there must be no tombstone."""
