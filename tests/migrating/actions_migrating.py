@@ -9,7 +9,7 @@ from typing import Any
 
 from fs import errors
 from histories import DONE, MISSING, Content, Event
-from stepped import Operation, migrating
+from stepped import Operation, bring, migrating, settle
 
 from flask_pyfs.filesystems.migrating.moving import Outcome
 from flask_pyfs.filesystems.store import OtherVersion, StoreFS
@@ -53,7 +53,7 @@ class World:
         if content is not MISSING and not own:
             self.source.put(name, BytesIO(content))
         if copied and content is not MISSING and not own:
-            assert forward.bring(name).outcome is Outcome.COPIED
+            assert bring(forward, name).outcome is Outcome.COPIED
         if own:
             if content is MISSING or not copied:
                 self.source.put(name, BytesIO(b"from before"))
@@ -129,7 +129,7 @@ class World:
     def _move_all(self) -> None:
         fs = self.plain()
         for name in self.events:
-            moved = fs.bring(name) if fs.direction == "forward" else fs.settle(name)
+            moved = bring(fs, name) if fs.direction == "forward" else settle(fs, name)
             assert moved.outcome in Outcome
         self.read_all()
         for path, listed in list(fs.entries_of_target.entries()):
@@ -255,7 +255,7 @@ def moving(world: World, name: str) -> Operation:
     """A copier."""
 
     def run(fs: Any) -> str:
-        return str(fs.bring(name) if fs.direction == "forward" else fs.settle(name))
+        return str(bring(fs, name) if fs.direction == "forward" else settle(fs, name))
 
     return world.begin(run, [])
 
@@ -265,7 +265,7 @@ def finishing(world: World, name: str) -> None:
     fs = world.plain()
     state = fs.journal.finishing(fs.direction)
     for each in world.events:
-        fs.bring(each) if fs.direction == "forward" else fs.settle(each)
+        bring(fs, each) if fs.direction == "forward" else settle(fs, each)
     fs.journal.finish(state)
     for path, listed in list(fs.entries_of_target.entries()):
         if listed.is_deleted:

@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack, contextmanager
 
+import stepped
 from places import make_place
 
 import flask_pyfs as fs
@@ -33,10 +34,10 @@ def sides(storage):
 def bring(storage, *names):
     """Copy files of the source to the target, as a copier does."""
     for name in names:
-        storage.backend.store.bring(name)
+        stepped.bring(storage.backend.store, name)
 
 
 def settle(storage, *names):
     """Move files of the target back to the source, as a copier does."""
     for name in names:
-        storage.backend.store.settle(name)
+        stepped.settle(storage.backend.store, name)

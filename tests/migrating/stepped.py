@@ -6,8 +6,10 @@ import threading
 from collections.abc import Callable
 from typing import Any, cast
 
+from flask_pyfs.filesystems.migrating import moving
 from flask_pyfs.filesystems.migrating.choosing import target_of
 from flask_pyfs.filesystems.migrating.filesystem import MigratingFS
+from flask_pyfs.filesystems.migrating.moving import Moved
 from flask_pyfs.filesystems.store import StoreFS
 
 #: More requests than any operation makes that runs alone.
@@ -126,3 +128,13 @@ def migrating(source: StoreFS, target: StoreFS, gate: Callable[[], None] = lambd
         mode.source, mode.target = store, entries
     made.target = cast(StoreFS, _Stepped(target, _REQUESTS_OF_STORE, gate))
     return made
+
+
+def bring(fs: MigratingFS, path: str) -> Moved:
+    """Copy a file of the source to the target, as a copier does."""
+    return moving.bring(fs.source, fs.entries_of_target, path, follows=fs.writes == "both")
+
+
+def settle(fs: MigratingFS, path: str) -> Moved:
+    """Move a file of the target back to the source, as a copier does."""
+    return moving.settle(fs.source, fs.entries_of_target, path)

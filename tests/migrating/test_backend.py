@@ -4,6 +4,7 @@ import io
 
 import pytest
 from places import make_place
+from stepped import bring
 
 import flask_pyfs as fs
 from flask_pyfs.filesystems.store import Facts
@@ -114,7 +115,7 @@ def test_versions_from_before_the_migration(configured):
     assert storage.delete_version("b", two)
     assert not storage.exists("b")
     # a copier was there in between
-    storage.backend.store.bring("c")
+    bring(storage.backend.store, "c")
     assert storage.delete_version("c", three)
     assert not storage.exists("c")
     with pytest.raises(fs.VersionChanged):
@@ -163,7 +164,7 @@ def test_a_storage_that_was_closed_opens_again(configured):
 def test_facts_of_a_file_say_nothing_of_the_migration(configured):
     storage = configured()
     storage.backend.source.backend.write("a", "old")
-    storage.backend.store.bring("a")
+    bring(storage.backend.store, "a")
     facts = storage.backend.facts("a")
     assert isinstance(facts, Facts)
     assert facts.note is None
@@ -184,7 +185,7 @@ def test_from_a_bucket_to_one_of_another_server(configured, request):
         storage.write("a.txt", b"newer", overwrite=True)
         storage.delete("b.txt")
         for name in ("a.txt", "b.txt", "c.txt"):
-            storage.backend.store.bring(name)
+            bring(storage.backend.store, name)
         assert {name: storage.read(name) for name in storage.list_files()} == {"a.txt": b"newer", "c.txt": b"c.txt"}
         assert (old.exists("a.txt"), old.exists("b.txt")) == (True, False)
         assert (new.read("a.txt"), new.read("c.txt")) == (b"newer", b"c.txt")

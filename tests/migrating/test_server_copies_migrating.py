@@ -56,10 +56,11 @@ def put(store, content, **options):
 
 def test_a_copy_back_that_was_overtaken_leaves_what_the_app_wrote(roots):
     other = MigratingFS(*map(LocalFS, roots), direction="back")
-    slow = MigratingFS(Copying(roots[0]), LocalFS(roots[1]), direction="back")
+    source = Copying(roots[0])
+    slow = MigratingFS(source, LocalFS(roots[1]), direction="back")
     put(slow.target, b"of the app")
-    slow.source.afterwards = lambda: put(other, b"acknowledged")
-    settle(slow.source, slow.entries_of_target, "a")
+    source.afterwards = lambda: put(other, b"acknowledged")
+    settle(source, slow.entries_of_target, "a")
     assert other.read_file("a") == b"acknowledged"
 
 
@@ -72,7 +73,8 @@ def test_a_version_that_moves_back_can_be_replaced(roots):
 
 
 def test_a_copy_that_is_refused_takes_back_no_file_of_an_old_process(roots):
-    fs = MigratingFS(Copying(roots[0]), LocalFS(roots[1]), writes="both")
+    source = Copying(roots[0])
+    fs = MigratingFS(source, LocalFS(roots[1]), writes="both")
     old = LocalFS(roots[0])
     old.put("origin", io.BytesIO(b"content"))
 
@@ -80,7 +82,7 @@ def test_a_copy_that_is_refused_takes_back_no_file_of_an_old_process(roots):
         fs.entries_of_target.write("a", io.BytesIO(b"of a new process"), ANYTHING)
         put(old, b"of an old process")
 
-    fs.source.afterwards = both_are_written
+    source.afterwards = both_are_written
     with pytest.raises(errors.FileExists):
         fs.copy_file("origin", "a", overwrite=False)
     assert old.read_file("a") == b"of an old process"

@@ -99,7 +99,7 @@ def test_one_that_cannot_be_read_any_more_stops_the_end(opened, closed, tmp_path
     storage = opened()
     write(source_of(storage), "closed/b")
     migrate(storage)
-    ended = finishing.wait_for_others
+    ended = copiers.wait_for_others
 
     def wait(*arguments, **options):
         closed.add(path_of(tmp_path, "source"))

@@ -9,7 +9,7 @@ import pytest
 from fs import errors
 from histories import MISSING
 from places import make_place
-from stepped import migrating
+from stepped import bring, migrating, settle
 
 import flask_pyfs
 from flask_pyfs.filesystems.generic import GenericStore
@@ -17,7 +17,7 @@ from flask_pyfs.filesystems.local import LocalFS
 from flask_pyfs.filesystems.memory import MemoryFS
 from flask_pyfs.filesystems.migrating import moving
 from flask_pyfs.filesystems.migrating.filesystem import MigratingFS
-from flask_pyfs.filesystems.migrating.moving import Outcome, bring
+from flask_pyfs.filesystems.migrating.moving import Outcome
 from flask_pyfs.filesystems.migrating.target import NOTHING
 from flask_pyfs.filesystems.store import Description, OtherVersion
 from flask_pyfs.names import Reserved
@@ -122,7 +122,7 @@ def test_a_version_of_the_source_is_known_in_its_copy(verb):
     source, target = memory(), memory()
     version = put(source, "a", b"first")
     fs = MigratingFS(source, target)
-    fs.bring("a")
+    bring(fs, "a")
     if verb == "delete_version":
         assert fs.delete_version("a", version)
         assert not fs.has_file("a")
@@ -199,7 +199,7 @@ def test_a_file_that_moves_back_between_both_listings_is_listed():
         def iter_facts(self, prefix="", **options):
             yield from list(super().iter_facts(prefix, **options))
             if there.target.has_file("a"):
-                there.plain().settle("a")
+                settle(there.plain(), "a")
 
     there = actions.World(Moving(MemoryFS()), memory(), direction="back")
     there.start_with("a", b"the app's", own=True, copied=True)
@@ -232,12 +232,12 @@ def test_leftovers_of_a_directory_do_not_take_tombstones(tmp_path):
     fs = MigratingFS(source, target)
     put(source, "a", b"first")
     put(source, "b", b"first")
-    assert fs.bring("b").outcome is Outcome.COPIED
+    assert bring(fs, "b").outcome is Outcome.COPIED
     fs.delete_tree("a")
     put(source, "a", b"left by a crash")
     fs.remove_leftovers(-60)
     assert not fs.has_file("a")
-    assert fs.bring("b").outcome is Outcome.THERE
+    assert bring(fs, "b").outcome is Outcome.THERE
 
 
 @pytest.mark.parametrize("kind", ["write", "delete"])
@@ -297,7 +297,7 @@ def test_requests_of_a_copy():
     world = actions.World(memory(), memory())
     world.start_with("a", b"first")
     gate = Counted()
-    assert migrating(world.source, world.target, gate).bring("a").outcome is Outcome.COPIED
+    assert bring(migrating(world.source, world.target, gate), "a").outcome is Outcome.COPIED
     assert gate.count == 3
 
 
@@ -307,12 +307,47 @@ OUTCOMES = Counter({Outcome.COPIED: 1, Outcome.THERE: 1, Outcome.OWN: 1, Outcome
 def test_outcomes(world):
     fs = world.plain()
     if fs.direction == "forward":
-        assert Counter(fs.bring(name).outcome for name in ("copied", "own", "source", "deleted")) == OUTCOMES
-        assert fs.bring("none").outcome is Outcome.GONE
+        assert Counter(bring(fs, name).outcome for name in ("copied", "own", "source", "deleted")) == OUTCOMES
+        assert bring(fs, "none").outcome is Outcome.GONE
     else:
-        found = {name: fs.settle(name).outcome.value for name in ("copied", "own", "source", "deleted")}
+        found = {name: settle(fs, name).outcome.value for name in ("copied", "own", "source", "deleted")}
         assert found == {"copied": "there", "own": "copied", "source": "gone", "deleted": "deleted"}
     assert not world.source.has_file("deleted")
+
+
+class Settling(GenericStore):
+    checksum_algorithm = "md5"
+    keeps_descriptions = True
+    settling = 0.3
+
+    def location(self, path):
+        return "settling", path
+
+
+def test_what_it_keeps_is_what_the_store_keeps_that_is_written_to():
+    source, target = Settling(MemoryFS()), memory()
+    forward = MigratingFS(source, target)
+    back = MigratingFS(source, target, direction="back")
+
+    def kept(fs):
+        return fs.checksum_algorithm, fs.keeps_descriptions, fs.settling, fs.location("a")
+
+    ours, theirs = ("sha1", False, 0, target.location("a")), ("md5", True, 0.3, ("settling", "a"))
+    assert (kept(forward), kept(back)) == (ours, theirs)
+    journal = forward.journal
+    journal.begin("forward")
+    journal.finish(journal.finishing("forward"))
+    # no request tells it
+    assert kept(back) == theirs
+    assert not back.has_file("a")
+    assert kept(back) == ours
+    # one that was turned
+    while (state := journal.to_turn("back")) is not None:
+        journal.turn(state)
+    assert kept(forward) == ours
+    assert not forward.journal.finished("back", 0)
+    assert kept(forward) == theirs
+    assert not forward.keeps_checksums
 
 
 @pytest.mark.parametrize("verb", ["delete_version", "replace_version"])
@@ -321,7 +356,7 @@ def test_a_copy_that_is_out_of_date_does_not_stand_for_the_newer_file(verb, name
     source, target = memory(), memory()
     version = put(source, "a", b"first")
     forward = MigratingFS(source, target)
-    bring(source, forward.entries_of_target, "a")
+    bring(forward, "a")
     # by a process that knows the source alone
     put(source, "a", b"newer")
     back = MigratingFS(source, target, direction="back")
@@ -342,7 +377,7 @@ def test_a_directory_in_the_place_of_a_file_is_an_error(mode):
     fs = MigratingFS(source, target, **mode)
     if fs.direction == "forward":
         with pytest.raises(errors.FSError):
-            fs.bring("a")
+            bring(fs, "a")
     with pytest.raises(errors.FSError):
         put(fs, "a", b"new", overwrite=False)
 
@@ -371,12 +406,12 @@ def test_what_a_store_keeps_of_a_file_moves_with_it(buckets, small, monkeypatch)
     source, target = buckets
     put(source, "a", b"zipped", content_type="text/x-odd", description=ENCODED)
     fs = migrating(source, target)
-    assert fs.bring("a").outcome is Outcome.COPIED
+    assert bring(fs, "a").outcome is Outcome.COPIED
     assert (fs.facts("a").content_type, fs.facts("a").description) == ("text/x-odd", ENCODED)
-    assert fs.bring("a").outcome is Outcome.THERE
+    assert bring(fs, "a").outcome is Outcome.THERE
     put(fs, "a", b"zipped anew", content_type="text/x-even", description=ENCODED)
     back = migrating(source, target, direction="back")
-    assert back.settle("a").outcome is Outcome.COPIED
+    assert settle(back, "a").outcome is Outcome.COPIED
     assert not target.has_file("a")
     kept = source.facts("a")
     assert (kept.content_type, kept.description) == ("text/x-even", ENCODED)
@@ -391,7 +426,7 @@ def test_what_is_encoded_is_not_moved_to_a_store_that_does_not_keep_how(buckets)
     put(source, "a", b"zipped", description=ENCODED)
     fs = migrating(source, target)
     with pytest.raises(errors.Unsupported, match=r"'a' has the Content-Encoding 'gzip'.*decode the file first"):
-        fs.bring("a")
+        bring(fs, "a")
     assert not target.has_file("a")
 
 

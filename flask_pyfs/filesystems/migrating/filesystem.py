@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Hashable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from typing import BinaryIO, Literal, cast
+from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 from fs import errors
 
@@ -22,7 +22,6 @@ from .content import CannotCopy, Content, CopyOf, Stream, listed
 from .directories import TwoTrees
 from .forward import Forward
 from .journal import Direction, Journal
-from .moving import Moved, bring, settle
 from .origin import Origin
 from .reading import Held, Mode, Side
 from .target import Target, Unread
@@ -64,11 +63,6 @@ class MigratingFS(TwoTrees):
             "forward": forward(source, self.entries_of_target, self.journal),
             "back": Back(source, self.entries_of_target, self.journal),
         }
-        written = self._modes[direction].written
-        self.checksum_algorithm: str = written[0].checksum_algorithm
-        self.keeps_checksums: bool = source.keeps_checksums and target.keeps_checksums
-        self.keeps_descriptions: bool = all(store.keeps_descriptions for store in written)
-        self.settling: float = max(store.settling for store in written)
 
     @property
     def _mode(self) -> Mode:
@@ -77,6 +71,17 @@ class MigratingFS(TwoTrees):
     @property
     def _written(self) -> StoreFS:
         return self._mode.written[0]
+
+    if not TYPE_CHECKING:
+        # of the stores that writes reach, as far as it is known by now; no request
+        checksum_algorithm = property(lambda self: self._last_written[0].checksum_algorithm)
+        keeps_checksums = property(lambda self: self.source.keeps_checksums and self.target.keeps_checksums)
+        keeps_descriptions = property(lambda self: all(store.keeps_descriptions for store in self._last_written))
+        settling = property(lambda self: max(store.settling for store in self._last_written))
+
+    @property
+    def _last_written(self) -> tuple[StoreFS, ...]:
+        return self._modes[self.journal.last_direction(self.direction)].written
 
     @property
     def decides_versions(self) -> bool:
@@ -110,8 +115,8 @@ class MigratingFS(TwoTrees):
         return None if held is None else held.side
 
     def location(self, path: str) -> tuple[Hashable, str] | None:
-        """Return where new files go. A file may still be in the other store."""
-        return self._written.location(path)
+        """Return where new files go, as far as it is known. A file may still be in the other store. No request."""
+        return self._last_written[0].location(path)
 
     def _is_reserved(self, path: str) -> bool:
         return any(map(is_reserved, path.split("/")))
@@ -291,14 +296,6 @@ class MigratingFS(TwoTrees):
             self._mode.delete_version(origin, held.version)
 
     # the migration
-
-    def bring(self, path: str) -> Moved:
-        """Copy a file of the source to the target, as :func:`moving.bring` does, in the configured way."""
-        return bring(self.source, self.entries_of_target, path, follows=self.writes == "both")
-
-    def settle(self, path: str) -> Moved:
-        """Move a file of the target back to the source, as :func:`moving.settle` does."""
-        return settle(self.source, self.entries_of_target, path)
 
     def remove_leftovers(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         """Remove the leftovers of uploads in both stores."""

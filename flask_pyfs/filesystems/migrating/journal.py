@@ -153,8 +153,11 @@ class Journal:
 
     def direction(self, configured: Direction) -> Direction:
         """Return the direction in which a process works that is configured for one. Requests as :meth:`finished`."""
-        state = self._recent(MAX_AGE)
-        return configured if state is None or not state.is_binding else state.direction
+        return _direction(self._recent(MAX_AGE), configured)
+
+    def last_direction(self, configured: Direction) -> Direction:
+        """Return the direction as far as it is known. No request."""
+        return _direction(self._last(), configured)
 
     def finished(self, direction: Direction, max_age: float = MAX_AGE) -> bool:
         """Return whether the migration in this direction is finished, so that only the side counts that is written to.
@@ -338,6 +341,10 @@ class Journal:
             with self._lock:
                 self._known = None
         return True
+
+
+def _direction(state: State | None, configured: Direction) -> Direction:
+    return configured if state is None or not state.is_binding else state.direction
 
 
 def _parsed(content: bytes) -> tuple[str, Direction, Phase, bool]:
