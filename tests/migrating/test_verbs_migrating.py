@@ -342,8 +342,8 @@ def test_what_it_keeps_is_what_the_store_keeps_that_is_written_to():
     assert not back.has_file("a")
     assert kept(back) == ours
     # one that was turned
-    while (state := journal.to_turn("back")) is not None:
-        journal.turn(state)
+    while (state := back.journal.to_turn("back")) is not None:
+        back.journal.turn(state)
     assert kept(forward) == ours
     assert not forward.journal.finished("back", 0)
     assert kept(forward) == theirs
