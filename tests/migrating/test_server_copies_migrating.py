@@ -1,6 +1,7 @@
 """What a server copies while files move: whose version is found afterwards, and a server that refuses each time."""
 
 import io
+from collections.abc import Callable
 
 import pytest
 from fs import errors
@@ -21,7 +22,7 @@ def all_are_large(monkeypatch):
 class Copying(LocalFS):
     """Runs something after it has copied a file, once."""
 
-    afterwards = None
+    afterwards: Callable[[], object] | None = None
 
     def copy_from(self, *arguments, **options):
         is_done = super().copy_from(*arguments, **options)
