@@ -274,3 +274,37 @@ def test_a_version_that_was_replaced_is_not_deleted_over_a_tombstone_of_the_firs
     fs.entries_of_target.bury = replaced
     assert not fs.delete_version("a", fs.facts("a").version)
     assert fs.read_file("a") == b"newer"
+
+
+@pytest.mark.parametrize("use", ["begin", "bring", "delete"])
+def test_a_source_on_a_full_disk_moves_as_well(use):
+    class Full(GenericStore):
+        def put(self, path, *args, **options):
+            raise errors.InsufficientStorage(path)
+
+    files = MemoryFS()
+    files.writebytes("a", b"a")
+    fs = between(Full(files), memory()).backend.store
+    if use == "begin":
+        fs.journal.begin("forward")
+    elif use == "bring":
+        assert fs.bring("a").outcome.value == "copied"
+    else:
+        fs.delete_tree("a")
+    assert fs.has_file("a") is (use != "delete")
+    assert fs.journal.source == ""
+
+
+def test_a_source_that_did_not_answer_once_is_asked_again(target):
+    moved(memory(a=b"a"), target)
+    source = memory(b=b"of the second")
+    storage, fetch = between(source, target), source.fetch
+
+    def once(*args, **options):
+        source.fetch = fetch
+        raise errors.RemoteConnectionError
+
+    source.fetch = once
+    assert not storage.exists("b")
+    with pytest.raises(ConfigurationError, match="run flask fs migrate"):
+        storage.exists("b")
