@@ -17,6 +17,7 @@ from .sides import Side
 
 if TYPE_CHECKING:
     from ..filesystems.migrating.filesystem import MigratingFS
+    from ..filesystems.migrating.journal import Direction
 
 __all__ = ["MigratingBackend"]
 
@@ -117,23 +118,29 @@ class MigratingBackend(BaseBackend):
     # What a side does itself, if the file stays there
 
     @property
-    def _lasting(self) -> tuple[Side, ...]:
+    def _direction(self) -> Direction:
+        # after an end, the journal may have turned it
+        with self._translated():
+            return self._files.journal.direction(self.config["direction"])
+
+    def _lasting(self, direction: Direction) -> tuple[Side, ...]:
         # back, the target loses each of its files
-        return (self.source,) if self.config["direction"] == "back" else (self.source, self.target)
+        return (self.source,) if direction == "back" else (self.source, self.target)
 
     def _side_of(self, filename: str) -> Side | None:
         """Return the side that has a file and keeps it. One or two requests."""
         with self._translated(filename):
             held = self._files.holder(self._path(filename))
         side = {"source": self.source, "target": self.target}.get(held or "")
-        return side if side in self._lasting else None
+        return side if side in self._lasting(self._direction) else None
 
     @property
     def signs_urls(self) -> bool:
+        # the settings are checked without a request
         return self.config["direction"] == "forward" and self.source.signs_urls and self.target.signs_urls
 
     def obstacle_to(self, serve_mode: str) -> str | None:
-        found = {side.setting: side.obstacle_to(serve_mode) for side in self._lasting}
+        found = {side.setting: side.obstacle_to(serve_mode) for side in self._lasting(self.config["direction"])}
         if None in found.values():
             return None
         return " and ".join(f"of {setting} {obstacle}" for setting, obstacle in found.items())
@@ -152,20 +159,15 @@ class MigratingBackend(BaseBackend):
         """Return a request with which anybody may upload to the target, if all writes go there alone; None if the
         target cannot enforce the terms. No request but those of the target, and to the journal every few seconds.
         """
-        if self.config["direction"] == "back" or self.config["writes"] == "both" or not self._goes_forward():
+        if self.config["writes"] == "both" or self._direction == "back":
             return None
         return self.target.operations.signed_upload(filename, terms)
-
-    def _goes_forward(self) -> bool:
-        # after an end, the journal may have turned it
-        with self._translated():
-            return self._files.journal.direction("forward") == "forward"
 
     def keeper(self, filename: str) -> BaseBackend | None:
         """Return the backend of the side that has a file and keeps it; None if no side has files on a disk. One or two
         requests.
         """
-        if not any(side.root for side in self._lasting):
+        if not any(side.root for side in self._lasting(self._direction)):
             return None
         side = self._side_of(filename)
         return side.backend if side is not None and isinstance(side.backend, BaseBackend) else None

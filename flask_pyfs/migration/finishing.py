@@ -76,7 +76,7 @@ def finish(
             report.finished = True
         _remove_tombstones(storage, fs, jobs)
         # one that turns needs what lies there
-        if fs.journal.forgets(fs.direction):
+        if fs.journal.forgets(fs.direction, 0):
             fs.entries_of_target.clear()
             remove_all(fs.target)
     return report
@@ -119,7 +119,7 @@ def _remove_tombstones(storage: Storage, fs: MigratingFS, jobs: int) -> None:
     def remove(path: str) -> None:
         entry = target.look(path)
         # looked at before: so it is one from before a turn
-        if entry is not None and entry.is_deleted and fs.journal.forgets(fs.direction):
+        if entry is not None and entry.is_deleted and fs.journal.forgets(fs.direction, 0):
             target.drop(path, entry.version)
 
     with closing(tombstones()) as paths:

@@ -215,3 +215,37 @@ def test_two_may_finish_at_once(storage):
     for thread in threads:
         thread.join()
     assert [report.finished for report in reports] == [True] * 2
+
+
+@pytest.mark.parametrize("verb", ["delete", "delete_version", "move"])
+def test_no_tombstone_is_written_after_the_end(storage, verb, monkeypatch):
+    for name in "ab":
+        write(source_of(storage), name)
+    migrate(storage)
+    write_here(storage, "c")
+    finish(storage)
+    fs = storage.backend.store
+    monkeypatch.setattr(fs.entries_of_target, "bury", lambda *arguments, **options: pytest.fail("a tombstone"))
+    for name in "abc":
+        version = target_of(storage).facts(name).version
+        if verb == "delete":
+            storage.delete(name)
+        elif verb == "move":
+            storage.move(name, f"{name}2")
+        else:
+            assert fs.delete_version(name, version)
+            assert not fs.delete_version(name, version)
+        assert not storage.exists(name)
+    assert contents(target_of(storage)).keys() == ({"a2", "b2", "c2"} if verb == "move" else set())
+    assert contents(source_of(storage)).keys() == {"a", "b"}
+
+
+@pytest.mark.server
+def test_a_delete_after_the_end_leaves_what_is_below_the_name(request):
+    with make_place("s3-moto", request) as settings:
+        storage = between(settings, {"BACKEND": "memory"}, DIRECTION="back")
+        for name in ("a", "a/b"):
+            write(source_of(storage), name)
+        finish(storage)
+        storage.backend.store.remove("a")
+        assert contents(source_of(storage)) == {"a/b": b"content"}

@@ -10,6 +10,7 @@ import requests
 from moving_storages import bring, moving, settle, sides
 
 import flask_pyfs as fs
+from flask_pyfs.filesystems.migrating import journal
 
 pytestmark = pytest.mark.server
 
@@ -94,6 +95,48 @@ def test_a_link_that_was_given_opens_the_file_also_after_it_moved_back(make, fet
     url = storage.url("a.txt", expires=60)
     settle(storage, "a.txt")
     assert fetched(url) == (b"content", False)
+
+
+@pytest.fixture
+def turned_back(monkeypatch):
+    """A function that lets the journal turn a storage back, whose settings say forward."""
+    monkeypatch.setattr(journal, "MAX_AGE", 0)
+
+    def turn(storage):
+        own = storage.backend.store.journal
+        own.finish(own.finishing("forward"))
+        while own.to_turn("back") is not None:
+            own.turn(own.state())
+        assert own.direction("forward") == "back"
+
+    return turn
+
+
+def test_what_was_turned_back_is_not_given_to_clients_by_the_target(make, fetched, turned_back):
+    storage = make("s3-moto", "s3-moto")
+    source, target = sides(storage)
+    turned_back(storage)
+    source.write("source.txt", b"content")
+    target.write("target.txt", b"content")
+    assert fetched(storage.url("source.txt", expires=60)) == (b"content", True)
+    url = storage.url("target.txt", expires=60)
+    settle(storage, "target.txt")
+    assert fetched(url) == (b"content", False)
+    assert not urlsplit(storage.upload_url("a.txt", expires=60).url).netloc
+
+
+def test_what_was_turned_back_has_no_path_in_the_target(app, make, turned_back):
+    storage = make("local", "local", SERVE_MODE="sendfile")
+    source, target = sides(storage)
+    turned_back(storage)
+    source.write("source.txt", b"content")
+    target.write("target.txt", b"content")
+    assert storage.path("source.txt") == source.path("source.txt")
+    with pytest.raises(fs.OperationNotSupported):
+        storage.path("target.txt")
+    for name, is_sent in {"source.txt": True, "target.txt": False}.items():
+        response = app.test_client().get(storage.url(name), buffered=True)
+        assert ("X-Sendfile" in response.headers) is is_sent
 
 
 # the settings, and whether a client sends its upload to the store

@@ -226,3 +226,85 @@ def test_a_name_of_any_bytes_is_another_one():
     source.put(MARK, io.BytesIO(b"\xff" * 100))
     with pytest.raises(ConfigurationError):
         between(source, target).exists("b")
+
+
+def test_a_tombstone_of_the_first_hides_no_file(target):
+    first = moved(memory(), target)
+    names = ["new", "replaced", "deleted", "version", "moved", "copied", "left"]
+    for name in (*names, "none"):
+        first.backend.store.entries_of_target.bury(name, ANYTHING)
+    storage = between(memory(**dict.fromkeys(names, b"of the second")), target)
+    fs, source = storage.backend.store, source_of(storage)
+    fs.journal.begin("forward")
+    assert list(fs.iter_files()) == sorted(names)
+    assert [fs.holder(name) for name in ("left", "none")] == ["source", None]
+    assert fs.read_file("left") == b"of the second"
+    with pytest.raises(errors.FileExists):
+        fs.put("new", io.BytesIO(b"new"), overwrite=False)
+    fs.put("none", io.BytesIO(b"new"), overwrite=False)
+    fs.replace_version("replaced", io.BytesIO(b"new"), fs.facts("replaced").version)
+    fs.delete_tree("deleted")
+    assert fs.delete_version("version", fs.facts("version").version)
+    assert not fs.delete_version("left", "none")
+    fs.move_file("moved", "there")
+    assert fs.bring("copied").outcome.value == "copied"
+    expected = dict.fromkeys(["new", "copied", "left", "there"], b"of the second") | {
+        "none": b"new",
+        "replaced": b"new",
+    }
+    assert {path: fs.read_file(path) for path in fs.iter_files()} == expected
+    assert not {"deleted", "version", "moved"} & contents(source).keys()
+    assert migration.migrate(storage).is_complete
+    assert migration.finish(storage).finished
+    assert contents(target) == expected
+
+
+def test_a_version_that_was_replaced_is_not_deleted_over_a_tombstone_of_the_first(target):
+    first = moved(memory(), target)
+    first.backend.store.entries_of_target.bury("a", ANYTHING)
+    source = memory(a=b"of the second")
+    fs = between(source, target).backend.store
+    fs.journal.begin("forward")
+    bury = fs.entries_of_target.bury
+
+    def replaced(*arguments, **options):
+        write(source, "a", b"newer")
+        return bury(*arguments, **options)
+
+    fs.entries_of_target.bury = replaced
+    assert not fs.delete_version("a", fs.facts("a").version)
+    assert fs.read_file("a") == b"newer"
+
+
+@pytest.mark.parametrize("use", ["begin", "bring", "delete"])
+def test_a_source_on_a_full_disk_moves_as_well(use):
+    class Full(GenericStore):
+        def put(self, path, *args, **options):
+            raise errors.InsufficientStorage(path)
+
+    files = MemoryFS()
+    files.writebytes("a", b"a")
+    fs = between(Full(files), memory()).backend.store
+    if use == "begin":
+        fs.journal.begin("forward")
+    elif use == "bring":
+        assert fs.bring("a").outcome.value == "copied"
+    else:
+        fs.delete_tree("a")
+    assert fs.has_file("a") is (use != "delete")
+    assert fs.journal.source == ""
+
+
+def test_a_source_that_did_not_answer_once_is_asked_again(target):
+    moved(memory(a=b"a"), target)
+    source = memory(b=b"of the second")
+    storage, fetch = between(source, target), source.fetch
+
+    def once(*args, **options):
+        source.fetch = fetch
+        raise errors.RemoteConnectionError
+
+    source.fetch = once
+    assert not storage.exists("b")
+    with pytest.raises(ConfigurationError, match="run flask fs migrate"):
+        storage.exists("b")

@@ -139,9 +139,52 @@ def test_the_migration_hides_what_it_keeps(world):
     assert not [path for path in fs.iter_files() if path.startswith(".flask_pyfs")]
     with pytest.raises(errors.ResourceNotFound):
         fs.facts(Reserved(".flask_pyfs/migrating/state"))
+    with pytest.raises(errors.ResourceNotFound):
+        fs.copy_file(Reserved(".flask_pyfs/migrating/state"), "own")
     fs.remove_leases(-60)
     fs.remove_leftovers(-60)
     assert {path: fs.read_file(path) for path in fs.iter_files()} == THERE
+
+
+@pytest.fixture(params=["memory", "local"])
+def world_on(request, mode, tmp_path):
+    """Both stores of one kind, with a tombstone over a file of the source."""
+    source, target = memory(), memory()
+    if request.param == "local":
+        source, target = (LocalFS(str(tmp_path / side), create=True) for side in ("source", "target"))
+    world = actions.World(source, target, **mode)
+    world.start_with("deleted", MISSING, own=True)
+    return world
+
+
+def test_reserved_names_are_deleted_without_what_the_migration_keeps(world_on):
+    fs = world_on.plain()
+    fs.journal.begin(fs.direction)
+    name = fs.journal.state().source
+    put(fs, Reserved(".flask_pyfs/some/lease"), b"held")
+    fs.delete_tree(Reserved(".flask_pyfs/some"))
+    assert not fs.has_file(Reserved(".flask_pyfs/some/lease"))
+    with pytest.raises(errors.ResourceReadOnly):
+        fs.delete_tree(Reserved(".flask_pyfs"))
+    assert (fs.journal.state().direction, fs.journal.state().source) == (fs.direction, name)
+    assert fs.journal._origin.name() == name
+    assert fs.entries_of_target.look("deleted").is_deleted
+
+
+def test_reserved_names_are_copied_and_moved_where_the_migration_writes(world_on):
+    fs = world_on.plain()
+    lease, other, last = (Reserved(f".flask_pyfs/{name}") for name in ("lease", "other", "last"))
+    put(fs, lease, b"held")
+    fs.copy_file(lease, other)
+    fs.move_file(other, last)
+    with pytest.raises((errors.FileExists, errors.DestinationExists)):
+        fs.copy_file(lease, last, overwrite=False)
+    assert [name for name in (lease, other, last) if fs._written.has_file(name)] == [lease, last]
+    fs.copy_file(last, "file")
+    fs.move_file("file", other)
+    fs.move_file(other, "file")
+    assert fs.read_file("file") == b"held"
+    assert not fs.has_file(other)
 
 
 @pytest.mark.parametrize("verb", ["delete_tree", "delete_version", "move_file"])

@@ -128,8 +128,9 @@ class Back(Mode):
         entry = self.look(path)
         there = found(self.source, path)
         if self.is_finished():
-            if there is not None:
-                self.source.delete_tree(path)
+            # and nothing below it, as some stores have
+            while there is not None and not remove(self.source, path, there):
+                there = found(self.source, path)
             return
         if entry is None and there is None:
             return

@@ -18,7 +18,7 @@ from ..streams import PendingFile
 from .back import Back
 from .both import Both
 from .choosing import target_of
-from .content import CannotCopy, Content, CopyOf, Stream, listed
+from .content import CannotCopy, Content, CopyOf, Stream, listed, remove
 from .directories import TwoTrees
 from .forward import Forward
 from .journal import Direction, Journal
@@ -233,6 +233,9 @@ class MigratingFS(TwoTrees):
 
     def delete_tree(self, path: str) -> None:
         if (own := self._own(path)) is not None:
+            if MIGRATING.startswith(f"{path}/"):
+                # it has what the migration keeps
+                raise errors.ResourceReadOnly(path)
             own.delete_tree(path)
             return
         canonical = self.canonical(path) if path else ""
@@ -241,10 +244,24 @@ class MigratingFS(TwoTrees):
         self._delete_below(f"{canonical}/" if canonical else "")
 
     def copy_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
+        own, other = self._own(path), self._own(target)
+        if own is not None and other is not None:
+            own.copy_file(path, target, overwrite=overwrite)
+            return
+        if own is not None or other is not None:
+            self._copy_reserved(path, target, overwrite=overwrite)
+            return
         origin, place = self.canonical(path), self.canonical(target)
         held = self._held(origin)
         if origin != place:
             self._copy(origin, held, place, overwrite=overwrite)
+
+    def _copy_reserved(self, path: str, target: str, *, overwrite: bool) -> Facts:
+        """Copy a file from or to a reserved name, and return the facts of what was copied."""
+        facts, file = self.fetch(path)
+        with file:
+            self.put(target, file, overwrite=overwrite, content_type=facts.content_type, description=facts.description)
+        return facts
 
     def _copy(self, path: str, held: Held, target: str, *, overwrite: bool) -> Held:
         """Copy a file, and return what was copied."""
@@ -285,6 +302,13 @@ class MigratingFS(TwoTrees):
         return True
 
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
+        own, other = self._own(path), self._own(target)
+        if own is not None and other is not None:
+            own.move_file(path, target, overwrite=overwrite)
+            return
+        if own is not None or other is not None:
+            remove(self, path, self._copy_reserved(path, target, overwrite=overwrite))
+            return
         origin, place = self.canonical(path), self.canonical(target)
         if origin == place:
             self._held(origin)

@@ -27,10 +27,11 @@ class Forward(Mode):
         return (self.target.store,)
 
     def counts(self, entry: Entry) -> bool:
-        return True
+        # a tombstone that another migration left hides nothing
+        return not entry.is_deleted or entry.mirrors is None
 
     def is_open(self, ours: Listed | None, theirs: Facts | None) -> bool:
-        return False
+        return ours is not None and ours.is_deleted and theirs is not None
 
     def streams(self, path: str, *, overwrite: bool) -> Expected | None:
         expected = ANYTHING if overwrite else self._free(path)
@@ -43,11 +44,13 @@ class Forward(Mode):
         :raises fs.errors.FileExists: if there is a file.
         """
         entry = self.target.look(path)
-        if entry is not None and entry.is_deleted:
-            return entry.version
-        if entry is not None or (self.looks_at_source() and self.source.has_file(path)):
+        if entry is None:
+            if self.looks_at_source() and self.source.has_file(path):
+                raise errors.FileExists(path)
+            return NOTHING
+        if not entry.is_deleted or (not self.counts(entry) and self.shown(path, entry) is not None):
             raise errors.FileExists(path)
-        return NOTHING
+        return entry.version
 
     def write(self, path: str, content: Content, *, overwrite: bool = True) -> str | None:
         if overwrite:
@@ -66,13 +69,13 @@ class Forward(Mode):
 
     def replace(self, path: str, content: Content, version: str) -> str | None:
         while True:
-            expected = self._having(path, version)
-            if expected is None:
+            having = self._having(path, version)
+            if having is None:
                 raise OtherVersion(path)
             # a copy of this version may come in between
             content.keep()
             try:
-                return content.enter(self.target, path, expected)
+                return content.enter(self.target, path, having[0])
             except errors.FileExists:
                 # without an entry, it is a directory
                 if self.target.look(path) is None:
@@ -80,14 +83,18 @@ class Forward(Mode):
             except OtherVersion:
                 continue
 
-    def _having(self, path: str, version: str) -> Expected | None:
-        """Return what the target has if a name has a version of a file, else None."""
+    def _having(self, path: str, version: str) -> tuple[Expected, bool] | None:
+        """Return what the target has if a name has a version of a file, and whether the source alone has that; else
+        None.
+        """
         entry = self.target.look(path)
-        if entry is not None:
+        if entry is not None and self.counts(entry):
             is_it = not entry.is_deleted and version in (entry.version, entry.mirrors)
-            return entry.version if is_it else None
-        there = self.in_source(path)
-        return NOTHING if there is not None and revision(there) == version else None
+            return (entry.version, False) if is_it else None
+        there = self.shown(path, entry)
+        if there is None or revision(there) != version:
+            return None
+        return NOTHING if entry is None else entry.version, True
 
     def move(self, path: str, held: Held, target: str, *, overwrite: bool) -> bool:
         if held.side == "source":
@@ -101,10 +108,18 @@ class Forward(Mode):
                 return True
         return False
 
+    def _forgets(self) -> bool:
+        """Return whether a delete leaves no tombstone, which a process that knows the target alone takes for a file."""
+        return self.is_finished() and self.journal.forgets(self.direction)
+
     def delete(self, path: str) -> None:
+        if self._forgets():
+            while (entry := self.target.look(path)) is not None and not self.target.drop(path, entry.version):
+                pass
+            return
         there = self.in_source(path)
         entry = self.target.look(path)
-        if entry is not None and entry.is_deleted:
+        if entry is not None and entry.is_deleted and (there is None or self.counts(entry)):
             tombstone = entry.version
         elif entry is None and there is None:
             return
@@ -118,21 +133,26 @@ class Forward(Mode):
         """End a delete, after the tombstone is there."""
         if self.looks_at_source():
             clear(self.source, self.target, path, tombstone)
-        if self.journal.forgets(self.direction):
+        if self.journal.forgets(self.direction, 0):
             self.target.drop(path, tombstone)
 
     def delete_version(self, path: str, version: str) -> bool:
         while True:
-            expected = self._having(path, version)
-            if expected is None:
+            having = self._having(path, version)
+            if having is None:
                 return False
+            expected, is_of_source = having
+            if isinstance(expected, str) and self._forgets():
+                if self.target.drop(path, expected):
+                    return True
+                continue
             there = self.in_source(path)
             try:
                 tombstone = self.target.bury(path, expected)
             except (errors.FileExists, OtherVersion):
                 continue
             is_left = there is not None and not remove(self.source, path, there)
-            if is_left and expected is NOTHING and found(self.source, path) is not None:
+            if is_left and is_of_source and found(self.source, path) is not None:
                 # a process that writes to both replaced it
                 self.target.drop(path, tombstone)
                 return False

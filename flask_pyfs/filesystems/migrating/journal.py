@@ -177,11 +177,11 @@ class Journal:
     def _is_ours(self, state: State) -> bool:
         return not state.source or self._origin is None or self._origin.is_named(state.source)
 
-    def forgets(self, direction: Direction) -> bool:
+    def forgets(self, direction: Direction, max_age: float = MAX_AGE) -> bool:
         """Return whether the migration in this direction is finished and stays so, so that no tombstone is needed.
-        One request.
+        Requests as :meth:`finished`.
         """
-        state = self.state()
+        state = self._recent(max_age)
         return state is not None and (state.direction, state.phase) == (direction, Phase.FINISHED)
 
     def is_over(self) -> bool:

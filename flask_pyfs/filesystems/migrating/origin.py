@@ -26,7 +26,8 @@ _LONGEST = 64
 class Origin:
     """The source of a migration. Errors are ``fs.errors``.
 
-    :param source: the source. Nothing is left in one that would list it, or that cannot be written to.
+    :param source: the source. Nothing is left in one that would list it, or that cannot be written to, such as a
+        full disk.
     """
 
     def __init__(self, source: StoreFS) -> None:
@@ -51,7 +52,7 @@ class Origin:
         try:
             with suppress(errors.FileExists):
                 self._source.put(_PATH, BytesIO(secrets.token_hex(12).encode()), overwrite=False)
-        except (errors.PermissionDenied, errors.ResourceReadOnly, errors.Unsupported):
+        except (errors.PermissionDenied, errors.ResourceReadOnly, errors.Unsupported, errors.InsufficientStorage):
             return ""
         # of several at once, the last one may count
         time.sleep(self._source.settling)
@@ -67,7 +68,8 @@ class Origin:
                 known = self.name()
                 is_it = known == name or (not known and not self._has_files())
             except errors.FSError:
-                is_it = True
+                # it may be another one as soon as it answers
+                return True
             if not is_it:
                 return False
             self._agreed = name

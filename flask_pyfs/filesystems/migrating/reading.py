@@ -86,8 +86,13 @@ class Mode(ABC):
         entry = self.look(path)
         if entry is not None and self.counts(entry):
             return None if entry.is_deleted else Held("target", without_note(entry.facts))
+        facts = self.shown(path, entry)
+        return None if facts is None else Held("source", without_note(facts))
+
+    def shown(self, path: str, entry: Entry | None) -> Facts | None:
+        """Return the facts of the file of the source, if what the target has does not hide it. One request."""
         facts = self.in_source(path)
-        return None if facts is None or _hides(entry, facts) else Held("source", without_note(facts))
+        return None if facts is None or _hides(entry, facts) else facts
 
     def settled(self, path: str) -> Held | None:
         """Do as :meth:`held` does, but first move the file, if it is to move before its version can be relied on."""
