@@ -332,6 +332,39 @@ class TestDirectory:
         assert content(target) == b"two"
         assert lock.exists()
 
+    def test_who_looks_needs_no_permission_to_write(self, target, tmp_path, monkeypatch):
+        target.bury("a", NOTHING)
+        opened, open_ = [], os.open
+
+        def told(path, flags, *arguments, **options):
+            if "/locks/" in str(path):
+                opened.append(flags & os.O_ACCMODE)
+            return open_(path, flags, *arguments, **options)
+
+        monkeypatch.setattr(os, "open", told)
+        assert target.look("a").is_deleted
+        assert opened == [os.O_RDONLY]
+
+    @pytest.mark.parametrize(
+        ("umask", "options", "mode"),
+        [
+            (0o022, {}, 0o644),
+            (0o002, {}, 0o664),
+            (0o002, {"mode": 0o600}, 0o664),
+            (0o022, {"directory_mode": 0o770}, 0o660),
+        ],
+    )
+    def test_who_may_write_to_the_directory_may_lock(self, tmp_path, umask, options, mode):
+        before = os.umask(umask)
+        try:
+            target = target_of(LocalFS(str(tmp_path), **options))
+            target.bury("a", NOTHING)
+        finally:
+            os.umask(before)
+        [lock] = [path for path in tmp_path.glob(".flask_pyfs/migrating/beside/locks/*/*") if path.is_file()]
+        assert lock.stat().st_mode & 0o777 == mode
+        assert [path for path in tmp_path.glob(".flask_pyfs/*") if path.is_file()] == []
+
     def test_a_text_that_is_not_whole_stops_nobody(self, target, tmp_path):
         write(target, "a", mirrors="x")
         target.bury("b", NOTHING)

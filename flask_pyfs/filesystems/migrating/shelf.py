@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from io import BytesIO
@@ -11,7 +12,7 @@ from typing import Protocol
 from fs import errors
 
 from ...errors import StoreMisconfigured, shortened
-from ...names import Reserved
+from ...names import RESERVED, Reserved
 from ..store import MIGRATING, StoreFS
 
 __all__ = ["DirectoryShelf", "MemoryShelf", "Shelf"]
@@ -177,14 +178,27 @@ class DirectoryShelf(_Beside):
                 os.close(descriptor)
 
     def _opened(self, lock: str, *, make: bool) -> int | None:
+        # who only looks may be another user, who may not write; NFS locks alone only what is open for writing
+        flags = os.O_RDWR if make else os.O_RDONLY
         while True:
             try:
-                return os.open(self._place(_LOCKS, lock), os.O_RDWR | os.O_CLOEXEC)
+                return os.open(self._place(_LOCKS, lock), flags | os.O_CLOEXEC)
             except FileNotFoundError:
                 if not make:
                     return None
             with suppress(errors.FileExists):
-                self._store.put(_reserved(_LOCKS, lock), BytesIO(), overwrite=False)
+                self._make(_reserved(_LOCKS, lock))
+
+    def _make(self, lock: Reserved) -> None:
+        """Make the file of a lock. Who may write to its directory may lock it, whatever the mode of files is."""
+        staged = Reserved(f"{RESERVED}/{secrets.token_hex(12)}")
+        self._store.put(staged, BytesIO())
+        try:
+            place = f"{self._top()}/{staged}"
+            os.chmod(place, os.stat(os.path.dirname(place)).st_mode & 0o666)
+            self._store.move_file(staged, lock, overwrite=False)
+        finally:
+            self._store.delete_tree(staged)
 
     def _unlockable(self, error: OSError) -> StoreMisconfigured:
         shown = shortened(repr(self._top()), 160).replace("{", "{{").replace("}", "}}")
