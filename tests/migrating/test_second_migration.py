@@ -7,6 +7,7 @@ import pytest
 from fs import errors
 from load import open_storage
 from places import make_place
+from stepped import bring
 from two_stores import contents, in_memory, source_of, target_of, write, write_here
 
 from flask_pyfs import migration
@@ -247,7 +248,7 @@ def test_a_tombstone_of_the_first_hides_no_file(target):
     assert fs.delete_version("version", fs.facts("version").version)
     assert not fs.delete_version("left", "none")
     fs.move_file("moved", "there")
-    assert fs.bring("copied").outcome.value == "copied"
+    assert bring(fs, "copied").outcome.value == "copied"
     expected = dict.fromkeys(["new", "copied", "left", "there"], b"of the second") | {
         "none": b"new",
         "replaced": b"new",
@@ -288,7 +289,7 @@ def test_a_source_on_a_full_disk_moves_as_well(use):
     if use == "begin":
         fs.journal.begin("forward")
     elif use == "bring":
-        assert fs.bring("a").outcome.value == "copied"
+        assert bring(fs, "a").outcome.value == "copied"
     else:
         fs.delete_tree("a")
     assert fs.has_file("a") is (use != "delete")
