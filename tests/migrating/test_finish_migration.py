@@ -11,7 +11,9 @@ from flask_pyfs import ConfigurationError, FileNotFound, VersionChanged
 from flask_pyfs.filesystems.migrating import copiers, journal
 from flask_pyfs.filesystems.migrating.copiers import Copier
 from flask_pyfs.filesystems.migrating.journal import Journal, Phase
-from flask_pyfs.migration import finish, finishing, migrate, status
+from flask_pyfs.filesystems.store import MIGRATING
+from flask_pyfs.migration import finish, finishing, migrate, status, verify
+from flask_pyfs.names import Reserved
 
 
 @pytest.fixture(autouse=True)
@@ -215,3 +217,30 @@ def test_two_may_finish_at_once(storage):
     for thread in threads:
         thread.join()
     assert [report.finished for report in reports] == [True] * 2
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_source_that_was_emptied_is_refused_whatever_the_app_wrote(is_named, monkeypatch):
+    storage = in_memory()
+    if not is_named:
+        monkeypatch.setattr(type(source_of(storage)), "hides_reserved", False)
+    write(source_of(storage), "z")
+    assert migrate(storage).is_complete
+    for number in range(101):
+        write_here(storage, f"a{number:03}")
+    # another disk is there, or none
+    source_of(storage).delete_tree("z")
+    name = Reserved(f"{MIGRATING}/source")
+    kept = source_of(storage).read_file(name) if is_named else b""
+    source_of(storage).delete_tree(name)
+    for task in (migrate, verify, finish):
+        with pytest.raises(ConfigurationError, match="the source has no file.*is it mounted") as raised:
+            task(storage)
+    if is_named:
+        # the way out that it tells
+        assert f"a file {name} there, with the content {kept.decode()} and" in str(raised.value)
+        write(source_of(storage), name, kept)
+    else:
+        write(source_of(storage), "any")
+        assert migrate(storage).is_complete
+    assert finish(storage).finished
