@@ -188,7 +188,7 @@ class _Task:
         elif not report.is_complete:
             again = "Run the same command again." if self._task == "copy" else f"Run: flask fs migrate {name}"
             out.note(f"Not complete: {counted(report.missing, 'file')} missing, {report.failed} failed. {again}")
-        elif is_forward and shard is None and not any(report.counts[kind] for kind in self._words):
+        elif is_forward and shard is None and not report.source_files:
             out.note(f"The source has no file. If it should have, its settings are wrong: flask fs settings {name}")
         elif config["writes"] == "both":
             key = storage_key(name, "WRITES")

@@ -79,6 +79,7 @@ def verify(
     with translated(storage.name):
         require_source(comparison.fs, storage.name)
         compare(storage, comparison, jobs, shard, patience, tell)
+        report.source_files = comparison.source_files
         report.finished = comparison.fs.journal.finished(comparison.fs.direction, 0)
     report.missing = sum(report.counts[kind] for kind in MISSING)
     return report
@@ -162,11 +163,14 @@ class Comparison:
         self._check = check
         #: How many tombstones were seen.
         self.deleted: int = 0
+        #: How many files of the source were seen.
+        self.source_files: int = 0
 
     def listed(self, name: Name) -> Kind | Literal["unknown"] | None:
         """Return what the listings tell of a name; None if it is no concern of the migration. No request."""
         _, source, target = name
         self.deleted += target is not None and target.is_deleted
+        self.source_files += source is not None
         if self.fs.direction == "back":
             if target is None:
                 return "same"

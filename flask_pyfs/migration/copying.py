@@ -150,15 +150,15 @@ class _Run:
         compare(self._storage, comparison, self._jobs, self._shard, self._patience, tell, mends)
 
     def _plan(self) -> bool:
-        files = size = doubtful = of_source = of_target = 0
+        files = size = doubtful = of_target = 0
         for name in walk(self._fs, self._shard):
-            of_source += name.source is not None
             of_target += name.target is not None and not name.target.is_deleted
             kind = self._needed(name)
             if kind == "move":
                 files, size = files + 1, size + size_of(name)
             doubtful += kind is not None
-        if self._fs.writes == "both" and of_target and not of_source:
+        self._report.source_files = self._comparison.source_files
+        if self._fs.writes == "both" and of_target and not self._report.source_files:
             raise ConfigurationError(
                 "the source has no file, so all that was copied from it would be deleted in the target: nothing was. "
                 "Is the right SOURCE set, and is it mounted?",

@@ -1,6 +1,8 @@
 """``flask fs migrate``: what it says, its exit codes, wrong use."""
 
 import json
+import os
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -225,6 +227,16 @@ def test_a_source_without_files_is_said(shop):
     shop.configure(DIRECTION="back")
     shop.run("photos")
     assert shop.run("photos").stderr.startswith("Complete: the source (local) has all files.")
+
+
+def test_files_that_were_copied_long_after_they_were_written_are_the_source_s(shop):
+    # what is the same by the listings alone is told of in no event
+    for name in PHOTOS:
+        os.utime(shop.old / name, (time.time() - 2 * 86400,) * 2)
+    for arguments in ([], [], ["--verify"]):
+        done = shop.run("photos", *arguments)
+        assert done.exit_code == 0
+        assert done.stderr.startswith("Complete: the target (local) has all files.")
 
 
 def test_a_source_that_vanished(shop):
