@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import translated
-from ..filesystems.migrating.copiers import RENEWAL, Seen, seen_copiers
+from ..filesystems.migrating.copiers import RENEWAL, Seen, have_run, seen_copiers
 from ..filesystems.migrating.journal import Direction, Phase, State
 from ..filesystems.store import StoreFS
 from ..storage import Storage
@@ -72,6 +72,10 @@ def status(storage: Storage, *, jobs: int = 8) -> Status:
         state = None if fs.journal.is_over() else fs.journal.state()
         if state is not None and not state.is_finished:
             state = fs.journal.required(fs.direction)
+        phase = _phase(state, fs.direction)
+        # the app starts the journal, too
+        if phase == "copying" and state is not None and not state.is_turned and not have_run(fs.target):
+            phase = "new"
         before, began = _copiers(fs.target), time.monotonic()
         comparison = Comparison(fs, is_strict=False)
         counts = {"to_do": 0, "done": 0, "differing": 0}
@@ -98,7 +102,7 @@ def status(storage: Storage, *, jobs: int = 8) -> Status:
     left = size + (counts["to_do"] + counts["differing"]) * _BYTES_OF_A_FILE
     return Status(
         fs.direction,
-        _phase(state, fs.direction),
+        phase,
         len(moved),
         **counts,
         deleted=comparison.deleted,

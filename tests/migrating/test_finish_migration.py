@@ -148,6 +148,7 @@ def test_it_waits_for_a_copier_that_runs():
 
 def test_it_ends_if_a_copier_starts_meanwhile(monkeypatch):
     storage = in_memory()
+    migrate(storage)
 
     def start(journal, on_wait):
         Journal(target_of(storage)).begin("forward")
@@ -217,6 +218,19 @@ def test_two_may_finish_at_once(storage):
     for thread in threads:
         thread.join()
     assert [report.finished for report in reports] == [True] * 2
+
+
+def test_a_source_from_which_nothing_was_copied_is_refused():
+    storage = in_memory()
+    storage.write("a", b"of the app")
+    # the app starts the journal
+    bury(storage, "b")
+    with pytest.raises(ConfigurationError, match="nothing was ever copied from it.*run flask fs migrate files first"):
+        finish(storage)
+    assert status(storage).phase == "new"
+    # a storage that is empty does as it was told
+    assert migrate(storage).source_files == 0
+    assert finish(storage).finished
 
 
 @pytest.mark.parametrize("is_named", [True, False])

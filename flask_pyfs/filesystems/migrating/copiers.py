@@ -24,7 +24,7 @@ from ...names import Reserved
 from ..store import MIGRATING, Facts, OtherVersion, StoreFS
 from .journal import Direction, Journal, Phase, State
 
-__all__ = ["EXPIRY", "LOOK", "RENEWAL", "Copier", "Ended", "Seen", "remove_all", "seen_copiers", "wait_for_others"]
+__all__ = ["EXPIRY", "LOOK", "RENEWAL", "Copier", "Ended", "Seen", "have_run", "remove_all", "seen_copiers", "wait_for_others"]
 
 #: How often a copier writes its file and looks into the journal, in seconds.
 RENEWAL = 3.0
@@ -202,6 +202,11 @@ def wait_for_others(
         if on_wait is not None:
             on_wait(alive)
         time.sleep(min(1, EXPIRY / 4))
+
+
+def have_run(store: StoreFS) -> bool:
+    """Return whether any copier has run since the last end. One request."""
+    return next(_there(store), None) is not None
 
 
 def remove_all(store: StoreFS) -> None:
