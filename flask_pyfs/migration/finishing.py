@@ -11,6 +11,7 @@ from ..errors import ConfigurationError, FSError, VersionChanged, translated
 from ..filesystems.migrating.copiers import have_run, remove_all, wait_for_others
 from ..filesystems.migrating.journal import Interrupted, until_known
 from ..filesystems.migrating.moving import bring, settle
+from ..keys import storage_key
 from ..storage import Storage
 from ..transfer.patience import Patience, Stopped
 from ..transfer.report import Event, OnEvent
@@ -53,7 +54,7 @@ def finish(
     fs = migration_of(storage)
     if fs.direction == "forward" and fs.writes == "both":
         raise ConfigurationError(
-            f"with {storage.name.upper()}_FS_WRITES = 'both', there may be processes that know the source alone: let "
+            f"with {storage_key(storage.name, 'WRITES')} = 'both', there may be processes that know the source alone: let "
             "flask fs migrate run when there are none, set it to 'target' for all processes, and then finish",
             storage=storage.name,
         )

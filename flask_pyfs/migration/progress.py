@@ -34,7 +34,8 @@ class Status:
     :param phase: ``new`` before the first copier; ``copying``; ``finishing`` while the copiers end; ``finished``;
         ``turning`` while it changes to the other direction after an end.
     :param copiers: how many copiers run.
-    :param to_do: files that are still to be moved.
+    :param to_do: files that are still to be moved. This and the other counts are None after the end, when one store
+        alone counts, and nothing is compared.
     :param done: files that are where they are to be.
     :param differing: copies of files that changed since.
     :param deleted: names that the app deleted, which are kept in the target until the end.
@@ -46,11 +47,11 @@ class Status:
     direction: Direction
     phase: PhaseName
     copiers: int
-    to_do: int
-    done: int
-    differing: int
-    deleted: int
-    bytes: int
+    to_do: int | None
+    done: int | None
+    differing: int | None
+    deleted: int | None
+    bytes: int | None
     rate: float | None
     seconds_left: float | None
 
@@ -104,9 +105,9 @@ def status(storage: Storage, *, jobs: int = 8) -> Status:
         fs.direction,
         phase,
         len(moved),
-        **counts,
-        deleted=comparison.deleted,
-        bytes=size,
+        **(dict.fromkeys(counts) if is_finished else counts),
+        deleted=None if is_finished else comparison.deleted,
+        bytes=None if is_finished else size,
         rate=moved_bytes / seconds if moved else None,
         seconds_left=left / done * seconds if done else None,
     )

@@ -225,7 +225,7 @@ def test_a_source_from_which_nothing_was_copied_is_refused():
     storage.write("a", b"of the app")
     # the app starts the journal
     bury(storage, "b")
-    with pytest.raises(ConfigurationError, match="nothing was ever copied from it.*run flask fs migrate files first"):
+    with pytest.raises(ConfigurationError, match=r"nothing was ever copied from it.*run flask fs migrate files first"):
         finish(storage)
     assert status(storage).phase == "new"
     # a storage that is empty does as it was told
@@ -248,7 +248,7 @@ def test_a_source_that_was_emptied_is_refused_whatever_the_app_wrote(is_named, m
     kept = source_of(storage).read_file(name) if is_named else b""
     source_of(storage).delete_tree(name)
     for task in (migrate, verify, finish):
-        with pytest.raises(ConfigurationError, match="the source has no file.*is it mounted") as raised:
+        with pytest.raises(ConfigurationError, match=r"the source has no file.*is it mounted") as raised:
             task(storage)
     if is_named:
         # the way out that it tells
