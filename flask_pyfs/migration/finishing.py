@@ -54,8 +54,8 @@ def finish(
     fs = migration_of(storage)
     if fs.direction == "forward" and fs.writes == "both":
         raise ConfigurationError(
-            f"with {storage_key(storage.name, 'WRITES')} = 'both', there may be processes that know the source alone: let "
-            "flask fs migrate run when there are none, set it to 'target' for all processes, and then finish",
+            f"with {storage_key(storage.name, 'WRITES')} = 'both', there may be processes that know the source alone: "
+            "let flask fs migrate run when there are none, set it to 'target' for all processes, and then finish",
             storage=storage.name,
         )
     with translated(storage.name):

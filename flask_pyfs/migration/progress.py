@@ -93,13 +93,14 @@ def status(storage: Storage, *, jobs: int = 8) -> Status:
             compare(storage, comparison, jobs, None, Patience(), tell)
         if before:
             time.sleep(max(0, began + RENEWAL + 1 - time.monotonic()))
-        seconds = time.monotonic() - began
         after = _copiers(fs.target)
-    moved = {token: each for token, each in after.items() if token in before and each.version != before[token].version}
-    files, moved_bytes = (
-        sum(each.done[part] - before[token].done[part] for token, each in moved.items()) for part in (0, 1)
-    )
-    done = moved_bytes + files * _BYTES_OF_A_FILE
+    # what a copier says is from its last beat, not from now
+    moved = [
+        ((new.beats - before[token].beats) * RENEWAL, *(new.done[part] - before[token].done[part] for part in (0, 1)))
+        for token, new in after.items()
+        if token in before and new.beats > before[token].beats
+    ]
+    speed = sum((moved_bytes + files * _BYTES_OF_A_FILE) / seconds for seconds, files, moved_bytes in moved)
     left = size + (counts["to_do"] + counts["differing"]) * _BYTES_OF_A_FILE
     return Status(
         fs.direction,
@@ -108,8 +109,8 @@ def status(storage: Storage, *, jobs: int = 8) -> Status:
         **(dict.fromkeys(counts) if is_finished else counts),
         deleted=None if is_finished else comparison.deleted,
         bytes=None if is_finished else size,
-        rate=moved_bytes / seconds if moved else None,
-        seconds_left=left / done * seconds if done else None,
+        rate=sum(moved_bytes / seconds for seconds, _, moved_bytes in moved) if moved else None,
+        seconds_left=left / speed if speed else None,
     )
 
 
