@@ -119,7 +119,7 @@ def test_status():
     write(source_of(storage), "e", b"four")
     found = status(storage)
     assert found.phase == "copying"
-    assert found.to_do + found.done == 5
+    assert (found.to_do or 0) + (found.done or 0) == 5
     assert (found.deleted, found.differing, found.copiers, found.rate, found.seconds_left) == (1, 0, 0, None, None)
     assert status(turned(storage, DIRECTION="back")).phase == "new"
 
