@@ -131,7 +131,7 @@ class _Task:
                 out.note("Stopped. No file is half copied. To go on, run the same command again.")
                 return INTERRUPTED
         self._sum_up(out, report, begin)
-        if not self._quiet:
+        if not self._quiet or report.missing:
             self._say_what_next(out, report, options.get("shard"))
         if report.failed:
             return TRY_AGAIN if report.is_worth_retrying else FAILED
@@ -139,13 +139,15 @@ class _Task:
 
     def _call(self, out: Output) -> Callable[..., Report]:
         from .. import migration
+        from ..migration.migrating import losses
 
         if self._task == "verify":
             return migration.verify
         if self._task == "copy":
-            if not self._quiet:
-                for window in migration.windows(self._storage):
-                    out.note(f"Note: {window}")
+            # what is deleted is said in any case
+            notes = losses if self._quiet else migration.windows
+            for note in notes(self._storage):
+                out.note(f"Note: {note}")
             return migration.migrate
         waited_for: set[int] = set()
 
@@ -157,22 +159,28 @@ class _Task:
         return lambda *arguments, **options: migration.finish(*arguments, on_wait=say, **options)
 
     def _tell(self, out: Output, event: Event) -> None:
+        from ..migration.comparing import MISSING
+
         kind = event.kind
         if kind == "failed":
             out.note(failure_text(event))
             if self._as_json:
                 out.result("", kind=kind, name=event.name, error=str(event.error))
+        elif self._quiet and self._task != "copy" and kind in MISSING:
+            out.note(f"{self._words[kind]} {event.name}")
         elif self._names_files and kind in self._words and kind not in _UNNAMED:
             out.result(f"{self._words[kind]} {event.name}", kind=kind, name=event.name, size=event.size)
 
     def _sum_up(self, out: Output, report: Report, begin: float, *, interrupted: bool = False) -> None:
         seconds = time.monotonic() - begin
-        counts = {kind: report.counts[kind] for kind in self._words}
+        # after the end nothing is compared
+        is_counted = self._task == "copy" or not report.finished or report.source_files is not None
+        counts = {kind: report.counts[kind] for kind in self._words} if is_counted else {}
         if self._as_json:
             kind = "interrupted" if interrupted else "done"
             facts = {"missing": report.missing, "finished": report.finished, "bytes": report.bytes}
             out.result("", kind=kind, **counts, **facts, seconds=round(seconds, 3))
-        elif not self._quiet:
+        elif is_counted and not self._quiet:
             words = ", ".join(f"{counts[kind]:,} {word}" for kind, word in self._words.items())
             size = f"; {size_text(report.bytes)}" if self._task == "copy" else ""
             out.result(f"{words}{size} in {seconds:,.1f} s")
@@ -185,10 +193,12 @@ class _Task:
             key = storage_key(name, "BACKEND")
             backend = config["target" if is_forward else "source"]
             out.note(f"Finished: {name} uses {goal} alone. Deploy {key} = {backend!r} and its settings.")
+            if is_forward and report.source_files == 0:
+                out.note(f"The source had no file. If it should have, its settings are wrong: flask fs settings {name}")
         elif not report.is_complete:
             again = "Run the same command again." if self._task == "copy" else f"Run: flask fs migrate {name}"
             out.note(f"Not complete: {counted(report.missing, 'file')} missing, {report.failed} failed. {again}")
-        elif is_forward and shard is None and not any(report.counts[kind] for kind in self._words):
+        elif is_forward and shard is None and not report.source_files:
             out.note(f"The source has no file. If it should have, its settings are wrong: flask fs settings {name}")
         elif config["writes"] == "both":
             key = storage_key(name, "WRITES")
@@ -215,6 +225,8 @@ def _say_status(storage: Storage, out: Output, jobs: int) -> int:
     origin, goal = _sides(storage)
     copiers = counted(found.copiers, "copier")
     out.result(f"{storage.name}: from {origin} to {goal}, {_PHASES.get(found.phase, found.phase)}, {copiers}")
+    if found.bytes is None:
+        return DONE
     out.result(f"to do      {found.to_do:,} files, {size_text(found.bytes)}")
     out.result(f"done       {found.done:,} files")
     out.result(f"differing  {found.differing:,} files")

@@ -57,7 +57,11 @@ class Progress:
             self._under_way += event.size
         elif kind in _LEAVES_ALONE:
             self.compared += 1
+            # a migration looks at what it planned
+            self.files += self.all_files is not None
         elif kind == "planned":
+            # what came before is no part of it, such as what a migration deletes when it turns
+            self.files = 0
             # before the files: a bar is drawn by another thread
             self._samples.append((time.monotonic(), self.bytes, self._done()))
             self.all_files, self.all_bytes = event.files, event.size

@@ -51,7 +51,7 @@ def verify(
     """Compare both stores of a storage, and write nothing.
 
     Forward, each file of the source must have the same content in the target, or a later version or a deletion by the
-    app. Back, the target must have no file.
+    app. Back, the target must have no file. After the end nothing is compared: one store alone counts.
 
     What listings tell is enough for most names: one listing of each store. One or two requests more are made for each
     file of another size, and one to the target for each that was written less than five minutes before it was copied.
@@ -78,9 +78,13 @@ def verify(
             on_event(event)
 
     with translated(storage.name):
+        if comparison.fs.journal.finished(comparison.fs.direction, 0):
+            # the other store does not count, and may be gone
+            report.finished = True
+            return report
         require_source(comparison.fs, storage.name)
         compare(storage, comparison, jobs, shard, patience, tell)
-        report.finished = comparison.fs.journal.finished(comparison.fs.direction, 0)
+        report.source_files = comparison.source_files
     report.missing = sum(report.counts[kind] for kind in MISSING)
     return report
 
@@ -167,11 +171,14 @@ class Comparison:
         self._check = check
         #: How many tombstones were seen.
         self.deleted: int = 0
+        #: How many files of the source were seen.
+        self.source_files: int = 0
 
     def listed(self, name: Name) -> Kind | Literal["unknown"] | None:
         """Return what the listings tell of a name; None if it is no concern of the migration. No request."""
         _, source, target = name
         self.deleted += target is not None and target.is_deleted
+        self.source_files += source is not None
         if self.fs.direction == "back":
             if target is None:
                 return "same"

@@ -62,8 +62,8 @@ def migrate(
     :param jobs: how many files are moved at a time.
     :param shard: ``(i, n)`` for the i-th of n parts of the names, counted from 1, for n processes at once.
     :param checksum: compare the content of the files in the end. Those of which no listing tells a checksum are read.
-    :param on_event: is called in this thread for each :class:`Event`: ``planned``, and for each name that may need
-        something ``copied``, ``replaced``, ``deleted``, ``same``, ``own`` or ``failed``.
+    :param on_event: is called in this thread for each :class:`Event`: ``planned``, with the number of names that may
+        need something, and for each of them ``copied``, ``replaced``, ``deleted``, ``same``, ``own`` or ``failed``.
     :returns: what was done, and how much is still missing. If the migration is finished already, nothing is done.
     :raises flask_pyfs.errors.ConfigurationError: if the storage is not migrating; if the shard is invalid; if the
         migration was turned in the other direction, and is not finished; or, forward, if the source has no
@@ -151,15 +151,15 @@ class _Run:
         compare(self._storage, comparison, self._jobs, self._shard, self._patience, tell, mends)
 
     def _plan(self) -> bool:
-        files = size = doubtful = of_source = of_target = 0
+        files = size = of_target = 0
         for name in walk(self._fs, self._unread.setdefault, self._shard):
-            of_source += name.source is not None
             of_target += name.target is not None and not name.target.is_deleted
             kind = self._needed(name)
             if kind == "move":
-                files, size = files + 1, size + size_of(name)
-            doubtful += kind is not None
-        if self._fs.writes == "both" and of_target and not of_source:
+                size += size_of(name)
+            files += kind is not None
+        self._report.source_files = self._comparison.source_files
+        if self._fs.writes == "both" and of_target and not self._report.source_files:
             raise ConfigurationError(
                 "the source has no file, so all that was copied from it would be deleted in the target: nothing was. "
                 "Is the right SOURCE set, and is it mounted?",
@@ -168,7 +168,7 @@ class _Run:
         self._tell(Event("planned", size=size, files=files))
         for path, error in self._unread.items():
             self._tell(Event("failed", path, error=error))
-        return doubtful > 0
+        return files > 0
 
     def _needed(self, name: Name) -> str | None:
         kind = self._comparison.listed(name)

@@ -8,9 +8,10 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, FSError, VersionChanged, translated
-from ..filesystems.migrating.copiers import remove_all, wait_for_others
+from ..filesystems.migrating.copiers import have_run, remove_all, wait_for_others
 from ..filesystems.migrating.journal import Interrupted, until_known
 from ..filesystems.migrating.moving import bring, settle
+from ..keys import storage_key
 from ..storage import Storage
 from ..transfer.patience import Patience, Stopped
 from ..transfer.report import Event, OnEvent
@@ -18,7 +19,7 @@ from ..transfer.workers import in_threads
 from .comparing import verify
 from .migrating import migration_of
 from .report import Report
-from .walking import walk
+from .walking import has_files, walk
 
 if TYPE_CHECKING:
     from ..filesystems.migrating.filesystem import MigratingFS
@@ -45,21 +46,28 @@ def finish(
     :param on_wait: is called every second while copiers end, with their number.
     :returns: what :func:`verify` found. Its ``finished`` says whether the migration is finished.
     :raises flask_pyfs.errors.ConfigurationError: if the storage is not migrating, if WRITES is both, or if
-        the migration is finished in the other direction, or was turned there.
+        the migration is finished in the other direction, or was turned there; forward, if the source has no file, and
+        no copier has run, or as for :func:`verify`.
     :raises flask_pyfs.errors.VersionChanged: if a copier is started meanwhile.
     :raises flask_pyfs.errors.FSError: if a store fails.
     """
     fs = migration_of(storage)
     if fs.direction == "forward" and fs.writes == "both":
         raise ConfigurationError(
-            f"with {storage.name.upper()}_FS_WRITES = 'both', there may be processes that know the source alone: let "
-            "flask fs migrate run when there are none, set it to 'target' for all processes, and then finish",
+            f"with {storage_key(storage.name, 'WRITES')} = 'both', there may be processes that know the source alone: "
+            "let flask fs migrate run when there are none, set it to 'target' for all processes, and then finish",
             storage=storage.name,
         )
     with translated(storage.name):
         state = fs.journal.required(fs.direction)
         report = Report(finished=state is not None and state.direction == fs.direction and state.is_finished)
         if not report.finished:
+            if fs.direction == "forward" and not has_files(fs.source) and not have_run(fs.target):
+                raise ConfigurationError(
+                    "the source has no file, and nothing was ever copied from it: is the right SOURCE set, and is it "
+                    f"mounted? If it is to be empty, run flask fs migrate {storage.name} first, and then finish",
+                    storage=storage.name,
+                )
             report = verify(storage, jobs=jobs, checksum=checksum, on_event=on_event)
             if not report.is_complete:
                 return report

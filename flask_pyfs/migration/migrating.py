@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..backends.base import BaseBackend
 from ..errors import ConfigurationError, translated
 from ..filesystems.store import MIGRATING, StoreFS
+from ..keys import storage_key
 from ..names import Reserved
 from ..state import find
 from ..storage import Storage
@@ -16,7 +17,7 @@ from .turning import loses
 if TYPE_CHECKING:
     from ..filesystems.migrating.filesystem import MigratingFS
 
-__all__ = ["migration_of", "windows"]
+__all__ = ["losses", "migration_of", "windows"]
 
 
 def migration_of(storage: Storage) -> MigratingFS:
@@ -29,7 +30,7 @@ def migration_of(storage: Storage) -> MigratingFS:
     backend = find(storage).operations
     store = backend.store if isinstance(backend, BaseBackend) else None
     if not isinstance(store, MigratingFS):
-        start = f"{storage.name.upper()}_FS_"
+        start = storage_key(storage.name, "")
         raise ConfigurationError(
             f"storage {storage.name!r} has one store, and nothing to migrate: set {start}BACKEND to 'migrating', "
             f"{start}SOURCE to the backend that it has now, and {start}TARGET to the one that it is to have",
@@ -47,11 +48,9 @@ def windows(storage: Storage) -> list[str]:
     :raises flask_pyfs.errors.ConfigurationError: if the storage is not migrating.
     :raises flask_pyfs.errors.FSError: if a store fails.
     """
-    fs, found = migration_of(storage), []
+    fs, found = migration_of(storage), list[str]()
     with translated(storage.name):
-        if (side := loses(fs)) is not None:
-            other = "target" if side == "source" else "source"
-            found.append(f"{side}: it loses all files that the {other} does not have, before anything is moved to it")
+        found += losses(storage)
         _learn(fs.target)
         if not fs.entries_of_target.is_exact and fs.entries_of_target.window:
             found.append(f"target: {fs.entries_of_target.window}")
@@ -59,6 +58,19 @@ def windows(storage: Storage) -> list[str]:
             _learn(fs.source)
             found += _windows_of_source(fs.source)
     return found
+
+
+def losses(storage: Storage) -> list[str]:
+    """Return what a store loses before a copier starts, a sentence or none. One request. Errors as for
+    :func:`windows`.
+    """
+    fs = migration_of(storage)
+    with translated(storage.name):
+        side = loses(fs)
+    if side is None:
+        return []
+    other = "target" if side == "source" else "source"
+    return [f"{side}: it loses all files that the {other} does not have, before anything is moved to it"]
 
 
 def _windows_of_source(source: StoreFS) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import translated
-from ..filesystems.migrating.copiers import RENEWAL, Seen, seen_copiers
+from ..filesystems.migrating.copiers import RENEWAL, Seen, have_run, seen_copiers
 from ..filesystems.migrating.journal import Direction, Phase, State
 from ..filesystems.store import StoreFS
 from ..storage import Storage
@@ -34,7 +34,8 @@ class Status:
     :param phase: ``new`` before the first copier; ``copying``; ``finishing`` while the copiers end; ``finished``;
         ``turning`` while it changes to the other direction after an end.
     :param copiers: how many copiers run.
-    :param to_do: files that are still to be moved.
+    :param to_do: files that are still to be moved. This and the other counts are None after the end, when one store
+        alone counts, and nothing is compared.
     :param done: files that are where they are to be.
     :param differing: copies of files that changed since.
     :param deleted: names that the app deleted, which are kept in the target until the end.
@@ -46,11 +47,11 @@ class Status:
     direction: Direction
     phase: PhaseName
     copiers: int
-    to_do: int
-    done: int
-    differing: int
-    deleted: int
-    bytes: int
+    to_do: int | None
+    done: int | None
+    differing: int | None
+    deleted: int | None
+    bytes: int | None
     rate: float | None
     seconds_left: float | None
 
@@ -72,6 +73,10 @@ def status(storage: Storage, *, jobs: int = 8) -> Status:
         state = None if fs.journal.is_over() else fs.journal.state()
         if state is not None and not state.is_finished:
             state = fs.journal.required(fs.direction)
+        phase = _phase(state, fs.direction)
+        # the app starts the journal, too
+        if phase == "copying" and state is not None and not state.is_turned and not have_run(fs.target):
+            phase = "new"
         before, began = _copiers(fs.target), time.monotonic()
         comparison = Comparison(fs, is_strict=False)
         counts = {"to_do": 0, "done": 0, "differing": 0}
@@ -88,23 +93,24 @@ def status(storage: Storage, *, jobs: int = 8) -> Status:
             compare(storage, comparison, jobs, None, Patience(), tell)
         if before:
             time.sleep(max(0, began + RENEWAL + 1 - time.monotonic()))
-        seconds = time.monotonic() - began
         after = _copiers(fs.target)
-    moved = {token: each for token, each in after.items() if token in before and each.version != before[token].version}
-    files, moved_bytes = (
-        sum(each.done[part] - before[token].done[part] for token, each in moved.items()) for part in (0, 1)
-    )
-    done = moved_bytes + files * _BYTES_OF_A_FILE
+    # what a copier says is from its last beat, not from now
+    moved = [
+        ((new.beats - before[token].beats) * RENEWAL, *(new.done[part] - before[token].done[part] for part in (0, 1)))
+        for token, new in after.items()
+        if token in before and new.beats > before[token].beats
+    ]
+    speed = sum((moved_bytes + files * _BYTES_OF_A_FILE) / seconds for seconds, files, moved_bytes in moved)
     left = size + (counts["to_do"] + counts["differing"]) * _BYTES_OF_A_FILE
     return Status(
         fs.direction,
-        _phase(state, fs.direction),
+        phase,
         len(moved),
-        **counts,
-        deleted=comparison.deleted,
-        bytes=size,
-        rate=moved_bytes / seconds if moved else None,
-        seconds_left=left / done * seconds if done else None,
+        **(dict.fromkeys(counts) if is_finished else counts),
+        deleted=None if is_finished else comparison.deleted,
+        bytes=None if is_finished else size,
+        rate=sum(moved_bytes / seconds for seconds, _, moved_bytes in moved) if moved else None,
+        seconds_left=left / speed if speed else None,
     )
 
 

@@ -20,10 +20,13 @@ class Report(report.Report):
 
     :param missing: how many files are not where they are to be: not copied, or older copies.
     :param finished: whether the migration is finished, so that one store alone counts.
+    :param source_files: how many files the source has, of those that were looked at; None if it was not looked at,
+        because the migration is finished.
     """
 
     missing: int = 0
     finished: bool = False
+    source_files: int | None = None
 
     @property
     def is_complete(self) -> bool:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from .. import names
 from ..errors import ConfigurationError, FSError, InvalidPath, PermissionDenied
 from ..filesystems.migrating.content import listed
+from ..filesystems.migrating.origin import Origin
 from ..filesystems.migrating.target import Listed, Unread
-from ..filesystems.store import Facts, StoreFS
+from ..filesystems.store import MIGRATING, Facts, StoreFS
 from ..transfer.selection import Selection
 
 if TYPE_CHECKING:
     from ..filesystems.migrating.filesystem import MigratingFS
 
-__all__ = ["Name", "refusal", "require_source", "walk"]
+__all__ = ["Name", "has_files", "refusal", "require_source", "walk"]
 
 Found = TypeVar("Found")
+
+_RIGHT = "is the right SOURCE set, and is it mounted?"
 
 
 class Name(NamedTuple):
@@ -83,23 +85,37 @@ def _is_reserved(path: str) -> bool:
 
 
 def require_source(fs: MigratingFS, storage: str) -> None:
-    """Do nothing if the source has a file, or if the files go back there. One request; if it has none, up to 100 more
-    to the target.
+    """Do nothing if the source has a file, or if the files go back there. One request; if it has none, two more, or as
+    many as the target has files if the source cannot have a name.
 
-    :raises flask_pyfs.errors.ConfigurationError: if it has none, but the target has copies of its files: what is not
-        copied yet would count as deleted.
+    :raises flask_pyfs.errors.ConfigurationError: if it has none, but may have had some: what is not copied yet would
+        count as deleted.
     """
-    if fs.direction == "back" or any(not _is_reserved(path) for path, _ in fs.source.iter_facts()):
+    if fs.direction == "back" or has_files(fs.source):
         return
-    files = (path for path, listed in fs.entries_of_target.entries() if not listed.is_deleted)
-    for path in islice(files, 100):
-        entry = fs.entries_of_target.look(path)
-        if entry is not None and not entry.is_deleted and entry.mirrors is not None:
+    state = fs.journal.state()
+    if state is not None and state.source:
+        # it keeps its name, also if the app deletes all
+        if (name := state.source) != Origin(fs.source).name():
             raise ConfigurationError(
-                "the source has no file, but the target has copies of its files: is the right SOURCE set, and is it "
-                "mounted? If they were deleted on purpose, put any file there",
+                f"the source has no file, and not the name either that the migration left in it: {_RIGHT} If it was "
+                f"emptied on purpose, put a file {MIGRATING}/source there, with the content {name} and no line end",
                 storage=storage,
             )
+        return
+    for path, found in fs.entries_of_target.entries():
+        entry = None if found.is_deleted else fs.entries_of_target.look(path)
+        if entry is not None and not entry.is_deleted and entry.mirrors is not None:
+            raise ConfigurationError(
+                f"the source has no file, but the target has copies of its files: {_RIGHT} If they were deleted on "
+                "purpose, put any file there",
+                storage=storage,
+            )
+
+
+def has_files(source: StoreFS) -> bool:
+    """Return whether a store has a file, but for reserved ones. One request."""
+    return any(not _is_reserved(path) for path, _ in source.iter_facts())
 
 
 def refusal(store: StoreFS, path: str) -> InvalidPath | None:

@@ -45,7 +45,8 @@ class Event:
         the sides a failure is about, its error says.
     :param size: bytes: those of the file; for ``planned`` those of all files to copy; for ``progress`` those since the
         last; for ``again`` and ``failed`` those that ``progress`` told of this file, and that came to nothing.
-    :param files: for ``planned``, how many files there are to copy and to delete.
+    :param files: for ``planned``, how many files there are to copy and to delete; in a migration, how many names may
+        need something.
     :param error: for ``failed`` and ``again``, why.
     """
 

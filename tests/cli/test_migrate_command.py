@@ -1,9 +1,13 @@
 """``flask fs migrate``: what it says, its exit codes, wrong use."""
 
+import io
 import json
+import os
+import time
 from types import SimpleNamespace
 
 import pytest
+from flask import Flask
 
 import flask_pyfs as fs
 from flask_pyfs.cli import fs as group
@@ -107,11 +111,55 @@ def test_verify_names_what_is_missing_and_changes_nothing(shop):
 
 def test_checksums_find_what_sizes_do_not(shop):
     shop.run("photos")
-    (shop.new / "c.jpg").write_bytes(b"THE THIRD")
-    # what another program writes there counts as written by the app
+    with shop.app.app_context():
+        # spoilt, but still said to be a copy
+        entries = shop.photos.backend.store.entries_of_target
+        there = entries.look("c.jpg")
+        entries.write("c.jpg", io.BytesIO(b"THE THIRD"), there.version, mirrors=there.mirrors)
+    assert shop.run("photos", "--verify").exit_code == 0
     done = shop.run("photos", "--verify", "--checksum", "--json")
-    assert objects(done)[-1]["own"] == 1
-    assert done.exit_code == 0
+    assert [(each["kind"], each.get("name")) for each in objects(done)] == [("differs", "c.jpg"), ("done", None)]
+    assert done.exit_code == 9
+    # without it, what another program writes there counts as written by the app
+    (shop.new / "c.jpg").write_bytes(b"by another")
+    assert objects(shop.run("photos", "--verify", "--json"))[-1]["own"] == 1
+
+
+@pytest.mark.parametrize("task", ["--verify", "--finish"])
+def test_quiet_names_what_stops_the_end(shop, task):
+    done = shop.run("photos", task, "--quiet")
+    assert (done.exit_code, done.stdout) == (9, "")
+    assert done.stderr.splitlines() == [
+        *(f"not copied {name}" for name in sorted(PHOTOS)),
+        "Not complete: 3 files missing, 0 failed. Run: flask fs migrate photos",
+    ]
+
+
+def test_a_source_without_files_is_said_at_the_end(shop):
+    shop.configure(SOURCE_ROOT=str(shop.old.with_name("odl")))
+    refused = shop.run("photos", "--finish")
+    assert refused.exit_code == 1
+    assert "nothing was ever copied from it" in refused.stderr
+    shop.run("photos")
+    for said in (1, 0):
+        done = shop.run("photos", "--finish")
+        assert done.exit_code == 0
+        assert ("The source had no file." in done.stderr) == said
+
+
+@pytest.mark.parametrize("settings", [{"BACKEND": "local"}, {"WRITES": "both"}])
+def test_settings_are_named_as_they_are_set(tmp_path, monkeypatch, settings):
+    monkeypatch.chdir(tmp_path)
+    app, storage = Flask("shop"), fs.Storage("my-photos", fs.ALL)
+    sides = {"SOURCE": "local", "SOURCE_ROOT": "old", "TARGET": "local", "TARGET_ROOT": "new"}
+    if "BACKEND" in settings:
+        sides = {"ROOT": "old"}
+    app.config.update({f"MY_PHOTOS_FS_{k}": v for k, v in ({"BACKEND": "migrating"} | sides | settings).items()})
+    fs.init_app(app, storage)
+    done = app.test_cli_runner().invoke(group, ["migrate", "my-photos", "--finish"])
+    assert done.exit_code == 1
+    assert "MY_PHOTOS_FS_" in done.stderr
+    assert "MY-PHOTOS_FS_" not in done.stderr
 
 
 def test_finish_refuses_while_something_is_missing(shop):
@@ -131,9 +179,25 @@ def test_finish_and_what_comes_after(shop):
     assert (done.exit_code, done.stderr) == (0, said)
     left = {name: PHOTOS[name] for name in ("2026/a.jpg", "2026/b.jpg")} | {"d.jpg": b"a new one"}
     assert held(shop.new) == left
-    for arguments in ([], ["--finish"]):
+    # the other store may be gone
+    shop.old.rename(shop.old.with_name("gone"))
+    for arguments in ([], ["--finish"], ["--verify"]):
         assert shop.run("photos", *arguments).stderr == said
-    assert "from the source (local) to the target (local), finished, 0 copiers" in shop.run("photos", "--status").stdout
+    # nothing is counted
+    for task in ("--finish", "--verify"):
+        assert shop.run("photos", task).stdout == ""
+        assert objects(shop.run("photos", task, "--json"))[0].keys() == {
+            "kind",
+            "missing",
+            "finished",
+            "bytes",
+            "seconds",
+        }
+    said = "photos: from the source (local) to the target (local), finished, 0 copiers\n"
+    assert shop.run("photos", "--status").stdout == said
+    [found] = objects(shop.run("photos", "--status", "--json"))
+    assert {found[key] for key in ("to_do", "done", "differing", "deleted", "bytes")} == {None}
+    shop.old.with_name("gone").rename(shop.old)
     shop.configure(DIRECTION="back")
     assert (
         "from the target (local) to the source (local), not started, 0 copiers" in shop.run("photos", "--status").stdout
@@ -143,7 +207,8 @@ def test_finish_and_what_comes_after(shop):
     assert "the migration forward is finished: flask fs migrate turns it back" in done.stderr
 
 
-def test_back_after_the_end(shop, monkeypatch):
+@pytest.mark.parametrize("quiet", ["--verbose", "--quiet"])
+def test_back_after_the_end(shop, monkeypatch, quiet):
     for name in ("MAX_AGE", "SLACK"):
         monkeypatch.setattr(f"flask_pyfs.filesystems.migrating.journal.{name}", 0.05)
     shop.run("photos")
@@ -153,10 +218,11 @@ def test_back_after_the_end(shop, monkeypatch):
     with shop.app.app_context():
         shop.photos.delete("c.jpg")
     shop.configure(DIRECTION="back")
-    done = shop.run("photos", "--verbose")
+    done = shop.run("photos", quiet)
     assert done.exit_code == 0
+    # also with --quiet: it deletes
     assert done.stderr.startswith("Note: source: it loses all files that the target does not have, before")
-    assert "deleted c.jpg" in done.stdout
+    assert ("deleted c.jpg" in done.stdout) == (quiet != "--quiet")
     left = {name: PHOTOS[name] for name in ("2026/a.jpg", "2026/b.jpg")} | {"d.jpg": b"a new one"}
     assert (held(shop.old), held(shop.new)) == (left, {})
     shop.configure(DIRECTION="forward")
@@ -227,6 +293,16 @@ def test_a_source_without_files_is_said(shop):
     assert shop.run("photos").stderr.startswith("Complete: the source (local) has all files.")
 
 
+def test_files_that_were_copied_long_after_they_were_written_are_the_source_s(shop):
+    # what is the same by the listings alone is told of in no event
+    for name in PHOTOS:
+        os.utime(shop.old / name, (time.time() - 2 * 86400,) * 2)
+    for arguments in ([], [], ["--verify"]):
+        done = shop.run("photos", *arguments)
+        assert done.exit_code == 0
+        assert done.stderr.startswith("Complete: the target (local) has all files.")
+
+
 def test_a_source_that_vanished(shop):
     (shop.old / "c.jpg").rename(shop.old.parent / "c.jpg")
     assert shop.run("photos").exit_code == 0
@@ -235,7 +311,8 @@ def test_a_source_that_vanished(shop):
     for arguments in ([], ["--verify"], ["--finish"]):
         done = shop.run("photos", *arguments)
         assert done.exit_code == 1
-        assert "the source has no file, but the target has copies of its files: is the right SOURCE set" in done.stderr
+        assert "the source has no file, and not the name either" in done.stderr
+        assert "is the right SOURCE set" in done.stderr
     # the app may delete all, or have none
     shop.old.rmdir()
     (shop.old.parent / "unmounted").rename(shop.old)

@@ -187,6 +187,24 @@ def test_what_is_counted():
     assert shown.share == 1
 
 
+@pytest.mark.parametrize("kind", ["deleted", "failed"])
+def test_what_came_before_the_plan_is_no_part_of_it(kind):
+    shown = progress.Progress()
+    shown.add(Event(kind, "stale"))
+    shown.add(Event("planned", size=1000, files=2))
+    assert (shown.files, shown.share) == (0, 0)
+    assert shown.line() == "0 of 2 files, 0 bytes of 1000 bytes"
+
+
+@pytest.mark.parametrize("kind", ["same", "own"])
+def test_what_was_planned_and_needs_nothing_is_done(kind):
+    shown = progress.Progress()
+    shown.add(Event("planned", size=0, files=2))
+    for name in "ab":
+        shown.add(Event(kind, name, 10))
+    assert (shown.files, shown.bytes, shown.share) == (2, 0, 1)
+
+
 def test_an_empty_plan_has_a_share():
     shown = progress.Progress()
     shown.add(Event("planned"))

@@ -11,7 +11,9 @@ from flask_pyfs import ConfigurationError, FileNotFound, VersionChanged
 from flask_pyfs.filesystems.migrating import copiers, journal
 from flask_pyfs.filesystems.migrating.copiers import Copier
 from flask_pyfs.filesystems.migrating.journal import Journal, Phase
-from flask_pyfs.migration import finish, finishing, migrate, status
+from flask_pyfs.filesystems.store import MIGRATING
+from flask_pyfs.migration import finish, finishing, migrate, status, verify
+from flask_pyfs.names import Reserved
 
 
 @pytest.fixture(autouse=True)
@@ -146,6 +148,7 @@ def test_it_waits_for_a_copier_that_runs():
 
 def test_it_ends_if_a_copier_starts_meanwhile(monkeypatch):
     storage = in_memory()
+    migrate(storage)
 
     def start(journal, on_wait):
         Journal(target_of(storage)).begin("forward")
@@ -249,3 +252,43 @@ def test_a_delete_after_the_end_leaves_what_is_below_the_name(request):
         finish(storage)
         storage.backend.store.remove("a")
         assert contents(source_of(storage)) == {"a/b": b"content"}
+
+
+def test_a_source_from_which_nothing_was_copied_is_refused():
+    storage = in_memory()
+    storage.write("a", b"of the app")
+    # the app starts the journal
+    bury(storage, "b")
+    with pytest.raises(ConfigurationError, match=r"nothing was ever copied from it.*run flask fs migrate files first"):
+        finish(storage)
+    assert status(storage).phase == "new"
+    # a storage that is empty does as it was told
+    assert migrate(storage).source_files == 0
+    assert finish(storage).finished
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_source_that_was_emptied_is_refused_whatever_the_app_wrote(is_named, monkeypatch):
+    storage = in_memory()
+    if not is_named:
+        monkeypatch.setattr(type(source_of(storage)), "hides_reserved", False)
+    write(source_of(storage), "z")
+    assert migrate(storage).is_complete
+    for number in range(101):
+        write_here(storage, f"a{number:03}")
+    # another disk is there, or none
+    source_of(storage).delete_tree("z")
+    name = Reserved(f"{MIGRATING}/source")
+    kept = source_of(storage).read_file(name) if is_named else b""
+    source_of(storage).delete_tree(name)
+    for task in (migrate, verify, finish):
+        with pytest.raises(ConfigurationError, match=r"the source has no file.*is it mounted") as raised:
+            task(storage)
+    if is_named:
+        # the way out that it tells
+        assert f"a file {name} there, with the content {kept.decode()} and" in str(raised.value)
+        write(source_of(storage), name, kept)
+    else:
+        write(source_of(storage), "any")
+        assert migrate(storage).is_complete
+    assert finish(storage).finished

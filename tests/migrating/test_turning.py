@@ -7,6 +7,7 @@ from places import make_place
 from two_stores import between, contents, in_memory, source_of, target_of, turned, write, write_here
 
 from flask_pyfs import ConfigurationError
+from flask_pyfs.cli.progress import Progress
 from flask_pyfs.filesystems.migrating import copiers, journal
 from flask_pyfs.filesystems.migrating.journal import Journal, Phase
 from flask_pyfs.migration import finish, migrate, status, turning, verify, windows
@@ -221,3 +222,15 @@ def test_what_cannot_be_deleted_stops_the_turn(monkeypatch):
             migrate(back)
     assert now(storage) == now(back) == {"b": b"first b", "c": b"first c"}
     assert status(back).phase == "turning"
+
+
+def test_the_bar_counts_what_is_planned():
+    storage = in_memory()
+    finished(storage)
+    for name in "ab":
+        storage.delete(name)
+    storage.write("new", b"new")
+    shown = Progress()
+    migrate(turned(storage, DIRECTION="back"), on_event=shown.add)
+    # one is copied, one is there already; two were deleted before
+    assert shown.files == shown.all_files == 2

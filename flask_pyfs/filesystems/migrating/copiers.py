@@ -24,7 +24,18 @@ from ...names import Reserved
 from ..store import MIGRATING, Facts, OtherVersion, StoreFS
 from .journal import Direction, Journal, Phase, State
 
-__all__ = ["EXPIRY", "LOOK", "RENEWAL", "Copier", "Ended", "Seen", "remove_all", "seen_copiers", "wait_for_others"]
+__all__ = [
+    "EXPIRY",
+    "LOOK",
+    "RENEWAL",
+    "Copier",
+    "Ended",
+    "Seen",
+    "have_run",
+    "remove_all",
+    "seen_copiers",
+    "wait_for_others",
+]
 
 #: How often a copier writes its file and looks into the journal, in seconds.
 RENEWAL = 3.0
@@ -154,6 +165,7 @@ class Seen(NamedTuple):
     :param path: the path of the file.
     :param version: its version, which changes every few seconds while the copier lives.
     :param token: what tells the copier from all others.
+    :param beats: how many times it has written its file, every :data:`RENEWAL` seconds.
     :param done: as :attr:`Copier.done`.
     """
 
@@ -161,6 +173,7 @@ class Seen(NamedTuple):
     version: str
     direction: Direction
     token: str
+    beats: int
     done: tuple[int, int]
 
 
@@ -173,8 +186,8 @@ def seen_copiers(store: StoreFS) -> Iterator[Seen]:
                 with file:
                     content = file.read()
                 if content:
-                    direction, token, _, *done = json.loads(content)
-                    yield Seen(path, _known(found.version), direction, token, tuple(done))
+                    direction, token, beats, *done = json.loads(content)
+                    yield Seen(path, _known(found.version), direction, token, beats, tuple(done))
 
 
 def wait_for_others(
@@ -202,6 +215,11 @@ def wait_for_others(
         if on_wait is not None:
             on_wait(alive)
         time.sleep(min(1, EXPIRY / 4))
+
+
+def have_run(store: StoreFS) -> bool:
+    """Return whether any copier has run since the last end. One request."""
+    return next(_there(store), None) is not None
 
 
 def remove_all(store: StoreFS) -> None:
