@@ -114,6 +114,8 @@ class _Reach:
             used = [state for state in self._states if not having.isdisjoint(_backends(state))]
             if used or rest in _names(COMMON) | WITHOUT_EFFECT:
                 return _reason_at(rest, [each.option for each in all_declared(used[0])] if used else COMMON)
+            # one that level 3 would not set may be the app's own
+            having = {name for name in having if rest in _names(each for each in self._options[name] if 3 in each.levels)}
             return f"only the backend {' or '.join(sorted(having))} has it, and no storage has that" if having else None
         everything |= {f"{side}_{name}" for side in sides for name in everything}
         storage = next((name for name, rest in splits(key) if rest in everything), None)

@@ -31,10 +31,11 @@ class MigratingBackend(BaseBackend):
     """
 
     options: ClassVar[Sequence[Option]] = (
-        Option("SOURCE", "backend", required=True),
-        Option("TARGET", "backend", required=True),
-        Option("DIRECTION", default="forward", choices=("forward", "back")),
-        Option("WRITES", default="target", choices=("target", "both")),
+        # not at level 3, whose names are too common: an app may have an FS_SOURCE of its own
+        Option("SOURCE", "backend", required=True, levels=(1, 2)),
+        Option("TARGET", "backend", required=True, levels=(1, 2)),
+        Option("DIRECTION", default="forward", levels=(1, 2), choices=("forward", "back")),
+        Option("WRITES", default="target", levels=(1, 2), choices=("target", "both")),
     )
 
     def __init__(self, name: str, config: Mapping[str, Any]) -> None:
