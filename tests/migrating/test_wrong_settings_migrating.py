@@ -224,6 +224,16 @@ def test_a_setting_that_all_storages_cannot_have(app):
     assert unread.reason == "DIRECTION is only read as {NAME}_FS_DIRECTION or FS_{BACKEND}_DIRECTION"
 
 
+def test_a_backend_that_was_forgotten(app):
+    app.config.update(MOVING, FILES_FS_BACKEND=None, FILES_FS_SOURCE_ROOT="/srv/files", FILES_FS_WRITES="both")
+    fs.init_app(app, fs.Storage("files"))
+    told = {each.key: each.reason for each in unread_settings(app)}
+    for key in ("SOURCE", "TARGET", "SOURCE_ROOT"):
+        text = f"the backend 'local' has no setting {key}: set FILES_FS_BACKEND to 'migrating'"
+        assert told.pop(f"FILES_FS_{key}") == text
+    assert told == {"FILES_FS_WRITES": "the backend 'local' has no setting WRITES"}
+
+
 MISSING = """
 import sys, flask, flask_pyfs
 sys.modules["boto3"] = sys.modules["pymongo"] = None
