@@ -89,6 +89,20 @@ class MigratingBackend(BaseBackend):
             for key, value in side.backend.derived_settings().items()
         }
 
+    def doubts(self) -> list[str]:
+        """Return whether the target has files before a migration begins. One request, or two."""
+        if self.config["direction"] == "back":
+            return []
+        with self._translated():
+            name = self._files.journal.found_before()
+        if name is None:
+            return []
+        return [
+            f"target: it has files before the migration begins, such as {name!r}: each counts as written by the app, "
+            f"and wins over that of the source. If the app did not write them, set {self.target.setting}_ keys to an "
+            "empty place"
+        ]
+
     def open_fs(self) -> FS:
         from ..filesystems.migrating.choosing import target_of
         from ..filesystems.migrating.filesystem import MigratingFS
@@ -164,9 +178,10 @@ class MigratingBackend(BaseBackend):
 
     def keeper(self, filename: str) -> BaseBackend | None:
         """Return the backend of the side that has a file and keeps it; None if no side has files on a disk. One or two
-        requests.
+        requests. An empty name stands for the root, and asks for nothing: that of a side on a disk, the target first.
         """
-        if not any(side.root for side in self._lasting):
+        on_disk = [side for side in self._lasting if side.root]
+        if not on_disk:
             return None
-        side = self._side_of(filename)
+        side = self._side_of(filename) if filename else on_disk[-1]
         return side.backend if side is not None and isinstance(side.backend, BaseBackend) else None

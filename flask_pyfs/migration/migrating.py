@@ -42,6 +42,7 @@ def windows(storage: Storage) -> list[str]:
     """Return what may go wrong while this storage is migrated, a sentence for each; nothing if its stores decide the
     conditions of writes themselves.
 
+    One request for the journal and, before a migration begins, one for a file of the target, which none should have.
     Four requests to S3 for each side that is written to on conditions, to see whether the server decides them.
 
     :raises flask_pyfs.errors.ConfigurationError: if the storage is not migrating.
@@ -52,6 +53,8 @@ def windows(storage: Storage) -> list[str]:
         if (side := loses(fs)) is not None:
             other = "target" if side == "source" else "source"
             found.append(f"{side}: it loses all files that the {other} does not have, before anything is moved to it")
+        backend = find(storage).operations
+        found += backend.doubts() if isinstance(backend, BaseBackend) else []
         _learn(fs.target)
         if not fs.entries_of_target.is_exact and fs.entries_of_target.window:
             found.append(f"target: {fs.entries_of_target.window}")
