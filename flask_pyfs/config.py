@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from .common import COMMON, DEFAULT_BACKEND, OF_STORAGE, PREFIX
+from .common import COMMON, DEFAULT_BACKEND, OF_STORAGE, PREFIX, serves
 from .encryption import ENCRYPTED, refuse_encryption
 from .errors import ConfigurationError
 from .keys import backend_key, own_key, refusal, side_prefixes, storage_key, storage_prefixes
@@ -268,7 +268,9 @@ def _require_apart(
             raise refusal(f"{wrong} is a setting of the storage, not of one of its backends: set {right}", storage)
         applies = whole._origins.get(option.name)
         origin, value = _value(settings, option, [(2, backend_key(backend, ""))], storage)
-        if origin and not (applies and applies.level <= 2) and value != whole[option.name.lower()]:
+        # without one of its own, a storage has that of the app
+        current = serves(settings) if option.name == "SERVE" and applies is None else whole[option.name.lower()]
+        if origin and not (applies and applies.level <= 2) and value != current:
             message = f"{origin.key} has no effect on storage {storage!r}, which has several backends"
             raise refusal(f"{message}: set {right}", storage)
 

@@ -162,9 +162,13 @@ def reaching_nothing(
     unknown = [key for key in keys if key[3:] not in names]
     if not unknown:
         return
-    options_of = {name: set(_names(options)) for name, options in installed().items()}
-    everywhere, names = frozenset(names), names.union(*options_of.values())
-    meant = {name: f"FS_{name}" for name in names}
+    declared_by = {name: tuple(options) for name, options in installed().items()}
+    options_of = {name: set(_names(options)) for name, options in declared_by.items()}
+    # of those that level 3 does not set, a name that is close is the app's own
+    at_level_3 = set(_names(each for options in declared_by.values() for each in options if 3 in each.levels))
+    everywhere = frozenset(names)
+    meant = {name: f"FS_{name}" for name in everywhere | at_level_3}
+    names = names.union(*options_of.values())
     for backend, declared in options_of.items():
         meant.update({f"{backend.upper()}_{name}": backend_key(backend, name) for name in declared | everywhere})
     for storage in storages:

@@ -10,9 +10,9 @@ from flask import Flask
 
 from .backends.registry import all_options
 from .common import COMMON, OF_STORAGE, PREFIX, route_prefix
-from .declared import OF_THE_APP, Declared, all_declared, backends_of, route_prefix_of
+from .declared import OF_THE_APP, Declared, all_declared, backends_of, declared_options, route_prefix_of
 from .extension import misspelt_settings
-from .keys import backend_key, storage_prefixes
+from .keys import backend_key, own_key, storage_key, storage_prefixes
 from .misspelt import closest, splits
 from .options import Option
 from .peers import SETTINGS, WITHOUT_EFFECT
@@ -100,7 +100,7 @@ class _Reach:
         """Return why a key reaches nothing, or None if it may be the app's own."""
         for state in self._states:
             if rest := _below(key, *storage_prefixes(state.storage.name)):
-                return _reason_of_storage(rest, state)
+                return self._forgotten(rest, state) or _reason_of_storage(rest, state)
         # that of local_cache before that of local
         for backend in sorted(self._options, key=len, reverse=True):
             if rest := _below(key, backend_key(backend, "")):
@@ -114,10 +114,30 @@ class _Reach:
             used = [state for state in self._states if not having.isdisjoint(_backends(state))]
             if used or rest in _names(COMMON) | WITHOUT_EFFECT:
                 return _reason_at(rest, [each.option for each in all_declared(used[0])] if used else COMMON)
+            # one that level 3 would not set may be the app's own
+            having = {
+                name for name in having if rest in _names(each for each in self._options[name] if 3 in each.levels)
+            }
             return f"only the backend {' or '.join(sorted(having))} has it, and no storage has that" if having else None
         everything |= {f"{side}_{name}" for side in sides for name in everything}
         storage = next((name for name, rest in splits(key) if rest in everything), None)
         return storage and f"the app has no storage {storage.lower()!r}"
+
+    def _forgotten(self, name: str, state: State) -> str | None:
+        """Return that BACKEND is to be set, if a key is one without which other backends are not used."""
+        storage = state.storage.name
+        if own_key(self._app.config, storage, "BACKEND") or backends_of(state) or name in declared_options(state):
+            return None
+        needing = []
+        for backend, options in self._options.items():
+            required = [option for option in options if option.required]
+            sides = tuple(f"{option.name}_" for option in required if option.type == "backend")
+            if name in _names(required) or name.startswith(sides):
+                needing.append(repr(backend))
+        if not needing:
+            return None
+        key = storage_key(storage, "BACKEND")
+        return f"the backend {state.backend_name!r} has no setting {name}: set {key} to {' or '.join(sorted(needing))}"
 
     def _reason_of_backend(self, name: str, backend: str) -> str:
         options = self._options[backend]

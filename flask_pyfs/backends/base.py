@@ -113,6 +113,12 @@ class BaseBackend(ListedFiles):
         """
         return {}
 
+    def doubts(self) -> list[str]:
+        """Return what is odd about the files in the store, a sentence each, of which the doctor warns. Makes no
+        request, unless the backend has several stores.
+        """
+        return []
+
     @property
     def signs_urls(self) -> bool:
         """Whether the store signs URLs itself, so that the app need not."""

@@ -32,10 +32,11 @@ class MigratingBackend(BaseBackend):
     """
 
     options: ClassVar[Sequence[Option]] = (
-        Option("SOURCE", "backend", required=True),
-        Option("TARGET", "backend", required=True),
-        Option("DIRECTION", default="forward", choices=("forward", "back")),
-        Option("WRITES", default="target", choices=("target", "both")),
+        # not at level 3, whose names are too common: an app may have an FS_SOURCE of its own
+        Option("SOURCE", "backend", required=True, levels=(1, 2)),
+        Option("TARGET", "backend", required=True, levels=(1, 2)),
+        Option("DIRECTION", default="forward", levels=(1, 2), choices=("forward", "back")),
+        Option("WRITES", default="target", levels=(1, 2), choices=("target", "both")),
     )
 
     def __init__(self, name: str, config: Mapping[str, Any]) -> None:
@@ -88,6 +89,20 @@ class MigratingBackend(BaseBackend):
             if isinstance(side.backend, BaseBackend)
             for key, value in side.backend.derived_settings().items()
         }
+
+    def doubts(self) -> list[str]:
+        """Return whether the target has files before a migration begins. One request, or two."""
+        if self.config["direction"] == "back":
+            return []
+        with self._translated():
+            name = self._files.journal.found_before()
+        if name is None:
+            return []
+        return [
+            f"target: it has files before the migration begins, such as {name!r}: each counts as written by the app, "
+            f"and wins over that of the source. If the app did not write them, set {self.target.setting}_ keys to an "
+            "empty place"
+        ]
 
     def open_fs(self) -> FS:
         from ..filesystems.migrating.choosing import target_of
@@ -165,9 +180,10 @@ class MigratingBackend(BaseBackend):
 
     def keeper(self, filename: str) -> BaseBackend | None:
         """Return the backend of the side that has a file and keeps it; None if no side has files on a disk. One or two
-        requests.
+        requests. An empty name stands for the root, and asks for nothing: that of a side on a disk, the target first.
         """
-        if not any(side.root for side in self._lasting(self._direction)):
+        on_disk = [side for side in self._lasting(self._direction) if side.root]
+        if not on_disk:
             return None
-        side = self._side_of(filename)
+        side = self._side_of(filename) if filename else on_disk[-1]
         return side.backend if side is not None and isinstance(side.backend, BaseBackend) else None

@@ -10,6 +10,7 @@ from contextlib import closing
 
 from flask import Flask
 
+from ..backends.base import BaseBackend
 from ..errors import FSError, PermissionDenied
 from ..errors import OperationNotSupported as NotSupported
 from ..settings import unread_settings
@@ -136,7 +137,9 @@ def _of_storage(subject: Subject, storage: Storage) -> Generator[Finding, None, 
         yield from _of_store(side)
     if sides:
         # all of them together, too
-        yield from _reached(subject)
+        if (yield from _reached(subject)) and isinstance(backend := subject.state.backend, BaseBackend):
+            for message in backend.doubts():
+                yield subject.found("contents", "warning", message)
     else:
         yield from _of_store(subject)
 

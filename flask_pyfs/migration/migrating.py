@@ -43,6 +43,7 @@ def windows(storage: Storage) -> list[str]:
     """Return what may go wrong while this storage is migrated, a sentence for each; nothing if its stores decide the
     conditions of writes themselves.
 
+    One request for the journal and, before a migration begins, one for a file of the target, which none should have.
     Four requests to S3 for each side that is written to on conditions, to see whether the server decides them.
 
     :raises flask_pyfs.errors.ConfigurationError: if the storage is not migrating.
@@ -51,6 +52,8 @@ def windows(storage: Storage) -> list[str]:
     fs, found = migration_of(storage), list[str]()
     with translated(storage.name):
         found += losses(storage)
+        backend = find(storage).operations
+        found += backend.doubts() if isinstance(backend, BaseBackend) else []
         _learn(fs.target)
         if not fs.entries_of_target.is_exact and fs.entries_of_target.window:
             found.append(f"target: {fs.entries_of_target.window}")

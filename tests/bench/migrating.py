@@ -4,6 +4,10 @@ There are 100,000 files of 1 KiB on a local disk, which go to a bucket of moto, 
 again, with nothing to do. Each runs in a process of its own. What is printed are seconds, those of its processor, and
 files in a second; and how much memory the process took more than with 1,000 files.
 
+Before that, a file of 1 KiB is read by turns: from a plain storage, and from one that moves, where the file is in the
+target or in the source. Printed are ratios of the medians, of two directories and of two buckets. In the target, a read
+asks what a plain one asks; in the source, it asks once more.
+
 What is to be reached: the rate of sync, with a tenth to spare, and no more than 16 MiB for the larger number.
 """
 
@@ -13,6 +17,7 @@ import argparse
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -30,6 +35,7 @@ MOST, MEMORY = 1.1, 16
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python tests/bench/migrating.py", description=__doc__.splitlines()[0])
     parser.add_argument("--files", type=int, default=100_000, help="how many files (default: %(default)s)")
+    parser.add_argument("--reads", type=int, default=300, help="how often each file is read (default: %(default)s)")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -38,7 +44,45 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="flask_pyfs-bench-") as area:
         store = S3OnMoto(Path(area))
         with store.started():
-            measure(Path(area), options.files)
+            for kind in ("local", "s3"):
+                compare_reads(kind, Path(area), options.reads)
+            if options.files:
+                measure(Path(area), options.files)
+
+
+def compare_reads(kind: str, area: Path, reads: int) -> None:
+    """Print how long a read of a storage that moves takes, beside one of a plain storage on the same backend."""
+    import flask
+
+    import flask_pyfs as fs
+
+    keys = ("ENDPOINT", "REGION", "ACCESS_KEY", "SECRET_KEY")
+    place = "ROOT" if kind == "local" else "BUCKET"
+    old, new = (str(area / name) if kind == "local" else name for name in ("reads-old", "reads-new"))
+    app = flask.Flask("bench")
+    app.config.update(
+        {f"FS_S3_{key}": os.environ[f"FLASK_PYFS_S3_{key}"] for key in keys}, FS_S3_ADDRESSING_STYLE="path"
+    )
+    app.config.update({"OLD_FS_BACKEND": kind, f"OLD_FS_{place}": old, "NEW_FS_BACKEND": kind, f"NEW_FS_{place}": new})
+    app.config.update(MOVING_FS_BACKEND="migrating", MOVING_FS_SOURCE=kind, MOVING_FS_TARGET=kind)
+    app.config.update({f"MOVING_FS_SOURCE_{place}": old, f"MOVING_FS_TARGET_{place}": new})
+    before, after, moving = (fs.Storage(name, fs.ALL) for name in ("old", "new", "moving"))
+    fs.init_app(app, before, after, moving)
+    with app.app_context():
+        before.write("source.bin", os.urandom(1024))
+        after.write("target.bin", os.urandom(1024))
+        each = {"plain": (after, "target.bin"), "target": (moving, "target.bin"), "source": (moving, "source.bin")}
+        taken: dict[str, list[float]] = {what: [] for what in each}
+        for _ in range(reads):
+            for what, (storage, name) in each.items():
+                start = time.perf_counter()
+                storage.read(name)
+                taken[what].append(time.perf_counter() - start)
+    plain, target, source = (statistics.median(taken[what]) for what in ("plain", "target", "source"))
+    print(
+        f"a read of {kind}: plain {plain * 1000:.2f} ms; in the target {target / plain:.2f} times, "
+        f"in the source {source / plain:.2f} times"
+    )
 
 
 def measure(area: Path, files: int) -> None:

@@ -3,6 +3,8 @@
 import doctest
 import re
 import shlex
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -38,7 +40,7 @@ def run(page):
     """Run a command line of the page, with the settings of its app."""
 
     def run(line):
-        [settings] = re.findall(r"create_app\((\w+)\)", line) or ["Migrating"]
+        [settings] = re.findall(r"create_app\('shop\.(\w+)'\)", line) or ["Migrating"]
         arguments = shlex.split(line)
         assert arguments[:2] + arguments[3:4] == ["flask", "--app", "fs"]
         done = page["create_app"](page[settings]).test_cli_runner().invoke(group, arguments[4:])
@@ -71,3 +73,15 @@ def test_the_way_back_of_the_page(page, run):
         run(line)
     assert held(page, "Old") == {"2026/bob.jpg": FILES["2026/bob.jpg"], "2026/cem.jpg": b"a photo of Cem"}
     assert held(page, "New") == {}
+
+
+@pytest.mark.parametrize("configuration", ["Migrating", "Back"])
+def test_a_line_that_names_a_configuration(page, run, tmp_path, configuration):
+    [line, *_] = re.findall(rf"^ +(flask --app \S+{configuration}\S+ fs .*)", PAGE.read_text("utf-8"), re.MULTILINE)
+    code = "\n".join(code for _, code in blocks(PAGE))
+    (tmp_path / "shop.py").write_text(code.replace("/srv/", f"{tmp_path}/srv/"), encoding="utf-8")
+    argv = [sys.executable, "-m", *shlex.split(line)]
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "photos" in done.stdout + done.stderr
+    assert (held(page, "Old"), held(page, "New")) == (FILES, {})

@@ -89,3 +89,17 @@ def test_the_settings_of_both_sides(app, moving, tmp_path, monkeypatch):
     assert (found["TARGET_BUCKET"].value, found["TARGET_BUCKET"].layer) == ("files", 4)
     assert (found["TARGET_REGION"].value, found["TARGET_REGION"].key) == ("eu-west-2", "FS_S3_REGION")
     assert (found["DIRECTION"].value, found["DIRECTION"].layer) == ("forward", 4)
+
+
+def test_a_target_that_is_not_empty(app, moving, tmp_path):
+    storage = moving()
+    (tmp_path / "new").mkdir(exist_ok=True)
+
+    def warned():
+        return [each.message for each in examine(app, [storage]) if (each.check, each.level) == ("contents", "warning")]
+
+    assert warned() == []
+    (tmp_path / "new" / "there.txt").write_bytes(b"of nobody")
+    [message] = warned()
+    assert "such as 'there.txt': each counts as written by the app" in message
+    assert "FILES_FS_TARGET_" in message

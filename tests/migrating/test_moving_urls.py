@@ -224,6 +224,19 @@ def test_a_directory_on_both_sides(make, tmp_path):
     assert storage.path("a.txt") == target.path("a.txt")
 
 
+def test_the_path_of_the_root(make, tmp_path):
+    source, target = tmp_path / "SOURCE", tmp_path / "TARGET"
+    for kinds, settings, root in (
+        (("local", "local"), {}, target),
+        (("local", "memory"), {}, source),
+        (("memory", "local"), {}, target),
+        (("local", "local"), {"DIRECTION": "back"}, source),
+    ):
+        assert Path(make(*kinds, **{"DIRECTION": "forward"} | settings).path("")) == root
+    with pytest.raises(fs.OperationNotSupported):
+        make("memory", "memory", DIRECTION="forward").path("")
+
+
 REFUSED_MODES = [
     ("memory", "memory", {}, None),
     (

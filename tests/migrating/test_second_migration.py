@@ -309,3 +309,26 @@ def test_a_source_that_did_not_answer_once_is_asked_again(target):
     assert not storage.exists("b")
     with pytest.raises(ConfigurationError, match="run flask fs migrate"):
         storage.exists("b")
+
+
+def test_a_target_with_files_is_told_before_a_migration_begins(target):
+    write(target, "there.txt", b"of nobody")
+    storage = between(memory(a=b"old"), target)
+    [window] = [each for each in migration.windows(storage) if "before the migration begins" in each]
+    assert window.startswith("target: it has files before the migration begins, such as 'there.txt'")
+    assert migration.migrate(storage).is_complete
+    assert not any("before the migration begins" in each for each in migration.windows(storage))
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_one_place_under_two_spellings(tmp_path, kept):
+    settings = {"SOURCE": "pyfs", "SOURCE_OPEN_URL": f"local://{tmp_path}", "TARGET": "local"}
+    storage = open_storage({"BACKEND": "migrating", "TARGET_ROOT": str(tmp_path), **settings})[0]
+    (tmp_path / "a.txt").write_bytes(b"content")
+    if kept:
+        # it was the source of another one
+        moved(open_storage({"BACKEND": "local", "ROOT": str(tmp_path)})[0].backend.store, memory())
+    for call in (migration.migrate, migration.finish):
+        with pytest.raises(ConfigurationError, match="the target is the same place as the source, in another spelling"):
+            call(storage)
+    assert (tmp_path / "a.txt").read_bytes() == b"content"

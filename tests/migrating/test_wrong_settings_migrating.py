@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import flask_pyfs as fs
+from flask_pyfs.settings import unread_settings
 
 MOVING = {"FILES_FS_BACKEND": "migrating", "FILES_FS_SOURCE": "local", "FILES_FS_TARGET": "s3"}
 BUCKET = {**MOVING, "FILES_FS_SOURCE": "s3", "FS_S3_BUCKET": "files"}
@@ -28,11 +29,11 @@ GRIDFS = {
 TABLE: dict[str, tuple[dict[str, Any], list[str]]] = {
     "no SOURCE": (
         {**MOVING, "FILES_FS_SOURCE": None},
-        ["storage 'files' needs SOURCE: set FILES_FS_SOURCE or FS_MIGRATING_SOURCE or FS_SOURCE"],
+        ["storage 'files' needs SOURCE: set FILES_FS_SOURCE or FS_MIGRATING_SOURCE"],
     ),
     "no TARGET": (
         {**MOVING, "FILES_FS_TARGET": ""},
-        ["storage 'files' needs TARGET: set FILES_FS_TARGET or FS_MIGRATING_TARGET or FS_TARGET"],
+        ["storage 'files' needs TARGET: set FILES_FS_TARGET or FS_MIGRATING_TARGET"],
     ),
     "TARGET misspelt": (
         {**MOVING, "FILES_FS_TARGET": None, "FILES_FS_TARGT": "s3"},
@@ -50,9 +51,9 @@ TABLE: dict[str, tuple[dict[str, Any], list[str]]] = {
         {**MOVING, "FILES_FS_SOURCE": "migrating"},
         ["FILES_FS_SOURCE must be a backend that keeps files itself, not 'migrating'"],
     ),
-    "TARGET migrating, at level 3": (
-        {**MOVING, "FILES_FS_TARGET": None, "FS_TARGET": "migrating"},
-        ["FS_TARGET must be a backend that keeps files itself, not 'migrating'"],
+    "TARGET migrating, at level 2": (
+        {**MOVING, "FILES_FS_TARGET": None, "FS_MIGRATING_TARGET": "migrating"},
+        ["FS_MIGRATING_TARGET must be a backend that keeps files itself, not 'migrating'"],
     ),
     "the same directory": (
         {**MOVING, "FILES_FS_TARGET": "local", "FILES_FS_ROOT": "/tmp/same"},
@@ -125,6 +126,10 @@ TABLE: dict[str, tuple[dict[str, Any], list[str]]] = {
         {**MOVING, "FS_LOCAL_PRIVATE": True},
         ["FS_LOCAL_PRIVATE has no effect on storage 'files', which has several backends: set FILES_FS_PRIVATE"],
     ),
+    "SERVE of one side, and the app has another": (
+        {**MOVING, "FS_LOCAL_SERVE": True, "FS_SERVE": "no"},
+        ["FS_LOCAL_SERVE has no effect on storage 'files', which has several backends: set FILES_FS_SERVE"],
+    ),
     "a TARGET that can be a SOURCE only": (
         {**MOVING, "FILES_FS_TARGET": "pyfs", "FILES_FS_OPEN_URL": "ftp://u:t0ps3cret@127.0.0.1:1/"},
         ["FILES_FS_TARGET must be a backend that", "'pyfs' can be a SOURCE only"],
@@ -132,8 +137,8 @@ TABLE: dict[str, tuple[dict[str, Any], list[str]]] = {
     "DIRECTION": ({**MOVING, "FILES_FS_DIRECTION": "backwards"}, ["FILES_FS_DIRECTION must be one of forward, back"]),
     "WRITES": ({**MOVING, "FS_MIGRATING_WRITES": "source"}, ["FS_MIGRATING_WRITES must be one of target, both"]),
     "WRITES both with back": (
-        {**MOVING, "FILES_FS_DIRECTION": "back", "FS_WRITES": "both"},
-        ["FS_WRITES must be 'target' while DIRECTION is 'back'"],
+        {**MOVING, "FILES_FS_DIRECTION": "back", "FS_MIGRATING_WRITES": "both"},
+        ["FS_MIGRATING_WRITES must be 'target' while DIRECTION is 'back'"],
     ),
 }
 
@@ -168,9 +173,11 @@ RIGHT: dict[str, dict[str, Any]] = {
         **MOVING,
         "FILES_FS_SOURCE": None,
         "FILES_FS_TARGET": None,
-        "FS_SOURCE": "local",
-        "FS_TARGET": "s3",
+        "FS_MIGRATING_SOURCE": "local",
+        "FS_MIGRATING_TARGET": "s3",
     },
+    "SERVE of one side as the app has it": {**MOVING, "FS_LOCAL_SERVE": True, "FS_SERVE": "yes"},
+    "keys of the app": {**MOVING, "FS_SOURCE": "https://example.org/", "FS_TARGET": 7, "FS_WRITES": "log"},
     "a filesystem of this package by its URL": {
         **MOVING,
         "FILES_FS_TARGET": "pyfs",
@@ -191,20 +198,46 @@ def test_a_right_setting(app, settings):
 
 def test_a_target_that_only_its_filesystem_can_tell(app, monkeypatch):
     monkeypatch.setattr("flask_pyfs.backends.pyfs.PyFilesystemBackend.may_be_target", True)
-    app.config.update(MOVING, FS_TARGET="pyfs", FILES_FS_TARGET=None, FILES_FS_TARGET_OPEN_URL="mem://")
+    app.config.update(MOVING, FS_MIGRATING_TARGET="pyfs", FILES_FS_TARGET=None, FILES_FS_TARGET_OPEN_URL="mem://")
     fs.init_app(app, storage := fs.Storage("files"))
     with app.app_context(), pytest.raises(fs.ConfigurationError) as raised:
         storage.read("a.txt")
     text = str(raised.value)
-    assert "FS_TARGET must be a backend that keeps what was deleted meanwhile" in text
+    assert "FS_MIGRATING_TARGET must be a backend that keeps what was deleted meanwhile" in text
     assert "'pyfs' can be a SOURCE only" in text
     assert len(text) <= 300
+
+
+@pytest.mark.parametrize("key", ["FS_SOURCE", "FS_TARGET", "FS_DIRECTION", "FS_WRITES", "FS_TARGETS", "FS_WRITE"])
+def test_a_key_of_an_app_that_migrates_nothing(app, caplog, key):
+    app.config[key] = "its own"
+    fs.init_app(app, fs.Storage("files"))
+    assert [each.key for each in unread_settings(app)] == []
+    assert key not in caplog.text
+
+
+def test_a_setting_that_all_storages_cannot_have(app):
+    app.config.update(MOVING, FS_DIRECTION="back")
+    fs.init_app(app, fs.Storage("files"))
+    [unread] = unread_settings(app)
+    assert unread.key == "FS_DIRECTION"
+    assert unread.reason == "DIRECTION is only read as {NAME}_FS_DIRECTION or FS_{BACKEND}_DIRECTION"
+
+
+def test_a_backend_that_was_forgotten(app):
+    app.config.update(MOVING, FILES_FS_BACKEND=None, FILES_FS_SOURCE_ROOT="/srv/files", FILES_FS_WRITES="both")
+    fs.init_app(app, fs.Storage("files"))
+    told = {each.key: each.reason for each in unread_settings(app)}
+    for key in ("SOURCE", "TARGET", "SOURCE_ROOT"):
+        text = f"the backend 'local' has no setting {key}: set FILES_FS_BACKEND to 'migrating'"
+        assert told.pop(f"FILES_FS_{key}") == text
+    assert told == {"FILES_FS_WRITES": "the backend 'local' has no setting WRITES"}
 
 
 MISSING = """
 import sys, flask, flask_pyfs
 sys.modules["boto3"] = sys.modules["pymongo"] = None
-for settings in ({"FILES_FS_TARGET": "s3"}, {"FS_TARGET": "gridfs", "FS_MONGO_URL": "mongodb://h/"}):
+for settings in ({"FILES_FS_TARGET": "s3"}, {"FS_MIGRATING_TARGET": "gridfs", "FS_MONGO_URL": "mongodb://h/"}):
     app = flask.Flask("shop")
     app.config.update(settings, FILES_FS_BACKEND="migrating", FILES_FS_SOURCE="memory", FS_MONGO_DB="d")
     try:
@@ -220,5 +253,5 @@ def test_a_driver_that_is_missing():
     first, second = done.stdout.splitlines()
     assert first.startswith("storage 'files': the backend 's3' of FILES_FS_TARGET cannot be imported (")
     assert first.endswith("pip install 'flask_pyfs[s3]'")
-    assert second.startswith("storage 'files': the backend 'gridfs' of FS_TARGET cannot be imported (")
+    assert second.startswith("storage 'files': the backend 'gridfs' of FS_MIGRATING_TARGET cannot be imported (")
     assert second.endswith("pip install 'flask_pyfs[gridfs]'")

@@ -28,7 +28,7 @@ from typing import Literal
 from fs import errors
 
 from ...errors import StoreMisconfigured
-from ...names import Reserved
+from ...names import Reserved, is_reserved
 from ..store import MIGRATING, OtherVersion, StoreFS
 from .origin import Origin, forget
 
@@ -44,6 +44,11 @@ _OVER = (
 _OTHER = (
     "the target is that of a migration from another source, which is not finished: set SOURCE to that one, or take "
     "another TARGET or TARGET_PREFIX"
+)
+
+_SAME = (
+    "the target is the same place as the source, in another spelling: set what tells them apart with SOURCE_ and "
+    "TARGET_, such as TARGET_BUCKET, TARGET_ROOT or TARGET_PREFIX"
 )
 
 #: How old an answer may be by which an operation decides, in seconds.
@@ -223,7 +228,7 @@ class Journal:
         Nothing is written if the migration is finished in this direction.
 
         :raises StoreMisconfigured: if a migration from another source is not finished; or if the journal has turned the
-            migration, or has finished it, in the other direction.
+            migration, or has finished it, in the other direction; or if both stores are one place.
         """
         while True:
             state = self.state()
@@ -244,7 +249,20 @@ class Journal:
         return self._wrote(self._name(), direction, Phase.COPYING, replaced)
 
     def _name(self) -> str:
-        return "" if self._origin is None else self._origin.named()
+        name = "" if self._origin is None else self._origin.named()
+        # settings do not tell each spelling of a place
+        if name and Origin(self.store).name() == name:
+            raise StoreMisconfigured(_SAME)
+        return name
+
+    def found_before(self) -> str | None:
+        """Return a file that the target has before a migration begins; None if it has none, or if one has begun. One
+        request, or two.
+        """
+        state = self.state()
+        if state is not None and (not state.is_finished or self._is_ours(state)):
+            return None
+        return next((path for path, _ in self.store.iter_facts() if not any(map(is_reserved, path.split("/")))), None)
 
     def required(self, direction: Direction) -> State | None:
         """Return what the journal says now, if a process may copy or finish in this direction. One request.
