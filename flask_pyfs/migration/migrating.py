@@ -43,7 +43,7 @@ def windows(storage: Storage) -> list[str]:
     """Return what may go wrong while this storage is migrated, a sentence for each; nothing if its stores decide the
     conditions of writes themselves.
 
-    One request for the journal and, before a migration begins, one for a file of the target, which none should have.
+    Two requests for the journal and, before a migration begins, one for a file of the target, which none should have.
     Four requests to S3 for each side that is written to on conditions, to see whether the server decides them.
 
     :raises flask_pyfs.errors.ConfigurationError: if the storage is not migrating.

@@ -386,7 +386,7 @@ def test_a_migration_finds_it_out_below_a_prefix_before_it_starts(
         ignores = True
         [window] = windows(storage)
     assert window.startswith(f"{side.lower()}: ")
-    assert len(keys) == 8
+    assert len([key for key in keys if "/probe-" in key]) == 8
     assert all(key.startswith("below/.flask_pyfs/migrating/") for key in keys if "?" not in key)
     assert "Contents" not in s3_client.list_objects_v2(Bucket=bucket)
 
