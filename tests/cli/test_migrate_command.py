@@ -282,6 +282,9 @@ def test_a_source_without_files_is_said(shop):
     with shop.app.app_context():
         shop.photos.write("d.jpg", b"a new one")
     said = "The source has no file. If it should have, its settings are wrong: flask fs settings photos\n"
+    begun = shop.run("photos")
+    assert begun.stderr.startswith("Note: target: it has files before the migration begins, such as 'd.jpg': ")
+    assert (begun.exit_code, begun.stderr.partition("\n")[2]) == (0, said)
     for arguments in ([], ["--verify"]):
         done = shop.run("photos", *arguments)
         assert (done.exit_code, done.stderr) == (0, said)
@@ -345,7 +348,8 @@ def test_each_failure_is_named_and_the_others_are_copied(shop):
     assert done.exit_code == 1
     assert (shop.new / "c.jpg").read_bytes() == PHOTOS["c.jpg"]
     assert "1 copied, 0 replaced, 0 deleted, 0 same, 0 written by the app, 2 failed" in done.stdout
-    *failed, last = done.stderr.splitlines()
+    note, *failed, last = done.stderr.splitlines()
+    assert note.startswith("Note: target: it has files before the migration begins, such as '2026': ")
     assert [line.partition(" in storage ")[0] for line in sorted(failed)] == [
         "Error: '2026/a.jpg'",
         "Error: '2026/b.jpg'",
