@@ -224,7 +224,7 @@ class Option:
         ``dict``, ``seconds`` (a number or a ``timedelta``), ``size`` (a number of bytes, or a
         text such as ``'20 MB'`` or ``'20 MiB'``), ``version`` (its major number: ``'v2.0'`` is ``'2'``), ``callable``
         (or its name, as ``'module:name'``) or ``backend`` (the name of another backend, with settings of its own; see
-        :meth:`flask_pyfs.backends.Config.side`). A str, as the environment gives it, is converted to the type.
+        :meth:`flask_pyfs.config.Config.side`). A str, as the environment gives it, is converted to the type.
     :param default: the value if the setting is not set.
     :param required: whether a configuration without the setting is rejected.
     :param secret: whether the value is hidden in ``repr``, logs and error messages. A str becomes a :class:`Secret`.
