@@ -71,8 +71,7 @@ def refused(configured, *arguments, **settings):
 def test_settings_that_make_no_migration(configured, tmp_path):
     root = str(tmp_path / "root")
     assert (
-        refused(configured, SOURCE=None)
-        == "storage 'files' needs SOURCE: set FILES_FS_SOURCE or FS_MIGRATING_SOURCE or FS_SOURCE"
+        refused(configured, SOURCE=None) == "storage 'files' needs SOURCE: set FILES_FS_SOURCE or FS_MIGRATING_SOURCE"
     )
     assert "FILES_FS_TARGET must be one of" in refused(configured, target="s4")
     assert "FILES_FS_DIRECTION must be one of forward, back" in refused(configured, DIRECTION="sideways")
