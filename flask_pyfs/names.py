@@ -192,6 +192,15 @@ def is_plain(name: str) -> bool:
     return isinstance(name, str) and _PLAIN.fullmatch(name) is not None
 
 
+def has_reserved(path: str) -> bool:
+    """Return whether a component of a path is reserved.
+
+    >>> has_reserved("a/.flask_pyfs/b"), has_reserved("a/b")
+    (True, False)
+    """
+    return not is_plain(path) and any(map(is_reserved, path.split("/")))
+
+
 def is_reserved(component: str) -> bool:
     """Return whether a component of a path belongs to unfinished uploads, on any kind of disk.
 

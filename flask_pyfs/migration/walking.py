@@ -55,7 +55,7 @@ def walk(fs: MigratingFS, unread: Unread, shard: tuple[int, int] | None = None) 
             source, left = left[1], next(mine, None)
         if right is not None and right[0] == path:
             target, right = right[1], next(its, None)
-        if selection.has(path) and not _is_reserved(path):
+        if selection.has(path) and not names.has_reserved(path):
             yield Name(path, source, target)
 
 
@@ -78,10 +78,6 @@ def _ordered(listing: Iterator[tuple[str, Found]], store: StoreFS) -> Iterator[t
             raise RuntimeError(f"{store} lists {path!r} after {last!r}, which is not the order of iter_facts")
         last = path
         yield path, found
-
-
-def _is_reserved(path: str) -> bool:
-    return not names.is_plain(path) and any(map(names.is_reserved, path.split("/")))
 
 
 def require_source(fs: MigratingFS, storage: str) -> None:
@@ -115,7 +111,7 @@ def require_source(fs: MigratingFS, storage: str) -> None:
 
 def has_files(source: StoreFS) -> bool:
     """Return whether a store has a file, but for reserved ones. One request."""
-    return any(not _is_reserved(path) for path, _ in source.iter_facts())
+    return any(not names.has_reserved(path) for path, _ in source.iter_facts())
 
 
 def refusal(store: StoreFS, path: str) -> InvalidPath | None:

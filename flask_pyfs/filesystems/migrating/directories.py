@@ -9,7 +9,7 @@ from contextlib import suppress
 from fs import errors
 from fs.base import FS
 
-from ...names import is_reserved
+from ...names import has_reserved
 from ..below import BelowFS
 from ..directories import DirectoriesFS
 from ..objects import ObjectFS
@@ -57,7 +57,7 @@ class TwoTrees(DirectoriesFS):
         found = dict(self.iter_level(key))
         for store in self._counted():
             for path, facts in store.iter_level(key):
-                if facts is not None or path in found or any(map(is_reserved, path.split("/"))):
+                if facts is not None or path in found or has_reserved(path):
                     continue
                 if self._was_made(store, path.rstrip("/")):
                     found[path] = None
@@ -93,7 +93,7 @@ class TwoTrees(DirectoriesFS):
                 clear(self.source, self.entries_of_target, path, entry.version)
 
     def _names(self, prefix: str) -> Iterator[str]:
-        return (path for path in self._mode.names(prefix) if not any(map(is_reserved, path.split("/"))))
+        return (path for path in self._mode.names(prefix) if not has_reserved(path))
 
     def _delete_below(self, prefix: str) -> None:
         for path in self._names(prefix):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 from fs import errors
 
-from ...names import is_reserved
+from ...names import has_reserved
 from ..base import Readable
 from ..store import DAY, MIGRATING, Description, Facts, OtherVersion, StoreFS
 from ..streams import PendingFile
@@ -108,7 +108,7 @@ class MigratingFS(TwoTrees):
 
     def holder(self, path: str) -> Side | None:
         """Return the store whose file a read returns, or None if there is no file. One request, or two."""
-        if self._is_reserved(path):
+        if has_reserved(path):
             side: Side = "source" if self._written is self.source else "target"
             return side if self._written.has_file(path) else None
         held = self._mode.held(self.canonical(path))
@@ -118,12 +118,9 @@ class MigratingFS(TwoTrees):
         """Return where new files go, as far as it is known. A file may still be in the other store. No request."""
         return self._last_written[0].location(path)
 
-    def _is_reserved(self, path: str) -> bool:
-        return any(map(is_reserved, path.split("/")))
-
     def _own(self, path: str) -> StoreFS | None:
         """Return the store of a reserved name, or None for any other name."""
-        if not self._is_reserved(path):
+        if not has_reserved(path):
             return None
         if f"{path}/".startswith(f"{MIGRATING}/"):
             raise errors.ResourceNotFound(path)
@@ -169,10 +166,10 @@ class MigratingFS(TwoTrees):
         return (path for path, _ in self.iter_facts(prefix))
 
     def iter_facts(self, prefix: str = "", *, unread: Unread | None = None) -> Iterator[tuple[str, Facts]]:
-        if self._is_reserved(prefix):
+        if has_reserved(prefix):
             found = listed(self._written, prefix, unread)
             return ((path, facts) for path, facts in found if not path.startswith(f"{MIGRATING}/"))
-        return ((path, facts) for path, facts in self._mode.listed(prefix, unread) if not self._is_reserved(path))
+        return ((path, facts) for path, facts in self._mode.listed(prefix, unread) if not has_reserved(path))
 
     # writing
 
@@ -283,7 +280,7 @@ class MigratingFS(TwoTrees):
         self, store: StoreFS, path: str, target: str, *, overwrite: bool = True, version: str | None = None
     ) -> bool:
         """The target copies what the source has, if one server has both; so it is with both sides of another one."""
-        if self._is_reserved(path) or self._is_reserved(target):
+        if has_reserved(path) or has_reserved(target):
             return False
         if isinstance(store, MigratingFS):
             held = store._held(store.canonical(path))

@@ -28,7 +28,7 @@ from typing import Literal
 from fs import errors
 
 from ...errors import StoreMisconfigured
-from ...names import Reserved, is_reserved
+from ...names import Reserved, has_reserved
 from ..store import MIGRATING, OtherVersion, StoreFS
 from .origin import Origin, forget
 
@@ -262,7 +262,7 @@ class Journal:
         state = self.state()
         if state is not None and (not state.is_finished or self._is_ours(state)):
             return None
-        return next((path for path, _ in self.store.iter_facts() if not any(map(is_reserved, path.split("/")))), None)
+        return next((path for path, _ in self.store.iter_facts() if not has_reserved(path)), None)
 
     def required(self, direction: Direction) -> State | None:
         """Return what the journal says now, if a process may copy or finish in this direction. One request.

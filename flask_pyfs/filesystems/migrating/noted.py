@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote
 
 from fs import errors
 
-from ...names import is_plain, is_reserved
+from ...names import has_reserved
 from ..base import Readable
 from ..store import Description, Facts, RangeNotSatisfiable, StoreFS
 from ..streams import PendingFile
@@ -171,7 +171,7 @@ class NotedTarget:
 
     def entries(self, prefix: str = "", *, unread: Unread | None = None) -> Iterator[tuple[str, Listed]]:
         for path, facts in listed(self.store, prefix, unread):
-            if not is_plain(path) and any(map(is_reserved, path.split("/"))):
+            if has_reserved(path):
                 continue
             if facts.marked or facts.size != _SIZE or facts.content_type not in (None, _TYPE):
                 yield path, Listed(facts, _is_tombstone(facts))

@@ -13,7 +13,7 @@ from io import BytesIO
 
 from fs import errors
 
-from ...names import Reserved, is_reserved
+from ...names import Reserved, has_reserved
 from ..store import MIGRATING, StoreFS
 
 __all__ = ["Origin", "forget"]
@@ -77,7 +77,7 @@ class Origin:
 
     def _has_files(self) -> bool:
         # some stores list reserved names
-        return any(not any(map(is_reserved, path.split("/"))) for path, _ in self._source.iter_facts())
+        return any(not has_reserved(path) for path, _ in self._source.iter_facts())
 
 
 def forget(target: StoreFS) -> None:
