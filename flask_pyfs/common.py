@@ -37,6 +37,11 @@ IMAGES_MAX_MEMORY = Option(
     rule="a size of at least 32 MiB, such as '256 MiB'",
 )
 
+#: How long an upload that is not finished lives after its last piece, in seconds.
+UPLOAD_LIFETIME = Option(
+    "UPLOAD_LIFETIME", "seconds", default=24 * 60 * 60, check=is_duration, rule="a number of seconds, more than 0"
+)
+
 ENQUEUE = Option("ENQUEUE", "callable")
 
 _URL_EXPIRES = Option(
@@ -74,6 +79,8 @@ COMMON: tuple[Option, ...] = (
     Option("IMAGES_MAX_PIXELS", "int"),
     IMAGES_MAX_MEMORY,
     ENQUEUE,
+    Option("CONFIRM", "bool", default=False),
+    UPLOAD_LIFETIME,
 )
 
 #: The KEYs that are settings of a storage as a whole, also if it has several backends.

@@ -5,24 +5,25 @@ from __future__ import annotations
 import logging
 import os
 import re
-from typing import Any
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, current_app, jsonify, redirect, request
+from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import FileStorage
 
 from . import names
+from .arrivals import require_allowed, stored
 from .backends.contract import StoredName
-from .display_names import display_name
-from .errors import FileExists, FileNotFound, InvalidPath, NotAuthorized
+from .errors import FileNotFound, InvalidPath, NotAuthorized
 from .keys import storage_key
 from .renditions import lazy
-from .signals import file_uploaded
-from .state import State, find
+from .state import find
 from .storage import Storage
-from .uploads.intake import allows
-from .uploads.refusals import NOTHING_CHOSEN, too_large, unmeasured, wrong_media_type, wrong_type
-from .web.access import is_allowed, refused
+from .uploads.refusals import NOTHING_CHOSEN, too_large, unmeasured
+from .uploads.terms import Terms
 from .web.delivery import claims_of
 from .web.failures import answered, http_error
 from .web.signing import RENDER, SIGNATURE
@@ -30,17 +31,43 @@ from .web.urls import NameConverter, with_query
 
 _log = logging.getLogger(__name__)
 
+#: The group of entry points that name rooms with routes of their own.
+ROOMS = "flask_pyfs.routes"
+
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
 # the bytes that a form may have besides its file
 _FORM = 64 * 1024
 
 
 def make_blueprint() -> Blueprint:
-    """Return the blueprint ``fs`` with the routes ``fs.get_file`` and ``fs.put_file``."""
+    """Return the blueprint ``fs`` with the routes ``fs.get_file``, ``fs.put_file`` and ``fs.call_room``."""
     blueprint = Blueprint("fs", __name__)
     blueprint.record(lambda setup: setup.app.url_map.converters.update(fs_name=NameConverter))
     blueprint.add_url_rule("/<fs>/<fs_name:filename>", "get_file", _get_file)
     blueprint.add_url_rule("/<fs>/<fs_name:filename>", "put_file", _put_file, methods=["POST"])
+    # no storage has this name
+    blueprint.add_url_rule("/-/<room>", "call_room", call_room, methods=_METHODS)
+    blueprint.add_url_rule("/-/<room>/<path:rest>", "call_room", call_room, methods=_METHODS)
     return blueprint
+
+
+def call_room(room: str, rest: str = "") -> ResponseReturnValue:
+    """Answer a request below ``/-/``, whatever FS_SERVE says: each room above has a name there and answers itself.
+
+    A room registers a callable, ``respond(rest)``, by an entry point with its name. Its first request imports it.
+    """
+    entry = _rooms().get(room)
+    if entry is None:
+        abort(404)
+    with answered():
+        respond: Callable[[str], ResponseReturnValue] = entry.load()
+        return respond(rest)
+
+
+@cache
+def _rooms() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=ROOMS)}
 
 
 def _served(name: str, filename: str) -> tuple[Storage, str]:
@@ -101,7 +128,6 @@ def _put_file(fs: str, filename: str) -> tuple[Response, int]:
         abort(405, valid_methods=["GET", "HEAD", "OPTIONS"])
     with answered():
         known = _stored(storage, filename)
-    file_uploaded.send(storage, filename=known)
     return jsonify(name=known, url=storage.url(known)), 201
 
 
@@ -114,34 +140,11 @@ def _stored(storage: Storage, filename: str) -> StoredName:
     claims = claims_of(state, filename, "write")
     if claims is None:
         raise _unsigned(storage, filename)
-    if not is_allowed(state, name, "write", signed=True) or not _may_replace(state, name, claims):
-        raise refused(state, name, "write")
     sizes = [state.config["max_size"], int(claims["size"]) if "size" in claims else None]
-    upload = _uploaded(storage.name, name, min((size for size in sizes if size is not None), default=None))
-    media_type = claims.get("type")
-    if upload.mimetype != (media_type or upload.mimetype):
-        raise wrong_media_type(storage.name, name, str(media_type))
-    basename = name.rpartition("/")[2]
-    if not allows(storage, upload, basename):
-        raise wrong_type(storage.name, name, basename, storage.extensions, state.config)
-    options: dict[str, Any] = {} if media_type is None else {"content_type": media_type}
-    with storage.prepared(upload, name) as content:
-        try:
-            stored = state.operations.save(content, name, overwrite="overwrite" in claims, **options)
-        except InvalidPath as error:
-            # a parent of the name is a file
-            raise FileExists(str(error), path=name, storage=storage.name) from error
-    known = stored if isinstance(stored, StoredName) else StoredName(name)
-    known.original_name = display_name(upload.filename)
-    return known
-
-
-def _may_replace(state: State, name: str, claims: dict[str, str]) -> bool:
-    if "overwrite" not in claims or state.config["authorize"] is None:
-        return True
-    # AUTHORIZE has allowed no other spelling when the URL was signed
-    others = (each for each in state.operations.spellings(name) if each != name)
-    return all(not state.operations.exists(names.Exact(each)) or is_allowed(state, each, "write") for each in others)
+    limit = min((size for size in sizes if size is not None), default=None)
+    terms = Terms(name, "overwrite" in claims, claims.get("type"), limit)
+    require_allowed(state, terms)
+    return stored(storage, _uploaded(storage.name, name, limit), terms)
 
 
 def _uploaded(storage: str, name: str, limit: int | None) -> FileStorage:

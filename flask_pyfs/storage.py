@@ -22,7 +22,7 @@ from werkzeug.datastructures import FileStorage
 from . import config as configuration
 from . import names
 from .backends import registry
-from .backends.contract import Entry, StoredName, UploadTerms, UploadURL
+from .backends.contract import Entry, StoredName, UploadURL, require_size, require_type
 from .backends.overrides import call
 from .common import COMMON, serves
 from .config import Config
@@ -37,12 +37,12 @@ from .rooms import room
 from .signals import file_deleted, file_uploaded
 from .state import HasConfig, StandIn, State, constructed_names, find, remember
 from .uploads import client_name, intake
+from .uploads.terms import Terms
 from .values import converted
 from .web import delivery, links, urls
 from .web.downloads import PARAMETER, value_of
 from .web.failures import missing
 from .web.requirements import require_possible
-from .web.signing import lifetime_of
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -322,13 +322,99 @@ class Storage:
         :raises ValueError: if the time, type or size is invalid.
         :raises ConfigurationError: if the app itself has to sign and has no ``SECRET_KEY``.
         """
-        state = find(self)
-        accepted = intake.accepted_name(self, None, filename, state.config)
+        terms = self._terms(filename, prefix, unique, overwrite, content_type, max_size, original_name)
+        upload = links.signed_upload(find(self), terms, expires, external=external, verifies=self.verifies)
+        return dataclasses.replace(upload, original_name=terms.original_name)
+
+    def resumable_url(
+        self,
+        filename: str,
+        *,
+        expires: float | timedelta,
+        prefix: str | Callable[[], str] | None = None,
+        unique: bool = True,
+        overwrite: bool | None = None,
+        content_type: str | None = None,
+        max_size: int | None = None,
+        original_name: str | None = None,
+        external: bool = False,
+    ) -> UploadURL:
+        """Return a URL at which a client begins one upload that survives interruptions: it goes on where it was, with
+        any worker of the app. The URL speaks tus 1.0.0 and the IETF's Resumable Uploads for HTTP.
+
+        The content goes through the app to any store, piece by piece, and is checked as :meth:`save` does when it is
+        complete. Then :data:`~flask_pyfs.file_uploaded` is sent. Makes no request to the store.
+
+        :param expires: how long the upload may begin, in seconds; one that has begun lives UPLOAD_LIFETIME after its
+            last piece.
+        :raises OperationNotSupported: if the backend was written for Flask-FS.
+
+        The other parameters and errors are those of :meth:`upload_url`.
+        """
+        terms = self._terms(filename, prefix, unique, overwrite, content_type, max_size, original_name)
+        upload: UploadURL = room("resumable", self.name).begin(self, terms, expires, external=external)
+        return upload
+
+    def multipart_url(
+        self,
+        filename: str,
+        *,
+        expires: float | timedelta,
+        prefix: str | Callable[[], str] | None = None,
+        unique: bool = True,
+        overwrite: bool | None = None,
+        content_type: str | None = None,
+        max_size: int | None = None,
+        original_name: str | None = None,
+        external: bool = False,
+    ) -> UploadURL:
+        """Return the URL of a companion for Uppy's ``@uppy/aws-s3``: the browser sends one file in parts straight to
+        S3, and the app signs each part and completes the upload. Makes no request to the store.
+
+        :param expires: how long the upload may begin, in seconds; one that has begun lives UPLOAD_LIFETIME after its
+            last part.
+        :raises OperationNotSupported: if the store is not S3.
+
+        The other parameters and errors are those of :meth:`upload_url`.
+        """
+        terms = self._terms(filename, prefix, unique, overwrite, content_type, max_size, original_name)
+        upload: UploadURL = room("multipart", self.name).begin(self, terms, expires, external=external)
+        return upload
+
+    def _terms(
+        self,
+        filename: str,
+        prefix: intake.Directory,
+        unique: bool,
+        overwrite: bool | None,
+        content_type: str | None,
+        max_size: int | None,
+        original_name: str | None,
+    ) -> Terms:
+        config = find(self).config
+        accepted = intake.accepted_name(self, None, filename, config)
         name = names.normalize(intake.place(self, accepted, prefix, unique))
         replace = self.overwrite if overwrite is None else overwrite
-        terms = UploadTerms(*lifetime_of(expires), replace, content_type and content_type.lower(), max_size)
-        upload = links.signed_upload(state, name, terms, external=external, unique=unique, verifies=self.verifies)
-        return dataclasses.replace(upload, original_name=display_name(original_name or filename))
+        sizes = [size for size in (require_size(max_size), config["max_size"]) if size is not None]
+        original = display_name(original_name or filename)
+        return Terms(name, replace, require_type(content_type), min(sizes, default=None), original, unique)
+
+    def confirm(self, token: str) -> str:
+        """Take a file that a client has uploaded straight to the store, by an :meth:`upload_url` with CONFIRM: check
+        its content as :meth:`save` does, and move it to its name. Then :data:`~flask_pyfs.file_uploaded` is sent.
+
+        To confirm an upload again returns the same.
+
+        :param token: :attr:`UploadURL.token <flask_pyfs.UploadURL.token>`, which the app may give to the client.
+        :return: the name of the file.
+        :raises NotAuthorized: if it is no token of this storage.
+        :raises FileNotFound: if the client has not uploaded the file.
+        :raises UnauthorizedFileType: if the storage does not take the file, which is deleted then.
+        :raises FileTooLarge: if it is larger than MAX_SIZE or the terms permit, likewise.
+        :raises FileExists: if the name is taken, likewise.
+        """
+        name: str = room("confirming", self.name).confirm(self, token)
+        return name
 
     def path(self, filename: str) -> str:
         """Return the absolute path of a file in the operating system. The file need not exist. An empty name stands for

@@ -118,7 +118,6 @@ class UploadTerms:
     :param overwrite: whether the upload may replace a file of that name.
     :param content_type: the media type that the file must have, in lower case.
     :param max_size: the maximum size of the file in bytes.
-    :raises ValueError: if the type or the size is invalid.
     """
 
     expires: int
@@ -127,13 +126,28 @@ class UploadTerms:
     content_type: str | None = None
     max_size: int | None = None
 
-    def __post_init__(self) -> None:
-        if self.max_size is not None and (type(self.max_size) is not int or self.max_size < 1):
-            raise ValueError(f"max_size must be a whole number of bytes, 1 or more, not {self.max_size!r}")
-        if self.content_type is not None and not re.fullmatch(r"[a-z0-9_.+-]+/[a-z0-9_.+-]+", self.content_type):
-            raise ValueError(
-                f"content_type must be a media type without parameters, such as 'image/png', not {self.content_type!r}"
-            )
+
+def require_size(size: int | None) -> int | None:
+    """Return the maximum size of an upload, if it is one.
+
+    :raises ValueError: if it is neither None nor a whole number of bytes, 1 or more.
+    """
+    if size is not None and (type(size) is not int or size < 1):
+        raise ValueError(f"max_size must be a whole number of bytes, 1 or more, not {size!r}")
+    return size
+
+
+def require_type(media_type: str | None) -> str | None:
+    """Return the media type of an upload in lower case, if it is one.
+
+    :raises ValueError: if it is neither None nor a media type without parameters.
+    """
+    media_type = media_type and media_type.lower()
+    if media_type is not None and not re.fullmatch(r"[a-z0-9_.+-]+/[a-z0-9_.+-]+", media_type):
+        raise ValueError(
+            f"content_type must be a media type without parameters, such as 'image/png', not {media_type!r}"
+        )
+    return media_type
 
 
 @dataclass(frozen=True)
@@ -147,6 +161,9 @@ class UploadURL:
     :param fields: the fields of the form.
     :param headers: the headers of the request.
     :param original_name: what the client calls the file, as :func:`~flask_pyfs.display_names.display_name` shows it.
+    :param token: what :meth:`~flask_pyfs.Storage.confirm` takes when the client has uploaded the file; None if the
+        upload needs no confirmation.
+    :param confirm_url: where the client itself may confirm it, with an empty POST; None likewise.
     """
 
     name: str
@@ -155,6 +172,8 @@ class UploadURL:
     fields: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     original_name: str | None = None
+    token: str | None = None
+    confirm_url: str | None = None
 
 
 class Operations(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from abc import abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -22,6 +22,7 @@ from .streams import PendingFile, PendingText
 __all__ = [
     "DAY",
     "MIGRATING",
+    "UPLOADS",
     "Description",
     "Facts",
     "OtherVersion",
@@ -34,6 +35,9 @@ __all__ = [
 
 #: A day in seconds. Leftovers of uploads that are younger stay by default.
 DAY = 24 * 60 * 60
+
+#: Where uploads are until they are finished, each in a directory of its own.
+UPLOADS = f"{RESERVED}/uploads"
 
 #: Where a migration keeps what is its own in a store, for as long as it lasts.
 MIGRATING = f"{RESERVED}/migrating"
@@ -433,6 +437,29 @@ class StoreFS(CarefulFS):
         :raises fs.errors.FileExists: without ``overwrite``, if the target is taken.
         """
         return False
+
+    def join_files(
+        self, paths: Sequence[str], target: str, *, overwrite: bool = True, content_type: str | None = None
+    ) -> str | None:
+        """Store the content of several files, one after the other, as one new file, and return its version.
+
+        The files stay. They must not change meanwhile: callers give names that nobody else knows. The new file becomes
+        visible when it is complete.
+
+        By default, the files are read and written again. A store that can join them itself does so.
+
+        :param paths: the files, in order. None of them need have content; without any, the new file is empty.
+        :param target: the new file, which is none of them.
+        :param overwrite: as for :meth:`put`.
+        :param content_type: as for :meth:`put`.
+        :raises fs.errors.ResourceNotFound: if one of the files is missing.
+        :raises fs.errors.FileExists: without ``overwrite``, if the target is taken.
+        """
+        # it imports this module
+        from .joined import JoinedFile
+
+        with JoinedFile(self, paths, [self.facts(path).size for path in paths]) as file:
+            return self.put(target, cast(Readable, file), overwrite=overwrite, content_type=content_type)
 
     @abstractmethod
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:

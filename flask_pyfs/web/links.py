@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 
-from ..backends.contract import UploadTerms, UploadURL
+from ..backends.contract import UploadURL
 from ..state import State
+from ..uploads.terms import Terms
 from .access import require_permission
 from .downloads import PARAMETER, given_download
 from .signing import lifetime_of, signed_query
@@ -34,30 +34,26 @@ def signed_url(
 
 
 def signed_upload(
-    state: State, name: str, terms: UploadTerms, *, external: bool, unique: bool, verifies: bool
+    state: State, terms: Terms, expires: float | timedelta, *, external: bool, verifies: bool
 ) -> UploadURL:
     """Return a signed URL to upload a file: one of the store if it can enforce the terms, else one of the app's own
-    route. MAX_SIZE is one of the terms.
+    route.
 
-    :param unique: whether the name is unique. A store may then let the client replace the file, which is its own.
     :param verifies: whether the content must be checked, which only the app can do.
     :raises NotAuthorized: if AUTHORIZE denies it.
     """
-    require_permission(state, name, "write")
-    upload = None
-    sizes = [size for size in (terms.max_size, state.config["max_size"]) if size is not None]
-    terms = replace(terms, max_size=min(sizes, default=None))
-    if not verifies:
-        upload = state.operations.signed_upload(name, replace(terms, overwrite=terms.overwrite or unique))
+    require_permission(state, terms.name, "write")
+    until, lifetime = lifetime_of(expires)
+    upload = None if verifies else state.operations.signed_upload(terms.name, terms.for_store(until, lifetime))
     if upload is None:
         claims = {
-            "expires": terms.expires,
+            "expires": until,
             "overwrite": 1 if terms.overwrite else None,
             "size": terms.max_size,
             "type": terms.content_type,
         }
         known = {key: str(value) for key, value in claims.items() if value is not None}
-        upload = UploadURL(name, _route_url(state, name, "write", known, external=external))
+        upload = UploadURL(terms.name, _route_url(state, terms.name, "write", known, external=external))
     return upload
 
 

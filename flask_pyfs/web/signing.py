@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import Flask
@@ -50,9 +51,7 @@ def signed_query(app: Flask, storage: str, action: str, filename: str, claims: M
     :param claims: the other signed parameters, such as the time of expiry.
     :raises flask_pyfs.errors.ConfigurationError: if the app has no SECRET_KEY.
     """
-    signer = _signer(app)
-    if signer is None:
-        raise ConfigurationError(f"storage {storage!r}: the app cannot sign URLs: set its SECRET_KEY", storage=storage)
+    signer = _required(app, storage)
     signature = signer.get_signature(_message(storage, action, filename, claims)).decode()
     return urlencode({**claims, SIGNATURE: signature})
 
@@ -71,9 +70,46 @@ def verified(app: Flask, storage: str, action: str, filename: str, query: Mappin
     return claims if canonical and (action == "render" or time.time() < int(claims["expires"])) else None
 
 
+def signed_token(app: Flask, storage: str, purpose: str, claims: Mapping[str, Any]) -> str:
+    """Return a text of letters, digits, ``-``, ``_`` and ``.`` that holds claims, and that nobody else can make.
+
+    Anybody can read it.
+
+    :param storage: the storage's name.
+    :param purpose: what the token is for; it is no token for anything else.
+    :param claims: what it holds, as JSON.
+    :raises flask_pyfs.errors.ConfigurationError: if the app has no SECRET_KEY.
+    """
+    signer = _required(app, storage)
+    payload = base64_encode(json.dumps(claims, separators=(",", ":")).encode()).decode()
+    return f"{payload}.{signer.get_signature(_token_message(storage, purpose, payload)).decode()}"
+
+
+def claims_in(app: Flask, storage: str, purpose: str, token: str) -> dict[str, Any] | None:
+    """Return the claims of a token that :func:`signed_token` made; None if it is none.
+
+    When it expires is for the caller to know: an upload that has begun outlives the time in which it may begin.
+    """
+    payload, _, signature = token.partition(".")
+    signer = _signer(app)
+    if signer is None or not signer.verify_signature(_token_message(storage, purpose, payload), signature.encode()):
+        return None
+    if signature.encode() != base64_encode(base64_decode(signature)):
+        return None
+    claims: dict[str, Any] = json.loads(base64_decode(payload))
+    return claims
+
+
 def signs(app: Flask) -> bool:
     """Return whether an app can sign URLs."""
     return _signer(app) is not None
+
+
+def _required(app: Flask, storage: str) -> Signer:
+    signer = _signer(app)
+    if signer is None:
+        raise ConfigurationError(f"storage {storage!r}: the app cannot sign URLs: set its SECRET_KEY", storage=storage)
+    return signer
 
 
 def _signer(app: Flask) -> Signer | None:
@@ -90,3 +126,7 @@ def _signer(app: Flask) -> Signer | None:
 
 def _message(storage: str, action: str, filename: str, claims: Mapping[str, str]) -> bytes:
     return json.dumps([storage, action, filename, sorted(claims.items())]).encode()
+
+
+def _token_message(storage: str, purpose: str, payload: str) -> bytes:
+    return json.dumps([storage, purpose, payload]).encode()

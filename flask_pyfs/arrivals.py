@@ -1,0 +1,73 @@
+"""What a client has sent by whatever way: it is checked, stored under its name, and announced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from werkzeug.datastructures import FileStorage
+
+from . import names
+from .backends.contract import StoredName
+from .display_names import display_name
+from .errors import FileExists, InvalidPath
+from .signals import file_uploaded
+from .state import State, find
+from .storage import Storage
+from .uploads.intake import allows
+from .uploads.refusals import wrong_media_type, wrong_type
+from .uploads.terms import Terms
+from .web.access import is_allowed, refused
+
+__all__ = ["require_allowed", "stored"]
+
+
+def stored(storage: Storage, upload: FileStorage, terms: Terms, keep: Callable[[], Any] | None = None) -> StoredName:
+    """Check an upload as :meth:`Storage.save` does, store it under the name that was agreed on, and announce it.
+
+    :param upload: the upload; its stream can seek if ``keep`` is given.
+    :param keep: stores the content as it already is in the store, and returns what ``save`` of a backend does. It is
+        called in place of ``save``, unless the content had to be changed, as VERIFY_SVG does.
+    :raises NotAuthorized: if AUTHORIZE denies it.
+    :raises UnauthorizedFileType: if the storage does not accept the file.
+    :raises FileTooLarge: if it is larger than MAX_SIZE or the terms permit.
+    :raises FileExists: if the name is taken.
+    """
+    state = find(storage)
+    require_allowed(state, terms)
+    name, basename = terms.name, terms.name.rpartition("/")[2]
+    if upload.mimetype != (terms.content_type or upload.mimetype):
+        raise wrong_media_type(storage.name, name, str(terms.content_type))
+    if not allows(storage, upload, basename):
+        raise wrong_type(storage.name, name, basename, storage.extensions, state.config)
+    options: dict[str, Any] = {} if terms.content_type is None else {"content_type": terms.content_type}
+    with storage.prepared(upload, name) as content:
+        try:
+            if keep is not None and content is upload:
+                saved = keep()
+            else:
+                saved = state.operations.save(content, name, overwrite=terms.overwrite, **options)
+        except InvalidPath as error:
+            # a parent of the name is a file
+            raise FileExists(str(error), path=name, storage=storage.name) from error
+    known = saved if isinstance(saved, StoredName) else StoredName(name)
+    known.original_name = terms.original_name or display_name(upload.filename)
+    file_uploaded.send(storage, filename=known)
+    return known
+
+
+def require_allowed(state: State, terms: Terms) -> None:
+    """Ask AUTHORIZE, which has allowed the upload when it was permitted, also of what the upload would replace.
+
+    :raises NotAuthorized: if it denies it now.
+    """
+    if not is_allowed(state, terms.name, "write", signed=True) or not _may_replace(state, terms):
+        raise refused(state, terms.name, "write")
+
+
+def _may_replace(state: State, terms: Terms) -> bool:
+    if not terms.overwrite or state.config["authorize"] is None:
+        return True
+    # AUTHORIZE has allowed no other spelling when the URL was signed
+    others = (each for each in state.operations.spellings(terms.name) if each != terms.name)
+    return all(not state.operations.exists(names.Exact(each)) or is_allowed(state, each, "write") for each in others)

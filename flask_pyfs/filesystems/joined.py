@@ -1,0 +1,79 @@
+"""Several files of a store as one file, read one after the other."""
+
+from __future__ import annotations
+
+import io
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import BinaryIO
+
+from .store import StoreFS
+
+
+class JoinedFile(io.RawIOBase):
+    """Reads files of a store as if they were one. It can seek, and has one of them open at a time.
+
+    Each file that is reached costs one request.
+
+    :param store: the store.
+    :param paths: the files, in order.
+    :param sizes: the length of each in bytes.
+    :raises fs.errors.FSError: while it is read: as ``fetch`` does.
+    """
+
+    def __init__(self, store: StoreFS, paths: Sequence[str], sizes: Sequence[int]) -> None:
+        super().__init__()
+        self._store = store
+        self._paths = paths
+        self._starts = [0, *accumulate(sizes)]
+        self._position = 0
+        self._number = -1
+        self._file: BinaryIO | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._starts[-1]}[whence]
+        if base + offset < 0:
+            raise ValueError(f"cannot seek to offset {base + offset}")
+        self._position = base + offset
+        return self._position
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        if self._position >= self._starts[-1]:
+            return 0
+        number = bisect_right(self._starts, self._position) - 1
+        room = min(len(buffer), self._starts[number + 1] - self._position)
+        file = self._opened(number)
+        file.seek(self._position - self._starts[number])
+        piece = file.read(room)
+        if not piece:
+            raise EOFError(f"{self._paths[number]!r} is shorter than it was listed")
+        buffer[: len(piece)] = piece
+        self._position += len(piece)
+        return len(piece)
+
+    def _opened(self, number: int) -> BinaryIO:
+        if self._file is None or number != self._number:
+            self._close_file()
+            self._file = self._store.fetch(self._paths[number], self._position - self._starts[number])[1]
+            self._number = number
+        return self._file
+
+    def _close_file(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
+    def close(self) -> None:
+        if not self.closed:
+            self._close_file()
+        super().close()
