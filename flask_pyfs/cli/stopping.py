@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import threading
@@ -47,9 +48,25 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
     for each in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(each) is _stop:
             signal.signal(each, _end)
+    _watch()
     # the signal may have come within a write to sys.stderr, which allows no other one
     _write((_ERASE_LINE if _is_terminal() else b"") + _SAID)
     raise KeyboardInterrupt
+
+
+def _watch() -> None:
+    # a signal that comes just before Python waits for a thread is handled only after that
+    end, begin = os.pipe()
+    os.set_blocking(begin, False)
+    signal.set_wakeup_fd(begin, warn_on_full_buffer=False)
+    # threading has locks, which the code that was interrupted may hold
+    _thread.start_new_thread(_wait, (end,))
+
+
+def _wait(end: int) -> None:
+    while signal.getsignal(number := os.read(end, 1)[0]) is not _end:
+        pass
+    _end(number, None)
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:

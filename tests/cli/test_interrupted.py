@@ -337,6 +337,39 @@ def test_a_second_signal_while_the_process_ends(shop):
         terminal.end(code=130)
 
 
+WAITING = """
+import signal, sys, threading
+from flask_pyfs.cli.stopping import stoppable
+
+with stoppable():
+    try:
+        print("running", flush=True)
+        signal.pause()
+    except KeyboardInterrupt:
+        # another thread gets the second one, so that nothing wakes this one up
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
+        print("waiting", flush=True)
+        lock = threading.Lock()
+        lock.acquire()
+        lock.acquire()
+"""
+
+
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_the_second_one_needs_no_thread_that_waits(second):
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITING], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "running\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "waiting\n"
+        process.send_signal(second)
+        try:
+            assert process.wait(10) == 130
+        finally:
+            process.kill()
+
+
 def test_a_block_that_was_not_stopped_leaves_the_handlers_alone():
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with stoppable():
