@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .addresses import require_link
+from .addresses import require_link, require_scanner
 from .options import Option, is_duration
 from .values import converted
 
@@ -75,6 +75,8 @@ COMMON: tuple[Option, ...] = (
     Option("VERIFY", "bool"),
     Option("VERIFY_RENAME", "bool", default=False),
     Option("VERIFY_SVG", default="refuse", choices=("refuse", "strip")),
+    Option("SCAN", "service", check=require_scanner),
+    Option("SCAN_FAIL_OPEN", "bool", default=False),
     Option("IMAGES_OPTIMIZE", "bool", default=False),
     Option("IMAGES_MAX_PIXELS", "int"),
     IMAGES_MAX_MEMORY,

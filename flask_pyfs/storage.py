@@ -323,7 +323,9 @@ class Storage:
         :raises ConfigurationError: if the app itself has to sign and has no ``SECRET_KEY``.
         """
         terms = self._terms(filename, prefix, unique, overwrite, content_type, max_size, original_name)
-        upload = links.signed_upload(find(self), terms, expires, external=external, verifies=self.verifies)
+        state = find(self)
+        is_checked = self.verifies or state.config["scan"] is not None
+        upload = links.signed_upload(state, terms, expires, external=external, verifies=is_checked)
         return dataclasses.replace(upload, original_name=terms.original_name)
 
     def resumable_url(
@@ -603,7 +605,7 @@ class Storage:
 
     def prepared(self, file_or_wfs: Any, filename: str) -> AbstractContextManager[Any]:
         """Return a context manager that yields the content to store for an upload: the upload itself, or the result of
-        VERIFY and VERIFY_SVG.
+        VERIFY and VERIFY_SVG, which SCAN has let pass.
 
         :param file_or_wfs: a ``FileStorage`` or a binary file.
         :param filename: the name for the file.
@@ -612,11 +614,14 @@ class Storage:
         """
         config = find(self).config
         upload = intake.measured(self, file_or_wfs, filename, config["max_size"])
-        if not self.verifies:
-            return nullcontext(upload)
-        from .uploads.prepare import prepared
+        content: AbstractContextManager[Any] = nullcontext(upload)
+        if self.verifies:
+            from .uploads.prepare import prepared
 
-        return prepared(upload, filename, config, self.name)
+            content = prepared(upload, filename, config, self.name)
+        if config["scan"] is not None:
+            content = room("scanning", self.name).scanned(self, content, filename)
+        return content
 
     def _rightly_named(self, file: Any, name: str, config: Config) -> AbstractContextManager[tuple[Any, str]]:
         if not config["verify_rename"] or not self.verifies:

@@ -27,7 +27,8 @@ MIGRATING = [
 ]
 # each is removed with what needs it
 PARTS = {
-    room: [room] for room in (*ADAPTERS, "adoption", "cli", "doctor", "migration", "orphans", "settings", "transfer")
+    room: [room]
+    for room in (*ADAPTERS, "adoption", "cli", "doctor", "migration", "orphans", "scanning", "settings", "transfer")
 }
 PARTS["migrating"] = MIGRATING
 
