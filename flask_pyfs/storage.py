@@ -300,7 +300,9 @@ class Storage:
 
         The upload goes to the store if the store can enforce all terms. No store can enforce ``unique=False`` without
         ``overwrite``, and Swift enforces neither ``content_type`` nor ``max_size``. No store inspects the content. If
-        the store cannot enforce a term, or the storage :attr:`verifies` uploads, the URL is one of the app's own route.
+        the store cannot enforce a term, or the storage :attr:`verifies` uploads or has a SCAN, the URL is one of the
+        app's own route. With CONFIRM, each upload goes to the store if it signs any, and is nobody's until
+        :meth:`confirm` has checked it; then ``token`` and ``confirm_url`` of the result are set.
 
         On S3 and Swift, the first call in a process may make the bucket or the container, and log in to Swift. Further
         calls make no request.
@@ -324,8 +326,12 @@ class Storage:
         """
         terms = self._terms(filename, prefix, unique, overwrite, content_type, max_size, original_name)
         state = find(self)
-        is_checked = self.verifies or state.config["scan"] is not None
-        upload = links.signed_upload(state, terms, expires, external=external, verifies=is_checked)
+        upload: UploadURL | None = None
+        if state.config["confirm"]:
+            upload = room("confirming", self.name).begin(self, terms, expires, external=external)
+        if upload is None:
+            is_checked = self.verifies or state.config["scan"] is not None
+            upload = links.signed_upload(state, terms, expires, external=external, verifies=is_checked)
         return dataclasses.replace(upload, original_name=terms.original_name)
 
     def resumable_url(
@@ -407,10 +413,14 @@ class Storage:
 
         To confirm an upload again returns the same.
 
+        On S3, some ten requests, and more of a large file; on Swift as many. The store copies the file twice, and the
+        app reads what VERIFY and SCAN want of it.
+
         :param token: :attr:`UploadURL.token <flask_pyfs.UploadURL.token>`, which the app may give to the client.
         :return: the name of the file.
         :raises NotAuthorized: if it is no token of this storage.
-        :raises FileNotFound: if the client has not uploaded the file.
+        :raises FileNotFound: if the client has not uploaded the file, or longer ago than UPLOAD_LIFETIME.
+        :raises BackendError: if another request is confirming it, or as :meth:`save` does; then try again.
         :raises UnauthorizedFileType: if the storage does not take the file, which is deleted then.
         :raises FileTooLarge: if it is larger than MAX_SIZE or the terms permit, likewise.
         :raises FileExists: if the name is taken, likewise.

@@ -176,6 +176,9 @@ class MigratingBackend(BaseBackend):
         """
         if self.config["writes"] == "both" or self._direction == "back":
             return None
+        if isinstance(filename, names.Reserved):
+            # the path in this store, of which the target is a directory
+            filename = self.target.store.at(filename)
         return self.target.operations.signed_upload(filename, terms)
 
     def keeper(self, filename: str) -> BaseBackend | None:

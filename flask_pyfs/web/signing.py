@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Flask
-from itsdangerous import Signer
+from itsdangerous import BadData, Signer
 from itsdangerous.encoding import base64_decode, base64_encode
 
 from ..errors import ConfigurationError
@@ -98,6 +98,19 @@ def claims_in(app: Flask, storage: str, purpose: str, token: str) -> dict[str, A
         return None
     claims: dict[str, Any] = json.loads(base64_decode(payload))
     return claims
+
+
+def storage_in(token: str) -> str | None:
+    """Return the storage that a token names in its claims. Anybody may have written that: :func:`claims_in` judges it.
+
+    :param token: a token whose claims have the name as ``storage``.
+    """
+    try:
+        claims = json.loads(base64_decode(token.partition(".")[0]))
+    except (BadData, ValueError, RecursionError):
+        return None
+    name = claims.get("storage") if isinstance(claims, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def signs(app: Flask) -> bool:

@@ -13,6 +13,7 @@ from fs.info import Info
 from fs.time import datetime_to_epoch
 
 from ... import files
+from ...names import has_reserved
 from ...options import Secret
 from ..base import Readable
 from ..objects.clients import PerProcess, shared_client
@@ -211,7 +212,12 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         )
 
     def _get_upload_args(self, key: str) -> dict[str, Any]:
-        return {"ContentType": files.mime(key, "application/octet-stream"), **self.upload_args}
+        return {"ContentType": files.mime(key, "application/octet-stream"), **self._arguments_for(key)}
+
+    def _arguments_for(self, key: str) -> dict[str, Any]:
+        # what is not finished is for nobody but the app
+        without = "ACL" if has_reserved(key) else None
+        return {name: value for name, value in self.upload_args.items() if name != without}
 
     def delete_objects(self, keys: Iterable[str]) -> None:
         self._bucket.delete(self._full_key(key) for key in keys)
@@ -254,12 +260,11 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
             self._writes.learn(key, self._full_key(key))
         return self.decides_versions
 
-    @property
-    def _copies(self) -> Copies:
-        return Copies(self._writes, self._full_key, self._head_answer, self.upload_args, self.copy_part_size)
+    def _copies_to(self, key: str) -> Copies:
+        return Copies(self._writes, self._full_key, self._head_answer, self._arguments_for(key), self.copy_part_size)
 
     def copy_object(self, key: str, target: str, *, overwrite: bool) -> None:
-        self._copies.copy(key, target, overwrite=overwrite)
+        self._copies_to(target).copy(key, target, overwrite=overwrite)
 
     def location(self, path: str) -> tuple[Hashable, str]:
         # with other keys, it is the same bucket
@@ -292,7 +297,8 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
             self._require_own(target_key, overwrite=overwrite, version=version)
             return True
         replaces = None if version is None else self._require_version(target_key, version).etag
-        self._copies.copy(key, target_key, overwrite=overwrite, origin=store._copies, replaces=replaces, note=note)
+        copies, origin = self._copies_to(target_key), store._copies_to(key)
+        copies.copy(key, target_key, overwrite=overwrite, origin=origin, replaces=replaces, note=note)
         return True
 
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
@@ -300,7 +306,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         if key == target_key:
             self.head_object(key)
         else:
-            self._copies.move(key, target_key, overwrite=overwrite)
+            self._copies_to(target_key).move(key, target_key, overwrite=overwrite)
 
     def list_objects(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
         above = len(self._full_key(""))
