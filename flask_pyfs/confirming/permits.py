@@ -35,7 +35,6 @@ def begin(storage: Storage, terms: Terms, expires: float | timedelta, *, externa
     :raises NotAuthorized: if AUTHORIZE denies it.
     """
     state, identifier = find(storage), new_identifier()
-    require_permission(state, terms.name, "write")
     try:
         path = Unfinished(state, identifier).path(INCOMING)
     except OperationNotSupported:
@@ -43,7 +42,9 @@ def begin(storage: Storage, terms: Terms, expires: float | timedelta, *, externa
     media_type = terms.content_type or mime(terms.name, state.callee.kind.DEFAULT_MIME)
     upload = _signed(state, path, media_type, terms.max_size, expires)
     if upload is None:
+        # whoever signs instead asks AUTHORIZE
         return None
+    require_permission(state, terms.name, "write")
     claims = {"storage": storage.name, "id": identifier, **terms.claims()}
     token = signed_token(state.app, storage.name, _PURPOSE, claims)
     url = room_url(state.app, storage.name, "confirm", token, external)

@@ -46,12 +46,18 @@ def take(storage: Storage, token: str) -> StoredName:
         if found.stored is not None:
             return found.stored
         found.require_open()
-        if INCOMING not in found.files:
+        if INCOMING not in found.files and not _has_come(storage.name, unfinished):
             raise _missing(storage.name, terms.name, "the client has not uploaded it yet")
         return unfinished.finish_once(partial(_finish, state, terms, unfinished))
     except Ended as error:
         reason = "its upload has expired, or was confirmed long ago (UPLOAD_LIFETIME)"
         raise _missing(storage.name, terms.name, reason) from error
+
+
+def _has_come(storage: str, unfinished: Unfinished) -> bool:
+    # a listing of Swift may be late
+    with translated(storage):
+        return unfinished.store.has_file(unfinished.path(INCOMING))
 
 
 def _finish(state: State, terms: Terms, unfinished: Unfinished, is_again: bool) -> StoredName:
