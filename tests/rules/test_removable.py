@@ -28,7 +28,18 @@ MIGRATING = [
 # each is removed with what needs it
 PARTS = {
     room: [room]
-    for room in (*ADAPTERS, "adoption", "cli", "doctor", "migration", "orphans", "scanning", "settings", "transfer")
+    for room in (
+        *ADAPTERS,
+        "adoption",
+        "cli",
+        "confirming",
+        "doctor",
+        "migration",
+        "orphans",
+        "scanning",
+        "settings",
+        "transfer",
+    )
 }
 PARTS["migrating"] = MIGRATING
 
