@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from fs.base import FS
@@ -83,6 +83,7 @@ class BelowFS(WrapFS[FS], StoreFS):
         # what the store is, which it may learn later
         checksum_algorithm = property(lambda self: self.whole.checksum_algorithm)
         keeps_checksums = property(lambda self: self.whole.keeps_checksums)
+        piece_size = property(lambda self: self.whole.piece_size)
         settling = property(lambda self: self.whole.settling)
         keeps_descriptions = property(lambda self: self.whole.keeps_descriptions)
         keeps_notes = property(lambda self: self.whole.keeps_notes)
@@ -176,6 +177,10 @@ class BelowFS(WrapFS[FS], StoreFS):
         origin, found = (store.whole, store.at(path)) if isinstance(store, BelowFS) else (store, path)
         with self._told:
             return self.whole.copy_from(origin, found, self.at(target), **options)
+
+    def join_files(self, paths: Sequence[str], target: str, **options: Any) -> str | None:
+        with self._told:
+            return self.whole.join_files([self.at(path) for path in paths], self.at(target), **options)
 
     def move_file(self, path: str, target: str, **options: Any) -> None:
         with self._told:

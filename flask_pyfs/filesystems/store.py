@@ -171,6 +171,10 @@ class StoreFS(CarefulFS):
     #: Whether :meth:`facts` returns only a checksum that the store keeps, and never reads a file for one.
     keeps_checksums = False
 
+    #: The length in bytes that files should have, and of which the offset of each should be a multiple, so that
+    #: :meth:`join_files` costs the least.
+    piece_size = 8 * 1024 * 1024
+
     #: For how long after a ``put`` without ``overwrite`` another one may still succeed, in seconds. 0 if the store
     #: itself decides who is first.
     settling: float = 0
