@@ -45,6 +45,9 @@ class BelowFS(WrapFS[FS], StoreFS):
         full = f"{self._above}{path}" if path else self.directory
         return Reserved(full) if isinstance(path, Reserved) else full
 
+    def _start(self, prefix: str) -> str:
+        return Reserved(self._above + prefix) if isinstance(prefix, Reserved) else self._above + prefix
+
     def _path(self, path: str) -> str:
         return path[len(self._above) :]
 
@@ -138,7 +141,7 @@ class BelowFS(WrapFS[FS], StoreFS):
 
     def iter_files(self, prefix: str = "") -> Iterator[str]:
         with self._told:
-            for path in self.whole.iter_files(self._above + prefix):
+            for path in self.whole.iter_files(self._start(prefix)):
                 yield self._path(path)
 
     def iter_facts(
@@ -149,7 +152,7 @@ class BelowFS(WrapFS[FS], StoreFS):
             tell = unread
             options["unread"] = lambda above, error: tell(self._path(above), error)
         with self._told:
-            for path, facts in self.whole.iter_facts(self._above + prefix, **options):
+            for path, facts in self.whole.iter_facts(self._start(prefix), **options):
                 yield self._path(path), facts
 
     def iter_level(self, directory: str = "") -> Iterator[tuple[str, Facts | None]]:
@@ -193,6 +196,10 @@ class BelowFS(WrapFS[FS], StoreFS):
     def remove_leases(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         with self._told:
             return self.whole.remove_leases(older_than, self._above + prefix, dry_run=dry_run)
+
+    def remove_uploads(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
+        with self._told:
+            return self.whole.remove_uploads(older_than, self._above + prefix, dry_run=dry_run)
 
 
 class _Told:
