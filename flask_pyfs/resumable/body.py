@@ -6,7 +6,7 @@ import io
 from typing import Any, BinaryIO, cast
 
 from werkzeug import Request
-from werkzeug.exceptions import BadRequest, ClientDisconnected, LengthRequired
+from werkzeug.exceptions import BadRequest, ClientDisconnected, HTTPException, LengthRequired
 
 __all__ = ["Body"]
 
@@ -63,8 +63,10 @@ class Body(io.RawIOBase):
             return 0
         try:
             data = self._sent.read(wanted)
-        except OSError as error:
-            # also what gunicorn raises for a chunk that is none
+        except HTTPException:
+            raise
+        except Exception as error:
+            # each server has errors of its own for chunks that are none, and some are no OSError
             raise ClientDisconnected() from error
         if not data and self.length is not None:
             raise ClientDisconnected()
