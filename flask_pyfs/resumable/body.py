@@ -38,6 +38,7 @@ class Body(io.RawIOBase):
         else:
             self.length = int(said or 0)
         self._read = 0
+        self._refusal: Exception | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -54,10 +55,16 @@ class Body(io.RawIOBase):
         """Whether anything of it was read."""
         return self._read > 0
 
+    def refuse(self, error: Exception) -> None:
+        """Let the first read raise an error."""
+        self._refusal = error
+
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
+        if self._refusal is not None:
+            raise self._refusal
         wanted = len(buffer) if self.length is None else min(len(buffer), self.length - self._read)
         if wanted == 0:
             return 0

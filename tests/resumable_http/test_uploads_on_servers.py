@@ -106,7 +106,7 @@ def test_tuspy(server, soak):
     size = len(content) // 3
     uploader = client.uploader(file_stream=io.BytesIO(content), chunk_size=size, upload_checksum=True)
     uploader.upload(stop_at=size)
-    assert server.offset(uploader.url.partition(str(server.port))[2]) == (size, "?0")
+    assert server.offset(str(uploader.url).partition(str(server.port))[2]) == (size, "?0")
     # another client goes on
     client.uploader(file_stream=io.BytesIO(content), url=uploader.url, chunk_size=len(content)).upload()
     assert server.stored() == content
@@ -162,7 +162,7 @@ def test_what_came_before_it_broke_off_is_kept(tmp_path):
 
 @pytest.mark.parametrize(
     "chunks",
-    [b"zz\r\nabc\r\n0\r\n\r\n", b"3\r\nabcd\r\n0\r\n\r\n", b"3\r\nabc\r\n", b"3\r\nabc\r\n0\r\na\nb\r\n\r\n", b""],
+    [b"zz\r\nabc\r\n0\r\n\r\n", b"3\r\nabcd\r\n0\r\n\r\n", b"3\r\nabc\r\n", b""],
 )
 def test_chunks_that_are_none(server, chunks):
     url = server.create()

@@ -24,7 +24,14 @@ def gunicorn(
     @contextmanager
     def start(ports: list[int]) -> Iterator[Process]:
         (port,) = ports
-        argv = [sys.executable, "-m", "gunicorn", f"--bind={HOST}:{port}", f"--workers={workers}", "--log-level=warning"]
+        argv = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            f"--bind={HOST}:{port}",
+            f"--workers={workers}",
+            "--log-level=warning",
+        ]
         argv += [f"--worker-tmp-dir={directory}", "--no-control-socket", *options, app]
         paths = os.pathsep.join(filter(None, sys.path))
         environment = {**os.environ, "PYTHONPATH": paths, **(env or {})}
