@@ -302,6 +302,25 @@ def test_chunks_that_are_more_than_the_length(draft, read):
     assert read() == {}
 
 
+def test_chunks_that_are_less_than_the_length_do_not_end_it(draft, read):
+    draft.create(False, b"abc", Upload_Length="6")
+    headers = {"Upload-Complete": "?1", "Upload-Offset": "3", "Content-Type": PART_TYPE, "Transfer-Encoding": "chunked"}
+    environ = {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}
+    answer = draft.client.patch(draft.location, headers=headers, data=b"d", environ_overrides=environ)
+    assert (answer.status_code, answer.headers["Upload-Complete"]) == (400, "?0")
+    assert state(draft.head()) == ("4", "?0", "6")
+    draft.append(4, True, b"ef")
+    assert read() == {"a.txt": b"abcdef"}
+
+
+def test_a_name_that_is_taken(app, storage, draft):
+    draft.create(False, b"abc")
+    with app.app_context():
+        storage.write("a.txt", "old")
+    answer = draft.append(3, True)
+    assert (answer.status_code, answer.headers["Upload-Complete"]) == (409, "?1")
+
+
 def test_the_app_may_be_anywhere_and_serve_nothing(tmp_path):
     app = flask.Flask("anywhere", instance_path=str(tmp_path))
     # a limit of requests is none of files
