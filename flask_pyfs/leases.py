@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import _import_fs  # noqa: F401  (before fs, also in a thread of its own)
+from . import _import_fs  # noqa: F401  (before fs, also in a thread of its own)
 
 # isort: split
 import hashlib
@@ -17,11 +17,11 @@ from datetime import datetime, timezone
 
 from fs import errors
 
-from ..backends.base import BaseBackend
-from ..errors import FSError, OperationNotSupported, UnauthorizedFileType, translated
-from ..filesystems.store import OtherVersion, StoreFS
-from ..names import Reserved
-from ..state import State
+from .backends.base import BaseBackend
+from .errors import FSError, OperationNotSupported, UnauthorizedFileType, translated
+from .filesystems.store import OtherVersion, StoreFS
+from .names import Reserved
+from .state import State
 
 # what a lease says whose holder could not do it; the sentence for people follows
 _FAILED = b"failed: "
