@@ -25,6 +25,9 @@ __all__ = ["finished", "listed"]
 # what a list says of the parts of a file
 _STORED = "stored"
 
+# what is compared at once, in bytes
+_PIECE = 1024 * 1024
+
 
 def listed(upload: Upload) -> list[tuple[int, int, str]]:
     """Return the number, the size and the entity tag of each part that the store has.
@@ -116,9 +119,6 @@ def _kept_before(upload: Upload, file: BinaryIO) -> StoredName | None:
                 known.size, known.content_type = facts.size, facts.content_type
                 return known
     return None
-
-
-_PIECE = 1024 * 1024
 
 
 def _complete(upload: Upload, wanted: Sequence[tuple[int, str]], *, overwrite: bool) -> StoredName:

@@ -1,17 +1,14 @@
-"""The two tokens of an upload in parts: that of the URL at which it begins, and that which stands for S3's upload id."""
+"""The two tokens of an upload in parts: that of the URL at which it begins, and that of S3's upload id."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Flask
-from itsdangerous.encoding import base64_decode
 
 from ..storage import Storage
 from ..uploads.terms import Terms
-from ..web.signing import claims_in, signed_token
+from ..web.signing import claims_in, signed_token, storage_in
 
 __all__ = ["Begun", "Permit"]
 
@@ -44,21 +41,11 @@ class Permit:
     @classmethod
     def of(cls, app: Flask, token: str) -> Permit | None:
         """Return what a token holds; None if it is none of this app."""
-        storage = app.extensions["fs"].get(_storage_in(token))
+        storage = app.extensions["fs"].get(storage_in(token))
         claims = None if storage is None else claims_in(app, storage.name, cls._PURPOSE, token)
         if storage is None or claims is None:
             return None
         return cls(storage, Terms.of(claims), claims["expires"], claims["nonce"])
-
-
-def _storage_in(token: str) -> Any:
-    # the signature covers it, but is not checked yet: it names the key
-    try:
-        claims = json.loads(base64_decode(token.partition(".")[0]))
-        name = claims["storage"]
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return None
-    return name if isinstance(name, str) else None
 
 
 @dataclass(frozen=True)

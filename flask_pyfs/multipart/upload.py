@@ -16,7 +16,7 @@ from ..storage import Storage
 from ..unfinished import Ended, Unfinished, new_identifier
 from .tokens import Begun, Permit
 
-__all__ = ["PART_LIFETIME", "Upload", "takes_parts"]
+__all__ = ["PART_LIFETIME", "Upload", "must_be_checked", "takes_parts"]
 
 #: For how long a client may begin to send a part after it has asked for the URL, in seconds.
 PART_LIFETIME = 60 * 60
@@ -112,7 +112,7 @@ class Upload:
     def cancel(self) -> None:
         """End the upload, so that nothing can go on with it."""
         self.abort()
-        if self.begun.is_held:
+        if self.begun.is_held and self.unfinished.look().stored is None:
             self.unfinished.cancel()
 
 

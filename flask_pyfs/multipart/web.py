@@ -47,25 +47,23 @@ def respond(rest: str) -> ResponseReturnValue:
 
 
 def _answer(permit: Permit, path: list[str]) -> Response:
+    answers: dict[str, Callable[[], Response]]
     match path:
         case ["s3", "params"]:
-            return _by_method(GET=lambda: _form(permit))
+            answers = {"GET": lambda: _form(permit)}
         case ["s3", "multipart"]:
-            return _by_method(POST=lambda: _begin(permit))
+            answers = {"POST": lambda: _begin(permit)}
         case ["s3", "multipart", token]:
-            return _by_method(GET=lambda: _list(_upload(permit, token)), DELETE=lambda: _cancel(_upload(permit, token)))
+            answers = {"GET": lambda: _list(_upload(permit, token)), "DELETE": lambda: _cancel(_upload(permit, token))}
         case ["s3", "multipart", token, "complete"]:
-            return _by_method(POST=lambda: _complete(_upload(permit, token)))
+            answers = {"POST": lambda: _complete(_upload(permit, token))}
         case ["s3", "multipart", token, number]:
-            return _by_method(GET=lambda: _sign(_upload(permit, token), number))
-    abort(404)
-
-
-def _by_method(**answers: Callable[[], Response]) -> Response:
-    answer = answers.get(request.method)
-    if answer is None:
+            answers = {"GET": lambda: _sign(_upload(permit, token), number)}
+        case _:
+            abort(404)
+    if request.method not in answers:
         abort(405, valid_methods=[*answers])
-    return answer()
+    return answers[request.method]()
 
 
 def _form(permit: Permit) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from fs import errors
@@ -103,4 +104,6 @@ class ObjectInParts:
         return None if answer is None else facts_of(answer)
 
     def abort(self, upload: str) -> None:
-        self._bucket.abort(self._key, upload)
+        # some servers answer so to an upload that was completed
+        with suppress(errors.ResourceNotFound):
+            self._bucket.abort(self._key, upload)
