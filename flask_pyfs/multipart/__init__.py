@@ -12,7 +12,7 @@ from ..storage import Storage
 from ..uploads.terms import Terms
 from ..web.access import require_permission
 from ..web.signing import lifetime_of
-from ..web.urls import file_url
+from ..web.urls import room_url
 from .tokens import Permit
 from .upload import takes_parts
 
@@ -32,6 +32,5 @@ def begin(storage: Storage, terms: Terms, expires: float | timedelta, *, externa
             storage=storage.name,
         )
     token = Permit(storage, terms, until, token_hex(8)).token(state.app)
-    # no storage is called so
-    url = file_url(state.app, "-", None, f"multipart/{token}", external)
+    url = room_url(state.app, storage.name, "multipart", token, external)
     return UploadURL(terms.name, url, original_name=terms.original_name)

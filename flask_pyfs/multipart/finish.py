@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from io import BufferedReader
-from typing import BinaryIO, cast
+from functools import partial
+from typing import Any
 
 from werkzeug.datastructures import FileStorage
 
 from ..arrivals import require_allowed, stored
 from ..backends.contract import StoredName
-from ..errors import FileExists, FileNotFound, FileTooLarge, UnauthorizedFileType, translated
+from ..errors import FileExists, FileTooLarge, UnauthorizedFileType, translated
 from ..files import mime
-from ..filesystems.joined import JoinedFile
 from ..filesystems.parts import MOST_PARTS, SMALLEST_PART, Part, WrongParts
 from ..signals import file_uploaded
 from ..unfinished import Ended
@@ -22,11 +21,14 @@ from .upload import Upload, must_be_checked
 
 __all__ = ["finished", "listed"]
 
+# the number and the entity tag of each part, in order
+_Wanted = Sequence[tuple[int, str]]
+
+# the parts that the store has; None if it does not know the upload any more
+_Parts = Mapping[int, Part] | None
+
 # what a list says of the parts of a file
 _STORED = "stored"
-
-# what is compared at once, in bytes
-_PIECE = 1024 * 1024
 
 
 def listed(upload: Upload) -> list[tuple[int, int, str]]:
@@ -40,12 +42,13 @@ def listed(upload: Upload) -> list[tuple[int, int, str]]:
     parts = upload.parts()
     if parts is not None:
         return [(number, part.size, part.etag) for number, part in parts.items()]
-    size = finished(upload, []).size or 0
+    known = _finished(upload, [], None)
+    size = upload.unfinished.look().length or known.size or 0
     count = min(max(1, -(-size // SMALLEST_PART)), MOST_PARTS)
     return [(number, min(SMALLEST_PART, size), _STORED) for number in range(1, count + 1)]
 
 
-def finished(upload: Upload, wanted: Sequence[tuple[int, str]]) -> StoredName:
+def finished(upload: Upload, wanted: _Wanted) -> StoredName:
     """Make a file of parts, unless that was done before, and return its name.
 
     :param wanted: the number and the entity tag of each part, in order. If the parts were put together before, they do
@@ -55,18 +58,37 @@ def finished(upload: Upload, wanted: Sequence[tuple[int, str]]) -> StoredName:
     :raises flask_pyfs.unfinished.Busy: if another worker is at it.
     :raises flask_pyfs.errors.FSError: if the storage does not take the file. If that is for ever, the parts are gone.
     """
-    return upload.unfinished.finish_once(lambda is_repeated: _finish(upload, wanted, is_repeated))
+    return _finished(upload, wanted, upload.parts())
 
 
-def _finish(upload: Upload, wanted: Sequence[tuple[int, str]], is_repeated: bool) -> StoredName:
+def _finished(upload: Upload, wanted: _Wanted, parts: _Parts) -> StoredName:
+    length = None if parts is None else sum(parts[number].size for number, _ in wanted if number in parts)
+    return upload.unfinished.finish_once(partial(_finish, upload, wanted, parts), length=length)
+
+
+def _finish(upload: Upload, wanted: _Wanted, parts: _Parts, is_again: bool) -> StoredName:
     try:
-        return _held(upload, wanted, is_repeated) if upload.begun.is_held else _direct(upload, wanted)
+        if upload.begun.is_held:
+            return _checked(upload, _complete(upload, wanted, parts, overwrite=True), is_again)
+        return _unchecked(upload, wanted, parts)
     except (UnauthorizedFileType, FileTooLarge, FileExists):
         upload.abort()
         raise
 
 
-def _direct(upload: Upload, wanted: Sequence[tuple[int, str]]) -> StoredName:
+def _checked(upload: Upload, held: StoredName, is_again: bool) -> StoredName:
+    terms, paths, sizes = upload.terms, [upload.held], [held.size or 0]
+    options: dict[str, Any] = {} if terms.content_type is None else {"content_type": terms.content_type}
+
+    def keep() -> Any:
+        return upload.state.operations.join(paths, terms.name, terms.overwrite, sizes=sizes, **options)
+
+    with upload.state.backend.joined(paths, sizes) as file:
+        sent = FileStorage(file, terms.original_name or terms.name, content_type=terms.content_type)
+        return stored(upload.storage, sent, terms, keep, is_again=is_again)
+
+
+def _unchecked(upload: Upload, wanted: _Wanted, parts: _Parts) -> StoredName:
     storage, terms, state = upload.storage, upload.terms, upload.state
     require_allowed(state, terms)
     basename = terms.name.rpartition("/")[2]
@@ -76,54 +98,15 @@ def _direct(upload: Upload, wanted: Sequence[tuple[int, str]]) -> StoredName:
         raise Ended
     if not allows(storage, None, basename):
         raise wrong_type(storage.name, terms.name, basename, storage.extensions, state.config)
-    known = _complete(upload, wanted, overwrite=terms.overwrite)
+    known = _complete(upload, wanted, parts, overwrite=terms.overwrite)
     known.content_type = terms.content_type or mime(known, state.callee.kind.DEFAULT_MIME)
     known.original_name = terms.original_name
     file_uploaded.send(storage, filename=known)
     return known
 
 
-def _held(upload: Upload, wanted: Sequence[tuple[int, str]], is_repeated: bool) -> StoredName:
-    terms, operations, path = upload.terms, upload.state.operations, upload.held
-    size = _complete(upload, wanted, overwrite=True).size or 0
-    file = BufferedReader(JoinedFile(upload.unfinished.store, [path], [size]))
-    content_type = terms.content_type or mime(terms.name, "application/octet-stream")
-
-    def keep() -> StoredName:
-        try:
-            kept = operations.join([path], terms.name, terms.overwrite, sizes=[size], content_type=terms.content_type)
-        except FileExists:
-            known = _kept_before(upload, cast(BinaryIO, file)) if is_repeated else None
-            if known is None:
-                raise
-            return known
-        return kept if isinstance(kept, StoredName) else StoredName(terms.name)
-
-    with file:
-        sent = FileStorage(cast(BinaryIO, file), terms.original_name, content_type=content_type)
-        return stored(upload.storage, sent, terms, keep)
-
-
-def _kept_before(upload: Upload, file: BinaryIO) -> StoredName | None:
-    """Return the file of the name if it has the same content: a worker that was killed then has stored it."""
-    name = upload.terms.name
-    try:
-        facts, other = upload.state.operations.fetch(name)
-    except FileNotFound:
-        return None
-    file.seek(0)
-    with other:
-        while (piece := other.read(_PIECE)) == file.read(_PIECE):
-            if not piece:
-                known = StoredName(name, facts.version)
-                known.size, known.content_type = facts.size, facts.content_type
-                return known
-    return None
-
-
-def _complete(upload: Upload, wanted: Sequence[tuple[int, str]], *, overwrite: bool) -> StoredName:
+def _complete(upload: Upload, wanted: _Wanted, parts: _Parts, *, overwrite: bool) -> StoredName:
     begun, name = upload.begun, upload.terms.name
-    parts = upload.parts()
     with translated(upload.storage.name, name):
         if parts is None:
             found = upload.file.found(begun.mark)
@@ -132,13 +115,13 @@ def _complete(upload: Upload, wanted: Sequence[tuple[int, str]], *, overwrite: b
             known = StoredName(name, found.version)
             known.size = found.size
             return known
-        size = _size(upload, parts, wanted)
+        size = _size(upload, wanted, parts)
         known = StoredName(name, upload.file.complete(begun.store_id, wanted, begun.mark, overwrite=overwrite))
         known.size = size
         return known
 
 
-def _size(upload: Upload, parts: Mapping[int, Part], wanted: Sequence[tuple[int, str]]) -> int:
+def _size(upload: Upload, wanted: _Wanted, parts: Mapping[int, Part]) -> int:
     """Return the size of the file that some parts will be.
 
     :raises FileTooLarge: if that is more than MAX_SIZE or the terms permit.

@@ -27,6 +27,7 @@ class Companion:
 
     def __init__(self, client: Any, upload: UploadURL) -> None:
         self.client = client
+        self.upload = upload
         self.base = f"{upload.url}/s3"
         self.name = upload.name
 
