@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
+from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from fs import errors
 from fs.base import FS
@@ -18,10 +18,8 @@ from fs.path import normpath, relpath
 from ..names import RESERVED
 from .base import CarefulFS, Readable
 from .joined import JoinedFile
+from .parts import InParts
 from .streams import PendingFile, PendingText
-
-if TYPE_CHECKING:
-    from .parts import InParts
 
 __all__ = [
     "DAY",
