@@ -222,7 +222,8 @@ class Unfinished:
         with translated(self._name):
             if not lease.is_held():
                 raise Busy from error
-        self._put(_ENDED, json.dumps([type(error).__name__, str(error), error.user_message]).encode())
+        kind = next(name for name, kind in _REFUSALS.items() if isinstance(error, kind))
+        self._put(_ENDED, json.dumps([kind, str(error), error.user_message, error.path]).encode())
         self._clear(lease)
         raise error
 
@@ -272,8 +273,8 @@ class Unfinished:
             content = self.store.read_file(self._path(_ENDED))
         if not content:
             return None
-        kind, message, sentence = json.loads(content)
-        return _REFUSALS[kind](message, storage=self._name, user_message=sentence)
+        kind, message, sentence, path = json.loads(content)
+        return _REFUSALS[kind](message, path=path, storage=self._name, user_message=sentence)
 
 
 def _written(stored: StoredName, length: int | None) -> bytes:
