@@ -298,11 +298,12 @@ class Storage:
     ) -> UploadURL:
         """Return a URL to which a client uploads one file, directly to the store if possible.
 
-        The upload goes to the store if the store can enforce all terms. No store can enforce ``unique=False`` without
-        ``overwrite``, and Swift enforces neither ``content_type`` nor ``max_size``. No store inspects the content. If
-        the store cannot enforce a term, or the storage :attr:`verifies` uploads or has a SCAN, the URL is one of the
-        app's own route. With CONFIRM, each upload goes to the store if it signs any, and is nobody's until
-        :meth:`confirm` has checked it; then ``token`` and ``confirm_url`` of the result are set.
+        The upload goes to the store if the store can enforce all terms. Only S3 can enforce ``unique=False`` without
+        ``overwrite``, if there is no ``max_size`` and its server knows ``If-None-Match``; and Swift enforces neither
+        ``content_type`` nor ``max_size``. No store inspects the content. If the store cannot enforce a term, or the
+        storage :attr:`verifies` uploads or has a SCAN, the URL is one of the app's own route. With CONFIRM, each upload
+        goes to the store if it signs any, and is nobody's until :meth:`confirm` has checked it; then ``token`` and
+        ``confirm_url`` of the result are set.
 
         On S3 and Swift, the first call in a process may make the bucket or the container, and log in to Swift. Further
         calls make no request.

@@ -18,6 +18,7 @@ from fs.path import normpath, relpath
 from ..names import RESERVED, Reserved
 from .base import CarefulFS, Readable
 from .joined import JoinedFile
+from .parts import InParts
 from .streams import PendingFile, PendingText
 
 __all__ = [
@@ -260,6 +261,12 @@ class StoreFS(CarefulFS):
     def address(self, path: str) -> str | None:
         """Return the URL at which clients reach a file, if the store lets them, without a signature; None if the store
         tells none. No request except a login.
+        """
+        return None
+
+    def in_parts(self, path: str) -> InParts | None:
+        """Return the file of a path as clients send it to the store, in parts, by requests that it signs; None if it
+        takes none. No request.
         """
         return None
 

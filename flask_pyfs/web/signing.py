@@ -101,9 +101,8 @@ def claims_in(app: Flask, storage: str, purpose: str, token: str) -> dict[str, A
 
 
 def storage_in(token: str) -> str | None:
-    """Return the storage that a token names in its claims. Anybody may have written that: :func:`claims_in` judges it.
-
-    :param token: a token whose claims have the name as ``storage``.
+    """Return the name of the storage that the claims of a token have as ``storage``, or None. Anybody may have written
+    that: who knows the name can ask :func:`claims_in`.
     """
     try:
         claims = json.loads(base64_decode(token.partition(".")[0]))
