@@ -6,11 +6,13 @@ import threading
 import tracemalloc
 
 import pytest
+import requests
 from places import make_place
 from servers.clamd import EICAR, FILE_MAX, STREAM_MAX
 from servers.process import halted
 
 import flask_pyfs as fs
+from flask_pyfs import names
 
 pytestmark = pytest.mark.server
 
@@ -101,19 +103,54 @@ def test_a_server_that_is_no_clamd(scanned, said):
         thread.join()
 
 
-@pytest.mark.parametrize("kind", ["local", "pyfs", "s3-moto", "gridfs", "swift"])
+def by_form(storage, client):
+    upload = storage.upload_url("a.bin", expires=60)
+    return client.post(upload.url, data={"file": (io.BytesIO(EICAR), "a.bin")}, buffered=True)
+
+
+def by_tus(storage, client):
+    upload = storage.resumable_url("a.bin", expires=60)
+    headers = {"Tus-Resumable": "1.0.0", "Upload-Length": len(EICAR), "Content-Type": "application/offset+octet-stream"}
+    return client.post(upload.url, headers=headers, data=EICAR)
+
+
+def in_parts(storage, client):
+    url = f"{storage.multipart_url('a.bin', expires=60).url}/s3/multipart"
+    begun = client.post(url, json={"type": "application/octet-stream"}).json
+    upload, query = f"{url}/{begun['uploadId']}", {"key": begun["key"]}
+    part = requests.put(client.get(f"{upload}/1", query_string=query).json["url"], data=EICAR, timeout=30)
+    parts = [{"PartNumber": 1, "ETag": part.headers["ETag"]}]
+    return client.post(f"{upload}/complete", query_string=query, json={"parts": parts})
+
+
+def by_confirming(storage, client):
+    storage.config["confirm"] = True
+    upload = storage.upload_url("a.bin", expires=60)
+    files = {"file": ("any", EICAR)}
+    assert requests.post(upload.url, data=upload.fields, files=files, timeout=30).status_code == 204
+    return client.post(upload.confirm_url)
+
+
+WAYS = {"s3-moto": (by_form, by_tus, in_parts, by_confirming)}
+
+
+@pytest.mark.parametrize("kind", ["local", "memory", "pyfs", "s3-moto", "gridfs", "swift"])
 def test_eicar_on_each_store(kind, app, clamd, configure_storage, request):
     with make_place(kind, request) as place, app.app_context():
         storage = configure_storage("files", {**place, "SCAN": clamd.url})
-        upload = storage.upload_url("a.bin", expires=60)
-        assert upload.url.startswith("/files/")
-        with app.test_client() as client:
-            answer = client.post(upload.url, data={"file": (io.BytesIO(EICAR), "a.bin")}, buffered=True)
-        assert answer.status_code == 415
+        for way in WAYS.get(kind, (by_form, by_tus)):
+            with app.test_client() as client:
+                assert way(storage, client).status_code == 415, way
         with pytest.raises(fs.UnauthorizedFileType):
             storage.save(io.BytesIO(EICAR), "a.bin")
         assert [*storage.list_files()] == []
-        assert [*storage.fs.walk.files()] == []
+        assert [path for path in storage.fs.walk.files() if ".flask_pyfs" not in path] == []
+        # what is left says only that the uploads have ended
+        assert not any(EICAR in storage.backend.store.read_file(path) for path in everything(storage))
+
+
+def everything(storage):
+    return [names.Reserved(path) for path, _ in storage.backend.store.iter_facts(names.Reserved(".flask_pyfs/"))]
 
 
 def test_memory_does_not_grow_with_the_file(address, scanned):
