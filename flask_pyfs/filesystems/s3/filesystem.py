@@ -221,7 +221,8 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         )
 
     def _get_upload_args(self, key: str) -> dict[str, Any]:
-        return {"ContentType": files.mime(key, "application/octet-stream"), **self._arguments_for(key)}
+        own = self._arguments_for(key) if "ACL" in self.upload_args else self.upload_args
+        return {"ContentType": files.mime(key, "application/octet-stream"), **own}
 
     def _arguments_for(self, key: str) -> dict[str, Any]:
         # what is not finished is for nobody but the app
