@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from .misspelt import closest
 
-__all__ = ["bucket_in", "require_link", "require_mongo", "require_server"]
+__all__ = ["Clamd", "bucket_in", "clamd_in", "require_link", "require_mongo", "require_scanner", "require_server"]
 
 _SCHEMES = ("http", "https")
 _START = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(/*)")
@@ -17,6 +19,14 @@ _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 _AMAZON = re.compile(
     r"(?!.*\.vpce\.)(?P<bucket>.+)\.(?P<server>s3(?:-fips|-accelerate|-external-1|-[a-z]{2}(?:-[a-z]+)+-[0-9])?\..*amazonaws\.com.*)"
 )
+# a host that may be a name or an IPv4 address, or else the path of a socket
+_CLAMD = re.compile(
+    r"clamd://(?:(?P<host>[^/?#:@\[\]]+)(?::(?P<port>[0-9]{1,5}))?/?|(?P<path>/[^?#]+))"
+    r"(?:\?timeout=(?P<timeout>[0-9]{1,6}(?:\.[0-9]{1,3})?))?"
+)
+_CLAMD_PORT = 3310
+# clamd itself gives a file up after its MaxScanTime, which is 120 seconds
+_CLAMD_TIMEOUT = 150.0
 # others with the bucket in front of the host
 _PROVIDERS = ("digitaloceanspaces.com", "linodeobjects.com", "r2.cloudflarestorage.com", "your-objectstorage.com")
 
@@ -79,6 +89,45 @@ def bucket_in(url: str, bucket: str) -> tuple[str, str] | None:
     if first == bucket and (server.startswith(("s3.", "s3-")) or server.endswith(_PROVIDERS)):
         return bucket, f"{scheme}://{server}"
     return None
+
+
+class Clamd(NamedTuple):
+    """Where a daemon of ClamAV listens.
+
+    :param host: the host; None for a Unix socket.
+    :param port: the port.
+    :param path: the path of the Unix socket, or None.
+    :param timeout: how long to wait for it to say or take something, in seconds.
+    """
+
+    host: str | None
+    port: int
+    path: str | None
+    timeout: float
+
+
+def require_scanner(scanner: str | Callable[..., Any]) -> bool:
+    """Check that a scanner is a callable, or the URL of a daemon of ClamAV.
+
+    :raises ValueError: if it is neither. The message says what it must be.
+    """
+    return callable(scanner) or clamd_in(scanner) is not None
+
+
+def clamd_in(url: str) -> Clamd:
+    """Return where a daemon of ClamAV listens.
+
+    >>> clamd_in("clamd://scanner?timeout=20")
+    Clamd(host='scanner', port=3310, path=None, timeout=20.0)
+
+    :raises ValueError: if the URL does not say it. The message says what it must be.
+    """
+    _require_characters(url)
+    found = _CLAMD.fullmatch(url)
+    port, timeout = (int(found["port"] or _CLAMD_PORT), float(found["timeout"] or _CLAMD_TIMEOUT)) if found else (0, 0)
+    if found is None or not 0 < port <= 65535 or timeout == 0:
+        raise ValueError("a callable, 'clamd://host:port' or 'clamd:///path/of/socket', or one with '?timeout=SECONDS'")
+    return Clamd(found["host"], port, found["path"], timeout)
 
 
 def require_mongo(url: str) -> bool:

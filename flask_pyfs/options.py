@@ -120,6 +120,12 @@ def _to_callable(value: Any) -> Callable[..., Any]:
     raise ValueError(f"{_CALLABLE} (it is a {type(found).__name__})" if isinstance(value, str) else _CALLABLE)
 
 
+def _to_service(value: Any) -> str | Callable[..., Any]:
+    if isinstance(value, str) and "://" in value:
+        return value
+    return _to_callable(value)
+
+
 def _to_size(value: Any) -> int:
     if isinstance(value, str) and (match := _SIZE.fullmatch(value)):
         # exact, as a float is not
@@ -196,6 +202,7 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "seconds": _to_seconds,
     "size": _to_size,
     "callable": _to_callable,
+    "service": _to_service,
     "version": _to_version,
 }
 
@@ -221,10 +228,11 @@ class Option:
     :param name: the KEY, in upper case.
     :param type: ``str``, ``bool``, ``int``, ``float``, ``directory`` (of the operating system; ``~`` is the home
         directory), ``mode`` (file permissions), ``list`` (of str), ``extensions``, ``prefix`` (a directory of a store),
-        ``dict``, ``seconds`` (a number or a ``timedelta``), ``size`` (a number of bytes, or a
-        text such as ``'20 MB'`` or ``'20 MiB'``), ``version`` (its major number: ``'v2.0'`` is ``'2'``), ``callable``
-        (or its name, as ``'module:name'``) or ``backend`` (the name of another backend, with settings of its own; see
-        :meth:`flask_pyfs.config.Config.side`). A str, as the environment gives it, is converted to the type.
+        ``dict``, ``seconds`` (a number or a ``timedelta``), ``size`` (a number of bytes, or a text such as ``'20 MB'``
+        or ``'20 MiB'``), ``version`` (its major number: ``'v2.0'`` is ``'2'``), ``callable`` (or its name, as
+        ``'module:name'``), ``service`` (a callable, or the URL of a server) or ``backend`` (the name of another
+        backend, with settings of its own; see :meth:`flask_pyfs.config.Config.side`). A str, as the environment gives
+        it, is converted to the type.
     :param default: the value if the setting is not set.
     :param required: whether a configuration without the setting is rejected.
     :param secret: whether the value is hidden in ``repr``, logs and error messages. A str becomes a :class:`Secret`.

@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 from servers import process
 from servers.chromium import chromium
+from servers.clamd import clamd as running_clamd
 from servers.mongo import mongo_from_environment, mongod, new_database
 from servers.openstack import openstack_swift, swift_from_environment
 from servers.s3 import moto_server, swift_s3
@@ -28,7 +29,7 @@ hypothesis.settings.load_profile("untimed")
 # who uses one of these fixtures uses what they start, or takes long where it is asked to
 MARKS = {
     "server": {"swift_server", "moto_endpoint", "mongo_replica", "mongo_standalone"}
-    | {"swift_place", "s3_endpoint", "mongo", "mongo_url", "ftp_server", "place_on"},
+    | {"swift_place", "s3_endpoint", "mongo", "mongo_url", "ftp_server", "place_on", "clamd"},
     "browser": {"browser"},
     "slow": {"soak"},
 }
@@ -185,6 +186,13 @@ def mongo_database(mongo):
     """The name of a database, shared by all tests."""
     with new_database(mongo.url) as name:
         yield name
+
+
+@pytest.fixture(scope="session")
+def clamd(tmp_path_factory):
+    """A daemon of ClamAV that knows one signature, that of EICAR, shared by all tests."""
+    with running_clamd(tmp_path_factory.mktemp("clamd")) as clamd:
+        yield clamd
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +12,7 @@ from typing import IO, Any, BinaryIO, NamedTuple, Protocol, TypeVar
 from fs.base import FS
 
 from ..filesystems.base import CHUNK_SIZE
+from ..filesystems.parts import InParts
 from ..filesystems.store import DAY, Description, Facts
 
 Response = TypeVar("Response")
@@ -275,6 +276,23 @@ class Operations(Protocol):
             file changed meanwhile, and then ``storage`` and ``path`` of the error are those of the source.
         """
 
+    def join(
+        self,
+        paths: Sequence[str],
+        filename: str,
+        overwrite: bool = True,
+        *,
+        sizes: Sequence[int] | None = None,
+        content_type: str | None = None,
+    ) -> Any:
+        """Store the content of several files of the store as one file, which may be done by the store itself. Return
+        the same as :meth:`write`.
+
+        :param paths: their paths in the filesystem of the backend, in order.
+        :param sizes: the length of each in bytes, as a listing tells it.
+        :raises flask_pyfs.errors.OperationNotSupported: if the backend was written for Flask-FS.
+        """
+
     def move(self, filename: str, target: str, overwrite: bool = True) -> None:
         """Move a file inside the storage."""
 
@@ -324,6 +342,11 @@ class Operations(Protocol):
     def signed_upload(self, filename: str, terms: UploadTerms) -> UploadURL | None:
         """Return a request with which anybody may upload a file to the store until it expires; None if the store cannot
         enforce the terms.
+        """
+
+    def in_parts(self, filename: str) -> InParts | None:
+        """Return the file of a name, or of a path that is reserved, as clients send it to the store in parts; None if
+        the store takes none. No request.
         """
 
     def remove_leftovers(self, older_than: float = DAY, *, dry_run: bool = False) -> int:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from .permits import begin
+from .taking import confirm
 
-__all__ = ["confirm"]
-
-
-def confirm(storage: Any, token: str) -> str:
-    """Check a file and move it to its name; see :meth:`flask_pyfs.Storage.confirm`."""
-    raise NotImplementedError
+__all__ = ["begin", "confirm"]

@@ -17,7 +17,7 @@ from ..settings import unread_settings
 from ..state import find, require_registry
 from ..storage import Storage
 from . import app as app_checks
-from . import disk, probing, settings
+from . import disk, probing, scanner, settings
 from .findings import Finding, Subject
 from .http import origin_of
 from .restarting import Restart
@@ -132,6 +132,7 @@ class _Examination:
 
 def _of_storage(subject: Subject, storage: Storage) -> Generator[Finding, None, None]:
     yield from settings.examine(subject, storage)
+    yield from scanner.examine(subject)
     for side in (sides := list(subject.sides())):
         yield settings.transport(side)
         yield from _of_store(side)

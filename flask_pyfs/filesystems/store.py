@@ -15,8 +15,10 @@ from fs.base import FS
 from fs.mode import Mode, validate_open_mode
 from fs.path import normpath, relpath
 
-from ..names import RESERVED
+from ..names import RESERVED, Reserved
 from .base import CarefulFS, Readable
+from .joined import JoinedFile
+from .parts import InParts
 from .streams import PendingFile, PendingText
 
 __all__ = [
@@ -32,6 +34,8 @@ __all__ = [
     "Unchanged",
 ]
 
+
+_NEVER, _ALWAYS = (time.replace(tzinfo=timezone.utc) for time in (datetime.min, datetime.max))
 
 #: A day in seconds. Leftovers of uploads that are younger stay by default.
 DAY = 24 * 60 * 60
@@ -170,6 +174,10 @@ class StoreFS(CarefulFS):
     #: Whether :meth:`facts` returns only a checksum that the store keeps, and never reads a file for one.
     keeps_checksums = False
 
+    #: The length in bytes that files should have, and of which the offset of each should be a multiple, so that
+    #: :meth:`join_files` costs the least.
+    piece_size = 8 * 1024 * 1024
+
     #: For how long after a ``put`` without ``overwrite`` another one may still succeed, in seconds. 0 if the store
     #: itself decides who is first.
     settling: float = 0
@@ -253,6 +261,12 @@ class StoreFS(CarefulFS):
     def address(self, path: str) -> str | None:
         """Return the URL at which clients reach a file, if the store lets them, without a signature; None if the store
         tells none. No request except a login.
+        """
+        return None
+
+    def in_parts(self, path: str) -> InParts | None:
+        """Return the file of a path as clients send it to the store, in parts, by requests that it signs; None if it
+        takes none. No request.
         """
         return None
 
@@ -439,7 +453,13 @@ class StoreFS(CarefulFS):
         return False
 
     def join_files(
-        self, paths: Sequence[str], target: str, *, overwrite: bool = True, content_type: str | None = None
+        self,
+        paths: Sequence[str],
+        target: str,
+        *,
+        sizes: Sequence[int] | None = None,
+        overwrite: bool = True,
+        content_type: str | None = None,
     ) -> str | None:
         """Store the content of several files, one after the other, as one new file, and return its version.
 
@@ -450,16 +470,22 @@ class StoreFS(CarefulFS):
 
         :param paths: the files, in order. None of them need have content; without any, the new file is empty.
         :param target: the new file, which is none of them.
+        :param sizes: the length of each in bytes, as a listing tells it. Without it, some stores make one request more
+            for each file.
         :param overwrite: as for :meth:`put`.
         :param content_type: as for :meth:`put`.
         :raises fs.errors.ResourceNotFound: if one of the files is missing.
         :raises fs.errors.FileExists: without ``overwrite``, if the target is taken.
         """
-        # it imports this module
-        from .joined import JoinedFile
-
-        with JoinedFile(self, paths, [self.facts(path).size for path in paths]) as file:
+        with JoinedFile(self, paths, self.sizes_of(paths) if sizes is None else sizes) as file:
             return self.put(target, cast(Readable, file), overwrite=overwrite, content_type=content_type)
+
+    def sizes_of(self, paths: Sequence[str]) -> list[int]:
+        """Return the length of each file in bytes. One request for each.
+
+        :raises fs.errors.FSError: as :meth:`facts` does.
+        """
+        return [self.facts(path).size for path in paths]
 
     @abstractmethod
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
@@ -483,7 +509,7 @@ class StoreFS(CarefulFS):
 
     def remove_leases(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         """Remove what killed processes left under reserved names, such as leases, and return the number of files. What
-        a migration keeps stays.
+        a migration keeps stays, and so do uploads, see :meth:`remove_uploads`.
 
         One listing, and two requests for each old file.
 
@@ -496,14 +522,43 @@ class StoreFS(CarefulFS):
         def is_old(facts: Facts) -> bool:
             return facts.modified is not None and facts.modified < before
 
-        removed, kept = 0, f"{prefix}{MIGRATING}/"
-        found = self.iter_facts(f"{prefix}{RESERVED}/")
-        for path in [path for path, facts in found if is_old(facts) and not path.startswith(kept)]:
+        removed, kept = 0, (f"{prefix}{MIGRATING}/", f"{prefix}{UPLOADS}/")
+        found = self.iter_facts(Reserved(f"{prefix}{RESERVED}/"))
+        for path in [Reserved(path) for path, facts in found if is_old(facts) and not path.startswith(kept)]:
             with suppress(errors.ResourceNotFound):
                 # the listings of some stores tell no versions
                 facts = self.facts(path)
                 if is_old(facts) and facts.version is not None:
                     removed += dry_run or self.delete_version(path, facts.version)
+        return removed
+
+    def remove_uploads(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
+        """Remove the unfinished uploads whose newest file is old, each as a whole, and return their number.
+
+        One listing, and for each old upload another one right before it is deleted.
+
+        :param older_than: the age of the newest file in seconds.
+        :param prefix: the path in front of ``.flask_pyfs/``.
+        :param dry_run: only count.
+        """
+        before = datetime.now(timezone.utc) - timedelta(seconds=older_than)
+        above = f"{prefix}{UPLOADS}/"
+
+        def newest(start: str) -> dict[str, datetime]:
+            times: dict[str, datetime] = {}
+            for path, facts in self.iter_facts(Reserved(start)):
+                directory = above + path[len(above) :].partition("/")[0]
+                # what has no time is never old
+                times[directory] = max(times.get(directory, _NEVER), facts.modified or _ALWAYS)
+            return times
+
+        removed = 0
+        for directory in [path for path, time in newest(above).items() if time < before]:
+            # it may go on meanwhile
+            if newest(f"{directory}/").get(directory, _ALWAYS) < before:
+                removed += 1
+                if not dry_run:
+                    self.delete_tree(Reserved(directory))
         return removed
 
 

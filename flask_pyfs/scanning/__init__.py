@@ -2,15 +2,72 @@
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO
+import logging
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, BinaryIO, cast
 
-__all__ = ["scan"]
+from ..errors import BackendError, FSError, UnauthorizedFileType
+from ..seekable import FileView, OwnFile, as_given, rewindable
+from ..storage import Storage
+from .clamd import ask
+from .views import readable
+from .words import infected, refused, unscanned
+
+__all__ = ["scan", "scanned"]
+
+_log = logging.getLogger(__name__)
 
 
-def scan(storage: Any, file: BinaryIO, filename: str) -> None:
-    """Ask the scanner of a storage about a file.
+@contextmanager
+def scanned(storage: Storage, prepared: AbstractContextManager[Any], filename: str) -> Iterator[Any]:
+    """Yield what another context manager yields, after the scanner of the storage let it pass.
 
-    :raises flask_pyfs.errors.UnauthorizedFileType: if it does not let the file pass.
-    :raises flask_pyfs.errors.BackendError: if it cannot be reached, unless SCAN_FAIL_OPEN says otherwise.
+    :param prepared: yields the content to store for an upload. One that cannot seek is copied to a temporary file. What
+        this package has made of an upload is not scanned: the upload was.
+    :param filename: the name under which it is stored.
+    :raises flask_pyfs.errors.FSError: as :func:`scan` does.
     """
-    raise NotImplementedError
+    with prepared as upload:
+        if isinstance(upload, OwnFile):
+            yield upload
+            return
+        with rewindable(upload) as content:
+            start = content.tell()
+            try:
+                scan(storage, content, filename)
+            finally:
+                content.seek(start)
+            yield as_given(upload, content)
+
+
+def scan(storage: Storage, file: BinaryIO, filename: str) -> None:
+    """Ask the scanner of a storage about a file, from its position to its end. Memory does not grow with it.
+
+    :param file: a file that can seek. Its position changes.
+    :param filename: the name under which it is stored.
+    :raises flask_pyfs.errors.UnauthorizedFileType: if it does not let the file pass.
+    :raises flask_pyfs.errors.BackendError: if it fails, or cannot scan this file, unless SCAN_FAIL_OPEN is on.
+    """
+    config = storage.config
+    scanner, view = config["scan"], FileView(file, file.tell())
+    try:
+        if isinstance(scanner, str):
+            found = ask(scanner, cast(BinaryIO, view))
+            if found is not None:
+                raise infected(storage.name, filename, found)
+        elif scanner(readable(view), filename) is not True:
+            raise refused(storage.name, filename)
+    except UnauthorizedFileType as error:
+        _log.warning("%s", error)
+        raise
+    except Exception as error:
+        if view.error is not None:
+            # the upload itself cannot be read
+            raise view.error from None
+        if isinstance(error, FSError) and not isinstance(error, BackendError):
+            raise
+        failure = unscanned(storage.name, filename, error)
+        if not config["scan_fail_open"]:
+            raise failure from error
+        _log.warning("%s; it is stored all the same, because SCAN_FAIL_OPEN is on", failure)

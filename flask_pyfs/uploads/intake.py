@@ -192,15 +192,18 @@ class CountedStream:
 
 
 def require_reach(storage: Receiver, settings: Mapping[str, Any], config: Config) -> None:
-    """Check that VERIFY_RENAME, if the storage itself has it, has an effect, and that VERIFY_SVG can strip.
+    """Check that VERIFY_RENAME, if the storage itself has it, has an effect, that VERIFY_SVG can strip, and SCAN ask.
 
     :param settings: the configuration of the app.
     :raises ConfigurationError: if it has none, because nothing is verified, or Pillow is not installed; or if SVG files
-        would be stripped, and py-svg-hush is not installed.
+        would be stripped, and py-svg-hush is not installed; or clamd asked, and clamav-client is not.
     """
     if config["verify_svg"] == "strip" and _takes_svg(storage, config) and find_spec("py_svg_hush") is None:
         needed = "needs py-svg-hush: pip install 'flask_pyfs[images]'"
         raise refusal(f"{set_by(config, 'VERIFY_SVG')} is 'strip', which {needed}", storage.name)
+    if isinstance(config["scan"], str) and find_spec("clamav_client") is None:
+        needed = "needs clamav-client: pip install 'flask_pyfs[scan]'"
+        raise refusal(f"{set_by(config, 'SCAN')} {needed}", storage.name)
     key = own_key(settings, storage.name, "VERIFY_RENAME")
     if key is None or not config["verify_rename"]:
         return

@@ -201,6 +201,7 @@ BY_NAME = {
     "ENDPOINT": "https://s3.example.org",
     "MONGO_URL": "mongodb://other",
     "OPEN_URL": "temp://",
+    "SCAN": "os.path:join",
     "PUBLIC_ENDPOINT": "https://s3.example.org",
     "SERVE_MODE": "stream",
     "URL_EXPIRES": 60,

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import MISSING, fields, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from botocore import xform_name
+from fs import errors
 from fs.info import Info
 from fs.time import datetime_to_epoch
 
 from ... import files
+from ...errors import StoreMisconfigured
+from ...names import has_reserved
 from ...options import Secret
 from ..base import Readable
 from ..objects.clients import PerProcess, shared_client
 from ..objects.filesystem import ObjectFS
 from ..objects.http import HTTPBody, byte_range, closed_on_error, replaced, require_start
+from ..objects.parts import Range, make_parts, plan
 from ..objects.reader import Body
 from ..objects.store import Content
 from ..store import DAY, Description, Facts, OtherVersion, RangeNotSatisfiable, StoreFS, Unchanged
@@ -28,13 +32,17 @@ from .copies import Copies
 from .errors import S3Refused
 from .facts import described, facts_of, listed_facts, note_of, range_of
 from .listing import list_keys, list_parts, list_uploads
+from .multipart import ObjectInParts
 from .signing import LONGEST, Signer
-from .upload import S3Upload
+from .upload import MOST_PARTS, S3Upload
 
 if TYPE_CHECKING:
     from ... import _untyped as fs_s3fs
 else:
     import fs_s3fs
+
+# the least size of a part but the last, in bytes (a limit of S3)
+_LEAST = 5 * 1024 * 1024
 
 # the options of a client that fs_s3fs does not have
 _CLIENT_OPTIONS = {each.name for each in fields(S3Settings) if each.default is not MISSING}
@@ -95,6 +103,8 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         self._resources = PerProcess(self._make_resource)
         self._bucket = S3Bucket(bucket_name, self._clients, self._settings, create=create_bucket)
         self._writes = ConditionalWrites(self._bucket)
+        # until the server says that it cannot
+        self._joins = True
 
     @property
     def client(self) -> Any:
@@ -211,7 +221,13 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         )
 
     def _get_upload_args(self, key: str) -> dict[str, Any]:
-        return {"ContentType": files.mime(key, "application/octet-stream"), **self.upload_args}
+        own = self._arguments_for(key) if "ACL" in self.upload_args else self.upload_args
+        return {"ContentType": files.mime(key, "application/octet-stream"), **own}
+
+    def _arguments_for(self, key: str) -> dict[str, Any]:
+        # what is not finished is for nobody but the app
+        without = "ACL" if has_reserved(key) else None
+        return {name: value for name, value in self.upload_args.items() if name != without}
 
     def delete_objects(self, keys: Iterable[str]) -> None:
         self._bucket.delete(self._full_key(key) for key in keys)
@@ -254,12 +270,11 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
             self._writes.learn(key, self._full_key(key))
         return self.decides_versions
 
-    @property
-    def _copies(self) -> Copies:
-        return Copies(self._writes, self._full_key, self._head_answer, self.upload_args, self.copy_part_size)
+    def _copies_to(self, key: str) -> Copies:
+        return Copies(self._writes, self._full_key, self._head_answer, self._arguments_for(key), self.copy_part_size)
 
     def copy_object(self, key: str, target: str, *, overwrite: bool) -> None:
-        self._copies.copy(key, target, overwrite=overwrite)
+        self._copies_to(target).copy(key, target, overwrite=overwrite)
 
     def location(self, path: str) -> tuple[Hashable, str]:
         # with other keys, it is the same bucket
@@ -292,15 +307,61 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
             self._require_own(target_key, overwrite=overwrite, version=version)
             return True
         replaces = None if version is None else self._require_version(target_key, version).etag
-        self._copies.copy(key, target_key, overwrite=overwrite, origin=store._copies, replaces=replaces, note=note)
+        copies, origin = self._copies_to(target_key), store._copies_to(key)
+        copies.copy(key, target_key, overwrite=overwrite, origin=origin, replaces=replaces, note=note)
         return True
+
+    def join_files(
+        self,
+        paths: Sequence[str],
+        target: str,
+        *,
+        sizes: Sequence[int] | None = None,
+        overwrite: bool = True,
+        content_type: str | None = None,
+    ) -> str | None:
+        """One request for each file of 5 MiB or more, which the server copies, and two more.
+
+        Smaller files are read and sent again, and so are all if they have no more than ``part_size`` bytes together, or
+        if the server does not know UploadPartCopy.
+        """
+        sizes = self.sizes_of(paths) if sizes is None else sizes
+        options: dict[str, Any] = {"overwrite": overwrite, "content_type": content_type}
+        # with a key of the customer, the server would need that of each file
+        if sum(sizes) > self.part_size and self._joins and "SSECustomerKey" not in self.download_args:
+            upload = self.new_object(self._file_key(target), **options)
+            try:
+                self._join([self._file_key(path) for path in paths], sizes, upload)
+            except S3Refused as error:
+                if error.code != "NotImplemented":
+                    raise
+                self._joins = False
+            else:
+                return upload.version
+        return super().join_files(paths, target, sizes=sizes, **options)
+
+    def _join(self, keys: Sequence[str], sizes: Sequence[int], upload: S3Upload) -> None:
+        def copy(number: int, source: Range) -> None:
+            key = keys[source.number]
+            place = {"Bucket": self._bucket.name, "Key": self._full_key(key)}
+            try:
+                upload.copy_part(number, place, source.start, source.stop, None)
+            except (errors.ResourceNotFound, StoreMisconfigured):
+                # not every server says that it is the source that is missing
+                self.head_object(key)
+                raise
+
+        # of more files than an object may have parts, several become one
+        least = max(_LEAST, -(-sum(sizes) // (MOST_PARTS - 1)))
+        parts = plan(sizes, least, max(self.copy_part_size, 2 * least))
+        make_parts(upload, parts, copy, lambda source: self.read_range(keys[source.number], source))
 
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
         key, target_key = self._file_key(path), self._file_key(target)
         if key == target_key:
             self.head_object(key)
         else:
-            self._copies.move(key, target_key, overwrite=overwrite)
+            self._copies_to(target_key).move(key, target_key, overwrite=overwrite)
 
     def list_objects(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
         above = len(self._full_key(""))
@@ -380,6 +441,42 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
                 lifetime, self._bucket.name, self._full_key(key), self._bucket.as_fields(arguments), conditions
             )
         return form["url"], form["fields"]
+
+    def signed_put(self, path: str, lifetime: int, content_type: str | None = None) -> tuple[str, dict[str, str]]:
+        """Return the URL and the headers of a PUT with which anybody may store a new file for a while. The server
+        refuses one that would replace a file.
+
+        No request, unless ``create_bucket`` is set: see :meth:`signed_post`.
+
+        :param lifetime: as for :meth:`signed_post`, like ``content_type``.
+        :raises ValueError: if ``lifetime`` is longer than seven days.
+        """
+        _check_lifetime(lifetime)
+        key = self._file_key(path)
+        self._bucket.prepare()
+        given = {**self._get_upload_args(key), "IfNoneMatch": "*"}
+        if content_type is not None:
+            given["ContentType"] = content_type
+        fields = self._bucket.as_fields(given)
+        with self._bucket.guard(self._bucket.name, key):
+            named = {name: given[name] for name in self._bucket.known("PutObject", given) if name != "Metadata"}
+            place = {"Bucket": self._bucket.name, "Key": self._full_key(key)}
+            url = self._signers().request("put_object", lifetime, **place, **named)
+        return url, {{"acl": "x-amz-acl"}.get(name, name): value for name, value in fields.items()}
+
+    def keeps_taken(self, path: str) -> bool:
+        """Return whether the server refuses what :meth:`signed_put` signs if the name is taken. Three requests at
+        first, none later.
+
+        :param path: where a few bytes are stored, to try it.
+        """
+        key = self._file_key(path)
+        return self._writes.keeps_taken(key, self._full_key(key))
+
+    def in_parts(self, path: str) -> ObjectInParts:
+        key = self._file_key(path)
+        arguments = self._get_upload_args(key)
+        return ObjectInParts(self._writes, self._signers, key, self._full_key(key), arguments)
 
     # Namespaces of fs_s3fs
 

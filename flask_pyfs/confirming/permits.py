@@ -1,0 +1,84 @@
+"""What permits a client to send a file to a store under a reserved name, and what the app knows it by afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from ..backends.contract import UploadTerms, UploadURL
+from ..errors import NotAuthorized, OperationNotSupported
+from ..files import mime
+from ..names import Reserved
+from ..state import State, find
+from ..storage import Storage
+from ..unfinished import Unfinished, new_identifier
+from ..uploads.terms import Terms
+from ..web.access import require_permission
+from ..web.signing import claims_in, lifetime_of, signed_token
+from ..web.urls import room_url
+
+__all__ = ["INCOMING", "begin", "permitted"]
+
+#: The file in the directory of an upload that the client may write, as often as it likes until its URL expires.
+INCOMING = "incoming"
+
+_PURPOSE = "confirm"
+
+
+def begin(storage: Storage, terms: Terms, expires: float | timedelta, *, external: bool) -> UploadURL | None:
+    """Return a request with which a client sends a file to the store, and the token that stands for it; None if the
+    store signs no uploads. See :meth:`flask_pyfs.Storage.upload_url`.
+
+    The store enforces what it can of the terms, and :func:`~flask_pyfs.confirming.confirm` all of them.
+
+    :raises NotAuthorized: if AUTHORIZE denies it.
+    """
+    state, identifier = find(storage), new_identifier()
+    try:
+        path = Unfinished(state, identifier).path(INCOMING)
+    except OperationNotSupported:
+        return None
+    media_type = terms.content_type or mime(terms.name, state.callee.kind.DEFAULT_MIME)
+    upload = _signed(state, path, media_type, terms.max_size, expires)
+    if upload is None:
+        # whoever signs instead asks AUTHORIZE
+        return None
+    require_permission(state, terms.name, "write")
+    claims = {"storage": storage.name, "id": identifier, **terms.claims()}
+    token = signed_token(state.app, storage.name, _PURPOSE, claims)
+    url = room_url(state.app, storage.name, "confirm", token, external)
+    return replace(upload, name=terms.name, token=token, confirm_url=url)
+
+
+def _signed(
+    state: State, path: Reserved, media_type: str, max_size: int | None, expires: float | timedelta
+) -> UploadURL | None:
+    until, lifetime = lifetime_of(expires)
+    # whoever has the URL may replace what came by it: no other file has the name
+    whole = UploadTerms(until, lifetime, True, media_type, max_size)
+    upload = state.operations.signed_upload(path, whole)
+    if upload is None:
+        upload = state.operations.signed_upload(path, UploadTerms(until, lifetime, True))
+    if upload is not None and "Content-Type" in upload.headers:
+        upload = replace(upload, headers={**upload.headers, "Content-Type": media_type})
+    return upload
+
+
+def permitted(state: State, token: str) -> tuple[Terms, Unfinished]:
+    """Return what a token stands for: what was agreed on, and what the store has of the upload. No request.
+
+    :raises NotAuthorized: if it is no token of this storage.
+    """
+    claims: dict[str, Any] | None = claims_in(state.app, state.storage.name, _PURPOSE, token)
+    if claims is None:
+        raise unknown(f"storage {state.storage.name!r}")
+    return Terms.of(claims), Unfinished(state, claims["id"])
+
+
+def unknown(place: str) -> NotAuthorized:
+    """Return the error for what is no token."""
+    return NotAuthorized(
+        f"{place} has given no such token: pass the token of an UploadURL as it is",
+        user_message="The upload is not valid. Begin it again.",
+    )
