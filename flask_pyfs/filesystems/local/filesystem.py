@@ -286,7 +286,8 @@ class LocalFS(StandardFS):
 
     def iter_level(self, directory: str = "") -> Iterator[tuple[str, Facts | None]]:
         with guarded(self._root, "list", directory):
-            yield from self._listing(f"{directory}/" if directory else "").level()
+            above = f"{directory}/" if directory else ""
+            yield from self._listing(Reserved(above) if isinstance(directory, Reserved) else above).level()
 
     def _listing(self, prefix: str, unread: Callable[[str, Exception], object] | None = None) -> Listing:
         directory, _, start = prefix.rpartition("/")
