@@ -158,7 +158,7 @@ class BaseBackend(ListedFiles):
     def fs(self) -> FS:
         """The filesystem, with the storage as its root. The directory of PREFIX is made if it is missing."""
         with self._translated():
-            whole = self.store.standard
+            whole = self.store.shown
             if not self.prefix:
                 return whole
             if whole.isdir(self.prefix):

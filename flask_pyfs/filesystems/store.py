@@ -217,6 +217,11 @@ class StoreFS(CarefulFS):
         """The filesystem for callers that use only standard methods."""
         return self
 
+    @property
+    def shown(self) -> FS:
+        """The same for apps: nothing under a reserved name is reached or listed."""
+        return self.standard
+
     def open(
         self,
         path: str,

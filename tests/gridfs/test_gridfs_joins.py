@@ -10,12 +10,13 @@ from gridfs import GridFSBucket
 
 from flask_pyfs.filesystems.gridfs.facts import Incomplete
 from flask_pyfs.filesystems.store import StoreFS
+from flask_pyfs.names import Reserved
 
 pytestmark = one_server
 
 CHUNK = 1024
 PIECE = 8 * CHUNK
-PATHS = [f".flask_pyfs/uploads/x/{number}" for number in range(6)]
+PATHS = [Reserved(f".flask_pyfs/uploads/x/{number}") for number in range(6)]
 SIZES = [PIECE, PIECE, 5, CHUNK - 5, PIECE, 7]
 
 FIND, FIND_CHUNKS, COPY = ("find", "files"), ("find", "chunks"), ("aggregate", "chunks")

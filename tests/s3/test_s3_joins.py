@@ -10,9 +10,11 @@ from fs import errors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flask_pyfs.names import Reserved
+
 MIB = 1024 * 1024
 LEAST = 5 * MIB
-PATHS = [f".flask_pyfs/uploads/x/{number}" for number in range(6)]
+PATHS = [Reserved(f".flask_pyfs/uploads/x/{number}") for number in range(6)]
 
 
 def content_of(number, size):

@@ -12,8 +12,10 @@ from counting_requests import Sent, requests_in
 from fs import errors
 from swiftclient.client import ClientException
 
+from flask_pyfs.names import Reserved
+
 MIB = 1024 * 1024
-PATHS = [f".flask_pyfs/uploads/x/{number}" for number in range(5)]
+PATHS = [Reserved(f".flask_pyfs/uploads/x/{number}") for number in range(5)]
 SIZES = [2 * MIB, MIB, 9, 5, 2 * MIB + 1]
 
 

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 from fs import errors
 
-from ..base import CHUNK_SIZE, Readable, copy_stream
+from ..base import CHUNK_SIZE, Readable, copy_stream, refuse_reserved
 from ..store import Description, Facts, OtherVersion, StoreFS
 from ..streams import PendingFile
 from .errors import literal
@@ -304,6 +304,8 @@ class ObjectStore(StoreFS):
             raise errors.IllegalBackReference(path)
         if not path or path.endswith("/"):
             raise errors.FileExpected(path)
+        if self.hides_reserved:
+            refuse_reserved(path)
         return path
 
 
