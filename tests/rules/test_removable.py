@@ -53,6 +53,9 @@ ENTRY_POINTS = {"cli": "flask.commands"}
 # the tests first, as pytest changes some modules when they are imported
 CHECK = """
 import importlib, pkgutil, sys
+
+# that of an installation from a work tree finds there what is removed here
+sys.meta_path[:] = [finder for finder in sys.meta_path if not finder.__module__.startswith("__editable__")]
 import pytest
 
 if pytest.main(["-q", "--numprocesses=0", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "tests"]):

@@ -531,7 +531,8 @@ def test_a_small_file_is_sent_by_a_form_of_the_store(make, begin):
 
 
 @pytest.mark.parametrize(
-    ("settings", "terms"), [({"VERIFY": True}, {"unique": True}), ({}, {}), ({"MAX_SIZE": 100}, {})]
+    ("settings", "terms"),
+    [({"VERIFY": True}, {"unique": True}), ({"CONFIRM": True}, {"unique": True}), ({}, {}), ({"MAX_SIZE": 100}, {})],
 )
 def test_what_no_form_of_the_store_holds_goes_through_the_app(app, make, begin, announced, settings, terms):
     storage = make(**settings)

@@ -43,7 +43,8 @@ def completed(client, *upload):
         try:
             return client.complete(*upload)
         except Refused as error:
-            assert error.status == 423
+            if error.status != 423:
+                raise
     raise AssertionError("nobody finishes it")
 
 

@@ -130,14 +130,14 @@ class MigratingFS(TwoTrees):
                 return store
         return self._written
 
-    def _both(self) -> tuple[StoreFS, StoreFS]:
-        """Return both stores, first the one that is written to. An upload may have begun in the other one."""
-        return (self.source, self.target) if self._written is self.source else (self.target, self.source)
-
     def in_parts(self, path: str) -> InParts | None:
         # what a name has is for both stores to say
         own = self._own(path)
         return None if own is None else own.in_parts(path)
+
+    def _both(self) -> tuple[StoreFS, StoreFS]:
+        """Return both stores, first the one that is written to. An upload may have begun in the other one."""
+        return (self.source, self.target) if self._written is self.source else (self.target, self.source)
 
     def _held(self, path: str, *, settled: bool = False) -> Held:
         held = self._mode.settled(path) if settled else self._mode.held(path)
