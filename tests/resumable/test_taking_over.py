@@ -29,12 +29,14 @@ class Interrupted(io.BytesIO):
 
 @pytest.fixture
 def joining(storage, monkeypatch):
-    """A function that lets others act right before and right after the first file is put together."""
+    """A function that lets others act right before and right after a file is put together, the first time and the
+    next.
+    """
     kind = type(storage.backend)
     real = kind.join
 
-    def joining(before=lambda: None, after=lambda: None):
-        acts = iter([(before, after)])
+    def joining(before=lambda: None, after=lambda: None, after_next=lambda: None):
+        acts = iter([(before, after), (lambda: None, after_next)])
 
         def join(*arguments, **options):
             first, last = next(acts, (lambda: None, lambda: None))
@@ -60,8 +62,8 @@ def die():
 
 
 def test_the_pieces_that_one_has_chosen_are_those_of_the_next(storage, begin, joining, monkeypatch):
-    # what comes later would be chosen
-    marks = itertools.count(2**64 - 1, -1)
+    # what was begun first would be chosen
+    marks = itertools.count()
     monkeypatch.setattr(pieces, "new_mark", lambda: f"{next(marks):016x}")
     upload = begin(storage, unique=False, length=len(DATA))
     joining(after=die)
@@ -100,3 +102,20 @@ def test_one_that_lives_is_left_alone(storage, begin, joining, monkeypatch):
     joining(before=ask)
     assert storage.read(upload.append(io.BytesIO(DATA), 0).stored) == DATA
     assert asked
+
+
+def test_one_that_is_taken_for_dead_ends_nothing(storage, begin, joining, silent):
+    upload, other = begin(storage, unique=False, length=len(DATA)), []
+
+    def finish():
+        # it stores the file, and fails before it can say so
+        with pytest.raises(fs.BackendError):
+            Upload.opened(upload.token).status()
+        other.append(storage.version("a.bin"))
+
+    joining(before=finish, after_next=die)
+    with pytest.raises(Busy):
+        upload.append(io.BytesIO(DATA), 0)
+    status = upload.status()
+    assert [status.stored.version] == other
+    assert storage.read("a.bin") == DATA
