@@ -479,7 +479,8 @@ class StorageConformance:
     def test_joined_files(self, storage: Storage) -> None:
         operations: Any = find(storage).operations
         store: Any = getattr(operations, "store", None)
-        if store is None:
+        # a backend that was written for Flask-FS takes no reserved name
+        if store is None or not store.hides_reserved:
             return
 
         def path(name: str) -> Reserved:

@@ -9,6 +9,8 @@ from typing import IO, Any, BinaryIO, Protocol
 from fs import errors
 from fs.base import FS
 
+from ..names import Reserved, has_reserved
+
 #: The size of the pieces that streams are copied in, in bytes.
 CHUNK_SIZE = 1024 * 1024
 
@@ -67,6 +69,17 @@ class CarefulFS(FS):
 
     def _location(self, path: str) -> str:
         return self.validatepath(path)
+
+
+def refuse_reserved(path: str, normal: str | None = None) -> None:
+    """Refuse the path of a reserved name, unless the caller means one.
+
+    :param path: the path, which is a :class:`~flask_pyfs.names.Reserved` if that is meant.
+    :param normal: its normal form, if that is another one.
+    :raises fs.errors.InvalidPath: if it has a reserved component.
+    """
+    if has_reserved(path if normal is None else normal) and not isinstance(path, Reserved):
+        raise errors.InvalidPath(path, "path '{path}' belongs to an unfinished upload")
 
 
 def copy_stream(source: Readable, target: Writable, size: int = CHUNK_SIZE) -> None:

@@ -19,7 +19,8 @@ from fs.permissions import Permissions
 from fs.subfs import SubFS
 from fs.time import datetime_to_epoch
 
-from .base import copy_stream
+from ..names import has_reserved
+from .base import copy_stream, refuse_reserved
 from .store import Facts, StoreFS
 from .streams import PendingFile
 
@@ -78,6 +79,16 @@ class DirectoriesFS(StoreFS):
     def _delete_file(self, key: str) -> None:
         """Delete a file."""
 
+    def validatepath(self, path: str) -> str:
+        valid = str(super().validatepath(path))
+        if self.hides_reserved:
+            # no standard method means one
+            refuse_reserved(str(path), valid)
+        return valid
+
+    def _is_shown(self, key: str) -> bool:
+        return not (self.hides_reserved and has_reserved(key))
+
     # Standard methods: queries
 
     def getinfo(self, path: str, namespaces: Collection[str] | None = None) -> Info:
@@ -126,7 +137,7 @@ class DirectoriesFS(StoreFS):
             found = True
             name = below[len(key) :].rstrip("/")
             # the empty name is the marker's; a walk that follows the others leaves this directory
-            if name in ("", ".", ".."):
+            if name in ("", ".", "..") or not self._is_shown(name):
                 continue
             if facts is None:
                 yield self._directory_info(f"{key}{name}", namespaces)

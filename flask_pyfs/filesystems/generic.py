@@ -16,9 +16,10 @@ from fs.info import Info
 from fs.path import dirname, join
 from fs.wrapfs import WrapFS
 
-from ..names import RESERVED, is_reserved
-from .base import Readable, copy_stream
+from ..names import RESERVED, Reserved, is_reserved
+from .base import Readable, copy_stream, refuse_reserved
 from .memory import MemoryFS
+from .shown import ShownFS
 from .special import entries_of, info_of, is_link, is_special
 from .store import Facts, OtherVersion, StoreFS
 from .streams import PendingFile, WholeFile, WrappedFile
@@ -48,6 +49,7 @@ class GenericStore(WrapFS[FS], StoreFS):
     def __init__(self, filesystem: FS) -> None:
         super().__init__(filesystem)
         self._filesystem = filesystem
+        self._shown = ShownFS(filesystem)
         # that of a wrapper is a lock of its own
         innermost: FS = filesystem
         while isinstance(innermost, WrapFS):
@@ -66,6 +68,10 @@ class GenericStore(WrapFS[FS], StoreFS):
     def standard(self) -> FS:
         return self._filesystem
 
+    @property
+    def shown(self) -> FS:
+        return self._shown
+
     def isclosed(self) -> bool:
         # an app may close the wrapped filesystem
         return super().isclosed() or self._filesystem.isclosed()
@@ -81,7 +87,7 @@ class GenericStore(WrapFS[FS], StoreFS):
     def replace_version(
         self, path: str, file: Readable, version: str, *, content_type: str | None = None
     ) -> str | None:
-        valid = str(self._filesystem.validatepath(path))
+        valid = self._valid(path)
 
         def require_version() -> None:
             if not self._is_version(valid, version):
@@ -159,6 +165,7 @@ class GenericStore(WrapFS[FS], StoreFS):
         readbytes = StoreFS.readbytes
 
     def facts(self, path: str, *, checksum: bool = False) -> Facts:
+        refuse_reserved(path)
         info = info_of(self._filesystem, path, ["details"])
         if info.is_dir:
             raise errors.FileExpected(path)
@@ -246,6 +253,7 @@ class GenericStore(WrapFS[FS], StoreFS):
         return sorted({f"{info.name}/" if info.is_dir else info.name: info for info in shown}.items())
 
     def delete_tree(self, path: str) -> None:
+        refuse_reserved(path)
         while True:
             try:
                 if self._is_directory(path):
@@ -306,8 +314,14 @@ class GenericStore(WrapFS[FS], StoreFS):
         self.facts(path)
         return bool(self._filesystem.validatepath(path) == self._filesystem.validatepath(target))
 
-    def _writable(self, path: str, overwrite: bool) -> str:
+    def _valid(self, path: str) -> str:
         valid = str(self._filesystem.validatepath(path))
+        refuse_reserved(path, valid)
+        # the kind of the path is asked for again
+        return Reserved(valid) if isinstance(path, Reserved) else valid
+
+    def _writable(self, path: str, overwrite: bool) -> str:
+        valid = self._valid(path)
         info = self._info(valid)
         if info is not None and (info.is_dir or not overwrite):
             raise errors.FileExists(path)

@@ -14,6 +14,7 @@ from flask_pyfs.errors import BackendError, FileExists, VersionChanged
 from flask_pyfs.filesystems.s3.facts import MARK
 from flask_pyfs.filesystems.store import Facts, OtherVersion, SourceChanged
 from flask_pyfs.migration import windows
+from flask_pyfs.names import Reserved
 
 LARGE = bytes(PART) + b"end"
 
@@ -341,7 +342,7 @@ def rewriting(s3_endpoint):
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 def test_a_server_that_ignores_if_match_is_found_out(app, make_storage, rewriting, ignoring, get, caplog, method):
     store = make_storage(ENDPOINT=rewriting.url).backend.store
-    path = ".flask_pyfs/probe"
+    path = Reserved(".flask_pyfs/probe")
     with app.app_context():
         assert store.decides_versions
         assert store.learn_conditions(path)
@@ -394,7 +395,7 @@ def test_a_migration_finds_it_out_below_a_prefix_before_it_starts(
 def test_a_server_that_refuses_if_match_does_not_decide(make_frail, proxy, get, caplog):
     store = make_frail().backend.store
     proxy.answer(NOT_IMPLEMENTED, when=lambda head: b"if-match:" in head.lower())
-    assert not store.learn_conditions(".flask_pyfs/probe")
+    assert not store.learn_conditions(Reserved(".flask_pyfs/probe"))
     assert get(".flask_pyfs/probe") is None
     assert len(caplog.records) == 2
 

@@ -24,10 +24,16 @@ class ObjectFS(DirectoriesFS, ObjectStore):
 
     def isempty(self, path: str) -> bool:
         marker = self._directory_key(path)
-        keys = [key for key, _ in self.list_objects(marker, deep=True, limit=2)]
-        if marker and not keys:
-            raise self._no_directory(path)
-        return all(key == marker for key in keys)
+        # the marker, what has reserved names in most cases, and anything else
+        for limit in (3, None):
+            keys = [key for key, _ in self.list_objects(marker, deep=False, limit=limit)]
+            if marker and not keys:
+                raise self._no_directory(path)
+            if any(key != marker and self._is_shown(key[len(marker) :]) for key in keys):
+                return False
+            if limit is not None and len(keys) < limit:
+                break
+        return True
 
     def _is_directory(self, key: str) -> bool:
         return not key or any(True for _ in self.list_objects(f"{key}/", deep=True, limit=1))
@@ -50,7 +56,12 @@ class ObjectFS(DirectoriesFS, ObjectStore):
         self.delete_objects([f"{key}/"])
 
     def _delete_below(self, prefix: str) -> None:
-        self.delete_objects_below(prefix)
+        if prefix or not self.hides_reserved:
+            self.delete_objects_below(prefix)
+            return
+        for key, _ in self.list_objects("", deep=False):
+            if self._is_shown(key):
+                self.delete_objects_below(key) if key.endswith("/") else self.delete_objects([key])
 
     def _delete_file(self, key: str) -> None:
         self.delete_objects([key])

@@ -9,10 +9,11 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 from fs import errors
 
-from ..base import CHUNK_SIZE, Readable, copy_stream
+from ..base import CHUNK_SIZE, Readable, copy_stream, refuse_reserved
 from ..store import Description, Facts, OtherVersion, StoreFS
 from ..streams import PendingFile
 from .errors import literal
+from .parts import Range
 from .reader import Body, ObjectReader
 from .writer import PartBuffer, Upload
 
@@ -179,6 +180,15 @@ class ObjectStore(StoreFS):
 
         return cast(BinaryIO, ObjectReader(facts.size, get, body, start, stop, facts.content_type))
 
+    def read_range(self, path: str, wanted: Range) -> bytes:
+        """Return some bytes of a file. One request.
+
+        :raises fs.errors.FSError: as ``fetch`` does.
+        """
+        with self.fetch(path, wanted.start, wanted.stop)[1] as file:
+            file.seek(wanted.start)
+            return file.read(wanted.size)
+
     def facts(self, path: str, *, checksum: bool = False) -> Facts:
         return self.head_object(self._file_key(path), checksum=checksum)
 
@@ -294,6 +304,8 @@ class ObjectStore(StoreFS):
             raise errors.IllegalBackReference(path)
         if not path or path.endswith("/"):
             raise errors.FileExpected(path)
+        if self.hides_reserved:
+            refuse_reserved(path)
         return path
 
 
