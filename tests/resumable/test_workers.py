@@ -45,7 +45,7 @@ WORKERS = 3
 
 REQUESTS = {
     *("facts", "fetch", "has_file", "read_file", "put", "replace_version", "delete_version", "delete_tree"),
-    *("iter_facts", "join_files", "copy_file", "move_file"),
+    *("iter_facts", "copy_file", "move_file"),
 }
 
 
@@ -69,6 +69,11 @@ class Stepped:
             return iter(list(result)) if name == "iter_facts" else result
 
         return request
+
+    def join_files(self, paths: Any, target: str, *, sizes: Any, **options: Any) -> Any:
+        # what is read may be gone when the file appears
+        content = b"".join([self.read_file(path) for path in paths])
+        return self.put(target, io.BytesIO(content), **options)
 
 
 class Broken(Exception):
@@ -117,10 +122,13 @@ class Workers(RuleBasedStateMachine):
         Holders(self.patch)
         self.patch.setattr(pieces, "SIZE", 3)
         self.patch.setattr(pieces, "_READ_SIZE", 2)
+        # of two pieces of one length, the one that came later counts
+        marks = itertools.count(2**64 - 1, -1)
+        self.patch.setattr(pieces, "new_mark", lambda: f"{next(marks):016x}")
         self.store = GenericStore(MemoryFS())
         self.running: list[tuple[Operation, int, Any]] = []
         self.before = b"first" if is_taken else None
-        self.acknowledged, self.signals = 0, 0
+        self.acknowledged = self.signals = self.kills = 0
         self.is_stored = self.cancels = self.is_cancelled = self.is_refused = False
         self.is_told = is_told
         # once the file is there, or cannot be any more
@@ -204,6 +212,7 @@ class Workers(RuleBasedStateMachine):
     def kill(self, number: int) -> None:
         running = self.running[number % len(self.running)]
         running[0].kill()
+        self.kills += 1
         self.running.remove(running)
 
     def advance(self, running: tuple[Operation, int, Any], steps: int) -> None:
@@ -271,7 +280,8 @@ class Workers(RuleBasedStateMachine):
             self.nothing_is_lost()
             kept = {path.split("/", 3)[3] for path in self.store.iter_files(Reserved(f"{UPLOADS}/"))}
             if self.is_cancelled or (self.is_refused and not self.cancels):
-                assert kept <= {"ended", "done"}
+                # a lease that was taken after that is swept with the rest
+                assert kept <= {"ended", "done"} or (self.is_cancelled and "open/lease" in kept and self.kills)
             elif self.is_stored and not self.cancels:
                 assert kept == {"done"}
         finally:
@@ -300,35 +310,34 @@ BEGINNINGS = {
 OTHERS = {"other": send_other, "half": send_half, "cancel": Workers.cancel, "look": Workers.look}
 
 
-#: One in so many cases is tried without --soak.
-SHARE = 40
+#: One in so many cases is tried, with --soak and without.
+SHARES = {True: 10, False: 397}
 
 
 @pytest.mark.parametrize("other", OTHERS)
 @pytest.mark.parametrize("beginning", BEGINNINGS)
 def test_two_workers_at_each_of_their_requests(beginning, other, soak):
-    """The first one stops at each of its requests until the second one has made so many; then it goes on, or dies."""
+    """The first one stops at each of its requests until the second one has made so many; then it goes on, and dies."""
     workers = begun(beginning)
     workers.send_all()
     workers.advance(workers.running[0], MANY)
     requests = range(workers.last.steps + 1)
     workers.teardown()
     # the second one may have to wait, and looks again then
-    cases = list(itertools.product(requests, range(len(requests) + 3), (False, True)))
+    cases = list(itertools.product(requests, range(len(requests) + 3), requests))
     # other cases for each of the parameters
-    start = (list(OTHERS).index(other) * len(BEGINNINGS) + list(BEGINNINGS).index(beginning)) * 7 % SHARE
-    for first, second, is_killed in cases if soak else cases[start::SHARE]:
+    start = (list(OTHERS).index(other) * len(BEGINNINGS) + list(BEGINNINGS).index(beginning)) % SHARES[soak]
+    for first, second, third in cases[start :: SHARES[soak]]:
         workers = begun(beginning)
         try:
             workers.send_all()
             ours = workers.running[0]
             workers.advance(ours, first)
             OTHERS[other](workers)
-            theirs = workers.running[-1]
-            workers.advance(theirs, second)
-            if is_killed and not ours[0].is_done:
+            workers.advance(workers.running[-1], second)
+            workers.advance(ours, third)
+            if not ours[0].is_done:
                 workers.kill(0)
-            workers.advance(ours, MANY)
         finally:
             workers.teardown()
 

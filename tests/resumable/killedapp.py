@@ -1,0 +1,33 @@
+"""An app whose workers tell who they are, so that a test can kill the one that takes an upload."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import flask
+
+import flask_pyfs as fs
+from flask_pyfs import unfinished
+from flask_pyfs.resumable import pieces
+
+settings = json.loads(os.environ["UPLOADS"])
+unfinished.SILENCE = settings["silence"]
+pieces.SIZE = settings["size"]
+
+files = fs.Storage("files", fs.ALL)
+app = flask.Flask("killedapp")
+app.config.update(SECRET_KEY="the same in each worker", **settings["config"])
+fs.init_app(app, files)
+
+
+@app.before_request
+def tell() -> None:
+    if flask.request.method == "PATCH":
+        Path(settings["worker"]).write_text(str(os.getpid()))
+
+
+@app.get("/begin/<name>")
+def begin(name: str) -> str:
+    return files.resumable_url(name, expires=600, unique=False).url

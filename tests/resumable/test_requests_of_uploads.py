@@ -1,0 +1,61 @@
+"""What the pieces of an upload cost: the requests to S3."""
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from flask_pyfs.resumable import pieces
+from flask_pyfs.resumable.upload import Upload
+
+# a package of the driver has the name of this directory
+sys.path.append(str(Path(__file__).parents[1] / "s3"))
+
+from counting import requests_of
+
+pytestmark = pytest.mark.server
+
+DATA = b"0123456789"
+LOOK = ("GET", "ListObjectsV2")
+STORE = ("PUT", "PutObject")
+READ = ("GET", "GetObject")
+
+
+@pytest.fixture
+def sent(open_storage):
+    """The requests that are sent, and the storage."""
+    storage = open_storage("s3-moto")
+    with requests_of(storage.backend.store.client) as sent:
+        # makes the bucket known, and opens the connection
+        storage.write("first.txt", "")
+        sent.clear()
+        yield storage, sent
+
+
+def taken(sent):
+    found = list(sent)
+    sent.clear()
+    return found
+
+
+def test_each_request_of_a_client_costs_little(sent, begin, monkeypatch):
+    storage, sent = sent
+    monkeypatch.setattr(pieces, "SIZE", 4)
+    upload = begin(storage, length=len(DATA))
+    assert taken(sent) == []
+    assert Upload.opened(upload.token).status().offset == 0
+    assert taken(sent) == [LOOK]
+    upload.append(io.BytesIO(DATA[:3]), 0)
+    assert taken(sent) == [LOOK, STORE, LOOK]
+    upload.append(io.BytesIO(DATA[3:9]), 3)
+    assert taken(sent) == [LOOK, STORE, STORE, LOOK]
+    upload.append(io.BytesIO(b""), 9)
+    assert taken(sent) == [LOOK]
+    upload.append(io.BytesIO(DATA[9:]), 9)
+    joined = [READ] * 4 + [STORE]
+    ended = [LOOK, ("POST", "DeleteObjects")]
+    # the lease, what has begun, another look; and at the end what it has become
+    assert taken(sent) == [LOOK, STORE, LOOK, STORE, STORE, LOOK, *joined, STORE, *ended]
+    upload.status()
+    assert taken(sent) == [LOOK, READ]
