@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ __all__ = [
     "handles_errors",
     "route_prefix",
     "serves",
+    "upload_origins",
 ]
 
 DEFAULT_BACKEND = "local"
@@ -28,6 +30,24 @@ DEFAULT_BACKEND = "local"
 _ROUTE_PREFIX = Option("PREFIX", levels=(3,))
 _SERVE = Option("SERVE", "bool", levels=(1, 2))
 _HANDLE_ERRORS = Option("HANDLE_ERRORS", "bool", default=True, levels=(3,))
+
+
+def _are_origins(values: list[str]) -> bool:
+    return values == ["*"] or all(_ORIGIN.fullmatch(value) for value in values)
+
+
+# as browsers send it: without a path, in lower case, without the port that the scheme has anyway (RFC 6454, section 6)
+_ORIGIN = re.compile(
+    r"(?!http://[^/]*:80$)(?!https://[^/]*:443$)https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
+)
+
+_UPLOAD_ORIGINS = Option(
+    "UPLOAD_ORIGINS",
+    "list",
+    levels=(3,),
+    check=_are_origins,
+    rule="'*' alone, or a list of origins such as 'https://www.example.org', in lower case and without a path",
+)
 
 #: The least leaves room for the libraries.
 IMAGES_MAX_MEMORY = Option(
@@ -90,7 +110,7 @@ OF_STORAGE = frozenset(option.name for option in COMMON if option is not PREFIX)
 LIVE = frozenset({"IMAGES_OPTIMIZE", "IMAGES_MAX_PIXELS", "IMAGES_MAX_MEMORY", "ENQUEUE"})
 
 #: The settings of the app as a whole. ``init_app`` sets FS_ROOT, which is the backend's.
-APP: tuple[Option, ...] = (_ROUTE_PREFIX, _SERVE, _HANDLE_ERRORS, Option("ROOT"))
+APP: tuple[Option, ...] = (_ROUTE_PREFIX, _SERVE, _HANDLE_ERRORS, _UPLOAD_ORIGINS, Option("ROOT"))
 
 
 def route_prefix(settings: Mapping[str, Any]) -> str | None:
@@ -119,3 +139,12 @@ def handles_errors(settings: Mapping[str, Any]) -> bool:
     """
     value = settings.get("FS_HANDLE_ERRORS")
     return bool(_HANDLE_ERRORS.default if value is None else converted(_HANDLE_ERRORS, "FS_HANDLE_ERRORS", value, None))
+
+
+def upload_origins(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the origins whose pages may upload: the app's ``FS_UPLOAD_ORIGINS``; ``('*',)`` stands for all.
+
+    :raises ConfigurationError: if it is no list of origins.
+    """
+    value = settings.get("FS_UPLOAD_ORIGINS")
+    return () if value is None else tuple(converted(_UPLOAD_ORIGINS, "FS_UPLOAD_ORIGINS", value, None))

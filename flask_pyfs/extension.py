@@ -13,7 +13,7 @@ from flask import Flask, Response, appcontext_pushed, current_app, has_app_conte
 from .backends.base import BaseBackend
 from .backends.registry import all_options, installed, options_of
 from .backends.surroundings import surroundings
-from .common import APP, COMMON, DEFAULT_BACKEND, handles_errors, route_prefix, serves
+from .common import APP, COMMON, DEFAULT_BACKEND, handles_errors, route_prefix, serves, upload_origins
 from .config import Config, with_defaults
 from .errors import ConfigurationError, FileNotFound, InvalidPath
 from .misspelt import Misspelt, reaching_nothing
@@ -66,6 +66,7 @@ def init_app(app: Flask, *storages: Storage) -> None:
         registry[storage.name] = storage
     serves(app.config)
     handles_errors(app.config)
+    upload_origins(app.config)
     teach(app)
     # the app may get another provider after this
     appcontext_pushed.connect(teach, app)

@@ -24,6 +24,7 @@ from .state import find
 from .storage import Storage
 from .uploads.refusals import NOTHING_CHOSEN, too_large, unmeasured
 from .uploads.terms import Terms
+from .web.cors import allow_pages
 from .web.delivery import claims_of
 from .web.failures import answered, http_error
 from .web.signing import RENDER, SIGNATURE
@@ -60,6 +61,8 @@ def call_room(room: str, rest: str = "") -> ResponseReturnValue:
     entry = _rooms().get(room)
     if entry is None:
         abort(404)
+    if (preflight := allow_pages(_METHODS)) is not None:
+        return preflight
     with answered():
         respond: Callable[[str], ResponseReturnValue] = entry.load()
         return respond(rest)
@@ -126,6 +129,8 @@ def _put_file(fs: str, filename: str) -> tuple[Response, int]:
     storage, filename = _served(fs, filename)
     if SIGNATURE not in request.args:
         abort(405, valid_methods=["GET", "HEAD", "OPTIONS"])
+    # a form needs no preflight
+    allow_pages(["POST"])
     with answered():
         known = _stored(storage, filename)
     return jsonify(name=known, url=storage.url(known)), 201

@@ -8,6 +8,7 @@ from __future__ import annotations
 from . import _import_fs  # noqa: F401  (before fs, also in a thread of its own)
 
 # isort: split
+import hashlib
 import io
 import threading
 import zipfile
@@ -23,6 +24,7 @@ from werkzeug.datastructures import FileStorage
 
 from .backends.memory import MemoryBackend
 from .errors import FileExists, FileNotFound, FSError, InvalidPath, UnauthorizedFileType, VersionChanged
+from .names import Reserved
 from .signals import file_deleted, file_uploaded
 from .state import find, require_registry
 from .storage import Storage
@@ -97,6 +99,10 @@ def _raises(kind: type[BaseException]) -> AbstractContextManager[Any]:
     import pytest
 
     return pytest.raises(kind)
+
+
+def _checksum(algorithm: str, content: bytes) -> str:
+    return f"{algorithm}:{hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()}"
 
 
 REFUSED_NAMES = ("", ".", "/", "..", "../x", "a/../../x", "a/..", "..\\x", "a\\..\\x", "a\0b", "x" * 5000)
@@ -469,6 +475,56 @@ class StorageConformance:
         assert operations.copy_from(operations, "a.txt", "b.txt", version=storage.version("b.txt"))
         assert storage.read("b.txt") == storage.read("a.txt") == b"content"
         assert sorted(storage.list_files()) == ["a.txt", "b.txt", "deep/er/b.txt"]
+
+    def test_joined_files(self, storage: Storage) -> None:
+        operations: Any = find(storage).operations
+        store: Any = getattr(operations, "store", None)
+        if store is None:
+            return
+
+        def path(name: str) -> Reserved:
+            return Reserved.of(operations.prefix, f"uploads/join/{name}")
+
+        pieces = [b"first", b"", bytes(range(256)) * 1200, b"\0", b"last"]
+        paths = [path(f"piece {number}") for number in range(len(pieces))]
+        for name, piece in zip(paths, pieces, strict=True):
+            store.put(name, io.BytesIO(piece))
+        content, sizes = b"".join(pieces), [len(piece) for piece in pieces]
+        joined = operations.join(paths, "deep/er/joined.txt", False, sizes=sizes)
+        assert (joined, joined.size, joined.content_type) == ("deep/er/joined.txt", len(content), "text/plain")
+        assert joined.version == storage.version(joined)
+        assert storage.read(joined) == content
+        assert storage.metadata(joined)["checksum"] in (None, _checksum(store.checksum_algorithm, content))
+        with storage.open(joined, "rb") as file:
+            file.seek(-5, io.SEEK_END)
+            assert file.read() == content[-5:]
+        with _raises(FileExists):
+            operations.join(paths[:1], joined, False)
+        assert storage.read(joined) == content
+        # in any order, each as often as it is named, and over what is there
+        replaced = operations.join([*paths[3:], paths[0], paths[0]], joined, content_type="text/x-odd")
+        assert storage.read(joined) == b"\0lastfirstfirst"
+        assert replaced.version == storage.version(joined)
+        assert joined.version is None or replaced.version != joined.version
+        for number, names in enumerate(([], paths[1:2], paths[2:3])):
+            operations.join(names, f"few {number}.txt", False)
+            assert storage.read(f"few {number}.txt") == (content[5:-5] if number == 2 else b"")
+        for there in ("deep/er/joined.txt", "new.txt"):
+            for names in ([path("absent")], [paths[0], path("absent")]):
+                with _raises(FileNotFound):
+                    operations.join(names, there)
+                with _raises(FileNotFound):
+                    operations.join(names, there, sizes=[5] * len(names))
+        assert not storage.exists("new.txt")
+        assert storage.read(joined) == b"\0lastfirstfirst"
+        # what was joined stays, and the new files need none of it
+        assert [store.read_file(name) for name in paths] == pieces
+        for name in paths:
+            store.delete_tree(name)
+        assert storage.read("few 2.txt") == pieces[2]
+        assert sorted(storage.list_files()) == ["deep/er/joined.txt", "few 0.txt", "few 1.txt", "few 2.txt"]
+        storage.delete(joined)
+        assert not storage.exists(joined)
 
     def test_notes(self, storage: Storage) -> None:
         store: Any = getattr(find(storage).operations, "store", None)

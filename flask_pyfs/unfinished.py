@@ -1,20 +1,48 @@
-"""What a store keeps of an upload that is not finished: a directory of its own, under a reserved name."""
+"""What a store keeps of an upload that is not finished: a directory of its own, under a reserved name.
+
+``PREFIX/.flask_pyfs/uploads/<identifier>/`` has ``open/`` with all that the upload needs until it is finished, and then
+one of two files, with which it never changes any more: ``done`` says what it has become, ``ended`` that it was
+cancelled or refused.
+"""
 
 from __future__ import annotations
 
+import io
+import json
+import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 
+from fs import errors
+
+from .backends.base import BaseBackend
 from .backends.contract import StoredName
-from .filesystems.store import Facts, StoreFS
+from .errors import (
+    FileExists,
+    FileNotFound,
+    FileTooLarge,
+    FSError,
+    OperationNotSupported,
+    UnauthorizedFileType,
+    translated,
+)
+from .filesystems.store import UPLOADS, Facts, StoreFS
+from .leases import Busy, Held, held
 from .names import Reserved
 from .state import State
 
-__all__ = ["Busy", "Ended", "Unfinished", "new_identifier"]
+__all__ = ["Busy", "Ended", "Found", "Unfinished", "new_identifier"]
 
+#: How long a worker that finishes an upload may be silent until another takes it for dead, in seconds. It tells that it
+#: lives four times as often.
+SILENCE = 6.0
 
-class Busy(Exception):
-    """Another worker is finishing this upload at the moment."""
+# what ends an upload: the same content would be refused again
+_REFUSALS = {kind.__name__: kind for kind in (UnauthorizedFileType, FileTooLarge, FileExists)}
+
+_DONE, _ENDED, _OPEN, _BEGUN, _LEASE = "done", "ended", "open/", "begun", "lease"
 
 
 class Ended(Exception):
@@ -23,7 +51,7 @@ class Ended(Exception):
 
 def new_identifier() -> str:
     """Return the identifier of a new upload, which nobody can guess."""
-    raise NotImplementedError
+    return secrets.token_hex(16)
 
 
 @dataclass(frozen=True)
@@ -32,12 +60,27 @@ class Found:
 
     :param files: the files by their names in the directory, each with what the listing tells.
     :param stored: the file that the upload has become, or None if it is not finished.
-    :param is_ended: whether it was cancelled.
+    :param is_ended: whether it was cancelled or refused, or has expired.
+    :param refusal: the error with which it was refused, or None.
+    :param newest: when its newest file was written, or None if there is none or the store does not tell.
     """
 
     files: dict[str, Facts]
     stored: StoredName | None = None
     is_ended: bool = False
+    refusal: FSError | None = None
+    newest: datetime | None = None
+
+    def require_open(self) -> None:
+        """Raise the error of an upload that has ended without a file.
+
+        :raises Ended: if it was cancelled or has expired.
+        :raises flask_pyfs.errors.FSError: the refusal.
+        """
+        if self.refusal is not None:
+            raise self.refusal
+        if self.is_ended:
+            raise Ended
 
 
 class Unfinished:
@@ -50,36 +93,180 @@ class Unfinished:
     """
 
     def __init__(self, state: State, identifier: str) -> None:
-        raise NotImplementedError
+        self._state = state
+        self._name = state.storage.name
+        backend = state.backend
+        if not isinstance(backend, BaseBackend):
+            message = f"{type(backend).__name__} was written for Flask-FS, and keeps no unfinished uploads"
+            raise OperationNotSupported(message, storage=self._name)
+        self._backend = backend
+        self._directory = f"{backend.prefix}/{UPLOADS}/{identifier}" if backend.prefix else f"{UPLOADS}/{identifier}"
 
     @property
     def store(self) -> StoreFS:
         """The store."""
-        raise NotImplementedError
+        return self._backend.store
 
     def path(self, name: str) -> Reserved:
-        """Return the path of a file in the directory of this upload."""
-        raise NotImplementedError
+        """Return the path of a file in the directory of this upload. All these files are removed when it ends.
+
+        :param name: any but ``begun`` and ``lease``.
+        """
+        return self._path(_OPEN + name)
+
+    def _path(self, name: str) -> Reserved:
+        return Reserved(f"{self._directory}/{name}")
 
     def look(self) -> Found:
-        """Return what is there. One listing; one more request if the upload is finished."""
-        raise NotImplementedError
+        """Return what is there. One listing; one more request if the upload is finished or was ended."""
+        with translated(self._name):
+            listed = {path[len(self._directory) + 1 :]: facts for path, facts in self.store.iter_facts(self._path(""))}
+        newest = max((facts.modified for facts in listed.values() if facts.modified is not None), default=None)
+        files = {name[len(_OPEN) :]: facts for name, facts in listed.items() if name.startswith(_OPEN)}
+        if _ENDED in listed:
+            return Found(files, None, True, self._refusal(), newest)
+        if newest is not None and newest + self.lifetime < datetime.now(timezone.utc):
+            return Found(files, None, True, None, newest)
+        return Found(files, self._stored() if _DONE in listed else None, newest=newest)
 
-    def finish_once(self, finish: Callable[[bool], StoredName]) -> StoredName:
+    @property
+    def lifetime(self) -> timedelta:
+        """How long it lives after its newest file was written, or after its beginning: UPLOAD_LIFETIME."""
+        return timedelta(seconds=self._state.config["upload_lifetime"])
+
+    def finish_once(self, finish: Callable[[bool], StoredName], plan: bytes = b"") -> StoredName:
         """Finish the upload, unless that was done before, remember what it has become, and remove the rest.
 
         Of several workers that want it at once, one does it. A worker that is killed leaves nothing that the next one
-        cannot finish.
+        cannot finish: if it is silent for :data:`SILENCE`, the next one takes over.
 
         :param finish: stores the file. It is told whether another worker may have begun to do so, and was killed: then
             a file of that name may be what it has stored.
+        :param plan: what who begins wants whoever finishes to know; see :meth:`plan`.
         :raises Busy: if another worker is at it.
         :raises Ended: if the upload was cancelled or has expired.
         :raises flask_pyfs.errors.FSError: as ``finish`` raises it. A refused file (UnauthorizedFileType, FileTooLarge,
             FileExists) ends the upload, and its content is removed.
         """
-        raise NotImplementedError
+        over: list[StoredName] = []
+
+        def is_over() -> bool:
+            found = self.look()
+            found.require_open()
+            over.extend([found.stored] if found.stored is not None else [])
+            return bool(over)
+
+        lease = self._leased(is_over)
+        if lease is None:
+            return over[0]
+        try:
+            return self._finish(lease, finish, plan)
+        except BaseException:
+            with suppress(errors.FSError):
+                lease.release()
+            raise
+
+    def plan(self) -> bytes:
+        """Return the plan of who began first to finish. One request."""
+        with translated(self._name):
+            return self.store.read_file(self.path(_BEGUN))
+
+    def _leased(self, is_over: Callable[[], bool]) -> Held | None:
+        with translated(self._name):
+            return held(self.store, self.path(_LEASE), is_over, silence=SILENCE)
+
+    def _finish(self, lease: Held, finish: Callable[[bool], StoredName], plan: bytes) -> StoredName:
+        is_again = not self._begin(plan)
+        # after that: who cancels it writes first, and looks then whether somebody has begun
+        found = self.look()
+        if found.stored is None and not found.is_ended:
+            try:
+                stored = finish(is_again)
+            except tuple(_REFUSALS.values()) as error:
+                return self._refused(lease, error)
+            except FileNotFound:
+                # its files were removed, because another has finished or cancelled it
+                found = self.look()
+                if found.stored is None and not found.is_ended:
+                    raise
+            else:
+                self._put(_DONE, _written(stored))
+                self._clear(lease)
+                return stored
+        self._clear(lease)
+        found.require_open()
+        assert found.stored is not None
+        return found.stored
+
+    def _begin(self, plan: bytes) -> bool:
+        """Write that somebody has begun to finish. Return False if that was written before."""
+        try:
+            with translated(self._name):
+                self.store.put(self.path(_BEGUN), io.BytesIO(plan), overwrite=False)
+        except FileExists:
+            return False
+        return True
+
+    def _refused(self, lease: Held, error: FSError) -> StoredName:
+        """End the upload, and raise the error; unless another has finished it, who took this worker for dead."""
+        found = self.look()
+        if found.stored is not None:
+            lease.end()
+            return found.stored
+        with translated(self._name):
+            if not lease.is_held():
+                raise Busy from error
+        self._put(_ENDED, json.dumps([type(error).__name__, str(error), error.user_message]).encode())
+        self._clear(lease)
+        raise error
 
     def cancel(self) -> None:
-        """Remove the upload, so that nothing can go on with it."""
-        raise NotImplementedError
+        """Remove the upload, so that nothing can go on with it. A file that it has become stays.
+
+        :raises Ended: if that was done before, or it has expired.
+        :raises Busy: if a worker is finishing it. Then it may become a file, but nothing is left of it besides.
+        """
+        if self.look().is_ended:
+            raise Ended
+        self._put(_ENDED, b"")
+        files = self.look().files
+        lease = None
+        if _LEASE in files or _BEGUN in files:
+            # who has begun before may not have seen that it has ended
+            lease = self._leased(lambda: not self.look().files)
+        self._clear(lease)
+
+    def clear(self) -> None:
+        """Remove what a worker that was killed has left of an upload that has ended, unless one is at it."""
+        self._clear(None)
+
+    def _clear(self, lease: Held | None) -> None:
+        if lease is not None:
+            lease.end()
+        # what cannot be removed now is removed by who looks next, or when it is swept
+        with suppress(errors.FSError):
+            self.store.delete_tree(self._path(_OPEN.rstrip("/")))
+
+    def _put(self, name: str, content: bytes) -> None:
+        with translated(self._name):
+            self.store.put(self._path(name), io.BytesIO(content))
+
+    def _stored(self) -> StoredName:
+        with translated(self._name):
+            name, version, size, kind, original = json.loads(self.store.read_file(self._path(_DONE)))
+        stored = StoredName(name, version)
+        stored.size, stored.content_type, stored.original_name = size, kind, original
+        return stored
+
+    def _refusal(self) -> FSError | None:
+        with translated(self._name):
+            content = self.store.read_file(self._path(_ENDED))
+        if not content:
+            return None
+        kind, message, sentence = json.loads(content)
+        return _REFUSALS[kind](message, storage=self._name, user_message=sentence)
+
+
+def _written(stored: StoredName) -> bytes:
+    known = [str(stored), stored.version, stored.size, stored.content_type, stored.original_name]
+    return json.dumps(known).encode()

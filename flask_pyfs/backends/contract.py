@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -273,6 +273,23 @@ class Operations(Protocol):
         :param version: replace only this version of the target.
         :raises flask_pyfs.errors.VersionChanged: with ``version``, if the target was replaced or deleted; or if the
             file changed meanwhile, and then ``storage`` and ``path`` of the error are those of the source.
+        """
+
+    def join(
+        self,
+        paths: Sequence[str],
+        filename: str,
+        overwrite: bool = True,
+        *,
+        sizes: Sequence[int] | None = None,
+        content_type: str | None = None,
+    ) -> Any:
+        """Store the content of several files of the store as one file, which may be done by the store itself. Return
+        the same as :meth:`write`.
+
+        :param paths: their paths in the filesystem of the backend, in order.
+        :param sizes: the length of each in bytes, as a listing tells it.
+        :raises flask_pyfs.errors.OperationNotSupported: if the backend was written for Flask-FS.
         """
 
     def move(self, filename: str, target: str, overwrite: bool = True) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timezone
 from typing import IO, Any, BinaryIO, cast
@@ -19,7 +19,7 @@ from .base import BaseBackend
 from .contract import WHOLE, Respond, Response, StoredName, Wanted
 from .handles import Chunks, refuse_encoded
 from .listing import Unread, by_names, leave_out
-from .overrides import accepts, call
+from .overrides import WRITING, accepts, call, overrides_any
 
 # the methods of Flask-FS that an operation calls
 _CALLED = {
@@ -177,6 +177,16 @@ class FlaskFSBackend:
     def copy_from(self, *arguments: Any, **options: Any) -> bool:
         # its methods may do more with the content than a server does
         return False
+
+    def join(self, paths: Sequence[str], filename: str, overwrite: bool = True, **options: Any) -> Any:
+        own = self._filesystem
+        if own is None:
+            message = f"{type(self._backend).__name__} was written for Flask-FS, and joins no files"
+            raise OperationNotSupported(message, path=filename, storage=self._name)
+        if not overrides_any(own, WRITING):
+            return own.join(paths, filename, overwrite, **options)
+        with own.joined(paths, options.pop("sizes", None)) as file:
+            return self.save(file, filename, overwrite, **options)
 
     def move(self, filename: str, target: str, overwrite: bool = True) -> None:
         if self._filesystem is not None and self._filesystem.may_be_one(filename, target):

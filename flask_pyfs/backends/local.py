@@ -183,6 +183,10 @@ class LocalBackend(BaseBackend):
         self._ensure(target)
         return super()._copy_from(other, source, target, overwrite, version)
 
+    def _join(self, paths: Sequence[str], filename: str, *arguments: Any) -> StoredName:
+        self._ensure(filename)
+        return super()._join(paths, filename, *arguments)
+
     def move(self, filename: str, target: str, overwrite: bool = True) -> None:
         self._ensure(target)
         self._move(filename, target, overwrite)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from ..common import ENQUEUE
 from ..errors import BackendError, ConfigurationError
 from ..keys import storage_key
-from ..renditions.leases import Busy, once
+from ..leases import Busy, once
 from ..renditions.making import lease_time, setting
 from ..state import find
 from ..storage import Storage

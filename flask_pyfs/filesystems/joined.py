@@ -6,9 +6,15 @@ import io
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import BinaryIO
+from typing import Any, BinaryIO, Protocol
 
-from .store import StoreFS
+from fs.errors import RemoteConnectionError
+
+
+class Fetching(Protocol):
+    """What the files are read from: a :class:`~flask_pyfs.filesystems.store.StoreFS`."""
+
+    def fetch(self, path: str, start: int = 0, /) -> tuple[Any, BinaryIO]: ...
 
 
 class JoinedFile(io.RawIOBase):
@@ -22,12 +28,12 @@ class JoinedFile(io.RawIOBase):
     :raises fs.errors.FSError: while it is read: as ``fetch`` does.
     """
 
-    def __init__(self, store: StoreFS, paths: Sequence[str], sizes: Sequence[int]) -> None:
+    def __init__(self, store: Fetching, paths: Sequence[str], sizes: Sequence[int]) -> None:
         super().__init__()
         self._store = store
         self._paths = paths
         self._starts = [0, *accumulate(sizes)]
-        self._position = 0
+        self._position = self._read_to = 0
         self._number = -1
         self._file: BinaryIO | None = None
 
@@ -48,24 +54,33 @@ class JoinedFile(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        if self._position >= self._starts[-1]:
-            return 0
-        number = bisect_right(self._starts, self._position) - 1
-        room = min(len(buffer), self._starts[number + 1] - self._position)
-        file = self._opened(number)
-        file.seek(self._position - self._starts[number])
-        piece = file.read(room)
-        if not piece:
-            raise EOFError(f"{self._paths[number]!r} is shorter than it was listed")
+        piece = self.read(len(buffer))
         buffer[: len(piece)] = piece
-        self._position += len(piece)
         return len(piece)
 
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or size < 0:
+            return self.readall()
+        number = bisect_right(self._starts, self._position) - 1
+        if not size or number >= len(self._paths):
+            return b""
+        piece = self._opened(number).read(min(size, self._starts[number + 1] - self._position))
+        if not piece:
+            there = self._position - self._starts[number]
+            raise RemoteConnectionError(self._paths[number], msg=f"'{{path}}' ended after {there} bytes")
+        self._position += len(piece)
+        self._read_to = self._position
+        return piece
+
     def _opened(self, number: int) -> BinaryIO:
+        offset = self._position - self._starts[number]
         if self._file is None or number != self._number:
             self._close_file()
-            self._file = self._store.fetch(self._paths[number], self._position - self._starts[number])[1]
-            self._number = number
+            self._file, self._number = self._store.fetch(self._paths[number], offset)[1], number
+            if offset:
+                self._file.seek(offset)
+        elif self._position != self._read_to:
+            self._file.seek(offset)
         return self._file
 
     def _close_file(self) -> None:

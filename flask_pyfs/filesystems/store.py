@@ -17,6 +17,7 @@ from fs.path import normpath, relpath
 
 from ..names import RESERVED
 from .base import CarefulFS, Readable
+from .joined import JoinedFile
 from .streams import PendingFile, PendingText
 
 __all__ = [
@@ -439,7 +440,13 @@ class StoreFS(CarefulFS):
         return False
 
     def join_files(
-        self, paths: Sequence[str], target: str, *, overwrite: bool = True, content_type: str | None = None
+        self,
+        paths: Sequence[str],
+        target: str,
+        *,
+        sizes: Sequence[int] | None = None,
+        overwrite: bool = True,
+        content_type: str | None = None,
     ) -> str | None:
         """Store the content of several files, one after the other, as one new file, and return its version.
 
@@ -450,16 +457,22 @@ class StoreFS(CarefulFS):
 
         :param paths: the files, in order. None of them need have content; without any, the new file is empty.
         :param target: the new file, which is none of them.
+        :param sizes: the length of each in bytes, as a listing tells it. Without it, some stores make one request more
+            for each file.
         :param overwrite: as for :meth:`put`.
         :param content_type: as for :meth:`put`.
         :raises fs.errors.ResourceNotFound: if one of the files is missing.
         :raises fs.errors.FileExists: without ``overwrite``, if the target is taken.
         """
-        # it imports this module
-        from .joined import JoinedFile
-
-        with JoinedFile(self, paths, [self.facts(path).size for path in paths]) as file:
+        with JoinedFile(self, paths, self.sizes_of(paths) if sizes is None else sizes) as file:
             return self.put(target, cast(Readable, file), overwrite=overwrite, content_type=content_type)
+
+    def sizes_of(self, paths: Sequence[str]) -> list[int]:
+        """Return the length of each file in bytes. One request for each.
+
+        :raises fs.errors.FSError: as :meth:`facts` does.
+        """
+        return [self.facts(path).size for path in paths]
 
     @abstractmethod
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:

@@ -19,13 +19,13 @@ from .. import names
 from ..errors import ConfigurationError, FileExists, FileNotFound, UnauthorizedFileType
 from ..filesystems.base import CHUNK_SIZE
 from ..keys import storage_key
+from ..leases import Busy, once
 from ..seekable import copied
 from ..state import State, find
 from ..storage import Storage
 from ..web.delivery import claims_of
 from ..web.failures import http_error, is_missing, missing
 from ..web.signing import OF, RENDER, signs
-from .leases import Busy, once
 from .making import lease_time, limits_of, longest, render, write_only_new
 
 _NAME = re.compile(r"(.*)-([0-9]+)@[0-9a-f]{20}(\.[^./]*)?", re.DOTALL)

@@ -52,10 +52,12 @@ class Upload:
 
     :ivar token: what its URL ends with; it holds all that does not change.
     :ivar terms: what was agreed on.
+    :ivar storage: the storage.
     """
 
     token: str
     terms: Terms
+    storage: Any
 
     @classmethod
     def begin(cls, storage: Any, token: str, *, length: int | None, original_name: str | None = None) -> Upload:

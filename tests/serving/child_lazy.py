@@ -13,7 +13,8 @@ from types import SimpleNamespace
 import flask
 
 import flask_pyfs as fs
-from flask_pyfs.renditions import lazy, leases, making
+from flask_pyfs import leases
+from flask_pyfs.renditions import lazy, making
 
 
 def tell(event):

@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 
 from fs import errors
 
-from ...names import is_reserved
+from ...names import Reserved, is_reserved
 from ..base import CHUNK_SIZE, Readable
 from ..store import DAY, Facts, OtherVersion, SourceChanged, StoreFS
 from . import renames
@@ -290,7 +290,7 @@ class LocalFS(StandardFS):
 
     def _listing(self, prefix: str, unread: Callable[[str, Exception], object] | None = None) -> Listing:
         directory, _, start = prefix.rpartition("/")
-        parts = self._parts(directory)
+        parts = self._parts(Reserved(directory) if isinstance(prefix, Reserved) else directory)
         return Listing(self._root, parts, self._root.walk(directory, parts), start, unread)
 
     def delete_tree(self, path: str) -> None:

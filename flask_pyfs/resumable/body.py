@@ -1,0 +1,73 @@
+"""The body of a request, as a stream that fails where the client breaks off."""
+
+from __future__ import annotations
+
+import io
+from typing import Any, BinaryIO, cast
+
+from werkzeug import Request
+from werkzeug.exceptions import BadRequest, ClientDisconnected, LengthRequired
+
+__all__ = ["Body"]
+
+
+class Body(io.RawIOBase):
+    """The body of a request. Its end is never taken for the end of what the client wanted to send: a body that breaks
+    off would be a file that is cut.
+
+    MAX_CONTENT_LENGTH of Flask does not bound it: the size was agreed on when the URL was signed, and no more than a
+    piece is in memory.
+
+    :ivar length: how many bytes it has, or None if it comes in chunks (RFC 9112, section 7.1).
+    :raises BadRequest: if the request says no possible length.
+    :raises LengthRequired: if it comes in chunks, and the server does not tell where it ends.
+    """
+
+    length: int | None
+
+    def __init__(self, request: Request) -> None:
+        environ = request.environ
+        self._sent: Any = environ["wsgi.input"]
+        said = environ.get("CONTENT_LENGTH") or ""
+        if "HTTP_TRANSFER_ENCODING" in environ and not said:
+            if not environ.get("wsgi.input_terminated"):
+                raise LengthRequired("The server in front of the app takes no chunked body: send a Content-Length.")
+            self.length = None
+        elif said and not (said.isascii() and said.isdigit() and len(said) < 20):
+            raise BadRequest("Content-Length is no number of bytes.")
+        else:
+            self.length = int(said or 0)
+        self._read = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the client sends no content."""
+        return self.length == 0
+
+    @property
+    def stream(self) -> BinaryIO:
+        """The body, for who reads binary files."""
+        return cast(BinaryIO, self)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything of it was read."""
+        return self._read > 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        wanted = len(buffer) if self.length is None else min(len(buffer), self.length - self._read)
+        if wanted == 0:
+            return 0
+        try:
+            data = self._sent.read(wanted)
+        except OSError as error:
+            # also what gunicorn raises for a chunk that is none
+            raise ClientDisconnected() from error
+        if not data and self.length is not None:
+            raise ClientDisconnected()
+        buffer[: len(data)] = data
+        self._read += len(data)
+        return len(data)

@@ -1,0 +1,76 @@
+"""The route of uploads that survive interruptions: two protocols on one URL, told apart by the fields of requests."""
+
+from __future__ import annotations
+
+from flask import Response, abort, after_this_request, request
+from flask.typing import ResponseReturnValue
+
+from ..errors import NotAuthorized
+from . import ietf, tus
+from .answers import FAILURES, empty, final, limits, problem, progress, refused
+from .fields import integer
+from .upload import Upload
+
+__all__ = ["respond"]
+
+_METHODS = ["OPTIONS", "HEAD", "GET", "POST", "PATCH", "DELETE"]
+
+
+def respond(token: str) -> ResponseReturnValue:
+    """Answer a request to ``/-/upload/<token>``: as tus 1.0.0 if it has ``Tus-Resumable``, else as the IETF's draft.
+
+    POST begins an upload with the token of a URL that :meth:`~flask_pyfs.Storage.resumable_url` returned; all else is
+    for the URL that its answer names.
+    """
+    if not token:
+        abort(404)
+    after_this_request(_described)
+    method = request.headers.get("X-HTTP-Method-Override", request.method).strip().upper()
+    if method not in _METHODS:
+        abort(405, valid_methods=_METHODS)
+    if method != "OPTIONS" and request.headers.get("Tus-Resumable", tus.VERSION) != tus.VERSION:
+        return tus.wrong_version()
+    try:
+        return _answer(method, token)
+    except FAILURES as error:
+        mismatch = "460 Checksum Mismatch" if tus.speaks(request) else "400"
+        return refused(error, integer(request.headers, "Upload-Offset"), mismatch=mismatch)
+
+
+def _described(response: Response) -> Response:
+    response.headers["Tus-Resumable"] = tus.VERSION
+    # a cache may keep some statuses of errors as well, and no answer is true for long
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _answer(method: str, token: str) -> Response:
+    if method == "OPTIONS":
+        return _options(token)
+    if method in ("POST", "PATCH"):
+        if tus.speaks(request):
+            return tus.create(token) if method == "POST" else tus.append(token)
+        if ietf.speaks(request):
+            return ietf.create(token) if method == "POST" else ietf.append(token)
+        if tus.speaks_no_version(request):
+            return tus.wrong_version()
+        return problem("400", "Say Tus-Resumable: 1.0.0, or Upload-Complete: ?0 or ?1.")
+    upload = Upload.opened(token)
+    if method == "DELETE":
+        upload.cancel()
+        return empty(204)
+    with ietf.processing():
+        status = upload.status()
+    # Werkzeug sends no content for HEAD
+    return progress(upload, status, 204) if status.stored is None else final(upload, status, 200)
+
+
+def _options(token: str) -> Response:
+    try:
+        upload = Upload.opened(token)
+    except NotAuthorized:
+        upload = Upload.begin(None, token, length=None)
+    response = tus.options(upload.terms)
+    response.headers["Upload-Limit"] = limits(upload.terms)
+    response.headers["Allow"] = ", ".join(_METHODS)
+    return response
