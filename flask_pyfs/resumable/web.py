@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Response, abort, after_this_request, request
 from flask.typing import ResponseReturnValue
 
-from ..errors import NotAuthorized
+from ..errors import FileTooLarge, NotAuthorized
+from ..uploads.terms import Terms
 from . import ietf, tus
 from .answers import FAILURES, empty, final, limits, problem, progress, refused
+from .begun import begun
 from .fields import integer
 from .upload import Upload
 
@@ -35,12 +39,20 @@ def respond(token: str) -> ResponseReturnValue:
     except FAILURES as error:
         mismatch = "460 Checksum Mismatch" if tus.speaks(request) else "400"
         return refused(error, integer(request.headers, "Upload-Offset"), mismatch=mismatch)
+    except FileTooLarge:
+        after_this_request(partial(_limited, limits(_terms(token))))
+        raise
 
 
 def _described(response: Response) -> Response:
     response.headers["Tus-Resumable"] = tus.VERSION
     # a cache may keep some statuses of errors as well, and no answer is true for long
     response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _limited(limit: str, response: Response) -> Response:
+    response.headers["Upload-Limit"] = limit
     return response
 
 
@@ -66,11 +78,15 @@ def _answer(method: str, token: str) -> Response:
 
 
 def _options(token: str) -> Response:
-    try:
-        upload = Upload.opened(token)
-    except NotAuthorized:
-        upload = Upload.begin(None, token, length=None)
-    response = tus.options(upload.terms)
-    response.headers["Upload-Limit"] = limits(upload.terms)
+    terms = _terms(token)
+    response = tus.options(terms)
+    response.headers["Upload-Limit"] = limits(terms)
     response.headers["Allow"] = ", ".join(_METHODS)
     return response
+
+
+def _terms(token: str) -> Terms:
+    try:
+        return Upload.opened(token).terms
+    except NotAuthorized:
+        return begun(token, None, None).terms
