@@ -107,6 +107,12 @@ export class Uploads extends EventTarget {
     this.#active.forEach((controller) => controller.abort());
   }
 
+  /** Drop the items that are not sent now. What has arrived of them stays until it expires. */
+  clear() {
+    this.items = this.items.filter((item) => this.#active.has(item));
+    this.#keys = new Map([...this.#keys].filter(([item]) => this.#active.has(item)));
+  }
+
   /** Give a file up that is not stored yet, and let the app forget what has arrived of it. */
   cancel(item) {
     const { location } = item;
@@ -287,14 +293,11 @@ async function ask(method, url, headers, signal, body) {
 /** Return how much of an upload has arrived; null if the app does not know the upload any more. */
 async function offsetOf(url, signal) {
   const answer = await ask("HEAD", url, {}, signal);
-  try {
-    return offsetIn(judged(answer));
-  } catch (error) {
-    if (error instanceof Lost) {
-      throw error;
-    }
+  if ([403, 404, 410].includes(answer.status)) {
     return null;
   }
+  // the answer to HEAD has no reason in it
+  return offsetIn(judged(answer.status < 400 ? answer : await ask("GET", url, {}, signal)));
 }
 
 function offsetIn({ headers }) {

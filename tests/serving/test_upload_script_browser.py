@@ -141,7 +141,7 @@ def test_a_form_sends_its_files_before_it_is_submitted(site, films, opened, file
 
 
 def test_an_upload_goes_on_after_the_page_was_loaded_again(site, films, opened, files):
-    (film, other) = chosen = files(film=1_000_000, other=700_000)
+    film, _ = chosen = files(film=1_000_000, other=700_000)
     opened.connect(bytes_per_second=200_000)
     send(opened, [film])
     opened.wait_for(f"{SENT} > 0.2")
