@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, BinaryIO
 
 from werkzeug.datastructures import FileStorage
 
 from . import names
+from .backends.base import BaseBackend
 from .backends.contract import StoredName
 from .display_names import display_name
-from .errors import FileExists, InvalidPath
+from .errors import FileExists, FileNotFound, InvalidPath
+from .files import mime
+from .filesystems.base import CHUNK_SIZE
 from .signals import file_uploaded
 from .state import State, find
 from .storage import Storage
-from .uploads.intake import allows
+from .uploads import intake
 from .uploads.refusals import wrong_media_type, wrong_type
 from .uploads.terms import Terms
 from .web.access import is_allowed, refused
@@ -22,12 +26,21 @@ from .web.access import is_allowed, refused
 __all__ = ["require_allowed", "stored"]
 
 
-def stored(storage: Storage, upload: FileStorage, terms: Terms, keep: Callable[[], Any] | None = None) -> StoredName:
+def stored(
+    storage: Storage,
+    upload: FileStorage,
+    terms: Terms,
+    keep: Callable[[], Any] | None = None,
+    *,
+    is_again: bool = False,
+) -> StoredName:
     """Check an upload as :meth:`Storage.save` does, store it under the name that was agreed on, and announce it.
 
     :param upload: the upload; its stream can seek if ``keep`` is given.
     :param keep: stores the content as it already is in the store, and returns what ``save`` of a backend does. It is
         called in place of ``save``, unless the content had to be changed, as VERIFY_SVG does.
+    :param is_again: whether it may have been stored before by a worker that was killed: then a file of that name with
+        the same content is taken for it.
     :raises NotAuthorized: if AUTHORIZE denies it.
     :raises UnauthorizedFileType: if the storage does not accept the file.
     :raises FileTooLarge: if it is larger than MAX_SIZE or the terms permit.
@@ -38,12 +51,16 @@ def stored(storage: Storage, upload: FileStorage, terms: Terms, keep: Callable[[
     name, basename = terms.name, terms.name.rpartition("/")[2]
     if upload.mimetype != (terms.content_type or upload.mimetype):
         raise wrong_media_type(storage.name, name, str(terms.content_type))
-    if not allows(storage, upload, basename):
+    if not intake.allows(storage, upload, basename):
         raise wrong_type(storage.name, name, basename, storage.extensions, state.config)
     options: dict[str, Any] = {} if terms.content_type is None else {"content_type": terms.content_type}
+    upload = intake.measured(storage, upload, name, terms.max_size)
     with storage.prepared(upload, name) as content:
+        saved: Any = _known(state, content, name) if is_again else None
         try:
-            if keep is not None and content is upload:
+            if saved is not None:
+                saved.content_type = terms.content_type or saved.content_type
+            elif keep is not None and content is upload:
                 saved = keep()
             else:
                 saved = state.operations.save(content, name, overwrite=terms.overwrite, **options)
@@ -54,6 +71,47 @@ def stored(storage: Storage, upload: FileStorage, terms: Terms, keep: Callable[[
     known.original_name = terms.original_name or display_name(upload.filename)
     file_uploaded.send(storage, filename=known)
     return known
+
+
+def _known(state: State, content: Any, name: str) -> StoredName | None:
+    """Return the name of a file if it has the same content as an upload, which is back at its position then."""
+    try:
+        facts, file = state.operations.fetch(name)
+    except FileNotFound:
+        return None
+    position = content.tell() if hasattr(content, "tell") else None
+    with file:
+        is_same = facts.size == _size_left(content) and _are_same(file, content)
+    if position is not None:
+        content.seek(position)
+    if not is_same:
+        return None
+    backend = state.backend
+    known = StoredName(backend.meant(name) if isinstance(backend, BaseBackend) else name, facts.version)
+    known.size, known.content_type = facts.size, facts.content_type or mime(name, BaseBackend.DEFAULT_MIME)
+    return known
+
+
+def _size_left(content: Any) -> int:
+    if not hasattr(content, "tell"):
+        # a stream that cannot seek is one that is empty: see intake.measured
+        return 0
+    position = content.tell()
+    content.seek(0, os.SEEK_END)
+    size = int(content.tell()) - int(position)
+    content.seek(position)
+    return size
+
+
+def _are_same(file: BinaryIO, content: Any) -> bool:
+    while piece := file.read(CHUNK_SIZE):
+        view = memoryview(piece)
+        while view:
+            other = content.read(len(view))
+            if not other or view[: len(other)] != other:
+                return False
+            view = view[len(other) :]
+    return not content.read(1)
 
 
 def require_allowed(state: State, terms: Terms) -> None:

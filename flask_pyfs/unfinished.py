@@ -63,6 +63,7 @@ class Found:
     :param is_ended: whether it was cancelled or refused, or has expired.
     :param refusal: the error with which it was refused, or None.
     :param newest: when its newest file was written, or None if there is none or the store does not tell.
+    :param length: how many bytes it had when it was finished, which are not always as many as the file has.
     """
 
     files: dict[str, Facts]
@@ -70,6 +71,7 @@ class Found:
     is_ended: bool = False
     refusal: FSError | None = None
     newest: datetime | None = None
+    length: int | None = None
 
     def require_open(self) -> None:
         """Raise the error of an upload that has ended without a file.
@@ -127,14 +129,17 @@ class Unfinished:
             return Found(files, None, True, self._refusal(), newest)
         if newest is not None and newest + self.lifetime < datetime.now(timezone.utc):
             return Found(files, None, True, None, newest)
-        return Found(files, self._stored() if _DONE in listed else None, newest=newest)
+        stored, length = self._stored() if _DONE in listed else (None, None)
+        return Found(files, stored, newest=newest, length=length)
 
     @property
     def lifetime(self) -> timedelta:
         """How long it lives after its newest file was written, or after its beginning: UPLOAD_LIFETIME."""
         return timedelta(seconds=self._state.config["upload_lifetime"])
 
-    def finish_once(self, finish: Callable[[bool], StoredName], plan: bytes = b"") -> StoredName:
+    def finish_once(
+        self, finish: Callable[[bool], StoredName], *, plan: bytes = b"", length: int | None = None
+    ) -> StoredName:
         """Finish the upload, unless that was done before, remember what it has become, and remove the rest.
 
         Of several workers that want it at once, one does it. A worker that is killed leaves nothing that the next one
@@ -143,6 +148,7 @@ class Unfinished:
         :param finish: stores the file. It is told whether another worker may have begun to do so, and was killed: then
             a file of that name may be what it has stored.
         :param plan: what who begins wants whoever finishes to know; see :meth:`plan`.
+        :param length: how many bytes the upload has, for :attr:`Found.length`.
         :raises Busy: if another worker is at it.
         :raises Ended: if the upload was cancelled or has expired.
         :raises flask_pyfs.errors.FSError: as ``finish`` raises it. A refused file (UnauthorizedFileType, FileTooLarge,
@@ -160,7 +166,7 @@ class Unfinished:
         if lease is None:
             return over[0]
         try:
-            return self._finish(lease, finish, plan)
+            return self._finish(lease, finish, plan, length)
         except BaseException:
             with suppress(errors.FSError):
                 lease.release()
@@ -175,7 +181,7 @@ class Unfinished:
         with translated(self._name):
             return held(self.store, self.path(_LEASE), is_over, silence=SILENCE)
 
-    def _finish(self, lease: Held, finish: Callable[[bool], StoredName], plan: bytes) -> StoredName:
+    def _finish(self, lease: Held, finish: Callable[[bool], StoredName], plan: bytes, length: int | None) -> StoredName:
         is_again = not self._begin(plan)
         # after that: who cancels it writes first, and looks then whether somebody has begun
         found = self.look()
@@ -190,7 +196,7 @@ class Unfinished:
                 if found.stored is None and not found.is_ended:
                     raise
             else:
-                self._put(_DONE, _written(stored))
+                self._put(_DONE, _written(stored, length))
                 self._clear(lease)
                 return stored
         self._clear(lease)
@@ -216,7 +222,8 @@ class Unfinished:
         with translated(self._name):
             if not lease.is_held():
                 raise Busy from error
-        self._put(_ENDED, json.dumps([type(error).__name__, str(error), error.user_message]).encode())
+        kind = next(name for name, kind in _REFUSALS.items() if isinstance(error, kind))
+        self._put(_ENDED, json.dumps([kind, str(error), error.user_message, error.path]).encode())
         self._clear(lease)
         raise error
 
@@ -236,9 +243,12 @@ class Unfinished:
             lease = self._leased(lambda: not self.look().files)
         self._clear(lease)
 
-    def clear(self) -> None:
-        """Remove what a worker that was killed has left of an upload that has ended, unless one is at it."""
-        self._clear(None)
+    def clear(self, found: Found) -> None:
+        """Remove what was left, by a worker that was killed or late, of an upload that has ended; unless a worker is at
+        it. No request if nothing was.
+        """
+        if found.files and (found.stored is not None or _LEASE not in found.files):
+            self._clear(None)
 
     def _clear(self, lease: Held | None) -> None:
         if lease is not None:
@@ -251,22 +261,22 @@ class Unfinished:
         with translated(self._name):
             self.store.put(self._path(name), io.BytesIO(content))
 
-    def _stored(self) -> StoredName:
+    def _stored(self) -> tuple[StoredName, int | None]:
         with translated(self._name):
-            name, version, size, kind, original = json.loads(self.store.read_file(self._path(_DONE)))
+            name, version, size, kind, original, length = json.loads(self.store.read_file(self._path(_DONE)))
         stored = StoredName(name, version)
         stored.size, stored.content_type, stored.original_name = size, kind, original
-        return stored
+        return stored, length
 
     def _refusal(self) -> FSError | None:
         with translated(self._name):
             content = self.store.read_file(self._path(_ENDED))
         if not content:
             return None
-        kind, message, sentence = json.loads(content)
-        return _REFUSALS[kind](message, storage=self._name, user_message=sentence)
+        kind, message, sentence, path = json.loads(content)
+        return _REFUSALS[kind](message, path=path, storage=self._name, user_message=sentence)
 
 
-def _written(stored: StoredName) -> bytes:
-    known = [str(stored), stored.version, stored.size, stored.content_type, stored.original_name]
+def _written(stored: StoredName, length: int | None) -> bytes:
+    known = [str(stored), stored.version, stored.size, stored.content_type, stored.original_name, length]
     return json.dumps(known).encode()

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import io
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, BinaryIO
+from datetime import datetime, timezone
+from functools import partial
+from typing import Any, BinaryIO, cast
 
+from fs import errors
+from werkzeug.datastructures import FileStorage
+
+from ..arrivals import stored
 from ..backends.contract import StoredName
+from ..display_names import display_name
+from ..errors import translated
+from ..filesystems.store import Facts
+from ..state import find
+from ..storage import Storage
+from ..unfinished import Ended, Found, Unfinished
+from ..uploads.refusals import too_large
 from ..uploads.terms import Terms
+from . import pieces
+from .pieces import Piece
+from .tokens import claims_of_upload, claims_to_begin, upload_token
 
 __all__ = ["ChecksumMismatch", "Status", "Upload", "WrongLength", "WrongOffset"]
 
@@ -57,17 +77,31 @@ class Upload:
 
     token: str
     terms: Terms
-    storage: Any
+    storage: Storage
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+        self.storage, claims = claims_of_upload(token)
+        self.terms = Terms.of(claims)
+        self._state = find(self.storage)
+        self._unfinished = Unfinished(self._state, claims["id"])
+        self._length: int | None = claims.get("length")
+        self._began = datetime.fromtimestamp(claims["began"], timezone.utc)
 
     @classmethod
-    def begin(cls, storage: Any, token: str, *, length: int | None, original_name: str | None = None) -> Upload:
+    def begin(cls, token: str, *, length: int | None, original_name: str | None = None) -> Upload:
         """Begin an upload with the token of a URL that :func:`flask_pyfs.resumable.begin` returned. No request.
 
         :param length: how many bytes it will have, or None if the client says it later.
+        :param original_name: what the client calls the file; without it, what was agreed on.
         :raises flask_pyfs.errors.NotAuthorized: if the token is none, or has expired.
         :raises flask_pyfs.errors.FileTooLarge: if the length is larger than what was agreed on.
         """
-        raise NotImplementedError
+        storage, claims = claims_to_begin(token)
+        terms = Terms.of(claims)
+        _require_size(storage, terms, length)
+        terms = dataclasses.replace(terms, original_name=display_name(original_name) or terms.original_name)
+        return cls(upload_token(find(storage), terms, length))
 
     @classmethod
     def opened(cls, token: str) -> Upload:
@@ -75,7 +109,7 @@ class Upload:
 
         :raises flask_pyfs.errors.NotAuthorized: if it is no token of this app.
         """
-        raise NotImplementedError
+        return cls(token)
 
     def status(self) -> Status:
         """Return how far it is. One listing. If it has all bytes, but the worker that had to finish it was killed, this
@@ -85,7 +119,7 @@ class Upload:
         :raises flask_pyfs.unfinished.Ended: if it was cancelled or has expired.
         :raises flask_pyfs.errors.FSError: if it is refused, as :func:`flask_pyfs.arrivals.stored` does.
         """
-        raise NotImplementedError
+        return self._status(self._look())
 
     def append(
         self,
@@ -98,7 +132,9 @@ class Upload:
     ) -> Status:
         """Take the next bytes, and finish the upload if these are all. Memory does not grow with them.
 
-        If reading the stream fails, what has come is kept, and the exception goes on.
+        One listing, one request for each piece of :data:`flask_pyfs.resumable.pieces.SIZE`, and another listing; one
+        request for a length that is said now, and for a checksum of more than one piece. If reading the stream fails,
+        what has come is kept, and the exception goes on.
 
         :param stream: the bytes.
         :param offset: where they begin.
@@ -112,11 +148,155 @@ class Upload:
         :raises flask_pyfs.unfinished.Busy: likewise as :meth:`status`.
         :raises flask_pyfs.unfinished.Ended: likewise.
         """
-        raise NotImplementedError
+        found = self._look()
+        status = self._status(found)
+        if offset != status.offset:
+            raise WrongOffset(status)
+        if length is not None:
+            found = self._agreed(found, offset, length)
+        known = self._length_in(found)
+        taken = self._taken(stream, offset, known, checksum)
+        end = offset + sum(facts.size for facts in taken.values())
+        if is_last and known is None:
+            taken |= self._said(end)
+        elif not taken:
+            status = self._status(found)
+        if taken:
+            status = self._status(self._look(taken))
+        if is_last and status.length != end:
+            raise WrongLength
+        return status
 
     def cancel(self) -> None:
         """Remove it. A file that it has become stays.
 
         :raises flask_pyfs.unfinished.Ended: if that was done before, or it has expired.
+        :raises flask_pyfs.unfinished.Busy: if a worker is finishing it: nothing of it is left then but the file.
         """
-        raise NotImplementedError
+        if self._has_expired(self._unfinished.look()):
+            raise Ended
+        self._unfinished.cancel()
+
+    def _look(self, taken: dict[str, Facts] | None = None) -> Found:
+        """Return what is there, if the upload goes on or is finished.
+
+        :param taken: what this worker has just stored.
+        """
+        found = self._unfinished.look()
+        if self._has_expired(found):
+            raise Ended
+        if found.is_ended or found.stored is not None:
+            self._unfinished.clear(found)
+            found.require_open()
+        # the listings of some stores are late
+        return dataclasses.replace(found, files={**(taken or {}), **found.files})
+
+    def _has_expired(self, found: Found) -> bool:
+        return found.newest is None and self._began + self._unfinished.lifetime < datetime.now(timezone.utc)
+
+    def _status(self, found: Found) -> Status:
+        expires = max(filter(None, (found.newest, self._began))) + self._unfinished.lifetime
+        length = self._length_in(found)
+        if found.stored is not None:
+            return Status(length or 0, length, expires, found.stored)
+        chain = pieces.chain_of(found.files, length)
+        end = sum(piece.size for piece in chain)
+        return Status(end, length, expires, self._finished(chain) if end == length else None)
+
+    def _length_in(self, found: Found) -> int | None:
+        if self._length is not None:
+            return self._length
+        return found.length if found.stored is not None else pieces.length_in(found.files)
+
+    def _agreed(self, found: Found, offset: int, length: int) -> Found:
+        """Keep the length that the client says now, and return what is there then."""
+        known = self._length_in(found)
+        if known == length:
+            return found
+        if known is not None or length < offset:
+            raise WrongLength
+        _require_size(self.storage, self.terms, length)
+        found = self._look(self._said(length))
+        if self._length_in(found) != length:
+            # another client has said less at the same moment
+            raise WrongLength
+        return found
+
+    def _said(self, length: int) -> dict[str, Facts]:
+        return self._put(pieces.name_of_length(length), io.BytesIO())
+
+    def _taken(
+        self, stream: BinaryIO, offset: int, length: int | None, checksum: tuple[str, bytes] | None
+    ) -> dict[str, Facts]:
+        """Store a stream in pieces, and return these.
+
+        :param length: how many bytes the upload will have, or None.
+        """
+        most, excess = length, cast(Exception, WrongLength())
+        if length is None and self.terms.max_size is not None:
+            most, excess = self.terms.max_size, too_large(self.storage.name, self.terms.name, self.terms.max_size)
+        cut = pieces.cut(stream, None if most is None else most - offset, excess)
+        if checksum is not None:
+            return self._checked(cut, offset, *checksum)
+        taken, mark = dict[str, Facts](), pieces.new_mark()
+        for piece, _ in cut:
+            taken |= self._put(pieces.name_of(offset, mark), piece)
+            offset += piece.seek(0, io.SEEK_END)
+        return taken
+
+    def _checked(
+        self, cut: Iterator[tuple[io.BytesIO, bool]], offset: int, algorithm: str, expected: bytes
+    ) -> dict[str, Facts]:
+        taken, mark, digest = dict[str, Facts](), pieces.new_mark(), hashlib.new(algorithm, usedforsecurity=False)
+        try:
+            for piece, is_end in cut:
+                digest.update(piece.getbuffer())
+                # a single one is checked before it is stored, and needs no proof
+                waits = bool(taken) or not is_end
+                if not waits:
+                    _require_same(digest.digest(), expected)
+                taken |= self._put(pieces.name_of(offset, mark, waits=waits), piece)
+                offset += piece.seek(0, io.SEEK_END)
+            _require_same(digest.digest(), expected)
+        except BaseException:
+            # they count for nothing
+            with suppress(errors.FSError):
+                for name in taken:
+                    self._unfinished.store.delete_tree(self._unfinished.path(name))
+            raise
+        return taken | (self._put(pieces.name_of_proof(mark), io.BytesIO()) if len(taken) > 1 else {})
+
+    def _put(self, name: str, content: io.BytesIO) -> dict[str, Facts]:
+        with translated(self.storage.name):
+            self._unfinished.store.put(self._unfinished.path(name), content)
+        return {name: Facts(content.seek(0, io.SEEK_END), None)}
+
+    def _finished(self, chain: list[Piece]) -> StoredName:
+        # who goes on must take the same pieces, whatever has come since
+        plan, length = pieces.written(chain), sum(piece.size for piece in chain)
+        return self._unfinished.finish_once(partial(self._joined, chain), plan=plan, length=length)
+
+    def _joined(self, chain: list[Piece], is_again: bool) -> StoredName:
+        if is_again:
+            chain = pieces.read(self._unfinished.plan())
+        terms, sizes = self.terms, [piece.size for piece in chain]
+        paths = [self._unfinished.path(piece.name) for piece in chain]
+        options: dict[str, Any] = {} if terms.content_type is None else {"content_type": terms.content_type}
+
+        def join() -> Any:
+            join = self._state.operations.join
+            return join(paths, terms.name, terms.overwrite, sizes=sizes, **options)
+
+        with self._state.backend.joined(paths, sizes) as file:
+            upload = FileStorage(file, terms.original_name or terms.name, content_type=terms.content_type)
+            return stored(self.storage, upload, terms, join, is_again=is_again)
+
+
+def _require_size(storage: Storage, terms: Terms, length: int | None) -> None:
+    if length is not None and terms.max_size is not None and length > terms.max_size:
+        raise too_large(storage.name, terms.name, terms.max_size)
+
+
+def _require_same(digest: bytes, expected: bytes) -> None:
+    if digest != expected:
+        raise ChecksumMismatch

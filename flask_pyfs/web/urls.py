@@ -13,6 +13,9 @@ from ..common import route_prefix
 #: The endpoint of the route that serves files.
 ENDPOINT = "fs.get_file"
 
+#: The endpoint of the rooms that answer below ``/-/``.
+ROOM = "fs.call_room"
+
 # what Werkzeug leaves as it is in a path
 _SAFE = "!$&'()*+,/:;=@"
 
@@ -83,18 +86,39 @@ def _route(app: Flask, storage: str, name: str, external: bool) -> str:
     host = _host_url(app, storage) if external else ""
     if ENDPOINT not in app.view_functions:
         # the app did not call init_app, or is a script: the files are at their URLs in the app that did
-        root = request.root_path if has_request_context() else app.config["APPLICATION_ROOT"]
-        quoted = quote(name, _SAFE, errors="surrogateescape")
-        return f"{host}{root.rstrip('/')}{route_prefix(app.config) or ''}/{storage}/{quoted}"
+        return f"{host}{_root_of(app)}/{storage}/{quote(name, _SAFE, errors='surrogateescape')}"
+    # Werkzeug builds no URL with an empty path, so the base is the URL of the file "-" without its name
+    url = _built(app, ENDPOINT, {"fs": storage, "filename": name or "-"}, external)
+    return url if name else url[:-1]
+
+
+def room_url(app: Flask, storage: str, room: str, rest: str, external: bool) -> str:
+    """Return the URL below ``/-/`` at which a room answers.
+
+    :param app: the app that the storage is configured on.
+    :param storage: the storage's name, for the error.
+    :param rest: what follows the name of the room: letters, digits, ``-``, ``_``, ``.`` and ``/``.
+    :param external: return an absolute URL.
+    :raises RuntimeError: with ``external``, if nothing tells the host.
+    """
+    host = _host_url(app, storage) if external else ""
+    if ROOM not in app.view_functions:
+        return f"{host}{_root_of(app)}/-/{room}/{rest}"
+    return _built(app, ROOM, {"room": room, "rest": rest}, external)
+
+
+def _root_of(app: Flask) -> str:
+    root = request.root_path if has_request_context() else app.config["APPLICATION_ROOT"]
+    return root.rstrip("/") + (route_prefix(app.config) or "")
+
+
+def _built(app: Flask, endpoint: str, values: dict[str, Any], external: bool) -> str:
     # the routes of this app, even during a request to another app
     adapter = app.create_url_adapter(request if has_request_context() else None)
     if adapter is None:
         adapter = app.url_map.bind("", script_name=app.config["APPLICATION_ROOT"])
-    # Werkzeug builds no URL with an empty path, so the base is the URL of the file "-" without its name
-    values: dict[str, Any] = {"fs": storage, "filename": name or "-"}
-    app.inject_url_defaults(ENDPOINT, values)
-    url = adapter.build(ENDPOINT, values, force_external=external)
-    return url if name else url[:-1]
+    app.inject_url_defaults(endpoint, values)
+    return adapter.build(endpoint, values, force_external=external)
 
 
 class NameConverter(PathConverter):

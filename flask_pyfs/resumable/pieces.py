@@ -1,0 +1,144 @@
+"""The pieces of an upload, as files of a store: their names, and which of them make the file."""
+
+from __future__ import annotations
+
+import io
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from typing import BinaryIO, NamedTuple
+
+from ..filesystems.store import Facts
+
+#: The largest piece in bytes. One is in memory until it is whole.
+SIZE = 8 * 1024 * 1024
+
+# how much is asked of a client at once
+_READ_SIZE = 64 * 1024
+
+_PIECE = re.compile(r"([0-9a-f]{16})-([0-9a-f]{16})(c?)")
+_LENGTH = re.compile(r"length-([0-9]+)")
+
+
+class Piece(NamedTuple):
+    """A piece in a store.
+
+    :param name: its name in the directory of the upload.
+    :param offset: where it begins, in bytes.
+    :param size: how long it is, in bytes.
+    """
+
+    name: str
+    offset: int
+    size: int
+
+
+def new_mark() -> str:
+    """Return what the names of the pieces of one request have in common, and no others."""
+    return secrets.token_hex(8)
+
+
+def name_of(offset: int, mark: str, *, waits: bool = False) -> str:
+    """Return the name of a piece.
+
+    :param waits: whether it does not count until :func:`name_of_proof` is there: the client has sent a checksum of
+        more than this piece.
+    """
+    return f"{offset:016x}-{mark}{'c' if waits else ''}"
+
+
+def name_of_proof(mark: str) -> str:
+    """Return the name of the file that says that the pieces of a request have the right checksum."""
+    return f"checked-{mark}"
+
+
+def name_of_length(length: int) -> str:
+    """Return the name of the file that says how many bytes the upload will have."""
+    return f"length-{length}"
+
+
+def length_in(files: Iterable[str]) -> int | None:
+    """Return how many bytes the upload will have, as a client has said later; None if none has.
+
+    Of two clients that have said different lengths at the same moment, the one counts that said less.
+    """
+    return min((int(found[1]) for found in map(_LENGTH.fullmatch, files) if found), default=None)
+
+
+def chain_of(files: Mapping[str, Facts], length: int | None) -> list[Piece]:
+    """Return the pieces that make the file, as far as it is there: each begins where the one before ends.
+
+    Of all such chains, the one that reaches furthest counts; of these, one with the fewest pieces; and of these, the
+    one whose names come first. So what is added later never takes back what was there, and two workers that see the
+    same files choose the same chain.
+
+    :param length: how many bytes the upload will have, or None. A piece that reaches further does not count.
+    """
+    # of each offset: the end that is reached from there, negative, by how many pieces, and the first of them
+    best: dict[int, tuple[int, int, Piece]] = {}
+    for piece in sorted(_pieces_in(files), key=lambda piece: (-piece.offset, piece.name)):
+        end = piece.offset + piece.size
+        if length is not None and end > length:
+            continue
+        reached, number = best[end][:2] if end in best else (-end, 0)
+        if piece.offset not in best or (reached, number + 1) < best[piece.offset][:2]:
+            best[piece.offset] = (reached, number + 1, piece)
+    chain: list[Piece] = []
+    offset = 0
+    while offset in best:
+        chain.append(best[offset][2])
+        offset += chain[-1].size
+    return chain
+
+
+def written(chain: Iterable[Piece]) -> bytes:
+    """Return a chain as the content of a file, which :func:`read` reads."""
+    return "\n".join(f"{piece.name} {piece.size}" for piece in chain).encode()
+
+
+def read(content: bytes) -> list[Piece]:
+    """Return the chain that was written."""
+    parts = [line.split(" ") for line in content.decode().splitlines()]
+    return [Piece(name, int(name[:16], 16), int(size)) for name, size in parts]
+
+
+def _pieces_in(files: Mapping[str, Facts]) -> Iterator[Piece]:
+    for name, facts in files.items():
+        found = _PIECE.fullmatch(name)
+        if found and facts.size and (not found[3] or name_of_proof(found[2]) in files):
+            yield Piece(name, int(found[1], 16), facts.size)
+
+
+def cut(stream: BinaryIO, most: int | None, excess: Exception) -> Iterator[tuple[io.BytesIO, bool]]:
+    """Cut a stream into pieces of at most :data:`SIZE`, of which one is in memory. Yield each, and whether the stream
+    has ended with it.
+
+    If reading the stream fails, what has come of it is yielded first, as if more would follow.
+
+    :param most: how many bytes the stream may have, or None.
+    :param excess: what is raised if it has more, before the piece is yielded in which it has.
+    """
+    room, carried = most, b""
+    while True:
+        piece = io.BytesIO()
+        piece.write(carried)
+        try:
+            while piece.tell() < SIZE and (part := stream.read(min(_READ_SIZE, SIZE - piece.tell()))):
+                piece.write(part)
+            # more than a piece may have nothing that follows
+            carried = stream.read(1) if piece.tell() == SIZE else b""
+        except BaseException:
+            # also SystemExit, by which servers end a worker that takes long
+            if piece.tell() and (room is None or piece.tell() <= room):
+                piece.seek(0)
+                yield piece, False
+            raise
+        if room is not None:
+            room -= piece.tell()
+            if room < len(carried):
+                raise excess
+        if piece.tell():
+            piece.seek(0)
+            yield piece, not carried
+        if not carried:
+            return
