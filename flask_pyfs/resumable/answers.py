@@ -15,7 +15,7 @@ from ..unfinished import Busy, Ended
 from ..uploads.terms import Terms
 from .upload import ChecksumMismatch, Status, Upload, WrongLength, WrongOffset
 
-__all__ = ["FAILURES", "empty", "final", "limits", "problem", "progress", "refused"]
+__all__ = ["FAILURES", "empty", "limits", "problem", "refused", "told"]
 
 #: The errors that only these protocols know.
 FAILURES = (Busy, ChecksumMismatch, Ended, WrongLength, WrongOffset)
@@ -31,19 +31,17 @@ def empty(code: int) -> Response:
     return response
 
 
-def final(upload: Upload, status: Status, code: int) -> Response:
-    """Return what tells the client which file its upload has become."""
-    response = jsonify(name=status.stored, url=upload.storage.url(status.stored))
-    response.status_code = code
-    return _with(response, upload, status)
+def told(upload: Upload, status: Status, code: int, final: int | None = None) -> Response:
+    """Return what tells how far an upload is: the fields of both protocols, which mean the same in both.
 
-
-def progress(upload: Upload, status: Status, code: int) -> Response:
-    """Return what tells how far an upload is: the fields of both protocols, which mean the same in both."""
-    return _with(empty(code), upload, status)
-
-
-def _with(response: Response, upload: Upload, status: Status) -> Response:
+    :param code: the status of the response.
+    :param final: that of a response that also tells which file the upload has become, if it is finished.
+    """
+    if status.stored is not None and final is not None:
+        response = jsonify(name=status.stored, url=upload.storage.url(status.stored))
+        response.status_code = final
+    else:
+        response = empty(code)
     headers = response.headers
     headers["Upload-Offset"] = str(status.offset)
     headers["Upload-Complete"] = "?0" if status.stored is None else "?1"
@@ -52,7 +50,8 @@ def _with(response: Response, upload: Upload, status: Status) -> Response:
     else:
         headers["Upload-Length"] = str(status.length)
     if upload.terms.original_name:
-        headers["Upload-Metadata"] = f"filename {b64encode(upload.terms.original_name.encode()).decode()}"
+        name = upload.terms.original_name.encode(errors="replace")
+        headers["Upload-Metadata"] = f"filename {b64encode(name).decode()}"
     if status.stored is None:
         headers["Upload-Expires"] = http_date(status.expires)
     headers["Upload-Limit"] = limits(upload.terms, status.expires.timestamp() - time.time())
@@ -66,7 +65,7 @@ def limits(terms: Terms, seconds: float | None = None) -> str:
     """
     known = {
         "max-size": terms.max_size,
-        # no less than there is, as an upload that expires is not answered with it
+        # no less than there is, as one that has expired is answered 410
         "max-age": None if seconds is None else max(0, ceil(seconds)),
     }
     # the draft wants one limit at least

@@ -1,21 +1,44 @@
-"""Begins an upload, and tells the client its URL."""
+"""Begins an upload, gives it bytes, and tells the client its URL."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-from flask import Response, url_for
+from flask import Response
 
 from ..state import find
-from .answers import final, progress
+from ..uploads.refusals import too_large
+from ..web.urls import room_url
+from .answers import told
+from .body import Body
 from .upload import Status, Upload
 
-__all__ = ["begun", "located"]
+__all__ = ["begun", "given", "located"]
 
 
 def begun(token: str, length: int | None, original_name: str | None) -> Upload:
     """Begin an upload with the token of a URL that :meth:`~flask_pyfs.Storage.resumable_url` returned. No request."""
-    return Upload.begin(None, token, length=length, original_name=original_name or None)
+    return Upload.begin(token, length=length, original_name=original_name or None)
+
+
+def given(
+    upload: Upload,
+    body: Body,
+    offset: int,
+    length: int | None,
+    *,
+    is_last: bool = False,
+    checksum: tuple[str, bytes] | None = None,
+) -> Status:
+    """Give an upload the next bytes; see :meth:`Upload.append`.
+
+    :raises flask_pyfs.errors.FileTooLarge: also, before any is read, if the request has more than was agreed on.
+    """
+    most = upload.terms.max_size
+    if most is not None and body.length is not None and offset + body.length > most:
+        # not now: the offset may be wrong, and then that is what the client must know
+        body.refuse(too_large(upload.storage.name, upload.terms.name, most))
+    return upload.append(body.stream, offset, length=length, is_last=is_last, checksum=checksum)
 
 
 def located(upload: Upload, length: int | None, status: Status | None = None) -> Response:
@@ -26,7 +49,8 @@ def located(upload: Upload, length: int | None, status: Status | None = None) ->
     if status is None:
         lifetime = timedelta(seconds=find(upload.storage).config["upload_lifetime"])
         status = Status(0, length, datetime.now(timezone.utc) + lifetime)
-    response = progress(upload, status, 201) if status.stored is None else final(upload, status, 201)
+    response = told(upload, status, 201, final=201)
     # a path alone is right also where the app does not know the host and the scheme that its clients use
-    response.headers["Location"] = url_for("fs.call_room", room="upload", rest=upload.token)
+    app, name = find(upload.storage).app, upload.storage.name
+    response.headers["Location"] = room_url(app, name, "upload", upload.token, external=False)
     return response

@@ -6,7 +6,7 @@ import io
 from typing import Any, BinaryIO, cast
 
 from werkzeug import Request
-from werkzeug.exceptions import BadRequest, ClientDisconnected, LengthRequired
+from werkzeug.exceptions import BadRequest, ClientDisconnected, HTTPException, LengthRequired
 
 __all__ = ["Body"]
 
@@ -38,6 +38,7 @@ class Body(io.RawIOBase):
         else:
             self.length = int(said or 0)
         self._read = 0
+        self._refusal: Exception | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -54,17 +55,25 @@ class Body(io.RawIOBase):
         """Whether anything of it was read."""
         return self._read > 0
 
+    def refuse(self, error: Exception) -> None:
+        """Let the first read raise an error."""
+        self._refusal = error
+
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
+        if self._refusal is not None:
+            raise self._refusal
         wanted = len(buffer) if self.length is None else min(len(buffer), self.length - self._read)
         if wanted == 0:
             return 0
         try:
             data = self._sent.read(wanted)
-        except OSError as error:
-            # also what gunicorn raises for a chunk that is none
+        except HTTPException:
+            raise
+        except Exception as error:
+            # each server has errors of its own for chunks that are none, and some are no OSError
             raise ClientDisconnected() from error
         if not data and self.length is not None:
             raise ClientDisconnected()

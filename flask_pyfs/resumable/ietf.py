@@ -15,8 +15,8 @@ from werkzeug.http import parse_options_header
 from ..errors import FSError
 from ..uploads.refusals import wrong_media_type
 from ..web.failures import is_of_client
-from .answers import final, progress
-from .begun import begun, located
+from .answers import told
+from .begun import begun, given, located
 from .body import Body
 from .fields import boolean, digest, integer
 from .upload import Status, Upload, WrongLength
@@ -78,7 +78,7 @@ def append(token: str) -> Response:
     body = Body(request)
     with processing():
         status = _appended(upload, body, offset, _length(offset, body, is_last), is_last, checksum)
-    return progress(upload, status, 204) if status.stored is None else final(upload, status, 201)
+    return told(upload, status, 204, final=201)
 
 
 def _is_last() -> bool:
@@ -105,10 +105,11 @@ def _appended(
     upload: Upload, body: Body, offset: int, length: int | None, is_last: bool, checksum: tuple[str, bytes] | None
 ) -> Status:
     try:
-        return upload.append(body.stream, offset, length=length, is_last=is_last, checksum=checksum)
+        return given(upload, body, offset, length, is_last=is_last, checksum=checksum)
     except WrongLength:
         status = upload.status()
-        if length in (None, status.length) and (body.has_begun or status.offset == offset):
+        has_reached = body.has_begun or status.offset == offset
+        if status.stored is None and has_reached and length in (None, status.length):
             # it said nothing wrong, and sent more: the draft allows no further interaction
             upload.cancel()
         raise

@@ -7,8 +7,8 @@ from werkzeug import Request
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from ..uploads.terms import Terms
-from .answers import empty, problem, progress
-from .begun import begun, located
+from .answers import empty, problem, told
+from .begun import begun, given, located
 from .body import Body
 from .fields import CHECKSUMS, checksum, metadata, number
 from .upload import Upload
@@ -68,7 +68,7 @@ def create(token: str) -> Response:
     upload = begun(token, length, metadata(headers).get("filename"))
     if body.is_empty and length != 0:
         return located(upload, length)
-    status = upload.append(body.stream, 0, checksum=digest)
+    status = given(upload, body, 0, None, checksum=digest)
     return located(upload, length, status)
 
 
@@ -81,7 +81,7 @@ def append(token: str) -> Response:
     if offset is None:
         raise BadRequest("Say Upload-Offset.")
     length, digest = number(headers, "Upload-Length"), checksum(headers)
-    return progress(upload, upload.append(Body(request).stream, offset, length=length, checksum=digest), 204)
+    return told(upload, given(upload, Body(request), offset, length, checksum=digest), 204)
 
 
 def _require_content() -> None:

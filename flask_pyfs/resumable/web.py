@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from ..errors import FileTooLarge, NotAuthorized
 from ..uploads.terms import Terms
 from . import ietf, tus
-from .answers import FAILURES, empty, final, limits, problem, progress, refused
+from .answers import FAILURES, empty, limits, problem, refused, told
 from .begun import begun
 from .fields import integer
 from .upload import Upload
@@ -74,7 +74,7 @@ def _answer(method: str, token: str) -> Response:
     with ietf.processing():
         status = upload.status()
     # Werkzeug sends no content for HEAD
-    return progress(upload, status, 204) if status.stored is None else final(upload, status, 200)
+    return told(upload, status, 204, final=200)
 
 
 def _options(token: str) -> Response:

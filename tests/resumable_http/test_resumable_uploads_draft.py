@@ -171,7 +171,7 @@ def test_the_last_answer_comes_again(draft, read):
 @pytest.mark.parametrize("is_last", [True, False])
 def test_a_wrong_offset(draft, offset, is_last):
     draft.create(False, b"abc", Upload_Length="1000000" if offset == 5 else "9")
-    answer = draft.append(offset, is_last, b"x" * (9 - offset if 9 > offset else 1))
+    answer = draft.append(offset, is_last, b"x" * (9 - offset if offset < 9 else 1))
     assert (answer.status_code, answer.mimetype) == (409, "application/problem+json")
     assert state(answer)[:2] == ("3", "?0")
     problem = answer.json

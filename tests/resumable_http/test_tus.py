@@ -1,6 +1,7 @@
 """tus 1.0.0 and its extensions, request by request."""
 
 import hashlib
+import io
 from email.utils import parsedate_to_datetime
 
 import pytest
@@ -92,7 +93,7 @@ def test_a_wrong_offset_changes_nothing(tus, offset):
     assert tus.head().headers["Upload-Offset"] == "4"
 
 
-@pytest.mark.parametrize("offset", ["-1", "", "a", "1.0", "0x1", "9" * 30, "١", "4, 4", "+4"])
+@pytest.mark.parametrize("offset", ["-1", "", "a", "1.0", "0x1", "9" * 30, "\u0661", "4, 4", "+4"])
 def test_an_offset_that_is_none_is_refused(tus, offset):
     tus.create(10)
     tus.patch(0, b"0123")
@@ -144,6 +145,19 @@ def test_too_large_is_refused_before_bytes_move(tus, begin_at):
     tus.url = begin_at(max_size=5)
     assert tus.create(6).status_code == 413
     assert tus.create(5).status_code == 201
+
+
+def test_too_much_is_refused_before_it_is_read(tus, begin_at):
+    class Unread(io.BytesIO):
+        def read(self, size=-1):
+            raise AssertionError
+
+    tus.url = begin_at(max_size=5)
+    tus.create(None)
+    headers = {**TUS, "Upload-Offset": "0", "Content-Type": OFFSET_TYPE}
+    answer = tus.client.patch(tus.location, headers=headers, input_stream=Unread(b"012345"))
+    assert answer.status_code == 413
+    assert tus.patch(0, b"01234", Upload_Length="5").status_code == 204
 
 
 def test_the_length_is_told_late(tus, read):

@@ -1,0 +1,62 @@
+"""The body of a request: where it ends, and where it breaks off."""
+
+import io
+
+import pytest
+from werkzeug import Request
+from werkzeug.exceptions import BadRequest, LengthRequired, RequestEntityTooLarge
+
+from flask_pyfs.resumable.body import Body
+
+
+def body(content, **environ):
+    return Body(Request({"wsgi.input": io.BytesIO(content), **environ}))
+
+
+def test_a_body_with_a_length():
+    known = body(b"abcdef", CONTENT_LENGTH="4")
+    assert (known.length, known.is_empty, known.has_begun) == (4, False, False)
+    # not a byte of the next request
+    assert (known.stream.read(3), known.read(), known.has_begun) == (b"abc", b"d", True)
+
+
+@pytest.mark.parametrize(
+    "environ", [{}, {"CONTENT_LENGTH": ""}, {"CONTENT_LENGTH": "0", "wsgi.input_terminated": True}]
+)
+def test_no_body(environ):
+    assert body(b"next", **environ).read() == b""
+    assert body(b"next", **environ).is_empty
+
+
+def test_a_body_that_breaks_off():
+    broken = body(b"abc", CONTENT_LENGTH="4", **{"wsgi.input_terminated": True})
+    assert broken.read(2) == b"ab"
+    assert broken.read(2) == b"c"
+    with pytest.raises(BadRequest):
+        broken.read(2)
+
+
+def test_chunks():
+    chunks = {"HTTP_TRANSFER_ENCODING": "chunked"}
+    assert body(b"abc", **chunks, **{"wsgi.input_terminated": True}).read() == b"abc"
+    assert not body(b"abc", **chunks, **{"wsgi.input_terminated": True}).is_empty
+    # else a server that reads no chunks would cut the file to nothing
+    with pytest.raises(LengthRequired):
+        body(b"abc", **chunks)
+
+
+@pytest.mark.parametrize("length", ["-1", "a", "1.0", "4, 4", "9" * 20, "\u0664", " 4"])
+def test_a_length_that_is_none(length):
+    with pytest.raises(BadRequest):
+        body(b"abcd", CONTENT_LENGTH=length)
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError(), ValueError("no chunk"), RequestEntityTooLarge()])
+def test_what_the_server_says_of_a_body(error):
+    class Stream:
+        def read(self, size):
+            raise error
+
+    with pytest.raises((BadRequest, RequestEntityTooLarge)) as caught:
+        Body(Request({"wsgi.input": Stream(), "CONTENT_LENGTH": "4"})).read()
+    assert error in (caught.value, caught.value.__cause__)
