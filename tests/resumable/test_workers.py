@@ -1,0 +1,283 @@
+"""Workers that take the pieces of one upload at the same time, in any order of their requests, and that are killed.
+
+Whatever happens: nothing that was acknowledged is lost, the file has each byte once, it appears once, and what was
+cancelled or refused does not appear.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import flask
+import hypothesis.strategies as st
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from stepped import Operation
+
+import flask_pyfs as fs
+from flask_pyfs import leases, unfinished
+from flask_pyfs.filesystems.generic import GenericStore
+from flask_pyfs.filesystems.memory import MemoryFS
+from flask_pyfs.filesystems.store import UPLOADS
+from flask_pyfs.names import Reserved
+from flask_pyfs.resumable import pieces
+from flask_pyfs.resumable.upload import Status, Upload, WrongOffset
+from flask_pyfs.signals import file_uploaded
+from flask_pyfs.unfinished import Busy, Ended
+
+NAME, DATA = "a.txt", b"abcdefghijk"
+LENGTH = len(DATA)
+
+# more than that wait for each other only
+WORKERS = 3
+
+REQUESTS = {
+    *("facts", "fetch", "has_file", "read_file", "put", "replace_version", "delete_version", "delete_tree"),
+    *("iter_facts", "join_files", "copy_file", "move_file"),
+}
+
+
+class Stepped:
+    """A store that goes through a gate before each request."""
+
+    def __init__(self, store: Any, gate: Any) -> None:
+        self._store, self._gate = store, gate
+
+    def isclosed(self) -> bool:
+        return False
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._store, name)
+        if name not in REQUESTS:
+            return found
+
+        def request(*arguments: Any, **options: Any) -> Any:
+            self._gate()
+            result = found(*arguments, **options)
+            return iter(list(result)) if name == "iter_facts" else result
+
+        return request
+
+
+class Broken(Exception):
+    pass
+
+
+class Breaking(io.BytesIO):
+    def read(self, size: int | None = -1) -> bytes:
+        part = super().read(size)
+        if not part:
+            raise Broken
+        return part
+
+
+class Holders:
+    """Which lease belongs to which thread: a worker that stands still lives, and one that was killed is silent."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.threads: dict[bytes, threading.Thread] = {}
+        self.beats, clock = itertools.count(), itertools.count()
+        self.real_init, self.real_said = leases.Held.__init__, leases._said
+        holders = self
+
+        def init(held: Any, *arguments: Any) -> None:
+            holders.real_init(held, *arguments)
+            holders.threads[held._token] = threading.current_thread()
+
+        def said(store: Any, path: Any) -> Any:
+            facts, content = holders.real_said(store, path)
+            is_alive = facts is not None and holders.threads[content].is_alive()
+            return facts, content + (b" %d" % next(holders.beats) if is_alive else b"")
+
+        patch.setattr(leases.Held, "__init__", init)
+        patch.setattr(leases.Held, "_keep", lambda held: None)
+        patch.setattr(leases, "_said", said)
+        patch.setattr(leases, "time", SimpleNamespace(sleep=lambda seconds: None, monotonic=lambda: next(clock)))
+        patch.setattr(unfinished, "SILENCE", 2)
+
+
+class Workers(RuleBasedStateMachine):
+    """The requests to one upload, and a request at a time of each worker."""
+
+    @initialize(
+        overwrite=st.booleans(), is_taken=st.booleans(), is_told=st.booleans(), verify=st.booleans(), data=st.data()
+    )
+    def begin(self, overwrite: bool, is_taken: bool, is_told: bool, verify: bool, data: Any) -> None:
+        self.patch = pytest.MonkeyPatch()
+        Holders(self.patch)
+        self.patch.setattr(pieces, "SIZE", 3)
+        self.patch.setattr(pieces, "_READ_SIZE", 2)
+        self.store = GenericStore(MemoryFS())
+        self.running: list[tuple[Operation, int, Any]] = []
+        self.before = b"first" if is_taken else None
+        self.acknowledged, self.signals = 0, 0
+        self.is_stored = self.cancels = self.is_cancelled = self.is_refused = False
+        self.is_told = is_told
+        # once the file is there, or cannot be any more
+        self.settled: list[bytes | None] = []
+        self.may_store = overwrite or not is_taken
+        app, storage = self.worker(self.store)
+        with app.test_request_context():
+            if is_taken:
+                storage.write(NAME, b"first")
+            url = storage.resumable_url(NAME, expires=60, unique=False, overwrite=overwrite).url
+            self.token = Upload.begin(url.rpartition("/")[2], length=LENGTH if is_told else None).token
+
+    def worker(self, store: Any) -> tuple[flask.Flask, fs.Storage]:
+        app, storage = flask.Flask("tests"), fs.Storage("files", fs.ALL)
+        app.config.update(SECRET_KEY="secret", FILES_FS_BACKEND="memory")
+        fs.init_app(app, storage)
+        storage.last_state.backend._store = store  # type: ignore[union-attr]
+        return app, storage
+
+    def start(self, act: Any) -> Operation:
+        def count(sender: Any, filename: str) -> None:
+            self.signals += 1
+
+        def run(gate: Any) -> Any:
+            app, storage = self.worker(Stepped(self.store, gate))
+            with app.app_context(), file_uploaded.connected_to(count, storage):
+                return act(Upload.opened(self.token))
+
+        operation = Operation(run)
+        self.running.append((operation, self.acknowledged, act))
+        return operation
+
+    has_room = precondition(lambda self: len(self.running) < WORKERS)
+    is_busy = precondition(lambda self: self.running)
+
+    @has_room
+    @rule(
+        # mostly where it is to go on
+        ahead=st.sampled_from([0, 0, 0, -1, 1, -LENGTH]),
+        count=st.integers(0, LENGTH),
+        breaks=st.booleans(),
+        is_other=st.booleans(),
+        data=st.data(),
+    )
+    def append(self, ahead: int, count: int, breaks: bool, is_other: bool, data: Any) -> None:
+        offset = max(self.acknowledged + ahead, 0)
+        content = DATA[offset : offset + count].upper() if is_other else DATA[offset : offset + count]
+        stream, length = (Breaking if breaks else io.BytesIO)(content), None if self.is_told else LENGTH
+        self.start(lambda upload: upload.append(stream, offset, length=length))
+
+    @has_room
+    @rule()
+    def send_all(self) -> None:
+        offset = self.acknowledged
+        self.start(lambda upload: upload.append(io.BytesIO(DATA[offset:]), offset, is_last=True))
+
+    @has_room
+    @rule()
+    def look(self) -> None:
+        self.start(lambda upload: upload.status())
+
+    @has_room
+    @rule(sure=st.integers(0, 3))
+    def cancel(self, sure: int) -> None:
+        # else most uploads end so
+        if sure == 3:
+            self.cancels = True
+            self.start(Upload.cancel)
+
+    @is_busy
+    @rule(number=st.integers(0, WORKERS - 1), steps=st.integers(1, 6))
+    def step(self, number: int, steps: int) -> None:
+        running = self.running[number % len(self.running)]
+        for _ in range(steps):
+            running[0].step()
+            if running[0].is_done:
+                self.end(running)
+                break
+
+    @is_busy
+    @rule(number=st.integers(0, WORKERS - 1))
+    def finish(self, number: int) -> None:
+        running = self.running[number % len(self.running)]
+        running[0].finish()
+        self.end(running)
+
+    @is_busy
+    @rule(number=st.integers(0, WORKERS - 1))
+    def kill(self, number: int) -> None:
+        running = self.running[number % len(self.running)]
+        running[0].kill()
+        self.running.remove(running)
+
+    def end(self, running: tuple[Operation, int, Any]) -> None:
+        """Judge the answer to a request."""
+        self.running.remove(running)
+        operation, before, act = running
+        error, status = operation.error, operation.result
+        if isinstance(error, WrongOffset):
+            error, status = None, error.status
+        if isinstance(error, fs.FileExists):
+            assert not self.may_store
+            self.is_refused = True
+        elif isinstance(error, Ended):
+            assert self.cancels or (act == Upload.cancel and self.is_refused)
+        elif error is not None:
+            assert isinstance(error, (Broken, Busy)), error
+        elif isinstance(status, Status):
+            assert status.offset >= before
+            self.acknowledged = max(self.acknowledged, status.offset)
+            if status.stored is not None:
+                assert self.may_store
+                assert (status.stored, status.offset, status.length) == (NAME, LENGTH, LENGTH)
+                self.is_stored = True
+                self.settled.append(self.content())
+        else:
+            self.is_cancelled = True
+            self.settled.append(self.content())
+
+    def content(self) -> bytes | None:
+        return self.store.read_file(NAME) if self.store.has_file(NAME) else None
+
+    @invariant()
+    def nothing_is_lost(self) -> None:
+        content = self.content()
+        assert content == self.before or (self.may_store and content.lower() == DATA)
+        assert set(self.store.iter_files("")) <= {NAME}
+        if self.is_stored:
+            assert content.lower() == DATA
+            assert self.signals
+        assert set(self.settled) <= {content}
+
+    def teardown(self) -> None:
+        if not hasattr(self, "token"):
+            return
+        try:
+            while self.running:
+                self.finish(0)
+                self.nothing_is_lost()
+            # a client that does not give up
+            while not (self.is_stored or self.cancels or self.is_refused):
+                self.send_all()
+                self.finish(0)
+            self.look()
+            self.finish(0)
+            self.nothing_is_lost()
+            kept = {path.split("/", 3)[3] for path in self.store.iter_files(Reserved(f"{UPLOADS}/"))}
+            if self.is_cancelled or (self.is_refused and not self.cancels):
+                assert kept <= {"ended", "done"}
+            elif self.is_stored and not self.cancels:
+                assert kept == {"done"}
+        finally:
+            self.patch.undo()
+
+
+def test_any_order_of_the_requests_of_workers(soak):
+    examples, steps = (2000, 60) if soak else (60, 30)
+    run_state_machine_as_test(Workers, settings=settings(max_examples=examples, stateful_step_count=steps))
