@@ -298,9 +298,10 @@ class Storage:
     ) -> UploadURL:
         """Return a URL to which a client uploads one file, directly to the store if possible.
 
-        The upload goes to the store if the store can enforce all terms. No store can enforce ``unique=False`` without
-        ``overwrite``, and Swift enforces neither ``content_type`` nor ``max_size``. No store inspects the content. If
-        the store cannot enforce a term, or the storage :attr:`verifies` uploads, the URL is one of the app's own route.
+        The upload goes to the store if the store can enforce all terms. Only S3 can enforce ``unique=False`` without
+        ``overwrite``, if there is no ``max_size`` and its server knows ``If-None-Match``; and Swift enforces neither
+        ``content_type`` nor ``max_size``. No store inspects the content. If the store cannot enforce a term, or the
+        storage :attr:`verifies` uploads, the URL is one of the app's own route.
 
         On S3 and Swift, the first call in a process may make the bucket or the container, and log in to Swift. Further
         calls make no request.

@@ -18,6 +18,7 @@ from ..encryption import require_unencrypted
 from ..errors import FileExists, FileNotFound, OperationNotSupported, VersionChanged, translated
 from ..filesystems.base import CHUNK_SIZE, copy_stream
 from ..filesystems.joined import JoinedFile
+from ..filesystems.parts import InParts
 from ..filesystems.store import (
     DAY,
     Description,
@@ -178,6 +179,15 @@ class BaseBackend(ListedFiles):
         enforce the terms.
         """
         return None
+
+    def in_parts(self, filename: str) -> InParts | None:
+        """Return the file of a name as clients send it to the store in parts; None if the store takes none, or if a
+        subclass overrides a method through which content comes. No request.
+        """
+        if overrides_any(self, WRITING) and not isinstance(filename, names.Reserved):
+            return None
+        with self._translated(filename):
+            return self.store.in_parts(self._path(filename))
 
     def exists(self, filename: str) -> bool:
         """Return whether there is a file of that name; False for a directory."""

@@ -12,6 +12,7 @@ from typing import IO, Any, BinaryIO, NamedTuple, Protocol, TypeVar
 from fs.base import FS
 
 from ..filesystems.base import CHUNK_SIZE
+from ..filesystems.parts import InParts
 from ..filesystems.store import DAY, Description, Facts
 
 Response = TypeVar("Response")
@@ -341,6 +342,11 @@ class Operations(Protocol):
     def signed_upload(self, filename: str, terms: UploadTerms) -> UploadURL | None:
         """Return a request with which anybody may upload a file to the store until it expires; None if the store cannot
         enforce the terms.
+        """
+
+    def in_parts(self, filename: str) -> InParts | None:
+        """Return the file of a name, or of a path that is reserved, as clients send it to the store in parts; None if
+        the store takes none. No request.
         """
 
     def remove_leftovers(self, older_than: float = DAY, *, dry_run: bool = False) -> int:

@@ -50,6 +50,7 @@ _NEW = {
     "facts",
     "signed_url",
     "signed_upload",
+    "in_parts",
     "remove_leftovers",
 }
 
@@ -302,6 +303,9 @@ class FlaskFSBackend:
         return None
 
     def signed_upload(self, *arguments: Any, **options: Any) -> None:
+        return None
+
+    def in_parts(self, filename: str) -> None:
         return None
 
     def remove_leftovers(self, *arguments: Any, **options: Any) -> int:

@@ -174,7 +174,8 @@ class MigratingBackend(BaseBackend):
         """Return a request with which anybody may upload to the target, if all writes go there alone; None if the
         target cannot enforce the terms. No request but those of the target, and to the journal every few seconds.
         """
-        if self.config["writes"] == "both" or self._direction == "back":
+        # only a look at both sides tells whether a name is free
+        if not terms.overwrite or self.config["writes"] == "both" or self._direction == "back":
             return None
         return self.target.operations.signed_upload(filename, terms)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from fs.base import FS
@@ -11,6 +12,7 @@ from fs.base import FS
 from ..addresses import bucket_in, require_server
 from ..config import setting_name, wrong_setting
 from ..errors import ConfigurationError
+from ..names import Reserved
 from ..options import Option, is_count, is_duration
 from .base import BaseBackend
 from .contract import UploadTerms, UploadURL
@@ -157,17 +159,32 @@ class S3Backend(BaseBackend):
             return cast("S3FS", self.store).signed_url(self._path(filename), expires, lifetime, disposition)
 
     def signed_upload(self, filename: str, terms: UploadTerms) -> UploadURL | None:
-        """Return a presigned form of S3. In each process, the first call makes the bucket if it is missing; further
-        calls make no request.
+        """Return a presigned form of S3, or, if the terms do not allow overwriting, a presigned PUT on the condition
+        that the name is free. In each process, the first call makes the bucket if it is missing, and the first without
+        overwriting asks in three requests whether the server knows that condition; further calls make no request.
 
-        The result is None if the terms do not allow overwriting, because a form cannot refuse a taken name; and for a
-        name with ``${filename}``, which S3 would replace by the name of the client's file.
+        The result is None if the terms do not allow overwriting and the server ignores the condition, or if there is a
+        maximum size, which no PUT has, or if the name has other spellings, whose files the condition does not see; and,
+        with overwriting, for a name with ``${filename}``, which S3 would replace by the name of the client's file.
 
         :raises ValueError: if the lifetime is longer than seven days.
         """
-        if not terms.overwrite or "${filename}" in self._path(filename):
+        return self._form(filename, terms) if terms.overwrite else self._put_of_new(filename, terms)
+
+    def _form(self, filename: str, terms: UploadTerms) -> UploadURL | None:
+        if "${filename}" in self._path(filename):
             return None
         with self._translated(filename):
             store = cast("S3FS", self.store)
             url, fields = store.signed_post(self._path(filename), terms.lifetime, terms.content_type, terms.max_size)
         return UploadURL(filename, url, fields=fields)
+
+    def _put_of_new(self, filename: str, terms: UploadTerms) -> UploadURL | None:
+        if terms.max_size is not None or len(self.spellings(filename)) > 1:
+            return None
+        with self._translated(filename):
+            store = cast("S3FS", self.store)
+            if not store.keeps_taken(Reserved.of(self.prefix, f"probe-{token_hex(8)}")):
+                return None
+            url, headers = store.signed_put(self._path(filename), terms.lifetime, terms.content_type)
+        return UploadURL(filename, url, "PUT", headers=headers)

@@ -13,6 +13,7 @@ from fs.wrapfs import WrapFS
 from ..errors import explained
 from ..names import Reserved
 from .base import Readable
+from .parts import InParts
 from .store import DAY, Facts, StoreFS
 
 __all__ = ["BelowFS"]
@@ -104,6 +105,10 @@ class BelowFS(WrapFS[FS], StoreFS):
     def address(self, path: str) -> str | None:
         with self._told:
             return self.whole.address(self.at(path))
+
+    def in_parts(self, path: str) -> InParts | None:
+        with self._told:
+            return self.whole.in_parts(self.at(path))
 
     def has_file(self, path: str) -> bool:
         with self._told:

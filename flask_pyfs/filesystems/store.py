@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import IO, Any, BinaryIO, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 from fs import errors
 from fs.base import FS
@@ -19,6 +19,9 @@ from ..names import RESERVED
 from .base import CarefulFS, Readable
 from .joined import JoinedFile
 from .streams import PendingFile, PendingText
+
+if TYPE_CHECKING:
+    from .parts import InParts
 
 __all__ = [
     "DAY",
@@ -254,6 +257,12 @@ class StoreFS(CarefulFS):
     def address(self, path: str) -> str | None:
         """Return the URL at which clients reach a file, if the store lets them, without a signature; None if the store
         tells none. No request except a login.
+        """
+        return None
+
+    def in_parts(self, path: str) -> InParts | None:
+        """Return the file of a path as clients send it to the store, in parts, by requests that it signs; None if it
+        takes none. No request.
         """
         return None
 

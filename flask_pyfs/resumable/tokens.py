@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import time
 from datetime import timedelta
 from typing import Any
 
 from flask import Flask, current_app
-from itsdangerous import BadData
-from itsdangerous.encoding import base64_decode
 
 from ..errors import NotAuthorized
 from ..state import State, find
 from ..storage import Storage
 from ..unfinished import new_identifier
 from ..uploads.terms import Terms
-from ..web.signing import claims_in, lifetime_of, signed_token
+from ..web.signing import claims_in, lifetime_of, signed_token, storage_in
 
 _BEGIN, _UPLOAD = "resumable", "resuming"
 
@@ -59,22 +56,12 @@ def _signed(state: State, purpose: str, claims: dict[str, Any]) -> str:
 
 def _opened(purpose: str, token: str) -> tuple[Storage, dict[str, Any]]:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    name = _storage_of(token)
+    name = storage_in(token)
     storage: Storage | None = app.extensions["fs"].get(name)
     claims = None if storage is None else claims_in(find(storage).app, storage.name, purpose, token)
     if storage is None or claims is None:
         raise _refused(None if storage is None else storage.name)
     return storage, claims
-
-
-def _storage_of(token: str) -> str | None:
-    """Return the storage that a token names. Anybody may have written that: the signature is judged later."""
-    try:
-        claims = json.loads(base64_decode(token.partition(".")[0]))
-    except (BadData, ValueError, RecursionError):
-        return None
-    name = claims.get("storage") if isinstance(claims, dict) else None
-    return name if isinstance(name, str) else None
 
 
 def _refused(storage: str | None) -> NotAuthorized:

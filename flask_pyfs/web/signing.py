@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Flask
-from itsdangerous import Signer
+from itsdangerous import BadData, Signer
 from itsdangerous.encoding import base64_decode, base64_encode
 
 from ..errors import ConfigurationError
@@ -98,6 +98,18 @@ def claims_in(app: Flask, storage: str, purpose: str, token: str) -> dict[str, A
         return None
     claims: dict[str, Any] = json.loads(base64_decode(payload))
     return claims
+
+
+def storage_in(token: str) -> str | None:
+    """Return the name of the storage that the claims of a token have as ``storage``, or None. Anybody may have written
+    that: who knows the name can ask :func:`claims_in`.
+    """
+    try:
+        claims = json.loads(base64_decode(token.partition(".")[0]))
+    except (BadData, ValueError, RecursionError):
+        return None
+    name = claims.get("storage") if isinstance(claims, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def signs(app: Flask) -> bool:

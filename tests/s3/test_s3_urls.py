@@ -194,9 +194,11 @@ def test_the_store_refuses_what_was_not_signed(storage, send):
     assert list(storage.list_files()) == []
 
 
-def test_what_no_form_can_refuse_goes_through_the_app(app, storage):
-    upload = storage.upload_url("a.png", expires=60, unique=False)
+def test_what_neither_a_form_nor_a_put_can_refuse_goes_through_the_app(app, storage):
+    upload = storage.upload_url("a.png", expires=60, unique=False, max_size=10)
     assert upload.url.startswith("/files/a.png?")
+    # a file in NFD has the name too
+    assert storage.upload_url("é.png", expires=60, unique=False).url.startswith("/files/")
     storage.overwrite = True
     assert "policy" in storage.upload_url("a.png", expires=60, unique=False).fields
 

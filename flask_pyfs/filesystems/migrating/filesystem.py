@@ -13,6 +13,7 @@ from fs import errors
 
 from ...names import has_reserved
 from ..base import Readable
+from ..parts import InParts
 from ..store import DAY, MIGRATING, Description, Facts, OtherVersion, StoreFS
 from ..streams import PendingFile
 from .back import Back
@@ -125,6 +126,11 @@ class MigratingFS(TwoTrees):
         if f"{path}/".startswith(f"{MIGRATING}/"):
             raise errors.ResourceNotFound(path)
         return self._written
+
+    def in_parts(self, path: str) -> InParts | None:
+        # what a name has is for both stores to say
+        own = self._own(path)
+        return None if own is None else own.in_parts(path)
 
     def _held(self, path: str, *, settled: bool = False) -> Held:
         held = self._mode.settled(path) if settled else self._mode.held(path)

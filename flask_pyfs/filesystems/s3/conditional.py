@@ -39,6 +39,7 @@ class ConditionalWrites:
         self.bucket = bucket
         self._knows_conditions_of_copies = True
         self._unsupported: set[str] = set()
+        self._keeps_taken: bool | None = None
 
     def _give_up(self, condition: str) -> None:
         if condition not in self._unsupported:
@@ -62,18 +63,41 @@ class ConditionalWrites:
         self.bucket.write("put_object", path, Key=key, Body=b"probe")
         try:
             for operation, name in (("put_object", "IfMatch"), ("delete_object", "DeleteIfMatch")):
-                try:
-                    self.bucket.request(operation, path, Key=key, IfMatch=other)
-                except errors.ResourceNotFound:
-                    continue
-                except S3Refused as error:
-                    if error.code in (*REFUSED, "ConditionalRequestConflict"):
-                        continue
-                    if error.code != "NotImplemented":
-                        raise
-                self._give_up(name)
+                if not self._is_refused(operation, path, Key=key, IfMatch=other):
+                    self._give_up(name)
         finally:
             self.bucket.delete([key])
+
+    def keeps_taken(self, path: str, key: str) -> bool:
+        """Return whether the server refuses a PUT with ``If-None-Match: *`` if the key is taken, so that clients may
+        send one. Three requests at first, none later.
+
+        :param key: where an object is stored for it, and removed.
+        """
+        if self._keeps_taken is None:
+            try:
+                self.bucket.write("put_object", path, Key=key, Body=b"probe")
+                try:
+                    self._keeps_taken = self._is_refused("put_object", path, Key=key, IfNoneMatch="*")
+                finally:
+                    self.bucket.delete([key])
+            except errors.PermissionDenied:
+                # who may not try it does not learn it
+                self._keeps_taken = False
+        return self._keeps_taken
+
+    def _is_refused(self, operation: str, path: str, **parameters: Any) -> bool:
+        # whether a condition that does not hold is refused, and neither ignored nor unknown to the server
+        try:
+            self.bucket.request(operation, path, **parameters)
+        except errors.ResourceNotFound:
+            return True
+        except S3Refused as error:
+            if error.code in (*REFUSED, "ConditionalRequestConflict"):
+                return True
+            if error.code != "NotImplemented":
+                raise
+        return False
 
     def write_new(self, operation: str, path: str, key: str, mark: str, **parameters: Any) -> Any:
         """Send a request that creates an object, on the condition that the key is free (``If-None-Match: *``).

@@ -28,6 +28,7 @@ from .copies import Copies
 from .errors import S3Refused
 from .facts import described, facts_of, listed_facts, note_of, range_of
 from .listing import list_keys, list_parts, list_uploads
+from .multipart import ObjectInParts
 from .signing import LONGEST, Signer
 from .upload import S3Upload
 
@@ -380,6 +381,42 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
                 lifetime, self._bucket.name, self._full_key(key), self._bucket.as_fields(arguments), conditions
             )
         return form["url"], form["fields"]
+
+    def signed_put(self, path: str, lifetime: int, content_type: str | None = None) -> tuple[str, dict[str, str]]:
+        """Return the URL and the headers of a PUT with which anybody may store a new file for a while. The server
+        refuses one that would replace a file.
+
+        No request, unless ``create_bucket`` is set: see :meth:`signed_post`.
+
+        :param lifetime: as for :meth:`signed_post`, like ``content_type``.
+        :raises ValueError: if ``lifetime`` is longer than seven days.
+        """
+        _check_lifetime(lifetime)
+        key = self._file_key(path)
+        self._bucket.prepare()
+        given = {**self._get_upload_args(key), "IfNoneMatch": "*"}
+        if content_type is not None:
+            given["ContentType"] = content_type
+        fields = self._bucket.as_fields(given)
+        with self._bucket.guard(self._bucket.name, key):
+            named = {name: given[name] for name in self._bucket.known("PutObject", given) if name != "Metadata"}
+            place = {"Bucket": self._bucket.name, "Key": self._full_key(key)}
+            url = self._signers().request("put_object", lifetime, **place, **named)
+        return url, {{"acl": "x-amz-acl"}.get(name, name): value for name, value in fields.items()}
+
+    def keeps_taken(self, path: str) -> bool:
+        """Return whether the server refuses what :meth:`signed_put` signs if the name is taken. Three requests at
+        first, none later.
+
+        :param path: where a few bytes are stored, to try it.
+        """
+        key = self._file_key(path)
+        return self._writes.keeps_taken(key, self._full_key(key))
+
+    def in_parts(self, path: str) -> ObjectInParts:
+        key = self._file_key(path)
+        arguments = self._get_upload_args(key)
+        return ObjectInParts(self._writes, self._signers, key, self._full_key(key), arguments)
 
     # Namespaces of fs_s3fs
 

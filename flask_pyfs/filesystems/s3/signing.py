@@ -59,6 +59,14 @@ class Signer:
             bucket, key, Fields=dict(fields), Conditions=[*exact, *conditions], ExpiresIn=lifetime
         )
 
+    def request(self, operation: str, lifetime: int, **parameters: Any) -> str:
+        """Return a signed URL of an operation, such as ``"put_object"``. Whoever sends the request sends each of the
+        parameters that are headers with exactly its value. No request.
+
+        :param lifetime: the validity in seconds.
+        """
+        return str(self._signed.generate_presigned_url(operation, Params=parameters, ExpiresIn=lifetime))
+
 
 class _DatedAuth(S3SigV4QueryAuth):  # type: ignore[misc]
     # botocore dates a signature to the current time, so each of its URLs differs; caches need equal URLs

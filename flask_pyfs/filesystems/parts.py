@@ -1,0 +1,75 @@
+"""What a store can do for clients that send it one file in parts, by requests that it signs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from .store import Facts
+
+__all__ = ["MOST_PARTS", "SMALLEST_PART", "InParts", "Part", "WrongParts"]
+
+#: The most parts of a file, whose numbers begin with 1 (a limit of S3).
+MOST_PARTS = 10_000
+
+#: The least bytes of a part, but for the last one (a limit of S3).
+SMALLEST_PART = 5 * 1024 * 1024
+
+
+class Part(NamedTuple):
+    """A part that the store has.
+
+    :param size: its length in bytes.
+    :param etag: its entity tag, without quotes.
+    :param modified: when the store got it.
+    """
+
+    size: int
+    etag: str
+    modified: datetime
+
+
+class WrongParts(Exception):
+    """The parts cannot become a file: one but the last has less than :data:`SMALLEST_PART` bytes, or was sent again."""
+
+
+class InParts(Protocol):
+    """A file that clients send in parts. Nobody sees it before it is complete. Errors are ``fs.errors``."""
+
+    def begin(self, mark: str, *, content_type: str | None = None, is_public: bool = True) -> str:
+        """Begin an upload, and return what the store calls it. One request.
+
+        :param mark: what tells the file from all others that the name ever had: a random text.
+        :param content_type: the media type; without it, that of the name.
+        :param is_public: whether the file gets what the settings say of new files, such as an ACL.
+        """
+
+    def signed(self, upload: str, number: int, lifetime: int) -> str:
+        """Return a URL to which a client sends a part, by a PUT. No request.
+
+        :param number: 1 to :data:`MOST_PARTS`.
+        :param lifetime: how long the URL is valid, in seconds.
+        """
+
+    def parts(self, upload: str) -> Mapping[int, Part] | None:
+        """Return the parts that the store has, by their numbers, in order; None if it knows no such upload. One request
+        per 1,000 parts.
+        """
+
+    def complete(self, upload: str, parts: Sequence[tuple[int, str]], mark: str, *, overwrite: bool) -> str | None:
+        """Make the file of these parts, and return its version.
+
+        :param parts: the number and the entity tag of each, in order.
+        :param mark: that of :meth:`begin`.
+        :param overwrite: as for :meth:`~flask_pyfs.filesystems.store.StoreFS.put`.
+        :raises WrongParts: see there.
+        :raises fs.errors.FileExists: without ``overwrite``, if the name is taken.
+        :raises fs.errors.ResourceNotFound: if the store knows no such upload.
+        """
+
+    def found(self, mark: str) -> Facts | None:
+        """Return the facts of the file if it is there, as the upload with this mark made it. One request."""
+
+    def abort(self, upload: str) -> None:
+        """Forget an upload and its parts, if there is one. One request."""

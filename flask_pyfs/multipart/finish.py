@@ -1,0 +1,139 @@
+"""Makes a file of the parts that a client has sent, if the storage takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from werkzeug.datastructures import FileStorage
+
+from ..arrivals import require_allowed, stored
+from ..backends.contract import StoredName
+from ..errors import FileExists, FileTooLarge, UnauthorizedFileType, translated
+from ..files import mime
+from ..filesystems.parts import MOST_PARTS, SMALLEST_PART, Part, WrongParts
+from ..signals import file_uploaded
+from ..unfinished import Ended
+from ..uploads.intake import allows
+from ..uploads.refusals import too_large, wrong_type
+from .upload import Upload, must_be_checked
+
+__all__ = ["finished", "listed"]
+
+# the number and the entity tag of each part, in order
+_Wanted = Sequence[tuple[int, str]]
+
+# the parts that the store has; None if it does not know the upload any more
+_Parts = Mapping[int, Part] | None
+
+# what a list says of the parts of a file
+_STORED = "stored"
+
+
+def listed(upload: Upload) -> list[tuple[int, int, str]]:
+    """Return the number, the size and the entity tag of each part that the store has.
+
+    If the parts have become a file, but the client did not get the answer, it asks which parts there are, and sends the
+    others. So of a file, each part is told that it may have had.
+
+    :raises Ended: if the upload was cancelled or has expired.
+    """
+    parts = upload.parts()
+    if parts is not None:
+        return [(number, part.size, part.etag) for number, part in parts.items()]
+    known = _finished(upload, [], None)
+    size = upload.unfinished.look().length or known.size or 0
+    count = min(max(1, -(-size // SMALLEST_PART)), MOST_PARTS)
+    return [(number, min(SMALLEST_PART, size), _STORED) for number in range(1, count + 1)]
+
+
+def finished(upload: Upload, wanted: _Wanted) -> StoredName:
+    """Make a file of parts, unless that was done before, and return its name.
+
+    :param wanted: the number and the entity tag of each part, in order. If the parts were put together before, they do
+        not matter.
+    :raises WrongParts: if the store has no such part.
+    :raises Ended: if the upload was cancelled or has expired.
+    :raises flask_pyfs.unfinished.Busy: if another worker is at it.
+    :raises flask_pyfs.errors.FSError: if the storage does not take the file. If that is for ever, the parts are gone.
+    """
+    return _finished(upload, wanted, upload.parts())
+
+
+def _finished(upload: Upload, wanted: _Wanted, parts: _Parts) -> StoredName:
+    length = None if parts is None else sum(parts[number].size for number, _ in wanted if number in parts)
+    return upload.unfinished.finish_once(partial(_finish, upload, wanted, parts), length=length)
+
+
+def _finish(upload: Upload, wanted: _Wanted, parts: _Parts, is_again: bool) -> StoredName:
+    try:
+        if upload.begun.is_held:
+            return _checked(upload, _complete(upload, wanted, parts, overwrite=True), is_again)
+        return _unchecked(upload, wanted, parts)
+    except (UnauthorizedFileType, FileTooLarge, FileExists):
+        upload.abort()
+        raise
+
+
+def _checked(upload: Upload, held: StoredName, is_again: bool) -> StoredName:
+    terms, paths, sizes = upload.terms, [upload.held], [held.size or 0]
+    options: dict[str, Any] = {} if terms.content_type is None else {"content_type": terms.content_type}
+
+    def keep() -> Any:
+        return upload.state.operations.join(paths, terms.name, terms.overwrite, sizes=sizes, **options)
+
+    with upload.state.backend.joined(paths, sizes) as file:
+        sent = FileStorage(file, terms.original_name or terms.name, content_type=terms.content_type)
+        return stored(upload.storage, sent, terms, keep, is_again=is_again)
+
+
+def _unchecked(upload: Upload, wanted: _Wanted, parts: _Parts) -> StoredName:
+    storage, terms, state = upload.storage, upload.terms, upload.state
+    require_allowed(state, terms)
+    basename = terms.name.rpartition("/")[2]
+    if must_be_checked(storage, state):
+        # the settings are others than when it began, and what has its name cannot be checked any more
+        upload.abort()
+        raise Ended
+    if not allows(storage, None, basename):
+        raise wrong_type(storage.name, terms.name, basename, storage.extensions, state.config)
+    known = _complete(upload, wanted, parts, overwrite=terms.overwrite)
+    known.content_type = terms.content_type or mime(known, state.callee.kind.DEFAULT_MIME)
+    known.original_name = terms.original_name
+    file_uploaded.send(storage, filename=known)
+    return known
+
+
+def _complete(upload: Upload, wanted: _Wanted, parts: _Parts, *, overwrite: bool) -> StoredName:
+    begun, name = upload.begun, upload.terms.name
+    with translated(upload.storage.name, name):
+        if parts is None:
+            found = upload.file.found(begun.mark)
+            if found is None:
+                raise Ended
+            known = StoredName(name, found.version)
+            known.size = found.size
+            return known
+        size = _size(upload, wanted, parts)
+        known = StoredName(name, upload.file.complete(begun.store_id, wanted, begun.mark, overwrite=overwrite))
+        known.size = size
+        return known
+
+
+def _size(upload: Upload, wanted: _Wanted, parts: Mapping[int, Part]) -> int:
+    """Return the size of the file that some parts will be.
+
+    :raises FileTooLarge: if that is more than MAX_SIZE or the terms permit.
+    """
+    size = 0
+    for number, etag in wanted:
+        part = parts.get(number)
+        if part is None or part.etag != etag:
+            raise WrongParts(f"there is no part {number} with the entity tag {etag!r}")
+        size += part.size
+    limits = (upload.terms.max_size, upload.state.config["max_size"])
+    limit = min((each for each in limits if each is not None), default=size)
+    if size > limit:
+        raise too_large(upload.storage.name, upload.terms.name, limit)
+    return size
