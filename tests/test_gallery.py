@@ -103,7 +103,9 @@ class Visitor:
         steps += [("PATCH", {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}, content)]
         url = answer.json.get("url")
         for method, headers, data in steps if url else []:
-            answer = self.client.open(url, method=method, headers={**JSON, "Tus-Resumable": "1.0.0", **headers}, data=data)
+            answer = self.client.open(
+                url, method=method, headers={**JSON, "Tus-Resumable": "1.0.0", **headers}, data=data
+            )
             if answer.status_code != 201 or not content:
                 break
             url = answer.location

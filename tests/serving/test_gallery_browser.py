@@ -188,7 +188,9 @@ def test_photos_of_one_name_are_stored_each(site, photos, page, files, tmp_path)
     page.wait_for(STORED)
     page.choose_files("#files", *files({"a.png": drawn(color="red")}))
     page.wait_for(f"{STORED} && {NAMES}.length == 3")
-    assert {photos.read(name) for name in photos.list_files()} == {drawn(color=each) for each in ("teal", "navy", "red")}
+    assert {photos.read(name) for name in photos.list_files()} == {
+        drawn(color=each) for each in ("teal", "navy", "red")
+    }
 
 
 def test_cancel_and_try_again(site, photos, page, files):

@@ -1,0 +1,102 @@
+"""An app whose pages send files by the clients that people use, for gunicorn."""
+
+from __future__ import annotations
+
+import json
+import os
+from base64 import b64decode
+from typing import Any
+
+import flask
+
+import flask_pyfs as fs
+from flask_pyfs.resumable.script import script_url
+from flask_pyfs.uploads import client_name
+
+PAGES = {
+    "uppy-tus": """<script src="/js/uppy.min.js"></script><script>
+const uppy = new Uppy.Uppy().use(Uppy.Tus, {endpoint: "/tus", chunkSize: PIECE, retryDelays: DELAYS});
+function send(file) { uppy.addFile({name: file.name, type: file.type, data: file}); return uppy.upload(); }
+uppy.on("progress", (percent) => { window.sent = percent / 100; });
+uppy.on("complete", ({successful}) => { window.isDone = successful.length === 1; });
+uppy.on("upload-error", (file, error) => { window.failed = String(error); });
+</script>""",
+    "uppy-s3": """<script src="/js/uppy.min.js"></script><script>
+async function send(file) {
+  const form = new FormData();
+  form.append("name", file.name);
+  const {url} = await (await fetch("/parts", {method: "POST", body: form})).json();
+  const uppy = new Uppy.Uppy().use(Uppy.AwsS3, {companionEndpoint: url, shouldUseMultipart: IS_LARGE});
+  uppy.on("progress", (percent) => { window.sent = percent / 100; });
+  uppy.on("complete", ({successful}) => { window.isDone = successful.length === 1; });
+  uppy.on("upload-error", (file, error) => { window.failed = String(error); });
+  uppy.addFile({name: file.name, type: file.type, data: file});
+  return uppy.upload();
+}
+</script>""",
+    "tus": """<script src="/js/tus.min.js"></script><script>
+async function send(file) {
+  const upload = new tus.Upload(file, {
+    endpoint: "/tus", metadata: {filename: file.name, filetype: file.type}, chunkSize: PIECE, retryDelays: DELAYS,
+    onProgress: (sent, all) => { window.sent = sent / all; },
+    onSuccess: () => { window.isDone = true; },
+    onError: (error) => { window.failed = String(error); },
+  });
+  const [previous] = await upload.findPreviousUploads();
+  if (previous) {
+    upload.resumeFromPreviousUpload(previous);
+  }
+  upload.start();
+}
+</script>""",
+    "ours": """<script type=module>
+import { Uploads, askedFrom } from "{{ script_url() }}";
+const uploads = new Uploads({sign: askedFrom("/sign"), piece: PIECE, waits: DELAYS.map((each) => each / 1000)});
+window.send = (file) => uploads.add([file]);
+uploads.addEventListener("change", ({detail: {sent, file, state, reason}}) => {
+  window.sent = sent / file.size;
+  window.isDone = state === "stored";
+  window.failed = reason;
+});
+</script>""",
+}
+HEAD = """<!doctype html><title>Send</title><link rel=icon href="data:,"><input type=file>
+<script>const PIECE = {{ piece }}, DELAYS = Array(20).fill(50), IS_LARGE = {{ is_large }};</script>"""
+
+files = fs.Storage("files", fs.ALL)
+
+
+def make_app(directory: str, settings: dict[str, Any]) -> flask.Flask:
+    app = flask.Flask("uppyapp", static_folder=directory, static_url_path="/js")
+    app.config.update(SECRET_KEY="the same in each worker", FS_SERVE=True, **settings)
+    fs.init_app(app, files)
+
+    @app.get("/page/<client>")
+    def page(client: str) -> str:
+        asked = flask.request.args
+        return flask.render_template_string(
+            HEAD + PAGES[client],
+            piece=asked["piece"],
+            is_large="true" if asked.get("large") else "false",
+            script_url=script_url,
+        )
+
+    @app.post("/sign")
+    def sign() -> dict[str, str]:
+        return {"url": files.resumable_url(client_name(flask.request.form["name"]), expires=600).url}
+
+    @app.post("/parts")
+    def parts() -> dict[str, str]:
+        return {"url": files.multipart_url(client_name(flask.request.form["name"]), expires=600).url}
+
+    @app.post("/tus")
+    def begin() -> Any:
+        sent = dict(each.split() for each in flask.request.headers["Upload-Metadata"].split(","))
+        name = client_name(b64decode(sent["filename"]).decode())
+        return flask.redirect(files.resumable_url(name, expires=600).url, 307)
+
+    return app
+
+
+if "UPPY_SETTINGS" in os.environ:
+    app = make_app(os.environ["UPPY_FILES"], json.loads(os.environ["UPPY_SETTINGS"]))
