@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from flask import Response, abort, after_this_request, request
 from flask.typing import ResponseReturnValue
 
@@ -13,7 +11,7 @@ from . import ietf, tus
 from .answers import FAILURES, empty, limits, problem, refused, told
 from .begun import begun
 from .fields import integer
-from .upload import Upload
+from .upload import Upload, WrongLength
 
 __all__ = ["respond"]
 
@@ -37,10 +35,12 @@ def respond(token: str) -> ResponseReturnValue:
     try:
         return _answer(method, token)
     except FAILURES as error:
+        if isinstance(error, WrongLength):
+            _tell_limits(token)
         mismatch = "460 Checksum Mismatch" if tus.speaks(request) else "400"
         return refused(error, integer(request.headers, "Upload-Offset"), mismatch=mismatch)
     except FileTooLarge:
-        after_this_request(partial(_limited, limits(_terms(token))))
+        _tell_limits(token)
         raise
 
 
@@ -51,9 +51,13 @@ def _described(response: Response) -> Response:
     return response
 
 
-def _limited(limit: str, response: Response) -> Response:
-    response.headers["Upload-Limit"] = limit
-    return response
+def _tell_limits(token: str) -> None:
+    limit = limits(_terms(token))
+
+    @after_this_request
+    def tell(response: Response) -> Response:
+        response.headers["Upload-Limit"] = limit
+        return response
 
 
 def _answer(method: str, token: str) -> Response:

@@ -52,7 +52,8 @@ def test_limits_do_not_become_narrower(draft):
 
 
 def test_too_large_is_answered_with_the_limits(draft, begin_at):
-    assert draft.create(True, b"", Upload_Length="100001").status_code == 400
+    answer = draft.create(True, b"", Upload_Length="100001")
+    assert (answer.status_code, limits(answer)) == (400, {"max-size": 100_000})
     answer = draft.create(False, b"", Upload_Length="100001")
     assert (answer.status_code, limits(answer)) == (413, {"max-size": 100_000})
     draft.url = begin_at(max_size=3)

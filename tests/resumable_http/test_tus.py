@@ -280,6 +280,43 @@ def test_a_refused_file(app, storage, begin_at, read):
     assert read() == {}
 
 
+def test_who_comes_while_it_is_finished_must_wait(app, storage, begin_at, read):
+    tus, busy = Tus(app.test_client(), begin_at()), []
+
+    def authorize(access):
+        # which is asked when all bytes are there
+        if access.signed and not busy:
+            busy.append(None)
+            busy[:] = [tus.head(), tus.patch(3), tus.client.get(tus.location)]
+        return True
+
+    app.config["FILES_FS_AUTHORIZE"] = authorize
+    fs.init_app(app, storage)
+    tus.create(3)
+    assert tus.patch(0, b"abc").status_code == 204
+    assert [(answer.status_code, answer.headers["Retry-After"]) for answer in busy] == [(423, "1")] * 3
+    assert not any("Upload-Offset" in answer.headers for answer in busy)
+    assert tus.head().headers["Upload-Offset"] == "3"
+    assert read() == {"a.txt": b"abc"}
+
+
+def test_an_upload_expires(app, storage, begin_at):
+    app.config["FILES_FS_UPLOAD_LIFETIME"] = 0.001
+    fs.init_app(app, storage)
+    tus = Tus(app.test_client(), begin_at())
+    tus.create(3)
+    while (asked := tus.head()).status_code == 204:
+        pass
+    assert asked.status_code == tus.patch(0, b"abc").status_code == 410
+
+
+def test_the_time_to_begin_is_over(app, begin_at):
+    tus = Tus(app.test_client(), begin_at(expires=0.001))
+    while (created := tus.create(3)).status_code == 201:
+        pass
+    assert created.status_code == 403
+
+
 def test_a_name_that_is_taken(app, storage, tus, read):
     tus.create(3)
     with app.app_context():
