@@ -45,7 +45,8 @@ def respond(rest: str) -> Response:
         response.cache_control.max_age = _YEAR
     else:
         response.cache_control.no_cache = True
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 @cache

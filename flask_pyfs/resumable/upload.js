@@ -282,7 +282,12 @@ export function askedFrom(url, fields = () => []) {
 
 async function ask(method, url, headers, signal, body) {
   try {
-    const options = { method, signal, body, headers: { ...headers, "Tus-Resumable": "1.0.0", Accept: "application/json" } };
+    const options = {
+      method,
+      signal,
+      body,
+      headers: { ...headers, "Tus-Resumable": "1.0.0", Accept: "application/json" },
+    };
     const answer = await fetch(url, options);
     return { status: answer.status, headers: answer.headers, text: await answer.text() };
   } catch (error) {
@@ -389,7 +394,11 @@ export function enhance(form) {
       const { name } = item.file;
       const bar = made("progress", { max: 1, value: 0, ariaLabel: name });
       const note = made("span");
-      const button = made("button", { type: "button", textContent: texts.cancel, ariaLabel: `${texts.cancel} ${name}` });
+      const button = made("button", {
+        type: "button",
+        textContent: texts.cancel,
+        ariaLabel: `${texts.cancel} ${name}`,
+      });
       const row = made("li");
       row.append(made("bdi", { textContent: name }), " ", bar, " ", note, " ", button);
       button.addEventListener("click", () => uploads.cancel(item));
@@ -430,7 +439,10 @@ export function enhance(form) {
 
   form.addEventListener("submit", (event) => {
     inputs.forEach(add);
-    if (!event.defaultPrevented && uploads.items.some(({ state }) => ["waiting", "sending", "failed"].includes(state))) {
+    if (
+      !event.defaultPrevented &&
+      uploads.items.some(({ state }) => ["waiting", "sending", "failed"].includes(state))
+    ) {
       event.preventDefault();
       submitter = event.submitter;
       uploads.resume();

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 from axe import violations
-from backend_settings import BACKENDS, MAKERS, settings_of
+from backend_settings import BACKENDS, MAKERS
 from flask import current_app
 from galleries import gallery as loaded
 from PIL import Image

@@ -1,6 +1,7 @@
 """The route of upload.js: what browsers keep of it, and what it may do under a strict policy."""
 
 import pytest
+from flask_wtf import CSRFProtect
 
 import flask_pyfs as fs
 from flask_pyfs.resumable.script import script_url
@@ -51,6 +52,24 @@ def test_a_script_that_is_known_is_not_sent_again(client, url, method):
 def test_a_script_is_only_read(client, method):
     answer = client.open("/-/upload.js", method=method)
     assert (answer.status_code, {*answer.headers["Allow"].split(", ")}) == (405, {"GET", "HEAD"})
+
+
+def test_csrf_protection_exempts_the_routes_of_uploads_and_nothing_else(app):
+    files = fs.Storage("files", fs.ALL)
+    app.config.update(FILES_FS_BACKEND="memory")
+    fs.init_app(app, files)
+    csrf = CSRFProtect(app)
+    app.add_url_rule("/form", "form", lambda: "", methods=["POST"])
+    with app.test_request_context():
+        url = files.resumable_url("a.txt", expires=60).url
+    client, tus = app.test_client(), {"Tus-Resumable": "1.0.0", "Upload-Length": "1"}
+    assert client.post(url, headers=tus).status_code == 400
+    for endpoint in ("fs.put_file", "fs.call_room"):
+        csrf.exempt(app.view_functions[endpoint])
+    location = client.post(url, headers=tus).location
+    piece = {**tus, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    assert client.patch(location, headers=piece, data=b"x").status_code == 204
+    assert client.post("/form").status_code == 400
 
 
 def test_nothing_is_below_the_script(client):

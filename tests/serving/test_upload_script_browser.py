@@ -17,6 +17,8 @@ from flask_pyfs.resumable.script import script_url
 from flask_pyfs.uploads import client_name
 
 PIECE = 64 * 1024
+# of the pieces that the site was sent
+OFFSETS: list[int] = []
 FORM = """<!doctype html><html lang=en><title>Send</title><link rel=icon href="data:,">
 <script type=module src="{{ script_url() }}"></script>
 <main><h1>Send</h1><form method=post enctype="multipart/form-data" action=/done data-fs-sign=/sign
@@ -82,7 +84,7 @@ def site(films, tmp_path_factory):
     @app.before_request
     def note():
         if flask.request.method == "PATCH":
-            served.offsets.append(int(flask.request.headers["Upload-Offset"]))
+            OFFSETS.append(int(flask.request.headers["Upload-Offset"]))
 
     @app.after_request
     def be_strict(response):
@@ -90,7 +92,6 @@ def site(films, tmp_path_factory):
         return response
 
     with serving(app) as served, app.app_context():
-        served.offsets = []
         yield served
 
 
@@ -99,7 +100,7 @@ def opened(site, films, page):
     """The page with the form, and an empty storage."""
     page.open(site.url)
     site.exchanges.clear()
-    site.offsets.clear()
+    OFFSETS.clear()
     yield page
     for name in list(films.list_files()):
         films.delete(name)
@@ -135,7 +136,7 @@ def test_a_form_sends_its_files_before_it_is_submitted(site, films, opened, file
     assert (result["title"], result["kind"], result["sizes"]) == ("A title", "public", [])
     assert sorted(result["films"]) == sorted(f"{name} of {films.size(name)}" for name in films.list_files())
     assert sums(films) == sums_of(chosen)
-    assert sorted(site.offsets) == [0, 0, PIECE, 2 * PIECE, 3 * PIECE]
+    assert sorted(OFFSETS) == [0, 0, PIECE, 2 * PIECE, 3 * PIECE]
     # under a policy that permits the app's own scripts alone
     assert opened.problems() == []
 
@@ -149,12 +150,12 @@ def test_an_upload_goes_on_after_the_page_was_loaded_again(site, films, opened, 
     opened.connect()
     assert opened.evaluate(SAID) == "Not uploaded to the end: film.mp4. Choose the same files to go on."
     assert violations(opened) == []
-    before = len(site.offsets)
+    before = len(OFFSETS)
     send(opened, chosen)
     opened.wait_for(DONE)
     assert sums(films) == sums_of(chosen)
     assert len(opened.evaluate(RESULT)["films"]) == 2
-    again = sorted(site.offsets[before:])
+    again = sorted(OFFSETS[before:])
     assert again.count(0) == 1
     assert again[1] > 0
     assert len(site.requests("/sign")) == 2
@@ -211,7 +212,7 @@ def test_an_answer_that_is_lost_sends_nothing_twice(site, films, opened, files, 
     send(opened, chosen)
     opened.wait_for(DONE)
     assert sums(films) == sums_of(chosen)
-    assert site.offsets == [0, PIECE]
+    assert OFFSETS == [0, PIECE]
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
@@ -249,11 +250,11 @@ def test_an_upload_that_has_expired_begins_anew(site, films, opened, files, answ
     opened.connect()
     upload = opened.evaluate("JSON.parse(Object.values(localStorage)[0]).location")
     opened.evaluate(f"fetch('{upload}', {{method: 'DELETE', headers: {{'Tus-Resumable': '1.0.0'}}}})")
-    site.offsets.clear()
+    OFFSETS.clear()
     send(opened, chosen)
     opened.wait_for(DONE)
     assert sums(films) == sums_of(chosen)
-    assert site.offsets == [0, PIECE, 2 * PIECE]
+    assert OFFSETS == [0, PIECE, 2 * PIECE]
 
 
 def test_refused_files_have_reasons_and_the_others_are_submitted(site, films, opened, files, tmp_path):
@@ -271,7 +272,7 @@ def test_refused_files_have_reasons_and_the_others_are_submitted(site, films, op
         "good.mp4 Uploaded",
     ]
     # of the first three, nothing but the third was sent
-    assert len(site.offsets) == 2
+    assert len(OFFSETS) == 2
     assert violations(opened) == []
     opened.evaluate(SUBMIT)
     opened.wait_for(DONE)

@@ -108,6 +108,20 @@ def test_a_client_goes_on_after_breaks_and_a_reload(port, page, film, client, so
         assert proxy.sent < film.stat().st_size * 0.8 + 2 * piece + 100_000
 
 
+@pytest.mark.usefixtures("empty")
+def test_plain_fetch_goes_on_after_breaks(port, page, film):
+    piece = film.stat().st_size // 8
+    with FaultProxy(HOST, port) as proxy:
+        page.open(f"{proxy.url}/page/fetch?piece={piece}")
+        # it waits a second before it tries again
+        page.evaluate("window.setTimeout = (wait => (work, ms) => wait(work, ms / 20))(window.setTimeout)")
+        proxy.reset()
+        proxy.cut_sent(5 * piece // 2, times=2)
+        send(page, film)
+        require_stored(page, film)
+        assert proxy.sent < film.stat().st_size + 2 * piece + 100_000
+
+
 @pytest.mark.parametrize("backend", ["s3", "gridfs", "swift"])
 def test_clients_send_to_each_store(serve, page, film, request, backend):
     with ExitStack() as stack:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 from base64 import b64decode
+from pathlib import Path
 from typing import Any
 
 import flask
+from markupsafe import Markup
 
 import flask_pyfs as fs
 from flask_pyfs.resumable.script import script_url
 from flask_pyfs.uploads import client_name
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 
 PAGES = {
     "uppy-tus": """<script src="/js/uppy.min.js"></script><script>
@@ -49,6 +53,17 @@ async function send(file) {
   upload.start();
 }
 </script>""",
+    "fetch": """<script>
+{{ plain_fetch }}
+async function send(file) {
+  const form = new FormData();
+  form.append("name", file.name);
+  const { url } = await (await fetch("/sign", {method: "POST", body: form})).json();
+  const answer = await upload(file, url, PIECE);
+  window.isDone = answer.ok && Boolean((await answer.json()).name);
+  window.failed = answer.ok ? "" : answer.status;
+}
+</script>""",
     "ours": """<script type=module>
 import { Uploads, askedFrom } from "{{ script_url() }}";
 const uploads = new Uploads({sign: askedFrom("/sign"), piece: PIECE, waits: DELAYS.map((each) => each / 1000)});
@@ -79,6 +94,7 @@ def make_app(directory: str, settings: dict[str, Any]) -> flask.Flask:
             piece=asked["piece"],
             is_large="true" if asked.get("large") else "false",
             script_url=script_url,
+            plain_fetch=Markup((EXAMPLES / "resumable_fetch.js").read_text(encoding="utf-8")),
         )
 
     @app.post("/sign")

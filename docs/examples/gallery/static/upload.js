@@ -102,7 +102,9 @@ function addRow({ file, reason }) {
 
 function finish() {
   const hadFocus = document.activeElement === document.body || transfer.contains(document.activeElement);
-  const [stored, others, waiting] = [those("stored"), those("refused", "failed"), those("waiting")].map((each) => each.length);
+  const [stored, others, waiting] = [those("stored"), those("refused", "failed"), those("waiting")].map(
+    (each) => each.length,
+  );
   const left = waiting + those("failed").length;
   transfer.hidden = true;
   again.hidden = !left;
