@@ -21,7 +21,7 @@ PIECE = 64 * 1024
 OFFSETS: list[int] = []
 FORM = """<!doctype html><html lang=en><title>Send</title><link rel=icon href="data:,">
 <script type=module src="{{ script_url() }}"></script>
-<main><h1>Send</h1><form method=post enctype="multipart/form-data" action=/done data-fs-sign=/sign
+<main><h1>Send</h1><form method=post enctype="multipart/form-data" action=/done data-fs-sign=/sign data-fs-place="{{ request.args.place }}"
  data-fs-piece={{ piece }}>
 <label>Films <input type=file name=films multiple required></label>
 <label>Title <input name=title value="A title"></label>
@@ -278,6 +278,34 @@ def test_refused_files_have_reasons_and_the_others_are_submitted(site, films, op
     opened.wait_for(DONE)
     (name,) = opened.evaluate(RESULT)["films"]
     assert name.startswith("good-")
+
+
+def test_a_refusal_whose_answer_is_lost_is_told_and_nothing_is_sent_again(site, films, opened, answer, tmp_path):
+    films.write("taken.mp4", b"")
+    (tmp_path / "taken.mp4").write_bytes(b"content")
+    opened.evaluate(HASTEN)
+    answer("PATCH", LOST)
+    send(opened, [tmp_path / "taken.mp4"])
+    opened.wait_for(f"{SAID} == '0 of 1 files are uploaded.'")
+    assert opened.evaluate(ROWS) == [f"taken.mp4 {fs.FileExists.user_message}"]
+    assert OFFSETS == [0]
+
+
+def test_users_of_one_browser_do_not_go_on_with_the_uploads_of_others(site, films, opened, files):
+    chosen = files(film=3 * PIECE)
+    opened.open(f"{site.url}/?place=ann")
+    opened.connect(bytes_per_second=100_000)
+    send(opened, chosen)
+    opened.wait_for(f"{SENT} > 0.4")
+    leave(opened)
+    opened.connect()
+    assert opened.evaluate(SAID).startswith("Not uploaded to the end: film.mp4.")
+    opened.open(f"{site.url}/?place=ben")
+    assert opened.evaluate(SAID) == ""
+    OFFSETS.clear()
+    send(opened, chosen)
+    opened.wait_for(DONE)
+    assert OFFSETS == [0, PIECE, 2 * PIECE]
 
 
 def test_who_cancels_a_file_keeps_the_others(site, films, opened, files):

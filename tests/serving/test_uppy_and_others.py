@@ -14,7 +14,9 @@ from servers.gunicornapp import gunicorn
 from servers.npm import files_of
 from servers.process import HOST
 from servers.s3 import s3_from_environment
+from servers.waitressapp import serving
 from uppyapp import files as storage
+from uppyapp import make_app
 
 import flask_pyfs as fs
 
@@ -128,6 +130,17 @@ def test_clients_send_to_each_store(serve, page, film, request, backend):
         port = serve(stack, {"BACKEND": backend, **MAKERS[backend](request, stack)})
         for client in RESUMING:
             page.open(f"http://{HOST}:{port}/page/{client}?piece={MIB}")
+            send(page, film)
+            require_stored(page, film)
+            storage.delete(*storage.list_files())
+
+
+def test_clients_send_to_memory_on_waitress(page, film, scripts):
+    app = make_app(str(scripts), {"FILES_FS_BACKEND": "memory"})
+    with serving(app) as served, app.app_context():
+        for client in [*RESUMING, "fetch"]:
+            # waitress hands a body over when it has come
+            page.open(f"{served.url}/page/{client}?piece={MIB}")
             send(page, film)
             require_stored(page, film)
             storage.delete(*storage.list_files())
