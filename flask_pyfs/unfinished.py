@@ -247,7 +247,8 @@ class Unfinished:
         """Remove what was left, by a worker that was killed or late, of an upload that has ended; unless a worker is at
         it. No request if nothing was.
         """
-        if found.files and (found.stored is not None or _LEASE not in found.files):
+        is_over = found.stored is not None or found.refusal is not None
+        if found.files and (is_over or _LEASE not in found.files):
             self._clear(None)
 
     def _clear(self, lease: Held | None) -> None:

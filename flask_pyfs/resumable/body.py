@@ -19,6 +19,7 @@ class Body(io.RawIOBase):
     piece is in memory.
 
     :ivar length: how many bytes it has, or None if it comes in chunks (RFC 9112, section 7.1).
+    :ivar read_so_far: how many bytes of it were read.
     :raises BadRequest: if the request says no possible length.
     :raises LengthRequired: if it comes in chunks, and the server does not tell where it ends.
     """
@@ -37,7 +38,7 @@ class Body(io.RawIOBase):
             raise BadRequest("Content-Length is no number of bytes.")
         else:
             self.length = int(said or 0)
-        self._read = 0
+        self.read_so_far = 0
         self._refusal: Exception | None = None
 
     @property
@@ -50,11 +51,6 @@ class Body(io.RawIOBase):
         """The body, for who reads binary files."""
         return cast(BinaryIO, self)
 
-    @property
-    def has_begun(self) -> bool:
-        """Whether anything of it was read."""
-        return self._read > 0
-
     def refuse(self, error: Exception) -> None:
         """Let the first read raise an error."""
         self._refusal = error
@@ -65,7 +61,7 @@ class Body(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         if self._refusal is not None:
             raise self._refusal
-        wanted = len(buffer) if self.length is None else min(len(buffer), self.length - self._read)
+        wanted = len(buffer) if self.length is None else min(len(buffer), self.length - self.read_so_far)
         if wanted == 0:
             return 0
         try:
@@ -78,5 +74,5 @@ class Body(io.RawIOBase):
         if not data and self.length is not None:
             raise ClientDisconnected()
         buffer[: len(data)] = data
-        self._read += len(data)
+        self.read_so_far += len(data)
         return len(data)

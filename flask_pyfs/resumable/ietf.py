@@ -108,8 +108,9 @@ def _appended(
         return given(upload, body, offset, length, is_last=is_last, checksum=checksum)
     except WrongLength:
         status = upload.status()
-        has_reached = body.has_begun or status.offset == offset
-        if status.stored is None and has_reached and length in (None, status.length):
-            # it said nothing wrong, and sent more: the draft allows no further interaction
+        sent = body.read_so_far if body.length is None else body.length
+        says_nothing_else = length in (None, status.length)
+        if status.stored is None and says_nothing_else and offset + sent > (status.length or 0):
+            # the draft allows no further interaction
             upload.cancel()
         raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, abort, after_this_request, request
 from flask.typing import ResponseReturnValue
 
-from ..errors import FileTooLarge, NotAuthorized
+from ..errors import FileExists, FileTooLarge, NotAuthorized
 from ..uploads.terms import Terms
 from . import ietf, tus
 from .answers import FAILURES, empty, limits, problem, refused, told
@@ -41,6 +41,11 @@ def respond(token: str) -> ResponseReturnValue:
         return refused(error, integer(request.headers, "Upload-Offset"), mismatch=mismatch)
     except FileTooLarge:
         _tell_limits(token)
+        raise
+    except FileExists as error:
+        if tus.speaks(request):
+            # for a client of tus, 409 is a wrong offset: some would begin again and again, and send the whole file
+            error.code = 422
         raise
 
 

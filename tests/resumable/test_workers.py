@@ -24,7 +24,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from stepped import Operation
+from stepped import MANY, Operation
 
 import flask_pyfs as fs
 from flask_pyfs import leases, unfinished
@@ -111,10 +111,8 @@ class Holders:
 class Workers(RuleBasedStateMachine):
     """The requests to one upload, and a request at a time of each worker."""
 
-    @initialize(
-        overwrite=st.booleans(), is_taken=st.booleans(), is_told=st.booleans(), verify=st.booleans(), data=st.data()
-    )
-    def begin(self, overwrite: bool, is_taken: bool, is_told: bool, verify: bool, data: Any) -> None:
+    @initialize(overwrite=st.booleans(), is_taken=st.booleans(), is_told=st.booleans())
+    def begin(self, overwrite: bool = False, is_taken: bool = False, is_told: bool = True) -> None:
         self.patch = pytest.MonkeyPatch()
         Holders(self.patch)
         self.patch.setattr(pieces, "SIZE", 3)
@@ -165,9 +163,8 @@ class Workers(RuleBasedStateMachine):
         count=st.integers(0, LENGTH),
         breaks=st.booleans(),
         is_other=st.booleans(),
-        data=st.data(),
     )
-    def append(self, ahead: int, count: int, breaks: bool, is_other: bool, data: Any) -> None:
+    def append(self, ahead: int, count: int, breaks: bool, is_other: bool) -> None:
         offset = max(self.acknowledged + ahead, 0)
         content = DATA[offset : offset + count].upper() if is_other else DATA[offset : offset + count]
         stream, length = (Breaking if breaks else io.BytesIO)(content), None if self.is_told else LENGTH
@@ -186,7 +183,7 @@ class Workers(RuleBasedStateMachine):
 
     @has_room
     @rule(sure=st.integers(0, 3))
-    def cancel(self, sure: int) -> None:
+    def cancel(self, sure: int = 3) -> None:
         # else most uploads end so
         if sure == 3:
             self.cancels = True
@@ -195,19 +192,12 @@ class Workers(RuleBasedStateMachine):
     @is_busy
     @rule(number=st.integers(0, WORKERS - 1), steps=st.integers(1, 6))
     def step(self, number: int, steps: int) -> None:
-        running = self.running[number % len(self.running)]
-        for _ in range(steps):
-            running[0].step()
-            if running[0].is_done:
-                self.end(running)
-                break
+        self.advance(self.running[number % len(self.running)], steps)
 
     @is_busy
     @rule(number=st.integers(0, WORKERS - 1))
     def finish(self, number: int) -> None:
-        running = self.running[number % len(self.running)]
-        running[0].finish()
-        self.end(running)
+        self.advance(self.running[number % len(self.running)], MANY)
 
     @is_busy
     @rule(number=st.integers(0, WORKERS - 1))
@@ -216,10 +206,20 @@ class Workers(RuleBasedStateMachine):
         running[0].kill()
         self.running.remove(running)
 
+    def advance(self, running: tuple[Operation, int, Any], steps: int) -> None:
+        """Let a worker go on, for so many requests, if it is not done."""
+        while steps and not running[0].is_done and not running[0].is_killed:
+            running[0].step()
+            steps -= 1
+            self.nothing_is_lost()
+            if running[0].is_done:
+                self.end(running)
+
     def end(self, running: tuple[Operation, int, Any]) -> None:
         """Judge the answer to a request."""
         self.running.remove(running)
         operation, before, act = running
+        self.last = operation
         error, status = operation.error, operation.result
         if isinstance(error, WrongOffset):
             error, status = None, error.status
@@ -279,5 +279,61 @@ class Workers(RuleBasedStateMachine):
 
 
 def test_any_order_of_the_requests_of_workers(soak):
-    examples, steps = (2000, 60) if soak else (60, 30)
+    examples, steps = (2000, 60) if soak else (30, 30)
     run_state_machine_as_test(Workers, settings=settings(max_examples=examples, stateful_step_count=steps))
+
+
+def send_other(workers):
+    workers.append(0, LENGTH, False, True)
+
+
+def send_half(workers):
+    workers.append(0, 4, True, True)
+
+
+BEGINNINGS = {
+    "new": {},
+    "taken": {"is_taken": True},
+    "replaced": {"is_taken": True, "overwrite": True},
+    "deferred": {"is_told": False},
+}
+OTHERS = {"other": send_other, "half": send_half, "cancel": Workers.cancel, "look": Workers.look}
+
+
+#: One in so many cases is tried without --soak.
+SHARE = 40
+
+
+@pytest.mark.parametrize("other", OTHERS)
+@pytest.mark.parametrize("beginning", BEGINNINGS)
+def test_two_workers_at_each_of_their_requests(beginning, other, soak):
+    """The first one stops at each of its requests until the second one has made so many; then it goes on, or dies."""
+    workers = begun(beginning)
+    workers.send_all()
+    workers.advance(workers.running[0], MANY)
+    requests = range(workers.last.steps + 1)
+    workers.teardown()
+    # the second one may have to wait, and looks again then
+    cases = list(itertools.product(requests, range(len(requests) + 3), (False, True)))
+    # other cases for each of the parameters
+    start = (list(OTHERS).index(other) * len(BEGINNINGS) + list(BEGINNINGS).index(beginning)) * 7 % SHARE
+    for first, second, is_killed in cases if soak else cases[start::SHARE]:
+        workers = begun(beginning)
+        try:
+            workers.send_all()
+            ours = workers.running[0]
+            workers.advance(ours, first)
+            OTHERS[other](workers)
+            theirs = workers.running[-1]
+            workers.advance(theirs, second)
+            if is_killed and not ours[0].is_done:
+                workers.kill(0)
+            workers.advance(ours, MANY)
+        finally:
+            workers.teardown()
+
+
+def begun(beginning):
+    workers = Workers()
+    workers.begin(**BEGINNINGS[beginning])
+    return workers

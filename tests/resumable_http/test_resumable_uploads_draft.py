@@ -5,6 +5,7 @@ follow its sections.
 import hashlib
 import re
 
+import flask
 import pytest
 from uploading import PART_TYPE, Draft, encoded
 
@@ -289,3 +290,50 @@ def test_it_speaks_tus_on_the_same_url(draft, read):
     headers = {"Tus-Resumable": "1.0.0", "Upload-Offset": "3", "Content-Type": "application/offset+octet-stream"}
     assert draft.client.patch(draft.location, headers=headers, data=b"def").status_code == 204
     assert read() == {"a.txt": b"abcdef"}
+
+
+def test_chunks_that_are_more_than_the_length(draft, read):
+    draft.create(False, b"abc", Upload_Length="5")
+    headers = {"Upload-Complete": "?1", "Upload-Offset": "3", "Content-Type": PART_TYPE, "Transfer-Encoding": "chunked"}
+    environ = {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}
+    answer = draft.client.patch(draft.location, headers=headers, data=b"def", environ_overrides=environ)
+    assert (answer.status_code, answer.headers["Upload-Complete"]) == (400, "?0")
+    assert draft.head().status_code == 410
+    assert read() == {}
+
+
+def test_chunks_that_are_less_than_the_length_do_not_end_it(draft, read):
+    draft.create(False, b"abc", Upload_Length="6")
+    headers = {"Upload-Complete": "?1", "Upload-Offset": "3", "Content-Type": PART_TYPE, "Transfer-Encoding": "chunked"}
+    environ = {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}
+    answer = draft.client.patch(draft.location, headers=headers, data=b"d", environ_overrides=environ)
+    assert (answer.status_code, answer.headers["Upload-Complete"]) == (400, "?0")
+    assert state(draft.head()) == ("4", "?0", "6")
+    draft.append(4, True, b"ef")
+    assert read() == {"a.txt": b"abcdef"}
+
+
+def test_a_name_that_is_taken(app, storage, draft):
+    draft.create(False, b"abc")
+    with app.app_context():
+        storage.write("a.txt", "old")
+    answer = draft.append(3, True)
+    assert (answer.status_code, answer.headers["Upload-Complete"]) == (409, "?1")
+
+
+def test_the_app_may_be_anywhere_and_serve_nothing(tmp_path):
+    app = flask.Flask("anywhere", instance_path=str(tmp_path))
+    # a limit of requests is none of files
+    app.config.update(SECRET_KEY="secret", FS_PREFIX="/under", FILES_FS_BACKEND="memory", MAX_CONTENT_LENGTH=2)
+    app.config["APPLICATION_ROOT"] = "/app"
+    storage = fs.Storage("files", fs.ALL)
+    fs.init_app(app, storage)
+    with app.test_request_context():
+        url = storage.resumable_url("a.txt", expires=60, unique=False).url
+    assert url.startswith("/app/under/-/upload/")
+    draft = Draft(app.test_client(), url.removeprefix("/app"))
+    draft.create(False)
+    assert draft.location.startswith("/app/under/-/upload/")
+    draft.location = draft.location.removeprefix("/app")
+    answer = draft.append(0, True, b"abc")
+    assert (answer.status_code, answer.json) == (201, {"name": "a.txt", "url": "/app/under/files/a.txt"})

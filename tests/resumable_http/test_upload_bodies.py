@@ -15,9 +15,9 @@ def body(content, **environ):
 
 def test_a_body_with_a_length():
     known = body(b"abcdef", CONTENT_LENGTH="4")
-    assert (known.length, known.is_empty, known.has_begun) == (4, False, False)
+    assert (known.length, known.is_empty, known.read_so_far) == (4, False, 0)
     # not a byte of the next request
-    assert (known.stream.read(3), known.read(), known.has_begun) == (b"abc", b"d", True)
+    assert (known.stream.read(3), known.read(), known.read_so_far) == (b"abc", b"d", 4)
 
 
 @pytest.mark.parametrize(
