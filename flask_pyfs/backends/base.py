@@ -696,12 +696,19 @@ class BaseBackend(ListedFiles):
 
         A store that knows the file of a leftover looks only below PREFIX.
 
-        :param older_than: the age of a leftover in seconds. Younger ones stay, because their upload may still run.
+        :param older_than: the age of a leftover in seconds. Younger ones stay, because their upload may still run; so
+            do resumable uploads for at least UPLOAD_LIFETIME.
         :param dry_run: only count.
         """
         with self._translated():
-            removed = self.store.remove_leftovers(older_than, self._above(), dry_run=dry_run)
-            return removed + self.store.remove_leases(older_than, self._above(), dry_run=dry_run)
+            store, above = self.store, self._above()
+            # an upload that has not expired goes on
+            expired = max(older_than, self.config.get("upload_lifetime") or 0)
+            return (
+                store.remove_leftovers(older_than, above, dry_run=dry_run)
+                + store.remove_leases(older_than, above, dry_run=dry_run)
+                + store.remove_uploads(expired, above, dry_run=dry_run)
+            )
 
     def as_binary(self, content: Any, encoding: str = "utf-8") -> Any:
         """Return text as bytes, and anything else unchanged. Backends that were written for Flask-FS call it."""

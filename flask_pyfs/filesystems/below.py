@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from fs.base import FS
@@ -46,6 +46,9 @@ class BelowFS(WrapFS[FS], StoreFS):
         full = f"{self._above}{path}" if path else self.directory
         return Reserved(full) if isinstance(path, Reserved) else full
 
+    def _start(self, prefix: str) -> str:
+        return Reserved(self._above + prefix) if isinstance(prefix, Reserved) else self._above + prefix
+
     def _path(self, path: str) -> str:
         return path[len(self._above) :]
 
@@ -84,6 +87,7 @@ class BelowFS(WrapFS[FS], StoreFS):
         # what the store is, which it may learn later
         checksum_algorithm = property(lambda self: self.whole.checksum_algorithm)
         keeps_checksums = property(lambda self: self.whole.keeps_checksums)
+        piece_size = property(lambda self: self.whole.piece_size)
         settling = property(lambda self: self.whole.settling)
         keeps_descriptions = property(lambda self: self.whole.keeps_descriptions)
         keeps_notes = property(lambda self: self.whole.keeps_notes)
@@ -142,7 +146,7 @@ class BelowFS(WrapFS[FS], StoreFS):
 
     def iter_files(self, prefix: str = "") -> Iterator[str]:
         with self._told:
-            for path in self.whole.iter_files(self._above + prefix):
+            for path in self.whole.iter_files(self._start(prefix)):
                 yield self._path(path)
 
     def iter_facts(
@@ -153,7 +157,7 @@ class BelowFS(WrapFS[FS], StoreFS):
             tell = unread
             options["unread"] = lambda above, error: tell(self._path(above), error)
         with self._told:
-            for path, facts in self.whole.iter_facts(self._above + prefix, **options):
+            for path, facts in self.whole.iter_facts(self._start(prefix), **options):
                 yield self._path(path), facts
 
     def iter_level(self, directory: str = "") -> Iterator[tuple[str, Facts | None]]:
@@ -182,6 +186,10 @@ class BelowFS(WrapFS[FS], StoreFS):
         with self._told:
             return self.whole.copy_from(origin, found, self.at(target), **options)
 
+    def join_files(self, paths: Sequence[str], target: str, **options: Any) -> str | None:
+        with self._told:
+            return self.whole.join_files([self.at(path) for path in paths], self.at(target), **options)
+
     def move_file(self, path: str, target: str, **options: Any) -> None:
         with self._told:
             self.whole.move_file(self.at(path), self.at(target), **options)
@@ -193,6 +201,10 @@ class BelowFS(WrapFS[FS], StoreFS):
     def remove_leases(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         with self._told:
             return self.whole.remove_leases(older_than, self._above + prefix, dry_run=dry_run)
+
+    def remove_uploads(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
+        with self._told:
+            return self.whole.remove_uploads(older_than, self._above + prefix, dry_run=dry_run)
 
 
 class _Told:

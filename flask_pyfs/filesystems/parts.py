@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from .store import Facts
-
-__all__ = ["MOST_PARTS", "SMALLEST_PART", "InParts", "Part", "WrongParts"]
+__all__ = ["MOST_PARTS", "SMALLEST_PART", "InParts", "Made", "Part", "WrongParts"]
 
 #: The most parts of a file, whose numbers begin with 1 (a limit of S3).
 MOST_PARTS = 10_000
@@ -28,6 +26,17 @@ class Part(NamedTuple):
     size: int
     etag: str
     modified: datetime
+
+
+class Made(NamedTuple):
+    """A file that was made of parts.
+
+    :param version: its version, or None if the store cannot tell it.
+    :param size: its length in bytes.
+    """
+
+    version: str | None
+    size: int
 
 
 class WrongParts(Exception):
@@ -68,8 +77,8 @@ class InParts(Protocol):
         :raises fs.errors.ResourceNotFound: if the store knows no such upload.
         """
 
-    def found(self, mark: str) -> Facts | None:
-        """Return the facts of the file if it is there, as the upload with this mark made it. One request."""
+    def found(self, mark: str) -> Made | None:
+        """Return the file if it is there, as the upload with this mark made it. One request."""
 
     def abort(self, upload: str) -> None:
         """Forget an upload and its parts, if there is one. One request."""

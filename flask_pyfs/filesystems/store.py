@@ -8,20 +8,18 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
+from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from fs import errors
 from fs.base import FS
 from fs.mode import Mode, validate_open_mode
 from fs.path import normpath, relpath
 
-from ..names import RESERVED
+from ..names import RESERVED, Reserved
 from .base import CarefulFS, Readable
 from .joined import JoinedFile
+from .parts import InParts
 from .streams import PendingFile, PendingText
-
-if TYPE_CHECKING:
-    from .parts import InParts
 
 __all__ = [
     "DAY",
@@ -36,6 +34,8 @@ __all__ = [
     "Unchanged",
 ]
 
+
+_NEVER, _ALWAYS = (time.replace(tzinfo=timezone.utc) for time in (datetime.min, datetime.max))
 
 #: A day in seconds. Leftovers of uploads that are younger stay by default.
 DAY = 24 * 60 * 60
@@ -173,6 +173,10 @@ class StoreFS(CarefulFS):
 
     #: Whether :meth:`facts` returns only a checksum that the store keeps, and never reads a file for one.
     keeps_checksums = False
+
+    #: The length in bytes that files should have, and of which the offset of each should be a multiple, so that
+    #: :meth:`join_files` costs the least.
+    piece_size = 8 * 1024 * 1024
 
     #: For how long after a ``put`` without ``overwrite`` another one may still succeed, in seconds. 0 if the store
     #: itself decides who is first.
@@ -505,7 +509,7 @@ class StoreFS(CarefulFS):
 
     def remove_leases(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         """Remove what killed processes left under reserved names, such as leases, and return the number of files. What
-        a migration keeps stays.
+        a migration keeps stays, and so do uploads, see :meth:`remove_uploads`.
 
         One listing, and two requests for each old file.
 
@@ -518,14 +522,43 @@ class StoreFS(CarefulFS):
         def is_old(facts: Facts) -> bool:
             return facts.modified is not None and facts.modified < before
 
-        removed, kept = 0, f"{prefix}{MIGRATING}/"
-        found = self.iter_facts(f"{prefix}{RESERVED}/")
-        for path in [path for path, facts in found if is_old(facts) and not path.startswith(kept)]:
+        removed, kept = 0, (f"{prefix}{MIGRATING}/", f"{prefix}{UPLOADS}/")
+        found = self.iter_facts(Reserved(f"{prefix}{RESERVED}/"))
+        for path in [Reserved(path) for path, facts in found if is_old(facts) and not path.startswith(kept)]:
             with suppress(errors.ResourceNotFound):
                 # the listings of some stores tell no versions
                 facts = self.facts(path)
                 if is_old(facts) and facts.version is not None:
                     removed += dry_run or self.delete_version(path, facts.version)
+        return removed
+
+    def remove_uploads(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
+        """Remove the unfinished uploads whose newest file is old, each as a whole, and return their number.
+
+        One listing, and for each old upload another one right before it is deleted.
+
+        :param older_than: the age of the newest file in seconds.
+        :param prefix: the path in front of ``.flask_pyfs/``.
+        :param dry_run: only count.
+        """
+        before = datetime.now(timezone.utc) - timedelta(seconds=older_than)
+        above = f"{prefix}{UPLOADS}/"
+
+        def newest(start: str) -> dict[str, datetime]:
+            times: dict[str, datetime] = {}
+            for path, facts in self.iter_facts(Reserved(start)):
+                directory = above + path[len(above) :].partition("/")[0]
+                # what has no time is never old
+                times[directory] = max(times.get(directory, _NEVER), facts.modified or _ALWAYS)
+            return times
+
+        removed = 0
+        for directory in [path for path, time in newest(above).items() if time < before]:
+            # it may go on meanwhile
+            if newest(f"{directory}/").get(directory, _ALWAYS) < before:
+                removed += 1
+                if not dry_run:
+                    self.delete_tree(Reserved(directory))
         return removed
 
 

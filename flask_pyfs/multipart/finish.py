@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from werkzeug.datastructures import FileStorage
@@ -63,7 +62,18 @@ def finished(upload: Upload, wanted: _Wanted) -> StoredName:
 
 def _finished(upload: Upload, wanted: _Wanted, parts: _Parts) -> StoredName:
     length = None if parts is None else sum(parts[number].size for number, _ in wanted if number in parts)
-    return upload.unfinished.finish_once(partial(_finish, upload, wanted, parts), length=length)
+    is_mine = False
+
+    def finish(is_again: bool) -> StoredName:
+        nonlocal is_mine
+        is_mine = True
+        return _finish(upload, wanted, parts, is_again)
+
+    known = upload.unfinished.finish_once(finish, length=length)
+    if not is_mine:
+        # who finished it may have been killed right after that
+        upload.unfinished.clear(upload.unfinished.look())
+    return known
 
 
 def _finish(upload: Upload, wanted: _Wanted, parts: _Parts, is_again: bool) -> StoredName:

@@ -401,8 +401,10 @@ def test_an_upload_that_was_cancelled(make, begin, left, refused, verify, s3_end
     assert list(storage.list_files()) == []
 
 
-def test_a_file_stays_if_its_upload_is_cancelled_afterwards(make, begin):
-    storage = make()
+@on_both
+@pytest.mark.parametrize("verify", [False, True])
+def test_a_file_stays_if_its_upload_is_cancelled_afterwards(make, begin, verify, s3_endpoint):
+    storage = make(VERIFY=verify)
     client = begin(storage)
     upload, key = client.create()
     parts = [client.send(upload, key, 1, CONTENT)]

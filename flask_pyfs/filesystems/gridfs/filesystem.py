@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from itertools import islice
-from typing import BinaryIO, TypeVar, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
 from fs import errors
 
 from ... import files
 from ..base import Readable
+from ..joined import JoinedFile
 from ..objects.clients import shared_client
 from ..objects.filesystem import ObjectFS
 from ..objects.reader import Body
@@ -21,6 +22,7 @@ from .body import RevisionBody
 from .bucket import GridBucket, Replaced
 from .client import Client, MongoSettings, close_client, make_client
 from .facts import Incomplete, Revision, following_date
+from .joins import stretches
 from .listing import below, following
 from .upload import GridFSUpload
 
@@ -73,6 +75,8 @@ class GridFS(ObjectFS):
         self.strict = strict
         self.chunk_size = chunk_size
         self.part_size: int = max(1, _PART // chunk_size) * chunk_size
+        # each begins where a chunk of the joined file does
+        self.piece_size = max(1, ObjectFS.piece_size // chunk_size) * chunk_size
         self._settings = MongoSettings(url, timeout)
         self._clients = shared_client(self._settings, make_client, close_client)
         self._bucket = GridBucket(self._clients, MongoPlace(url, database, bucket, timeout))
@@ -235,6 +239,37 @@ class GridFS(ObjectFS):
         replaces = None if version is None else self._require_revision(target_key, version)
         self._copy(store, key, target_key, overwrite=overwrite, replaces=replaces, note=note)
         return True
+
+    def join_files(
+        self,
+        paths: Sequence[str],
+        target: str,
+        *,
+        sizes: Sequence[int] | None = None,
+        overwrite: bool = True,
+        content_type: str | None = None,
+    ) -> str | None:
+        """The server copies the chunks of each file that begins where a chunk of the new one begins; the rest is read
+        and sent, and so are all if they have no more than a part together.
+
+        One command that finds the files, one for each that is copied, and one that counts the chunks, besides those of
+        any upload. The new file has no checksum.
+        """
+        keys = [self._file_key(path) for path in paths]
+        found = {revision.filename: revision for revision in reversed(self._bucket.revisions(*keys))} if keys else {}
+        for key in keys:
+            if key not in found:
+                raise errors.ResourceNotFound(key)
+        revisions = [found[key] for key in keys]
+        sizes = [revision.size for revision in revisions]
+        options: dict[str, Any] = {"overwrite": overwrite, "content_type": content_type}
+        parts, length = stretches(revisions, self.chunk_size), sum(sizes)
+        if length <= self.part_size or all(part.revision is None for part in parts):
+            return super().join_files(keys, target, sizes=sizes, **options)
+        upload = self.new_object(self._file_key(target), **options)
+        with JoinedFile(self, keys, sizes) as file:
+            upload.join(parts, length, cast(BinaryIO, file))
+        return upload.version
 
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
         key, target_key = self._file_key(path), self._file_key(target)

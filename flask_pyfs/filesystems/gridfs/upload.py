@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, BinaryIO
 
 import pymongo
 from bson import Int64, ObjectId
@@ -17,7 +17,8 @@ from fs import errors
 from ..objects.writer import Upload
 from ..store import OtherVersion
 from .bucket import GridBucket
-from .facts import NOTE, Revision, noted
+from .facts import NOTE, Incomplete, Revision, noted
+from .joins import Stretch
 
 _log = logging.getLogger(__name__)
 
@@ -106,7 +107,10 @@ class GridFSUpload(Upload):
 
     def send_part(self, number: int, content: bytearray) -> None:
         """Store the chunks of a part. One command."""
-        first, size = (number - 1) * self._chunks_of_part, self._chunk_size
+        self._send_chunks((number - 1) * self._chunks_of_part, content)
+
+    def _send_chunks(self, first: int, content: bytearray | bytes) -> None:
+        size = self._chunk_size
         self._notice_pause()
         # the driver keeps the tracebacks of its errors, and a view in their frames would block resizing the buffer
         with memoryview(content) as view:
@@ -121,17 +125,17 @@ class GridFSUpload(Upload):
 
     def complete(self) -> None:
         """Insert the document of the file. One command, and four more if it replaces a file."""
-        self._publish(
-            {
-                "_id": self._id,
-                "filename": self._filename,
-                "length": Int64(self._length),
-                "chunkSize": self._chunk_size,
-                "contentType": self._content_type,
-                "metadata": {"md5": self._digest.hexdigest()},
-                **self._note,
-            }
-        )
+        self._publish({**self._document(), "metadata": {"md5": self._digest.hexdigest()}})
+
+    def _document(self) -> dict[str, Any]:
+        return {
+            "_id": self._id,
+            "filename": self._filename,
+            "length": Int64(self._length),
+            "chunkSize": self._chunk_size,
+            "contentType": self._content_type,
+            **self._note,
+        }
 
     def copy_from(self, origin: GridBucket, revision: Revision) -> None:
         """Store a copy of another revision: its chunks, and its document with the new id, name and date.
@@ -149,6 +153,37 @@ class GridFSUpload(Upload):
         except BaseException:
             self.abort()
             raise
+
+    def join(self, parts: Sequence[Stretch], length: int, file: BinaryIO) -> None:
+        """Store a revision that is made of others. The server knows no checksum of it.
+
+        :param parts: where its chunks come from.
+        :param length: its length in bytes.
+        :param file: its content, from which those chunks are read that the server does not copy.
+        """
+        self.begin()
+        self._sent, self._length = True, length
+        try:
+            with self._watch():
+                self._bucket.join_chunks(parts, self._id)
+            for first, count, revision in parts:
+                if revision is None:
+                    self._send_read(first, count, file)
+            if not self._bucket.has_chunks(self._id, -(-length // self._chunk_size)):
+                raise Incomplete(self._filename)
+            self._publish(self._document())
+        except BaseException:
+            self.abort()
+            raise
+
+    def _send_read(self, first: int, count: int, file: BinaryIO) -> None:
+        file.seek(first * self._chunk_size)
+        for start in range(first, first + count, self._chunks_of_part):
+            content = bytearray()
+            wanted = min(self._chunks_of_part, first + count - start) * self._chunk_size
+            while len(content) < wanted and (piece := file.read(wanted - len(content))):
+                content += piece
+            self._send_chunks(start, content)
 
     def _publish(self, document: dict[str, Any]) -> None:
         # BSON dates have milliseconds

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import heapq
 import inspect
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from operator import itemgetter
 from typing import IO, Any, Protocol, cast
 
 from fs import errors
@@ -14,7 +16,19 @@ from ..base import Readable, copy_stream
 from ..store import Description, Facts, StoreFS
 from .target import Expected, Target, Unread
 
-__all__ = ["CannotCopy", "Content", "CopyOf", "Stream", "found", "kept_by", "listed", "remove", "revision", "write"]
+__all__ = [
+    "CannotCopy",
+    "Content",
+    "CopyOf",
+    "Stream",
+    "found",
+    "kept_by",
+    "listed",
+    "merged",
+    "remove",
+    "revision",
+    "write",
+]
 
 
 def found(store: StoreFS, path: str) -> Facts | None:
@@ -34,6 +48,15 @@ def listed(store: StoreFS, prefix: str = "", unread: Unread | None = None) -> It
         return store.iter_facts(prefix)
     listing: Any = store.iter_facts
     return cast(Iterator[tuple[str, Facts]], listing(prefix, unread=unread))
+
+
+def merged(*listings: Iterator[tuple[str, Facts]]) -> Iterator[tuple[str, Facts]]:
+    """Iterate over listings in key order as one. Of a path that several have, the first one's facts count."""
+    last = None
+    for path, facts in heapq.merge(*listings, key=itemgetter(0)):
+        if path != last:
+            last = path
+            yield path, facts
 
 
 def revision(facts: Facts) -> str:

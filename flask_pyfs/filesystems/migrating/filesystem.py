@@ -14,12 +14,12 @@ from fs import errors
 from ...names import has_reserved
 from ..base import Readable
 from ..parts import InParts
-from ..store import DAY, MIGRATING, Description, Facts, OtherVersion, StoreFS
+from ..store import DAY, MIGRATING, UPLOADS, Description, Facts, OtherVersion, StoreFS
 from ..streams import PendingFile
 from .back import Back
 from .both import Both
 from .choosing import target_of
-from .content import CannotCopy, Content, CopyOf, Stream, listed, remove
+from .content import CannotCopy, Content, CopyOf, Stream, listed, merged, remove
 from .directories import TwoTrees
 from .forward import Forward
 from .journal import Direction, Journal
@@ -40,7 +40,7 @@ class MigratingFS(TwoTrees):
     each process asks every few seconds whether the migration is finished.
 
     Paths are normalised as both stores do it, so that a name is the same on both sides. Reserved names are those of the
-    side that is written to.
+    side that is written to, but for unfinished uploads, which go on in both.
 
     :param source: the store that the files come from.
     :param target: the store that they move to.
@@ -109,9 +109,9 @@ class MigratingFS(TwoTrees):
 
     def holder(self, path: str) -> Side | None:
         """Return the store whose file a read returns, or None if there is no file. One request, or two."""
-        if has_reserved(path):
-            side: Side = "source" if self._written is self.source else "target"
-            return side if self._written.has_file(path) else None
+        if (own := self._own(path)) is not None:
+            side: Side = "source" if own is self.source else "target"
+            return side if own.has_file(path) else None
         held = self._mode.held(self.canonical(path))
         return None if held is None else held.side
 
@@ -125,12 +125,18 @@ class MigratingFS(TwoTrees):
             return None
         if f"{path}/".startswith(f"{MIGRATING}/"):
             raise errors.ResourceNotFound(path)
+        for store in self._both() if is_upload(path) else ():
+            if store.has_file(path):
+                return store
         return self._written
 
     def in_parts(self, path: str) -> InParts | None:
         # what a name has is for both stores to say
-        own = self._own(path)
-        return None if own is None else own.in_parts(path)
+        return self._written.in_parts(path) if has_reserved(path) else None
+
+    def _both(self) -> tuple[StoreFS, StoreFS]:
+        """Return both stores, first the one that is written to. An upload may have begun in the other one."""
+        return (self.source, self.target) if self._written is self.source else (self.target, self.source)
 
     def _held(self, path: str, *, settled: bool = False) -> Held:
         held = self._mode.settled(path) if settled else self._mode.held(path)
@@ -173,7 +179,9 @@ class MigratingFS(TwoTrees):
 
     def iter_facts(self, prefix: str = "", *, unread: Unread | None = None) -> Iterator[tuple[str, Facts]]:
         if has_reserved(prefix):
-            found = listed(self._written, prefix, unread)
+            # of what both have, the one counts that is written to
+            stores = self._both() if is_upload(prefix) else (self._written,)
+            found = merged(*(listed(store, prefix, unread) for store in stores))
             return ((path, facts) for path, facts in found if not path.startswith(f"{MIGRATING}/"))
         return ((path, facts) for path, facts in self._mode.listed(prefix, unread) if not has_reserved(path))
 
@@ -239,7 +247,8 @@ class MigratingFS(TwoTrees):
             if MIGRATING.startswith(f"{path}/"):
                 # it has what the migration keeps
                 raise errors.ResourceReadOnly(path)
-            own.delete_tree(path)
+            for store in self._both() if is_upload(path) else (own,):
+                store.delete_tree(path)
             return
         canonical = self.canonical(path) if path else ""
         if canonical:
@@ -332,3 +341,8 @@ class MigratingFS(TwoTrees):
     def remove_leases(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         stores = (self.source, self.target)
         return sum(store.remove_leases(older_than, prefix, dry_run=dry_run) for store in stores)
+
+
+def is_upload(path: str) -> bool:
+    """Return whether a path is below the directory of unfinished uploads, or that directory."""
+    return f"{path}/".startswith(f"{UPLOADS}/")

@@ -13,6 +13,7 @@ from ..base import CHUNK_SIZE, Readable, copy_stream
 from ..store import Description, Facts, OtherVersion, StoreFS
 from ..streams import PendingFile
 from .errors import literal
+from .parts import Range
 from .reader import Body, ObjectReader
 from .writer import PartBuffer, Upload
 
@@ -178,6 +179,15 @@ class ObjectStore(StoreFS):
             return self.get_object_again(key, facts, start, stop)
 
         return cast(BinaryIO, ObjectReader(facts.size, get, body, start, stop, facts.content_type))
+
+    def read_range(self, path: str, wanted: Range) -> bytes:
+        """Return some bytes of a file. One request.
+
+        :raises fs.errors.FSError: as ``fetch`` does.
+        """
+        with self.fetch(path, wanted.start, wanted.stop)[1] as file:
+            file.seek(wanted.start)
+            return file.read(wanted.size)
 
     def facts(self, path: str, *, checksum: bool = False) -> Facts:
         return self.head_object(self._file_key(path), checksum=checksum)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import MISSING, fields, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from botocore import xform_name
+from fs import errors
 from fs.info import Info
 from fs.time import datetime_to_epoch
 
 from ... import files
+from ...errors import StoreMisconfigured
 from ...options import Secret
 from ..base import Readable
 from ..objects.clients import PerProcess, shared_client
 from ..objects.filesystem import ObjectFS
 from ..objects.http import HTTPBody, byte_range, closed_on_error, replaced, require_start
+from ..objects.parts import Range, make_parts, plan
 from ..objects.reader import Body
 from ..objects.store import Content
 from ..store import DAY, Description, Facts, OtherVersion, RangeNotSatisfiable, StoreFS, Unchanged
@@ -30,12 +33,15 @@ from .facts import described, facts_of, listed_facts, note_of, range_of
 from .listing import list_keys, list_parts, list_uploads
 from .multipart import ObjectInParts
 from .signing import LONGEST, Signer
-from .upload import S3Upload
+from .upload import MOST_PARTS, S3Upload
 
 if TYPE_CHECKING:
     from ... import _untyped as fs_s3fs
 else:
     import fs_s3fs
+
+# the least size of a part but the last, in bytes (a limit of S3)
+_LEAST = 5 * 1024 * 1024
 
 # the options of a client that fs_s3fs does not have
 _CLIENT_OPTIONS = {each.name for each in fields(S3Settings) if each.default is not MISSING}
@@ -96,6 +102,8 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         self._resources = PerProcess(self._make_resource)
         self._bucket = S3Bucket(bucket_name, self._clients, self._settings, create=create_bucket)
         self._writes = ConditionalWrites(self._bucket)
+        # until the server says that it cannot
+        self._joins = True
 
     @property
     def client(self) -> Any:
@@ -295,6 +303,51 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         replaces = None if version is None else self._require_version(target_key, version).etag
         self._copies.copy(key, target_key, overwrite=overwrite, origin=store._copies, replaces=replaces, note=note)
         return True
+
+    def join_files(
+        self,
+        paths: Sequence[str],
+        target: str,
+        *,
+        sizes: Sequence[int] | None = None,
+        overwrite: bool = True,
+        content_type: str | None = None,
+    ) -> str | None:
+        """One request for each file of 5 MiB or more, which the server copies, and two more.
+
+        Smaller files are read and sent again, and so are all if they have no more than ``part_size`` bytes together, or
+        if the server does not know UploadPartCopy.
+        """
+        sizes = self.sizes_of(paths) if sizes is None else sizes
+        options: dict[str, Any] = {"overwrite": overwrite, "content_type": content_type}
+        # with a key of the customer, the server would need that of each file
+        if sum(sizes) > self.part_size and self._joins and "SSECustomerKey" not in self.download_args:
+            upload = self.new_object(self._file_key(target), **options)
+            try:
+                self._join([self._file_key(path) for path in paths], sizes, upload)
+            except S3Refused as error:
+                if error.code != "NotImplemented":
+                    raise
+                self._joins = False
+            else:
+                return upload.version
+        return super().join_files(paths, target, sizes=sizes, **options)
+
+    def _join(self, keys: Sequence[str], sizes: Sequence[int], upload: S3Upload) -> None:
+        def copy(number: int, source: Range) -> None:
+            key = keys[source.number]
+            place = {"Bucket": self._bucket.name, "Key": self._full_key(key)}
+            try:
+                upload.copy_part(number, place, source.start, source.stop, None)
+            except (errors.ResourceNotFound, StoreMisconfigured):
+                # not every server says that it is the source that is missing
+                self.head_object(key)
+                raise
+
+        # of more files than an object may have parts, several become one
+        least = max(_LEAST, -(-sum(sizes) // (MOST_PARTS - 1)))
+        parts = plan(sizes, least, max(self.copy_part_size, 2 * least))
+        make_parts(upload, parts, copy, lambda source: self.read_range(keys[source.number], source))
 
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
         key, target_key = self._file_key(path), self._file_key(target)

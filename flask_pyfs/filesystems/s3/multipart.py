@@ -8,8 +8,7 @@ from typing import Any
 
 from fs import errors
 
-from ..parts import Part, WrongParts
-from ..store import Facts
+from ..parts import Made, Part, WrongParts
 from .conditional import ConditionalWrites
 from .errors import S3Refused
 from .facts import facts_of, new_metadata, written_version
@@ -99,9 +98,12 @@ class ObjectInParts:
             raise otherwise
         return found.version
 
-    def found(self, mark: str) -> Facts | None:
+    def found(self, mark: str) -> Made | None:
         answer = self._writes.find(self._path, self._key, mark)
-        return None if answer is None else facts_of(answer)
+        if answer is None:
+            return None
+        facts = facts_of(answer)
+        return Made(facts.version, facts.size)
 
     def abort(self, upload: str) -> None:
         # some servers answer so to an upload that was completed

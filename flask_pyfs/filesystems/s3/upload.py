@@ -15,8 +15,8 @@ from .facts import MARK, new_metadata, written_version
 
 _log = logging.getLogger(__name__)
 
-# the most parts of an object (a limit of S3)
-_PARTS = 10_000
+#: The most parts of an object (a limit of S3).
+MOST_PARTS = 10_000
 
 
 class S3Upload(Upload):
@@ -105,9 +105,9 @@ class S3Upload(Upload):
         self._tags[number] = answer["CopyPartResult"]["ETag"]
 
     def _send(self, operation: str, name: str, number: int, **parameters: Any) -> Any:
-        if number > _PARTS:
+        if number > MOST_PARTS:
             raise errors.OperationFailed(
-                self._path, msg=f"'{{path}}' needs more than {_PARTS} parts: set a larger PART_SIZE"
+                self._path, msg=f"'{{path}}' needs more than {MOST_PARTS} parts: set a larger PART_SIZE"
             )
         parameters.update(self._bucket.known(name, self._arguments))
         return self._bucket.request(

@@ -151,16 +151,16 @@ class SwiftUpload(Upload):
             self._sent.remove(key)
             raise
 
-    def copy_part(self, number: int, container: SwiftContainer, key: str, size: int, tag: str) -> None:
+    def copy_part(self, number: int, container: SwiftContainer, key: str, size: int, tag: str | None = None) -> None:
         """Create a segment by copying another object. One request.
 
         :param size: the size of the other object in bytes.
-        :param tag: its entity tag.
+        :param tag: its entity tag, or None for that of the copy.
         """
         target = f"{self._prefix}{number:08d}"
         self._sent.append(target)
-        container.copy(key, self._segments, target)
-        self._add_part(number, size, tag)
+        copied = container.copy(key, self._segments, target)
+        self._add_part(number, size, tag or copied["Etag"].strip('"'))
 
     def _add_part(self, number: int, size: int, tag: str) -> None:
         path = self._segments.path(f"{self._prefix}{number:08d}")
