@@ -192,8 +192,7 @@ export class Uploads extends EventTarget {
     offset ??= await this.#begin(item, signal);
     while (offset < file.size) {
       this.#change(item, { safe: offset, sent: offset });
-      const bytes = await read(file.slice(offset, offset + this.piece));
-      const answer = await append(item.location, offset, bytes, signal, (sent) => {
+      const answer = await append(item.location, offset, file.slice(offset, offset + this.piece), signal, (sent) => {
         this.#change(item, { sent: offset + sent });
       });
       if (answer.status === 404 || answer.status === 410) {
@@ -208,10 +207,8 @@ export class Uploads extends EventTarget {
   }
 
   async #begin(item, signal) {
-    if (item.file.size === 0) {
-      // a file that was deleted meanwhile looks empty
-      await read(item.file);
-    }
+    // a file that was deleted meanwhile looks empty
+    await requireReadable(item.file);
     const target = await this.sign(item.file, signal);
     const answer = judged(await ask("POST", target.url, { "Upload-Length": item.file.size }, signal));
     const location = new URL(answer.headers.get("Location"), new URL(target.url, document.baseURI)).href;
@@ -321,7 +318,7 @@ function append(url, offset, bytes, signal, onProgress) {
     request.upload.addEventListener("progress", ({ loaded }) => onProgress(loaded));
     const headers = { get: (name) => request.getResponseHeader(name) };
     request.addEventListener("load", () => resolve({ status: request.status, headers, text: request.responseText }));
-    request.addEventListener("error", () => reject(new Lost()));
+    request.addEventListener("error", () => requireReadable(bytes).then(() => reject(new Lost()), reject));
     request.addEventListener("abort", () => reject(signal.reason));
     signal.addEventListener("abort", () => request.abort());
     request.send(bytes);
@@ -346,9 +343,10 @@ function judged(answer) {
   throw new Ended({ state: "refused", code: status, reason: reason || texts.refused });
 }
 
-async function read(blob) {
+/** Read a byte of a file: one that was changed or deleted since it was chosen has none. */
+async function requireReadable(file) {
   try {
-    return await blob.arrayBuffer();
+    await (file.size ? file.slice(0, 1) : file).arrayBuffer();
   } catch {
     throw new Ended({ state: "failed", reason: texts.unreadable });
   }
