@@ -10,21 +10,19 @@ form cannot do.
 
 from __future__ import annotations
 
-import dataclasses
 import secrets
 from typing import Any
 
-from flask import Flask, abort, current_app, flash, jsonify, redirect, render_template, request, session, url_for
+from flask import Flask, abort, current_app, flash, redirect, render_template, request, session, url_for
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound, RequestEntityTooLarge
 
 import flask_pyfs as fs
-from flask_pyfs.uploads import client_name
+from flask_pyfs.resumable.script import script_url
 
 from . import library
 from .library import photos, thumbnails
 
-UPLOAD_SECONDS = 60 * 60
 REASONS_SHOWN = 6
 SHOWN_LENGTH = 60
 
@@ -85,12 +83,12 @@ def render_page(error: str | None = None) -> Any:
         orders=library.ORDERS,
         error=error,
         extensions=fs.IMAGES,
-        is_direct=not photos.verifies,
-        limit=largest_file(),
+        limit=photos.config["max_size"],
         at_once=limits_at_once(),
         token=session.setdefault("token", secrets.token_urlsafe()),
         photo_url=photos.url,
         thumbnail_url=thumbnail_url,
+        script_url=script_url,
     )
     return text, status
 
@@ -115,30 +113,18 @@ def thumbnail() -> Any:
 
 
 def upload() -> Any:
-    """Store the files of a form. A browser without JavaScript sends all in one, the script a few at a time."""
-    results = [take(file) for file in request.files.getlist("photos") if file.filename]
-    if wants_json():
-        return answer(results)
-    tell(results)
+    """Store the files of a form, all of which a browser without JavaScript sends in one request."""
+    tell([take(file) for file in request.files.getlist("photos") if file.filename])
     return redirect(url_for("index"), 303)
 
 
 def take(file: FileStorage) -> dict[str, Any]:
     """Store an upload, and return what became of it."""
     try:
-        return {"name": file.filename, "code": 201, "stored": library.store(file)}
+        return {"name": file.filename, "stored": library.store(file)}
     except fs.FSError as error:
-        return refusal(file.filename, error)
-
-
-def refusal(name: str | None, error: fs.FSError) -> dict[str, Any]:
-    log(error, "an upload could not be stored")
-    return {"name": name, "code": error.code, "reason": error.user_message}
-
-
-def answer(results: list[dict[str, Any]]) -> Any:
-    codes = [result["code"] for result in results]
-    return jsonify(files=results), 201 if 201 in codes else next(iter(codes), 400)
+        log(error, "an upload could not be stored")
+        return {"name": file.filename, "reason": error.user_message}
 
 
 def tell(results: list[dict[str, Any]]) -> None:
@@ -162,23 +148,16 @@ def tell(results: list[dict[str, Any]]) -> None:
 
 
 def upload_url() -> Any:
-    """Tell the script where the store itself takes a file, if it does.
+    """Tell the script where it may send one file, piece by piece.
 
-    A file that would be refused here is refused now, for the reason that ``save`` would have.
+    A file that would be refused for its name is refused now, for the reason that ``save`` would have.
     """
-    sent = request.form.get("name", "")
     try:
-        name = photos.check(FileStorage(filename=sent), client_name(sent))
-        target = photos.upload_url(name, expires=UPLOAD_SECONDS, max_size=largest_file(), external=True)
+        target = library.agree(request.form.get("name", ""), is_one_of_many="same" in request.form)
     except fs.FSError as error:
-        return answer([refusal(sent, error)])
-    # a URL of the app itself has no advantage over its form
-    return jsonify(dataclasses.asdict(target) if not target.url.startswith(request.host_url) else {"url": None})
-
-
-def largest_file() -> int | None:
-    sizes = [photos.config["max_size"], current_app.config["MAX_CONTENT_LENGTH"]]
-    return min((size for size in sizes if size is not None), default=None)
+        log(error, "an upload cannot begin")
+        return {"description": error.user_message}, error.code
+    return {"url": target.url, "name": target.name}
 
 
 # Deleting
@@ -222,8 +201,8 @@ def same_page() -> str:
 
 def require_token() -> None:
     """Reject forms of other sites: they do not know the token in the session."""
-    # a signed upload needs no token
-    if request.method == "POST" and request.endpoint != "fs.put_file":
+    # the URLs of uploads are signed
+    if request.method == "POST" and request.blueprint != "fs":
         known, sent = session.get("token", ""), request.form.get("token", "")
         if not known or not secrets.compare_digest(known.encode(), sent.encode()):
             abort(400, "This page was too old. Please try again.")
@@ -236,13 +215,14 @@ def log(error: fs.FSError, what: str) -> None:
 
 
 def show_error(error: HTTPException) -> Any:
-    if wants_json():
-        return jsonify(error=error.description), error.code
+    if request.accept_mimetypes.best == "application/json":
+        return {"description": error.description}, error.code
     return render_page(error.description)[0], error.code
 
 
 def show_too_large(error: HTTPException) -> Any:
-    error.description = f"That was too much: choose at most {' and '.join(limits_at_once())} at once."
+    if not isinstance(error.__cause__, fs.FileTooLarge):
+        error.description = f"That was too much: choose at most {' and '.join(limits_at_once())} at once."
     return show_error(error)
 
 
@@ -251,10 +231,6 @@ def limits_at_once() -> list[str]:
     most, limit = request.max_form_parts, current_app.config["MAX_CONTENT_LENGTH"]
     limits = [f"{most - 1:,} images"] if most else []
     return limits + ([size_text(limit)] if limit else [])
-
-
-def wants_json() -> bool:
-    return request.accept_mimetypes.best == "application/json"
 
 
 # Texts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import os
@@ -18,6 +19,7 @@ from flask import current_app
 from werkzeug.datastructures import FileStorage
 
 import flask_pyfs as fs
+from flask_pyfs.uploads import client_name
 
 try:
     from flask_pyfs import images
@@ -35,6 +37,7 @@ PIECE = 1 << 16
 # deleted photos are here for a while; what a client uploads has no directory, so no new photo can get here
 DELETED = ".deleted/"
 KEPT_SECONDS = 60 * 60
+UPLOAD_SECONDS = 60 * 60
 
 
 def store(file: FileStorage) -> str:
@@ -60,6 +63,20 @@ def store(file: FileStorage) -> str:
     with suppress(fs.FileExists):
         photos.save(file, name)
     return name
+
+
+def agree(sent: str, is_one_of_many: bool) -> fs.UploadURL:
+    """Return where a client may send a photo, which keeps its name unless that is taken.
+
+    :param sent: what the client calls it.
+    :param is_one_of_many: whether the client sends others of that name at the same time.
+    """
+    # a name without a letter becomes an empty one, and check says so
+    name = client_name(sent) or photos.check(FileStorage(filename=sent), "")
+    agreed = functools.partial(photos.resumable_url, name, expires=UPLOAD_SECONDS, original_name=sent)
+    target = agreed(unique=is_one_of_many)
+    is_taken = not is_one_of_many and photos.exists(target.name)
+    return agreed(unique=True) if is_taken else target
 
 
 def pieces_of(file: Any) -> Iterator[bytes]:

@@ -1,0 +1,368 @@
+"""upload.js in a real browser: a form whose files survive interruptions, and are sent as ever without the script."""
+
+import dataclasses
+import hashlib
+import os
+import random
+
+import flask
+import pytest
+from axe import violations
+from flask import current_app
+from servers.faults import FaultProxy
+from servers.waitressapp import serving
+
+import flask_pyfs as fs
+from flask_pyfs.resumable.script import script_url
+from flask_pyfs.uploads import client_name
+
+PIECE = 64 * 1024
+# of the pieces that the site was sent
+OFFSETS: list[int] = []
+FORM = """<!doctype html><html lang=en><title>Send</title><link rel=icon href="data:,">
+<script type=module src="{{ script_url() }}"></script>
+<main><h1>Send</h1><form method=post enctype="multipart/form-data" action=/done
+ data-fs-sign=/sign data-fs-place="{{ request.args.place }}"
+ data-fs-piece={{ piece }}>
+<label>Films <input type=file name=films multiple required></label>
+<label>Title <input name=title value="A title"></label>
+<input type=hidden name=token value=secret>
+<button name=kind value=public>Send</button></form></main>"""
+
+POLICY = "default-src 'none'; connect-src 'self'; script-src 'self'; img-src data:"
+ROWS = "[...document.querySelectorAll('.uploads li')].map(row => row.innerText.replace(/\\s+/g, ' ').trim())"
+SAID = "document.querySelector('[role=status]').innerText"
+SENT = "document.querySelector('.uploads progress')?.value"
+SUBMIT = "document.querySelector('form').requestSubmit(document.querySelector('form > button'))"
+DONE = "location.pathname == '/done' && document.readyState == 'complete'"
+RESULT = "JSON.parse(document.body.innerText)"
+HASTEN = "window.setTimeout = (work => (call, ms, ...rest) => work(call, ms / 50, ...rest))(window.setTimeout)"
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Write files of random content that a user chooses."""
+
+    def files(**sizes):
+        paths = []
+        for number, (stem, size) in enumerate(sizes.items()):
+            paths.append(tmp_path / f"{stem}.mp4")
+            paths[-1].write_bytes(random.Random(number).randbytes(size))
+        return paths
+
+    return files
+
+
+@pytest.fixture(scope="module")
+def films():
+    return fs.Storage("films", ["mp4"])
+
+
+@pytest.fixture(scope="module")
+def site(films, tmp_path_factory):
+    app = flask.Flask("site", instance_path=str(tmp_path_factory.mktemp("instance")))
+    app.config.update(SECRET_KEY="secret", FILMS_FS_MAX_SIZE="2 MB")
+    fs.init_app(app, films)
+
+    @app.get("/")
+    def form():
+        return flask.render_template_string(FORM, script_url=script_url, piece=PIECE)
+
+    @app.post("/sign")
+    def sign():
+        asked = flask.request.form
+        assert asked["token"] == "secret"
+        name = client_name(asked["name"])
+        target = films.resumable_url(name, expires=600, original_name=asked["name"], unique="taken" not in name)
+        return {**dataclasses.asdict(target), "value": f"{target.name} of {asked['size']}"}
+
+    @app.post("/done")
+    def done():
+        form, sent = flask.request.form, flask.request.files.getlist("films")
+        sizes = [len(file.read()) for file in sent if file.filename]
+        return {**form, "films": form.getlist("films"), "sizes": sizes}
+
+    @app.before_request
+    def note():
+        if flask.request.method == "PATCH":
+            OFFSETS.append(int(flask.request.headers["Upload-Offset"]))
+
+    @app.after_request
+    def be_strict(response):
+        response.headers["Content-Security-Policy"] = POLICY
+        return response
+
+    with serving(app) as served, app.app_context():
+        yield served
+
+
+@pytest.fixture
+def opened(site, films, page):
+    """The page with the form, and an empty storage."""
+    page.open(site.url)
+    site.exchanges.clear()
+    OFFSETS.clear()
+    yield page
+    for name in list(films.list_files()):
+        films.delete(name)
+
+
+def sums(films):
+    return sorted(hashlib.sha256(films.read(name)).hexdigest() for name in films.list_files())
+
+
+def sums_of(paths):
+    return sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in paths)
+
+
+def send(page, paths):
+    page.choose_files("[type=file]", *paths)
+    page.evaluate(SUBMIT)
+
+
+def leave(page):
+    """Load the page again, although it warns of that."""
+    page.evaluate("window.isOld = true, setTimeout(() => location.reload()), 0")
+    page.event("Page.javascriptDialogOpening")
+    page.command("Page.handleJavaScriptDialog", accept=True)
+    page.wait_for("!window.isOld && document.readyState == 'complete'")
+
+
+def test_a_form_sends_its_files_before_it_is_submitted(site, films, opened, files):
+    chosen = files(a=200_000, b=10, empty=0)
+    opened.choose_files("[type=file]", *chosen)
+    opened.click("form > button")
+    opened.wait_for(DONE)
+    result = opened.evaluate(RESULT)
+    assert (result["title"], result["kind"], result["sizes"]) == ("A title", "public", [])
+    assert sorted(result["films"]) == sorted(f"{name} of {films.size(name)}" for name in films.list_files())
+    assert sums(films) == sums_of(chosen)
+    assert sorted(OFFSETS) == [0, 0, PIECE, 2 * PIECE, 3 * PIECE]
+    # under a policy that permits the app's own scripts alone
+    assert opened.problems() == []
+
+
+def test_an_upload_goes_on_after_the_page_was_loaded_again(site, films, opened, files):
+    film, _ = chosen = files(film=1_000_000, other=700_000)
+    opened.connect(bytes_per_second=200_000)
+    send(opened, [film])
+    opened.wait_for(f"{SENT} > 0.2")
+    leave(opened)
+    opened.connect()
+    assert opened.evaluate(SAID) == "Not uploaded to the end: film.mp4. Choose the same files to go on."
+    assert violations(opened) == []
+    before = len(OFFSETS)
+    send(opened, chosen)
+    opened.wait_for(DONE)
+    assert sums(films) == sums_of(chosen)
+    assert len(opened.evaluate(RESULT)["films"]) == 2
+    again = sorted(OFFSETS[before:])
+    assert again.count(0) == 1
+    assert again[1] > 0
+    assert len(site.requests("/sign")) == 2
+    opened.open(site.url)
+    # nothing is left of it
+    assert opened.evaluate(f"{SAID} + Object.keys(localStorage)") == ""
+
+
+def test_a_broken_connection_costs_no_more_than_a_piece(site, films, opened, files):
+    chosen = files(film=1_000_000)
+    with FaultProxy("127.0.0.1", site.port) as proxy:
+        opened.open(proxy.url)
+        opened.evaluate(HASTEN)
+        proxy.reset()
+        proxy.cut_sent(300_000, times=3)
+        send(opened, chosen)
+        opened.wait_for(DONE)
+        # Chromium itself sends one that broke off again
+        assert proxy.sent < 1_000_000 + 3 * (2 * PIECE + 20_000)
+        assert len(site.requests("/sign")) == 1
+    assert sums(films) == sums_of(chosen)
+
+
+@pytest.fixture
+def answer(site, monkeypatch):
+    """Let the site answer the next requests of a method in another way, after it has done what they ask for or not."""
+
+    def answer(method, *answers, is_done=True):
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        left, work = list(answers), app.wsgi_app
+
+        def other(environ, start_response):
+            if environ["REQUEST_METHOD"] != method or not left or environ["PATH_INFO"] == "/sign":
+                return work(environ, start_response)
+            status, *headers = left.pop(0)
+            if is_done:
+                work(environ, lambda *answer: None).close()
+            else:
+                environ["wsgi.input"].read()
+            start_response(status, headers)
+            return [b"<"]
+
+        monkeypatch.setattr(app, "wsgi_app", other)
+
+    return answer
+
+
+LOST = ("200 OK", ("Content-Length", "99"))
+
+
+def test_an_answer_that_is_lost_sends_nothing_twice(site, films, opened, files, answer):
+    chosen = files(film=PIECE + 1)
+    opened.evaluate(HASTEN)
+    answer("PATCH", LOST, LOST)
+    send(opened, chosen)
+    opened.wait_for(DONE)
+    assert sums(films) == sums_of(chosen)
+    assert OFFSETS == [0, PIECE]
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_a_server_that_is_busy_is_asked_again(site, films, opened, files, answer, method):
+    chosen = files(film=100)
+    opened.evaluate(HASTEN)
+    busy = [("423 Locked", ("Retry-After", "2")), ("503 Service Unavailable",), ("429 Too Many Requests",)]
+    answer(method, *busy, LOST, is_done=False)
+    send(opened, chosen)
+    opened.wait_for(DONE)
+    assert sums(films) == sums_of(chosen)
+
+
+def test_what_fails_for_good_is_tried_again_by_hand(site, films, opened, files, answer):
+    chosen = files(film=100, other=200)
+    opened.evaluate(HASTEN)
+    answer("POST", *[LOST] * 12, is_done=False)
+    send(opened, chosen)
+    opened.wait_for(f"{SAID} == '0 of 2 files are uploaded.'")
+    assert opened.evaluate(ROWS) == [
+        f"{name}.mp4 The connection was lost. Try again. Cancel" for name in ("film", "other")
+    ]
+    assert violations(opened) == []
+    opened.evaluate(SUBMIT)
+    opened.wait_for(DONE)
+    assert sums(films) == sums_of(chosen)
+
+
+def test_an_upload_that_has_expired_begins_anew(site, films, opened, files, answer):
+    chosen = files(film=3 * PIECE)
+    opened.connect(bytes_per_second=100_000)
+    send(opened, chosen)
+    opened.wait_for(f"{SENT} > 0.4")
+    leave(opened)
+    opened.connect()
+    upload = opened.evaluate("JSON.parse(Object.values(localStorage)[0]).location")
+    opened.evaluate(f"fetch('{upload}', {{method: 'DELETE', headers: {{'Tus-Resumable': '1.0.0'}}}})")
+    OFFSETS.clear()
+    send(opened, chosen)
+    opened.wait_for(DONE)
+    assert sums(films) == sums_of(chosen)
+    assert OFFSETS == [0, PIECE, 2 * PIECE]
+
+
+def test_refused_files_have_reasons_and_the_others_are_submitted(site, films, opened, files, tmp_path):
+    large, good = files(large=2_000_001, good=100)
+    films.write("taken.mp4", b"")
+    (tmp_path / "note.txt").write_bytes(b"text")
+    taken = tmp_path / "taken.mp4"
+    taken.write_bytes(b"content")
+    send(opened, [large, tmp_path / "note.txt", taken, good])
+    opened.wait_for(f"{SAID} == '1 of 4 files are uploaded.'")
+    assert opened.evaluate(ROWS) == [
+        "large.mp4 The file is too large: it may have 2 MB at most.",
+        "note.txt Only mp4 files are accepted.",
+        f"taken.mp4 {fs.FileExists.user_message}",
+        "good.mp4 Uploaded",
+    ]
+    # of the first three, nothing but the third was sent
+    assert len(OFFSETS) == 2
+    assert violations(opened) == []
+    opened.evaluate(SUBMIT)
+    opened.wait_for(DONE)
+    (name,) = opened.evaluate(RESULT)["films"]
+    assert name.startswith("good-")
+
+
+def test_a_refusal_whose_answer_is_lost_is_told_and_nothing_is_sent_again(site, films, opened, answer, tmp_path):
+    films.write("taken.mp4", b"")
+    (tmp_path / "taken.mp4").write_bytes(b"content")
+    opened.evaluate(HASTEN)
+    answer("PATCH", LOST)
+    send(opened, [tmp_path / "taken.mp4"])
+    opened.wait_for(f"{SAID} == '0 of 1 files are uploaded.'")
+    assert opened.evaluate(ROWS) == [f"taken.mp4 {fs.FileExists.user_message}"]
+    assert OFFSETS == [0]
+
+
+def test_users_of_one_browser_do_not_go_on_with_the_uploads_of_others(site, films, opened, files):
+    chosen = files(film=3 * PIECE)
+    opened.open(f"{site.url}/?place=ann")
+    opened.connect(bytes_per_second=100_000)
+    send(opened, chosen)
+    opened.wait_for(f"{SENT} > 0.4")
+    leave(opened)
+    opened.connect()
+    assert opened.evaluate(SAID).startswith("Not uploaded to the end: film.mp4.")
+    opened.open(f"{site.url}/?place=ben")
+    assert opened.evaluate(SAID) == ""
+    OFFSETS.clear()
+    send(opened, chosen)
+    opened.wait_for(DONE)
+    assert OFFSETS == [0, PIECE, 2 * PIECE]
+
+
+def test_who_cancels_a_file_keeps_the_others(site, films, opened, files):
+    chosen = files(long=500_000, short=1000)
+    opened.connect(bytes_per_second=150_000)
+    send(opened, chosen)
+    opened.wait_for(f"{SENT} > 0.2 && {ROWS}.includes('short.mp4 Uploaded')")
+    opened.evaluate("document.querySelector('.uploads button').focus()")
+    opened.press("Enter")
+    opened.wait_for(DONE)
+    assert sums(films) == sums_of(chosen[1:])
+    assert [each.status for each in site.exchanges if each.method == "DELETE"] == [204]
+
+
+def test_offline(site, films, opened, files):
+    chosen = files(film=300_000)
+    opened.connect(offline=True)
+    send(opened, chosen)
+    opened.wait_for(f"{SAID}.startsWith('You are offline.')")
+    assert violations(opened) == []
+    opened.connect()
+    opened.wait_for(DONE)
+    assert sums(films) == sums_of(chosen)
+
+
+def test_files_that_look_the_same_are_sent_each(site, films, opened, files, tmp_path):
+    (film,) = files(film=PIECE)
+    (tmp_path / "other").mkdir()
+    copy = tmp_path / "other" / film.name
+    copy.write_bytes(film.read_bytes()[::-1])
+    times = film.stat().st_mtime_ns
+    os.utime(copy, ns=(times, times))
+    send(opened, [film, copy])
+    opened.wait_for(DONE)
+    assert sums(films) == sums_of([film, copy])
+
+
+def test_a_file_that_cannot_be_read(site, films, opened, files):
+    chosen = files(gone=100, film=100)
+    opened.choose_files("[type=file]", *chosen)
+    chosen[0].unlink()
+    opened.evaluate(SUBMIT)
+    opened.wait_for(f"{SAID} == '1 of 2 files are uploaded.'")
+    assert opened.evaluate(ROWS)[0] == "gone.mp4 The file cannot be read. Choose it again. Cancel"
+    opened.click(".uploads button")
+    opened.evaluate(SUBMIT)
+    opened.wait_for(DONE)
+    assert sums(films) == sums_of(chosen[1:])
+
+
+def test_without_javascript_the_form_has_the_files(site, opened, files):
+    opened.command("Emulation.setScriptExecutionDisabled", value=True)
+    opened.open(site.url)
+    opened.choose_files("[type=file]", *files(a=1000, b=2000))
+    opened.click("form > button")
+    opened.wait_for(DONE)
+    result = opened.evaluate(RESULT)
+    assert (result["sizes"], result["films"], result["kind"]) == ([1000, 2000], [], "public")

@@ -1,0 +1,142 @@
+"""Uppy, tus-js-client and upload.js in a real browser, to gunicorn with two workers."""
+
+import hashlib
+import json
+import random
+from contextlib import ExitStack
+
+import pytest
+from backend_settings import MAKERS
+from buckets import bare_client
+from servers.faults import FaultProxy
+from servers.gunicornapp import gunicorn
+from servers.npm import files_of
+from servers.process import HOST
+from servers.s3 import s3_from_environment
+from servers.waitressapp import serving
+from uppyapp import make_app, storages
+
+MIB = 1024 * 1024
+RESUMING = ["uppy-tus", "tus", "ours"]
+
+
+@pytest.fixture(scope="module")
+def scripts(tmp_path_factory):
+    """The directory of the scripts that npm has."""
+    directory = tmp_path_factory.mktemp("js")
+    files_of("uppy-6.0.1", directory, "dist/uppy.min.js")
+    files_of("tus-js-client-4.3.1", directory, "dist/tus.min.js")
+    return directory
+
+
+@pytest.fixture(scope="module")
+def port(scripts, request, tmp_path_factory):
+    """The port of gunicorn with two workers, whose storages this process has as well."""
+    directory = tmp_path_factory.mktemp("gunicorn")
+    settings = {"LOCAL_FS_BACKEND": "local", "LOCAL_FS_ROOT": str(directory / "files")}
+    with ExitStack() as stack:
+        for backend, make in MAKERS.items():
+            values = {"BACKEND": backend, **make(request, stack)}
+            settings |= {f"{backend.upper()}_FS_{key}": value for key, value in values.items()}
+        allow_pages(request, settings["S3_FS_BUCKET"])
+        env = {"UPPY_SETTINGS": json.dumps(settings), "UPPY_FILES": str(scripts)}
+        options = ("--timeout=120", "--worker-class=gthread", "--threads=4")
+        process = stack.enter_context(gunicorn(directory, "uppyapp:app", options=options, env=env))
+        stack.enter_context(make_app(str(scripts), settings).app_context())
+        yield process.port
+
+
+def allow_pages(request, bucket):
+    endpoint = s3_from_environment() or request.getfixturevalue("moto_endpoint")
+    rule = {"AllowedMethods": ["PUT", "POST"], "AllowedOrigins": ["*"], "ExposeHeaders": ["ETag"]}
+    bare_client(endpoint).put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [rule]})
+
+
+@pytest.fixture
+def film(tmp_path, soak):
+    """A file that a user chooses."""
+    file = tmp_path / "a film.mp4"
+    file.write_bytes(random.Random(1).randbytes((200 if soak else 2) * MIB))
+    return file
+
+
+def send(page, file):
+    page.choose_files("[type=file]", file)
+    page.evaluate("void send(document.querySelector('[type=file]').files[0])")
+
+
+def require_stored(page, file, storage):
+    """Wait until a storage has a file and no other, and delete that."""
+    page.wait_for("window.isDone || window.failed", 300)
+    assert not page.evaluate("window.failed")
+    (name,) = storage.list_files()
+    digest = hashlib.sha256()
+    with storage.open(name, "rb") as stored:
+        while piece := stored.read(MIB):
+            digest.update(piece)
+    storage.delete(name)
+    assert digest.hexdigest() == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("client", RESUMING)
+def test_a_client_goes_on_after_breaks_and_a_reload(port, page, film, client):
+    piece = film.stat().st_size // 8
+    with FaultProxy(HOST, port) as proxy:
+        address = f"{proxy.url}/page/{client}/local?piece={piece}"
+        page.open(address)
+        page.connect(bytes_per_second=film.stat().st_size)
+        send(page, film)
+        page.wait_for("window.sent > 0.6")
+        page.connect()
+        page.open(address)
+        proxy.reset()
+        proxy.cut_sent(3 * piece // 2)
+        send(page, film)
+        require_stored(page, film, storages["local"])
+        # half of it was there; the break costs two pieces at most, as Chromium itself sends one that broke off again
+        assert proxy.sent < 6 * piece + 200_000
+
+
+def test_plain_fetch_goes_on_after_breaks(port, page, film):
+    piece = film.stat().st_size // 8
+    with FaultProxy(HOST, port) as proxy:
+        page.open(f"{proxy.url}/page/fetch/local?piece={piece}")
+        # it waits a second before it tries again
+        page.evaluate("window.setTimeout = (wait => (work, ms) => wait(work, ms / 20))(window.setTimeout)")
+        proxy.reset()
+        proxy.cut_sent(7 * piece // 2, times=2)
+        send(page, film)
+        require_stored(page, film, storages["local"])
+        # each break costs two pieces at most, as Chromium itself sends the one that broke off again
+        assert proxy.sent < film.stat().st_size + 4 * piece + 100_000
+
+
+@pytest.mark.parametrize("backend", MAKERS)
+def test_clients_send_to_each_store(port, page, film, backend):
+    for client in RESUMING:
+        page.open(f"http://{HOST}:{port}/page/{client}/{backend}?piece={MIB}")
+        send(page, film)
+        require_stored(page, film, storages[backend])
+
+
+def test_clients_send_to_memory_on_waitress(page, film, scripts):
+    app = make_app(str(scripts), {"MEMORY_FS_BACKEND": "memory"})
+    with serving(app) as served, app.app_context():
+        for client in [*RESUMING, "fetch"]:
+            # waitress hands a body over when it has come
+            page.open(f"{served.url}/page/{client}/memory?piece={MIB}")
+            send(page, film)
+            require_stored(page, film, storages["memory"])
+
+
+@pytest.mark.parametrize(("large", "slashes"), [("", [0]), ("yes", [0, 2, 2, 2])], ids=["form", "parts"])
+def test_uppy_sends_to_s3_without_the_app(port, page, film, large, slashes):
+    # more than one part
+    film.write_bytes(film.read_bytes() * 4)
+    page.open(f"http://{HOST}:{port}/page/uppy-s3/s3?piece=0&large={large}")
+    page.watch_requests()
+    send(page, film)
+    require_stored(page, film, storages["s3"])
+    # the form; or the beginning, two parts and the completion
+    asked = [url.rpartition("/s3/")[2] for _, url in page.requests() if "/-/" in url]
+    assert [url.partition("?")[0].count("/") for url in asked] == slashes
