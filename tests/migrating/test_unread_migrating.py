@@ -2,6 +2,7 @@
 
 import os
 
+import fs.errors
 import pytest
 from two_stores import between, source_of, target_of, write, write_here
 
@@ -109,6 +110,24 @@ def test_one_that_cannot_be_read_any_more_stops_the_end(opened, closed, tmp_path
     with pytest.raises(PermissionDenied, match="the directory 'closed/' of the source"):
         finish(storage)
     assert Journal(target_of(storage)).state().phase is Phase.COPYING
+
+
+@pytest.mark.parametrize("direction", ["forward", "back"])
+@pytest.mark.parametrize("side", ROOTS)
+@pytest.mark.parametrize("directory", ["", "dir"])
+def test_what_cannot_be_deleted_is_said(opened, closed, tmp_path, side, direction, directory):
+    storage = opened(DIRECTION=direction)
+    for name in ("dir/a", "dir/closed/b", "dir/z"):
+        write(source_of(storage) if side == "source" else target_of(storage), name)
+    place = os.path.join(os.path.realpath(tmp_path / side), "dir", "closed")
+    closed.add(place)
+    with pytest.raises(fs.errors.PermissionDenied, match="dir/closed"):
+        storage.fs.removetree(directory or "/")
+    closed.clear()
+    # the others are gone
+    assert list(storage.list_files()) == ["dir/closed/b"]
+    storage.fs.removetree(directory or "/")
+    assert list(storage.list_files()) == []
 
 
 @pytest.mark.parametrize("direction", ["forward", "back"])

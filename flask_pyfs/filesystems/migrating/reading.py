@@ -167,9 +167,9 @@ class Mode(ABC):
             mine = next(ours, None) if is_mine else mine
             other = next(theirs, None) if is_other else other
 
-    def names(self, prefix: str) -> Iterator[str]:
+    def names(self, prefix: str, unread: Unread | None = None) -> Iterator[str]:
         """Iterate over the names that start with a prefix and have anything, also what lies under a tombstone."""
-        for path, ours, theirs in self._both(prefix):
+        for path, ours, theirs in self._both(prefix, unread):
             if theirs is not None or (ours is not None and not ours.is_deleted):
                 yield path
 
