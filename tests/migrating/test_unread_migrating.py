@@ -8,20 +8,14 @@ from two_stores import between, source_of, target_of, write, write_here
 
 from flask_pyfs import PermissionDenied
 from flask_pyfs.filesystems.local import listing, trees
-from flask_pyfs.filesystems.migrating import copiers, journal
+from flask_pyfs.filesystems.migrating import copiers
 from flask_pyfs.filesystems.migrating.journal import Journal, Phase
 from flask_pyfs.migration import finish, finishing, migrate, status, verify
 
 ROOTS = ("source", "target")
 
 
-@pytest.fixture(autouse=True)
-def hasty(monkeypatch):
-    """Ends of migrations that wait less."""
-    monkeypatch.setattr(copiers, "RENEWAL", 0.02)
-    monkeypatch.setattr(copiers, "EXPIRY", 0.5)
-    monkeypatch.setattr(journal, "MAX_AGE", 0.1)
-    monkeypatch.setattr(journal, "SLACK", 0.05)
+pytestmark = pytest.mark.usefixtures("hasty")
 
 
 @pytest.fixture
