@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Hashable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, BinaryIO, Literal, cast
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from fs import errors
 
 from ...names import has_reserved
 from ..base import Readable
 from ..store import DAY, MIGRATING, Description, Facts, OtherVersion, StoreFS
-from ..streams import PendingFile
+from ..streams import spooled
 from .back import Back
 from .both import Both
 from .choosing import target_of
@@ -180,15 +178,7 @@ class MigratingFS(TwoTrees):
         expected = self._mode.streams(canonical, overwrite=overwrite)
         if expected is not None:
             return self.entries_of_target.open_write(canonical, expected, content_type=content_type)
-        with tempfile.TemporaryFile(buffering=0) as temporary:
-            file, content = (os.fdopen(os.dup(temporary.fileno()), mode) for mode in ("wb", "rb"))
-
-        def publish() -> None:
-            with content:
-                content.seek(0)
-                self._mode.write(canonical, Stream(content, content_type), overwrite=overwrite)
-
-        return cast(BinaryIO, PendingFile(file, "wb", publish, content.close))
+        return spooled(lambda file: self._mode.write(canonical, Stream(file, content_type), overwrite=overwrite))
 
     def put(
         self,
