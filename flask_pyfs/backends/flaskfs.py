@@ -226,7 +226,7 @@ class FlaskFSBackend:
         if self._filesystem is not None or names.is_normal(filename):
             return True
         # a lease or an unfinished upload, or the marker of a directory
-        if not filename.endswith("/") and not any(map(names.is_reserved, filename.split("/"))):
+        if not filename.endswith("/") and not names.has_reserved(filename):
             reason = f"because {type(self._backend).__name__} finds files only by names in normal form"
             message = f"storage {self._name!r}: the file {filename!r} is left out, {reason}"
             leave_out(InvalidPath(message, path=filename, storage=self._name), unread)

@@ -69,7 +69,7 @@ class ListedFiles(NamedFiles):
         name = path[len(self.prefix) + 1 :] if self.prefix else path
         if names.is_plain(name) or not names.is_refused(name):
             return name
-        if any(map(names.is_reserved, name.split("/"))):
+        if names.has_reserved(name):
             # a lease, or an unfinished upload
             return None
         message = f"storage {self.name!r}: the file {name!r} is left out, because its name is invalid"

@@ -114,7 +114,7 @@ class LocalBackend(BaseBackend):
         for actual in (os.path.abspath, os.path.realpath):
             inside = os.path.relpath(actual(place), actual(self._directory))
             parts = inside.split(os.sep)
-            if parts[0] not in (os.curdir, os.pardir) and not any(map(names.is_reserved, parts)):
+            if parts[0] not in (os.curdir, os.pardir) and not names.has_reserved(inside):
                 return os.path.join(self._directory, inside), _Place(inside, name)
         raise InvalidPath(
             f"storage {self.name!r}: {type(self).__name__}.path puts {name!r} at {place!r}, "

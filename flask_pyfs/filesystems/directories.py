@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator
 from itertools import islice
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from fs import errors
 from fs.base import FS
@@ -22,7 +20,7 @@ from fs.time import datetime_to_epoch
 from ..names import has_reserved
 from .base import copy_stream, refuse_reserved
 from .store import Facts, StoreFS
-from .streams import PendingFile
+from .streams import spooled
 
 
 class DirectoriesFS(StoreFS):
@@ -246,18 +244,15 @@ class DirectoriesFS(StoreFS):
 
     def _open_update(self, path: str, key: str, mode: Mode, content_type: str | None) -> BinaryIO:
         # objects are immutable: a local copy is edited, and sent when the file is closed
-        with tempfile.TemporaryFile(buffering=0) as temporary:
+        def fill(file: BinaryIO) -> None:
+            nonlocal content_type
             if not mode.truncate and not mode.exclusive:
-                content_type = self._download_to(temporary, path, key, mode) or content_type
-            file = _reopened(temporary, mode.to_platform_bin().replace("x", "w"))
-            content = _reopened(temporary, "rb")
+                content_type = self._download_to(file, path, key, mode) or content_type
 
-        def publish() -> None:
-            with content:
-                content.seek(0)
-                self.put(key, content, overwrite=not mode.exclusive, content_type=content_type)
+        def publish(content: BinaryIO) -> None:
+            self.put(key, content, overwrite=not mode.exclusive, content_type=content_type)
 
-        return cast(BinaryIO, PendingFile(file, mode.to_platform_bin(), publish, content.close))
+        return spooled(publish, mode.to_platform_bin(), fill)
 
     def _download_to(self, file: Any, path: str, key: str, mode: Mode) -> str | None:
         try:
@@ -327,7 +322,3 @@ class DirectoriesFS(StoreFS):
     def _directory_key(self, path: str) -> str:
         key = self._key(path)
         return f"{key}/" if key else ""
-
-
-def _reopened(file: Any, mode: str) -> BinaryIO:
-    return cast(BinaryIO, os.fdopen(os.dup(file.fileno()), mode))

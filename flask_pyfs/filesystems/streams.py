@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, BinaryIO, TypeVar, cast
@@ -211,6 +212,28 @@ class PendingFile(Discardable, WrappedFile):
     def __del__(self) -> None:
         if hasattr(self, "_owner"):
             self.discard()
+
+
+def spooled(
+    publish: Callable[[BinaryIO], object], mode: str = "wb", fill: Callable[[BinaryIO], object] = lambda file: None
+) -> BinaryIO:
+    """Open a temporary file for writing. When it is closed, its content is published, as that of a
+    :class:`PendingFile`.
+
+    :param publish: gets the content.
+    :param mode: the mode of the file.
+    :param fill: writes what the file has from the start.
+    """
+    with tempfile.TemporaryFile(buffering=0) as temporary:
+        fill(cast(BinaryIO, temporary))
+        file, content = (os.fdopen(os.dup(temporary.fileno()), each) for each in (mode.replace("x", "w"), "rb"))
+
+    def complete() -> None:
+        with content:
+            content.seek(0)
+            publish(cast(BinaryIO, content))
+
+    return cast(BinaryIO, PendingFile(cast(BinaryIO, file), mode, complete, content.close))
 
 
 def _disconnect(file: BinaryIO) -> None:

@@ -173,6 +173,9 @@ class Comparison:
         self.deleted: int = 0
         #: How many files of the source were seen.
         self.source_files: int = 0
+        #: Back, how many bytes the source has already, as far as listings tell: what it has in the same size is nearly
+        #: always what it was copied from, so it need not move.
+        self.left_there: int = 0
 
     def listed(self, name: Name) -> Kind | Literal["unknown"] | None:
         """Return what the listings tell of a name; None if it is no concern of the migration. No request."""
@@ -184,6 +187,8 @@ class Comparison:
                 return "same"
             if target.is_deleted:
                 return None if source is None else "own"
+            if source is not None and source.size == target.facts.size:
+                self.left_there += source.size
             return "only_target"
         if target is None:
             return "only_source"

@@ -165,7 +165,7 @@ class _Run:
                 "Is the right SOURCE set, and is it mounted?",
                 storage=self._storage.name,
             )
-        self._tell(Event("planned", size=size, files=files))
+        self._tell(Event("planned", size=size - self._comparison.left_there, files=files))
         for path, error in self._unread.items():
             self._tell(Event("failed", path, error=error))
         return files > 0

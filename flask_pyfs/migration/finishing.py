@@ -8,6 +8,7 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, FSError, VersionChanged, translated
+from ..filesystems.migrating.content import first_file
 from ..filesystems.migrating.copiers import have_run, remove_all, wait_for_others
 from ..filesystems.migrating.journal import Interrupted, until_known
 from ..filesystems.migrating.moving import bring, settle
@@ -19,7 +20,7 @@ from ..transfer.workers import in_threads
 from .comparing import verify
 from .migrating import migration_of
 from .report import Report
-from .walking import has_files, walk
+from .walking import walk
 
 if TYPE_CHECKING:
     from ..filesystems.migrating.filesystem import MigratingFS
@@ -62,7 +63,7 @@ def finish(
         state = fs.journal.required(fs.direction)
         report = Report(finished=state is not None and state.direction == fs.direction and state.is_finished)
         if not report.finished:
-            if fs.direction == "forward" and not has_files(fs.source) and not have_run(fs.target):
+            if fs.direction == "forward" and first_file(fs.source) is None and not have_run(fs.target):
                 raise ConfigurationError(
                     "the source has no file, and nothing was ever copied from it: is the right SOURCE set, and is it "
                     f"mounted? If it is to be empty, run flask fs migrate {storage.name} first, and then finish",

@@ -39,7 +39,7 @@ class Status:
     :param done: files that are where they are to be.
     :param differing: copies of files that changed since.
     :param deleted: names that the app deleted, which are kept in the target until the end.
-    :param bytes: the size of all that is to do.
+    :param bytes: the size of all that is to do; back, without what the source has in the same size.
     :param rate: bytes that all copiers move in a second, or None if none runs.
     :param seconds_left: how long they will take, or None if it is not known.
     """
@@ -91,6 +91,7 @@ def status(storage: Storage, *, jobs: int = 8) -> Status:
         is_finished = state is not None and state.direction == fs.direction and state.is_finished
         if not is_finished:
             compare(storage, comparison, jobs, None, Patience(), tell)
+            size -= comparison.left_there
         if before:
             time.sleep(max(0, began + RENEWAL + 1 - time.monotonic()))
         after = _copiers(fs.target)

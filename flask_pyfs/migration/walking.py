@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from .. import names
 from ..errors import ConfigurationError, FSError, InvalidPath, PermissionDenied
-from ..filesystems.migrating.content import listed
+from ..filesystems.migrating.content import first_file, listed, side_by_side
 from ..filesystems.migrating.origin import Origin
 from ..filesystems.migrating.target import Listed, Unread
 from ..filesystems.store import MIGRATING, Facts, StoreFS
@@ -16,7 +16,7 @@ from ..transfer.selection import Selection
 if TYPE_CHECKING:
     from ..filesystems.migrating.filesystem import MigratingFS
 
-__all__ = ["Name", "has_files", "refusal", "require_source", "walk"]
+__all__ = ["Name", "refusal", "require_source", "walk"]
 
 Found = TypeVar("Found")
 
@@ -47,14 +47,7 @@ def walk(fs: MigratingFS, unread: Unread, shard: tuple[int, int] | None = None) 
     selection = Selection(shard=shard)
     mine = _ordered(listed(fs.source, unread=_explained(unread, "source")), fs.source)
     its = _ordered(fs.entries_of_target.entries(unread=_explained(unread, "target")), fs.target)
-    left, right = next(mine, None), next(its, None)
-    while left is not None or right is not None:
-        path = min(each[0] for each in (left, right) if each is not None)
-        source = target = None
-        if left is not None and left[0] == path:
-            source, left = left[1], next(mine, None)
-        if right is not None and right[0] == path:
-            target, right = right[1], next(its, None)
+    for path, source, target in side_by_side(mine, its):
         if selection.has(path) and not names.has_reserved(path):
             yield Name(path, source, target)
 
@@ -87,7 +80,7 @@ def require_source(fs: MigratingFS, storage: str) -> None:
     :raises flask_pyfs.errors.ConfigurationError: if it has none, but may have had some: what is not copied yet would
         count as deleted.
     """
-    if fs.direction == "back" or has_files(fs.source):
+    if fs.direction == "back" or first_file(fs.source) is not None:
         return
     state = fs.journal.state()
     if state is not None and state.source:
@@ -107,11 +100,6 @@ def require_source(fs: MigratingFS, storage: str) -> None:
                 "purpose, put any file there",
                 storage=storage,
             )
-
-
-def has_files(source: StoreFS) -> bool:
-    """Return whether a store has a file, but for reserved ones. One request."""
-    return any(not names.has_reserved(path) for path, _ in source.iter_facts())
 
 
 def refusal(store: StoreFS, path: str) -> InvalidPath | None:

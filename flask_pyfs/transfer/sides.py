@@ -188,6 +188,12 @@ class Side:
             return []
         return [found for start in self._starts if (found := locate(start)) is not None]
 
+    @property
+    def _parts(self) -> list[Side]:
+        """This side in each of its stores."""
+        stores = getattr(self.operations, "sides", ())
+        return [Side(store.operations, self.directory, label=self.label) for store in stores] or [self]
+
     def _relative(self, full: str) -> str:
         for start in self._starts:
             if full.startswith(start):
@@ -197,7 +203,7 @@ class Side:
 
 def require_apart(source: Side, target: Side, *, deletes: bool = False) -> None:
     """Do nothing if a transfer does not change its own source, as far as this is known without a request: two
-    directories of one disk, of one storage, or of one bucket.
+    directories of one disk, of one storage, or of one bucket. A storage that moves has both of its stores.
 
     :param deletes: whether it deletes what only the target has.
     :raises flask_pyfs.errors.ConfigurationError: if the target is the source or in it; or, if it deletes, the source in
@@ -213,6 +219,10 @@ def require_apart(source: Side, target: Side, *, deletes: bool = False) -> None:
 
 
 def _is_inside(side: Side, other: Side) -> bool:
+    return any(_is_one_inside(mine, its) for mine in side._parts for its in other._parts)
+
+
+def _is_one_inside(side: Side, other: Side) -> bool:
     if side.operations is other.operations:
         return any(mine.startswith(its) for mine in side._starts for its in other._starts)
     if side._root is None or other._root is None:

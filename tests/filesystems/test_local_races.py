@@ -1,4 +1,7 @@
-"""Other writers between each two steps of a move, a conditional deletion and a conditional replacement."""
+"""Other writers between each two steps of a move, a conditional deletion and a conditional replacement.
+
+They heed no lock, like other programs, other machines, and who was tired of waiting for a process that was stopped.
+"""
 
 import errno
 import io
@@ -8,7 +11,7 @@ import os
 import fs.errors
 import pytest
 
-from flask_pyfs.filesystems.local import LocalFS, renames
+from flask_pyfs.filesystems.local import LocalFS, locks, renames
 from flask_pyfs.filesystems.store import OtherVersion
 
 # all calls that the operations make of the system, and that another process can come between
@@ -21,6 +24,11 @@ OLD = b"old"
 # what is exact whatever comes between; a replacement is not without renameat2, which the docs say
 EXACT = [(system, name) for system in ("renameat2", "links") for name in ("move", "delete_version")]
 EXACT += [("renameat2", "replace_version"), ("neither", "delete_version")]
+
+
+@pytest.fixture(autouse=True)
+def no_locks(monkeypatch):
+    monkeypatch.setattr(locks, "PATIENCE", 0)
 
 
 def refuse_links(*arguments, **options):

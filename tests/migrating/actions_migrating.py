@@ -230,9 +230,7 @@ def copying(world: World, name: str, other: str, *, new: bool = False, move: boo
         (fs.move_file if move else fs.copy_file)(name, other, overwrite=not new)
 
     copied = Event("copied", choice=world.had)
-    events = [(other, copied)]
-    if move:
-        events.append((name, Event("moved")))
+    events = [(other, copied), (name, Event("moved" if move else "taken"))]
     return world.begin(lambda fs: said(lambda: run(fs)), events)
 
 

@@ -19,7 +19,8 @@ Content = bytes | None
 class Event:
     """An operation on one name.
 
-    :param kind: ``read``, ``write``, ``new``, ``delete``, ``delete_version``, ``replace``, ``copied`` or ``moved``.
+    :param kind: ``read``, ``write``, ``new``, ``delete``, ``delete_version``, ``replace``, ``copied``,
+        ``taken`` (what a copy reads) or ``moved``.
     :param content: what it writes, or the content of the version that it names.
     :param new: what ``replace`` writes.
     :param choice: what ``copied`` may write.
@@ -83,9 +84,15 @@ class Event:
                 yield from self.choice
             else:
                 yield state
+        elif self.kind == "taken":
+            if result is None or (result == "missing") is (state is MISSING):
+                yield state
         elif self.kind == "moved":
             # it leaves a file that is newer than what it copied
-            if result != DONE or state is MISSING or self.is_disturbed:
+            if result == "missing":
+                if state is MISSING:
+                    yield state
+            elif result != DONE or state is MISSING or self.is_disturbed:
                 yield state
             if result in (None, DONE) and state is not MISSING:
                 yield MISSING

@@ -8,32 +8,18 @@ from places import make_place
 from two_stores import between, bury, contents, in_memory, source_of, target_of, turned, write, write_here
 
 from flask_pyfs import ConfigurationError, FileNotFound, VersionChanged
-from flask_pyfs.filesystems.migrating import copiers, journal
 from flask_pyfs.filesystems.migrating.copiers import Copier
 from flask_pyfs.filesystems.migrating.journal import Journal, Phase
 from flask_pyfs.filesystems.store import MIGRATING
 from flask_pyfs.migration import finish, finishing, migrate, status, verify
 from flask_pyfs.names import Reserved
 
-
-@pytest.fixture(autouse=True)
-def hasty(monkeypatch):
-    """Ends of migrations that wait less."""
-    monkeypatch.setattr(copiers, "RENEWAL", 0.02)
-    monkeypatch.setattr(copiers, "EXPIRY", 0.5)
-    monkeypatch.setattr(journal, "MAX_AGE", 0.1)
-    monkeypatch.setattr(journal, "SLACK", 0.05)
+pytestmark = pytest.mark.usefixtures("hasty")
 
 
 @pytest.fixture(params=["memory", "local", *(pytest.param(k, marks=pytest.mark.server) for k in ("s3-moto", "gridfs"))])
-def storage(request, tmp_path):
-    if request.param == "memory":
-        yield in_memory()
-    elif request.param == "local":
-        yield between({"BACKEND": "memory"}, {"BACKEND": "local", "ROOT": str(tmp_path)})
-    else:
-        with make_place(request.param, request) as settings:
-            yield between({"BACKEND": "memory"}, settings)
+def kind(request):
+    return request.param
 
 
 def phase(storage):

@@ -18,6 +18,7 @@ from flask_pyfs.filesystems.migrating import journal, moving
 from flask_pyfs.filesystems.migrating.back import Back
 from flask_pyfs.filesystems.migrating.both import Both
 from flask_pyfs.filesystems.migrating.forward import Forward
+from flask_pyfs.filesystems.migrating.reading import Mode
 from flask_pyfs.filesystems.store import MIGRATING
 from flask_pyfs.names import Reserved
 
@@ -239,6 +240,20 @@ FAULTS: dict[str, Any] = {
         "        if target.drop(path, entry.version) or True:\n            # nobody wrote",
         ("back", "alone", "write", "delete version"),
     ),
+    "a read looks at the source before the target": (
+        Mode.fetch,
+        "        got = self._fetch_of_target(path, start, stop, unless)\n",
+        "        there = found(self.source, path)\n        got = self._fetch_of_target(path, start, stop, unless)\n"
+        "        if got is None and there is None:\n            raise errors.ResourceNotFound(path)\n",
+        ("back", "alone", "read", "copier"),
+    ),
+    "a move looks for its file in the source before the target": (
+        Mode.held,
+        "        entry = self.look(path)\n",
+        "        there = self.in_source(path)\n        entry = self.look(path)\n"
+        "        if entry is None and there is None:\n            return None\n",
+        ("back", "alone", "move", "copier"),
+    ),
     "a delete leaves no tombstone in the target if that has nothing": (
         Back.delete,
         "if entry is not None and entry.is_deleted and entry.mirrors is None:",
@@ -274,6 +289,12 @@ def test_without_it(fault, monkeypatch):
 @pytest.mark.parametrize("mode", MODES)
 def test_a_checksum_is_that_of_a_file_that_was_there(mode, first, other):
     interleave(lambda: memory_world(mode), first, "checksum", other)
+
+
+@pytest.mark.parametrize("first", FIRST)
+@pytest.mark.parametrize("mode", MODES)
+def test_a_file_that_moves_is_always_seen(mode, first):
+    interleave(lambda: memory_world(mode), first, "read", "copier")
 
 
 @pytest.mark.parametrize("first", FIRST)

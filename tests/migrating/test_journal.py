@@ -2,12 +2,10 @@
 
 import io
 import threading
-from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
 from load import open_storage
-from places import make_place
 
 from flask_pyfs.errors import StoreMisconfigured
 from flask_pyfs.filesystems.migrating import copiers
@@ -15,19 +13,6 @@ from flask_pyfs.filesystems.migrating.copiers import Copier, Ended, remove_all, 
 from flask_pyfs.filesystems.migrating.journal import Interrupted, Journal, Phase
 from flask_pyfs.filesystems.store import MIGRATING
 from flask_pyfs.names import Reserved
-
-KINDS = ["memory", "local", *(pytest.param(kind, marks=pytest.mark.server) for kind in ("s3-moto", "gridfs", "swift"))]
-
-
-@pytest.fixture(params=KINDS)
-def store(request, tmp_path):
-    with ExitStack() as stack:
-        settings = {"BACKEND": request.param}
-        if request.param == "local":
-            settings["ROOT"] = str(tmp_path)
-        elif request.param != "memory":
-            settings = stack.enter_context(make_place(request.param, request))
-        yield open_storage(settings)[0].backend.store
 
 
 @pytest.fixture
@@ -46,8 +31,8 @@ def slot(number):
     return Reserved(f"{MIGRATING}/copier-{number}")
 
 
-def test_phases(store):
-    journal, other = Journal(store), Journal(store)
+def test_phases(target):
+    journal, other = Journal(target), Journal(target)
     assert journal.state() is None
     assert not journal.finished("forward")
     journal.begin("forward")
@@ -67,8 +52,8 @@ def test_phases(store):
 
 
 @pytest.mark.parametrize(("direction", "other"), [("forward", "back"), ("back", "forward")])
-def test_the_end_is_that_of_all_processes_until_it_turns(store, direction, other):
-    journal, process = Journal(store), Journal(store)
+def test_the_end_is_that_of_all_processes_until_it_turns(target, direction, other):
+    journal, process = Journal(target), Journal(target)
     journal.finish(journal.finishing(direction))
     assert process.direction(other) == direction
     for change in (process.begin, process.finishing):
@@ -99,8 +84,8 @@ def test_the_end_is_that_of_all_processes_until_it_turns(store, direction, other
     assert process.finished(other, 0)
 
 
-def test_no_two_states_are_one_version(store):
-    journal = Journal(store)
+def test_no_two_states_are_one_version(target):
+    journal = Journal(target)
     first = journal.finishing("forward")
     journal.begin("forward")
     second = journal.finishing("forward")
@@ -110,10 +95,10 @@ def test_no_two_states_are_one_version(store):
     journal.finish(second)
 
 
-def test_copiers_that_start_stop_the_end(store):
-    journal = Journal(store)
+def test_copiers_that_start_stop_the_end(target):
+    journal = Journal(target)
     state = journal.finishing("forward")
-    Journal(store).begin("forward")
+    Journal(target).begin("forward")
     with pytest.raises(Interrupted):
         journal.finish(state)
     assert not journal.finished("forward", 0)
@@ -135,18 +120,18 @@ def test_a_file_of_others_is_named(memory, content):
         Journal(memory).finished("forward")
 
 
-def test_the_numbers_have_no_gap(store):
-    journal = Journal(store)
+def test_the_numbers_have_no_gap(target):
+    journal = Journal(target)
     journal.begin("forward")
     with Copier(journal, "forward"):
         with Copier(journal, "forward"), Copier(journal, "forward"):
-            assert [store.facts(slot(number)).size > 0 for number in range(3)] == [True] * 3
-        assert [store.facts(slot(number)).size > 0 for number in range(3)] == [True, False, False]
+            assert [target.facts(slot(number)).size > 0 for number in range(3)] == [True] * 3
+        assert [target.facts(slot(number)).size > 0 for number in range(3)] == [True, False, False]
         with Copier(journal, "forward"):
-            assert [store.facts(slot(number)).size > 0 for number in range(3)] == [True, True, False]
-        assert not store.has_file(slot(3))
-    remove_all(store)
-    assert not any(store.has_file(slot(number)) for number in range(3))
+            assert [target.facts(slot(number)).size > 0 for number in range(3)] == [True, True, False]
+        assert not target.has_file(slot(3))
+    remove_all(target)
+    assert not any(target.has_file(slot(number)) for number in range(3))
 
 
 def test_one_that_is_finished_takes_no_copier(memory):
@@ -158,13 +143,13 @@ def test_one_that_is_finished_takes_no_copier(memory):
         assert memory.facts(slot(0)).size == 0
 
 
-def test_the_end_waits_for_copiers_that_live(store, quick):
-    journal = Journal(store)
+def test_the_end_waits_for_copiers_that_live(target, quick):
+    journal = Journal(target)
     journal.begin("forward")
     runs, waited, is_done = threading.Event(), threading.Event(), threading.Event()
 
     def run():
-        with Copier(Journal(store), "forward") as copier:
+        with Copier(Journal(target), "forward") as copier:
             runs.set()
             assert waited.wait(60)
             assert copier._ended.wait(60)
@@ -185,18 +170,18 @@ def test_the_end_waits_for_copiers_that_live(store, quick):
     thread.join()
 
 
-def test_the_end_does_not_wait_for_the_dead(store, quick):
-    journal = Journal(store)
+def test_the_end_does_not_wait_for_the_dead(target, quick):
+    journal = Journal(target)
     journal.begin("forward")
     dead = Copier(journal, "forward")
     dead._take()
     told = []
     wait_for_others(journal, on_wait=told.append)
     assert told[0] == 1
-    assert store.facts(slot(0)).size == 0
+    assert target.facts(slot(0)).size == 0
     # it was not dead
     dead._renew()
-    assert store.facts(slot(0)).size > 0
+    assert target.facts(slot(0)).size > 0
 
 
 def test_a_turn_waits_for_the_other_direction_alone(memory):
@@ -234,13 +219,13 @@ def test_a_copy_that_took_long_is_told_of_the_end(memory, monkeypatch):
             copier.check()
 
 
-def test_leases_that_are_swept_leave_the_journal(store):
-    journal = Journal(store)
+def test_leases_that_are_swept_leave_the_journal(target):
+    journal = Journal(target)
     journal.begin("forward")
-    store.put(Reserved(".flask_pyfs/lease"), io.BytesIO(b"token"))
-    store.remove_leases(-60)
-    store.remove_leftovers(-60)
-    assert not store.has_file(Reserved(".flask_pyfs/lease"))
+    target.put(Reserved(".flask_pyfs/lease"), io.BytesIO(b"token"))
+    target.remove_leases(-60)
+    target.remove_leftovers(-60)
+    assert not target.has_file(Reserved(".flask_pyfs/lease"))
     assert journal.state() is not None
 
 

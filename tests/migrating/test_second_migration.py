@@ -1,12 +1,10 @@
 """A migration whose target was that of another one before."""
 
 import io
-from contextlib import ExitStack
 
 import pytest
 from fs import errors
 from load import open_storage
-from places import make_place
 from stepped import bring
 from two_stores import contents, in_memory, source_of, target_of, write, write_here
 
@@ -20,8 +18,6 @@ from flask_pyfs.filesystems.migrating.target import ANYTHING
 from flask_pyfs.filesystems.store import MIGRATING
 from flask_pyfs.names import Reserved
 
-KINDS = ["memory", "local", *(pytest.param(kind, marks=pytest.mark.server) for kind in ("s3-moto", "gridfs", "swift"))]
-
 MARK = Reserved(f"{MIGRATING}/source")
 
 
@@ -30,17 +26,6 @@ def quick(monkeypatch):
     monkeypatch.setattr(journal, "MAX_AGE", 0)
     monkeypatch.setattr(journal, "SLACK", 0)
     monkeypatch.setattr(copiers, "EXPIRY", 0.1)
-
-
-@pytest.fixture(params=KINDS)
-def target(request, tmp_path):
-    with ExitStack() as stack:
-        settings = {"BACKEND": request.param}
-        if request.param == "local":
-            settings["ROOT"] = str(tmp_path)
-        elif request.param != "memory":
-            settings = stack.enter_context(make_place(request.param, request))
-        yield open_storage(settings)[0].backend.store
 
 
 def between(source, target, **options):

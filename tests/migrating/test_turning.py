@@ -3,37 +3,14 @@
 import threading
 
 import pytest
-from places import make_place
-from two_stores import between, contents, in_memory, source_of, target_of, turned, write, write_here
+from two_stores import contents, in_memory, source_of, target_of, turned, write, write_here
 
 from flask_pyfs import ConfigurationError
 from flask_pyfs.cli.progress import Progress
-from flask_pyfs.filesystems.migrating import copiers, journal
 from flask_pyfs.filesystems.migrating.journal import Journal, Phase
 from flask_pyfs.migration import finish, migrate, status, turning, verify, windows
 
-
-@pytest.fixture(autouse=True)
-def hasty(monkeypatch):
-    """Turns that wait less."""
-    monkeypatch.setattr(copiers, "RENEWAL", 0.02)
-    monkeypatch.setattr(copiers, "EXPIRY", 0.5)
-    monkeypatch.setattr(journal, "MAX_AGE", 0.1)
-    monkeypatch.setattr(journal, "SLACK", 0.05)
-
-
-KINDS = ["memory", "local", *(pytest.param(k, marks=pytest.mark.server) for k in ("s3-moto", "gridfs", "swift"))]
-
-
-@pytest.fixture(params=KINDS)
-def storage(request, tmp_path):
-    if request.param == "memory":
-        yield in_memory()
-    elif request.param == "local":
-        yield between({"BACKEND": "memory"}, {"BACKEND": "local", "ROOT": str(tmp_path)})
-    else:
-        with make_place(request.param, request) as settings:
-            yield between({"BACKEND": "memory"}, settings)
+pytestmark = pytest.mark.usefixtures("hasty")
 
 
 def finished(storage, names="abc"):

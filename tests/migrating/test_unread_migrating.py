@@ -2,25 +2,20 @@
 
 import os
 
+import fs.errors
 import pytest
 from two_stores import between, source_of, target_of, write, write_here
 
 from flask_pyfs import PermissionDenied
 from flask_pyfs.filesystems.local import listing, trees
-from flask_pyfs.filesystems.migrating import copiers, journal
+from flask_pyfs.filesystems.migrating import copiers
 from flask_pyfs.filesystems.migrating.journal import Journal, Phase
 from flask_pyfs.migration import finish, finishing, migrate, status, verify
 
 ROOTS = ("source", "target")
 
 
-@pytest.fixture(autouse=True)
-def hasty(monkeypatch):
-    """Ends of migrations that wait less."""
-    monkeypatch.setattr(copiers, "RENEWAL", 0.02)
-    monkeypatch.setattr(copiers, "EXPIRY", 0.5)
-    monkeypatch.setattr(journal, "MAX_AGE", 0.1)
-    monkeypatch.setattr(journal, "SLACK", 0.05)
+pytestmark = pytest.mark.usefixtures("hasty")
 
 
 @pytest.fixture
@@ -109,6 +104,24 @@ def test_one_that_cannot_be_read_any_more_stops_the_end(opened, closed, tmp_path
     with pytest.raises(PermissionDenied, match="the directory 'closed/' of the source"):
         finish(storage)
     assert Journal(target_of(storage)).state().phase is Phase.COPYING
+
+
+@pytest.mark.parametrize("direction", ["forward", "back"])
+@pytest.mark.parametrize("side", ROOTS)
+@pytest.mark.parametrize("directory", ["", "dir"])
+def test_what_cannot_be_deleted_is_said(opened, closed, tmp_path, side, direction, directory):
+    storage = opened(DIRECTION=direction)
+    for name in ("dir/a", "dir/closed/b", "dir/z"):
+        write(source_of(storage) if side == "source" else target_of(storage), name)
+    place = os.path.join(os.path.realpath(tmp_path / side), "dir", "closed")
+    closed.add(place)
+    with pytest.raises(fs.errors.PermissionDenied, match="dir/closed"):
+        storage.fs.removetree(directory or "/")
+    closed.clear()
+    # the others are gone
+    assert list(storage.list_files()) == ["dir/closed/b"]
+    storage.fs.removetree(directory or "/")
+    assert list(storage.list_files()) == []
 
 
 @pytest.mark.parametrize("direction", ["forward", "back"])

@@ -193,3 +193,18 @@ def test_a_fresh_copy_costs_one_request_to_the_target(tmp_path, monkeypatch):
     asked.clear()
     assert verify(storage).counts["differs"] == 1
     assert sorted(asked) == ["a", "b", "b", "c"]
+
+
+def test_what_the_source_has_already_need_not_move_back():
+    storage = in_memory()
+    for name in ("a", "b", "c"):
+        write(source_of(storage), name, b"x" * 1000)
+    migrate(storage)
+    storage.write("a", b"by the app", overwrite=True)
+    storage.write("new", b"new")
+    back, told = turned(storage, DIRECTION="back"), []
+    found = status(back)
+    assert (found.to_do, found.bytes) == (4, 13)
+    report = migrate(back, on_event=told.append)
+    assert (told[0].kind, told[0].files, told[0].size) == ("planned", 4, report.bytes)
+    assert report.counts == {"copied": 2, "same": 2}

@@ -25,6 +25,17 @@ GRIDFS = {
     "FS_MONGO_DB": "d",
 }
 
+# two spellings of one server
+ENDPOINTS = [
+    ("http://minio.example:80/", "http://minio.example"),
+    ("https://minio.example.", "https://MinIO.Example:443"),
+    ("https://minio.example/s3/", "https://minio.example/s3"),
+    ("http://127.0.0.1:9000", "http://localhost:9000/"),
+    ("http://127.0.0.1:9000", "http://[::1]:9000"),
+    ("http://[2001:DB8::0:1]:9000", "http://[2001:db8::1]:9000"),
+    ("https://s3.eu-west-1.amazonaws.com", "https://s3.amazonaws.com"),
+]
+
 # the settings, and what the message must hold besides the storage
 TABLE: dict[str, tuple[dict[str, Any], list[str]]] = {
     "no SOURCE": (
@@ -77,6 +88,13 @@ TABLE: dict[str, tuple[dict[str, Any], list[str]]] = {
         {**BUCKET, "FILES_FS_TARGET_PREFIX": "new"},
         ["FILES_FS_TARGET must have another place than FILES_FS_SOURCE"],
     ),
+    **{
+        f"the same bucket, at {source} and {target}": (
+            {**BUCKET, "FILES_FS_SOURCE_ENDPOINT": source, "FILES_FS_TARGET_ENDPOINT": target},
+            ["FILES_FS_TARGET must have another place than FILES_FS_SOURCE", "TARGET_BUCKET"],
+        )
+        for source, target in ENDPOINTS
+    },
     "the same container": (
         {**SWIFT, "FILES_FS_SOURCE": "swift"},
         ["FILES_FS_TARGET must have another place than FILES_FS_SOURCE"],
@@ -160,6 +178,16 @@ def test_a_wrong_setting(app, settings, said):
 RIGHT: dict[str, dict[str, Any]] = {
     "two buckets": {**BUCKET, "FILES_FS_TARGET_BUCKET": "new"},
     "two servers": {**BUCKET, "FILES_FS_TARGET_ENDPOINT": "https://s3.example.org"},
+    "two ports": {
+        **BUCKET,
+        "FILES_FS_SOURCE_ENDPOINT": "http://127.0.0.1:9000",
+        "FILES_FS_TARGET_ENDPOINT": "http://127.0.0.1:9001",
+    },
+    "two paths": {
+        **BUCKET,
+        "FILES_FS_SOURCE_ENDPOINT": "https://minio.example/a",
+        "FILES_FS_TARGET_ENDPOINT": "https://minio.example/b",
+    },
     "two directories of one bucket": {**BUCKET, "FILES_FS_SOURCE_PREFIX": "old", "FILES_FS_TARGET_PREFIX": "new"},
     "two directories with one start": {
         **MOVING,

@@ -86,3 +86,21 @@ def test_two_storages_of_one_place(app, shared):
     # a name that begins alike is no directory above
     assert sync(inner, Side.of(outer, "in2"), delete=True).counts == {"copied": 1}
     assert sync(inner, outer).counts == {"copied": 1, "only_target": 3}
+
+
+def test_a_side_of_a_storage_that_moves(configure_storage, app, tmp_path):
+    roots = {name: str(tmp_path / name) for name in ("old", "new")}
+    sides = {"SOURCE": "local", "SOURCE_ROOT": roots["old"], "TARGET": "local", "TARGET_ROOT": roots["new"]}
+    moving = configure_storage("moving", {"BACKEND": "migrating", **sides})
+    with app.app_context():
+        moving.write("a/b", b"x")
+        for name, root in roots.items():
+            one = configure_storage(name, {"BACKEND": "local", "ROOT": root})
+            for source, target in ((moving, one), (one, moving), (Side.of(moving, "a"), root + "/a/b")):
+                with pytest.raises(fs.ConfigurationError, match="it would copy itself"):
+                    sync(source, target)
+            # beside it
+            assert sync(Side.of(moving, "a"), Side.of(one, "c")).counts == {"copied": 1}
+        with pytest.raises(fs.ConfigurationError, match="it would copy itself"):
+            sync(moving, Side.of(moving, "a"))
+        assert sync(moving, tmp_path / "elsewhere").failed == 0

@@ -127,8 +127,7 @@ class LocalFS(StandardFS):
 
     def _link_nameless(self, descriptor: int, path: str, target: str, made: os.stat_result) -> bool:
         try:
-            # without src_dir_fd, Python calls link(), which does not follow the link in /proc
-            os.link(f"/proc/self/fd/{descriptor}", target, src_dir_fd=descriptor, follow_symlinks=True)
+            self._entries.link_nameless(descriptor, target)
         except FileExistsError:
             # NFS repeats a request whose answer was lost, and then finds what the first one made
             if not holds(target, is_same(made)):

@@ -12,7 +12,7 @@ from fs import errors
 from fs.error_tools import convert_os_errors
 
 from ...errors import explained, shortened
-from ...names import is_reserved
+from ...names import has_reserved
 
 # the first and the last of directories of which each holds the next, without a link between them
 Run = tuple[str, str]
@@ -104,7 +104,7 @@ class Root:
         """Return whether a link may lead to a place."""
         bare = self._now.bare
         if f"{real_path}/".startswith(f"{bare}/"):
-            return not any(map(is_reserved, real_path[len(bare) + 1 :].split("/")))
+            return not has_reserved(real_path[len(bare) + 1 :])
         return self.follow_symlinks
 
     def runs(self, parts: list[str]) -> tuple[Run, ...]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import heapq
 import inspect
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from operator import itemgetter
-from typing import IO, Any, Protocol, cast
+from typing import IO, Any, Protocol, TypeVar, cast
 
 from fs import errors
 
+from ...names import has_reserved
 from ..base import Readable, copy_stream
 from ..store import Description, Facts, StoreFS
 from .target import Expected, Target, Unread
@@ -21,14 +20,18 @@ __all__ = [
     "Content",
     "CopyOf",
     "Stream",
+    "first_file",
     "found",
     "kept_by",
     "listed",
-    "merged",
     "remove",
     "revision",
+    "side_by_side",
     "write",
 ]
+
+One = TypeVar("One")
+Other = TypeVar("Other")
 
 
 def found(store: StoreFS, path: str) -> Facts | None:
@@ -50,13 +53,26 @@ def listed(store: StoreFS, prefix: str = "", unread: Unread | None = None) -> It
     return cast(Iterator[tuple[str, Facts]], listing(prefix, unread=unread))
 
 
-def merged(*listings: Iterator[tuple[str, Facts]]) -> Iterator[tuple[str, Facts]]:
-    """Iterate over listings in key order as one. Of a path that several have, the first one's facts count."""
-    last = None
-    for path, facts in heapq.merge(*listings, key=itemgetter(0)):
-        if path != last:
-            last = path
-            yield path, facts
+def first_file(store: StoreFS) -> str | None:
+    """Return the first file of a store, but for reserved ones, which some stores list; None if it has none. One
+    request.
+    """
+    return next((path for path, _ in store.iter_facts() if not has_reserved(path)), None)
+
+
+def side_by_side(
+    ones: Iterator[tuple[str, One]], others: Iterator[tuple[str, Other]]
+) -> Iterator[tuple[str, One | None, Other | None]]:
+    """Iterate over the names of two listings in key order, each with what both have. The first one is ahead: what moves
+    from its store to the other is not in neither.
+    """
+    one, other = next(ones, None), next(others, None)
+    while one is not None or other is not None:
+        path = min(each[0] for each in (one, other) if each is not None)
+        is_one, is_other = one is not None and one[0] == path, other is not None and other[0] == path
+        yield path, one[1] if one and is_one else None, other[1] if other and is_other else None
+        one = next(ones, None) if is_one else one
+        other = next(others, None) if is_other else other
 
 
 def revision(facts: Facts) -> str:

@@ -16,7 +16,7 @@ from ..objects import ObjectFS
 from ..store import Facts, StoreFS
 from .moving import clear
 from .reading import Mode
-from .target import Target
+from .target import Target, Unread
 
 __all__ = ["TwoTrees"]
 
@@ -92,12 +92,18 @@ class TwoTrees(DirectoriesFS):
             if entry is not None and entry.is_deleted and entry.mirrors is None:
                 clear(self.source, self.entries_of_target, path, entry.version)
 
-    def _names(self, prefix: str) -> Iterator[str]:
-        return (path for path in self._mode.names(prefix) if not has_reserved(path))
+    def _names(self, prefix: str, unread: Unread | None = None) -> Iterator[str]:
+        return (path for path in self._mode.names(prefix, unread) if not has_reserved(path))
 
     def _delete_below(self, prefix: str) -> None:
-        for path in self._names(prefix):
+        unread: dict[str, Exception] = {}
+        for path in self._names(prefix, unread.setdefault):
             self._mode.delete(path)
+        for path, error in unread.items():
+            if not isinstance(error, OSError):
+                raise error
+            message = "the directory '{path}' cannot be read, so what is in it is not deleted"
+            raise errors.PermissionDenied(path.rstrip("/"), error, message)
         self._remove_directories(prefix.rstrip("/"))
 
     def _remove_directories(self, key: str) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Hashable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, BinaryIO, Literal, cast
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from fs import errors
 
@@ -15,11 +13,11 @@ from ...names import has_reserved
 from ..base import Readable
 from ..parts import InParts
 from ..store import DAY, MIGRATING, UPLOADS, Description, Facts, OtherVersion, StoreFS
-from ..streams import PendingFile
+from ..streams import spooled
 from .back import Back
 from .both import Both
 from .choosing import target_of
-from .content import CannotCopy, Content, CopyOf, Stream, listed, merged, remove
+from .content import CannotCopy, Content, CopyOf, Stream, listed, remove, side_by_side
 from .directories import TwoTrees
 from .forward import Forward
 from .journal import Direction, Journal
@@ -180,11 +178,17 @@ class MigratingFS(TwoTrees):
 
     def iter_facts(self, prefix: str = "", *, unread: Unread | None = None) -> Iterator[tuple[str, Facts]]:
         if has_reserved(prefix):
-            # of what both have, the one counts that is written to
-            stores = self._both() if is_upload(prefix) else (self._written,)
-            found = merged(*(listed(store, prefix, unread) for store in stores))
-            return ((path, facts) for path, facts in found if not path.startswith(f"{MIGRATING}/"))
+            if is_upload(prefix):
+                return self._uploads(prefix, unread)
+            own = listed(self._written, prefix, unread)
+            return ((path, facts) for path, facts in own if not path.startswith(f"{MIGRATING}/"))
         return ((path, facts) for path, facts in self._mode.listed(prefix, unread) if not has_reserved(path))
+
+    def _uploads(self, prefix: str, unread: Unread | None) -> Iterator[tuple[str, Facts]]:
+        ones, others = (listed(store, prefix, unread) for store in self._both())
+        for path, one, other in side_by_side(ones, others):
+            # of what both have, the one counts that is written to
+            yield path, cast(Facts, one or other)
 
     # writing
 
@@ -195,15 +199,7 @@ class MigratingFS(TwoTrees):
         expected = self._mode.streams(canonical, overwrite=overwrite)
         if expected is not None:
             return self.entries_of_target.open_write(canonical, expected, content_type=content_type)
-        with tempfile.TemporaryFile(buffering=0) as temporary:
-            file, content = (os.fdopen(os.dup(temporary.fileno()), mode) for mode in ("wb", "rb"))
-
-        def publish() -> None:
-            with content:
-                content.seek(0)
-                self._mode.write(canonical, Stream(content, content_type), overwrite=overwrite)
-
-        return cast(BinaryIO, PendingFile(file, "wb", publish, content.close))
+        return spooled(lambda file: self._mode.write(canonical, Stream(file, content_type), overwrite=overwrite))
 
     def put(
         self,

@@ -28,8 +28,9 @@ from typing import Literal
 from fs import errors
 
 from ...errors import StoreMisconfigured
-from ...names import Reserved, has_reserved
+from ...names import Reserved
 from ..store import MIGRATING, OtherVersion, StoreFS
+from .content import first_file
 from .origin import Origin, forget
 
 __all__ = ["Direction", "Interrupted", "Journal", "Phase", "State", "until_known"]
@@ -262,7 +263,7 @@ class Journal:
         state = self.state()
         if state is not None and (not state.is_finished or self._is_ours(state)):
             return None
-        return next((path for path, _ in self.store.iter_facts() if not has_reserved(path)), None)
+        return first_file(self.store)
 
     def required(self, direction: Direction) -> State | None:
         """Return what the journal says now, if a process may copy or finish in this direction. One request.

@@ -6,9 +6,7 @@ by a digest of the content alone.
 
 from __future__ import annotations
 
-import os
 import secrets
-import tempfile
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Any, BinaryIO, cast
@@ -19,7 +17,7 @@ from fs import errors
 from ...names import has_reserved
 from ..base import Readable
 from ..store import Description, Facts, RangeNotSatisfiable, StoreFS
-from ..streams import PendingFile
+from ..streams import spooled
 from .content import listed
 from .journal import Journal
 from .target import ABSENT, ANYTHING, NOTHING, Entry, Expected, Listed, Unread, known_version, of_another
@@ -122,15 +120,7 @@ class NotedTarget:
     def open_write(self, path: str, expected: Expected, *, content_type: str | None = None) -> BinaryIO:
         if expected is ANYTHING or expected is NOTHING:
             return self.store.open_write(path, overwrite=expected is ANYTHING, content_type=content_type)
-        with tempfile.TemporaryFile(buffering=0) as temporary:
-            file, content = (os.fdopen(os.dup(temporary.fileno()), mode) for mode in ("wb", "rb"))
-
-        def publish() -> None:
-            with content:
-                content.seek(0)
-                self._write(path, content, expected, content_type=content_type)
-
-        return cast(BinaryIO, PendingFile(file, "wb", publish, content.close))
+        return spooled(lambda file: self._write(path, file, expected, content_type=content_type))
 
     def copy_in(
         self, store: StoreFS, path: str, target: str, expected: Expected, *, mirrors: str | None = None

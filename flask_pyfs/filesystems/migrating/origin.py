@@ -13,8 +13,9 @@ from io import BytesIO
 
 from fs import errors
 
-from ...names import Reserved, has_reserved
+from ...names import Reserved
 from ..store import MIGRATING, StoreFS
+from .content import first_file
 
 __all__ = ["Origin", "forget"]
 
@@ -66,7 +67,7 @@ class Origin:
         if self._agreed != name and self._source.hides_reserved:
             try:
                 known = self.name()
-                is_it = known == name or (not known and not self._has_files())
+                is_it = known == name or (not known and first_file(self._source) is None)
             except errors.FSError:
                 # it may be another one as soon as it answers
                 return True
@@ -74,10 +75,6 @@ class Origin:
                 return False
             self._agreed = name
         return True
-
-    def _has_files(self) -> bool:
-        # some stores list reserved names
-        return any(not has_reserved(path) for path, _ in self._source.iter_facts())
 
 
 def forget(target: StoreFS) -> None:

@@ -10,8 +10,8 @@ from typing import BinaryIO, ClassVar, Literal
 from fs import errors
 
 from ..store import Facts, StoreFS
-from .content import Content, found, listed, revision
-from .journal import Direction, Journal
+from .content import Content, found, listed, revision, side_by_side
+from .journal import MAX_AGE, Direction, Journal
 from .target import Entry, Expected, Listed, Target, Unread
 
 __all__ = ["Held", "Mode", "Side"]
@@ -52,7 +52,7 @@ class Mode(ABC):
         self.target = target
         self.journal = journal
 
-    def is_finished(self, max_age: float = 5) -> bool:
+    def is_finished(self, max_age: float = MAX_AGE) -> bool:
         """Return whether the migration is finished, as it was said at most some seconds ago."""
         return self.journal.finished(self.direction, max_age)
 
@@ -158,18 +158,11 @@ class Mode(ABC):
             if self.looks_at_source():
                 yield from listed(self.source, prefix, unread)
 
-        ours, theirs = self.entries(prefix, unread), source()
-        mine, other = next(ours, None), next(theirs, None)
-        while mine is not None or other is not None:
-            path = min(one[0] for one in (mine, other) if one is not None)
-            is_mine, is_other = mine is not None and mine[0] == path, other is not None and other[0] == path
-            yield path, mine[1] if mine and is_mine else None, other[1] if other and is_other else None
-            mine = next(ours, None) if is_mine else mine
-            other = next(theirs, None) if is_other else other
+        return side_by_side(self.entries(prefix, unread), source())
 
-    def names(self, prefix: str) -> Iterator[str]:
+    def names(self, prefix: str, unread: Unread | None = None) -> Iterator[str]:
         """Iterate over the names that start with a prefix and have anything, also what lies under a tombstone."""
-        for path, ours, theirs in self._both(prefix):
+        for path, ours, theirs in self._both(prefix, unread):
             if theirs is not None or (ours is not None and not ours.is_deleted):
                 yield path
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import boto3
 
@@ -26,6 +28,8 @@ from urllib3.exceptions import ReadTimeoutError as SilentAnswer
 from ..objects.clients import giving_up_on
 from ..objects.http import Pace
 from .answers import check_answers
+
+_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -52,6 +56,23 @@ class S3Settings:
     def account(self) -> tuple[str | None, ...]:
         """What two buckets must have in common for the server to copy from one to the other."""
         return self.endpoint_url, self.region, self.access_key, self.secret_key, self.session_token
+
+    @property
+    def server(self) -> tuple[str, int, str] | None:
+        """What is one for all spellings of an endpoint, as far as that shows; None for Amazon, which gives the name of
+        a bucket once for all regions.
+        """
+        url = urlsplit(self.endpoint_url or "")
+        host = (url.hostname or "").rstrip(".")
+        if not host or host.endswith(".amazonaws.com"):
+            return None
+        try:
+            address = ip_address(host)
+        except ValueError:
+            is_here = host == "localhost"
+        else:
+            is_here, host = address.is_loopback, address.compressed
+        return "localhost" if is_here else host, url.port or _PORTS.get(url.scheme, 0), url.path.strip("/")
 
 
 def make_session(settings: S3Settings) -> boto3.session.Session:

@@ -278,7 +278,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
 
     def location(self, path: str) -> tuple[Hashable, str]:
         # with other keys, it is the same bucket
-        return (self._settings.endpoint_url, self._bucket.name), self._full_key(path)
+        return (self._settings.server, self._bucket.name), self._full_key(path)
 
     def copy_from(
         self,
