@@ -182,6 +182,7 @@ def test_the_app_as_a_whole(app):
         Setting(None, "HANDLE_ERRORS", True, 4, None),
         Setting(None, "PREFIX", "/media", 3, "FS_PREFIX"),
         Setting(None, "SERVE", False, 4, None),
+        Setting(None, "UPLOAD_ORIGINS", None, 4, None),
     ]
 
 
