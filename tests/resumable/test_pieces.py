@@ -70,10 +70,11 @@ class Broken(Exception):
     pass
 
 
-class Dripping(io.RawIOBase):
+class Dripping(io.BytesIO):
     """A stream that gives as much as it likes, and may break."""
 
     def __init__(self, parts, breaks):
+        super().__init__()
         self.parts, self.breaks = list(parts), breaks
 
     def read(self, size=-1):
