@@ -96,7 +96,7 @@ def test_a_stream_is_cut(parts, breaks, most):
         patch.setattr(pieces, "_READ_SIZE", 3)
         try:
             for piece, is_end in pieces.cut(Dripping(parts, breaks), most, OverflowError()):
-                taken.append(piece.read())
+                taken.append(bytes(piece))
                 ends.append(is_end)
         except (Broken, OverflowError) as raised:
             error = type(raised)
