@@ -57,7 +57,7 @@ class Source:
             self._file = io.BytesIO(content)
         else:
             try:
-                self._file = _BufferFile(memoryview(content).cast("B"))
+                self._file = BufferFile(memoryview(content).cast("B"))
             except TypeError:
                 raise TypeError(f"cannot store {type(content).__name__}: pass str, bytes or a file") from None
         self._start: int | None = None
@@ -153,7 +153,12 @@ def refuse_encoded(description: Description | None, filename: str, storage: str)
         )
 
 
-class _BufferFile(io.RawIOBase):
+class BufferFile(io.RawIOBase):
+    """Reads bytes that are in memory, without a copy of them.
+
+    :param view: the bytes.
+    """
+
     def __init__(self, view: memoryview) -> None:
         super().__init__()
         self._view = view

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
@@ -109,36 +108,43 @@ def _pieces_in(files: Mapping[str, Facts]) -> Iterator[Piece]:
             yield Piece(name, int(found[1], 16), facts.size)
 
 
-def cut(stream: BinaryIO, most: int | None, excess: Exception) -> Iterator[tuple[io.BytesIO, bool]]:
-    """Cut a stream into pieces of at most :data:`SIZE`, of which one is in memory. Yield each, and whether the stream
-    has ended with it.
+def cut(stream: BinaryIO, most: int | None, excess: Exception) -> Iterator[tuple[memoryview, bool]]:
+    """Cut a stream into pieces of at most :data:`SIZE`. Yield each, and whether the stream has ended with it. Each is
+    valid until the next one is asked for: there is memory for one.
 
     If reading the stream fails, what has come of it is yielded first, as if more would follow.
 
     :param most: how many bytes the stream may have, or None.
     :param excess: what is raised if it has more, before the piece is yielded in which it has.
     """
-    room, carried = most, b""
+    # it grows on demand, because most requests have less
+    buffer, filled, room = bytearray(), 0, most
+
+    def add(part: bytes) -> int:
+        buffer[filled : filled + len(part)] = part
+        return filled + len(part)
+
+    carried = b""
     while True:
-        piece = io.BytesIO()
-        piece.write(carried)
+        filled = 0
+        filled = add(carried)
         try:
-            while piece.tell() < SIZE and (part := stream.read(min(_READ_SIZE, SIZE - piece.tell()))):
-                piece.write(part)
+            while filled < SIZE and (part := stream.read(min(_READ_SIZE, SIZE - filled))):
+                filled = add(part)
             # more than a piece may have nothing that follows
-            carried = stream.read(1) if piece.tell() == SIZE else b""
+            carried = stream.read(1) if filled == SIZE else b""
         except BaseException:
             # also SystemExit, by which servers end a worker that takes long
-            if piece.tell() and (room is None or piece.tell() <= room):
-                piece.seek(0)
-                yield piece, False
+            if filled and (room is None or filled <= room):
+                with memoryview(buffer) as whole, whole[:filled] as piece:
+                    yield piece, False
             raise
         if room is not None:
-            room -= piece.tell()
+            room -= filled
             if room < len(carried):
                 raise excess
-        if piece.tell():
-            piece.seek(0)
-            yield piece, not carried
+        if filled:
+            with memoryview(buffer) as whole, whole[:filled] as piece:
+                yield piece, not carried
         if not carried:
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import io
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,8 +16,10 @@ from werkzeug.datastructures import FileStorage
 
 from ..arrivals import stored
 from ..backends.contract import StoredName
+from ..backends.handles import BufferFile
 from ..display_names import display_name
 from ..errors import translated
+from ..filesystems.base import Readable
 from ..filesystems.store import Facts
 from ..state import find
 from ..storage import Storage
@@ -223,7 +224,7 @@ class Upload:
         return found
 
     def _said(self, length: int) -> dict[str, Facts]:
-        return self._put(pieces.name_of_length(length), io.BytesIO())
+        return self._put(pieces.name_of_length(length), memoryview(b""))
 
     def _taken(
         self, stream: BinaryIO, offset: int, length: int | None, checksum: tuple[str, bytes] | None
@@ -241,22 +242,22 @@ class Upload:
         taken, mark = dict[str, Facts](), pieces.new_mark()
         for piece, _ in cut:
             taken |= self._put(pieces.name_of(offset, mark), piece)
-            offset += piece.seek(0, io.SEEK_END)
+            offset += len(piece)
         return taken
 
     def _checked(
-        self, cut: Iterator[tuple[io.BytesIO, bool]], offset: int, algorithm: str, expected: bytes
+        self, cut: Iterator[tuple[memoryview, bool]], offset: int, algorithm: str, expected: bytes
     ) -> dict[str, Facts]:
         taken, mark, digest = dict[str, Facts](), pieces.new_mark(), hashlib.new(algorithm, usedforsecurity=False)
         try:
             for piece, is_end in cut:
-                digest.update(piece.getbuffer())
+                digest.update(piece)
                 # a single one is checked before it is stored, and needs no proof
                 waits = bool(taken) or not is_end
                 if not waits:
                     _require_same(digest.digest(), expected)
                 taken |= self._put(pieces.name_of(offset, mark, waits=waits), piece)
-                offset += piece.seek(0, io.SEEK_END)
+                offset += len(piece)
             _require_same(digest.digest(), expected)
         except BaseException:
             # they count for nothing
@@ -264,12 +265,12 @@ class Upload:
                 for name in taken:
                     self._unfinished.store.delete_tree(self._unfinished.path(name))
             raise
-        return taken | (self._put(pieces.name_of_proof(mark), io.BytesIO()) if len(taken) > 1 else {})
+        return taken | (self._put(pieces.name_of_proof(mark), memoryview(b"")) if len(taken) > 1 else {})
 
-    def _put(self, name: str, content: io.BytesIO) -> dict[str, Facts]:
+    def _put(self, name: str, content: memoryview) -> dict[str, Facts]:
         with translated(self.storage.name):
-            self._unfinished.store.put(self._unfinished.path(name), content)
-        return {name: Facts(content.seek(0, io.SEEK_END), None)}
+            self._unfinished.store.put(self._unfinished.path(name), cast(Readable, BufferFile(content)))
+        return {name: Facts(len(content), None)}
 
     def _finished(self, chain: list[Piece]) -> StoredName:
         # who goes on must take the same pieces, whatever has come since

@@ -4,24 +4,14 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-import flask
 import pytest
+from opened import open_files
 from places import make_place
 
-import flask_pyfs as fs
 from flask_pyfs.resumable.upload import Upload
 
 # what runs operations step by step
 sys.path += [str(Path(__file__).parents[1] / "migrating")]
-
-
-def open_files(settings, tmp_path, **options):
-    """Return an app, and its storage ``files``."""
-    app, storage = flask.Flask("tests", instance_path=str(tmp_path / "instance")), fs.Storage("files", fs.ALL)
-    app.config.update(SECRET_KEY="secret", FS_ROOT=str(tmp_path / "root"))
-    app.config.update({f"FILES_FS_{key}": value for key, value in {**settings, **options}.items()})
-    fs.init_app(app, storage)
-    return app, storage
 
 
 @pytest.fixture

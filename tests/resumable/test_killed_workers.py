@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from urllib.request import urlopen
 
 import pytest
-from conftest import open_files
+from opened import open_files
 from places import make_place
 from servers.gunicornapp import gunicorn
 from servers.process import HOST

@@ -145,7 +145,7 @@ class Workers(RuleBasedStateMachine):
         app, storage = flask.Flask("tests"), fs.Storage("files", fs.ALL)
         app.config.update(SECRET_KEY="secret", FILES_FS_BACKEND="memory")
         fs.init_app(app, storage)
-        storage.last_state.backend._store = store  # type: ignore[union-attr]
+        storage.last_state.backend._store = store
         return app, storage
 
     def start(self, act: Any) -> Operation:
@@ -187,7 +187,7 @@ class Workers(RuleBasedStateMachine):
     @has_room
     @rule()
     def look(self) -> None:
-        self.start(lambda upload: upload.status())
+        self.start(Upload.status)
 
     @has_room
     @rule(sure=st.integers(0, 3))
@@ -231,7 +231,7 @@ class Workers(RuleBasedStateMachine):
         self.last = operation
         error, status = operation.error, operation.result
         if isinstance(error, WrongOffset):
-            error, status = None, error.status
+            status, error = error.status, None
         if isinstance(error, fs.FileExists):
             assert not self.may_store
             self.is_refused = True
