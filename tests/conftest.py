@@ -2,7 +2,8 @@ import gc
 import os
 import signal
 import socket
-from functools import cache
+from contextlib import ExitStack
+from functools import cache, partial
 from pathlib import Path
 
 import botocore.session
@@ -11,9 +12,10 @@ import hypothesis
 import pytest
 from servers import process
 from servers.chromium import chromium
-from servers.mongo import mongo_from_environment, mongod, new_database
+from servers.mongo import mongo_from_environment, new_database, shared_mongod
 from servers.openstack import openstack_swift, swift_from_environment
 from servers.s3 import moto_server, swift_s3
+from servers.sharing import shared
 
 import flask_pyfs as fs
 
@@ -118,10 +120,20 @@ def unused_port():
 
 
 @pytest.fixture(scope="session")
-def swift_server(tmp_path_factory):
+def share(request, tmp_path_factory):
+    """Enter a context that starts a server in a directory, or get what another process of this run has started there."""
+    directory = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        # that of a worker is in the one of all
+        directory = directory.parent
+    with ExitStack() as stack:
+        yield lambda name, start: stack.enter_context(shared(directory / name, start))
+
+
+@pytest.fixture(scope="session")
+def swift_server(share):
     """OpenStack Swift, shared by all tests."""
-    with openstack_swift(tmp_path_factory.mktemp("swift")) as swift:
-        yield swift
+    return share("swift", openstack_swift)
 
 
 @pytest.fixture(scope="session")
@@ -131,10 +143,9 @@ def swift_place(request):
 
 
 @pytest.fixture(scope="session")
-def moto_endpoint(tmp_path_factory):
+def moto_endpoint(share):
     """The S3 of moto, shared by all tests."""
-    with moto_server(tmp_path_factory.mktemp("moto")) as endpoint:
-        yield endpoint
+    return share("moto", moto_server)
 
 
 @pytest.fixture(scope="session")
@@ -144,17 +155,15 @@ def swift_endpoint(swift_server):
 
 
 @pytest.fixture(scope="session")
-def mongo_replica(tmp_path_factory):
+def mongo_replica(share):
     """MongoDB as a replica set with one node, shared by all tests."""
-    with mongod(tmp_path_factory.mktemp("replica"), replica=True) as mongo:
-        yield mongo
+    return share("replica", partial(shared_mongod, replica=True))
 
 
 @pytest.fixture(scope="session")
-def mongo_standalone(tmp_path_factory):
+def mongo_standalone(share):
     """MongoDB without a replica set, shared by all tests."""
-    with mongod(tmp_path_factory.mktemp("standalone")) as mongo:
-        yield mongo
+    return share("standalone", shared_mongod)
 
 
 @pytest.fixture(scope="session")
