@@ -73,16 +73,24 @@ def pytest_itemcollected(item):
 
 
 def pytest_collection_finish():
-    # the modules and the tests stay until the end, so the garbage collector need not examine them
+    leave_to_the_end()
+
+
+def leave_to_the_end():
+    """Let the garbage collector not examine again what there is, which stays: mostly modules and tests."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item):
+def pytest_runtest_protocol(item, nextitem):
     marked = any(map(item.get_closest_marker, ("server", "browser")))
     process.unmarked = None if marked else item.nodeid
-    return (yield)
+    result = yield
+    if nextitem is None or nextitem.path != item.path:
+        # collecting and forking take ten times as long after some thousand tests
+        leave_to_the_end()
+    return result
 
 
 @pytest.fixture(scope="session")
