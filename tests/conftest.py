@@ -129,7 +129,7 @@ def unused_port():
 
 @pytest.fixture(scope="session")
 def share(request, tmp_path_factory):
-    """Enter a context that starts a server in a directory, or get what another process of this run has started there."""
+    """Start a server in a directory of its own, or get the one that another process of this run has started."""
     directory = tmp_path_factory.getbasetemp()
     if hasattr(request.config, "workerinput"):
         # that of a worker is in the one of all

@@ -1,4 +1,4 @@
-"""One server for all processes that run the tests: the first that needs it starts it, and waits for the others at its end."""
+"""One server for the processes of a run: the first that needs it starts it, and at its end waits for the others."""
 
 from __future__ import annotations
 
