@@ -72,6 +72,28 @@ def pytest_itemcollected(item):
             item.add_marker(mark)
 
 
+RANKS: dict[pytest.Collector | pytest.Item, int] = {}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """Let each worker begin with other modules: the first that comes to one compiles it for all, which takes long."""
+    report = yield
+    if isinstance(collector, pytest.Directory):
+        found = report.result
+        RANKS.update((node, rank) for rank, node in enumerate(found))
+        worker = getattr(collector.config, "workerinput", {"workerid": "gw0", "workercount": 1})
+        first = len(found) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
+        report.result = [*found[first:], *found[:first]]
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    # all workers have them in one order
+    items.sort(key=lambda item: [RANKS[node] for node in item.listchain() if node in RANKS])
+
+
 def pytest_collection_finish():
     leave_to_the_end()
 
