@@ -213,8 +213,8 @@ def test_a_test_that_is_not_marked_starts_no_server(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def share(tmp_path):
-    """Share a server that notes what becomes of it."""
+def noted(tmp_path):
+    """Share a server that notes what becomes of it, and its notes."""
     notes = []
 
     @contextmanager
@@ -228,8 +228,8 @@ def share(tmp_path):
     return lambda: shared(tmp_path / "place", start), notes
 
 
-def test_the_first_process_starts_a_server_and_waits_for_the_others(share):
-    share, notes = share
+def test_the_first_process_starts_a_server_and_waits_for_the_others(noted):
+    share, notes = noted
     first, second = share(), share()
     server = first.__enter__()
     assert second.__enter__() == server
