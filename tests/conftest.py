@@ -16,6 +16,7 @@ from servers.mongo import mongo_from_environment, new_database, shared_mongod
 from servers.openstack import openstack_swift, swift_from_environment
 from servers.s3 import moto_server, swift_s3
 from servers.sharing import shared
+from werkzeug.routing import Rule
 
 import flask_pyfs as fs
 
@@ -42,6 +43,25 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # each client would read the descriptions of all services again, which takes five times as long as all else
 botocore.session.create_loader = cache(botocore.session.create_loader)
+
+
+def compiled_once(compile_builder):
+    """Remember what Werkzeug compiles: all apps of the tests have the same few rules, at a millisecond each."""
+    known = {}
+
+    def compile_once(rule, append_unknown=True):
+        if rule.defaults:
+            return compile_builder(rule, append_unknown)
+        key = rule.rule, *rule._trace, append_unknown
+        if key not in known:
+            known[key] = compile_builder(rule, append_unknown)
+        return known[key]
+
+    return compile_once
+
+
+if hasattr(Rule, "_compile_builder"):
+    Rule._compile_builder = compiled_once(Rule._compile_builder)  # type: ignore[method-assign]
 
 # where it is set, each of the many processes that the tests start would compile the package, which takes a second
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
