@@ -2,7 +2,8 @@ import gc
 import os
 import signal
 import socket
-from functools import cache
+from contextlib import ExitStack
+from functools import cache, partial
 from pathlib import Path
 
 import botocore.session
@@ -12,9 +13,11 @@ import pytest
 from servers import process
 from servers.chromium import chromium
 from servers.clamd import clamd as running_clamd
-from servers.mongo import mongo_from_environment, mongod, new_database
+from servers.mongo import mongo_from_environment, new_database, shared_mongod
 from servers.openstack import openstack_swift, swift_from_environment
 from servers.s3 import moto_server, swift_s3
+from servers.sharing import shared
+from werkzeug.routing import Rule
 
 import flask_pyfs as fs
 
@@ -41,6 +44,25 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # each client would read the descriptions of all services again, which takes five times as long as all else
 botocore.session.create_loader = cache(botocore.session.create_loader)
+
+
+def compiled_once(compile_builder):
+    """Remember what Werkzeug compiles: all apps of the tests have the same few rules, at a millisecond each."""
+    known = {}
+
+    def compile_once(rule, append_unknown=True):
+        if rule.defaults:
+            return compile_builder(rule, append_unknown)
+        key = rule.rule, *rule._trace, append_unknown
+        if key not in known:
+            known[key] = compile_builder(rule, append_unknown)
+        return known[key]
+
+    return compile_once
+
+
+if hasattr(Rule, "_compile_builder"):
+    Rule._compile_builder = compiled_once(Rule._compile_builder)  # type: ignore[method-assign]
 
 # where it is set, each of the many processes that the tests start would compile the package, which takes a second
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -71,17 +93,47 @@ def pytest_itemcollected(item):
             item.add_marker(mark)
 
 
+RANKS: dict[pytest.Collector | pytest.Item, int] = {}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """Let each worker begin with other modules: the first that comes to one compiles it for all, which takes long."""
+    report = yield
+    if isinstance(collector, pytest.Directory):
+        found = report.result
+        RANKS.update((node, rank) for rank, node in enumerate(found))
+        worker = getattr(collector.config, "workerinput", {"workerid": "gw0", "workercount": 1})
+        first = len(found) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
+        report.result = [*found[first:], *found[:first]]
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    # all workers have them in one order
+    items.sort(key=lambda item: [RANKS[node] for node in item.listchain() if node in RANKS])
+
+
 def pytest_collection_finish():
-    # the modules and the tests stay until the end, so the garbage collector need not examine them
+    leave_to_the_end()
+
+
+def leave_to_the_end():
+    """Let the garbage collector not examine again what there is, which stays: mostly modules and tests."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item):
+def pytest_runtest_protocol(item, nextitem):
     marked = any(map(item.get_closest_marker, ("server", "browser")))
     process.unmarked = None if marked else item.nodeid
-    return (yield)
+    result = yield
+    if nextitem is None or nextitem.path != item.path:
+        # collecting and forking take ten times as long after some thousand tests
+        leave_to_the_end()
+    return result
 
 
 @pytest.fixture(scope="session")
@@ -119,10 +171,20 @@ def unused_port():
 
 
 @pytest.fixture(scope="session")
-def swift_server(tmp_path_factory):
+def share(request, tmp_path_factory):
+    """Start a server in a directory of its own, or get the one that another process of this run has started."""
+    directory = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        # that of a worker is in the one of all
+        directory = directory.parent
+    with ExitStack() as stack:
+        yield lambda name, start: stack.enter_context(shared(directory / name, start))
+
+
+@pytest.fixture(scope="session")
+def swift_server(share):
     """OpenStack Swift, shared by all tests."""
-    with openstack_swift(tmp_path_factory.mktemp("swift")) as swift:
-        yield swift
+    return share("swift", openstack_swift)
 
 
 @pytest.fixture(scope="session")
@@ -132,10 +194,9 @@ def swift_place(request):
 
 
 @pytest.fixture(scope="session")
-def moto_endpoint(tmp_path_factory):
+def moto_endpoint(share):
     """The S3 of moto, shared by all tests."""
-    with moto_server(tmp_path_factory.mktemp("moto")) as endpoint:
-        yield endpoint
+    return share("moto", moto_server)
 
 
 @pytest.fixture(scope="session")
@@ -145,17 +206,15 @@ def swift_endpoint(swift_server):
 
 
 @pytest.fixture(scope="session")
-def mongo_replica(tmp_path_factory):
+def mongo_replica(share):
     """MongoDB as a replica set with one node, shared by all tests."""
-    with mongod(tmp_path_factory.mktemp("replica"), replica=True) as mongo:
-        yield mongo
+    return share("replica", partial(shared_mongod, replica=True))
 
 
 @pytest.fixture(scope="session")
-def mongo_standalone(tmp_path_factory):
+def mongo_standalone(share):
     """MongoDB without a replica set, shared by all tests."""
-    with mongod(tmp_path_factory.mktemp("standalone")) as mongo:
-        yield mongo
+    return share("standalone", shared_mongod)
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,12 @@
 """The servers that other tests rely on: they answer, refuse, say why they cannot start, and leave nothing behind."""
 
 import os
+import secrets
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +23,8 @@ from servers.process import (
     running,
 )
 from servers.programs import program
-from servers.s3 import S3Endpoint, clear_bucket, client, moto_server, s3_from_environment, swift_s3
+from servers.s3 import S3Endpoint, clear_bucket, client, s3_from_environment
+from servers.sharing import shared
 
 pytestmark = pytest.mark.server
 
@@ -31,15 +35,9 @@ signal.pause()
 """
 
 
-@pytest.fixture(scope="module", params=["swift", "moto"])
-def endpoint(request, tmp_path_factory):
-    directory = tmp_path_factory.mktemp(request.param)
-    if request.param == "moto":
-        with moto_server(directory) as endpoint:
-            yield endpoint
-    else:
-        with openstack_swift(directory) as swift:
-            yield swift_s3(swift)
+@pytest.fixture(params=["swift", "moto"])
+def endpoint(request):
+    return request.getfixturevalue(f"{request.param}_endpoint")
 
 
 @pytest.fixture
@@ -51,9 +49,10 @@ def s3(endpoint):
 
 @pytest.fixture
 def bucket(s3):
-    s3.create_bucket(Bucket="checked")
-    yield "checked"
-    clear_bucket(s3, "checked")
+    name = f"checked-{secrets.token_hex(6)}"
+    s3.create_bucket(Bucket=name)
+    yield name
+    clear_bucket(s3, name)
 
 
 def python(code, *arguments):
@@ -105,12 +104,12 @@ def test_a_server_refuses_a_wrong_key(endpoint, bucket, wrong):
     s3.close()
 
 
-def test_clear_bucket_removes_everything(s3):
-    s3.create_bucket(Bucket="cleared")
-    s3.put_object(Bucket="cleared", Key="key", Body=b"content")
-    s3.create_multipart_upload(Bucket="cleared", Key="unfinished")
-    clear_bucket(s3, "cleared")
-    assert status(lambda: s3.head_bucket(Bucket="cleared")) == 404
+def test_clear_bucket_removes_everything(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="key", Body=b"content")
+    s3.create_multipart_upload(Bucket=bucket, Key="unfinished")
+    clear_bucket(s3, bucket)
+    assert status(lambda: s3.head_bucket(Bucket=bucket)) == 404
+    s3.create_bucket(Bucket=bucket)
 
 
 def test_a_server_is_gone_after_its_block(tmp_path):
@@ -208,8 +207,53 @@ def test_a_forked_child_leaves_the_server_to_its_parent(tmp_path):
 
 def test_a_test_that_is_not_marked_starts_no_server(tmp_path, monkeypatch):
     monkeypatch.setattr("servers.process.unmarked", "test_quick")
-    with pytest.raises(ServerError, match=r"test_quick starts a server: mark it"), running([], 1, tmp_path / "log"):
-        pytest.fail("it cannot be running")
+    for started in (running([], 1, tmp_path / "log"), shared(tmp_path / "place", nullcontext)):
+        with pytest.raises(ServerError, match=r"test_quick starts a server: mark it"), started:
+            pytest.fail("it cannot be running")
+
+
+@pytest.fixture
+def noted(tmp_path):
+    """Share a server that notes what becomes of it, and its notes."""
+    notes = []
+
+    @contextmanager
+    def start(directory):
+        assert list(directory.iterdir()) == []
+        notes.append("starts")
+        yield S3Endpoint("moto", str(directory), "key", "secret")
+        notes.append("ends")
+
+    # each opens the files of the locks by itself, as another process does
+    return lambda: shared(tmp_path / "place", start), notes
+
+
+def test_the_first_process_starts_a_server_and_waits_for_the_others(noted):
+    share, notes = noted
+    first, second = share(), share()
+    server = first.__enter__()
+    assert second.__enter__() == server
+    with ThreadPoolExecutor(1) as pool:
+        ending = pool.submit(first.__exit__, None, None, None)
+        assert wait([ending], 0.1).not_done
+        with share() as third:
+            assert third == server
+        assert notes == ["starts"]
+        second.__exit__(None, None, None)
+        ending.result(60)
+    assert notes == ["starts", "ends"]
+    with share() as new:
+        assert new != server
+    assert notes == ["starts", "ends"] * 2
+
+
+def test_each_process_is_told_that_a_shared_server_does_not_start(tmp_path):
+    def start(directory):
+        raise ServerError("the disk is missing")
+
+    for _ in range(2):
+        with pytest.raises(ServerError, match="the disk is missing"), shared(tmp_path / "place", start):
+            pytest.fail("it cannot be running")
 
 
 @pytest.mark.parametrize(("environ", "outcome"), [({}, pytest.skip.Exception), ({"CI": "1"}, pytest.fail.Exception)])

@@ -186,5 +186,5 @@ class LocalMachine(StorageMachine):
 
 @pytest.mark.parametrize("machine", [StorageMachine, LocalMachine])
 def test_a_storage_is_a_dictionary(machine, soak):
-    size = settings(max_examples=1000 if soak else 15, stateful_step_count=40)
+    size = settings(max_examples=1000 if soak else 8, stateful_step_count=40)
     run_state_machine_as_test(machine, settings=size)

@@ -220,9 +220,8 @@ def copied_by_others(store, path, target):
         container = store._container.name
         store.connection.copy_object(container, path, f"/{container}/{target}")
     else:
-        # with the names that the fixtures have
-        [database] = [name for name in store.client.list_database_names() if name not in ("admin", "config", "local")]
-        store.client[database]["files.files"].update_one({"filename": path}, {"$set": {"filename": target}})
+        database, _, bucket = store._bucket.name.partition(".")
+        store.client[database][f"{bucket}.files"].update_one({"filename": path}, {"$set": {"filename": target}})
 
 
 def test_what_other_tools_copy_or_move_has_no_note(store):

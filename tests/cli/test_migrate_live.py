@@ -53,6 +53,8 @@ main()
 """
 WRITERS, OLD, MORE, COLD = 3, 20, 5, 60
 STEPS = 8
+# how long each writer rests, in seconds
+PAUSE = 0.1
 
 
 class Writer:
@@ -132,7 +134,8 @@ class Shop:
         def work(writer):
             done = 0
             try:
-                while done < STEPS or not over.is_set():
+                # all the time, they would take it from the commands
+                while not over.wait(PAUSE) or done < STEPS:
                     writer.step(urls)
                     done += 1
             except BaseException as error:

@@ -2,6 +2,7 @@
 
 import doctest
 import re
+import secrets
 import shlex
 import subprocess
 import sys
@@ -18,14 +19,21 @@ FILES = {"2026/ann.jpg": b"a photo of Ann", "2026/bob.jpg": b"a photo of Bob"}
 
 
 @pytest.fixture
-def page(tmp_path, monkeypatch, moto_endpoint):
-    """What the Python of the page defines; its directory is one of the test, and its bucket is empty."""
+def own(tmp_path):
+    """Let the code of the page use a directory and a bucket of the test."""
+    bucket = f"shop-photos-{secrets.token_hex(4)}"
+    return lambda code: code.replace("/srv/", f"{tmp_path}/srv/").replace("shop-photos", bucket)
+
+
+@pytest.fixture
+def page(own, monkeypatch, moto_endpoint):
+    """What the Python of the page defines; its directory and its bucket are empty."""
     keys = {"ACCESS_KEY": moto_endpoint.access_key, "SECRET_KEY": moto_endpoint.secret_key}
     for key, value in {"ENDPOINT": moto_endpoint.url, "REGION": "us-east-1", **keys}.items():
         monkeypatch.setenv(f"FLASK_FS_S3_{key}", value)
     namespace: dict[str, Any] = {"__name__": "shop"}
     for line, code in blocks(PAGE):
-        exec(compile("\n" * line + code.replace("/srv/", f"{tmp_path}/srv/"), str(PAGE), "exec"), namespace)
+        exec(compile("\n" * line + own(code), str(PAGE), "exec"), namespace)
     yield namespace
     clear_bucket(client(moto_endpoint), namespace["New"].PHOTOS_FS_BUCKET)
 
@@ -76,10 +84,10 @@ def test_the_way_back_of_the_page(page, run):
 
 
 @pytest.mark.parametrize("configuration", ["Migrating", "Back"])
-def test_a_line_that_names_a_configuration(page, run, tmp_path, configuration):
+def test_a_line_that_names_a_configuration(page, run, own, tmp_path, configuration):
     [line, *_] = re.findall(rf"^ +(flask --app \S+{configuration}\S+ fs .*)", PAGE.read_text("utf-8"), re.MULTILINE)
     code = "\n".join(code for _, code in blocks(PAGE))
-    (tmp_path / "shop.py").write_text(code.replace("/srv/", f"{tmp_path}/srv/"), encoding="utf-8")
+    (tmp_path / "shop.py").write_text(own(code), encoding="utf-8")
     argv = [sys.executable, "-m", *shlex.split(line)]
     done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -59,7 +59,7 @@ def test_killed_at_each_request(kind, app, proxied, child, soak):
     with app.app_context():
         storage.write("mine.txt", b"of the app")
         # each request before the server gets it, and after that; by default some
-        for moment in range(2, 1000, 1 if soak else 9):
+        for moment in range(2, 1000, 1 if soak else 18):
             number, is_after = divmod(moment, 2)
             proxy.requests.clear()
             running = []
@@ -97,7 +97,7 @@ def test_killed_at_each_command_of_mongodb(app, configured, child, soak):
     left_over = 0
     with app.app_context():
         storage.write("mine.txt", b"of the app")
-        number, step = 1, 1 if soak else 5
+        number, step = 1, 1 if soak else 9
         while (ended := child(settings, calls=number)) == KILLED:
             left_over += len(left(storage))
             assert list(storage.list_files()) == ["mine.txt"]

@@ -1,5 +1,4 @@
 import io
-from contextlib import ExitStack
 
 import pytest
 from PIL import Image
@@ -65,8 +64,8 @@ def session(engine):
 
 
 @pytest.fixture(scope="session")
-def postgres_url():
+def postgres_url(share):
     """The URL of an empty schema of PostgreSQL, on the server that the environment names or that of the tests."""
-    with ExitStack() as stack:
-        url = postgres_from_environment() or stack.enter_context(postgres())
-        yield stack.enter_context(new_schema(url))
+    # its directory is not one of pytest
+    with new_schema(postgres_from_environment() or share("postgres", lambda _: postgres())) as url:
+        yield url

@@ -426,7 +426,7 @@ def test_short_orders_of_rows(machine, soak):
 
 
 def run(machine, soak):
-    size = settings(max_examples=200 if soak else 15, stateful_step_count=25, deadline=None, derandomize=not soak)
+    size = settings(max_examples=200 if soak else 8, stateful_step_count=25, deadline=None, derandomize=not soak)
     run_state_machine_as_test(machine, settings=size)
 
 

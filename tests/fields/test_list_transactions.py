@@ -193,5 +193,5 @@ class Lists(Savepoints):
 
 def test_files_of_lists_follow_transactions(soak):
     run_state_machine_as_test(
-        Lists, settings=settings(max_examples=1000 if soak else 25, stateful_step_count=30, derandomize=not soak)
+        Lists, settings=settings(max_examples=1000 if soak else 12, stateful_step_count=30, derandomize=not soak)
     )

@@ -203,5 +203,5 @@ class Transactions(Savepoints):
 def test_files_follow_transactions(soak):
     run_state_machine_as_test(
         Transactions,
-        settings=settings(max_examples=1000 if soak else 30, stateful_step_count=30, derandomize=not soak),
+        settings=settings(max_examples=1000 if soak else 12, stateful_step_count=30, derandomize=not soak),
     )

@@ -548,7 +548,7 @@ def test_writers_and_deleters_of_one_directory(local, soak):
     deleter = threading.Thread(target=repeat, args=(lambda: local.delete_tree("d"),))
     for thread in (*writers, deleter):
         thread.start()
-    stop.wait(20 if soak else 0.5)
+    stop.wait(20 if soak else 0.2)
     stop.set()
     for thread in (*writers, deleter):
         thread.join(60)

@@ -358,8 +358,8 @@ def in_a_child(work):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-@pytest.mark.parametrize("mode", ["w", "wb", "x", "xb"])
-@pytest.mark.parametrize("size", [10, 10_000, 300_000])
+@pytest.mark.parametrize("mode", ["w", "xb"])
+@pytest.mark.parametrize("size", [10, 300_000])
 @pytest.mark.parametrize("end", ["discard", "exception", "drop"])
 def test_a_child_leaves_the_file_of_its_parent_alone(app, mode, size, end):
     storage = flask_pyfs.Storage("files", flask_pyfs.ALL)

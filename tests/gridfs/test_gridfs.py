@@ -9,7 +9,7 @@ from drivers import on_standalone, one_server
 from fs.test import FSTestCases
 from hypothesis import given
 from key_order import FEW, OBJECTS, PREFIXES, check_order
-from servers.mongo import Mongo, empty_database
+from servers.mongo import empty_database, new_database
 
 from flask_pyfs.filesystems.gridfs import GridFS
 from flask_pyfs.testing import StorageConformance
@@ -36,28 +36,28 @@ class TestStorageWithPrefix(Conformance):
             yield storage
 
 
-class StandardTests(FSTestCases):
+@pytest.fixture(scope="module")
+def place(mongo_replica):
+    """The URL of a server, and a database there."""
+    with new_database(mongo_replica.url) as name:
+        yield mongo_replica.url, name
+
+
+class TestFilesystem(FSTestCases, unittest.TestCase):
     # fs.test calls the name that Python 3.12 removed
     assertRaisesRegexp = unittest.TestCase.assertRaisesRegex  # noqa: N815
 
-    mongo: Mongo
+    place: tuple[str, str]
+
+    @pytest.fixture(autouse=True)
+    def server(self, place):
+        self.place = place
 
     def make_fs(self):
-        with closing(pymongo.MongoClient(self.mongo.url)) as client:
-            empty_database(client["standard"])
-        return GridFS(self.mongo.url, "standard")
-
-
-class TestFilesystemOnReplicaSet(StandardTests, unittest.TestCase):
-    @pytest.fixture(autouse=True)
-    def server(self, mongo_replica):
-        self.mongo = mongo_replica
-
-
-class TestFilesystemStandalone(StandardTests, unittest.TestCase):
-    @pytest.fixture(autouse=True)
-    def server(self, mongo_standalone):
-        self.mongo = mongo_standalone
+        url, database = self.place
+        with closing(pymongo.MongoClient(url)) as client:
+            empty_database(client[database])
+        return GridFS(url, database)
 
 
 @one_server

@@ -23,5 +23,5 @@ def test_gridfs_is_a_dictionary(mongo, database, bare, soak):
             assert set(bare["files.chunks"].distinct("files_id")) <= set(files)
             super().teardown()
 
-    size = settings(max_examples=500 if soak else 10, stateful_step_count=40 if soak else 20)
+    size = settings(max_examples=500 if soak else 5, stateful_step_count=40 if soak else 20)
     run_state_machine_as_test(GridFSMachine, settings=size)

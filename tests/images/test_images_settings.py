@@ -87,6 +87,9 @@ def test_the_functions_take_it(function):
     assert made(None).read() == made(256 * MIB).read()
     with pytest.raises(fs.UnauthorizedFileType, match="FS_IMAGES_MAX_MEMORY"):
         made(32 * MIB)
+
+
+def test_what_is_only_checked_may_be_larger():
     assert images.optimize(picture(2600), max_memory=32 * MIB).read() == content(2600, "PNG")
 
 

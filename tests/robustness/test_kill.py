@@ -12,12 +12,12 @@ from flask_pyfs import FSError
 
 @pytest.mark.parametrize("way", ["write", "open", "copy"])
 def test_overwrites_that_are_killed(way, soak, tmp_path):
-    rounds, size = (100, 50_000_000) if soak else (10, 8_000_000)
+    rounds, size = (100, 50_000_000) if soak else (5, 8_000_000)
     assert run_script("child_kill.py", tmp_path, rounds, size, way, timeout=1200) == f"{rounds} rounds\n"
 
 
 def test_new_names_without_hard_links_are_never_those_of_half_files(soak, tmp_path):
-    rounds = 180 if soak else 40
+    rounds = 180 if soak else 15
     assert run_script("child_kill_new.py", tmp_path, rounds, 400_000) == f"{rounds} rounds\n"
 
 

@@ -102,6 +102,6 @@ def test_threads_that_save_uploads(storage):
 
 @pytest.mark.parametrize("links", ["links", "no links"])
 def test_processes(links, soak, tmp_path):
-    rounds = 100 if soak else 5
+    rounds = 100 if soak else 2
     told = "".join(f"{kind}: {rounds} rounds\n" for kind in CONTENDERS)
     assert run_script("child_contend.py", tmp_path, links, rounds) == told

@@ -64,7 +64,7 @@ class ByHttp:
 
 
 def read_while(writing, storage, app, soak):
-    end = time.monotonic() + (30 if soak else 1)
+    end = time.monotonic() + (30 if soak else 0.3)
     seen = [set() for _ in range(READERS)]
     reads: list[Callable[..., bytes]] = [by_read, by_chunks, by_open, by_handle, by_ranges, ByHttp()]
 

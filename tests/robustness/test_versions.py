@@ -6,5 +6,5 @@ from robust import run_script
 
 @pytest.mark.parametrize("kind", ["replace", "replace or delete"])
 def test_one_of_two_replacers_wins(kind, soak, tmp_path):
-    rounds = 3000 if soak else 300
+    rounds = 3000 if soak else 100
     assert run_script("child_replace.py", tmp_path, rounds, kind) == f"{rounds} rounds\n"

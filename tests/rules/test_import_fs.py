@@ -177,7 +177,7 @@ def test_another_thread_gets_the_real_one(real):
 
 def test_each_module_imports_while_another_thread_has_only_begun_with_the_package(soak):
     # each imports most of the others
-    modules = MODULES if soak else MODULES[::8]
+    modules = MODULES if soak else MODULES[::16]
     code = WITHOUT + textwrap.dedent(f"""
     import importlib, importlib.util, os
     # once for all children

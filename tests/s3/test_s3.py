@@ -38,23 +38,15 @@ class TestStorageWithPrefix(Conformance):
             yield storage
 
 
-class StandardTests(FSTestCases):
+@pytest.mark.server
+class TestFilesystem(FSTestCases, unittest.TestCase):
     # fs.test calls the name that Python 3.12 removed
     assertRaisesRegexp = unittest.TestCase.assertRaisesRegex  # noqa: N815
 
-    directory = "/"
+    # nearly all other tests of S3 are at the root
+    directory = "some/where"
     endpoint: S3Endpoint
     addCleanup: Any  # noqa: N815
-
-    def make_fs(self):
-        bucket = new_bucket(self.endpoint)
-        self.addCleanup(bucket.__exit__, None, None, None)
-        return open_bucket(self.endpoint, bucket.__enter__(), self.directory)
-
-
-@pytest.mark.server
-class TestFilesystemBelowADirectory(StandardTests, unittest.TestCase):
-    directory = "some/where"
 
     @pytest.fixture(autouse=True)
     def server(self, request):
@@ -62,11 +54,10 @@ class TestFilesystemBelowADirectory(StandardTests, unittest.TestCase):
         soak = request.config.getoption("--soak")
         self.endpoint = request.getfixturevalue("swift_endpoint" if soak else "moto_endpoint")
 
-
-class TestFilesystemOnMoto(StandardTests, unittest.TestCase):
-    @pytest.fixture(autouse=True)
-    def server(self, moto_endpoint):
-        self.endpoint = moto_endpoint
+    def make_fs(self):
+        bucket = new_bucket(self.endpoint)
+        self.addCleanup(bucket.__exit__, None, None, None)
+        return open_bucket(self.endpoint, bucket.__enter__(), self.directory)
 
 
 @pytest.mark.parametrize("read", [lambda file: file.read(), lambda file: file.read1(), lambda file: file.readline()])

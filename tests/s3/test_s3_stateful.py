@@ -26,5 +26,5 @@ def test_a_bucket_is_a_dictionary(s3_endpoint, s3, soak):
             self.bucket.__exit__(None, None, None)
             super().teardown()
 
-    size = settings(max_examples=200 if soak else 5, stateful_step_count=40 if soak else 20)
+    size = settings(max_examples=200 if soak else 3, stateful_step_count=40 if soak else 20)
     run_state_machine_as_test(BucketMachine, settings=size)

@@ -9,7 +9,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pymongo
@@ -22,7 +22,7 @@ ENVIRONMENT = "FLASK_PYFS_MONGO_URL"
 
 @dataclass(frozen=True)
 class Mongo:
-    """A server and its URL; ``process`` is None if the tests did not start the server."""
+    """A server and its URL; ``process`` is None if the tests did not start the server, or share it."""
 
     name: str
     url: str
@@ -36,6 +36,13 @@ def mongod(
     if port is not None:
         return _mongod(directory, port, replica, options)
     return on_free_ports(1, lambda ports: _mongod(directory, ports[0], replica, options))
+
+
+@contextmanager
+def shared_mongod(directory: Path, replica: bool = False) -> Iterator[Mongo]:
+    """Run a server for several processes, none of which may stop it."""
+    with mongod(directory, replica=replica) as mongo:
+        yield replace(mongo, process=None)
 
 
 @contextmanager

@@ -70,8 +70,7 @@ class Process:
 @contextmanager
 def started(argv: Sequence[str], port: int, log: Path, env: Mapping[str, str] | None = None) -> Iterator[Process]:
     """Start a server and kill it, with all its children, at the end; it may not answer yet."""
-    if unmarked:
-        raise ServerError(f"{unmarked} starts a server: mark it with pytest.mark.server")
+    check_marked()
     owner = os.getpid()
     with log.open("ab") as output:
         server = subprocess.Popen(
@@ -91,6 +90,12 @@ def started(argv: Sequence[str], port: int, log: Path, env: Mapping[str, str] | 
         if os.getpid() == owner:  # a forked child that leaves the block must not kill the server
             _kill_group(server.pid)
             server.wait()
+
+
+def check_marked() -> None:
+    """Raise ServerError in a test that is not marked as one that starts servers."""
+    if unmarked:
+        raise ServerError(f"{unmarked} starts a server: mark it with pytest.mark.server")
 
 
 @contextmanager

@@ -341,7 +341,7 @@ def test_dates_that_no_calendar_has(served, field, date):
 def test_every_answer_is_one_that_http_allows(served, soak):
     client, files = served
 
-    @settings(max_examples=10_000 if soak else 250, database=None)
+    @settings(max_examples=10_000 if soak else 80, database=None)
     @given(REQUESTS)
     def check(request):
         method, name, values = request

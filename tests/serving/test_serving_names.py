@@ -406,7 +406,7 @@ RAW_PATHS = st.tuples(
 
 
 def test_arbitrary_paths(site, soak):
-    @settings(max_examples=5000 if soak else 150, database=None)
+    @settings(max_examples=5000 if soak else 50, database=None)
     @given(RAW_PATHS)
     def check(parts):
         path = parts[0] + "".join(parts[1])
@@ -416,7 +416,7 @@ def test_arbitrary_paths(site, soak):
 
 
 def test_arbitrary_paths_over_a_socket(port, soak):
-    @settings(max_examples=5000 if soak else 150, database=None)
+    @settings(max_examples=5000 if soak else 50, database=None)
     @given(RAW_PATHS)
     def check(parts):
         path = parts[0] + "".join(parts[1])

@@ -30,5 +30,5 @@ def test_a_container_is_a_dictionary(swift_place, swift_connection, container, s
                 assert len(swift_connection.get_container(container)[1]) == len(self.model)
             super().teardown()
 
-    size = settings(max_examples=200 if soak else 5, stateful_step_count=40 if soak else 20)
+    size = settings(max_examples=200 if soak else 3, stateful_step_count=40 if soak else 20)
     run_state_machine_as_test(ContainerMachine, settings=size)

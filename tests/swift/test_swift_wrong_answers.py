@@ -189,7 +189,7 @@ def state(swift_connection, container):
 def test_wrong_answers(storage, proxy, state, swift_connection, container, case, soak):
     account = storage.backend.store._container.account
     able, tried = account.capabilities(), 0
-    every = 1 if soak else 9
+    every = 1 if soak else 15
 
     def prepare(top):
         account._capabilities = able
