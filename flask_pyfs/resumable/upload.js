@@ -6,17 +6,21 @@
 
 /** What is said to people. A page may replace each. */
 export const texts = {
+  busy: "The server cannot take the file now. Try again later.",
   cancel: "Cancel",
+  denied: "You may have to log in again. Do so in another tab, then try again here.",
   failed: "The connection was lost. Try again.",
   offline: "You are offline. The upload goes on when the connection is back.",
   refused: "The file was refused.",
   said: (stored, all) => `${stored} of ${all} files are uploaded.`,
+  sending: "The files are being uploaded.",
   stored: "Uploaded",
   unfinished: (names) => `Not uploaded to the end: ${names.join(", ")}. Choose the same files to go on.`,
   unreadable: "The file cannot be read. Choose it again.",
 };
 
 const MEMORY = "flask_pyfs upload";
+const LEAST = 64 * 1024;
 const DAY = 24 * 60 * 60 * 1000;
 const NEW = { state: "waiting", sent: 0, safe: 0, code: 0, reason: "", target: null, location: null };
 
@@ -64,7 +68,7 @@ export class Uploads extends EventTarget {
     Object.assign(this, { sign, place, atOnce, piece, waits });
     inMemory((memory) =>
       Object.keys(memory)
-        .filter((key) => key.startsWith(MEMORY) && !(JSON.parse(memory[key]).expires > Date.now()))
+        .filter((key) => key.startsWith(MEMORY) && !(remembered(memory, key)?.expires > Date.now()))
         .forEach((key) => memory.removeItem(key)),
     );
     window.addEventListener("online", () => this.isOffline && this.resume());
@@ -76,8 +80,11 @@ export class Uploads extends EventTarget {
 
   /** The names of the files that were not sent to their end when this page was left before. */
   unfinished() {
-    const keys = inMemory((memory) => Object.keys(memory)) ?? [];
-    return keys.filter((key) => key.startsWith(this.#start)).map((key) => JSON.parse(localStorage[key]).name);
+    const names = (memory) =>
+      Object.keys(memory)
+        .filter((key) => key.startsWith(this.#start))
+        .map((key) => remembered(memory, key).name);
+    return inMemory(names) ?? [];
   }
 
   /** Send files, and return an item for each. */
@@ -200,9 +207,18 @@ export class Uploads extends EventTarget {
         this.#forget(item);
         throw new Lost();
       }
+      if (answer.status === 413 && this.piece > LEAST && !reasonIn(answer)) {
+        // not the app, but a server on the way: the file is not too large, the request is
+        this.piece = Math.max(LEAST, this.piece / 2);
+        continue;
+      }
       // another window may send the same file
       const other = answer.status === 409 ? await offsetOf(item.location, signal) : null;
-      offset = other === null || other === offset ? offsetIn(judged(answer)) : other;
+      const next = other === null || other === offset ? offsetIn(judged(answer)) : other;
+      if (next === offset) {
+        throw new Lost(texts.busy);
+      }
+      offset = next;
     }
   }
 
@@ -211,7 +227,7 @@ export class Uploads extends EventTarget {
     await requireReadable(item.file);
     const target = await this.sign(item.file, signal);
     const answer = judged(await ask("POST", target.url, { "Upload-Length": item.file.size }, signal));
-    const location = new URL(answer.headers.get("Location"), new URL(target.url, document.baseURI)).href;
+    const location = new URL(fieldOf(answer, "Location"), new URL(target.url, document.baseURI)).href;
     this.#change(item, { target, location });
     this.#remember(item, { target, location, expires: Date.parse(answer.headers.get("Upload-Expires")) });
     return 0;
@@ -229,7 +245,7 @@ export class Uploads extends EventTarget {
 
   #recall(item) {
     const key = this.#keyOf(item);
-    const known = inMemory((memory) => JSON.parse(memory.getItem(key)));
+    const known = inMemory((memory) => remembered(memory, key));
     // of two files that look the same, one goes on
     if (!known || [...this.#keys.values()].includes(key)) {
       return null;
@@ -264,6 +280,15 @@ function inMemory(work) {
   }
 }
 
+function remembered(memory, key) {
+  try {
+    return JSON.parse(memory.getItem(key));
+  } catch {
+    // others may write there as well
+    return null;
+  }
+}
+
 // Requests
 
 /**
@@ -273,7 +298,13 @@ function inMemory(work) {
 export function askedFrom(url, fields = () => []) {
   return async (file, signal) => {
     const body = new URLSearchParams([["name", file.name], ["size", file.size], ["type", file.type], ...fields()]);
-    return JSON.parse(judged(await ask("POST", url, {}, signal, body)).text);
+    const answer = judged(await ask("POST", url, {}, signal, body));
+    try {
+      return JSON.parse(answer.text);
+    } catch {
+      // the app has led to another page
+      throw new Ended({ state: "failed", reason: texts.denied });
+    }
   };
 }
 
@@ -286,7 +317,8 @@ async function ask(method, url, headers, signal, body) {
       headers: { ...headers, "Tus-Resumable": "1.0.0", Accept: "application/json" },
     };
     const answer = await fetch(url, options);
-    return { status: answer.status, headers: answer.headers, text: await answer.text() };
+    const { status, headers: fields, redirected } = answer;
+    return { status, headers: fields, text: await answer.text(), redirected };
   } catch (error) {
     throw signal?.aborted ? error : new Lost();
   }
@@ -302,8 +334,17 @@ async function offsetOf(url, signal) {
   return offsetIn(judged(answer.status < 400 ? answer : await ask("GET", url, {}, signal)));
 }
 
-function offsetIn({ headers }) {
-  return Number(headers.get("Upload-Offset"));
+function offsetIn(answer) {
+  return Number(fieldOf(answer, "Upload-Offset"));
+}
+
+/** Return a field of an answer. One without it is a page of the app, or of the network, that asks people to log in. */
+function fieldOf({ headers }, name) {
+  const value = headers.get(name);
+  if (value === null) {
+    throw new Ended({ state: "failed", reason: texts.denied });
+  }
+  return value;
 }
 
 function append(url, offset, bytes, signal, onProgress) {
@@ -317,7 +358,10 @@ function append(url, offset, bytes, signal, onProgress) {
     request.setRequestHeader("Accept", "application/json");
     request.upload.addEventListener("progress", ({ loaded }) => onProgress(loaded));
     const headers = { get: (name) => request.getResponseHeader(name) };
-    request.addEventListener("load", () => resolve({ status: request.status, headers, text: request.responseText }));
+    request.addEventListener("load", () => {
+      const { status, responseText: text, responseURL } = request;
+      resolve({ status, headers, text, redirected: responseURL !== url });
+    });
     request.addEventListener("error", () => requireReadable(bytes).then(() => reject(new Lost()), reject));
     request.addEventListener("abort", () => reject(signal.reason));
     signal.addEventListener("abort", () => request.abort());
@@ -327,20 +371,27 @@ function append(url, offset, bytes, signal, onProgress) {
 
 /** Return an answer that grants what was asked for. */
 function judged(answer) {
-  const { status, headers, text } = answer;
+  const { status, headers, redirected } = answer;
   if (status < 300) {
     return answer;
   }
-  let reason = "";
-  try {
-    ({ description: reason } = JSON.parse(text));
-  } catch {
-    // an answer of a server on the way is for nobody to read
-  }
+  const reason = reasonIn(answer);
   if (status >= 500 || [408, 423, 429].includes(status)) {
-    throw new Lost(reason, Number(headers.get("Retry-After")) || 0);
+    throw new Lost(reason || texts.busy, Number(headers.get("Retry-After")) || 0);
+  }
+  if (status === 401 || (!reason && (status === 403 || redirected))) {
+    throw new Ended({ state: "failed", reason: reason || texts.denied });
   }
   throw new Ended({ state: "refused", code: status, reason: reason || texts.refused });
+}
+
+function reasonIn({ text }) {
+  try {
+    return JSON.parse(text).description ?? "";
+  } catch {
+    // an answer of a server on the way is for nobody to read
+    return "";
+  }
 }
 
 /** Read a byte of a file: one that was changed or deleted since it was chosen has none. */
@@ -370,11 +421,12 @@ function pause(seconds, signal) {
  * the value, or else the name, that the app has answered for each.
  */
 export function enhance(form) {
-  const inputs = [...form.querySelectorAll("input[type=file]")];
   const status = made("p", { role: "status" });
   const list = made("ul", { className: "uploads" });
   const rows = new Map();
+  const demanded = new Set();
   let submitter = null;
+  let isSubmitted = false;
 
   const { fsSign, fsPlace = "", fsPiece } = form.dataset;
   const fields = () => [...new FormData(form)].filter(([, value]) => typeof value === "string");
@@ -387,7 +439,17 @@ export function enhance(form) {
   status.textContent = unfinished.length ? texts.unfinished(unfinished) : "";
   form.append(status, list);
 
+  const itemsOf = (input) => uploads.items.filter((item) => rows.get(item)?.input === input);
+  const wantedOf = (items) => items.filter(({ state }) => state !== "cancelled");
+
   function add(input) {
+    if (input.required) {
+      demanded.add(input);
+    }
+    if (!input.multiple && input.files.length) {
+      // it has one file at most
+      wantedOf(itemsOf(input)).forEach((item) => uploads.cancel(item));
+    }
     for (const item of uploads.add(input.files)) {
       const { name } = item.file;
       const bar = made("progress", { max: 1, value: 0, ariaLabel: name });
@@ -402,9 +464,29 @@ export function enhance(form) {
       button.addEventListener("click", () => uploads.cancel(item));
       list.append(row);
       rows.set(item, { input, row, bar, note, button });
-      input.required = false;
     }
     input.value = "";
+    demand(input);
+  }
+
+  function demand(input) {
+    const items = wantedOf(itemsOf(input)).filter(({ state }) => state !== "refused");
+    input.required = demanded.has(input) && !items.length;
+  }
+
+  function say(text) {
+    // the same words again would be announced again
+    if (status.textContent !== text) {
+      status.textContent = text;
+    }
+  }
+
+  /** Say how many files are stored, and return whether those are all. */
+  function count() {
+    const wanted = wantedOf(uploads.items);
+    const stored = wanted.filter(({ state }) => state === "stored");
+    say(uploads.isOffline ? texts.offline : wanted.length ? texts.said(stored.length, wanted.length) : "");
+    return stored.length > 0 && stored.length === wanted.length;
   }
 
   uploads.addEventListener("change", ({ detail: item }) => {
@@ -424,23 +506,30 @@ export function enhance(form) {
     if (state === "cancelled") {
       row.remove();
     }
+    demand(input);
+    if (state === "sending") {
+      say(texts.sending);
+    } else if (state === "cancelled" && !uploads.isRunning) {
+      count();
+    }
   });
 
   uploads.addEventListener("rest", () => {
-    const wanted = uploads.items.filter(({ state }) => state !== "cancelled");
-    const stored = wanted.filter(({ state }) => state === "stored");
-    status.textContent = uploads.isOffline ? texts.offline : texts.said(stored.length, wanted.length);
-    if (stored.length && stored.length === wanted.length) {
+    if (count()) {
       form.requestSubmit(submitter);
     }
   });
 
   form.addEventListener("submit", (event) => {
-    inputs.forEach(add);
-    if (
-      !event.defaultPrevented &&
-      uploads.items.some(({ state }) => ["waiting", "sending", "failed"].includes(state))
-    ) {
+    if (event.defaultPrevented) {
+      return;
+    }
+    // they may be anywhere in the page, and may have come after this script; without a name, nobody would get them
+    [...form.elements]
+      .filter((each) => each.matches("input[type=file]:enabled") && each.name)
+      .forEach((input) => add(input));
+    isSubmitted = !uploads.items.some(({ state }) => ["waiting", "sending", "failed"].includes(state));
+    if (!isSubmitted) {
       event.preventDefault();
       submitter = event.submitter;
       uploads.resume();
@@ -448,6 +537,17 @@ export function enhance(form) {
   });
 
   window.addEventListener("beforeunload", (event) => uploads.isRunning && event.preventDefault());
+
+  window.addEventListener("pageshow", ({ persisted }) => {
+    if (persisted && isSubmitted) {
+      // who came back sees the form as it was left, and must not send the same files again
+      uploads.clear();
+      rows.clear();
+      list.replaceChildren();
+      say("");
+      demanded.forEach(demand);
+    }
+  });
 }
 
 function made(tag, values = {}) {

@@ -29,6 +29,14 @@ FORM = """<!doctype html><html lang=en><title>Send</title><link rel=icon href="d
 <input type=hidden name=token value=secret>
 <button name=kind value=public>Send</button></form></main>"""
 
+# one file at most, and not inside of the form; of the others, a form has nothing to send
+SINGLE = FORM.replace("name=films multiple required", "name=film").replace(
+    "</form>",
+    """<input type=file name=off disabled aria-label=Off><input type=file aria-label=Nameless></form>
+<label>Poster <input type=file name=poster form=send required></label>""",
+)
+SINGLE = SINGLE.replace("<form ", "<form id=send ")
+
 POLICY = "default-src 'none'; connect-src 'self'; script-src 'self'; img-src data:"
 ROWS = "[...document.querySelectorAll('.uploads li')].map(row => row.innerText.replace(/\\s+/g, ' ').trim())"
 SAID = "document.querySelector('[role=status]').innerText"
@@ -66,7 +74,16 @@ def site(films, tmp_path_factory):
 
     @app.get("/")
     def form():
-        return flask.render_template_string(FORM, script_url=script_url, piece=PIECE)
+        piece = flask.request.args.get("piece", PIECE)
+        return flask.render_template_string(FORM, script_url=script_url, piece=piece)
+
+    @app.get("/single")
+    def single():
+        return flask.render_template_string(SINGLE, script_url=script_url, piece=PIECE)
+
+    @app.get("/login")
+    def login():
+        return "<p>Log in"
 
     @app.post("/sign")
     def sign():
@@ -184,12 +201,12 @@ def test_a_broken_connection_costs_no_more_than_a_piece(site, films, opened, fil
 def answer(site, monkeypatch):
     """Let the site answer the next requests of a method in another way, after it has done what they ask for or not."""
 
-    def answer(method, *answers, is_done=True):
+    def answer(method, *answers, is_done=True, is_sign=False):
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         left, work = list(answers), app.wsgi_app
 
         def other(environ, start_response):
-            if environ["REQUEST_METHOD"] != method or not left or environ["PATH_INFO"] == "/sign":
+            if environ["REQUEST_METHOD"] != method or not left or (environ["PATH_INFO"] == "/sign") != is_sign:
                 return work(environ, start_response)
             status, *headers = left.pop(0)
             if is_done:
@@ -366,3 +383,158 @@ def test_without_javascript_the_form_has_the_files(site, opened, files):
     opened.wait_for(DONE)
     result = opened.evaluate(RESULT)
     assert (result["sizes"], result["films"], result["kind"]) == ([1000, 2000], [], "public")
+
+
+DENIED = "You may have to log in again. Do so in another tab, then try again here."
+
+
+@pytest.mark.parametrize(
+    ("method", "status"),
+    [
+        *(("sign", each) for each in ("302 Found", "401 Unauthorized", "403 Forbidden")),
+        ("POST", "302 Found"),
+        *(("PATCH", each) for each in ("302 Found", "303 See Other", "403 Forbidden")),
+        ("HEAD", "302 Found"),
+    ],
+)
+def test_who_has_to_log_in_again_may_go_on_then(site, films, opened, files, answer, method, status):
+    chosen = files(film=PIECE + 1)
+    opened.evaluate(HASTEN)
+    asked = ("POST", True) if method == "sign" else (method, False)
+    if method == "HEAD":
+        # the script asks how far the upload is
+        answer("PATCH", LOST)
+    answer(asked[0], (status, ("Location", "/login")), is_done=False, is_sign=asked[1])
+    send(opened, chosen)
+    opened.wait_for(f"{SAID} == '0 of 1 files are uploaded.'")
+    assert opened.evaluate(ROWS) == [f"film.mp4 {DENIED} Cancel"]
+    opened.evaluate(SUBMIT)
+    opened.wait_for(DONE)
+    assert sums(films) == sums_of(chosen)
+
+
+def test_a_server_that_takes_nothing_is_not_asked_for_ever(site, films, opened, files, answer):
+    opened.evaluate(HASTEN)
+    answer("PATCH", *[("204 No Content", ("Upload-Offset", "0"))] * 9, is_done=False)
+    send(opened, files(film=10))
+    opened.wait_for(f"{SAID} == '0 of 1 files are uploaded.'")
+    assert opened.evaluate(ROWS) == ["film.mp4 The server cannot take the file now. Try again later. Cancel"]
+
+
+def test_pieces_that_a_server_on_the_way_does_not_take_become_smaller(site, films, opened, files, monkeypatch):
+    chosen = files(film=5 * PIECE)
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    work = app.wsgi_app
+
+    def limited(environ, start_response):
+        if int(environ.get("CONTENT_LENGTH") or 0) <= PIECE:
+            return work(environ, start_response)
+        start_response("413 Request Entity Too Large", [("Content-Type", "text/html")])
+        return [b"<h1>Too large"]
+
+    monkeypatch.setattr(app, "wsgi_app", limited)
+    opened.open(f"{site.url}/?piece={4 * PIECE}")
+    send(opened, chosen)
+    opened.wait_for(DONE)
+    assert sums(films) == sums_of(chosen)
+
+
+def test_an_input_for_one_file_has_the_last_one(site, films, opened, files, answer):
+    first, second, poster = files(first=PIECE, second=100, poster=10)
+    opened.open(f"{site.url}/single")
+    opened.choose_files("[name=film]", first)
+    for selector in ("[name=off]", "[aria-label=Nameless]"):
+        opened.choose_files(selector, first)
+    opened.choose_files("[name=poster]", poster)
+    answer("PATCH", *[("413 Request Entity Too Large", ("Content-Type", "text/plain"))] * 2, is_done=False)
+    opened.evaluate(SUBMIT)
+    opened.wait_for(f"{SAID} == '0 of 2 files are uploaded.'")
+    # a file that was refused is none
+    assert opened.evaluate("document.querySelector('[name=poster]').required")
+    opened.evaluate(SUBMIT)
+    assert not opened.evaluate(DONE)
+    opened.choose_files("[name=film]", second)
+    opened.choose_files("[name=poster]", poster)
+    opened.evaluate(SUBMIT)
+    opened.wait_for(DONE)
+    assert sums(films) == sums_of([second, poster])
+    result = opened.evaluate(RESULT)
+    assert result["film"].startswith("second-")
+    assert result["poster"].startswith("poster-")
+
+
+def test_a_form_that_the_page_keeps_back_sends_nothing(site, films, opened, files):
+    opened.open(f"{site.url}/single")
+    opened.evaluate(
+        "window.addEventListener('submit', (event) => { event.preventDefault(); window.isKept = true; }, true)"
+    )
+    opened.choose_files("[name=poster]", *files(film=10))
+    opened.evaluate(SUBMIT)
+    opened.wait_for("window.isKept")
+    assert opened.evaluate("document.querySelector('[name=poster]').files.length") == 1
+    assert opened.evaluate(ROWS) == []
+
+
+def test_all_files_are_cancelled(site, films, opened, files):
+    opened.connect(bytes_per_second=50_000)
+    send(opened, files(film=500_000))
+    opened.wait_for(f"{SENT} > 0")
+    opened.click(".uploads button")
+    opened.wait_for(f"{SAID} == ''")
+    opened.connect()
+    # the form wants a file, as before
+    opened.evaluate(SUBMIT)
+    assert not opened.evaluate("document.querySelector('form').checkValidity()")
+    assert list(films.list_files()) == []
+
+
+def test_who_comes_back_sends_other_files(site, films, opened, files):
+    first, second = files(first=10, second=20)
+    send(opened, [first])
+    opened.wait_for(DONE)
+    opened.evaluate("history.back(), 0")
+    opened.wait_for("location.pathname == '/' && document.readyState == 'complete'")
+    assert opened.evaluate(ROWS) == []
+    assert opened.evaluate("document.querySelector('[type=file]').required")
+    send(opened, [second])
+    opened.wait_for(DONE)
+    (name,) = opened.evaluate(RESULT)["films"]
+    assert name.startswith("second-")
+
+
+def test_what_others_keep_in_the_browser_does_no_harm(site, films, opened, files):
+    chosen = files(film=10)
+    opened.evaluate("for (const each of ['a', '{', 'null']) localStorage[`flask_pyfs upload  /sign ${each}`] = each")
+    opened.open(site.url)
+    assert opened.evaluate("Object.keys(localStorage).length") == 0
+    assert opened.problems() == []
+    # full
+    opened.evaluate("localStorage.a = 'x'.repeat(5_200_000), 0")
+    send(opened, chosen)
+    opened.wait_for(DONE)
+    assert sums(films) == sums_of(chosen)
+    opened.evaluate("localStorage.clear()")
+
+
+def test_a_file_that_changes_while_it_is_sent(site, films, opened, files):
+    (film,) = chosen = files(film=8 * PIECE)
+    opened.connect(bytes_per_second=150_000)
+    send(opened, chosen)
+    opened.wait_for(f"{SENT} > 0.2")
+    film.write_bytes(b"other" * PIECE)
+    opened.connect()
+    opened.wait_for(f"{SAID} == '0 of 1 files are uploaded.'")
+    assert opened.evaluate(ROWS) == ["film.mp4 The file cannot be read. Choose it again. Cancel"]
+    opened.click(".uploads button")
+    send(opened, chosen)
+    opened.wait_for(DONE)
+    assert sums(films) == sums_of(chosen)
+
+
+def test_names_of_all_kinds(site, films, opened, tmp_path):
+    names = ["\"q' & <b>.mp4", "\u202egnp.mp4", "\U0001f389.mp4", "é" * 120 + ".mp4", "a\nb.mp4"]
+    for name in names:
+        (tmp_path / name).write_bytes(name.encode())
+    send(opened, [tmp_path / name for name in names])
+    opened.wait_for(DONE)
+    assert sorted(films.read(name) for name in films.list_files()) == sorted(name.encode() for name in names)
