@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from typing import Any, BinaryIO, cast
 
 from werkzeug import Request
 from werkzeug.exceptions import BadRequest, ClientDisconnected, HTTPException, LengthRequired
 
-__all__ = ["Body"]
+__all__ = ["Body", "linger"]
+
+# no less than a piece of upload.js, and no more than a worker reads in a moment
+_LINGERED = 16 * 1024 * 1024
 
 
 class Body(io.RawIOBase):
@@ -76,3 +80,17 @@ class Body(io.RawIOBase):
         buffer[: len(data)] = data
         self.read_so_far += len(data)
         return len(data)
+
+
+def linger(request: Request) -> None:
+    """Read what a client goes on to send after it was answered. A server that closes a connection on which bytes are
+    unread resets it, and then many clients never see the answer (RFC 9112, section 9.6).
+    """
+    environ, left = request.environ, _LINGERED
+    if not environ.get("wsgi.input_terminated"):
+        # to read on would wait for ever
+        return
+    # of a connection that breaks, nothing is to be known any more
+    with suppress(Exception):
+        while left > 0 and (data := environ["wsgi.input"].read(min(left, 64 * 1024))):
+            left -= len(data)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Response, abort, after_this_request, request
 from flask.typing import ResponseReturnValue
 
@@ -10,6 +12,7 @@ from ..uploads.terms import Terms
 from . import ietf, tus
 from .answers import FAILURES, empty, limits, problem, refused, told
 from .begun import begun
+from .body import linger
 from .fields import integer
 from .upload import Upload, WrongLength
 
@@ -53,6 +56,8 @@ def _described(response: Response) -> Response:
     response.headers["Tus-Resumable"] = tus.VERSION
     # a cache may keep some statuses of errors as well, and no answer is true for long
     response.headers["Cache-Control"] = "no-store"
+    if response.status_code >= 400:
+        response.call_on_close(partial(linger, request._get_current_object()))  # type: ignore[attr-defined]
     return response
 
 
