@@ -6,13 +6,11 @@ import random
 from contextlib import ExitStack
 
 import pytest
-from backend_settings import MAKERS
-from buckets import bare_client
+from backend_settings import MAKERS, allow_pages
 from servers.faults import FaultProxy
 from servers.gunicornapp import gunicorn
 from servers.npm import files_of
 from servers.process import HOST
-from servers.s3 import s3_from_environment
 from servers.waitressapp import serving
 from uppyapp import make_app, storages
 
@@ -44,12 +42,6 @@ def port(scripts, request, tmp_path_factory):
         process = stack.enter_context(gunicorn(directory, "uppyapp:app", options=options, env=env))
         stack.enter_context(make_app(str(scripts), settings).app_context())
         yield process.port
-
-
-def allow_pages(request, bucket):
-    endpoint = s3_from_environment() or request.getfixturevalue("moto_endpoint")
-    rule = {"AllowedMethods": ["PUT", "POST"], "AllowedOrigins": ["*"], "ExposeHeaders": ["ETag"]}
-    bare_client(endpoint).put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [rule]})
 
 
 @pytest.fixture
