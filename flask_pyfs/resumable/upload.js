@@ -54,6 +54,7 @@ export class Uploads extends EventTarget {
   #isStopped = false;
   #active = new Map();
   #keys = new Map();
+  #releases = new Map();
 
   /**
    * @param sign asks the app for the url of a resumable upload: (file, signal) => an object; askedFrom makes one.
@@ -116,8 +117,11 @@ export class Uploads extends EventTarget {
 
   /** Drop the items that are not sent now. What has arrived of them stays until it expires. */
   clear() {
+    for (const item of this.items.filter((each) => !this.#active.has(each))) {
+      this.#keys.delete(item);
+      this.#release(item);
+    }
     this.items = this.items.filter((item) => this.#active.has(item));
-    this.#keys = new Map([...this.#keys].filter(([item]) => this.#active.has(item)));
   }
 
   /** Give a file up that is not stored yet, and let the app forget what has arrived of it. */
@@ -194,7 +198,7 @@ export class Uploads extends EventTarget {
 
   async #transfer(item, signal) {
     const { file } = item;
-    item.location ??= this.#recall(item);
+    item.location ??= await this.#recall(item);
     let offset = item.location ? await offsetOf(item.location, signal) : null;
     offset ??= await this.#begin(item, signal);
     while (offset < file.size) {
@@ -229,6 +233,7 @@ export class Uploads extends EventTarget {
     const answer = judged(await ask("POST", target.url, { "Upload-Length": item.file.size }, signal));
     const location = new URL(fieldOf(answer, "Location"), new URL(target.url, document.baseURI)).href;
     this.#change(item, { target, location });
+    this.#releases.set(item, await held(location));
     this.#remember(item, { target, location, expires: Date.parse(answer.headers.get("Upload-Expires")) });
     return 0;
   }
@@ -243,7 +248,7 @@ export class Uploads extends EventTarget {
     return this.#start + JSON.stringify([file.webkitRelativePath || file.name, file.size, file.lastModified]);
   }
 
-  #recall(item) {
+  async #recall(item) {
     const key = this.#keyOf(item);
     const known = inMemory((memory) => remembered(memory, key));
     // of two files that look the same, one goes on
@@ -251,6 +256,13 @@ export class Uploads extends EventTarget {
       return null;
     }
     this.#keys.set(item, key);
+    const release = await held(known.location);
+    if (!release) {
+      // another window is at it: this is another file for it, as two forms must not be given one
+      this.#keys.delete(item);
+      return null;
+    }
+    this.#releases.set(item, release);
     item.target = known.target;
     return known.location;
   }
@@ -265,9 +277,16 @@ export class Uploads extends EventTarget {
   }
 
   #forget(item) {
+    const key = this.#keys.get(item);
+    inMemory((memory) => remembered(memory, key)?.location === item.location && memory.removeItem(key));
     item.location = null;
-    inMemory((memory) => this.#keys.has(item) && memory.removeItem(this.#keys.get(item)));
     this.#keys.delete(item);
+    this.#release(item);
+  }
+
+  #release(item) {
+    this.#releases.get(item)?.();
+    this.#releases.delete(item);
   }
 }
 
@@ -277,6 +296,19 @@ function inMemory(work) {
   } catch {
     // it may be forbidden or full: then an upload does not outlive the page
     return null;
+  }
+}
+
+/** Keep an upload from other windows, and return a function that gives it back; null if one of them has it. */
+async function held(location) {
+  try {
+    return await new Promise((resolve, reject) => {
+      const hold = (lock) => (lock ? new Promise((release) => resolve(release)) : resolve(null));
+      navigator.locks.request(`${MEMORY} ${location}`, { ifAvailable: true }, hold).catch(reject);
+    });
+  } catch {
+    // browsers have locks for pages with TLS alone
+    return () => {};
   }
 }
 

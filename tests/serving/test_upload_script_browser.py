@@ -538,3 +538,31 @@ def test_names_of_all_kinds(site, films, opened, tmp_path):
     send(opened, [tmp_path / name for name in names])
     opened.wait_for(DONE)
     assert sorted(films.read(name) for name in films.list_files()) == sorted(name.encode() for name in names)
+
+
+TABS = """(async () => {
+  const { Uploads, askedFrom } = await import(document.querySelector("script").src);
+  const sign = askedFrom("/sign", () => [["token", "secret"]]);
+  const [file] = document.querySelector("[type=file]").files;
+  window.tabs = [1, 2].map(() => new Uploads({ sign, piece: PIECE, waits: [0.01] }));
+  await new Promise((resolve) => {
+    tabs[0].addEventListener("change", ({ detail }) => detail.safe && resolve());
+    tabs[0].add([file]);
+  });
+  tabs[1].add([file]);
+  await Promise.all(tabs.map((each) => new Promise((resolve) => each.addEventListener("rest", resolve))));
+  return tabs.map(({ items }) => items[0].target.name);
+})()"""
+
+
+def test_two_windows_get_a_file_each(site, films, opened, files):
+    (film,) = files(film=20 * PIECE)
+    opened.choose_files("[type=file]", film)
+    names = opened.evaluate(TABS.replace("PIECE", str(PIECE)))
+    # each of two forms may delete its own
+    assert sorted(names) == sorted(films.list_files())
+    assert sums(films) == sums_of([film, film])
+    assert (
+        opened.evaluate("navigator.locks.query().then(({ held }) => held.length + Object.keys(localStorage).length)")
+        == 0
+    )
