@@ -32,7 +32,9 @@ class Body(io.RawIOBase):
 
     def __init__(self, request: Request) -> None:
         environ = request.environ
-        self._sent: Any = environ["wsgi.input"]
+        # a hook of the app, such as one that logs requests, may have read it
+        known = getattr(request, "_cached_data", None)
+        self._sent: Any = environ["wsgi.input"] if known is None else io.BytesIO(known)
         said = environ.get("CONTENT_LENGTH") or ""
         if "HTTP_TRANSFER_ENCODING" in environ and not said:
             if not environ.get("wsgi.input_terminated"):
