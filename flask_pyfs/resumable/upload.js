@@ -459,6 +459,7 @@ export function enhance(form) {
   const demanded = new Set();
   let submitter = null;
   let isSubmitted = false;
+  let isBack = false;
 
   const { fsSign, fsPlace = "", fsPiece } = form.dataset;
   const fields = () => [...new FormData(form)].filter(([, value]) => typeof value === "string");
@@ -478,8 +479,8 @@ export function enhance(form) {
     if (input.required) {
       demanded.add(input);
     }
-    if (!input.multiple && input.files.length) {
-      // it has one file at most
+    if (input.files.length && (isBack || !input.multiple)) {
+      // as in any form, a choice takes the place of the one before
       wantedOf(itemsOf(input)).forEach((item) => uploads.cancel(item));
     }
     for (const item of uploads.add(input.files)) {
@@ -560,6 +561,7 @@ export function enhance(form) {
     [...form.elements]
       .filter((each) => each.matches("input[type=file]:enabled") && each.name)
       .forEach((input) => add(input));
+    isBack = false;
     isSubmitted = !uploads.items.some(({ state }) => ["waiting", "sending", "failed"].includes(state));
     if (!isSubmitted) {
       event.preventDefault();
@@ -571,14 +573,8 @@ export function enhance(form) {
   window.addEventListener("beforeunload", (event) => uploads.isRunning && event.preventDefault());
 
   window.addEventListener("pageshow", ({ persisted }) => {
-    if (persisted && isSubmitted) {
-      // who came back sees the form as it was left, and must not send the same files again
-      uploads.clear();
-      rows.clear();
-      list.replaceChildren();
-      say("");
-      demanded.forEach(demand);
-    }
+    // who came back sees the form as it was left, and may send it again if the app has answered an error
+    isBack = persisted && isSubmitted;
   });
 }
 
