@@ -213,7 +213,7 @@ export class Uploads extends EventTarget {
       }
       if (answer.status === 413 && this.piece > LEAST && !reasonIn(answer)) {
         // not the app, but a server on the way: the file is not too large, the request is
-        this.piece = Math.max(LEAST, this.piece / 2);
+        this.piece = Math.max(LEAST, Math.ceil(Math.min(this.piece, file.size - offset) / 2));
         continue;
       }
       // another window may send the same file

@@ -10,6 +10,7 @@ import pytest
 from axe import violations
 from flask import current_app
 from servers.faults import FaultProxy
+from servers.nginx import nginx
 from servers.waitressapp import serving
 
 import flask_pyfs as fs
@@ -160,7 +161,7 @@ def test_a_form_sends_its_files_before_it_is_submitted(site, films, opened, file
 
 
 def test_an_upload_goes_on_after_the_page_was_loaded_again(site, films, opened, files):
-    film, _ = chosen = files(film=1_000_000, other=700_000)
+    film, _ = chosen = files(film=500_000, other=300_000)
     opened.connect(bytes_per_second=200_000)
     send(opened, [film])
     opened.wait_for(f"{SENT} > 0.2")
@@ -329,7 +330,7 @@ def test_users_of_one_browser_do_not_go_on_with_the_uploads_of_others(site, film
 
 def test_who_cancels_a_file_keeps_the_others(site, films, opened, files):
     chosen = files(long=500_000, short=1000)
-    opened.connect(bytes_per_second=150_000)
+    opened.connect(bytes_per_second=300_000)
     send(opened, chosen)
     opened.wait_for(f"{SENT} > 0.2 && {ROWS}.includes('short.mp4 Uploaded')")
     opened.evaluate("document.querySelector('.uploads button').focus()")
@@ -421,22 +422,16 @@ def test_a_server_that_takes_nothing_is_not_asked_for_ever(site, films, opened, 
     assert opened.evaluate(ROWS) == ["film.mp4 The server cannot take the file now. Try again later. Cancel"]
 
 
-def test_pieces_that_a_server_on_the_way_does_not_take_become_smaller(site, films, opened, files, monkeypatch):
-    chosen = files(film=5 * PIECE)
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    work = app.wsgi_app
-
-    def limited(environ, start_response):
-        if int(environ.get("CONTENT_LENGTH") or 0) <= PIECE:
-            return work(environ, start_response)
-        start_response("413 Request Entity Too Large", [("Content-Type", "text/html")])
-        return [b"<h1>Too large"]
-
-    monkeypatch.setattr(app, "wsgi_app", limited)
-    opened.open(f"{site.url}/?piece={4 * PIECE}")
-    send(opened, chosen)
-    opened.wait_for(DONE)
+@pytest.mark.parametrize("options", ["", "proxy_request_buffering off;"])
+def test_pieces_that_nginx_does_not_take_become_smaller(site, films, opened, files, tmp_path, options):
+    chosen = files(film=1_800_000)
+    # without a setting, it takes 1 MiB
+    with nginx(tmp_path, site.port, options=options) as front:
+        opened.open(f"{front.url}/?piece={8 * 1024 * 1024}")
+        send(opened, chosen)
+        opened.wait_for(DONE)
     assert sums(films) == sums_of(chosen)
+    assert OFFSETS == [0, 900_000]
 
 
 def test_an_input_for_one_file_has_the_last_one(site, films, opened, files, answer):
@@ -528,7 +523,7 @@ def test_what_others_keep_in_the_browser_does_no_harm(site, films, opened, files
 
 def test_a_file_that_changes_while_it_is_sent(site, films, opened, files):
     (film,) = chosen = files(film=8 * PIECE)
-    opened.connect(bytes_per_second=150_000)
+    opened.connect(bytes_per_second=300_000)
     send(opened, chosen)
     opened.wait_for(f"{SENT} > 0.2")
     film.write_bytes(b"other" * PIECE)
