@@ -21,6 +21,8 @@ export const texts = {
 
 const MEMORY = "flask_pyfs upload";
 const LEAST = 64 * 1024;
+// seconds; a person who is to wait longer is told so
+const PATIENCE = 60;
 const DAY = 24 * 60 * 60 * 1000;
 const NEW = { state: "waiting", sent: 0, safe: 0, code: 0, reason: "", target: null, location: null };
 
@@ -184,7 +186,7 @@ export class Uploads extends EventTarget {
       } catch (error) {
         signal.throwIfAborted();
         tries = item.safe > safe ? 0 : tries;
-        if (!(error instanceof Lost) || tries >= this.waits.length) {
+        if (!(error instanceof Lost) || tries >= this.waits.length || error.wait > PATIENCE) {
           throw error;
         }
         if (!navigator.onLine) {
@@ -409,7 +411,8 @@ function judged(answer) {
   }
   const reason = reasonIn(answer);
   if (status >= 500 || [408, 423, 429].includes(status)) {
-    throw new Lost(reason || texts.busy, Number(headers.get("Retry-After")) || 0);
+    const after = headers.get("Retry-After");
+    throw new Lost(reason || texts.busy, Number(after) || (Date.parse(after) - Date.now()) / 1000 || 0);
   }
   if (status === 401 || (!reason && (status === 403 || redirected))) {
     throw new Ended({ state: "failed", reason: reason || texts.denied });

@@ -246,6 +246,26 @@ def test_a_server_that_is_busy_is_asked_again(site, films, opened, files, answer
     assert sums(films) == sums_of(chosen)
 
 
+@pytest.mark.parametrize("after", ["3600", "Wed, 21 Oct 2099 07:28:00 GMT"])
+def test_who_would_have_to_wait_for_long_is_told(site, films, opened, files, answer, after):
+    answer("POST", ("503 Service Unavailable", ("Retry-After", after)), is_done=False)
+    send(opened, files(film=100))
+    opened.wait_for(f"{SAID} == '0 of 1 files are uploaded.'")
+    assert opened.evaluate(ROWS) == ["film.mp4 The server cannot take the file now. Try again later. Cancel"]
+
+
+def test_who_presses_the_button_again_sends_nothing_twice(site, films, opened, files):
+    chosen = files(film=300_000)
+    opened.connect(bytes_per_second=300_000)
+    send(opened, chosen)
+    for _ in range(3):
+        opened.evaluate(SUBMIT)
+    opened.connect()
+    opened.wait_for(DONE)
+    assert sums(films) == sums_of(chosen)
+    assert [len(site.requests(path)) for path in ("/sign", "/done")] == [1, 1]
+
+
 def test_what_fails_for_good_is_tried_again_by_hand(site, films, opened, files, answer):
     chosen = files(film=100, other=200)
     opened.evaluate(HASTEN)
@@ -519,6 +539,18 @@ def test_what_others_keep_in_the_browser_does_no_harm(site, films, opened, files
     opened.wait_for(DONE)
     assert sums(films) == sums_of(chosen)
     opened.evaluate("localStorage.clear()")
+
+
+def test_a_browser_that_keeps_nothing(site, films, opened, files):
+    forbidden = (
+        "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('', 'SecurityError'); }})"
+    )
+    opened.command("Page.addScriptToEvaluateOnNewDocument", source=forbidden)
+    opened.open(site.url)
+    chosen = files(film=PIECE + 1)
+    send(opened, chosen)
+    opened.wait_for(DONE)
+    assert sums(films) == sums_of(chosen)
 
 
 def test_a_file_that_changes_while_it_is_sent(site, films, opened, files):
