@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from contextlib import suppress
 from typing import Any, BinaryIO, cast
 
@@ -13,6 +14,7 @@ __all__ = ["Body", "linger"]
 
 # no less than a piece of upload.js, and no more than a worker reads in a moment
 _LINGERED = 16 * 1024 * 1024
+_SECONDS = 10
 
 
 class Body(io.RawIOBase):
@@ -88,11 +90,11 @@ def linger(request: Request) -> None:
     """Read what a client goes on to send after it was answered. A server that closes a connection on which bytes are
     unread resets it, and then many clients never see the answer (RFC 9112, section 9.6).
     """
-    environ, left = request.environ, _LINGERED
+    environ, left, end = request.environ, _LINGERED, time.monotonic() + _SECONDS
     if not environ.get("wsgi.input_terminated"):
         # to read on would wait for ever
         return
     # of a connection that breaks, nothing is to be known any more
     with suppress(Exception):
-        while left > 0 and (data := environ["wsgi.input"].read(min(left, 64 * 1024))):
+        while left > 0 and time.monotonic() < end and (data := environ["wsgi.input"].read(min(left, 64 * 1024))):
             left -= len(data)

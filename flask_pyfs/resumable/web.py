@@ -6,6 +6,7 @@ from functools import partial
 
 from flask import Response, abort, after_this_request, request
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import BadRequest, LengthRequired, UnsupportedMediaType
 
 from ..errors import FileExists, FileTooLarge, NotAuthorized
 from ..uploads.terms import Terms
@@ -42,6 +43,9 @@ def respond(token: str) -> ResponseReturnValue:
             _tell_limits(token)
         mismatch = "460 Checksum Mismatch" if tus.speaks(request) else "400"
         return refused(error, integer(request.headers, "Upload-Offset"), mismatch=mismatch)
+    except (BadRequest, LengthRequired, UnsupportedMediaType) as error:
+        # a program reads it, whatever pages of errors the app has
+        return problem(str(error.code), str(error.description))
     except FileTooLarge:
         _tell_limits(token)
         raise
