@@ -209,10 +209,9 @@ def test_a_body_is_never_the_next_request(server, method, is_chunked):
     body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(evil), evil) if is_chunked else evil
     fields = {**PART, "Upload-Offset": "7", **size}
     answer = server.send_all(method, url, fields, body, b"GET /good HTTP/1.1\r\nHost: a\r\n\r\n")
-    # gunicorn closes the connection, and what follows an answer may be lost with that
-    assert re.findall(rb"HTTP/1.1 (\d+)", answer) in (
-        [b"409" if method == "PATCH" else b"204", *last] for last in ([], [b"404"])
-    )
+    # a server that closes the connection may reset it, because of what follows; one that reads the body answers 1000 times
+    answered = re.findall(rb"HTTP/1.1 (\d+)", answer)
+    assert answered == [b"409" if method == "PATCH" else b"204", b"404"][: len(answered)]
 
 
 def test_too_large_is_answered_before_the_body_comes(server):
