@@ -352,7 +352,7 @@ class Storage:
         any worker of the app. The URL speaks tus 1.0.0 and the IETF's Resumable Uploads for HTTP.
 
         The content goes through the app to any store, piece by piece, and is checked as :meth:`save` does when it is
-        complete. Then :data:`~flask_pyfs.file_uploaded` is sent. Makes no request to the store.
+        complete. Then ``file_uploaded`` is sent. Makes no request to the store.
 
         :param expires: how long the upload may begin, in seconds; one that has begun lives UPLOAD_LIFETIME after its
             last piece.
@@ -410,14 +410,14 @@ class Storage:
 
     def confirm(self, token: str) -> str:
         """Take a file that a client has uploaded straight to the store, by an :meth:`upload_url` with CONFIRM: check
-        its content as :meth:`save` does, and move it to its name. Then :data:`~flask_pyfs.file_uploaded` is sent.
+        its content as :meth:`save` does, and move it to its name. Then ``file_uploaded`` is sent.
 
         To confirm an upload again returns the same.
 
         For a small file, eleven requests on S3 and fourteen on Swift. The store copies the file twice, if it is large;
         the app reads what VERIFY and SCAN want of it.
 
-        :param token: :attr:`UploadURL.token <flask_pyfs.UploadURL.token>`, which the app may give to the client.
+        :param token: ``token`` of the :class:`~flask_pyfs.UploadURL`, which the app may give to the client.
         :return: the name of the file.
         :raises NotAuthorized: if it is no token of this storage.
         :raises FileNotFound: if the client has not uploaded the file, or longer ago than UPLOAD_LIFETIME.

@@ -18,6 +18,12 @@ def blocks(page):
     return [(text.count("\n", 0, match.start(2)), textwrap.dedent(match.group(2))) for match in found]
 
 
+def scripts(page, language):
+    """Return the code of a page in a language that browsers read."""
+    code = re.compile(rf"^( *)\.\. code-block:: {re.escape(language)}\n\n((?:\1 {{3,}}\S.*\n|\n)+)", re.MULTILINE)
+    return [textwrap.dedent(match[2]) for match in code.finditer(page.read_text(encoding="utf-8"))]
+
+
 def console(page):
     """Return the command lines of the consoles of a page, each with what it prints, in order."""
     found = []

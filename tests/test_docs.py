@@ -19,6 +19,7 @@ from servers.waitressapp import serving
 
 import flask_pyfs as fs
 from flask_pyfs.backends import registry
+from flask_pyfs.common import APP, COMMON
 from flask_pyfs.extras import required_by
 
 
@@ -123,6 +124,12 @@ def test_numbers_are_in_the_index():
     headings = re.findall(r"^(\d+): .*\n-+$", text, re.MULTILINE)
     assert headings == ["404", "403", "413", "415", "500"]
     assert headings == re.findall(r"^\.\. index:: (\d+)$", text, re.MULTILINE)
+
+
+def test_each_setting_is_in_the_table():
+    text = (TOP / "docs" / "configuration.rst").read_text(encoding="utf-8")
+    wanted = [option.name for option in COMMON] + [f"FS_{option.name}" for option in APP]
+    assert [name for name in wanted if f"``{name}``" not in text] == []
 
 
 def raised(call, *arguments):

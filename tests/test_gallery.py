@@ -719,7 +719,7 @@ def test_environment_chooses_another_backend(gallery, tmp_path, monkeypatch):
     visitor.upload(("a.png", PNG))
     assert visitor.get(visitor.page().images[0]).data == PNG
     with app.app_context():
-        assert isinstance(gallery.photos.fs, MemoryFS)
+        assert isinstance(gallery.photos.fs.delegate_fs(), MemoryFS)
     assert not (tmp_path / "instance").exists()
 
 

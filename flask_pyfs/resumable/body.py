@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import io
+import time
+from contextlib import suppress
 from typing import Any, BinaryIO, cast
 
 from werkzeug import Request
 from werkzeug.exceptions import BadRequest, ClientDisconnected, HTTPException, LengthRequired
 
-__all__ = ["Body"]
+__all__ = ["Body", "linger"]
+
+# no less than a piece of upload.js, and no more than a worker reads in a moment
+_LINGERED = 16 * 1024 * 1024
+_SECONDS = 10
 
 
 class Body(io.RawIOBase):
@@ -28,7 +34,9 @@ class Body(io.RawIOBase):
 
     def __init__(self, request: Request) -> None:
         environ = request.environ
-        self._sent: Any = environ["wsgi.input"]
+        # a hook of the app, such as one that logs requests, may have read it
+        known = getattr(request, "_cached_data", None)
+        self._sent: Any = environ["wsgi.input"] if known is None else io.BytesIO(known)
         said = environ.get("CONTENT_LENGTH") or ""
         if "HTTP_TRANSFER_ENCODING" in environ and not said:
             if not environ.get("wsgi.input_terminated"):
@@ -76,3 +84,17 @@ class Body(io.RawIOBase):
         buffer[: len(data)] = data
         self.read_so_far += len(data)
         return len(data)
+
+
+def linger(request: Request) -> None:
+    """Read what a client goes on to send after it was answered. A server that closes a connection on which bytes are
+    unread resets it, and then many clients never see the answer (RFC 9112, section 9.6).
+    """
+    environ, left, end = request.environ, _LINGERED, time.monotonic() + _SECONDS
+    if not environ.get("wsgi.input_terminated"):
+        # to read on would wait for ever
+        return
+    # of a connection that breaks, nothing is to be known any more
+    with suppress(Exception):
+        while left > 0 and time.monotonic() < end and (data := environ["wsgi.input"].read(min(left, 64 * 1024))):
+            left -= len(data)

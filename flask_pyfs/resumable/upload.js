@@ -6,17 +6,23 @@
 
 /** What is said to people. A page may replace each. */
 export const texts = {
+  busy: "The server cannot take the file now. Try again later.",
   cancel: "Cancel",
+  denied: "You may have to log in again. Do so in another tab, then try again here.",
   failed: "The connection was lost. Try again.",
   offline: "You are offline. The upload goes on when the connection is back.",
   refused: "The file was refused.",
   said: (stored, all) => `${stored} of ${all} files are uploaded.`,
+  sending: "The files are being uploaded.",
   stored: "Uploaded",
   unfinished: (names) => `Not uploaded to the end: ${names.join(", ")}. Choose the same files to go on.`,
   unreadable: "The file cannot be read. Choose it again.",
 };
 
 const MEMORY = "flask_pyfs upload";
+const LEAST = 64 * 1024;
+// seconds; a person who is to wait longer is told so
+const PATIENCE = 60;
 const DAY = 24 * 60 * 60 * 1000;
 const NEW = { state: "waiting", sent: 0, safe: 0, code: 0, reason: "", target: null, location: null };
 
@@ -50,6 +56,7 @@ export class Uploads extends EventTarget {
   #isStopped = false;
   #active = new Map();
   #keys = new Map();
+  #releases = new Map();
 
   /**
    * @param sign asks the app for the url of a resumable upload: (file, signal) => an object; askedFrom makes one.
@@ -64,7 +71,7 @@ export class Uploads extends EventTarget {
     Object.assign(this, { sign, place, atOnce, piece, waits });
     inMemory((memory) =>
       Object.keys(memory)
-        .filter((key) => key.startsWith(MEMORY) && !(JSON.parse(memory[key]).expires > Date.now()))
+        .filter((key) => key.startsWith(MEMORY) && !(remembered(memory, key)?.expires > Date.now()))
         .forEach((key) => memory.removeItem(key)),
     );
     window.addEventListener("online", () => this.isOffline && this.resume());
@@ -76,8 +83,11 @@ export class Uploads extends EventTarget {
 
   /** The names of the files that were not sent to their end when this page was left before. */
   unfinished() {
-    const keys = inMemory((memory) => Object.keys(memory)) ?? [];
-    return keys.filter((key) => key.startsWith(this.#start)).map((key) => JSON.parse(localStorage[key]).name);
+    const names = (memory) =>
+      Object.keys(memory)
+        .filter((key) => key.startsWith(this.#start))
+        .map((key) => remembered(memory, key).name);
+    return inMemory(names) ?? [];
   }
 
   /** Send files, and return an item for each. */
@@ -109,8 +119,11 @@ export class Uploads extends EventTarget {
 
   /** Drop the items that are not sent now. What has arrived of them stays until it expires. */
   clear() {
+    for (const item of this.items.filter((each) => !this.#active.has(each))) {
+      this.#keys.delete(item);
+      this.#release(item);
+    }
     this.items = this.items.filter((item) => this.#active.has(item));
-    this.#keys = new Map([...this.#keys].filter(([item]) => this.#active.has(item)));
   }
 
   /** Give a file up that is not stored yet, and let the app forget what has arrived of it. */
@@ -173,7 +186,7 @@ export class Uploads extends EventTarget {
       } catch (error) {
         signal.throwIfAborted();
         tries = item.safe > safe ? 0 : tries;
-        if (!(error instanceof Lost) || tries >= this.waits.length) {
+        if (!(error instanceof Lost) || tries >= this.waits.length || error.wait > PATIENCE) {
           throw error;
         }
         if (!navigator.onLine) {
@@ -187,7 +200,7 @@ export class Uploads extends EventTarget {
 
   async #transfer(item, signal) {
     const { file } = item;
-    item.location ??= this.#recall(item);
+    item.location ??= await this.#recall(item);
     let offset = item.location ? await offsetOf(item.location, signal) : null;
     offset ??= await this.#begin(item, signal);
     while (offset < file.size) {
@@ -200,9 +213,18 @@ export class Uploads extends EventTarget {
         this.#forget(item);
         throw new Lost();
       }
+      if (answer.status === 413 && this.piece > LEAST && !reasonIn(answer)) {
+        // not the app, but a server on the way: the file is not too large, the request is
+        this.piece = Math.max(LEAST, Math.ceil(Math.min(this.piece, file.size - offset) / 2));
+        continue;
+      }
       // another window may send the same file
       const other = answer.status === 409 ? await offsetOf(item.location, signal) : null;
-      offset = other === null || other === offset ? offsetIn(judged(answer)) : other;
+      const next = other === null || other === offset ? offsetIn(judged(answer)) : other;
+      if (next === offset) {
+        throw new Lost(texts.busy);
+      }
+      offset = next;
     }
   }
 
@@ -211,8 +233,9 @@ export class Uploads extends EventTarget {
     await requireReadable(item.file);
     const target = await this.sign(item.file, signal);
     const answer = judged(await ask("POST", target.url, { "Upload-Length": item.file.size }, signal));
-    const location = new URL(answer.headers.get("Location"), new URL(target.url, document.baseURI)).href;
+    const location = new URL(fieldOf(answer, "Location"), new URL(target.url, document.baseURI)).href;
     this.#change(item, { target, location });
+    this.#releases.set(item, await held(location));
     this.#remember(item, { target, location, expires: Date.parse(answer.headers.get("Upload-Expires")) });
     return 0;
   }
@@ -227,14 +250,21 @@ export class Uploads extends EventTarget {
     return this.#start + JSON.stringify([file.webkitRelativePath || file.name, file.size, file.lastModified]);
   }
 
-  #recall(item) {
+  async #recall(item) {
     const key = this.#keyOf(item);
-    const known = inMemory((memory) => JSON.parse(memory.getItem(key)));
+    const known = inMemory((memory) => remembered(memory, key));
     // of two files that look the same, one goes on
     if (!known || [...this.#keys.values()].includes(key)) {
       return null;
     }
     this.#keys.set(item, key);
+    const release = await held(known.location);
+    if (!release) {
+      // another window is at it: this is another file for it, as two forms must not be given one
+      this.#keys.delete(item);
+      return null;
+    }
+    this.#releases.set(item, release);
     item.target = known.target;
     return known.location;
   }
@@ -249,9 +279,16 @@ export class Uploads extends EventTarget {
   }
 
   #forget(item) {
+    const key = this.#keys.get(item);
+    inMemory((memory) => remembered(memory, key)?.location === item.location && memory.removeItem(key));
     item.location = null;
-    inMemory((memory) => this.#keys.has(item) && memory.removeItem(this.#keys.get(item)));
     this.#keys.delete(item);
+    this.#release(item);
+  }
+
+  #release(item) {
+    this.#releases.get(item)?.();
+    this.#releases.delete(item);
   }
 }
 
@@ -260,6 +297,28 @@ function inMemory(work) {
     return work(localStorage);
   } catch {
     // it may be forbidden or full: then an upload does not outlive the page
+    return null;
+  }
+}
+
+/** Keep an upload from other windows, and return a function that gives it back; null if one of them has it. */
+async function held(location) {
+  try {
+    return await new Promise((resolve, reject) => {
+      const hold = (lock) => (lock ? new Promise((release) => resolve(release)) : resolve(null));
+      navigator.locks.request(`${MEMORY} ${location}`, { ifAvailable: true }, hold).catch(reject);
+    });
+  } catch {
+    // browsers have locks for pages with TLS alone
+    return () => {};
+  }
+}
+
+function remembered(memory, key) {
+  try {
+    return JSON.parse(memory.getItem(key));
+  } catch {
+    // others may write there as well
     return null;
   }
 }
@@ -273,7 +332,13 @@ function inMemory(work) {
 export function askedFrom(url, fields = () => []) {
   return async (file, signal) => {
     const body = new URLSearchParams([["name", file.name], ["size", file.size], ["type", file.type], ...fields()]);
-    return JSON.parse(judged(await ask("POST", url, {}, signal, body)).text);
+    const answer = judged(await ask("POST", url, {}, signal, body));
+    try {
+      return JSON.parse(answer.text);
+    } catch {
+      // the app has led to another page
+      throw new Ended({ state: "failed", reason: texts.denied });
+    }
   };
 }
 
@@ -286,7 +351,8 @@ async function ask(method, url, headers, signal, body) {
       headers: { ...headers, "Tus-Resumable": "1.0.0", Accept: "application/json" },
     };
     const answer = await fetch(url, options);
-    return { status: answer.status, headers: answer.headers, text: await answer.text() };
+    const { status, headers: fields, redirected } = answer;
+    return { status, headers: fields, text: await answer.text(), redirected };
   } catch (error) {
     throw signal?.aborted ? error : new Lost();
   }
@@ -302,8 +368,17 @@ async function offsetOf(url, signal) {
   return offsetIn(judged(answer.status < 400 ? answer : await ask("GET", url, {}, signal)));
 }
 
-function offsetIn({ headers }) {
-  return Number(headers.get("Upload-Offset"));
+function offsetIn(answer) {
+  return Number(fieldOf(answer, "Upload-Offset"));
+}
+
+/** Return a field of an answer. One without it is a page of the app, or of the network, that asks people to log in. */
+function fieldOf({ headers }, name) {
+  const value = headers.get(name);
+  if (value === null) {
+    throw new Ended({ state: "failed", reason: texts.denied });
+  }
+  return value;
 }
 
 function append(url, offset, bytes, signal, onProgress) {
@@ -317,7 +392,10 @@ function append(url, offset, bytes, signal, onProgress) {
     request.setRequestHeader("Accept", "application/json");
     request.upload.addEventListener("progress", ({ loaded }) => onProgress(loaded));
     const headers = { get: (name) => request.getResponseHeader(name) };
-    request.addEventListener("load", () => resolve({ status: request.status, headers, text: request.responseText }));
+    request.addEventListener("load", () => {
+      const { status, responseText: text, responseURL } = request;
+      resolve({ status, headers, text, redirected: responseURL !== url });
+    });
     request.addEventListener("error", () => requireReadable(bytes).then(() => reject(new Lost()), reject));
     request.addEventListener("abort", () => reject(signal.reason));
     signal.addEventListener("abort", () => request.abort());
@@ -327,20 +405,28 @@ function append(url, offset, bytes, signal, onProgress) {
 
 /** Return an answer that grants what was asked for. */
 function judged(answer) {
-  const { status, headers, text } = answer;
+  const { status, headers, redirected } = answer;
   if (status < 300) {
     return answer;
   }
-  let reason = "";
-  try {
-    ({ description: reason } = JSON.parse(text));
-  } catch {
-    // an answer of a server on the way is for nobody to read
-  }
+  const reason = reasonIn(answer);
   if (status >= 500 || [408, 423, 429].includes(status)) {
-    throw new Lost(reason, Number(headers.get("Retry-After")) || 0);
+    const after = headers.get("Retry-After");
+    throw new Lost(reason || texts.busy, Number(after) || (Date.parse(after) - Date.now()) / 1000 || 0);
+  }
+  if (status === 401 || (!reason && (status === 403 || redirected))) {
+    throw new Ended({ state: "failed", reason: reason || texts.denied });
   }
   throw new Ended({ state: "refused", code: status, reason: reason || texts.refused });
+}
+
+function reasonIn({ text }) {
+  try {
+    return JSON.parse(text).description ?? "";
+  } catch {
+    // an answer of a server on the way is for nobody to read
+    return "";
+  }
 }
 
 /** Read a byte of a file: one that was changed or deleted since it was chosen has none. */
@@ -370,11 +456,13 @@ function pause(seconds, signal) {
  * the value, or else the name, that the app has answered for each.
  */
 export function enhance(form) {
-  const inputs = [...form.querySelectorAll("input[type=file]")];
   const status = made("p", { role: "status" });
   const list = made("ul", { className: "uploads" });
   const rows = new Map();
+  const demanded = new Set();
   let submitter = null;
+  let isSubmitted = false;
+  let isBack = false;
 
   const { fsSign, fsPlace = "", fsPiece } = form.dataset;
   const fields = () => [...new FormData(form)].filter(([, value]) => typeof value === "string");
@@ -387,7 +475,17 @@ export function enhance(form) {
   status.textContent = unfinished.length ? texts.unfinished(unfinished) : "";
   form.append(status, list);
 
+  const itemsOf = (input) => uploads.items.filter((item) => rows.get(item)?.input === input);
+  const wantedOf = (items) => items.filter(({ state }) => state !== "cancelled");
+
   function add(input) {
+    if (input.required) {
+      demanded.add(input);
+    }
+    if (input.files.length && (isBack || !input.multiple)) {
+      // as in any form, a choice takes the place of the one before
+      wantedOf(itemsOf(input)).forEach((item) => uploads.cancel(item));
+    }
     for (const item of uploads.add(input.files)) {
       const { name } = item.file;
       const bar = made("progress", { max: 1, value: 0, ariaLabel: name });
@@ -402,9 +500,29 @@ export function enhance(form) {
       button.addEventListener("click", () => uploads.cancel(item));
       list.append(row);
       rows.set(item, { input, row, bar, note, button });
-      input.required = false;
     }
     input.value = "";
+    demand(input);
+  }
+
+  function demand(input) {
+    const items = wantedOf(itemsOf(input)).filter(({ state }) => state !== "refused");
+    input.required = demanded.has(input) && !items.length;
+  }
+
+  function say(text) {
+    // the same words again would be announced again
+    if (status.textContent !== text) {
+      status.textContent = text;
+    }
+  }
+
+  /** Say how many files are stored, and return whether those are all. */
+  function count() {
+    const wanted = wantedOf(uploads.items);
+    const stored = wanted.filter(({ state }) => state === "stored");
+    say(uploads.isOffline ? texts.offline : wanted.length ? texts.said(stored.length, wanted.length) : "");
+    return stored.length > 0 && stored.length === wanted.length;
   }
 
   uploads.addEventListener("change", ({ detail: item }) => {
@@ -424,23 +542,31 @@ export function enhance(form) {
     if (state === "cancelled") {
       row.remove();
     }
+    demand(input);
+    if (state === "sending") {
+      say(texts.sending);
+    } else if (state === "cancelled" && !uploads.isRunning) {
+      count();
+    }
   });
 
   uploads.addEventListener("rest", () => {
-    const wanted = uploads.items.filter(({ state }) => state !== "cancelled");
-    const stored = wanted.filter(({ state }) => state === "stored");
-    status.textContent = uploads.isOffline ? texts.offline : texts.said(stored.length, wanted.length);
-    if (stored.length && stored.length === wanted.length) {
+    if (count()) {
       form.requestSubmit(submitter);
     }
   });
 
   form.addEventListener("submit", (event) => {
-    inputs.forEach(add);
-    if (
-      !event.defaultPrevented &&
-      uploads.items.some(({ state }) => ["waiting", "sending", "failed"].includes(state))
-    ) {
+    if (event.defaultPrevented) {
+      return;
+    }
+    // they may be anywhere in the page, and may have come after this script; without a name, nobody would get them
+    [...form.elements]
+      .filter((each) => each.matches("input[type=file]:enabled") && each.name)
+      .forEach((input) => add(input));
+    isBack = false;
+    isSubmitted = !uploads.items.some(({ state }) => ["waiting", "sending", "failed"].includes(state));
+    if (!isSubmitted) {
       event.preventDefault();
       submitter = event.submitter;
       uploads.resume();
@@ -448,6 +574,11 @@ export function enhance(form) {
   });
 
   window.addEventListener("beforeunload", (event) => uploads.isRunning && event.preventDefault());
+
+  window.addEventListener("pageshow", ({ persisted }) => {
+    // who came back sees the form as it was left, and may send it again if the app has answered an error
+    isBack = persisted && isSubmitted;
+  });
 }
 
 function made(tag, values = {}) {

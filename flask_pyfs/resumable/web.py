@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Response, abort, after_this_request, request
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import BadRequest, LengthRequired, UnsupportedMediaType
 
 from ..errors import FileExists, FileTooLarge, NotAuthorized
 from ..uploads.terms import Terms
 from . import ietf, tus
 from .answers import FAILURES, empty, limits, problem, refused, told
 from .begun import begun
+from .body import linger
 from .fields import integer
 from .upload import Upload, WrongLength
 
@@ -39,6 +43,9 @@ def respond(token: str) -> ResponseReturnValue:
             _tell_limits(token)
         mismatch = "460 Checksum Mismatch" if tus.speaks(request) else "400"
         return refused(error, integer(request.headers, "Upload-Offset"), mismatch=mismatch)
+    except (BadRequest, LengthRequired, UnsupportedMediaType) as error:
+        # a program reads it, whatever pages of errors the app has
+        return problem(str(error.code), str(error.description))
     except FileTooLarge:
         _tell_limits(token)
         raise
@@ -53,6 +60,8 @@ def _described(response: Response) -> Response:
     response.headers["Tus-Resumable"] = tus.VERSION
     # a cache may keep some statuses of errors as well, and no answer is true for long
     response.headers["Cache-Control"] = "no-store"
+    if response.status_code >= 400:
+        response.call_on_close(partial(linger, request._get_current_object()))  # type: ignore[attr-defined]
     return response
 
 

@@ -81,7 +81,9 @@ def signed_token(app: Flask, storage: str, purpose: str, claims: Mapping[str, An
     :raises flask_pyfs.errors.ConfigurationError: if the app has no SECRET_KEY.
     """
     signer = _required(app, storage)
-    payload = base64_encode(json.dumps(claims, separators=(",", ":")).encode()).decode()
+    # as short as may be: gunicorn takes no line of a request beyond 4,094 bytes
+    text = json.dumps(claims, separators=(",", ":"), ensure_ascii=False)
+    payload = base64_encode(text.encode(errors="surrogatepass")).decode()
     return f"{payload}.{signer.get_signature(_token_message(storage, purpose, payload)).decode()}"
 
 

@@ -8,6 +8,7 @@ import re
 import flask
 import pytest
 from uploading import PART_TYPE, Draft, encoded
+from werkzeug.exceptions import HTTPException
 
 import flask_pyfs as fs
 from flask_pyfs.signals import file_uploaded
@@ -195,12 +196,16 @@ def test_the_media_type_of_a_part(draft, media_type):
     assert state(draft.head())[0] == "0"
 
 
-@pytest.mark.parametrize("missing", ["Upload-Offset", "Upload-Complete"])
-def test_a_part_must_say_what_it_is(draft, missing):
+@pytest.mark.parametrize(("missing", "code"), [("Upload-Offset", 400), ("Upload-Complete", 400), ("Content-Type", 415)])
+def test_a_part_must_say_what_it_is(app, draft, missing, code):
+    # not in the words of the app
+    app.register_error_handler(HTTPException, lambda error: ("a page for people", error.code))
     draft.create(False)
     headers = {"Upload-Offset": "0", "Upload-Complete": "?0", "Content-Type": PART_TYPE}
     del headers[missing]
-    assert draft.client.patch(draft.location, headers=headers, data=b"abc").status_code == 400
+    answer = draft.client.patch(draft.location, headers=headers, data=b"abc")
+    assert (answer.status_code, answer.mimetype, answer.json["status"]) == (code, "application/problem+json", code)
+    assert (PART_TYPE if code == 415 else missing) in answer.json["title"]
     assert state(draft.head())[0] == "0"
 
 

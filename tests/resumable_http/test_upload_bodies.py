@@ -2,6 +2,7 @@
 
 import io
 
+import flask
 import pytest
 from werkzeug import Request
 from werkzeug.exceptions import BadRequest, LengthRequired, RequestEntityTooLarge
@@ -34,6 +35,19 @@ def test_a_body_that_breaks_off():
     assert broken.read(2) == b"c"
     with pytest.raises(BadRequest):
         broken.read(2)
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_a_body_that_the_app_has_read(app, storage, begin_at, read, is_chunked):
+    @app.before_request
+    def log():
+        flask.request.get_data()
+
+    fields = {"Upload-Complete": "?1", **({"Transfer-Encoding": "chunked"} if is_chunked else {})}
+    environ = {"CONTENT_LENGTH": "", "wsgi.input_terminated": True} if is_chunked else {}
+    answer = app.test_client().post(begin_at(), headers=fields, data=b"abc", environ_overrides=environ)
+    assert answer.status_code == 201
+    assert read() == {"a.txt": b"abc"}
 
 
 def test_chunks():

@@ -746,6 +746,14 @@ def test_werkzeug_seeks_to_the_start_of_a_range():
     assert response.status_code == 206
 
 
+def test_werkzeug_keeps_the_data_that_was_read_in_this_attribute():
+    """resumable.body: a hook of the app may have read what is uploaded."""
+    request = Request(create_environ(method="POST", data=b"abc"))
+    assert getattr(request, "_cached_data", None) is None
+    request.get_data()
+    assert getattr(request, "_cached_data", None) == b"abc"
+
+
 def test_werkzeug_has_the_file_of_a_wrapper_in_these_attributes():
     """web.responses reads pieces of it in its own way."""
     file = io.BytesIO()

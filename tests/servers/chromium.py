@@ -194,10 +194,19 @@ class Page:
             raise ChromiumError(f"{expression}: {_described(answer['exceptionDetails'])}")
         return answer["result"].get("value")
 
+    def _now(self, expression: str) -> Any:
+        try:
+            return self.evaluate(expression)
+        except ChromiumError as error:
+            if "Inspected target navigated" in str(error):
+                # another page comes at this moment
+                return None
+            raise
+
     def wait_for(self, expression: str, seconds: float = SECONDS) -> Any:
         """Wait until a JavaScript expression is true, and return its value."""
         deadline = time.monotonic() + seconds
-        while not (value := self.evaluate(expression)):
+        while not (value := self._now(expression)):
             if time.monotonic() > deadline:
                 raise ChromiumError(
                     f"{expression} was {value!r} for {seconds} seconds; {self.problems() or 'no errors'}"

@@ -16,6 +16,8 @@ from servers.programs import program
 KNOWN = {
     "uppy-6.0.1": "d8e38d3143541c604d91f4a336958386579e09eaa6da83fef0d2514b19241552"
     "e69b705b13b4be5c29b8e7e8e9dfacfb3c246ea20b66d458183ca6b488a6d801",
+    "filepond-4.32.12": "c2ba34fdd78bc2e6bd0a42fb1c9ca03a50da3e8d5cecebfc91fcdb6631fb9b88"
+    "5d8b9ea07471837915a761afaa5e7466dcbb72ebd81419515bdc9672ffdbd3f2",
     "tus-js-client-4.3.1": "64b7989a3ae4694d5f52c29b222f0930be76b80a1c8c466d071e032a346bab3a"
     "d96b43b8318c13e9d6fea2a78f96ca55f85c57240c8505cfcbe60c148b6385b2",
 }

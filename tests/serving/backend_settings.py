@@ -1,6 +1,6 @@
 """The settings of an empty storage on each backend, for the tests that run an app on all of them."""
 
-from buckets import new_bucket
+from buckets import bare_client, new_bucket
 from containers import new_container
 from servers.mongo import mongo_from_environment, new_database
 from servers.s3 import s3_from_environment
@@ -41,3 +41,10 @@ def swift_settings(request, stack):
 
 
 MAKERS = {"s3": s3_settings, "gridfs": gridfs_settings, "swift": swift_settings}
+
+
+def allow_pages(request, bucket):
+    """Let pages of all origins send to a bucket."""
+    endpoint = s3_from_environment() or request.getfixturevalue("moto_endpoint")
+    rule = {"AllowedMethods": ["PUT", "POST"], "AllowedOrigins": ["*"], "ExposeHeaders": ["ETag"]}
+    bare_client(endpoint).put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [rule]})

@@ -10,6 +10,7 @@ import pytest
 from axe import violations
 from flask import current_app
 from servers.faults import FaultProxy
+from servers.nginx import nginx
 from servers.waitressapp import serving
 
 import flask_pyfs as fs
@@ -28,6 +29,14 @@ FORM = """<!doctype html><html lang=en><title>Send</title><link rel=icon href="d
 <label>Title <input name=title value="A title"></label>
 <input type=hidden name=token value=secret>
 <button name=kind value=public>Send</button></form></main>"""
+
+# one file at most, and not inside of the form; of the others, a form has nothing to send
+SINGLE = FORM.replace("name=films multiple required", "name=film").replace(
+    "</form>",
+    """<input type=file name=off disabled aria-label=Off><input type=file aria-label=Nameless></form>
+<label>Poster <input type=file name=poster form=send required></label>""",
+)
+SINGLE = SINGLE.replace("<form ", "<form id=send ")
 
 POLICY = "default-src 'none'; connect-src 'self'; script-src 'self'; img-src data:"
 ROWS = "[...document.querySelectorAll('.uploads li')].map(row => row.innerText.replace(/\\s+/g, ' ').trim())"
@@ -66,7 +75,16 @@ def site(films, tmp_path_factory):
 
     @app.get("/")
     def form():
-        return flask.render_template_string(FORM, script_url=script_url, piece=PIECE)
+        piece = flask.request.args.get("piece", PIECE)
+        return flask.render_template_string(FORM, script_url=script_url, piece=piece)
+
+    @app.get("/single")
+    def single():
+        return flask.render_template_string(SINGLE, script_url=script_url, piece=PIECE)
+
+    @app.get("/login")
+    def login():
+        return "<p>Log in"
 
     @app.post("/sign")
     def sign():
@@ -143,7 +161,7 @@ def test_a_form_sends_its_files_before_it_is_submitted(site, films, opened, file
 
 
 def test_an_upload_goes_on_after_the_page_was_loaded_again(site, films, opened, files):
-    film, _ = chosen = files(film=1_000_000, other=700_000)
+    film, _ = chosen = files(film=500_000, other=300_000)
     opened.connect(bytes_per_second=200_000)
     send(opened, [film])
     opened.wait_for(f"{SENT} > 0.2")
@@ -184,12 +202,12 @@ def test_a_broken_connection_costs_no_more_than_a_piece(site, films, opened, fil
 def answer(site, monkeypatch):
     """Let the site answer the next requests of a method in another way, after it has done what they ask for or not."""
 
-    def answer(method, *answers, is_done=True):
+    def answer(method, *answers, is_done=True, is_sign=False):
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         left, work = list(answers), app.wsgi_app
 
         def other(environ, start_response):
-            if environ["REQUEST_METHOD"] != method or not left or environ["PATH_INFO"] == "/sign":
+            if environ["REQUEST_METHOD"] != method or not left or (environ["PATH_INFO"] == "/sign") != is_sign:
                 return work(environ, start_response)
             status, *headers = left.pop(0)
             if is_done:
@@ -226,6 +244,26 @@ def test_a_server_that_is_busy_is_asked_again(site, films, opened, files, answer
     send(opened, chosen)
     opened.wait_for(DONE)
     assert sums(films) == sums_of(chosen)
+
+
+@pytest.mark.parametrize("after", ["3600", "Wed, 21 Oct 2099 07:28:00 GMT"])
+def test_who_would_have_to_wait_for_long_is_told(site, films, opened, files, answer, after):
+    answer("POST", ("503 Service Unavailable", ("Retry-After", after)), is_done=False)
+    send(opened, files(film=100))
+    opened.wait_for(f"{SAID} == '0 of 1 files are uploaded.'")
+    assert opened.evaluate(ROWS) == ["film.mp4 The server cannot take the file now. Try again later. Cancel"]
+
+
+def test_who_presses_the_button_again_sends_nothing_twice(site, films, opened, files):
+    chosen = files(film=300_000)
+    opened.connect(bytes_per_second=300_000)
+    send(opened, chosen)
+    for _ in range(3):
+        opened.evaluate(SUBMIT)
+    opened.connect()
+    opened.wait_for(DONE)
+    assert sums(films) == sums_of(chosen)
+    assert [len(site.requests(path)) for path in ("/sign", "/done")] == [1, 1]
 
 
 def test_what_fails_for_good_is_tried_again_by_hand(site, films, opened, files, answer):
@@ -312,7 +350,7 @@ def test_users_of_one_browser_do_not_go_on_with_the_uploads_of_others(site, film
 
 def test_who_cancels_a_file_keeps_the_others(site, films, opened, files):
     chosen = files(long=500_000, short=1000)
-    opened.connect(bytes_per_second=150_000)
+    opened.connect(bytes_per_second=300_000)
     send(opened, chosen)
     opened.wait_for(f"{SENT} > 0.2 && {ROWS}.includes('short.mp4 Uploaded')")
     opened.evaluate("document.querySelector('.uploads button').focus()")
@@ -366,3 +404,202 @@ def test_without_javascript_the_form_has_the_files(site, opened, files):
     opened.wait_for(DONE)
     result = opened.evaluate(RESULT)
     assert (result["sizes"], result["films"], result["kind"]) == ([1000, 2000], [], "public")
+
+
+DENIED = "You may have to log in again. Do so in another tab, then try again here."
+
+
+@pytest.mark.parametrize(
+    ("method", "status"),
+    [
+        *(("sign", each) for each in ("302 Found", "401 Unauthorized", "403 Forbidden")),
+        ("POST", "302 Found"),
+        *(("PATCH", each) for each in ("302 Found", "303 See Other", "403 Forbidden")),
+        ("HEAD", "302 Found"),
+    ],
+)
+def test_who_has_to_log_in_again_may_go_on_then(site, films, opened, files, answer, method, status):
+    chosen = files(film=PIECE + 1)
+    opened.evaluate(HASTEN)
+    asked = ("POST", True) if method == "sign" else (method, False)
+    if method == "HEAD":
+        # the script asks how far the upload is
+        answer("PATCH", LOST)
+    answer(asked[0], (status, ("Location", "/login")), is_done=False, is_sign=asked[1])
+    send(opened, chosen)
+    opened.wait_for(f"{SAID} == '0 of 1 files are uploaded.'")
+    assert opened.evaluate(ROWS) == [f"film.mp4 {DENIED} Cancel"]
+    opened.evaluate(SUBMIT)
+    opened.wait_for(DONE)
+    assert sums(films) == sums_of(chosen)
+
+
+def test_a_server_that_takes_nothing_is_not_asked_for_ever(site, films, opened, files, answer):
+    opened.evaluate(HASTEN)
+    answer("PATCH", *[("204 No Content", ("Upload-Offset", "0"))] * 9, is_done=False)
+    send(opened, files(film=10))
+    opened.wait_for(f"{SAID} == '0 of 1 files are uploaded.'")
+    assert opened.evaluate(ROWS) == ["film.mp4 The server cannot take the file now. Try again later. Cancel"]
+
+
+@pytest.mark.parametrize("options", ["", "proxy_request_buffering off;"])
+def test_pieces_that_nginx_does_not_take_become_smaller(site, films, opened, files, tmp_path, options):
+    chosen = files(film=1_800_000)
+    # without a setting, it takes 1 MiB
+    with nginx(tmp_path, site.port, options=options) as front:
+        opened.open(f"{front.url}/?piece={8 * 1024 * 1024}")
+        send(opened, chosen)
+        opened.wait_for(DONE)
+    assert sums(films) == sums_of(chosen)
+    assert OFFSETS == [0, 900_000]
+
+
+def test_an_input_for_one_file_has_the_last_one(site, films, opened, files, answer):
+    first, second, poster = files(first=PIECE, second=100, poster=10)
+    opened.open(f"{site.url}/single")
+    opened.choose_files("[name=film]", first)
+    for selector in ("[name=off]", "[aria-label=Nameless]"):
+        opened.choose_files(selector, first)
+    opened.choose_files("[name=poster]", poster)
+    answer("PATCH", *[("413 Request Entity Too Large", ("Content-Type", "text/plain"))] * 2, is_done=False)
+    opened.evaluate(SUBMIT)
+    opened.wait_for(f"{SAID} == '0 of 2 files are uploaded.'")
+    # a file that was refused is none
+    assert opened.evaluate("document.querySelector('[name=poster]').required")
+    opened.evaluate(SUBMIT)
+    assert not opened.evaluate(DONE)
+    opened.choose_files("[name=film]", second)
+    opened.choose_files("[name=poster]", poster)
+    opened.evaluate(SUBMIT)
+    opened.wait_for(DONE)
+    assert sums(films) == sums_of([second, poster])
+    result = opened.evaluate(RESULT)
+    assert result["film"].startswith("second-")
+    assert result["poster"].startswith("poster-")
+
+
+def test_a_form_that_the_page_keeps_back_sends_nothing(site, films, opened, files):
+    opened.open(f"{site.url}/single")
+    opened.evaluate(
+        "window.addEventListener('submit', (event) => { event.preventDefault(); window.isKept = true; }, true)"
+    )
+    opened.choose_files("[name=poster]", *files(film=10))
+    opened.evaluate(SUBMIT)
+    opened.wait_for("window.isKept")
+    assert opened.evaluate("document.querySelector('[name=poster]').files.length") == 1
+    assert opened.evaluate(ROWS) == []
+
+
+def test_all_files_are_cancelled(site, films, opened, files):
+    opened.connect(bytes_per_second=50_000)
+    send(opened, files(film=500_000))
+    opened.wait_for(f"{SENT} > 0")
+    opened.click(".uploads button")
+    opened.wait_for(f"{SAID} == ''")
+    opened.connect()
+    # the form wants a file, as before
+    opened.evaluate(SUBMIT)
+    assert not opened.evaluate("document.querySelector('form').checkValidity()")
+    assert list(films.list_files()) == []
+
+
+def go_back(page):
+    page.evaluate("history.back(), 0")
+    page.wait_for("location.pathname == '/' && document.readyState == 'complete'")
+
+
+def test_who_comes_back_sends_the_same_or_other_files(site, films, opened, files):
+    first, second = files(first=10, second=20)
+    send(opened, [first])
+    opened.wait_for(DONE)
+    sent = opened.evaluate(RESULT)["films"]
+    go_back(opened)
+    assert opened.evaluate(ROWS) == ["first.mp4 Uploaded"]
+    # the app may have answered an error
+    opened.evaluate(SUBMIT)
+    opened.wait_for(DONE)
+    assert opened.evaluate(RESULT)["films"] == sent
+    go_back(opened)
+    send(opened, [second])
+    opened.wait_for(DONE)
+    (name,) = opened.evaluate(RESULT)["films"]
+    assert name.startswith("second-")
+    assert len(OFFSETS) == 2
+
+
+def test_what_others_keep_in_the_browser_does_no_harm(site, films, opened, files):
+    chosen = files(film=10)
+    opened.evaluate("for (const each of ['a', '{', 'null']) localStorage[`flask_pyfs upload  /sign ${each}`] = each")
+    opened.open(site.url)
+    assert opened.evaluate("Object.keys(localStorage).length") == 0
+    assert opened.problems() == []
+    # full
+    opened.evaluate("localStorage.a = 'x'.repeat(5_200_000), 0")
+    send(opened, chosen)
+    opened.wait_for(DONE)
+    assert sums(films) == sums_of(chosen)
+    opened.evaluate("localStorage.clear()")
+
+
+def test_a_browser_that_keeps_nothing(site, films, opened, files):
+    forbidden = (
+        "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('', 'SecurityError'); }})"
+    )
+    opened.command("Page.addScriptToEvaluateOnNewDocument", source=forbidden)
+    opened.open(site.url)
+    chosen = files(film=PIECE + 1)
+    send(opened, chosen)
+    opened.wait_for(DONE)
+    assert sums(films) == sums_of(chosen)
+
+
+def test_a_file_that_changes_while_it_is_sent(site, films, opened, files):
+    (film,) = chosen = files(film=8 * PIECE)
+    opened.connect(bytes_per_second=300_000)
+    send(opened, chosen)
+    opened.wait_for(f"{SENT} > 0.2")
+    film.write_bytes(b"other" * PIECE)
+    opened.connect()
+    opened.wait_for(f"{SAID} == '0 of 1 files are uploaded.'")
+    assert opened.evaluate(ROWS) == ["film.mp4 The file cannot be read. Choose it again. Cancel"]
+    opened.click(".uploads button")
+    send(opened, chosen)
+    opened.wait_for(DONE)
+    assert sums(films) == sums_of(chosen)
+
+
+def test_names_of_all_kinds(site, films, opened, tmp_path):
+    names = ["\"q' & <b>.mp4", "\u202egnp.mp4", "\U0001f389.mp4", "é" * 120 + ".mp4", "a\nb.mp4"]
+    for name in names:
+        (tmp_path / name).write_bytes(name.encode())
+    send(opened, [tmp_path / name for name in names])
+    opened.wait_for(DONE)
+    assert sorted(films.read(name) for name in films.list_files()) == sorted(name.encode() for name in names)
+
+
+TABS = """(async () => {
+  const { Uploads, askedFrom } = await import(document.querySelector("script").src);
+  const sign = askedFrom("/sign", () => [["token", "secret"]]);
+  const [file] = document.querySelector("[type=file]").files;
+  window.tabs = [1, 2].map(() => new Uploads({ sign, piece: PIECE, waits: [0.01] }));
+  await new Promise((resolve) => {
+    tabs[0].addEventListener("change", ({ detail }) => detail.safe && resolve());
+    tabs[0].add([file]);
+  });
+  tabs[1].add([file]);
+  await Promise.all(tabs.map((each) => new Promise((resolve) => each.addEventListener("rest", resolve))));
+  return tabs.map(({ items }) => items[0].target.name);
+})()"""
+
+
+def test_two_windows_get_a_file_each(site, films, opened, files):
+    (film,) = files(film=20 * PIECE)
+    opened.choose_files("[type=file]", film)
+    names = opened.evaluate(TABS.replace("PIECE", str(PIECE)))
+    # each of two forms may delete its own
+    assert sorted(names) == sorted(films.list_files())
+    assert sums(films) == sums_of([film, film])
+    assert (
+        opened.evaluate("navigator.locks.query().then(({ held }) => held.length + Object.keys(localStorage).length)")
+        == 0
+    )
