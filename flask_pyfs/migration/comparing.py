@@ -33,6 +33,9 @@ Kind = Literal["same", "own", "only_source", "only_target", "differs"]
 #: What is not where it is to be.
 MISSING = ("only_source", "only_target", "differs")
 
+# how many names that listings miss are looked at: more are missing indeed
+_DOUBTED = 1000
+
 # a copy that is so much newer than the file shows it as it is now, unless the clocks of the stores differ by more
 _SKEW = timedelta(minutes=5)
 
@@ -54,7 +57,8 @@ def verify(
     app. Back, the target must have no file. After the end nothing is compared: one store alone counts.
 
     What listings tell is enough for most names: one listing of each store. One or two requests more are made for each
-    file of another size, and one to the target for each that was written less than five minutes before it was copied.
+    file of another size, and one to the target for each that was written less than five minutes before it was copied,
+    and for each of the first 1,000 that the listings miss: while an app writes, they are of different moments.
 
     :param jobs: how many files are looked at at a time.
     :param shard: ``(i, n)``: only the part i of n of the names.
@@ -135,6 +139,7 @@ def _unknown(
 ) -> Generator[Name, None, None]:
     # tells the names of which the listings tell enough, but for some kinds
     other = comparison.fs.target if comparison.fs.direction == "forward" else comparison.fs.source
+    doubted = 0
 
     def unread(path: str, error: Exception) -> None:
         tell(Event("failed", path, error=error))
@@ -143,7 +148,7 @@ def _unknown(
         kind = comparison.listed(name)
         if kind in ("only_source", "only_target") and (refused := refusal(other, name.path)) is not None:
             tell(Event("failed", name.path, error=refused))
-        elif kind == "unknown" or kind in again:
+        elif kind == "unknown" or kind in again or (kind in MISSING and (doubted := doubted + 1) <= _DOUBTED):
             yield name
         elif kind is not None:
             tell(Event(kind, name.path, size_of(name)))
@@ -204,13 +209,15 @@ class Comparison:
         return "unknown" if is_doubtful else "same"
 
     def looked(self, name: Name) -> Kind:
-        """Return what is there now, of a name in the target while the files go there. One request, one more unless the
-        target has a copy of the version that the source listed, and those of a comparison of the content.
+        """Return what is there now of a name. One request to the target; forward, one to the source, unless the target
+        has a copy of the version that the source listed, and those of a comparison of the content.
         """
         path = name.path
         entry = self.fs.entries_of_target.look(path)
+        if self.fs.direction == "back":
+            return "same" if entry is None or entry.is_deleted else "only_target"
         if entry is None:
-            return "only_source"
+            return "same" if found(self.fs.source, path) is None else "only_source"
         if entry.mirrors is None:
             return "own"
         facts = name.source

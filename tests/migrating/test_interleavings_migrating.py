@@ -111,6 +111,36 @@ def interleave(make_world, first, one, other):
             return
 
 
+def interleave_twice(make_world, first, one, other):
+    """Run one operation up to each of its requests, then another one up to each of its own; then let the first end, and
+    then the other.
+    """
+    for point in itertools.count(1):
+        for point_of_other in itertools.count(1):
+            world = make_world()
+            world.start_with("a", **FIRST[first])
+            world.start_with("other", b"of the other name")
+            operations = []
+            for name, steps in ((one, point), (other, point_of_other)):
+                operations.append(EVERY[name](world, "a"))
+                if operations[-1] is None:
+                    return
+                while operations[-1].steps < steps and not operations[-1].is_done:
+                    world.step(operations[-1])
+            ended = [operation.is_done for operation in operations]
+            for operation in operations:
+                while not operation.is_done:
+                    world.step(operation)
+            world.finish()
+            for name, events in world.events.items():
+                if not explain(events, world.first[name], loose=world.options["direction"] == "back"):
+                    raise Broken(f"{first}: {other} up to {point_of_other}, {one} from {point}: {name}: {events}")
+            if ended[1]:
+                break
+        if ended[0]:
+            return
+
+
 def memory_world(mode):
     return actions.World(GenericStore(MemoryFS()), GenericStore(MemoryFS()), **MODES[mode])
 
@@ -301,6 +331,14 @@ def test_a_file_that_moves_is_always_seen(mode, first):
 @pytest.mark.parametrize("mode", MODES)
 def test_a_copier_does_not_make_a_move_leave_its_file(mode, first):
     interleave(lambda: memory_world(mode), first, "move", "copier")
+
+
+@pytest.mark.slow
+def test_a_copier_that_is_late_brings_nothing_back(soak):
+    scenes = [(mode, first, other) for mode in MODES for first in FIRST for other in ACTIONS]
+    chosen = [("back", "alone", other) for other in ("move", "delete", "delete version", "replace", "write", "copier")]
+    for mode, first, other in scenes if soak else chosen:
+        interleave_twice(lambda mode=mode: memory_world(mode), first, "copier", other)
 
 
 @pytest.mark.slow

@@ -108,6 +108,31 @@ def test_back_lacks_what_the_target_has():
     assert verify(back).counts == {"same": 2}
 
 
+@pytest.mark.parametrize(("direction", "kind"), [("forward", "own"), ("back", "same")])
+def test_what_the_app_changes_between_the_listings_is_not_missing(direction, kind, monkeypatch):
+    storage = in_memory(DIRECTION=direction)
+    write(source_of(storage) if direction == "forward" else target_of(storage), "a")
+    fs = storage.backend.store
+    before = list(fs.source.iter_facts()), list(entries(storage).entries())
+    storage.delete("a")
+    monkeypatch.setattr(fs.source, "iter_facts", lambda *prefix, **options: iter(before[0]))
+    monkeypatch.setattr(entries(storage), "entries", lambda *prefix, **options: iter(before[1]))
+    report = verify(storage)
+    assert (report.missing, dict(report.counts)) == (0, {kind: 1})
+
+
+def test_only_so_many_names_are_looked_at(monkeypatch):
+    storage = in_memory()
+    for name in "abc":
+        write(source_of(storage), name)
+    looked = []
+    look = entries(storage).look
+    monkeypatch.setattr(entries(storage), "look", lambda path: looked.append(path) or look(path))
+    monkeypatch.setattr(comparing, "_DOUBTED", 2)
+    assert verify(storage).missing == 3
+    assert sorted(looked) == ["a", "b"]
+
+
 def test_status():
     storage = in_memory()
     for name in "abcd":

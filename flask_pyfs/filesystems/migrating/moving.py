@@ -223,8 +223,8 @@ def uncover(source: StoreFS, target: Target, path: str) -> Moved:
         if target.drop(path, entry.version):
             # nobody wrote to the source before that: so what was seen there is this copy
             return Moved(Outcome.COPIED, entry.facts.size, written or copied, entry, exists=True)
-        if there is None and written is not None and entry.mirrors is None and target.look(path) is None:
-            # one who moved it would have replaced this copy; so it was deleted after the end of the migration
+        if there is None and written is not None and entry.mirrors is None:
+            # one who moved it would have replaced this copy; so it was deleted since, and this would bring it back
             source.delete_version(path, written)
 
 
