@@ -310,6 +310,7 @@ class Storage:
 
         :param filename: the name; the file is stored as ``upload_to/prefix/filename``.
         :param expires: how long the URL is valid at most, in seconds; it is valid for at least three quarters of that.
+            With CONFIRM, that is no longer than UPLOAD_LIFETIME.
         :param prefix: a directory, or a callable that returns one.
         :param unique: put a random part in front of the extension.
         :param overwrite: replace a file of that name; None means the storage's own ``overwrite``. With ``unique``, no

@@ -54,7 +54,9 @@ def begin(storage: Storage, terms: Terms, expires: float | timedelta, *, externa
 def _signed(
     state: State, path: Reserved, media_type: str, max_size: int | None, expires: float | timedelta
 ) -> UploadURL | None:
-    until, lifetime = lifetime_of(expires)
+    seconds = expires.total_seconds() if isinstance(expires, timedelta) else expires
+    # longer than that, nothing tells that the file was confirmed, and may have been deleted since
+    until, lifetime = lifetime_of(min(seconds, state.config["upload_lifetime"]))
     # whoever has the URL may replace what came by it: no other file has the name
     whole = UploadTerms(until, lifetime, True, media_type, max_size)
     upload = state.operations.signed_upload(path, whole)

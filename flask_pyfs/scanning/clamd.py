@@ -34,7 +34,7 @@ def ask(url: str, file: BinaryIO) -> str | None:
     except (ClamdError, OSError, UnicodeError) as error:
         raise Unscanned(_reason(url, error)) from error
     status, found = next(iter(answers.values()), ("nothing", None))
-    if status == "OK":
+    if (status, found) == ("OK", None):
         return None
     if status != "FOUND" or found is None:
         raise Unscanned(f"{url} answered {status} ({found})")
