@@ -43,7 +43,7 @@ def test_what_is_taken_has_no_header_of_the_client(configured, send, size):
 
 
 @on_swift
-@pytest.mark.parametrize("header", ["X-Object-Manifest", "X-Symlink-Target"])
+@pytest.mark.parametrize("header", ["X-Object-Manifest", "X-Symlink-Target", "X-Copy-From"])
 def test_a_client_cannot_point_to_another_file(configured, send, header):
     storage = configured()
     storage.write("private.txt", b"private")

@@ -83,7 +83,9 @@ def test_a_daemon_that_says_nothing(address, clamd, scanned):
     assert [*storage.list_files()] == []
 
 
-@pytest.mark.parametrize("said", [b"", b"stream: what? \xff\n", b"hello\n", b"stream: broken ERROR\n"])
+@pytest.mark.parametrize(
+    "said", [b"", b"stream: what? \xff\n", b"hello\n", b"stream: broken ERROR\n", b"stream: odd OK\n"]
+)
 def test_a_server_that_is_no_clamd(scanned, said):
     with socket.create_server(("127.0.0.1", 0)) as server:
 
