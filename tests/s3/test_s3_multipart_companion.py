@@ -290,6 +290,20 @@ def test_a_part_is_sent_as_it_was_signed(s3_endpoint, going):
     assert client.list(upload, key) == []
 
 
+@pytest.mark.parametrize("s3_endpoint", ["swift"], indirect=True)
+def test_no_part_and_no_file_is_a_copy_of_another_file(make, begin, s3_endpoint):
+    storage = make()
+    storage.write("private.txt", b"private")
+    copied = {"x-amz-copy-source": f"/{storage.backend.bucket_name}/private.txt"}
+    client = begin(storage)
+    upload, key = client.create()
+    assert requests.put(client.signed(upload, key, 1), headers=copied, timeout=10).status_code == 403
+    assert client.list(upload, key) == []
+    form = storage.upload_url("b.txt", expires=60, unique=False)
+    assert requests.put(form.url, headers={**form.headers, **copied}, timeout=10).status_code == 403
+    assert [*storage.list_files()] == ["private.txt"]
+
+
 def test_a_url_that_has_expired_begins_nothing(make, begin, monkeypatch, refused):
     storage = make()
     client = begin(storage)
