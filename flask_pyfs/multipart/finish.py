@@ -16,7 +16,7 @@ from ..signals import file_uploaded
 from ..unfinished import Ended
 from ..uploads.intake import allows
 from ..uploads.refusals import too_large, wrong_type
-from .upload import Upload, must_be_checked
+from .upload import Upload
 
 __all__ = ["finished", "listed"]
 
@@ -102,7 +102,7 @@ def _unchecked(upload: Upload, wanted: _Wanted, parts: _Parts) -> StoredName:
     storage, terms, state = upload.storage, upload.terms, upload.state
     require_allowed(state, terms)
     basename = terms.name.rpartition("/")[2]
-    if must_be_checked(storage, state):
+    if storage.inspects:
         # the settings are others than when it began, and what has its name cannot be checked any more
         upload.abort()
         raise Ended

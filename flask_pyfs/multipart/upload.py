@@ -16,7 +16,7 @@ from ..storage import Storage
 from ..unfinished import Ended, Unfinished, new_identifier
 from .tokens import Begun, Permit
 
-__all__ = ["PART_LIFETIME", "Upload", "must_be_checked", "takes_parts"]
+__all__ = ["PART_LIFETIME", "Upload", "takes_parts"]
 
 #: For how long a client may begin to send a part after it has asked for the URL, in seconds.
 PART_LIFETIME = 60 * 60
@@ -127,15 +127,9 @@ def _file(state: State, name: str) -> InParts:
     return file
 
 
-def must_be_checked(storage: Storage, state: State) -> bool:
-    """Return whether the content of an upload decides whether the storage takes it."""
-    filters = getattr(storage.file_allowed, "__func__", None) is not Storage.file_allowed
-    return storage.verifies or filters or state.config.get("scan") is not None
-
-
 def _must_be_held(permit: Permit, state: State) -> bool:
     terms, operations = permit.terms, state.operations
-    if must_be_checked(permit.storage, state) or operations.in_parts(terms.name) is None:
+    if permit.storage.inspects or operations.in_parts(terms.name) is None:
         return True
     # a file may have the name in another spelling
     return not terms.unique and len(operations.spellings(terms.name)) > 1

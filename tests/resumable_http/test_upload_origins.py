@@ -96,7 +96,10 @@ def test_forms_whose_progress_a_script_watches(app, storage):
     assert answer.status_code == 204
     assert answer.headers["Access-Control-Allow-Origin"] == PAGE
     assert answer.headers["Access-Control-Allow-Methods"] == "POST"
-    for asked in (preflight(app.test_client(), url, "https://example.org"), preflight(app.test_client(), "/files/b.txt")):
+    for asked in (
+        preflight(app.test_client(), url, "https://example.org"),
+        preflight(app.test_client(), "/files/b.txt"),
+    ):
         assert (asked.status_code, cors(asked)) == (200, {})
         assert {"GET", "HEAD", "OPTIONS", "POST"} == set(asked.allow)
 

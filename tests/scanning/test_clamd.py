@@ -105,6 +105,27 @@ def test_a_server_that_is_no_clamd(scanned, said):
         thread.join()
 
 
+@pytest.mark.parametrize("said", [b"-ERR unknown command\r\n", b"", b"\xff\n"])
+def test_the_doctor_knows_a_server_that_is_no_clamd(app, scanned, said):
+    from flask_pyfs.doctor import examine
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(100)
+                peer.sendall(said)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        storage = scanned(f"clamd://127.0.0.1:{server.getsockname()[1]}")
+        found = [(each.level, each.message) for each in examine(app, [storage]) if each.check == "scan"]
+        thread.join()
+    assert found[0][0] == "error"
+    assert "what clamd does not say" in found[0][1]
+
+
 def by_form(storage, client):
     upload = storage.upload_url("a.bin", expires=60)
     return client.post(upload.url, data={"file": (io.BytesIO(EICAR), "a.bin")}, buffered=True)
