@@ -6,6 +6,7 @@ import shlex
 import sys
 from datetime import datetime, timedelta, timezone
 from itertools import islice
+from typing import Any
 
 import click
 from flask import current_app
@@ -251,7 +252,7 @@ def url(
         raise click.UsageError("--upload and --download exclude each other")
     out, storage, name = Output(as_json), place.storage, place.name
     external = external or knows_host(current_app._get_current_object())  # type: ignore[attr-defined]
-    request = {}
+    request: dict[str, Any] = {}
     try:
         if upload:
             wanted = storage.upload_url(

@@ -82,13 +82,13 @@ def test_no_route_leads_there(app, storage, settings):
         url = f"/files/{quote(spelling)}?expires=9999999999&overwrite=1&signature=x"
         assert client.post(url, data=form, follow_redirects=True).status_code in (403, 404, 405), url
         for action in ("delete", "rename", "mkdir", "upload"):
-            sent = {
+            fields = {
                 "path": spelling,
                 "name": "stolen.txt",
                 "directory": spelling,
                 "upload": (io.BytesIO(b"theirs"), "a"),
             }
-            assert client.post(f"/admin/papers/{action}/", data=sent).status_code < 500
+            assert client.post(f"/admin/papers/{action}/", data=fields).status_code < 500
 
 
 def test_nothing_is_signed_for_it(storage):
