@@ -27,6 +27,9 @@ from .permits import INCOMING, permitted
 
 __all__ = ["confirm", "take"]
 
+# what is checked, of one worker
+_HELD = "held-"
+
 
 def confirm(storage: Storage, token: str) -> StoredName:
     """Check a file and give it its name; see :meth:`flask_pyfs.Storage.confirm`."""
@@ -64,7 +67,13 @@ def _has_come(storage: str, unfinished: Unfinished) -> bool:
 
 
 def _finish(state: State, terms: Terms, unfinished: Unfinished, is_again: bool) -> StoredName:
-    store, held = unfinished.store, unfinished.path(f"held-{secrets.token_hex(16)}")
+    store, held = unfinished.store, unfinished.path(f"{_HELD}{secrets.token_hex(16)}")
+    if is_again:
+        # the copies of workers that were killed
+        with translated(state.storage.name, terms.name):
+            for name in unfinished.look().files:
+                if name.startswith(_HELD):
+                    store.delete_tree(unfinished.path(name))
     try:
         return _checked(state, terms, unfinished, held, is_again)
     except BaseException:

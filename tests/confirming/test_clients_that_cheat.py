@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 import flask_pyfs as fs
+from flask_pyfs.names import Reserved
 
 pytestmark = pytest.mark.server
 on_swift = pytest.mark.parametrize("place", ["swift"], indirect=True)
@@ -87,6 +88,24 @@ def test_who_confirms_again_and_again_fills_no_store(configured, send, leftovers
         with pytest.raises(fs.BackendError):
             storage.confirm(upload.token)
     assert sorted(leftovers(storage)) == ["open/begun", "open/incoming"]
+
+
+def test_the_copy_of_a_worker_that_was_killed_is_removed(configured, send, leftovers):
+    def scan(file, filename):
+        seen.append([path for path in leftovers(storage) if "held-" in path])
+        return len(seen) > 1 or None
+
+    seen = []
+    storage = configured(SCAN=lambda *given: scan(*given) or 1 / 0)
+    upload = storage.upload_url("a.txt", expires=60)
+    send(upload)
+    with pytest.raises(fs.BackendError):
+        storage.confirm(upload.token)
+    ((path, _),) = [each for each in storage.backend.store.iter_facts(".flask_pyfs/") if "incoming" in each[0]]
+    storage.backend.store.put(Reserved(path.replace("incoming", "held-dead")), io.BytesIO(b"of a dead worker"))
+    assert storage.confirm(upload.token) == upload.name
+    assert [len(each) for each in seen] == [1, 1]
+    assert "held-dead" not in str(seen)
 
 
 def test_the_file_is_not_made_again(configured, send, announced):
