@@ -131,5 +131,10 @@ def _must_be_held(permit: Permit, state: State) -> bool:
     terms, operations = permit.terms, state.operations
     if permit.storage.inspects or operations.in_parts(terms.name) is None:
         return True
-    # a file may have the name in another spelling
-    return not terms.unique and len(operations.spellings(terms.name)) > 1
+    if not terms.unique and len(operations.spellings(terms.name)) > 1:
+        # a file may have the name in another spelling
+        return True
+    probe = operations.in_parts(names.Reserved.of(state.backend.prefix, f"probe-{token_hex(8)}"))
+    with translated(permit.storage.name, terms.name):
+        # else the client can break the file as long as it has the URL of a part
+        return probe is None or not probe.is_sealed()
