@@ -16,7 +16,7 @@ from ..storage import Storage
 from ..unfinished import Ended, Unfinished, new_identifier
 from .tokens import Begun, Permit
 
-__all__ = ["PART_LIFETIME", "Upload", "takes_parts"]
+__all__ = ["PART_LIFETIME", "Upload", "is_sealed", "takes_parts"]
 
 #: For how long a client may begin to send a part after it has asked for the URL, in seconds.
 PART_LIFETIME = 60 * 60
@@ -134,7 +134,15 @@ def _must_be_held(permit: Permit, state: State) -> bool:
     if not terms.unique and len(operations.spellings(terms.name)) > 1:
         # a file may have the name in another spelling
         return True
-    probe = operations.in_parts(names.Reserved.of(state.backend.prefix, f"probe-{token_hex(8)}"))
-    with translated(permit.storage.name, terms.name):
-        # else the client can break the file as long as it has the URL of a part
-        return probe is None or not probe.is_sealed()
+    # else the client can break the file as long as it has the URL of a part
+    return not is_sealed(state)
+
+
+def is_sealed(state: State) -> bool:
+    """Return whether no client can change a file in parts that was completed. Six requests to S3 at first, then none.
+
+    :raises flask_pyfs.errors.FSError: if the store cannot be reached.
+    """
+    probe = state.operations.in_parts(names.Reserved.of(state.backend.prefix, f"probe-{token_hex(8)}"))
+    with translated(state.storage.name):
+        return probe is not None and probe.is_sealed()

@@ -315,6 +315,22 @@ def test_a_part_that_is_sent_again_while_the_upload_is_completed(
 
 
 @on_both
+def test_a_part_that_is_sent_again_while_the_content_is_checked(make, begin, left, s3_endpoint):
+    def scan(file, filename):
+        seen.append(file.read())
+        requests.put(url, data=CONTENT[::-1], timeout=10)
+        return True
+
+    seen = []
+    client = begin(storage := make(SCAN=scan))
+    upload, key = client.create()
+    url, parts = client.signed(upload, key, 1), [client.send(upload, key, 1, CONTENT)]
+    client.complete(upload, key, parts)
+    assert seen == [CONTENT]
+    assert storage.read(key) == CONTENT
+
+
+@on_both
 @pytest.mark.parametrize("settings", [{}, {"VERIFY": True}], ids=str)
 def test_a_part_that_is_sent_after_the_upload_was_completed(make, begin, s3_endpoint, settings):
     storage = make(**settings)
