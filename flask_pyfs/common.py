@@ -57,9 +57,16 @@ IMAGES_MAX_MEMORY = Option(
     rule="a size of at least 32 MiB, such as '256 MiB'",
 )
 
+_YEARS = 10 * 365 * 24 * 60 * 60
+
 #: How long an upload that is not finished lives after its last piece, in seconds.
 UPLOAD_LIFETIME = Option(
-    "UPLOAD_LIFETIME", "seconds", default=24 * 60 * 60, check=is_duration, rule="a number of seconds, more than 0"
+    "UPLOAD_LIFETIME",
+    "seconds",
+    default=24 * 60 * 60,
+    # the moment of its end must be a date
+    check=lambda seconds: is_duration(seconds) and seconds <= _YEARS,
+    rule="a number of seconds, more than 0 and at most 315360000 (10 years)",
 )
 
 ENQUEUE = Option("ENQUEUE", "callable")

@@ -45,8 +45,9 @@ def make_blueprint() -> Blueprint:
     """Return the blueprint ``fs`` with the routes ``fs.get_file``, ``fs.put_file`` and ``fs.call_room``."""
     blueprint = Blueprint("fs", __name__)
     blueprint.record(lambda setup: setup.app.url_map.converters.update(fs_name=NameConverter))
-    blueprint.add_url_rule("/<fs>/<fs_name:filename>", "get_file", _get_file)
-    blueprint.add_url_rule("/<fs>/<fs_name:filename>", "put_file", _put_file, methods=["POST"])
+    url = "/<fs>/<fs_name:filename>"
+    blueprint.add_url_rule(url, "get_file", _get_file, provide_automatic_options=False)
+    blueprint.add_url_rule(url, "put_file", _put_file, methods=["POST", "OPTIONS"], provide_automatic_options=False)
     # no storage has this name
     blueprint.add_url_rule("/-/<room>", "call_room", call_room, methods=_METHODS)
     blueprint.add_url_rule("/-/<room>/<path:rest>", "call_room", call_room, methods=_METHODS)
@@ -125,12 +126,14 @@ def _unsigned(storage: Storage, filename: str) -> NotAuthorized:
     )
 
 
-def _put_file(fs: str, filename: str) -> tuple[Response, int]:
+def _put_file(fs: str, filename: str) -> ResponseReturnValue:
+    # a form needs no preflight, but a script that shows how far it is does
+    preflight = allow_pages(["POST"]) if SIGNATURE in request.args else None
+    if request.method == "OPTIONS":
+        return preflight or current_app.make_default_options_response()
     storage, filename = _served(fs, filename)
     if SIGNATURE not in request.args:
         abort(405, valid_methods=["GET", "HEAD", "OPTIONS"])
-    # a form needs no preflight
-    allow_pages(["POST"])
     with answered():
         known = _stored(storage, filename)
     return jsonify(name=known, url=storage.url(known)), 201

@@ -301,15 +301,16 @@ class Storage:
         The upload goes to the store if the store can enforce all terms. Only S3 can enforce ``unique=False`` without
         ``overwrite``, if there is no ``max_size`` and its server knows ``If-None-Match``; and Swift enforces neither
         ``content_type`` nor ``max_size``. No store inspects the content. If the store cannot enforce a term, or the
-        storage :attr:`verifies` uploads or has a SCAN, the URL is one of the app's own route. With CONFIRM, each upload
-        goes to the store if it signs any, and is nobody's until :meth:`confirm` has checked it; then ``token`` and
-        ``confirm_url`` of the result are set.
+        storage :attr:`inspects` uploads, the URL is one of the app's own route. With CONFIRM, each upload goes to the
+        store if it signs any, and is nobody's until :meth:`confirm` has checked it; then ``token`` and ``confirm_url``
+        of the result are set.
 
         On S3 and Swift, the first call in a process may make the bucket or the container, and log in to Swift. Further
         calls make no request.
 
         :param filename: the name; the file is stored as ``upload_to/prefix/filename``.
         :param expires: how long the URL is valid at most, in seconds; it is valid for at least three quarters of that.
+            With CONFIRM, that is no longer than UPLOAD_LIFETIME.
         :param prefix: a directory, or a callable that returns one.
         :param unique: put a random part in front of the extension.
         :param overwrite: replace a file of that name; None means the storage's own ``overwrite``. With ``unique``, no
@@ -331,8 +332,7 @@ class Storage:
         if state.config["confirm"]:
             upload = room("confirming", self.name).begin(self, terms, expires, external=external)
         if upload is None:
-            is_checked = self.verifies or state.config["scan"] is not None
-            upload = links.signed_upload(state, terms, expires, external=external, verifies=is_checked)
+            upload = links.signed_upload(state, terms, expires, external=external, verifies=self.inspects)
         return dataclasses.replace(upload, original_name=terms.original_name)
 
     def resumable_url(
@@ -838,6 +838,14 @@ class Storage:
         on if the storage accepts only images.
         """
         return intake.verifies(self.extensions, find(self).config)
+
+    @property
+    def inspects(self) -> bool:
+        """Whether the content of an upload decides whether it is accepted: the storage :attr:`verifies` uploads, has a
+        SCAN, or overrides :meth:`file_allowed`. Then no upload goes straight to a store unseen.
+        """
+        overrides = getattr(self.file_allowed, "__func__", None) is not Storage.file_allowed
+        return self.verifies or overrides or find(self).config["scan"] is not None
 
     # Serving
 

@@ -6,6 +6,7 @@ import shlex
 import sys
 from datetime import datetime, timedelta, timezone
 from itertools import islice
+from typing import Any
 
 import click
 from flask import current_app
@@ -251,7 +252,7 @@ def url(
         raise click.UsageError("--upload and --download exclude each other")
     out, storage, name = Output(as_json), place.storage, place.name
     external = external or knows_host(current_app._get_current_object())  # type: ignore[attr-defined]
-    request = {}
+    request: dict[str, Any] = {}
     try:
         if upload:
             wanted = storage.upload_url(
@@ -259,6 +260,8 @@ def url(
             )
             name, found, shown = wanted.name, wanted.url, _as_curl(wanted)
             request = {"method": wanted.method, "fields": wanted.fields, "headers": wanted.headers}
+            if wanted.confirm_url is not None:
+                request |= {"token": wanted.token, "confirm_url": wanted.confirm_url}
         else:
             found = shown = storage.url(name, external, expires=expires, download=download or False)
     except (RuntimeError, ValueError) as error:
@@ -272,7 +275,7 @@ def url(
 
 
 def _as_curl(upload: UploadURL) -> str:
-    """Return the command that makes a request to upload a file from the current directory."""
+    """Return the command that makes a request to upload a file from the current directory, and confirms it."""
     file = upload.name.rpartition("/")[2]
     parts = ["curl", "--fail"]
     for name, value in upload.headers.items():
@@ -284,4 +287,7 @@ def _as_curl(upload: UploadURL) -> str:
         parts += ["-F", f'file=@"{escaped}"']
     else:
         parts += ["-X", upload.method, "-T", f"./{file}"]
-    return shlex.join([*parts, upload.url])
+    sent = shlex.join([*parts, upload.url])
+    if upload.confirm_url is None:
+        return sent
+    return f"{sent} && {shlex.join(['curl', '--fail', '-X', 'POST', upload.confirm_url])}"

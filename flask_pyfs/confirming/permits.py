@@ -55,6 +55,9 @@ def _signed(
     state: State, path: Reserved, media_type: str, max_size: int | None, expires: float | timedelta
 ) -> UploadURL | None:
     until, lifetime = lifetime_of(expires)
+    if lifetime > (longest := state.config["upload_lifetime"]):
+        # later, nothing tells that the file was confirmed, and may have been deleted since
+        until, lifetime = lifetime_of(longest)
     # whoever has the URL may replace what came by it: no other file has the name
     whole = UploadTerms(until, lifetime, True, media_type, max_size)
     upload = state.operations.signed_upload(path, whole)

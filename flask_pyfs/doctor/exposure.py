@@ -54,6 +54,15 @@ def examine(subject: Subject, path: Reserved, store: StoreFS) -> Iterator[Findin
             f"anybody can read unfinished uploads below {shown[0].rpartition('/')[0]}/: let the web server at "
             f"{subject.setting('URL')} deny .flask_pyfs",
         )
+    elif shown and (config["confirm"] or config["scan"] is not None):
+        # the name is in what the client gets
+        yield subject.found(
+            check,
+            "warning",
+            f"whoever uploads can show the file to anybody before it is checked, below {shown[0].rpartition('/')[0]}/: "
+            f"let {subject.setting('BUCKET', 'CONTAINER', 'URL')} deny .flask_pyfs (its policy), or turn "
+            f"{subject.setting('CONFIRM')} off where that cannot be",
+        )
     elif shown:
         yield subject.found(check, "ok", "the files are for all, as URL says, and the probe is too")
     elif reasons:

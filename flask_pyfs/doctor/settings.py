@@ -37,7 +37,23 @@ def _effects(subject: Subject) -> Finding:
     if state.config["private"] and state.config["url"]:
         message = f"the storage is PRIVATE, and {url} names a server that checks no signature of the app: unset {url}, "
         return subject.found("settings", "warning", message + "or let that server ask who may read")
+    if idle := _without_effect(subject):
+        return subject.found("settings", "warning", idle)
     return subject.found("settings", "ok", "each setting of this storage has an effect")
+
+
+def _without_effect(subject: Subject) -> str | None:
+    config, backend = subject.state.config, subject.state.backend
+    # of a storage that moves, the side that takes new files decides
+    signs = signs_urls(subject.state) or any(side.signs_urls for side in getattr(backend, "sides", ()))
+    if config["confirm"] and not signs:
+        return (
+            f"{subject.setting('CONFIRM')} has no effect: this store signs no uploads as it is set up, so they go "
+            "through the app, which checks them at once"
+        )
+    if config["scan_fail_open"] and config["scan"] is None:
+        return f"{subject.setting('SCAN_FAIL_OPEN')} has no effect without {subject.setting('SCAN')}"
+    return None
 
 
 def _extras(subject: Subject, storage: Any) -> Finding:

@@ -80,5 +80,10 @@ class InParts(Protocol):
     def found(self, mark: str) -> Made | None:
         """Return the file if it is there, as the upload with this mark made it. One request."""
 
+    def is_sealed(self) -> bool:
+        """Return whether no part of an upload can be sent again once that was completed. It is tried once, with this
+        file, which is removed then: six requests at first, none later.
+        """
+
     def abort(self, upload: str) -> None:
         """Forget an upload and its parts, if there is one. One request."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from secrets import token_hex
 from typing import Any
 
+from fs import errors
 from werkzeug.datastructures import FileStorage
 
 from ..arrivals import require_allowed, stored
@@ -12,11 +15,12 @@ from ..backends.contract import StoredName
 from ..errors import FileExists, FileTooLarge, UnauthorizedFileType, translated
 from ..files import mime
 from ..filesystems.parts import MOST_PARTS, SMALLEST_PART, Part, WrongParts
+from ..names import Reserved
 from ..signals import file_uploaded
 from ..unfinished import Ended
 from ..uploads.intake import allows
 from ..uploads.refusals import too_large, wrong_type
-from .upload import Upload, must_be_checked
+from .upload import Upload, is_sealed
 
 __all__ = ["finished", "listed"]
 
@@ -87,22 +91,38 @@ def _finish(upload: Upload, wanted: _Wanted, parts: _Parts, is_again: bool) -> S
 
 
 def _checked(upload: Upload, held: StoredName, is_again: bool) -> StoredName:
-    terms, paths, sizes = upload.terms, [upload.held], [held.size or 0]
+    terms, sizes = upload.terms, [held.size or 0]
     options: dict[str, Any] = {} if terms.content_type is None else {"content_type": terms.content_type}
 
     def keep() -> Any:
-        return upload.state.operations.join(paths, terms.name, terms.overwrite, sizes=sizes, **options)
+        return upload.state.operations.join([path], terms.name, terms.overwrite, sizes=sizes, **options)
 
-    with upload.state.backend.joined(paths, sizes) as file:
+    with _unchangeable(upload) as path, upload.state.backend.joined([path], sizes) as file:
         sent = FileStorage(file, terms.original_name or terms.name, content_type=terms.content_type)
         return stored(upload.storage, sent, terms, keep, is_again=is_again)
+
+
+@contextmanager
+def _unchangeable(upload: Upload) -> Iterator[Reserved]:
+    """Yield the path of the content as no client can change it while it is checked."""
+    if is_sealed(upload.state):
+        yield upload.held
+        return
+    store, copy = upload.unfinished.store, upload.unfinished.path(f"held-{token_hex(16)}")
+    try:
+        with translated(upload.storage.name, upload.terms.name):
+            store.copy_file(upload.held, copy)
+        yield copy
+    finally:
+        with suppress(errors.FSError):
+            store.delete_tree(copy)
 
 
 def _unchecked(upload: Upload, wanted: _Wanted, parts: _Parts) -> StoredName:
     storage, terms, state = upload.storage, upload.terms, upload.state
     require_allowed(state, terms)
     basename = terms.name.rpartition("/")[2]
-    if must_be_checked(storage, state):
+    if storage.inspects:
         # the settings are others than when it began, and what has its name cannot be checked any more
         upload.abort()
         raise Ended

@@ -16,7 +16,7 @@ from ..storage import Storage
 from ..unfinished import Ended, Unfinished, new_identifier
 from .tokens import Begun, Permit
 
-__all__ = ["PART_LIFETIME", "Upload", "must_be_checked", "takes_parts"]
+__all__ = ["PART_LIFETIME", "Upload", "is_sealed", "takes_parts"]
 
 #: For how long a client may begin to send a part after it has asked for the URL, in seconds.
 PART_LIFETIME = 60 * 60
@@ -127,15 +127,22 @@ def _file(state: State, name: str) -> InParts:
     return file
 
 
-def must_be_checked(storage: Storage, state: State) -> bool:
-    """Return whether the content of an upload decides whether the storage takes it."""
-    filters = getattr(storage.file_allowed, "__func__", None) is not Storage.file_allowed
-    return storage.verifies or filters or state.config.get("scan") is not None
-
-
 def _must_be_held(permit: Permit, state: State) -> bool:
     terms, operations = permit.terms, state.operations
-    if must_be_checked(permit.storage, state) or operations.in_parts(terms.name) is None:
+    if permit.storage.inspects or operations.in_parts(terms.name) is None:
         return True
-    # a file may have the name in another spelling
-    return not terms.unique and len(operations.spellings(terms.name)) > 1
+    if not terms.unique and len(operations.spellings(terms.name)) > 1:
+        # a file may have the name in another spelling
+        return True
+    # else the client can break the file as long as it has the URL of a part
+    return not is_sealed(state)
+
+
+def is_sealed(state: State) -> bool:
+    """Return whether no client can change a file in parts that was completed. Six requests to S3 at first, then none.
+
+    :raises flask_pyfs.errors.FSError: if the store cannot be reached.
+    """
+    probe = state.operations.in_parts(names.Reserved.of(state.backend.prefix, f"probe-{token_hex(8)}"))
+    with translated(state.storage.name):
+        return probe is not None and probe.is_sealed()

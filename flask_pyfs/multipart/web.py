@@ -19,7 +19,7 @@ from ..uploads.refusals import wrong_media_type
 from ..web import links
 from .finish import finished, listed
 from .tokens import Begun, Permit
-from .upload import PART_LIFETIME, Upload, must_be_checked
+from .upload import PART_LIFETIME, Upload
 
 __all__ = ["respond"]
 
@@ -71,7 +71,7 @@ def _form(permit: Permit) -> Response:
     _require_type(permit, request.args.get("type"))
     left = _time_left(permit)
     state, storage = find(permit.storage), permit.storage
-    is_checked = must_be_checked(storage, state) or state.config["confirm"]
+    is_checked = storage.inspects or state.config["confirm"]
     upload = links.signed_upload(state, permit.terms, left, external=True, verifies=is_checked)
     if upload.method != "POST" or upload.token is not None:
         # the client sends forms alone, and confirms nothing

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from inspect import iscoroutine
 from typing import Any, BinaryIO, cast
 
-from ..errors import BackendError, FSError, UnauthorizedFileType
+from ..errors import BackendError, ConfigurationError, FSError, UnauthorizedFileType
+from ..keys import storage_key
 from ..seekable import FileView, OwnFile, as_given, rewindable
 from ..storage import Storage
 from .clamd import ask
@@ -56,7 +58,7 @@ def scan(storage: Storage, file: BinaryIO, filename: str) -> None:
             found = ask(scanner, cast(BinaryIO, view))
             if found is not None:
                 raise infected(storage.name, filename, found)
-        elif scanner(readable(view), filename) is not True:
+        elif _answer(storage.name, scanner, view, filename) is not True:
             raise refused(storage.name, filename)
     except UnauthorizedFileType as error:
         _log.warning("%s", error)
@@ -71,3 +73,13 @@ def scan(storage: Storage, file: BinaryIO, filename: str) -> None:
         if not config["scan_fail_open"]:
             raise failure from error
         _log.warning("%s; it is stored all the same, because SCAN_FAIL_OPEN is on", failure)
+
+
+def _answer(storage: str, scanner: Callable[[BinaryIO, str], Any], view: FileView, filename: str) -> Any:
+    answer = scanner(readable(view), filename)
+    if iscoroutine(answer):
+        # else Python warns that nobody awaited it
+        answer.close()
+        key = storage_key(storage, "SCAN")
+        raise ConfigurationError(f"{key} must be no async function, but return True or False", storage=storage)
+    return answer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from ..addresses import clamd_in
+from ..errors import shortened
 from .words import Unscanned
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def ask(url: str, file: BinaryIO) -> str | None:
     except (ClamdError, OSError, UnicodeError) as error:
         raise Unscanned(_reason(url, error)) from error
     status, found = next(iter(answers.values()), ("nothing", None))
-    if status == "OK":
+    if (status, found) == ("OK", None):
         return None
     if status != "FOUND" or found is None:
         raise Unscanned(f"{url} answered {status} ({found})")
@@ -52,12 +53,14 @@ def ping(url: str) -> None:
 
     client = _client(url)
     try:
-        client.ping()
+        answer = client.ping()
     except (ClamdError, OSError, UnicodeError) as error:
         raise Unscanned(_reason(url, error)) from error
     finally:
         # it leaves one open that could not connect
         client.clamd_socket.close()
+    if answer != "PONG":
+        raise Unscanned(f"{url} answered what clamd does not say ({shortened(answer, 80)})")
 
 
 def _client(url: str) -> ClamdNetworkSocket:

@@ -88,10 +88,13 @@ def signed_token(app: Flask, storage: str, purpose: str, claims: Mapping[str, An
 
 
 def claims_in(app: Flask, storage: str, purpose: str, token: str) -> dict[str, Any] | None:
-    """Return the claims of a token that :func:`signed_token` made; None if it is none.
+    """Return the claims of a token that :func:`signed_token` made; None if it is none, of whatever type.
 
     When it expires is for the caller to know: an upload that has begun outlives the time in which it may begin.
     """
+    if not isinstance(token, str) or not token.isascii():
+        # an app takes it out of any JSON
+        return None
     payload, _, signature = token.partition(".")
     signer = _signer(app)
     if signer is None or not signer.verify_signature(_token_message(storage, purpose, payload), signature.encode()):

@@ -374,3 +374,14 @@ def test_an_upload_to_the_store(configure_storage, request, run, tmp_path):
         subprocess.run(["bash", "-c", shown], cwd=tmp_path, capture_output=True, check=True)
         assert photos.read("2026/a.jpg") == b"uploaded"
         assert requests.get(lines(run("url", "--expires", "60", "photos:2026/a.jpg"))[0], timeout=60).ok
+
+
+@pytest.mark.server
+def test_an_upload_that_is_to_be_confirmed(app, configure_storage, request, run):
+    app.config.update(SERVER_NAME="shop.example", PHOTOS_FS_CONFIRM=True)
+    with make_place("s3-moto", request) as settings:
+        configure_storage("photos", settings)
+        [found] = objects(run("url", "--upload", "--json", "photos:a.jpg"))
+        assert found["confirm_url"] == f"http://shop.example/-/confirm/{found['token']}"
+        [shown] = lines(run("url", "--upload", "photos:a.jpg"))
+        assert " && curl --fail -X POST http://shop.example/-/confirm/" in shown

@@ -42,6 +42,14 @@ def test_any_text(app, storage, soak):
         storage.confirm(real)
 
 
+@pytest.mark.parametrize(
+    "token", [None, 5, True, b"a.b", ["a.b"], {"a": "b"}, "\ud800.x", "a.\udcff", "é.é", "W10.x", ""]
+)
+def test_what_any_json_may_hold(app, storage, token):
+    with app.app_context(), pytest.raises(fs.NotAuthorized):
+        storage.confirm(token)
+
+
 @pytest.mark.parametrize(("of", "purpose"), [("others", "confirm"), ("files", "resumable"), ("files", "upload")])
 def test_a_token_of_another_storage_or_for_another_purpose(app, storage, of, purpose):
     with app.app_context(), pytest.raises(fs.NotAuthorized):

@@ -254,6 +254,12 @@ def test_a_container_for_all_as_the_settings_say(with_key, findings, app, swift_
     found = findings()["reserved"]
     assert found.level == "ok"
     assert "for all" in found.message
+    app.config["FILES_FS_CONFIRM"] = True
+    storage.configure(app)
+    found = findings()["reserved"]
+    assert found.level == "warning"
+    assert "before it is checked" in found.message
+    assert "deny .flask_pyfs" in found.message
 
 
 @pytest.mark.server

@@ -35,6 +35,20 @@ def test_settings_without_effect(app, configured, findings):
     warned(findings(), "settings", "FILES_FS_ETAG_MISMATCH_POLICY")
 
 
+def test_settings_that_do_nothing_here(app, configured, findings):
+    configured("local", CONFIRM=True, SCAN_FAIL_OPEN=True)
+    warned(findings(), "settings", "FILES_FS_CONFIRM has no effect", "signs no uploads")
+    configured("local", CONFIRM=False)
+    warned(findings(), "settings", "FILES_FS_SCAN_FAIL_OPEN has no effect without FILES_FS_SCAN")
+    configured("swift", CONFIRM=True, SCAN_FAIL_OPEN=False, AUTHURL="http://127.0.0.1:9/v1", USER="a", KEY="b")
+    warned(findings(), "settings", "FILES_FS_CONFIRM has no effect")
+    configured("swift", TEMP_URL_KEY="key")
+    assert findings()["settings"].level == "ok"
+    of_target = {f"TARGET_{key}": "http://127.0.0.1:9/v1" for key in ("AUTHURL", "USER", "KEY", "TEMP_URL_KEY")}
+    configured("migrating", SOURCE="memory", TARGET="swift", **of_target)
+    assert "CONFIRM" not in findings()["settings"].message
+
+
 def test_debug_mode(app, configured, findings):
     app.debug = True
     del app.config["FS_SERVE"]

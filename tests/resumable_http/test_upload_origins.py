@@ -87,6 +87,23 @@ def test_forms_of_signed_urls(app, storage):
     assert cors(app.test_client().get("/files/b.txt", headers={"Origin": PAGE})) == {}
 
 
+def test_forms_whose_progress_a_script_watches(app, storage):
+    # the listeners of an XMLHttpRequestUpload make the browser ask before
+    app.config["FS_UPLOAD_ORIGINS"] = [PAGE]
+    with app.test_request_context():
+        url = storage.upload_url("b.txt", expires=60).url
+    answer = preflight(app.test_client(), url, method="POST", fields="")
+    assert answer.status_code == 204
+    assert answer.headers["Access-Control-Allow-Origin"] == PAGE
+    assert answer.headers["Access-Control-Allow-Methods"] == "POST"
+    for asked in (
+        preflight(app.test_client(), url, "https://example.org"),
+        preflight(app.test_client(), "/files/b.txt"),
+    ):
+        assert (asked.status_code, cors(asked)) == (200, {})
+        assert {"GET", "HEAD", "OPTIONS", "POST"} == set(asked.allow)
+
+
 @pytest.mark.parametrize(
     "setting",
     [

@@ -61,6 +61,7 @@ TABLE: dict[str, tuple[dict[str, Any], list[str]]] = {
     "CHUNK_SIZE": ({**GRIDFS, "FS_CHUNK_SIZE": "1 GB"}, ["FS_CHUNK_SIZE", "1 KiB to 15 MiB", "'255 KiB'"]),
     "MAX_SIZE": ({"FILES_FS_MAX_SIZE": "twenty"}, ["FILES_FS_MAX_SIZE", "such as '20 MB'"]),
     "MAX_SIZE zero": ({"FS_MAX_SIZE": 0}, ["FS_MAX_SIZE", "'20 MB'"]),
+    "UPLOAD_LIFETIME": ({"FS_UPLOAD_LIFETIME": 10**12}, ["FS_UPLOAD_LIFETIME must be", "at most 315360000 (10 years)"]),
     "IMAGES_MAX_MEMORY": ({"FS_IMAGES_MAX_MEMORY": "1 MiB"}, ["FS_IMAGES_MAX_MEMORY", "32 MiB", "'256 MiB'"]),
     "AUTHORIZE: no module": (
         {"FILES_FS_AUTHORIZE": "shop.rules:may"},

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import flask_pyfs as fs
+from flask_pyfs.filesystems.s3.multipart import ObjectInParts
 from flask_pyfs.filesystems.store import UPLOADS
 from flask_pyfs.signals import file_uploaded
 from flask_pyfs.unfinished import Unfinished
@@ -282,12 +283,86 @@ def test_a_part_is_sent_as_it_was_signed(s3_endpoint, going):
     query = url.partition("?")[2]
     for wrong in (
         url.replace("partNumber=1", "partNumber=2"),
-        url.replace("/a.txt", "/b.txt"),
+        url.replace("/held?", "/b.txt?"),
         foreign.partition("?")[0] + "?" + query,
         url[:-1] + ("0" if url[-1] != "0" else "1"),
     ):
         assert requests.put(wrong, data=b"x", timeout=10).status_code == 403, wrong
     assert client.list(upload, key) == []
+
+
+@on_both
+@pytest.mark.parametrize("settings", [{}, {"VERIFY": True}], ids=str)
+def test_a_part_that_is_sent_again_while_the_upload_is_completed(
+    make, begin, monkeypatch, refused, s3_endpoint, settings
+):
+    storage = make(MAX_SIZE=10, **settings)
+    client = begin(storage)
+    upload, key = client.create()
+    url, parts = client.signed(upload, key, 1), [client.send(upload, key, 1, b"small")]
+    complete = ObjectInParts.complete
+
+    def swapped(self, *given, **options):
+        assert requests.put(url, data=b"larger than what is agreed on", timeout=10).status_code == 200
+        return complete(self, *given, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ObjectInParts, "complete", swapped)
+        assert refused(client.complete, upload, key, parts) == 400
+    assert [*storage.list_files()] == []
+    assert refused(client.complete, upload, key, client.list(upload, key)) == 413
+    assert [*storage.list_files()] == []
+
+
+@on_both
+def test_a_part_that_is_sent_again_while_the_content_is_checked(make, begin, left, s3_endpoint):
+    def scan(file, filename):
+        seen.append(file.read())
+        requests.put(url, data=CONTENT[::-1], timeout=10)
+        return True
+
+    seen = []
+    client = begin(storage := make(SCAN=scan))
+    upload, key = client.create()
+    url, parts = client.signed(upload, key, 1), [client.send(upload, key, 1, CONTENT)]
+    client.complete(upload, key, parts)
+    assert seen == [CONTENT]
+    assert storage.read(key) == CONTENT
+
+
+@on_both
+@pytest.mark.parametrize("settings", [{}, {"VERIFY": True}], ids=str)
+def test_a_part_that_is_sent_after_the_upload_was_completed(make, begin, s3_endpoint, settings):
+    storage = make(**settings)
+    client = begin(storage)
+    upload, key = client.create()
+    url, parts = client.signed(upload, key, 1), [client.send(upload, key, 1, CONTENT)]
+    client.complete(upload, key, parts)
+    assert requests.put(url, data=b"something else", timeout=10).status_code >= 400
+    assert client.complete(upload, key, parts)["key"] == key
+    assert storage.read(key) == CONTENT
+    # nor does a file come back that the app has deleted, or another one go
+    storage.delete(key)
+    client.complete(upload, key, parts)
+    assert not storage.exists(key)
+    storage.write(key, b"the app's")
+    client.complete(upload, key, parts)
+    client.abort(upload, key)
+    assert storage.read(key) == b"the app's"
+
+
+@pytest.mark.parametrize("s3_endpoint", ["swift"], indirect=True)
+def test_no_part_and_no_file_is_a_copy_of_another_file(make, begin, s3_endpoint):
+    storage = make()
+    storage.write("private.txt", b"private")
+    copied = {"x-amz-copy-source": f"/{storage.backend.bucket_name}/private.txt"}
+    client = begin(storage)
+    upload, key = client.create()
+    assert requests.put(client.signed(upload, key, 1), headers=copied, timeout=10).status_code == 403
+    assert client.list(upload, key) == []
+    form = storage.upload_url("b.txt", expires=60, unique=False)
+    assert requests.put(form.url, headers={**form.headers, **copied}, timeout=10).status_code == 403
+    assert [*storage.list_files()] == ["private.txt"]
 
 
 def test_a_url_that_has_expired_begins_nothing(make, begin, monkeypatch, refused):
@@ -604,11 +679,15 @@ def test_requests(make, begin):
         return result
 
     count("url", begin, storage)
+    count("first", client.create)
     upload, key = count("create", client.create)
     parts = [count("sign", client.send, upload, key, 1, CONTENT)]
     count("list", client.list, upload, key)
     count("complete", client.complete, upload, key, parts)
     assert counted["url"] == counted["sign"] == {}
+    # it learns whether the server takes a part of an upload that was completed
+    learning = {"UploadPart": 1, "CompleteMultipartUpload": 1, "ListParts": 1, "AbortMultipartUpload": 1}
+    assert counted["first"] == {"CreateMultipartUpload": 2, "DeleteObject": 1, **learning}
     assert counted["create"] == {"CreateMultipartUpload": 1}
     assert counted["list"] == {"ListParts": 1}
     # HeadObject: some servers ignore the condition of a completion

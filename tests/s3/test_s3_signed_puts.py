@@ -35,6 +35,16 @@ def test_a_new_file_is_sent_and_no_file_is_replaced(make, s3_endpoint):
     assert storage.metadata("dir/a b.png")["mime"] == "image/png"
 
 
+def test_nothing_goes_straight_to_the_store_that_a_filter_must_see(make, monkeypatch):
+    storage = make()
+    assert not storage.inspects
+    monkeypatch.setattr(storage, "file_allowed", lambda file, basename: file is None or b"bad" not in file.read())
+    assert storage.inspects
+    for terms in ({}, {"unique": False}):
+        upload = storage.upload_url("a.txt", expires=60, **terms)
+        assert upload.url.startswith("/"), upload
+
+
 def test_the_acl_is_signed(make):
     upload = make(ACL="private").upload_url("a.png", expires=60, unique=False, content_type="image/webp")
     assert upload.headers == {"Content-Type": "image/webp", "If-None-Match": "*", "x-amz-acl": "private"}

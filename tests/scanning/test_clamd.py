@@ -83,7 +83,9 @@ def test_a_daemon_that_says_nothing(address, clamd, scanned):
     assert [*storage.list_files()] == []
 
 
-@pytest.mark.parametrize("said", [b"", b"stream: what? \xff\n", b"hello\n", b"stream: broken ERROR\n"])
+@pytest.mark.parametrize(
+    "said", [b"", b"stream: what? \xff\n", b"hello\n", b"stream: broken ERROR\n", b"stream: odd OK\n"]
+)
 def test_a_server_that_is_no_clamd(scanned, said):
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -101,6 +103,27 @@ def test_a_server_that_is_no_clamd(scanned, said):
         with pytest.raises(fs.BackendError, match="could not scan it"):
             storage.save(io.BytesIO(b"content"), "a.bin")
         thread.join()
+
+
+@pytest.mark.parametrize("said", [b"-ERR unknown command\r\n", b"", b"\xff\n"])
+def test_the_doctor_knows_a_server_that_is_no_clamd(app, scanned, said):
+    from flask_pyfs.doctor import examine
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(100)
+                peer.sendall(said)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        storage = scanned(f"clamd://127.0.0.1:{server.getsockname()[1]}")
+        found = [(each.level, each.message) for each in examine(app, [storage]) if each.check == "scan"]
+        thread.join()
+    assert found[0][0] == "error"
+    assert "what clamd does not say" in found[0][1]
 
 
 def by_form(storage, client):

@@ -72,6 +72,16 @@ def test_it_may_read_in_any_way_and_close_the_file(configured):
     assert not upload.stream.closed
 
 
+def test_an_async_scanner_is_an_error_of_the_app(configured):
+    async def scanner(file, filename):
+        return True
+
+    storage = configured(scanner, SCAN_FAIL_OPEN=True)
+    with pytest.raises(fs.ConfigurationError, match="FILES_FS_SCAN must be no async function"):
+        storage.save(io.BytesIO(b"content"), "a.txt")
+    assert [*storage.list_files()] == []
+
+
 @pytest.mark.parametrize("answer", [False, None, 1, "OK", "clean"])
 def test_anything_else_than_true_refuses(configured, answer, caplog):
     storage = configured(Scanner(answer))

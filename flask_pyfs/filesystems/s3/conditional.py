@@ -40,6 +40,8 @@ class ConditionalWrites:
         self._knows_conditions_of_copies = True
         self._unsupported: set[str] = set()
         self._keeps_taken: bool | None = None
+        #: Whether the server takes no part of an upload that was completed; None before it was tried.
+        self.seals: bool | None = None
 
     def _give_up(self, condition: str) -> None:
         if condition not in self._unsupported:

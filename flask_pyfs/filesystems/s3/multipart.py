@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from secrets import token_hex
 from typing import Any
 
 from fs import errors
@@ -104,6 +105,28 @@ class ObjectInParts:
             return None
         facts = facts_of(answer)
         return Made(facts.version, facts.size)
+
+    def is_sealed(self) -> bool:
+        if self._writes.seals is None:
+            try:
+                self._writes.seals = self._is_forgotten()
+            except errors.PermissionDenied:
+                # who may not try it does not learn it
+                self._writes.seals = False
+        return self._writes.seals
+
+    def _is_forgotten(self) -> bool:
+        # a server that lists the parts of a completed upload takes others in their place: the S3 of Swift does
+        mark = token_hex(8)
+        upload = self.begin(mark, is_public=False)
+        named = {"UploadId": upload, "PartNumber": 1}
+        try:
+            part = self._bucket.write("upload_part", self._path, Key=self._key, Body=b"probe", **named)
+            self.complete(upload, [(1, part["ETag"].strip('"'))], mark, overwrite=True)
+            return self.parts(upload) is None
+        finally:
+            self.abort(upload)
+            self._bucket.delete([self._key])
 
     def abort(self, upload: str) -> None:
         # some servers answer so to an upload that was completed

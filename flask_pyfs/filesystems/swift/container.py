@@ -250,15 +250,20 @@ class SwiftContainer:
         except errors.ResourceNotFound:
             return False
 
-    def copy(self, key: str, target: SwiftContainer, target_key: str, note: str | None = None) -> Mapping[str, str]:
+    def copy(
+        self, key: str, target: SwiftContainer, target_key: str, note: str | None = None, *, is_bare: bool = False
+    ) -> Mapping[str, str]:
         """Copy an object, and return the headers of the response. One request.
 
         :param note: the note of the copy, or None.
+        :param is_bare: whether only the content is copied, without metadata and without the time of its deletion.
         :raises fs.errors.ResourceNotFound: if there is no such object.
         :raises fs.errors.RemoteConnectionError: if the server does not confirm the copy.
         """
         mark, header = copied_mark()
         header |= noted(note, target.path(target_key), mark)
+        if is_bare:
+            header["X-Fresh-Metadata"] = "true"
         with self.errors(key):
             headers = {"Destination": quote(target.path(target_key)[1:]), **header}
         try:

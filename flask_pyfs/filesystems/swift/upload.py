@@ -159,7 +159,8 @@ class SwiftUpload(Upload):
         """
         target = f"{self._prefix}{number:08d}"
         self._sent.append(target)
-        copied = container.copy(key, self._segments, target)
+        # what the other object has besides its content is not the segment's, such as a time at which Swift deletes it
+        copied = container.copy(key, self._segments, target, is_bare=True)
         self._add_part(number, size, tag or copied["Etag"].strip('"'))
 
     def _add_part(self, number: int, size: int, tag: str) -> None:
