@@ -9,9 +9,6 @@ from typing import BinaryIO, NamedTuple
 
 from ..filesystems.store import Facts
 
-#: The largest piece in bytes. One is in memory until it is whole.
-SIZE = 8 * 1024 * 1024
-
 # how much is asked of a client at once
 _READ_SIZE = 64 * 1024
 
@@ -108,12 +105,17 @@ def _pieces_in(files: Mapping[str, Facts]) -> Iterator[Piece]:
             yield Piece(name, int(found[1], 16), facts.size)
 
 
-def cut(stream: BinaryIO, most: int | None, excess: Exception) -> Iterator[tuple[memoryview, bool]]:
-    """Cut a stream into pieces of at most :data:`SIZE`. Yield each, and whether the stream has ended with it. Each is
-    valid until the next one is asked for: there is memory for one.
+def cut(
+    stream: BinaryIO, offset: int, size: int, most: int | None, excess: Exception
+) -> Iterator[tuple[memoryview, bool]]:
+    """Cut a stream into pieces. Yield each, and whether the stream has ended with it. Each is valid until the next one
+    is asked for: there is memory for one.
 
-    If reading the stream fails, what has come of it is yielded first, as if more would follow.
+    A piece ends where a multiple of ``size`` is, so that a short one, after which a client broke off, makes no others
+    short, or shifts them. If reading the stream fails, what has come of it is yielded first, as if more would follow.
 
+    :param offset: where the stream begins in the upload, in bytes.
+    :param size: the largest piece, in bytes.
     :param most: how many bytes the stream may have, or None.
     :param excess: what is raised if it has more, before the piece is yielded in which it has.
     """
@@ -126,17 +128,17 @@ def cut(stream: BinaryIO, most: int | None, excess: Exception) -> Iterator[tuple
 
     carried = b""
     while True:
-        filled = 0
+        filled, whole = 0, size - offset % size
         filled = add(carried)
         try:
-            while filled < SIZE and (part := stream.read(min(_READ_SIZE, SIZE - filled))):
+            while filled < whole and (part := stream.read(min(_READ_SIZE, whole - filled))):
                 filled = add(part)
             # more than a piece may have nothing that follows
-            carried = stream.read(1) if filled == SIZE else b""
+            carried = stream.read(1) if filled == whole else b""
         except BaseException:
             # also SystemExit, by which servers end a worker that takes long
             if filled and (room is None or filled <= room):
-                with memoryview(buffer) as whole, whole[:filled] as piece:
+                with memoryview(buffer) as view, view[:filled] as piece:
                     yield piece, False
             raise
         if room is not None:
@@ -144,7 +146,8 @@ def cut(stream: BinaryIO, most: int | None, excess: Exception) -> Iterator[tuple
             if room < len(carried):
                 raise excess
         if filled:
-            with memoryview(buffer) as whole, whole[:filled] as piece:
+            with memoryview(buffer) as view, view[:filled] as piece:
                 yield piece, not carried
         if not carried:
             return
+        offset += filled

@@ -10,16 +10,15 @@ import flask
 
 import flask_pyfs as fs
 from flask_pyfs import unfinished
-from flask_pyfs.resumable import pieces
 
 settings = json.loads(os.environ["UPLOADS"])
 unfinished.SILENCE = settings["silence"]
-pieces.SIZE = settings["size"]
 
 files = fs.Storage("files", fs.ALL)
 app = flask.Flask("killedapp")
 app.config.update(SECRET_KEY="the same in each worker", **settings["config"])
 fs.init_app(app, files)
+files.last_state.backend.store.piece_size = settings["size"]
 
 
 @app.before_request

@@ -34,6 +34,8 @@ def joining(storage, monkeypatch):
     """
     kind = type(storage.backend)
     real = kind.join
+    # a file of one piece is saved from memory
+    storage.backend.store.piece_size = 500
 
     def joining(before=lambda: None, after=lambda: None, after_next=lambda: None):
         acts = iter([(before, after), (lambda: None, after_next)])

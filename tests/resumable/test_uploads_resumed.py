@@ -30,7 +30,8 @@ LENGTH = len(DATA)
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(pieces, "SIZE", 500)
+    real = pieces.cut
+    monkeypatch.setattr(pieces, "cut", lambda stream, offset, size, *rest: real(stream, offset, 500, *rest))
 
 
 def stream(content=DATA):
