@@ -29,9 +29,12 @@ from ..uploads.refusals import too_large
 from ..uploads.terms import Terms
 from . import pieces
 from .pieces import Piece
+from .storing import Storing
 from .tokens import claims_of_upload, claims_to_begin, upload_token
 
 __all__ = ["ChecksumMismatch", "Status", "Upload", "WrongLength", "WrongOffset"]
+
+_NOTHING = memoryview(b"")
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ class Upload:
 
     def append(
         self,
-        stream: BinaryIO,
+        stream: io.RawIOBase,
         offset: int,
         *,
         length: int | None = None,
@@ -145,7 +148,7 @@ class Upload:
         not the last ones; one request for a length that is said now, and for a checksum of more than one piece. If
         reading the stream fails, what has come is kept, and the exception goes on.
 
-        :param stream: the bytes.
+        :param stream: the bytes; ``readinto`` is called.
         :param offset: where they begin.
         :param length: how many bytes the upload will have, if the client says it now.
         :param is_last: whether the upload ends with the end of the stream.
@@ -234,10 +237,10 @@ class Upload:
         return found
 
     def _said(self, length: int) -> dict[str, Facts]:
-        return self._put(pieces.name_of_length(length), memoryview(b""))
+        return self._put(pieces.name_of_length(length))
 
     def _taken(
-        self, stream: BinaryIO, offset: int, length: int | None, checksum: tuple[str, bytes] | None
+        self, stream: io.RawIOBase, offset: int, length: int | None, checksum: tuple[str, bytes] | None
     ) -> tuple[dict[str, Facts], _InMemory | None]:
         """Store a stream in pieces, and return these; and the content of the last one, if it may be the whole file.
 
@@ -251,11 +254,13 @@ class Upload:
         if checksum is not None:
             return self._checked(cut, offset, *checksum)
         taken, mark, held = dict[str, Facts](), pieces.new_mark(), None
-        for piece, is_end in cut:
-            name = pieces.name_of(offset, mark)
-            taken |= self._put(name, piece)
-            held = _InMemory(name, bytes(piece)) if is_end and not offset else None
-            offset += len(piece)
+        with Storing(self._put) as storing:
+            for piece, is_end in cut:
+                name = pieces.name_of(offset, mark)
+                storing.put(name, piece, is_end=is_end)
+                taken[name] = Facts(len(piece), None)
+                held = _InMemory(name, bytes(piece)) if is_end and not offset else None
+                offset += len(piece)
         return taken, held
 
     def _checked(
@@ -264,16 +269,18 @@ class Upload:
         taken, mark, digest = dict[str, Facts](), pieces.new_mark(), hashlib.new(algorithm, usedforsecurity=False)
         held = None
         try:
-            for piece, is_end in cut:
-                digest.update(piece)
-                # a single one is checked before it is stored, and needs no proof
-                waits = bool(taken) or not is_end
-                if not waits:
-                    _require_same(digest.digest(), expected)
-                name = pieces.name_of(offset, mark, waits=waits)
-                taken |= self._put(name, piece)
-                held = _InMemory(name, bytes(piece)) if is_end and not offset else None
-                offset += len(piece)
+            with Storing(self._put) as storing:
+                for piece, is_end in cut:
+                    digest.update(piece)
+                    # a single one is checked before it is stored, and needs no proof
+                    waits = bool(taken) or not is_end
+                    if not waits:
+                        _require_same(digest.digest(), expected)
+                    name = pieces.name_of(offset, mark, waits=waits)
+                    taken[name] = Facts(len(piece), None)
+                    storing.put(name, piece, is_end=is_end)
+                    held = _InMemory(name, bytes(piece)) if is_end and not offset else None
+                    offset += len(piece)
             _require_same(digest.digest(), expected)
         except BaseException:
             # they count for nothing
@@ -281,9 +288,9 @@ class Upload:
                 for name in taken:
                     self._unfinished.store.delete_tree(self._unfinished.path(name))
             raise
-        return taken | (self._put(pieces.name_of_proof(mark), memoryview(b"")) if len(taken) > 1 else {}), held
+        return taken | (self._put(pieces.name_of_proof(mark)) if len(taken) > 1 else {}), held
 
-    def _put(self, name: str, content: memoryview) -> dict[str, Facts]:
+    def _put(self, name: str, content: memoryview = _NOTHING) -> dict[str, Facts]:
         with translated(self.storage.name):
             self._unfinished.store.put(self._unfinished.path(name), cast(Readable, BufferFile(content)))
         return {name: Facts(len(content), None)}

@@ -81,8 +81,18 @@ def signed_token(app: Flask, storage: str, purpose: str, claims: Mapping[str, An
     :raises flask_pyfs.errors.ConfigurationError: if the app has no SECRET_KEY.
     """
     signer = _required(app, storage)
-    payload = base64_encode(json.dumps(claims, separators=(",", ":")).encode()).decode()
+    payload = base64_encode(_json(claims)).decode()
     return f"{payload}.{signer.get_signature(_token_message(storage, purpose, payload)).decode()}"
+
+
+def _json(claims: Mapping[str, Any]) -> bytes:
+    # in UTF-8, as servers limit the length of a URL, and a name may have 1,024 bytes
+    text = json.dumps(claims, separators=(",", ":"), ensure_ascii=False)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        # the bytes of a name that is not UTF-8 (PEP 383)
+        return json.dumps(claims, separators=(",", ":")).encode()
 
 
 def claims_in(app: Flask, storage: str, purpose: str, token: str) -> dict[str, Any] | None:

@@ -70,22 +70,23 @@ class Broken(Exception):
     pass
 
 
-class Dripping(io.BytesIO):
+class Dripping(io.RawIOBase):
     """A stream that gives as much as it likes, and may break."""
 
     def __init__(self, parts, breaks):
         super().__init__()
         self.parts, self.breaks = list(parts), breaks
 
-    def read(self, size=-1):
+    def readinto(self, buffer):
         if not self.parts:
             if self.breaks:
                 raise Broken
-            return b""
-        part = self.parts.pop(0)
+            return 0
+        part, size = self.parts.pop(0), len(buffer)
         if len(part) > size:
             self.parts.insert(0, part[size:])
-        return part[:size]
+        buffer[: len(part[:size])] = part[:size]
+        return len(part[:size])
 
 
 @given(

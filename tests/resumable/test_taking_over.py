@@ -21,10 +21,10 @@ class Interrupted(io.BytesIO):
         super().__init__(content)
         self.act = act
 
-    def read(self, size=-1):
+    def readinto(self, buffer):
         act, self.act = self.act, lambda: None
         act()
-        return super().read(size)
+        return super().readinto(buffer)
 
 
 @pytest.fixture

@@ -48,11 +48,11 @@ def left(storage):
 class Breaking(io.BytesIO):
     """What Werkzeug reads from a client that goes away."""
 
-    def read(self, size=-1):
-        part = super().read(size)
-        if not part:
+    def readinto(self, buffer):
+        count = super().readinto(buffer)
+        if not count:
             raise ClientDisconnected
-        return part
+        return count
 
 
 @pytest.mark.parametrize("kind", KINDS)

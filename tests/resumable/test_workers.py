@@ -81,11 +81,11 @@ class Broken(Exception):
 
 
 class Breaking(io.BytesIO):
-    def read(self, size: int | None = -1) -> bytes:
-        part = super().read(size)
-        if not part:
+    def readinto(self, buffer: Any) -> int:
+        count = super().readinto(buffer)
+        if not count:
             raise Broken
-        return part
+        return count
 
 
 class Holders:
