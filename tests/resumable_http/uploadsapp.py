@@ -16,7 +16,7 @@ def make_app(root: str, **settings: Any) -> flask.Flask:
     app = flask.Flask("uploadsapp")
     app.config.update(SECRET_KEY="the same in each worker", FILES_FS_ROOT=root, FS_SERVE=True, **settings)
     fs.init_app(app, files)
-    app.add_url_rule("/begin/<name>", view_func=begin)
+    app.add_url_rule("/begin/<path:name>", view_func=begin)
     return app
 
 

@@ -75,8 +75,8 @@ class GridFS(ObjectFS):
         self.strict = strict
         self.chunk_size = chunk_size
         self.part_size: int = max(1, _PART // chunk_size) * chunk_size
-        # each begins where a chunk of the joined file does
-        self.piece_size = max(1, ObjectFS.piece_size // chunk_size) * chunk_size
+        # each begins where a chunk of the joined file does; the driver needs several times the memory of what it sends
+        self.piece_size = max(1, ObjectFS.piece_size // 2 // chunk_size) * chunk_size
         self._settings = MongoSettings(url, timeout)
         self._clients = shared_client(self._settings, make_client, close_client)
         self._bucket = GridBucket(self._clients, MongoPlace(url, database, bucket, timeout))
