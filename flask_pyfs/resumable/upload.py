@@ -96,9 +96,9 @@ class Upload:
         self.storage, claims = claims_of_upload(token)
         self.terms = Terms.of(claims)
         self._state = find(self.storage)
-        self._unfinished = Unfinished(self._state, claims["id"])
         self._length: int | None = claims.get("length")
         self._began = datetime.fromtimestamp(claims["began"], timezone.utc)
+        self._unfinished = Unfinished(self._state, claims["id"], self._began)
 
     @classmethod
     def begin(cls, token: str, *, length: int | None, original_name: str | None = None) -> Upload:
@@ -187,8 +187,6 @@ class Upload:
         :raises flask_pyfs.unfinished.Ended: if that was done before, or it has expired.
         :raises flask_pyfs.unfinished.Busy: if a worker is finishing it: nothing of it is left then but the file.
         """
-        if self._has_expired(self._unfinished.look()):
-            raise Ended
         self._unfinished.cancel()
 
     def _look(self, taken: dict[str, Facts] | None = None) -> Found:
@@ -197,16 +195,11 @@ class Upload:
         :param taken: what this worker has just stored.
         """
         found = self._unfinished.look()
-        if self._has_expired(found):
-            raise Ended
         if found.is_ended or found.stored is not None:
             self._unfinished.clear(found)
             found.require_open()
         # the listings of some stores are late
         return dataclasses.replace(found, files={**(taken or {}), **found.files})
-
-    def _has_expired(self, found: Found) -> bool:
-        return found.newest is None and self._began + self._unfinished.lifetime < datetime.now(timezone.utc)
 
     def _status(self, found: Found, held: _InMemory | None = None) -> Status:
         expires = max(filter(None, (found.newest, self._began))) + self._unfinished.lifetime

@@ -24,7 +24,10 @@ files.last_state.backend.store.piece_size = settings["size"]
 @app.before_request
 def tell() -> None:
     if flask.request.method == "PATCH":
-        Path(settings["worker"]).write_text(str(os.getpid()))
+        # the test may read it at any moment
+        part = Path(f"{settings['worker']}-{os.getpid()}")
+        part.write_text(str(os.getpid()))
+        part.replace(settings["worker"])
 
 
 @app.get("/begin/<name>")

@@ -1,5 +1,6 @@
 """Uploads in pieces, one after the other, on every kind of store."""
 
+import dataclasses
 import hashlib
 import io
 import time
@@ -248,6 +249,22 @@ def test_what_expires(storage, begin, monkeypatch):
             with pytest.raises(Ended):
                 act()
     assert len(list(storage.list_files())) == 1
+
+
+def test_the_clock_of_the_store_may_be_behind(storage, begin, monkeypatch):
+    store = storage.backend.store
+    real = store.iter_facts
+
+    def behind(prefix=""):
+        for path, facts in real(prefix):
+            yield path, dataclasses.replace(facts, modified=facts.modified - timedelta(days=2))
+
+    monkeypatch.setattr(store, "iter_facts", behind)
+    upload = begin(storage, length=LENGTH)
+    assert upload.append(stream(DATA[:700]), 0).offset == 700
+    assert upload.status().expires > datetime.now(timezone.utc)
+    status = upload.append(stream(DATA[700:]), 700)
+    assert storage.read(status.stored) == storage.read(upload.status().stored) == DATA
 
 
 def test_only_its_own_tokens_count(storage, begin, monkeypatch):
