@@ -91,8 +91,8 @@ class Unfinished:
 
     :param state: the state of the storage.
     :param identifier: what :func:`new_identifier` returned.
-    :param began: when it began by the clock of this machine, if that is known. It lives at least UPLOAD_LIFETIME from then,
-        also if the clock of the store is behind.
+    :param began: when it began by the clock of this machine, if that is known. It lives at least UPLOAD_LIFETIME
+        from then, also if the clock of the store is behind.
     :raises flask_pyfs.errors.OperationNotSupported: if the backend was written for Flask-FS.
     """
 

@@ -19,7 +19,7 @@ from ..arrivals import stored
 from ..backends.contract import StoredName
 from ..backends.handles import BufferFile
 from ..display_names import display_name
-from ..errors import translated
+from ..errors import FSError, translated
 from ..filesystems.base import Readable
 from ..filesystems.store import Facts
 from ..state import find
@@ -167,7 +167,13 @@ class Upload:
         if length is not None:
             found = self._agreed(found, offset, length)
         known = self._length_in(found)
-        taken, held = self._taken(stream, offset, known, checksum)
+        try:
+            taken, held = self._taken(stream, offset, known, checksum)
+        except Exception:
+            # what was kept of it may have come after the upload was cancelled, as clients do both at once
+            with suppress(Ended, FSError):
+                self._look()
+            raise
         end = offset + sum(facts.size for facts in taken.values())
         if is_last and known is None:
             taken |= self._said(end)

@@ -112,6 +112,20 @@ def test_an_upload_is_cancelled(kind, open_storage, begin):
     assert left(storage) == ["ended"]
 
 
+def test_what_comes_while_the_upload_is_cancelled_is_not_left(storage, begin):
+    upload = begin(storage, length=LENGTH)
+
+    class Cancelled(Breaking):
+        def readinto(self, buffer):
+            if self.tell() == 700:
+                upload.cancel()
+            return super().readinto(buffer)
+
+    with pytest.raises(ClientDisconnected):
+        upload.append(Cancelled(DATA[:700]), 0)
+    assert left(storage) == ["ended"]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_refused_upload_is_refused_again(kind, open_storage, begin):
     storage = open_storage(kind)
