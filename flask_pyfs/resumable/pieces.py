@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from ..filesystems.store import Facts
 
@@ -106,8 +105,14 @@ def _pieces_in(files: Mapping[str, Facts]) -> Iterator[Piece]:
             yield Piece(name, int(found[1], 16), facts.size)
 
 
+class Source(Protocol):
+    """What bytes are read from."""
+
+    def readinto(self, buffer: Any, /) -> int | None: ...
+
+
 def cut(
-    stream: io.RawIOBase, offset: int, size: int, most: int | None, excess: Exception
+    stream: Source, offset: int, size: int, most: int | None, excess: Exception
 ) -> Iterator[tuple[memoryview, bool]]:
     """Cut a stream into pieces. Yield each, and whether the stream has ended with it. Each is valid until the next but
     one is asked for: there is memory for two.
@@ -149,7 +154,7 @@ def cut(
         buffer[:1], filled = carried, 1
 
 
-def _read(stream: io.RawIOBase, buffer: bytearray, start: int, whole: int) -> int:
+def _read(stream: Source, buffer: bytearray, start: int, whole: int) -> int:
     stop = min(start + _READ_SIZE, whole)
     if len(buffer) < stop:
         buffer.extend(bytes(stop - len(buffer)))

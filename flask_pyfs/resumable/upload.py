@@ -28,7 +28,7 @@ from ..unfinished import Ended, Found, Unfinished
 from ..uploads.refusals import too_large
 from ..uploads.terms import Terms
 from . import pieces
-from .pieces import Piece
+from .pieces import Piece, Source
 from .storing import Storing
 from .tokens import claims_of_upload, claims_to_begin, upload_token
 
@@ -135,7 +135,7 @@ class Upload:
 
     def append(
         self,
-        stream: io.RawIOBase,
+        stream: Source,
         offset: int,
         *,
         length: int | None = None,
@@ -148,7 +148,7 @@ class Upload:
         not the last ones; one request for a length that is said now, and for a checksum of more than one piece. If
         reading the stream fails, what has come is kept, and the exception goes on.
 
-        :param stream: the bytes; ``readinto`` is called.
+        :param stream: the bytes.
         :param offset: where they begin.
         :param length: how many bytes the upload will have, if the client says it now.
         :param is_last: whether the upload ends with the end of the stream.
@@ -239,7 +239,7 @@ class Upload:
         return self._put(pieces.name_of_length(length))
 
     def _taken(
-        self, stream: io.RawIOBase, offset: int, length: int | None, checksum: tuple[str, bytes] | None
+        self, stream: Source, offset: int, length: int | None, checksum: tuple[str, bytes] | None
     ) -> tuple[dict[str, Facts], _InMemory | None]:
         """Store a stream in pieces, and return these; and the content of the last one, if it may be the whole file.
 

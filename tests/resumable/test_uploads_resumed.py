@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 
 import pytest
+from PIL import Image
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import ClientDisconnected
 
@@ -157,6 +158,18 @@ def test_what_the_content_must_be(kind, open_storage, begin):
         with pytest.raises(fs.UnauthorizedFileType):
             act()
     assert list(storage.list_files()) == [status.stored]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_content_is_judged_as_a_whole(kind, open_storage, begin):
+    storage, buffer = open_storage(kind, VERIFY=True), io.BytesIO()
+    Image.new("RGB", (30, 30)).save(buffer, "PNG")
+    image = buffer.getvalue()
+    # where the client breaks off, in the middle of what tells that it is an image
+    for offset in (1, 10, 18):
+        upload = begin(storage, "a.png", length=len(image))
+        upload.append(stream(image[:offset]), 0)
+        assert storage.read(upload.append(stream(image[offset:]), offset).stored) == image
 
 
 def test_an_upload_may_replace_a_file(storage, begin):

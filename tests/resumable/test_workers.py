@@ -303,7 +303,7 @@ def send_half(workers):
     workers.append(0, 4, True, True)
 
 
-BEGINNINGS = {
+BEGINNINGS: dict[str, dict[str, Any]] = {
     "new": {},
     "taken": {"is_taken": True},
     "replaced": {"is_taken": True, "overwrite": True},
