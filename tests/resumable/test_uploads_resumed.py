@@ -148,6 +148,11 @@ def test_a_refused_upload_is_refused_again(kind, open_storage, begin):
 def test_what_the_content_must_be(kind, open_storage, begin):
     storage = open_storage(kind, VERIFY=True, VERIFY_SVG="strip")
     svg = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script><rect/></svg>'
+    pieces = begin(storage, "b.svg", length=len(svg))
+    pieces.append(stream(svg[:20]), 0)
+    joined = pieces.append(stream(svg[20:]), 20).stored
+    assert b"script" not in storage.read(joined)
+    storage.delete(joined)
     upload = begin(storage, "a.svg", length=len(svg), content_type="image/svg+xml")
     status = upload.append(stream(svg), 0)
     assert (status.offset, upload.status().offset, upload.status().stored) == (len(svg), len(svg), status.stored)
