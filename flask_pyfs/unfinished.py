@@ -91,11 +91,14 @@ class Unfinished:
 
     :param state: the state of the storage.
     :param identifier: what :func:`new_identifier` returned.
+    :param began: when it began by the clock of this machine, if that is known. It lives at least UPLOAD_LIFETIME
+        from then, also if the clock of the store is behind.
     :raises flask_pyfs.errors.OperationNotSupported: if the backend was written for Flask-FS.
     """
 
-    def __init__(self, state: State, identifier: str) -> None:
+    def __init__(self, state: State, identifier: str, began: datetime | None = None) -> None:
         self._state = state
+        self._began = began
         self._name = state.storage.name
         backend = state.backend
         if not isinstance(backend, BaseBackend):
@@ -127,10 +130,14 @@ class Unfinished:
         files = {name[len(_OPEN) :]: facts for name, facts in listed.items() if name.startswith(_OPEN)}
         if _ENDED in listed:
             return Found(files, None, True, self._refusal(), newest)
-        if newest is not None and newest + self.lifetime < datetime.now(timezone.utc):
+        if self._has_expired(newest):
             return Found(files, None, True, None, newest)
         stored, length = self._stored() if _DONE in listed else (None, None)
         return Found(files, stored, newest=newest, length=length)
+
+    def _has_expired(self, newest: datetime | None) -> bool:
+        last = max(filter(None, (newest, self._began)), default=None)
+        return last is not None and last + self.lifetime < datetime.now(timezone.utc)
 
     @property
     def lifetime(self) -> timedelta:

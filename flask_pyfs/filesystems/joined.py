@@ -61,6 +61,15 @@ class JoinedFile(io.RawIOBase):
     def read(self, size: int | None = -1) -> bytes:
         if size is None or size < 0:
             return self.readall()
+        parts = [self._next(size)]
+        missing = size - len(parts[0])
+        # who reads the head of a file does not expect that one of them ends in it
+        while missing and parts[-1]:
+            parts.append(self._next(missing))
+            missing -= len(parts[-1])
+        return b"".join(parts)
+
+    def _next(self, size: int) -> bytes:
         number = bisect_right(self._starts, self._position) - 1
         if not size or number >= len(self._paths):
             return b""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from flask import Flask
 
@@ -11,6 +12,9 @@ from ..uploads.terms import Terms
 from ..web.signing import claims_in, signed_token, storage_in
 
 __all__ = ["Begun", "Permit"]
+
+# in a URL
+_LONGEST_KEY = 1024
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,13 @@ class Permit:
     nonce: str
 
     _PURPOSE = "multipart"
+
+    @property
+    def key(self) -> str:
+        """What clients call the file: its name, but for one that is too long for a parameter of a URL, which also has
+        two tokens: servers limit its length.
+        """
+        return self.terms.name if len(quote(self.terms.name)) <= _LONGEST_KEY else self.nonce
 
     def token(self, app: Flask) -> str:
         """Return the token that holds this.

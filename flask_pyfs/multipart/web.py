@@ -86,7 +86,7 @@ def _begin(permit: Permit) -> Response:
     require_allowed(find(permit.storage), permit.terms)
     _require_type(permit, asked.get("type"))
     upload = Upload.begin(permit)
-    return jsonify(key=permit.terms.name, uploadId=upload.token(_app()))
+    return jsonify(key=permit.key, uploadId=upload.token(_app()))
 
 
 def _list(upload: Upload) -> Response:
@@ -121,7 +121,7 @@ def _upload(permit: Permit, token: str) -> Upload:
     begun = Begun.of(_app(), permit, token)
     if begun is None:
         raise _unsigned(f"the upload id is not one of the upload of {permit.terms.name!r}")
-    if request.args.get("key") != permit.terms.name:
+    if request.args.get("key") != permit.key:
         raise _unsigned(f"the key is not that of the upload of {permit.terms.name!r}")
     return Upload(permit, begun)
 

@@ -38,7 +38,7 @@ def given(
     if most is not None and body.length is not None and offset + body.length > most:
         # not now: the offset may be wrong, and then that is what the client must know
         body.refuse(too_large(upload.storage.name, upload.terms.name, most))
-    return upload.append(body.stream, offset, length=length, is_last=is_last, checksum=checksum)
+    return upload.append(body, offset, length=length, is_last=is_last, checksum=checksum)
 
 
 def located(upload: Upload, length: int | None, status: Status | None = None) -> Response:

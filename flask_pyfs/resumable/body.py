@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import time
 from contextlib import suppress
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from werkzeug import Request
 from werkzeug.exceptions import BadRequest, ClientDisconnected, HTTPException, LengthRequired
@@ -53,11 +53,6 @@ class Body(io.RawIOBase):
     def is_empty(self) -> bool:
         """Whether the client sends no content."""
         return self.length == 0
-
-    @property
-    def stream(self) -> BinaryIO:
-        """The body, for who reads binary files."""
-        return cast(BinaryIO, self)
 
     def refuse(self, error: Exception) -> None:
         """Let the first read raise an error."""

@@ -5,12 +5,9 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
-from typing import BinaryIO, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from ..filesystems.store import Facts
-
-#: The largest piece in bytes. One is in memory until it is whole.
-SIZE = 8 * 1024 * 1024
 
 # how much is asked of a client at once
 _READ_SIZE = 64 * 1024
@@ -108,43 +105,58 @@ def _pieces_in(files: Mapping[str, Facts]) -> Iterator[Piece]:
             yield Piece(name, int(found[1], 16), facts.size)
 
 
-def cut(stream: BinaryIO, most: int | None, excess: Exception) -> Iterator[tuple[memoryview, bool]]:
-    """Cut a stream into pieces of at most :data:`SIZE`. Yield each, and whether the stream has ended with it. Each is
-    valid until the next one is asked for: there is memory for one.
+class Source(Protocol):
+    """What bytes are read from."""
 
-    If reading the stream fails, what has come of it is yielded first, as if more would follow.
+    def readinto(self, buffer: Any, /) -> int | None: ...
 
+
+def cut(
+    stream: Source, offset: int, size: int, most: int | None, excess: Exception
+) -> Iterator[tuple[memoryview, bool]]:
+    """Cut a stream into pieces. Yield each, and whether the stream has ended with it. Each is valid until the next but
+    one is asked for: there is memory for two.
+
+    A piece ends where a multiple of ``size`` is, so that a short one, after which a client broke off, makes no others
+    short, or shifts them. If reading the stream fails, what has come of it is yielded first, as if more would follow.
+
+    :param offset: where the stream begins in the upload, in bytes.
+    :param size: the largest piece, in bytes.
     :param most: how many bytes the stream may have, or None.
     :param excess: what is raised if it has more, before the piece is yielded in which it has.
     """
     # it grows on demand, because most requests have less
-    buffer, filled, room = bytearray(), 0, most
-
-    def add(part: bytes) -> int:
-        buffer[filled : filled + len(part)] = part
-        return filled + len(part)
-
-    carried = b""
+    buffer, before, carried, room = bytearray(), bytearray(), bytearray(1), most
+    filled = 0
     while True:
-        filled = 0
-        filled = add(carried)
+        whole, more = size - offset % size, 0
         try:
-            while filled < SIZE and (part := stream.read(min(_READ_SIZE, SIZE - filled))):
-                filled = add(part)
+            while filled < whole and (count := _read(stream, buffer, filled, whole)):
+                filled += count
             # more than a piece may have nothing that follows
-            carried = stream.read(1) if filled == SIZE else b""
+            more = (stream.readinto(carried) or 0) if filled == whole else 0
         except BaseException:
             # also SystemExit, by which servers end a worker that takes long
             if filled and (room is None or filled <= room):
-                with memoryview(buffer) as whole, whole[:filled] as piece:
-                    yield piece, False
+                yield memoryview(buffer)[:filled], False
             raise
         if room is not None:
             room -= filled
-            if room < len(carried):
+            if room < more:
                 raise excess
         if filled:
-            with memoryview(buffer) as whole, whole[:filled] as piece:
-                yield piece, not carried
-        if not carried:
+            yield memoryview(buffer)[:filled], not more
+        if not more:
             return
+        offset += filled
+        # one of a piece is not made again
+        buffer, before = before if len(before) == size else bytearray(size), buffer
+        buffer[:1], filled = carried, 1
+
+
+def _read(stream: Source, buffer: bytearray, start: int, whole: int) -> int:
+    stop = min(start + _READ_SIZE, whole)
+    if len(buffer) < stop:
+        buffer.extend(bytes(stop - len(buffer)))
+    with memoryview(buffer) as view, view[start:stop] as free:
+        return stream.readinto(free) or 0

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator
+import io
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from fs import errors
 from werkzeug.datastructures import FileStorage
@@ -18,7 +19,7 @@ from ..arrivals import stored
 from ..backends.contract import StoredName
 from ..backends.handles import BufferFile
 from ..display_names import display_name
-from ..errors import translated
+from ..errors import FSError, translated
 from ..filesystems.base import Readable
 from ..filesystems.store import Facts
 from ..state import find
@@ -27,10 +28,13 @@ from ..unfinished import Ended, Found, Unfinished
 from ..uploads.refusals import too_large
 from ..uploads.terms import Terms
 from . import pieces
-from .pieces import Piece
+from .pieces import Piece, Source
+from .storing import Storing
 from .tokens import claims_of_upload, claims_to_begin, upload_token
 
 __all__ = ["ChecksumMismatch", "Status", "Upload", "WrongLength", "WrongOffset"]
+
+_NOTHING = memoryview(b"")
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,13 @@ class ChecksumMismatch(Exception):
     """The bytes have another checksum than the client says. None of them is kept."""
 
 
+class _InMemory(NamedTuple):
+    """A piece that was just stored, and its content."""
+
+    name: str
+    content: bytes
+
+
 class Upload:
     """An upload that has begun.
 
@@ -85,9 +96,9 @@ class Upload:
         self.storage, claims = claims_of_upload(token)
         self.terms = Terms.of(claims)
         self._state = find(self.storage)
-        self._unfinished = Unfinished(self._state, claims["id"])
         self._length: int | None = claims.get("length")
         self._began = datetime.fromtimestamp(claims["began"], timezone.utc)
+        self._unfinished = Unfinished(self._state, claims["id"], self._began)
 
     @classmethod
     def begin(cls, token: str, *, length: int | None, original_name: str | None = None) -> Upload:
@@ -124,7 +135,7 @@ class Upload:
 
     def append(
         self,
-        stream: BinaryIO,
+        stream: Source,
         offset: int,
         *,
         length: int | None = None,
@@ -133,9 +144,9 @@ class Upload:
     ) -> Status:
         """Take the next bytes, and finish the upload if these are all. Memory does not grow with them.
 
-        One listing, one request for each piece of :data:`flask_pyfs.resumable.pieces.SIZE`, and another listing; one
-        request for a length that is said now, and for a checksum of more than one piece. If reading the stream fails,
-        what has come is kept, and the exception goes on.
+        One listing, one request for each piece of at most ``piece_size`` of the store, and another listing if they are
+        not the last ones; one request for a length that is said now, and for a checksum of more than one piece. If
+        reading the stream fails, what has come is kept, and the exception goes on.
 
         :param stream: the bytes.
         :param offset: where they begin.
@@ -156,14 +167,22 @@ class Upload:
         if length is not None:
             found = self._agreed(found, offset, length)
         known = self._length_in(found)
-        taken = self._taken(stream, offset, known, checksum)
+        try:
+            taken, held = self._taken(stream, offset, known, checksum)
+        except Exception:
+            # what was kept of it may have come after the upload was cancelled, as clients do both at once
+            with suppress(Ended, FSError):
+                self._look()
+            raise
         end = offset + sum(facts.size for facts in taken.values())
         if is_last and known is None:
             taken |= self._said(end)
-        elif not taken:
-            status = self._status(found)
-        if taken:
-            status = self._status(self._look(taken))
+        if taken and end == self._length:
+            # who finishes it looks once more
+            found = dataclasses.replace(found, files={**found.files, **taken})
+        elif taken:
+            found = self._look(taken)
+        status = self._status(found, held)
         if is_last and status.length != end:
             raise WrongLength
         return status
@@ -174,8 +193,6 @@ class Upload:
         :raises flask_pyfs.unfinished.Ended: if that was done before, or it has expired.
         :raises flask_pyfs.unfinished.Busy: if a worker is finishing it: nothing of it is left then but the file.
         """
-        if self._has_expired(self._unfinished.look()):
-            raise Ended
         self._unfinished.cancel()
 
     def _look(self, taken: dict[str, Facts] | None = None) -> Found:
@@ -184,25 +201,20 @@ class Upload:
         :param taken: what this worker has just stored.
         """
         found = self._unfinished.look()
-        if self._has_expired(found):
-            raise Ended
         if found.is_ended or found.stored is not None:
             self._unfinished.clear(found)
             found.require_open()
         # the listings of some stores are late
         return dataclasses.replace(found, files={**(taken or {}), **found.files})
 
-    def _has_expired(self, found: Found) -> bool:
-        return found.newest is None and self._began + self._unfinished.lifetime < datetime.now(timezone.utc)
-
-    def _status(self, found: Found) -> Status:
+    def _status(self, found: Found, held: _InMemory | None = None) -> Status:
         expires = max(filter(None, (found.newest, self._began))) + self._unfinished.lifetime
         length = self._length_in(found)
         if found.stored is not None:
             return Status(length or 0, length, expires, found.stored)
         chain = pieces.chain_of(found.files, length)
         end = sum(piece.size for piece in chain)
-        return Status(end, length, expires, self._finished(chain) if end == length else None)
+        return Status(end, length, expires, self._finished(chain, held) if end == length else None)
 
     def _length_in(self, found: Found) -> int | None:
         if self._length is not None:
@@ -224,40 +236,50 @@ class Upload:
         return found
 
     def _said(self, length: int) -> dict[str, Facts]:
-        return self._put(pieces.name_of_length(length), memoryview(b""))
+        return self._put(pieces.name_of_length(length))
 
     def _taken(
-        self, stream: BinaryIO, offset: int, length: int | None, checksum: tuple[str, bytes] | None
-    ) -> dict[str, Facts]:
-        """Store a stream in pieces, and return these.
+        self, stream: Source, offset: int, length: int | None, checksum: tuple[str, bytes] | None
+    ) -> tuple[dict[str, Facts], _InMemory | None]:
+        """Store a stream in pieces, and return these; and the content of the last one, if it may be the whole file.
 
         :param length: how many bytes the upload will have, or None.
         """
         most, excess = length, cast(Exception, WrongLength())
         if length is None and self.terms.max_size is not None:
             most, excess = self.terms.max_size, too_large(self.storage.name, self.terms.name, self.terms.max_size)
-        cut = pieces.cut(stream, None if most is None else most - offset, excess)
+        room = None if most is None else most - offset
+        cut = pieces.cut(stream, offset, self._unfinished.store.piece_size, room, excess)
         if checksum is not None:
             return self._checked(cut, offset, *checksum)
-        taken, mark = dict[str, Facts](), pieces.new_mark()
-        for piece, _ in cut:
-            taken |= self._put(pieces.name_of(offset, mark), piece)
-            offset += len(piece)
-        return taken
+        taken, mark, held = dict[str, Facts](), pieces.new_mark(), None
+        with Storing(self._put) as storing:
+            for piece, is_end in cut:
+                name = pieces.name_of(offset, mark)
+                storing.put(name, piece, is_end=is_end)
+                taken[name] = Facts(len(piece), None)
+                held = _InMemory(name, bytes(piece)) if is_end and not offset else None
+                offset += len(piece)
+        return taken, held
 
     def _checked(
         self, cut: Iterator[tuple[memoryview, bool]], offset: int, algorithm: str, expected: bytes
-    ) -> dict[str, Facts]:
+    ) -> tuple[dict[str, Facts], _InMemory | None]:
         taken, mark, digest = dict[str, Facts](), pieces.new_mark(), hashlib.new(algorithm, usedforsecurity=False)
+        held = None
         try:
-            for piece, is_end in cut:
-                digest.update(piece)
-                # a single one is checked before it is stored, and needs no proof
-                waits = bool(taken) or not is_end
-                if not waits:
-                    _require_same(digest.digest(), expected)
-                taken |= self._put(pieces.name_of(offset, mark, waits=waits), piece)
-                offset += len(piece)
+            with Storing(self._put) as storing:
+                for piece, is_end in cut:
+                    digest.update(piece)
+                    # a single one is checked before it is stored, and needs no proof
+                    waits = bool(taken) or not is_end
+                    if not waits:
+                        _require_same(digest.digest(), expected)
+                    name = pieces.name_of(offset, mark, waits=waits)
+                    taken[name] = Facts(len(piece), None)
+                    storing.put(name, piece, is_end=is_end)
+                    held = _InMemory(name, bytes(piece)) if is_end and not offset else None
+                    offset += len(piece)
             _require_same(digest.digest(), expected)
         except BaseException:
             # they count for nothing
@@ -265,19 +287,19 @@ class Upload:
                 for name in taken:
                     self._unfinished.store.delete_tree(self._unfinished.path(name))
             raise
-        return taken | (self._put(pieces.name_of_proof(mark), memoryview(b"")) if len(taken) > 1 else {})
+        return taken | (self._put(pieces.name_of_proof(mark)) if len(taken) > 1 else {}), held
 
-    def _put(self, name: str, content: memoryview) -> dict[str, Facts]:
+    def _put(self, name: str, content: memoryview = _NOTHING) -> dict[str, Facts]:
         with translated(self.storage.name):
             self._unfinished.store.put(self._unfinished.path(name), cast(Readable, BufferFile(content)))
         return {name: Facts(len(content), None)}
 
-    def _finished(self, chain: list[Piece]) -> StoredName:
+    def _finished(self, chain: list[Piece], held: _InMemory | None) -> StoredName:
         # who goes on must take the same pieces, whatever has come since
         plan, length = pieces.written(chain), sum(piece.size for piece in chain)
-        return self._unfinished.finish_once(partial(self._joined, chain), plan=plan, length=length)
+        return self._unfinished.finish_once(partial(self._joined, chain, held), plan=plan, length=length)
 
-    def _joined(self, chain: list[Piece], is_again: bool) -> StoredName:
+    def _joined(self, chain: list[Piece], held: _InMemory | None, is_again: bool) -> StoredName:
         if is_again:
             chain = pieces.read(self._unfinished.plan())
         terms, sizes = self.terms, [piece.size for piece in chain]
@@ -288,9 +310,15 @@ class Upload:
             join = self._state.operations.join
             return join(paths, terms.name, terms.overwrite, sizes=sizes, **options)
 
-        with self._state.backend.joined(paths, sizes) as file:
+        def kept(file: BinaryIO, keep: Callable[[], Any] | None) -> StoredName:
             upload = FileStorage(file, terms.original_name or terms.name, content_type=terms.content_type)
-            return stored(self.storage, upload, terms, join, is_again=is_again)
+            return stored(self.storage, upload, terms, keep, is_again=is_again)
+
+        if held is not None and [piece.name for piece in chain] == [held.name]:
+            # it need not be read
+            return kept(io.BytesIO(held.content), None)
+        with self._state.backend.joined(paths, sizes) as file:
+            return kept(file, join)
 
 
 def _require_size(storage: Storage, terms: Terms, length: int | None) -> None:

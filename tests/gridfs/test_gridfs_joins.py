@@ -127,5 +127,5 @@ def test_a_joined_file_is_the_one_that_is_read_and_written(bucket):
 
 
 def test_pieces_should_begin_where_chunks_do(open_gridfs):
-    assert open_gridfs().piece_size == 32 * 255 * 1024
+    assert open_gridfs().piece_size == 12 * 255 * 1024
     assert open_gridfs(chunk_size=15 * 1024 * 1024).piece_size == 15 * 1024 * 1024

@@ -10,22 +10,24 @@ import flask
 
 import flask_pyfs as fs
 from flask_pyfs import unfinished
-from flask_pyfs.resumable import pieces
 
 settings = json.loads(os.environ["UPLOADS"])
 unfinished.SILENCE = settings["silence"]
-pieces.SIZE = settings["size"]
 
 files = fs.Storage("files", fs.ALL)
 app = flask.Flask("killedapp")
 app.config.update(SECRET_KEY="the same in each worker", **settings["config"])
 fs.init_app(app, files)
+files.last_state.backend.store.piece_size = settings["size"]
 
 
 @app.before_request
 def tell() -> None:
     if flask.request.method == "PATCH":
-        Path(settings["worker"]).write_text(str(os.getpid()))
+        # the test may read it at any moment
+        part = Path(f"{settings['worker']}-{os.getpid()}")
+        part.write_text(str(os.getpid()))
+        part.replace(settings["worker"])
 
 
 @app.get("/begin/<name>")

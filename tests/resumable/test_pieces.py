@@ -70,39 +70,47 @@ class Broken(Exception):
     pass
 
 
-class Dripping(io.BytesIO):
+class Dripping(io.RawIOBase):
     """A stream that gives as much as it likes, and may break."""
 
     def __init__(self, parts, breaks):
         super().__init__()
         self.parts, self.breaks = list(parts), breaks
 
-    def read(self, size=-1):
+    def readinto(self, buffer):
         if not self.parts:
             if self.breaks:
                 raise Broken
-            return b""
-        part = self.parts.pop(0)
+            return 0
+        part, size = self.parts.pop(0), len(buffer)
         if len(part) > size:
             self.parts.insert(0, part[size:])
-        return part[:size]
+        buffer[: len(part[:size])] = part[:size]
+        return len(part[:size])
 
 
-@given(st.lists(st.binary(min_size=1, max_size=7), max_size=6), st.booleans(), st.none() | st.integers(0, 20))
-def test_a_stream_is_cut(parts, breaks, most):
+@given(
+    st.lists(st.binary(min_size=1, max_size=7), max_size=6),
+    st.booleans(),
+    st.none() | st.integers(0, 20),
+    st.integers(0, 9),
+)
+def test_a_stream_is_cut(parts, breaks, most, offset):
     content, taken, ends, error = b"".join(parts), [], [], None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pieces, "SIZE", 4)
         patch.setattr(pieces, "_READ_SIZE", 3)
         try:
-            for piece, is_end in pieces.cut(Dripping(parts, breaks), most, OverflowError()):
+            for piece, is_end in pieces.cut(Dripping(parts, breaks), offset, 4, most, OverflowError()):
                 taken.append(bytes(piece))
                 ends.append(is_end)
         except (Broken, OverflowError) as raised:
             error = type(raised)
     joined = b"".join(taken)
     assert content.startswith(joined)
-    assert all(0 < len(piece) <= 4 for piece in taken)
+    starts = [offset + sum(map(len, taken[:number])) for number in range(len(taken))]
+    assert all(0 < len(piece) <= 4 - start % 4 for start, piece in zip(starts, taken, strict=True))
+    # none but the first begins anywhere else, so that those of a large file are all alike
+    assert all(start % 4 == 0 for start in starts[1:])
     is_larger = most is not None and len(content) > most
     if is_larger:
         # a stream that breaks need not be read to its end

@@ -1,12 +1,12 @@
 """What the pieces of an upload cost: the requests to S3."""
 
+import hashlib
 import io
 import sys
 from pathlib import Path
 
 import pytest
 
-from flask_pyfs.resumable import pieces
 from flask_pyfs.resumable.upload import Upload
 
 # a package of the driver has the name of this directory
@@ -20,6 +20,7 @@ DATA = b"0123456789"
 LOOK = ("GET", "ListObjectsV2")
 STORE = ("PUT", "PutObject")
 READ = ("GET", "GetObject")
+ENDED = [LOOK, ("POST", "DeleteObjects")]
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def taken(sent):
 
 def test_each_request_of_a_client_costs_little(sent, begin, monkeypatch):
     storage, sent = sent
-    monkeypatch.setattr(pieces, "SIZE", 4)
+    monkeypatch.setattr(storage.backend.store, "piece_size", 4)
     upload = begin(storage, length=len(DATA))
     assert taken(sent) == []
     assert Upload.opened(upload.token).status().offset == 0
@@ -49,13 +50,20 @@ def test_each_request_of_a_client_costs_little(sent, begin, monkeypatch):
     upload.append(io.BytesIO(DATA[:3]), 0)
     assert taken(sent) == [LOOK, STORE, LOOK]
     upload.append(io.BytesIO(DATA[3:9]), 3)
-    assert taken(sent) == [LOOK, STORE, STORE, LOOK]
+    # up to 4, to 8, and the rest
+    assert taken(sent) == [LOOK, STORE, STORE, STORE, LOOK]
     upload.append(io.BytesIO(b""), 9)
     assert taken(sent) == [LOOK]
     upload.append(io.BytesIO(DATA[9:]), 9)
-    joined = [READ] * 4 + [STORE]
-    ended = [LOOK, ("POST", "DeleteObjects")]
     # the lease, what has begun, another look; and at the end what it has become
-    assert taken(sent) == [LOOK, STORE, LOOK, STORE, STORE, LOOK, *joined, STORE, *ended]
+    assert taken(sent) == [LOOK, STORE, STORE, STORE, LOOK, *[READ] * 5, STORE, STORE, *ENDED]
     upload.status()
     assert taken(sent) == [LOOK, READ]
+
+
+def test_a_file_of_one_piece_is_not_read_again(sent, begin):
+    storage, sent = sent
+    upload = begin(storage, length=len(DATA))
+    status = upload.append(io.BytesIO(DATA), 0, checksum=("sha256", hashlib.sha256(DATA).digest()))
+    assert taken(sent) == [LOOK, STORE, STORE, STORE, LOOK, STORE, STORE, *ENDED]
+    assert storage.read(status.stored) == DATA

@@ -21,10 +21,10 @@ class Interrupted(io.BytesIO):
         super().__init__(content)
         self.act = act
 
-    def read(self, size=-1):
+    def readinto(self, buffer):
         act, self.act = self.act, lambda: None
         act()
-        return super().read(size)
+        return super().readinto(buffer)
 
 
 @pytest.fixture
@@ -34,6 +34,8 @@ def joining(storage, monkeypatch):
     """
     kind = type(storage.backend)
     real = kind.join
+    # a file of one piece is saved from memory
+    storage.backend.store.piece_size = 500
 
     def joining(before=lambda: None, after=lambda: None, after_next=lambda: None):
         acts = iter([(before, after), (lambda: None, after_next)])

@@ -1,5 +1,6 @@
 """Uploads in pieces, one after the other, on every kind of store."""
 
+import dataclasses
 import hashlib
 import io
 import time
@@ -7,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 
 import pytest
+from PIL import Image
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import ClientDisconnected
 
@@ -30,7 +32,8 @@ LENGTH = len(DATA)
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(pieces, "SIZE", 500)
+    real = pieces.cut
+    monkeypatch.setattr(pieces, "cut", lambda stream, offset, size, *rest: real(stream, offset, 500, *rest))
 
 
 def stream(content=DATA):
@@ -47,11 +50,11 @@ def left(storage):
 class Breaking(io.BytesIO):
     """What Werkzeug reads from a client that goes away."""
 
-    def read(self, size=-1):
-        part = super().read(size)
-        if not part:
+    def readinto(self, buffer):
+        count = super().readinto(buffer)
+        if not count:
             raise ClientDisconnected
-        return part
+        return count
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -110,6 +113,20 @@ def test_an_upload_is_cancelled(kind, open_storage, begin):
     assert left(storage) == ["ended"]
 
 
+def test_what_comes_while_the_upload_is_cancelled_is_not_left(storage, begin):
+    upload = begin(storage, length=LENGTH)
+
+    class Cancelled(Breaking):
+        def readinto(self, buffer):
+            if self.tell() == 700:
+                upload.cancel()
+            return super().readinto(buffer)
+
+    with pytest.raises(ClientDisconnected):
+        upload.append(Cancelled(DATA[:700]), 0)
+    assert left(storage) == ["ended"]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_refused_upload_is_refused_again(kind, open_storage, begin):
     storage = open_storage(kind)
@@ -131,6 +148,11 @@ def test_a_refused_upload_is_refused_again(kind, open_storage, begin):
 def test_what_the_content_must_be(kind, open_storage, begin):
     storage = open_storage(kind, VERIFY=True, VERIFY_SVG="strip")
     svg = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script><rect/></svg>'
+    pieces = begin(storage, "b.svg", length=len(svg))
+    pieces.append(stream(svg[:20]), 0)
+    joined = pieces.append(stream(svg[20:]), 20).stored
+    assert b"script" not in storage.read(joined)
+    storage.delete(joined)
     upload = begin(storage, "a.svg", length=len(svg), content_type="image/svg+xml")
     status = upload.append(stream(svg), 0)
     assert (status.offset, upload.status().offset, upload.status().stored) == (len(svg), len(svg), status.stored)
@@ -141,6 +163,18 @@ def test_what_the_content_must_be(kind, open_storage, begin):
         with pytest.raises(fs.UnauthorizedFileType):
             act()
     assert list(storage.list_files()) == [status.stored]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_content_is_judged_as_a_whole(kind, open_storage, begin):
+    storage, buffer = open_storage(kind, VERIFY=True), io.BytesIO()
+    Image.new("RGB", (30, 30)).save(buffer, "PNG")
+    image = buffer.getvalue()
+    # where the client breaks off, in the middle of what tells that it is an image
+    for offset in (1, 10, 18):
+        upload = begin(storage, "a.png", length=len(image))
+        upload.append(stream(image[:offset]), 0)
+        assert storage.read(upload.append(stream(image[offset:]), offset).stored) == image
 
 
 def test_an_upload_may_replace_a_file(storage, begin):
@@ -247,6 +281,22 @@ def test_what_expires(storage, begin, monkeypatch):
             with pytest.raises(Ended):
                 act()
     assert len(list(storage.list_files())) == 1
+
+
+def test_the_clock_of_the_store_may_be_behind(storage, begin, monkeypatch):
+    store = storage.backend.store
+    real = store.iter_facts
+
+    def behind(prefix=""):
+        for path, facts in real(prefix):
+            yield path, dataclasses.replace(facts, modified=facts.modified - timedelta(days=2))
+
+    monkeypatch.setattr(store, "iter_facts", behind)
+    upload = begin(storage, length=LENGTH)
+    assert upload.append(stream(DATA[:700]), 0).offset == 700
+    assert upload.status().expires > datetime.now(timezone.utc)
+    status = upload.append(stream(DATA[700:]), 700)
+    assert storage.read(status.stored) == storage.read(upload.status().stored) == DATA
 
 
 def test_only_its_own_tokens_count(storage, begin, monkeypatch):

@@ -30,7 +30,7 @@ import flask_pyfs as fs
 from flask_pyfs import leases, unfinished
 from flask_pyfs.filesystems.generic import GenericStore
 from flask_pyfs.filesystems.memory import MemoryFS
-from flask_pyfs.filesystems.store import UPLOADS
+from flask_pyfs.filesystems.store import UPLOADS, StoreFS
 from flask_pyfs.names import Reserved
 from flask_pyfs.resumable import pieces
 from flask_pyfs.resumable.upload import Status, Upload, WrongOffset
@@ -81,11 +81,11 @@ class Broken(Exception):
 
 
 class Breaking(io.BytesIO):
-    def read(self, size: int | None = -1) -> bytes:
-        part = super().read(size)
-        if not part:
+    def readinto(self, buffer: Any) -> int:
+        count = super().readinto(buffer)
+        if not count:
             raise Broken
-        return part
+        return count
 
 
 class Holders:
@@ -116,16 +116,18 @@ class Holders:
 class Workers(RuleBasedStateMachine):
     """The requests to one upload, and a request at a time of each worker."""
 
-    @initialize(overwrite=st.booleans(), is_taken=st.booleans(), is_told=st.booleans())
-    def begin(self, overwrite: bool = False, is_taken: bool = False, is_told: bool = True) -> None:
+    @initialize(
+        overwrite=st.booleans(), is_taken=st.booleans(), is_told=st.booleans(), size=st.sampled_from([3, LENGTH])
+    )
+    def begin(self, overwrite: bool = False, is_taken: bool = False, is_told: bool = True, size: int = 3) -> None:
         self.patch = pytest.MonkeyPatch()
         Holders(self.patch)
-        self.patch.setattr(pieces, "SIZE", 3)
         self.patch.setattr(pieces, "_READ_SIZE", 2)
         # of two pieces of one length, the one that came later counts
         marks = itertools.count(2**64 - 1, -1)
         self.patch.setattr(pieces, "new_mark", lambda: f"{next(marks):016x}")
         self.store = GenericStore(MemoryFS())
+        self.patch.setattr(StoreFS, "piece_size", size)
         self.running: list[tuple[Operation, int, Any]] = []
         self.before = b"first" if is_taken else None
         self.acknowledged = self.signals = self.kills = 0
@@ -301,11 +303,14 @@ def send_half(workers):
     workers.append(0, 4, True, True)
 
 
-BEGINNINGS = {
+BEGINNINGS: dict[str, dict[str, Any]] = {
     "new": {},
     "taken": {"is_taken": True},
     "replaced": {"is_taken": True, "overwrite": True},
     "deferred": {"is_told": False},
+    # a file of one piece
+    "whole": {"size": LENGTH},
+    "whole replaced": {"size": LENGTH, "is_taken": True, "overwrite": True},
 }
 OTHERS = {"other": send_other, "half": send_half, "cancel": Workers.cancel, "look": Workers.look}
 

@@ -18,7 +18,7 @@ def test_a_body_with_a_length():
     known = body(b"abcdef", CONTENT_LENGTH="4")
     assert (known.length, known.is_empty, known.read_so_far) == (4, False, 0)
     # not a byte of the next request
-    assert (known.stream.read(3), known.read(), known.read_so_far) == (b"abc", b"d", 4)
+    assert (known.read(3), known.read(), known.read_so_far) == (b"abc", b"d", 4)
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ PARTS = {
         "migration",
         "multipart",
         "orphans",
+        "resumable",
         "scanning",
         "settings",
         "transfer",
@@ -45,7 +46,7 @@ PARTS = {
 PARTS["migrating"] = MIGRATING
 
 # what a room adds to Storage: a property, or a method that returns a URL
-MEMBERS = {"adapters.fsspec": "fsspec", "multipart": "multipart_url"}
+MEMBERS = {"adapters.fsspec": "fsspec", "multipart": "multipart_url", "resumable": "resumable_url"}
 
 # the entry points of a room
 ENTRY_POINTS = {"cli": "flask.commands"}
@@ -175,7 +176,7 @@ def without_lines(page, units):
 def without_settings(text, unit):
     """Return setup.cfg without the extra and the entry points of a part."""
     extra = unit.removeprefix("adapters.")
-    text = re.sub(rf"^[ \t]+\w+ = flask_pyfs\.{re.escape(unit)}[.:].*\n", "", text, flags=re.MULTILINE)
+    text = re.sub(rf"^[ \t]+[\w.]+ = flask_pyfs\.{re.escape(unit)}[.:].*\n", "", text, flags=re.MULTILINE)
     text = re.sub(rf"^[ \t]+%\({extra}\)s\n", "", text, flags=re.MULTILINE)
     text = re.sub(rf"^{extra} =.*\n([ \t]+.*\n)*", "", text, flags=re.MULTILINE)
     if unit in ENTRY_POINTS:

@@ -693,3 +693,15 @@ def test_requests(make, begin):
     # HeadObject: some servers ignore the condition of a completion
     own = {name: counted["complete"][name] for name in ("ListParts", "HeadObject", "CompleteMultipartUpload")}
     assert own == {"ListParts": 1, "HeadObject": 1, "CompleteMultipartUpload": 1}
+
+
+def test_the_longest_name_in_a_url(make, begin):
+    # gunicorn takes a first line of a request of 4,094 bytes
+    name = "é" * 512
+    client = begin(make(), name)
+    upload, key = client.create()
+    assert key != name
+    parts = [client.send(upload, key, 10_000, CONTENT)]
+    url = client.base + client.path(upload, key, 10_000)
+    assert len(f"GET {url} HTTP/1.1") < 4000
+    assert client.complete(upload, key, parts)["key"] == name

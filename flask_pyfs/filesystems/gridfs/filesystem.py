@@ -33,6 +33,9 @@ _MIB = 1024 * 1024
 # how many bytes one command writes
 _PART = 2 * _MIB
 
+# how many one of the files has that are joined later
+_PIECE = 3 * _MIB
+
 # files up to this size are read when they are opened, so that replacing them cannot interrupt the reader
 _SHORT = 1 * _MIB
 
@@ -75,8 +78,8 @@ class GridFS(ObjectFS):
         self.strict = strict
         self.chunk_size = chunk_size
         self.part_size: int = max(1, _PART // chunk_size) * chunk_size
-        # each begins where a chunk of the joined file does
-        self.piece_size = max(1, ObjectFS.piece_size // chunk_size) * chunk_size
+        # each begins where a chunk of the joined file does; the driver needs several times the memory of what it sends
+        self.piece_size = max(1, _PIECE // chunk_size) * chunk_size
         self._settings = MongoSettings(url, timeout)
         self._clients = shared_client(self._settings, make_client, close_client)
         self._bucket = GridBucket(self._clients, MongoPlace(url, database, bucket, timeout))

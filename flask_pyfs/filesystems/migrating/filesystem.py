@@ -76,6 +76,7 @@ class MigratingFS(TwoTrees):
         checksum_algorithm = property(lambda self: self._last_written[0].checksum_algorithm)
         keeps_checksums = property(lambda self: self.source.keeps_checksums and self.target.keeps_checksums)
         keeps_descriptions = property(lambda self: all(store.keeps_descriptions for store in self._last_written))
+        piece_size = property(lambda self: self._last_written[0].piece_size)
         settling = property(lambda self: max(store.settling for store in self._last_written))
 
     @property

@@ -1,0 +1,78 @@
+"""A worker that is killed at each of its requests to a store, before it or after it: another one goes on."""
+
+import io
+import itertools
+from contextlib import suppress
+
+import pytest
+
+from flask_pyfs import leases, unfinished
+from flask_pyfs.filesystems.store import UPLOADS
+from flask_pyfs.names import Reserved
+from flask_pyfs.resumable.upload import Upload
+
+DATA = bytes(range(256))
+SERVERS = itertools.product(["s3-moto", "gridfs"], [100, len(DATA)], [False])
+CASES = [
+    *itertools.product(["memory", "local"], [100, len(DATA)], [False, True]),
+    *(pytest.param(*case, marks=pytest.mark.server) for case in [*SERVERS, ("swift", 100, True)]),
+]
+#: At one in so many requests, without --soak.
+STEPS = {"s3-moto": 3, "gridfs": 3, "swift": 20}
+REQUESTS = ("put", "iter_facts", "fetch", "read_file", "join_files", "delete_tree", "replace_version", "delete_version")
+
+
+class Killed(BaseException):
+    pass
+
+
+class Killing:
+    """Kills a worker at one of its requests to a store, and at all that it makes later."""
+
+    def __init__(self, patch, store, last, *, is_sent):
+        self.left, self.is_sent = last, is_sent
+        for name in REQUESTS:
+            patch.setattr(store, name, self.killed(getattr(store, name)))
+
+    def killed(self, request):
+        def killed(*arguments, **options):
+            self.left -= 1
+            if self.left < 0 or (self.left == 0 and not self.is_sent):
+                raise Killed
+            # a listing is sent when it is read
+            answer = request(*arguments, **options)
+            answer = iter(list(answer)) if request.__name__ == "iter_facts" else answer
+            if self.left == 0:
+                raise Killed
+            return answer
+
+        return killed
+
+
+@pytest.mark.parametrize(("kind", "size", "overwrite"), CASES)
+def test_a_worker_is_killed_at_each_request(kind, size, overwrite, open_storage, begin, monkeypatch, soak):
+    monkeypatch.setattr(leases.Held, "_keep", lambda held: None)
+    monkeypatch.setattr(unfinished, "SILENCE", 0.05)
+    storage = open_storage(kind)
+    store = storage.backend.store
+    store.piece_size = size
+    # Swift takes long to decide who is first
+    step = 1 if soak else STEPS.get(kind, 1)
+    for is_sent in (False, True):
+        last, is_done = 1 + (is_sent and step > 1), False
+        while not is_done:
+            name = f"{last}-{is_sent}.bin"
+            token = begin(storage, name, unique=False, overwrite=overwrite, length=len(DATA)).token
+            with monkeypatch.context() as patch:
+                killing = Killing(patch, store, last, is_sent=is_sent)
+                with suppress(Killed):
+                    Upload.opened(token).append(io.BytesIO(DATA), 0)
+                is_done = killing.left > 0
+            upload = Upload.opened(token)
+            status = upload.status()
+            if status.stored is None:
+                status = upload.append(io.BytesIO(DATA[status.offset :]), status.offset)
+            assert (status.stored, storage.read(name)) == (name, DATA)
+            upload.status()
+            last += step
+    assert {path.rpartition("/")[2] for path in store.iter_files(Reserved(f"{UPLOADS}/"))} == {"done"}
