@@ -697,7 +697,7 @@ class BaseBackend(ListedFiles):
         A store that knows the file of a leftover looks only below PREFIX.
 
         :param older_than: the age of a leftover in seconds. Younger ones stay, because their upload may still run; so
-            do resumable uploads for at least UPLOAD_LIFETIME.
+            do resumable uploads, and all multipart uploads of S3, for at least UPLOAD_LIFETIME.
         :param dry_run: only count.
         """
         with self._translated():
@@ -705,7 +705,7 @@ class BaseBackend(ListedFiles):
             # an upload that has not expired goes on
             expired = max(older_than, self.config.get("upload_lifetime") or 0)
             return (
-                store.remove_leftovers(older_than, above, dry_run=dry_run)
+                store.remove_leftovers(expired if store.takes_parts else older_than, above, dry_run=dry_run)
                 + store.remove_leases(older_than, above, dry_run=dry_run)
                 + store.remove_uploads(expired, above, dry_run=dry_run)
             )

@@ -190,6 +190,9 @@ class StoreFS(CarefulFS):
     #: copy nor a later version has it.
     keeps_notes = False
 
+    #: Whether clients may send files in parts (:meth:`in_parts`), so that :meth:`remove_leftovers` also finds theirs.
+    takes_parts = False
+
     #: Whether files with reserved names are left out of what an app lists.
     hides_reserved = True
 

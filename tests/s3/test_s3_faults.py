@@ -204,8 +204,8 @@ def test_unfinished_uploads_of_killed_processes_are_aborted(make_frail, s3_clien
     # moto has one time for all of them
     begun = s3_client.list_multipart_uploads(Bucket=bucket)["Uploads"][0]["Initiated"]
     age = (datetime.now(timezone.utc) - begun).total_seconds()
-    assert storage.backend.remove_leftovers(older_than=age + 60) == 0
-    assert storage.backend.remove_leftovers(older_than=age - 60) == 1
+    assert storage.backend.store.remove_leftovers(age + 60, "below/") == 0
+    assert storage.backend.store.remove_leftovers(age - 60, "below/") == 1
     assert left() == ([], ["beside/b"])
 
 

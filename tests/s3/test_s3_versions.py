@@ -442,7 +442,7 @@ def test_an_upload_that_may_be_complete_is_not_aborted(make_frail, proxy, left, 
     assert storage.read("a") == b"old"
     assert left() == (["a"], ["a"])
     assert "remove_leftovers" in caplog.text
-    assert storage.backend.remove_leftovers(older_than=-60) == 1
+    assert storage.backend.store.remove_leftovers(older_than=-60) == 1
     assert left() == (["a"], [])
 
 

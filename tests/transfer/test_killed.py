@@ -99,6 +99,7 @@ def test_no_half_file_is_seen(ends, request, soak, tmp_path):
         if not isinstance(target, str):
             # what the killed ones began is swept
             backend = side(target).backend
+            backend.config["upload_lifetime"] = -60
             backend.remove_leftovers(-60)
             assert backend.remove_leftovers(-60) == 0
             assert assert_whole(target, expected) == len(expected)

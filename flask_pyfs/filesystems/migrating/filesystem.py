@@ -134,6 +134,11 @@ class MigratingFS(TwoTrees):
         own = self._own(path)
         return None if own is None else own.in_parts(path)
 
+    @property
+    def takes_parts(self) -> bool:  # type: ignore[override]
+        # an upload may have begun in either
+        return self.source.takes_parts or self.target.takes_parts
+
     def _both(self) -> tuple[StoreFS, StoreFS]:
         """Return both stores, first the one that is written to. An upload may have begun in the other one."""
         return (self.source, self.target) if self._written is self.source else (self.target, self.source)

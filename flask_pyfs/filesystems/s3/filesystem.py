@@ -24,6 +24,7 @@ from ..objects.http import HTTPBody, byte_range, closed_on_error, replaced, requ
 from ..objects.parts import Range, make_parts, plan
 from ..objects.reader import Body
 from ..objects.store import Content
+from ..parts import MOST_PARTS, SMALLEST_PART
 from ..store import DAY, Description, Facts, OtherVersion, RangeNotSatisfiable, StoreFS, Unchanged
 from .bucket import NOT_IN_XML, S3Bucket
 from .client import S3Settings, make_client, make_session
@@ -34,15 +35,12 @@ from .facts import described, facts_of, listed_facts, note_of, range_of
 from .listing import list_keys, list_parts, list_uploads
 from .multipart import ObjectInParts
 from .signing import LONGEST, Signer
-from .upload import MOST_PARTS, S3Upload
+from .upload import S3Upload
 
 if TYPE_CHECKING:
     from ... import _untyped as fs_s3fs
 else:
     import fs_s3fs
-
-# the least size of a part but the last, in bytes (a limit of S3)
-_LEAST = 5 * 1024 * 1024
 
 # the options of a client that fs_s3fs does not have
 _CLIENT_OPTIONS = {each.name for each in fields(S3Settings) if each.default is not MISSING}
@@ -72,6 +70,8 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
     keeps_descriptions = True
 
     keeps_notes = True
+
+    takes_parts = True
 
     def __init__(
         self,
@@ -355,7 +355,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
                 raise
 
         # of more files than an object may have parts, several become one
-        least = max(_LEAST, -(-sum(sizes) // (MOST_PARTS - 1)))
+        least = max(SMALLEST_PART, -(-sum(sizes) // (MOST_PARTS - 1)))
         parts = plan(sizes, least, max(self.copy_part_size, 2 * least))
         make_parts(upload, parts, copy, lambda source: self.read_range(keys[source.number], source))
 
@@ -377,6 +377,8 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
 
     def remove_leftovers(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         """Abort the unfinished multipart uploads of killed processes, and return their number.
+
+        Those of clients (:meth:`in_parts`) are among them: nothing tells them apart.
 
         One request per 1,000 unfinished uploads, and for each old one a request that lists its parts right before it is
         aborted, and one that aborts it.
