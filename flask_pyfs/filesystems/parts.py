@@ -46,12 +46,11 @@ class WrongParts(Exception):
 class InParts(Protocol):
     """A file that clients send in parts. Nobody sees it before it is complete. Errors are ``fs.errors``."""
 
-    def begin(self, mark: str, *, content_type: str | None = None, is_public: bool = True) -> str:
+    def begin(self, mark: str, *, content_type: str | None = None) -> str:
         """Begin an upload, and return what the store calls it. One request.
 
         :param mark: what tells the file from all others that the name ever had: a random text.
         :param content_type: the media type; without it, that of the name.
-        :param is_public: whether the file gets what the settings say of new files, such as an ACL.
         """
 
     def signed(self, upload: str, number: int, lifetime: int) -> str:

@@ -69,7 +69,7 @@ class Upload:
         is_held, identifier, mark = _must_be_held(permit, state), new_identifier(), token_hex(8)
         name = Unfinished(state, identifier).path(_HELD) if is_held else terms.name
         with translated(permit.storage.name, terms.name):
-            store_id = _file(state, name).begin(mark, content_type=terms.content_type, is_public=not is_held)
+            store_id = _file(state, name).begin(mark, content_type=terms.content_type)
         return cls(permit, Begun(permit.nonce, store_id, identifier, mark, int(time.time()), is_held))
 
     def token(self, app: Flask) -> str:

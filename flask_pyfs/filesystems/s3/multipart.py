@@ -42,9 +42,8 @@ class ObjectInParts:
         self._key = key
         self._arguments = arguments
 
-    def begin(self, mark: str, *, content_type: str | None = None, is_public: bool = True) -> str:
-        given = self._arguments
-        arguments = given if is_public else {"ContentType": given["ContentType"]}
+    def begin(self, mark: str, *, content_type: str | None = None) -> str:
+        arguments = self._arguments
         if content_type is not None:
             arguments = {**arguments, "ContentType": content_type}
         metadata = new_metadata(arguments.get("Metadata", {}), self._bucket.name, self._key, mark, None)
@@ -118,7 +117,7 @@ class ObjectInParts:
     def _is_forgotten(self) -> bool:
         # a server that lists the parts of a completed upload takes others in their place: the S3 of Swift does
         mark = token_hex(8)
-        upload = self.begin(mark, is_public=False)
+        upload = self.begin(mark)
         named = {"UploadId": upload, "PartNumber": 1}
         try:
             part = self._bucket.write("upload_part", self._path, Key=self._key, Body=b"probe", **named)

@@ -9,14 +9,12 @@ from typing import Any
 from fs import errors
 
 from ..objects.writer import Upload
+from ..parts import MOST_PARTS
 from .conditional import ConditionalWrites
 from .errors import S3Refused
 from .facts import MARK, new_metadata, written_version
 
 _log = logging.getLogger(__name__)
-
-#: The most parts of an object (a limit of S3).
-MOST_PARTS = 10_000
 
 
 class S3Upload(Upload):
