@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+
+from flask import Flask, current_app
 
 from ..backends.contract import UploadTerms, UploadURL
-from ..errors import NotAuthorized, OperationNotSupported
+from ..errors import OperationNotSupported
 from ..files import mime
 from ..names import Reserved
 from ..state import State, find
@@ -15,10 +16,10 @@ from ..storage import Storage
 from ..unfinished import Unfinished, new_identifier
 from ..uploads.terms import Terms
 from ..web.access import require_permission
-from ..web.signing import claims_in, lifetime_of, signed_token
+from ..web.signing import lifetime_of, opened, signed_token
 from ..web.urls import room_url
 
-__all__ = ["INCOMING", "begin", "permitted"]
+__all__ = ["INCOMING", "begin", "permitted", "storage_of"]
 
 #: The file in the directory of an upload that the client may write, as often as it likes until its URL expires.
 INCOMING = "incoming"
@@ -68,20 +69,20 @@ def _signed(
     return upload
 
 
+def storage_of(token: str) -> Storage:
+    """Return the storage of the current app that has given a token. No request.
+
+    :raises NotAuthorized: if none has.
+    """
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    storage: Storage = opened(app, _PURPOSE, token)[0]
+    return storage
+
+
 def permitted(state: State, token: str) -> tuple[Terms, Unfinished]:
     """Return what a token stands for: what was agreed on, and what the store has of the upload. No request.
 
     :raises NotAuthorized: if it is no token of this storage.
     """
-    claims: dict[str, Any] | None = claims_in(state.app, state.storage.name, _PURPOSE, token)
-    if claims is None:
-        raise unknown(f"storage {state.storage.name!r}")
+    _, claims = opened(state.app, _PURPOSE, token, state.storage.name)
     return Terms.of(claims), Unfinished(state, claims["id"])
-
-
-def unknown(place: str) -> NotAuthorized:
-    """Return the error for what is no token."""
-    return NotAuthorized(
-        f"{place} has given no such token: pass the token of an UploadURL as it is",
-        user_message="The upload is not valid. Begin it again.",
-    )

@@ -38,26 +38,27 @@ def confirm(storage: Storage, token: str) -> StoredName:
     except Busy as error:
         message = f"storage {storage.name!r}: another request is confirming this upload: confirm it again"
         raise BackendError(message, storage=storage.name) from error
+    except Ended as error:
+        reason = "its upload has expired, or was confirmed long ago (UPLOAD_LIFETIME)"
+        terms, _ = permitted(find(storage), token)
+        raise _missing(storage.name, terms.name, reason) from error
 
 
 def take(storage: Storage, token: str) -> StoredName:
     """Do the same.
 
     :raises Busy: if another request is at it.
+    :raises Ended: if the upload has expired.
     """
     state = find(storage)
     terms, unfinished = permitted(state, token)
-    try:
-        found = unfinished.look()
-        if found.stored is not None:
-            return found.stored
-        found.require_open()
-        if INCOMING not in found.files and not _has_come(storage.name, unfinished):
-            raise _missing(storage.name, terms.name, "the client has not uploaded it yet")
-        return unfinished.finish_once(partial(_finish, state, terms, unfinished))
-    except Ended as error:
-        reason = "its upload has expired, or was confirmed long ago (UPLOAD_LIFETIME)"
-        raise _missing(storage.name, terms.name, reason) from error
+    found = unfinished.look()
+    if found.stored is not None:
+        return found.stored
+    found.require_open()
+    if INCOMING not in found.files and not _has_come(storage.name, unfinished):
+        raise _missing(storage.name, terms.name, "the client has not uploaded it yet")
+    return unfinished.finish_once(partial(_finish, state, terms, unfinished))
 
 
 def _has_come(storage: str, unfinished: Unfinished) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Response, abort, current_app, jsonify, request
+from flask import abort, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from ..storage import Storage
-from ..unfinished import Busy
-from ..web.signing import storage_in
-from .permits import unknown
+from ..unfinished import Busy, Ended
+from ..web.outcomes import BUSY, ENDED, in_json
+from .permits import storage_of
 from .taking import take
 
 __all__ = ["respond"]
@@ -18,13 +17,13 @@ def respond(token: str) -> ResponseReturnValue:
     """Answer a request to ``/-/confirm/<token>``: POST confirms, and answers 201 with the ``name`` and the ``url``."""
     if request.method != "POST":
         abort(405, valid_methods=["POST"])
-    storage: Storage | None = current_app.extensions["fs"].get(storage_in(token))
-    if storage is None:
-        raise unknown("the app")
+    storage = storage_of(token)
     try:
         name = take(storage, token)
     except Busy:
-        response = Response(status=423, headers={"Retry-After": "1"})
+        response = in_json(BUSY)
+    except Ended:
+        response = in_json(ENDED)
     else:
         response = jsonify(name=name, url=storage.url(name))
         response.status_code = 201

@@ -9,7 +9,7 @@ from flask import Flask
 
 from ..storage import Storage
 from ..uploads.terms import Terms
-from ..web.signing import claims_in, signed_token, storage_in
+from ..web.signing import not_given, opened, signed_token
 
 __all__ = ["Begun", "Permit"]
 
@@ -50,12 +50,12 @@ class Permit:
         return signed_token(app, self.storage.name, self._PURPOSE, claims)
 
     @classmethod
-    def of(cls, app: Flask, token: str) -> Permit | None:
-        """Return what a token holds; None if it is none of this app."""
-        storage = app.extensions["fs"].get(storage_in(token))
-        claims = None if storage is None else claims_in(app, storage.name, cls._PURPOSE, token)
-        if storage is None or claims is None:
-            return None
+    def of(cls, app: Flask, token: str) -> Permit:
+        """Return what a token holds.
+
+        :raises flask_pyfs.errors.NotAuthorized: if it is none of this app.
+        """
+        storage, claims = opened(app, cls._PURPOSE, token)
         return cls(storage, Terms.of(claims), claims["expires"], claims["nonce"])
 
 
@@ -85,8 +85,12 @@ class Begun:
         return signed_token(app, storage, self._PURPOSE, vars(self))
 
     @classmethod
-    def of(cls, app: Flask, permit: Permit, token: str) -> Begun | None:
-        """Return what a token holds; None if it is none of this permit."""
-        claims = claims_in(app, permit.storage.name, cls._PURPOSE, token)
-        begun = None if claims is None else cls(**claims)
-        return begun if begun is not None and begun.permit == permit.nonce else None
+    def of(cls, app: Flask, permit: Permit, token: str) -> Begun:
+        """Return what a token holds.
+
+        :raises flask_pyfs.errors.NotAuthorized: if it is none of this permit.
+        """
+        begun = cls(**opened(app, cls._PURPOSE, token, permit.storage.name)[1])
+        if begun.permit != permit.nonce:
+            raise not_given(permit.storage.name)
+        return begun

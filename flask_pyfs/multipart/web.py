@@ -17,6 +17,7 @@ from ..state import find
 from ..unfinished import Busy, Ended
 from ..uploads.refusals import wrong_media_type
 from ..web import links
+from ..web.outcomes import BUSY, ENDED, Outcome, in_json
 from .finish import finished, listed
 from .tokens import Begun, Permit
 from .upload import PART_LIFETIME, Upload
@@ -26,22 +27,24 @@ __all__ = ["respond"]
 # of the longest body: that which names 10,000 parts
 _LONGEST = 2 * 1024 * 1024
 
+# of the signatures of S3, in seconds; the client asks for the form right before it sends the file
+_LONGEST_FORM = 7 * 24 * 60 * 60
+
+_WRONG_PARTS = Outcome(400, "WrongParts", "These are not the parts that were sent. Send the file again.")
+
 
 def respond(rest: str) -> ResponseReturnValue:
     """Answer a request to ``/-/multipart/<token>/s3/…``, with JSON."""
     token, _, below = rest.partition("/")
     permit = Permit.of(_app(), token)
-    if permit is None:
-        raise _unsigned("the token in the URL is not one of this app")
     try:
         response = _answer(permit, below.split("/"))
     except Busy:
-        response = _refusal(423, "The upload is being finished by another request. Ask again.")
-        response.headers["Retry-After"] = "1"
+        response = in_json(BUSY)
     except Ended:
-        response = _refusal(410, "The upload was cancelled, or has expired. Begin another.")
+        response = in_json(ENDED)
     except WrongParts:
-        response = _refusal(400, "These are not the parts that were sent. Send the file again.")
+        response = in_json(_WRONG_PARTS)
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -69,12 +72,12 @@ def _answer(permit: Permit, path: list[str]) -> Response:
 def _form(permit: Permit) -> Response:
     """Return the form for a file that is not sent in parts: one of the store, or else one of the app's own route."""
     _require_type(permit, request.args.get("type"))
-    left = _time_left(permit)
+    left = min(_time_left(permit), _LONGEST_FORM)
     state, storage = find(permit.storage), permit.storage
     is_checked = storage.inspects or state.config["confirm"]
     upload = links.signed_upload(state, permit.terms, left, external=True, verifies=is_checked)
-    if upload.method != "POST" or upload.token is not None:
-        # the client sends forms alone, and confirms nothing
+    if upload.method != "POST":
+        # the client sends forms alone
         upload = links.signed_upload(state, permit.terms, left, external=True, verifies=True)
     # the client wants a key, also for the app's own route
     return jsonify(method=upload.method, url=upload.url, fields={"key": upload.name, **upload.fields})
@@ -119,8 +122,6 @@ def _cancel(upload: Upload) -> Response:
 
 def _upload(permit: Permit, token: str) -> Upload:
     begun = Begun.of(_app(), permit, token)
-    if begun is None:
-        raise _unsigned(f"the upload id is not one of the upload of {permit.terms.name!r}")
     if request.args.get("key") != permit.key:
         raise _unsigned(f"the key is not that of the upload of {permit.terms.name!r}")
     return Upload(permit, begun)
@@ -170,12 +171,6 @@ def _unsigned(reason: str) -> NotAuthorized:
         f"{reason}: the app has not signed this request",
         user_message="This link is not valid, or not any more. Ask for a new one.",
     )
-
-
-def _refusal(code: int, description: str) -> Response:
-    response = jsonify(code=code, description=description)
-    response.status_code = code
-    return response
 
 
 def _app() -> Flask:

@@ -13,6 +13,7 @@ from werkzeug.http import http_date
 
 from ..unfinished import Busy, Ended
 from ..uploads.terms import Terms
+from ..web.outcomes import BUSY, ENDED, with_patience
 from .upload import ChecksumMismatch, Status, Upload, WrongLength, WrongOffset
 
 __all__ = ["FAILURES", "empty", "limits", "problem", "refused", "told"]
@@ -98,10 +99,9 @@ def refused(error: Exception, provided: int | None, *, mismatch: str) -> Respons
         )
         response.headers["Upload-Offset"] = str(known)
     elif isinstance(error, Busy):
-        response = problem("423", "The upload is being finished by another request. Ask again.")
-        response.headers["Retry-After"] = "1"
+        response = with_patience(problem(str(BUSY.code), BUSY.description), BUSY)
     elif isinstance(error, Ended):
-        return problem("410", "The upload was cancelled, or has expired. Begin another.")
+        return problem(str(ENDED.code), ENDED.description)
     elif isinstance(error, ChecksumMismatch):
         response = problem(mismatch, "The content has another checksum. Nothing of it was kept.")
     else:

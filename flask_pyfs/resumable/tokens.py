@@ -8,12 +8,11 @@ from typing import Any
 
 from flask import Flask, current_app
 
-from ..errors import NotAuthorized
-from ..state import State, find
+from ..state import State
 from ..storage import Storage
 from ..unfinished import new_identifier
 from ..uploads.terms import Terms
-from ..web.signing import claims_in, lifetime_of, signed_token, storage_in
+from ..web.signing import lifetime_of, not_given, opened, signed_token
 
 _BEGIN, _UPLOAD = "resumable", "resuming"
 
@@ -38,7 +37,7 @@ def claims_to_begin(token: str) -> tuple[Storage, dict[str, Any]]:
     """
     storage, claims = _opened(_BEGIN, token)
     if time.time() >= claims["expires"]:
-        raise _refused(storage.name)
+        raise not_given(storage.name)
     return storage, claims
 
 
@@ -56,17 +55,4 @@ def _signed(state: State, purpose: str, claims: dict[str, Any]) -> str:
 
 def _opened(purpose: str, token: str) -> tuple[Storage, dict[str, Any]]:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    name = storage_in(token)
-    storage: Storage | None = app.extensions["fs"].get(name)
-    claims = None if storage is None else claims_in(find(storage).app, storage.name, purpose, token)
-    if storage is None or claims is None:
-        raise _refused(None if storage is None else storage.name)
-    return storage, claims
-
-
-def _refused(storage: str | None) -> NotAuthorized:
-    of = "" if storage is None else f" of storage {storage!r}"
-    message = f"the URL of an upload{of} has no valid signature, or one that has expired"
-    return NotAuthorized(
-        message, storage=storage, user_message="The upload is not valid, or not any more. Begin it again."
-    )
+    return opened(app, purpose, token)

@@ -15,7 +15,7 @@ from flask import Flask
 from itsdangerous import BadData, Signer
 from itsdangerous.encoding import base64_decode, base64_encode
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, NotAuthorized
 
 #: The parameter of a query that has the signature.
 SIGNATURE = "signature"
@@ -115,6 +115,33 @@ def storage_in(token: str) -> str | None:
         return None
     name = claims.get("storage") if isinstance(claims, dict) else None
     return name if isinstance(name, str) else None
+
+
+def opened(app: Flask, purpose: str, token: str, storage: str | None = None) -> tuple[Any, dict[str, Any]]:
+    """Return the storage and the claims of a token that clients have.
+
+    :param storage: the name of the storage that it must be of; None if any of the app will do.
+    :raises flask_pyfs.errors.NotAuthorized: if it is none of this app and purpose.
+    """
+    name = storage_in(token) if storage is None else storage
+    found = app.extensions["fs"].get(name)
+    claims = None if found is None else claims_in(app, found.name, purpose, token)
+    if claims is None:
+        raise not_given(None if found is None else found.name)
+    return found, claims
+
+
+def not_given(storage: str | None) -> NotAuthorized:
+    """Return the error for what is no token, or not any more.
+
+    :param storage: the name of the storage, if that is known.
+    """
+    place = "the app" if storage is None else f"storage {storage!r}"
+    return NotAuthorized(
+        f"{place} has given no such token, or it has expired: pass that of an UploadURL as it is",
+        storage=storage,
+        user_message="The upload is not valid, or not any more. Begin it again.",
+    )
 
 
 def signs(app: Flask) -> bool:

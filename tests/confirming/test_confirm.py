@@ -237,6 +237,9 @@ def test_what_was_confirmed_long_ago_is_not_found(configured, send, app):
     fs.init_app(app, storage)
     with pytest.raises(fs.FileNotFound, match="UPLOAD_LIFETIME"):
         storage.confirm(upload.token)
+    answer = app.test_client().post(upload.confirm_url)
+    assert (answer.status_code, answer.json["error"]) == (410, "Ended")
+    assert answer.json["description"] == "The upload was cancelled, or has expired. Begin another."
 
 
 def test_authorize_is_asked_at_both_ends(configured, send):
@@ -391,6 +394,20 @@ def test_the_client_confirms(configured, send, app):
     with app.test_request_context(base_url="https://shop.example"):
         upload = storage.upload_url("a.txt", expires=60, external=True)
         assert upload.confirm_url == f"https://shop.example/-/confirm/{upload.token}"
+
+
+def test_the_client_waits_while_another_request_confirms(configured, send, app):
+    def scan(file, filename):
+        answers.append(app.test_client().post(upload.confirm_url))
+        return True
+
+    answers = []
+    storage = configured(SCAN=scan)
+    upload = storage.upload_url("a.txt", expires=60)
+    send(upload)
+    storage.confirm(upload.token)
+    assert [(answer.status_code, answer.headers["Retry-After"]) for answer in answers] == [(423, "1")]
+    assert answers[0].json["description"] == "The upload is being finished by another request. Ask again."
 
 
 def test_a_page_of_another_origin_confirms(configured, send, app):
