@@ -128,7 +128,8 @@ def _unchecked(upload: Upload, wanted: _Wanted, parts: _Parts) -> StoredName:
         raise Ended
     if not allows(storage, None, basename):
         raise wrong_type(storage.name, terms.name, basename, storage.extensions, state.config)
-    known = _complete(upload, wanted, parts, overwrite=terms.overwrite)
+    # no other file has a unique name
+    known = _complete(upload, wanted, parts, overwrite=terms.overwrite or terms.unique)
     known.content_type = terms.content_type or mime(known, state.callee.kind.DEFAULT_MIME)
     known.original_name = terms.original_name
     file_uploaded.send(storage, filename=known)
