@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..errors import OperationNotSupported
 from ..rooms import room
 from .findings import Finding, Subject
 
@@ -13,7 +14,11 @@ def examine(subject: Subject) -> Iterator[Finding]:
     url = subject.state.config["scan"]
     if not isinstance(url, str):
         return
-    clamd = room("scanning.clamd", subject.state.storage.name)
+    try:
+        clamd = room("scanning.clamd", subject.state.storage.name)
+    except OperationNotSupported as error:
+        yield subject.found("scan", "skipped", str(error))
+        return
     try:
         clamd.ping(url)
     except clamd.Unscanned as error:
