@@ -248,10 +248,9 @@ def mongo_database(mongo):
 
 
 @pytest.fixture(scope="session")
-def clamd(tmp_path_factory):
+def clamd(share):
     """A daemon of ClamAV that knows one signature, that of EICAR, shared by all tests."""
-    with running_clamd(tmp_path_factory.mktemp("clamd")) as clamd:
-        yield clamd
+    return share("clamd", running_clamd)
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,7 @@ SPELLINGS = [
 ]
 
 
-@pytest.fixture(params=["local", "memory", pytest.param("s3-moto", marks=pytest.mark.server)])
+@pytest.fixture(params=["local", pytest.param("s3-moto", marks=pytest.mark.server)])
 def storage(request, app):
     with make_place(request.param, request) as place:
         app.config.update({f"FILES_FS_{key}": value for key, value in place.items()}, FILES_FS_PREFIX="in/side")
@@ -61,10 +61,12 @@ def storage(request, app):
 ROUTES = ["/files/{}", "/admin/papers/download/{}", "/admin/papers/edit/?path={}", "/admin/papers/b/{}"]
 
 
-@pytest.mark.parametrize("settings", [{}, {"SERVE_MODE": "sendfile"}, {"SERVE_MODE": "redirect"}], ids=str)
-def test_no_route_leads_there(app, storage, settings):
-    for key, value in settings.items():
-        storage.config[key.lower()] = value
+ON_S3 = pytest.param("s3-moto", "redirect", marks=pytest.mark.server)
+
+
+@pytest.mark.parametrize(("storage", "mode"), [("local", "stream"), ("local", "sendfile"), ON_S3], indirect=["storage"])
+def test_no_route_leads_there(app, storage, mode):
+    storage.config["serve_mode"] = mode
     client = app.test_client()
     for spelling in SPELLINGS:
         for route in ROUTES:

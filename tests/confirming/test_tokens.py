@@ -29,7 +29,7 @@ def test_any_text(app, storage, soak):
     changed = st.builds(lambda place, letter: real[:place] + letter + real[place + 1 :], places, letters)
     client = app.test_client()
 
-    @settings(max_examples=10_000 if soak else 60)
+    @settings(max_examples=10_000 if soak else 25)
     @given(st.one_of(st.text(), changed, places.map(lambda place: real[:place])).filter(lambda token: token != real))
     def check(token):
         with app.app_context(), pytest.raises(fs.NotAuthorized):

@@ -2,6 +2,7 @@
 
 import io
 import socket
+import sys
 import threading
 import tracemalloc
 
@@ -9,6 +10,7 @@ import pytest
 import requests
 from places import make_place
 from servers.clamd import EICAR, FILE_MAX, STREAM_MAX
+from servers.clamd import clamd as running_clamd
 from servers.process import halted
 
 import flask_pyfs as fs
@@ -20,6 +22,13 @@ pytestmark = pytest.mark.server
 @pytest.fixture(params=["url", "url_of_socket"])
 def address(clamd, request):
     return getattr(clamd, request.param)
+
+
+@pytest.fixture(scope="module")
+def own_clamd(tmp_path_factory):
+    """A daemon that no other process of the tests asks."""
+    with running_clamd(tmp_path_factory.mktemp("clamd")) as clamd:
+        yield clamd
 
 
 @pytest.fixture
@@ -76,9 +85,10 @@ def test_a_socket_that_is_missing(scanned, tmp_path):
         storage.save(io.BytesIO(b"content"), "a.bin")
 
 
-def test_a_daemon_that_says_nothing(address, clamd, scanned):
-    storage = scanned(f"{address}?timeout=0.05")
-    with halted(clamd.process.pid), pytest.raises(fs.BackendError, match=r"said nothing for 0\.05 seconds"):
+@pytest.mark.parametrize("address", ["url", "url_of_socket"])
+def test_a_daemon_that_says_nothing(address, own_clamd, scanned):
+    storage = scanned(f"{getattr(own_clamd, address)}?timeout=0.05")
+    with halted(own_clamd.pid), pytest.raises(fs.BackendError, match=r"said nothing for 0\.05 seconds"):
         storage.save(io.BytesIO(b"content"), "a.bin")
     assert [*storage.list_files()] == []
 
@@ -198,3 +208,13 @@ def test_the_doctor_asks_it(app, clamd, scanned, unused_port):
     assert level == "error"
     assert message.startswith(f"FILES_FS_SCAN: clamd://127.0.0.1:{unused_port} cannot be reached")
     assert findings("operator:truth") == []
+
+
+def test_the_doctor_of_an_installation_without_the_room(app, scanned, monkeypatch):
+    from flask_pyfs.doctor import examine
+
+    storage = scanned("clamd://127.0.0.1:1")
+    monkeypatch.setitem(sys.modules, "flask_pyfs.scanning.clamd", None)
+    ((level, message),) = [(each.level, each.message) for each in examine(app, [storage]) if each.check == "scan"]
+    assert level == "skipped"
+    assert "without flask_pyfs.scanning.clamd, which this installation lacks" in message

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from servers.process import HOST, Process, on_free_ports, running
+from servers.process import HOST, on_free_ports, running
 from servers.programs import program
 
 # the file that each scanner is to find (EICAR); in two parts, so that none finds it here
@@ -32,17 +32,18 @@ AlertExceedsMax yes
 
 @dataclass(frozen=True)
 class Clamd:
-    """A running clamd.
+    """A running clamd, also for other processes than that which has started it.
 
     :ivar socket: the path of its Unix socket.
     """
 
-    process: Process
+    pid: int
+    port: int
     socket: str
 
     @property
     def url(self) -> str:
-        return f"clamd://{HOST}:{self.process.port}"
+        return f"clamd://{HOST}:{self.port}"
 
     @property
     def url_of_socket(self) -> str:
@@ -74,4 +75,4 @@ def _clamd(directory: Path, port: int) -> Iterator[Clamd]:
         )
         argv = [program("clamd", "clamav-daemon"), "--config-file", str(conf)]
         with running(argv, port, directory / "clamd.log") as process:
-            yield Clamd(process, socket)
+            yield Clamd(process.pid, port, socket)
