@@ -72,8 +72,12 @@ def killed_at(app, make_storage, monkeypatch, left, s3_endpoint):
         assert storage.read("a.txt") == CONTENT
         # who goes on does not know whether the first one told it
         assert len(announced) <= 1
+        # who dies while it learns what the server does leaves a probe
+        store, above = storage.backend.store, f"{number}-{is_sent}/"
+        store.remove_leftovers(-60, f"{above}.flask_pyfs/probe-")
+        store.remove_leases(-60, above)
         keys, uploads = left()
-        own = [each.rpartition("/")[2] for each in keys if each.startswith(f"{number}-{is_sent}/")]
+        own = [each.rpartition("/")[2] for each in keys if each.startswith(above)]
         assert (sorted(own), uploads) == (["a.txt", "done"], [])
         return has_died
 
