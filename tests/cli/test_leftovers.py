@@ -71,7 +71,7 @@ def test_they_are_counted_and_removed_by_age(app, local):
 @pytest.mark.parametrize("kind", ["gridfs", "s3-moto"])
 def test_they_are_found_on_a_server(kind, app, configure_storage, request):
     with make_place(kind, request) as place, app.app_context():
-        storage = configure_storage("papers", place)
+        storage = configure_storage("papers", {**place, "UPLOAD_LIFETIME": 0.001})
         storage.write("kept.txt", "x")
         LEAVE[kind](storage)
         deadline = time.monotonic() + 30

@@ -5,7 +5,8 @@ from servers.s3 import s3_from_environment
 
 
 def pytest_generate_tests(metafunc):
-    marked = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    given = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    marked = {name for names in given for name in ([names] if isinstance(names, str) else names)}
     if "s3_endpoint" in metafunc.fixturenames and "s3_endpoint" not in marked:
         servers = SERVERS if metafunc.config.getoption("soak") else SERVERS[-1:]
         metafunc.parametrize("s3_endpoint", servers, indirect=True, scope="session")
