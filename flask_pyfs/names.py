@@ -82,8 +82,8 @@ _LETTERED = re.compile(rf"(?!.{{{MAX_BYTES + 1}}})(?!\.){_LETTER}+(?:/(?!\.){_LE
 # all that can become a dot at the start, or a tilde, when it is folded
 _SUSPECT = re.compile(f"{_IGNORABLE}*[.\u2024\ufe52\uff0e]|.*[~\uff5e]", re.DOTALL)
 
-#: Finds a dot at the start of a component, a tilde, or what is not ASCII. A path without them has no reserved component,
-#: and needs no call of :func:`has_reserved`.
+#: Finds a dot at the start of a component, a tilde, or what is not ASCII. A path without them has no reserved
+#: component, and needs no call of :func:`has_reserved`.
 may_be_reserved = re.compile(r"(?:\A|/)\.|[^\x00-}\x7f]").search
 
 # the short names that FAT and NTFS give to a reserved one: FLASK_~1, and FL3A7F~1 if these are taken

@@ -13,12 +13,12 @@ from werkzeug.http import http_date
 
 from ..unfinished import Busy, Ended
 from ..uploads.terms import Terms
-from .upload import ChecksumMismatch, Status, Upload, WrongLength, WrongOffset
+from .upload import ChecksumMismatch, Status, TooManyPieces, Upload, WrongLength, WrongOffset
 
 __all__ = ["FAILURES", "empty", "limits", "problem", "refused", "told"]
 
 #: The errors that only these protocols know.
-FAILURES = (Busy, ChecksumMismatch, Ended, WrongLength, WrongOffset)
+FAILURES = (Busy, ChecksumMismatch, Ended, TooManyPieces, WrongLength, WrongOffset)
 
 # the registry of RFC 9457, section 4.2
 _TYPES = "https://iana.org/assignments/http-problem-types#"
@@ -104,6 +104,9 @@ def refused(error: Exception, provided: int | None, *, mismatch: str) -> Respons
         return problem("410", "The upload was cancelled, or has expired. Begin another.")
     elif isinstance(error, ChecksumMismatch):
         response = problem(mismatch, "The content has another checksum. Nothing of it was kept.")
+    elif isinstance(error, TooManyPieces):
+        title = f"The upload has too many small parts. Send it in parts of at least {error.size} bytes."
+        response = problem("400", title)
     else:
         response = problem("400", "The upload has another length.", "inconsistent-upload-length")
     response.headers["Upload-Complete"] = "?0"

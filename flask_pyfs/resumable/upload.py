@@ -28,11 +28,11 @@ from ..unfinished import Ended, Found, Unfinished
 from ..uploads.refusals import too_large
 from ..uploads.terms import Terms
 from . import pieces
-from .pieces import Piece, Source
+from .pieces import Piece, Source, TooManyPieces
 from .storing import Storing
 from .tokens import claims_of_upload, claims_to_begin, upload_token
 
-__all__ = ["ChecksumMismatch", "Status", "Upload", "WrongLength", "WrongOffset"]
+__all__ = ["ChecksumMismatch", "Status", "TooManyPieces", "Upload", "WrongLength", "WrongOffset"]
 
 _NOTHING = memoryview(b"")
 
@@ -156,6 +156,8 @@ class Upload:
         :raises WrongOffset: if they are not the next ones; nothing is kept.
         :raises WrongLength: see there.
         :raises ChecksumMismatch: see there.
+        :raises TooManyPieces: if the upload has :data:`~flask_pyfs.resumable.pieces.MOST_SHORT` short pieces, and the
+            stream does not end at a multiple of ``piece_size``; what comes before the last one is kept.
         :raises flask_pyfs.errors.FileTooLarge: before a byte moves, if that can be known, else as soon as it is.
         :raises flask_pyfs.unfinished.Busy: likewise as :meth:`status`.
         :raises flask_pyfs.unfinished.Ended: likewise.
@@ -168,7 +170,7 @@ class Upload:
             found = self._agreed(found, offset, length)
         known = self._length_in(found)
         try:
-            taken, held = self._taken(stream, offset, known, checksum)
+            taken, held = self._taken(stream, offset, known, checksum, found, is_last=is_last)
         except Exception:
             # what was kept of it may have come after the upload was cancelled, as clients do both at once
             with suppress(Ended, FSError):
@@ -239,7 +241,14 @@ class Upload:
         return self._put(pieces.name_of_length(length))
 
     def _taken(
-        self, stream: Source, offset: int, length: int | None, checksum: tuple[str, bytes] | None
+        self,
+        stream: Source,
+        offset: int,
+        length: int | None,
+        checksum: tuple[str, bytes] | None,
+        found: Found,
+        *,
+        is_last: bool,
     ) -> tuple[dict[str, Facts], _InMemory | None]:
         """Store a stream in pieces, and return these; and the content of the last one, if it may be the whole file.
 
@@ -249,7 +258,13 @@ class Upload:
         if length is None and self.terms.max_size is not None:
             most, excess = self.terms.max_size, too_large(self.storage.name, self.terms.name, self.terms.max_size)
         room = None if most is None else most - offset
-        cut = pieces.cut(stream, offset, self._unfinished.store.piece_size, room, excess)
+        size = self._unfinished.store.piece_size
+        # an upload without a length that ends here has one more short piece, and no other after it
+        is_free = (is_last and length is None) or pieces.has_room(found.files, size)
+        # of a request with a checksum, all counts or nothing
+        cut = pieces.cut(stream, offset, size, room, excess, keeps_broken=is_free and checksum is None)
+        if not is_free:
+            cut = pieces.only_whole(cut, offset, size, length)
         if checksum is not None:
             return self._checked(cut, offset, *checksum)
         taken, mark, held = dict[str, Facts](), pieces.new_mark(), None
