@@ -8,6 +8,7 @@ import pytest
 from uploading import OFFSET_TYPE, TUS, Tus, encoded
 
 import flask_pyfs as fs
+from flask_pyfs.resumable import pieces
 from flask_pyfs.signals import file_uploaded
 
 
@@ -187,6 +188,16 @@ def test_more_than_the_length_is_refused(tus, read):
     assert read() == {}
     assert tus.patch(0, b"0123").status_code == 204
     assert read() == {"a.txt": b"0123"}
+
+
+def test_too_many_small_parts_are_refused(tus, monkeypatch):
+    monkeypatch.setattr(pieces, "MOST_SHORT", 1)
+    tus.create(4)
+    assert tus.patch(0, b"0").status_code == 204
+    refused = tus.patch(1, b"1")
+    assert (refused.status_code, "parts of at least 8388608 bytes" in refused.json["title"]) == (400, True)
+    assert tus.head().headers["Upload-Offset"] == "1"
+    assert tus.patch(1, b"123").status_code == 204
 
 
 def test_creation_with_content(tus, read):
