@@ -5,17 +5,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from fs import errors
-from werkzeug.datastructures import FileStorage
 
-from ..arrivals import stored
+from ..arrivals import stored_from
 from ..backends.contract import StoredName
 from ..backends.handles import BufferFile
 from ..display_names import display_name
@@ -317,23 +316,15 @@ class Upload:
     def _joined(self, chain: list[Piece], held: _InMemory | None, is_again: bool) -> StoredName:
         if is_again:
             chain = pieces.read(self._unfinished.plan())
-        terms, sizes = self.terms, [piece.size for piece in chain]
-        paths = [self._unfinished.path(piece.name) for piece in chain]
-        options: dict[str, Any] = {} if terms.content_type is None else {"content_type": terms.content_type}
-
-        def join() -> Any:
-            join = self._state.operations.join
-            return join(paths, terms.name, terms.overwrite, sizes=sizes, **options)
-
-        def kept(file: BinaryIO, keep: Callable[[], Any] | None) -> StoredName:
-            upload = FileStorage(file, terms.original_name or terms.name, content_type=terms.content_type)
-            return stored(self.storage, upload, terms, keep, is_again=is_again)
-
+        kept = partial(
+            stored_from, self.storage, terms=self.terms, content_type=self.terms.content_type, is_again=is_again
+        )
         if held is not None and [piece.name for piece in chain] == [held.name]:
             # it need not be read
-            return kept(io.BytesIO(held.content), None)
-        with self._state.backend.joined(paths, sizes) as file:
-            return kept(file, join)
+            return kept(io.BytesIO(held.content))
+        paths, sizes = [self._unfinished.path(piece.name) for piece in chain], [piece.size for piece in chain]
+        with self._state.operations.joined(paths, sizes) as file:
+            return kept(file, paths=paths, sizes=sizes)
 
 
 def _require_size(storage: Storage, terms: Terms, length: int | None) -> None:
