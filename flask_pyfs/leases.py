@@ -263,7 +263,9 @@ class Held:
             pass
 
     def release(self) -> None:
-        """Let others have it. One request, or two."""
+        """Let others have it. One request, or two; none after :meth:`end`."""
+        if self._is_over.is_set():
+            return
         self.end()
         if self._version is not None:
             self._store.delete_version(self._path, self._version)

@@ -197,11 +197,11 @@ class Unfinished:
                 stored = finish(is_again)
             except tuple(_REFUSALS.values()) as error:
                 return self._refused(lease, error)
-            except FileNotFound:
-                # its files were removed, because another has finished or cancelled it
+            except FileNotFound as error:
+                # its files were removed: another has finished or cancelled it, which the store may not show yet
                 found = self.look()
                 if found.stored is None and not found.is_ended:
-                    raise
+                    raise Ended from error
             else:
                 self._put(_DONE, _written(stored, length))
                 self._clear(lease)

@@ -13,12 +13,12 @@ from werkzeug.http import http_date
 
 from ..unfinished import Busy, Ended
 from ..uploads.terms import Terms
-from .upload import ChecksumMismatch, Status, TooManyPieces, Upload, WrongLength, WrongOffset
+from .upload import ChecksumMismatch, Failed, Status, TooManyPieces, Upload, WrongLength, WrongOffset
 
 __all__ = ["FAILURES", "empty", "limits", "problem", "refused", "told"]
 
 #: The errors that only these protocols know.
-FAILURES = (Busy, ChecksumMismatch, Ended, TooManyPieces, WrongLength, WrongOffset)
+FAILURES = (Busy, ChecksumMismatch, Ended, Failed, TooManyPieces, WrongLength, WrongOffset)
 
 # the registry of RFC 9457, section 4.2
 _TYPES = "https://iana.org/assignments/http-problem-types#"
@@ -100,6 +100,9 @@ def refused(error: Exception, provided: int | None, *, mismatch: str) -> Respons
     elif isinstance(error, Busy):
         response = problem("423", "The upload is being finished by another request. Ask again.")
         response.headers["Retry-After"] = "1"
+    elif isinstance(error, Failed):
+        response = problem("503", "The upload could not be finished. All of it is kept. Ask again.")
+        response.headers["Retry-After"] = str(ceil(error.seconds))
     elif isinstance(error, Ended):
         return problem("410", "The upload was cancelled, or has expired. Begin another.")
     elif isinstance(error, ChecksumMismatch):

@@ -23,15 +23,22 @@ from ..filesystems.base import Readable
 from ..filesystems.store import Facts
 from ..state import find
 from ..storage import Storage
-from ..unfinished import Ended, Found, Unfinished
+from ..unfinished import Busy, Ended, Found, Unfinished
 from ..uploads.refusals import too_large
 from ..uploads.terms import Terms
+from ..web.failures import is_of_client
 from . import pieces
 from .pieces import Piece, Source, TooManyPieces
 from .storing import Storing
 from .tokens import claims_of_upload, claims_to_begin, upload_token
 
-__all__ = ["ChecksumMismatch", "Status", "TooManyPieces", "Upload", "WrongLength", "WrongOffset"]
+__all__ = ["ChecksumMismatch", "Failed", "Status", "TooManyPieces", "Upload", "WrongLength", "WrongOffset"]
+
+#: For how long nobody tries again to finish an upload after a failure, in seconds: each try reads the whole file.
+REST = 5.0
+
+# a file that says that a worker has failed, by its time
+_FAILED = "failed"
 
 _NOTHING = memoryview(b"")
 
@@ -69,6 +76,17 @@ class WrongLength(Exception):
 
 class ChecksumMismatch(Exception):
     """The bytes have another checksum than the client says. None of them is kept."""
+
+
+class Failed(Exception):
+    """All bytes are there, but a worker has just failed to finish the upload, for a reason that is not the client's.
+
+    :ivar seconds: when to ask again.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
 
 
 class _InMemory(NamedTuple):
@@ -126,6 +144,7 @@ class Upload:
         """Return how far it is. One listing. If it has all bytes, but the worker that had to finish it was killed, this
         finishes it.
 
+        :raises Failed: for :data:`REST` after a worker has failed to finish it.
         :raises flask_pyfs.unfinished.Busy: if another worker is finishing it.
         :raises flask_pyfs.unfinished.Ended: if it was cancelled or has expired.
         :raises flask_pyfs.errors.FSError: if it is refused, as :func:`flask_pyfs.arrivals.stored` does.
@@ -158,7 +177,8 @@ class Upload:
         :raises TooManyPieces: if the upload has :data:`~flask_pyfs.resumable.pieces.MOST_SHORT` short pieces, and the
             stream does not end at a multiple of ``piece_size``; what comes before the last one is kept.
         :raises flask_pyfs.errors.FileTooLarge: before a byte moves, if that can be known, else as soon as it is.
-        :raises flask_pyfs.unfinished.Busy: likewise as :meth:`status`.
+        :raises Failed: likewise as :meth:`status`.
+        :raises flask_pyfs.unfinished.Busy: likewise.
         :raises flask_pyfs.unfinished.Ended: likewise.
         """
         found = self._look()
@@ -215,7 +235,7 @@ class Upload:
             return Status(length or 0, length, expires, found.stored)
         chain = pieces.chain_of(found.files, length)
         end = sum(piece.size for piece in chain)
-        return Status(end, length, expires, self._finished(chain, held) if end == length else None)
+        return Status(end, length, expires, self._finished(found, chain, held) if end == length else None)
 
     def _length_in(self, found: Found) -> int | None:
         if self._length is not None:
@@ -308,10 +328,19 @@ class Upload:
             self._unfinished.store.put(self._unfinished.path(name), cast(Readable, BufferFile(content)))
         return {name: Facts(len(content), None)}
 
-    def _finished(self, chain: list[Piece], held: _InMemory | None) -> StoredName:
+    def _finished(self, found: Found, chain: list[Piece], held: _InMemory | None) -> StoredName:
+        _require_rested(found)
         # who goes on must take the same pieces, whatever has come since
         plan, length = pieces.written(chain), sum(piece.size for piece in chain)
-        return self._unfinished.finish_once(partial(self._joined, chain, held), plan=plan, length=length)
+        try:
+            return self._unfinished.finish_once(partial(self._joined, chain, held), plan=plan, length=length)
+        except (Busy, Ended):
+            raise
+        except Exception as error:
+            if not (isinstance(error, FSError) and is_of_client(error)):
+                with suppress(FSError):
+                    self._put(_FAILED)
+            raise
 
     def _joined(self, chain: list[Piece], held: _InMemory | None, is_again: bool) -> StoredName:
         if is_again:
@@ -325,6 +354,14 @@ class Upload:
         paths, sizes = [self._unfinished.path(piece.name) for piece in chain], [piece.size for piece in chain]
         with self._state.operations.joined(paths, sizes) as file:
             return kept(file, paths=paths, sizes=sizes)
+
+
+def _require_rested(found: Found) -> None:
+    moment = found.files[_FAILED].modified if _FAILED in found.files else None
+    # by the clock of the store, which may differ
+    since = REST if moment is None else abs((datetime.now(timezone.utc) - moment).total_seconds())
+    if since < REST:
+        raise Failed(REST - since)
 
 
 def _require_size(storage: Storage, terms: Terms, length: int | None) -> None:

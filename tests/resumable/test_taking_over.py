@@ -11,6 +11,8 @@ from flask_pyfs.resumable import pieces
 from flask_pyfs.resumable.upload import Upload
 from flask_pyfs.unfinished import Busy
 
+pytestmark = pytest.mark.usefixtures("restless")
+
 DATA = b"abcdefghijk" * 100
 
 

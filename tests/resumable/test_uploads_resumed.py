@@ -19,7 +19,7 @@ from flask_pyfs.filesystems.store import UPLOADS
 from flask_pyfs.names import Reserved
 from flask_pyfs.resumable import pieces
 from flask_pyfs.resumable import upload as module
-from flask_pyfs.resumable.upload import ChecksumMismatch, TooManyPieces, Upload, WrongLength, WrongOffset
+from flask_pyfs.resumable.upload import ChecksumMismatch, Failed, TooManyPieces, Upload, WrongLength, WrongOffset
 from flask_pyfs.signals import file_uploaded
 from flask_pyfs.unfinished import Ended
 
@@ -359,6 +359,7 @@ def test_authorize_is_asked_when_the_upload_is_complete(open_storage, begin):
         begin(storage)
 
 
+@pytest.mark.usefixtures("restless")
 def test_a_store_that_fails_while_the_file_is_stored(storage, begin, monkeypatch):
     upload = begin(storage, length=LENGTH)
     real = type(storage.backend).join
@@ -377,6 +378,37 @@ def test_a_store_that_fails_while_the_file_is_stored(storage, begin, monkeypatch
     assert (status.stored.version, status.stored.size) == (storage.version(status.stored), LENGTH)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_after_a_failure_nobody_tries_at_once(kind, open_storage, begin, monkeypatch):
+    storage = open_storage(kind)
+    upload = begin(storage, length=LENGTH)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(storage.backend), "join", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            upload.append(stream(), 0)
+    for act in (upload.status, lambda: upload.append(stream(b""), LENGTH)):
+        with pytest.raises(Failed) as error:
+            act()
+        assert 0 < error.value.seconds <= 5
+    monkeypatch.setattr(module, "REST", 0)
+    assert storage.read(upload.status().stored) == DATA
+    assert left(storage) == ["done"]
+
+
+def test_pieces_that_are_gone_end_the_upload(storage, begin, monkeypatch):
+    upload = begin(storage, length=LENGTH)
+    real = type(storage.backend).join
+
+    def join(backend, paths, *arguments, **options):
+        backend.store.delete_tree(paths[0])
+        return real(backend, paths, *arguments, **options)
+
+    monkeypatch.setattr(type(storage.backend), "join", join)
+    with pytest.raises(Ended):
+        upload.append(stream(), 0)
+
+
+@pytest.mark.usefixtures("restless")
 def test_a_file_that_others_have_stored_meanwhile_is_in_the_way(storage, begin, monkeypatch):
     upload = begin(storage, unique=False, length=LENGTH)
     with monkeypatch.context() as patch:
