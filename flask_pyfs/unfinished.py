@@ -7,6 +7,9 @@ cancelled or refused.
 
 from __future__ import annotations
 
+from . import _import_fs  # noqa: F401  (before fs, also in a thread of its own)
+
+# isort: split
 import io
 import json
 import secrets
@@ -29,7 +32,8 @@ from .errors import (
     translated,
 )
 from .filesystems.store import UPLOADS, Facts, StoreFS
-from .leases import Busy, Held, held
+from .leases.held import Held, held
+from .leases.shared import Busy
 from .names import Reserved
 from .state import State
 

@@ -21,9 +21,9 @@ from servers.faults import FaultProxy
 from serving.conftest import on_servers
 
 import flask_pyfs as fs
-from flask_pyfs import leases
 from flask_pyfs.fields.image import ImageReference
 from flask_pyfs.fields.settings import ImageSettings
+from flask_pyfs.leases import once as leases
 from flask_pyfs.state import find
 
 CHILD = Path(__file__).parent / "child_lazy.py"

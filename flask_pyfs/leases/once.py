@@ -1,8 +1,8 @@
-"""Lets one of many threads, processes and machines do something with a storage, by a file under a reserved name."""
+"""Lets one do what is to be done once, while the others wait for it: its lease expires after a time."""
 
 from __future__ import annotations
 
-from . import _import_fs  # noqa: F401  (before fs, also in a thread of its own)
+from .. import _import_fs  # noqa: F401  (before fs, also in a thread of its own)
 
 # isort: split
 import hashlib
@@ -17,22 +17,17 @@ from datetime import datetime, timezone
 
 from fs import errors
 
-from .backends.base import BaseBackend
-from .errors import FSError, OperationNotSupported, UnauthorizedFileType, translated
-from .filesystems.store import Facts, OtherVersion, StoreFS
-from .names import Reserved
-from .state import State
+from ..backends.base import BaseBackend
+from ..errors import FSError, OperationNotSupported, UnauthorizedFileType, translated
+from ..filesystems.store import OtherVersion, StoreFS
+from ..names import Reserved
+from ..state import State
+from .shared import FIRST_PAUSE, LONGEST_PAUSE, Busy, content_of
+
+__all__ = ["once"]
 
 # what a lease says whose holder could not do it; the sentence for people follows
 _FAILED = b"failed: "
-
-# in seconds
-_FIRST_PAUSE = 0.05
-_LONGEST_PAUSE = 0.5
-
-
-class Busy(Exception):
-    """Another holder of the lease is still at it."""
 
 
 def once(
@@ -60,14 +55,14 @@ def once(
     :param patience: how long to wait for another, in seconds.
     :raises Busy: if another has not finished by then, or if the store is too slow to tell by then who is first.
     """
-    until, pause = time.monotonic() + patience, _FIRST_PAUSE
+    until, pause = time.monotonic() + patience, FIRST_PAUSE
     while (lease := _taken(state, key, lifetime, until)) is None:
         if is_done():
             return
         if time.monotonic() >= until:
             raise Busy(key)
         time.sleep(pause)
-        pause = min(pause * 1.5, _LONGEST_PAUSE)
+        pause = min(pause * 1.5, LONGEST_PAUSE)
     try:
         if not is_done():
             make()
@@ -157,20 +152,13 @@ def _taken(state: State, key: str, lifetime: float, until: float) -> _StoredLeas
         raise Busy(key)
     time.sleep(pause)
     with translated(storage):
-        return lease if _content(store, path) == token else None
+        return lease if content_of(store, path) == token else None
 
 
 def _store_of(state: State) -> StoreFS | None:
     try:
         return state.backend.store if isinstance(state.backend, BaseBackend) else None
     except OperationNotSupported:
-        return None
-
-
-def _content(store: StoreFS, path: Reserved) -> bytes | None:
-    try:
-        return store.read_file(path)
-    except errors.ResourceNotFound:
         return None
 
 
@@ -199,122 +187,3 @@ def _look_at(store: StoreFS, path: Reserved, lifetime: float, storage: str) -> N
             storage=storage,
             user_message=message,
         )
-
-
-class Held:
-    """A lease that its holder writes again and again as long as it lives, however long that is.
-
-    Who waits for it compares what it says with what it said before, so that no two clocks need agree.
-
-    :param store: the store.
-    :param path: where the lease is.
-    :param silence: for how long the holder may write nothing until others may take it for dead, in seconds.
-    """
-
-    def __init__(self, store: StoreFS, path: Reserved, silence: float) -> None:
-        self._store, self._path, self._interval = store, path, silence / 4
-        self._token = secrets.token_hex(16).encode()
-        self._version: str | None = None
-        self._is_over = threading.Event()
-        # a write that is under way ends before the lease is given up, so that it does not make it again
-        self._writing = threading.Lock()
-
-    def taken(self) -> bool:
-        """Take the lease, and keep it in a thread, if it is free. One request; where the store does not decide who is
-        first, another after a pause.
-        """
-        began = time.monotonic()
-        try:
-            self._version = self._store.put(self._path, io.BytesIO(self._token), overwrite=False)
-        except errors.FileExists:
-            return False
-        if self._store.settling:
-            time.sleep(max(self._store.settling, 4 * (time.monotonic() - began)))
-            if not self.is_held():
-                return False
-        threading.Thread(target=self._keep, name="flask_pyfs lease", daemon=True).start()
-        return True
-
-    def _keep(self) -> None:
-        number = 0
-        while not self._is_over.wait(self._interval):
-            number += 1
-            with self._writing, suppress(errors.FSError):
-                if self._is_over.is_set():
-                    return
-                content = io.BytesIO(b"%s %d" % (self._token, number))
-                if self._version is None:
-                    self._store.put(self._path, content)
-                    continue
-                try:
-                    self._version = self._store.replace_version(self._path, content, self._version)
-                except OtherVersion:
-                    # another has taken this process for dead
-                    return
-
-    def is_held(self) -> bool:
-        """Return whether nobody else has taken the lease. One request."""
-        return (_content(self._store, self._path) or b"").startswith(self._token)
-
-    def end(self) -> None:
-        """Do not write it any more. No request; who has removed the lease by other means calls this before."""
-        self._is_over.set()
-        with self._writing:
-            pass
-
-    def release(self) -> None:
-        """Let others have it. One request, or two; none after :meth:`end`."""
-        if self._is_over.is_set():
-            return
-        self.end()
-        if self._version is not None:
-            self._store.delete_version(self._path, self._version)
-        elif self.is_held():
-            self._store.delete_tree(self._path)
-
-
-def held(store: StoreFS, path: Reserved, is_done: Callable[[], bool], *, silence: float) -> Held | None:
-    """Wait until a lease is free, or its holder is dead, and take it. Return None if there is nothing to do any more.
-
-    Errors are ``fs.errors``. One request if it is free; each look at that of another costs one, and those of
-    ``is_done``.
-
-    :param path: where the lease is.
-    :param is_done: whether what the lease is for was done by another.
-    :param silence: see :class:`Held`.
-    :raises Busy: if another holder is alive.
-    """
-    lease, pause, since = Held(store, path, silence), _FIRST_PAUSE, time.monotonic()
-    until, seen = since + 2 * silence, None
-    while not lease.taken():
-        if is_done():
-            return None
-        facts, said = _said(store, path)
-        now = time.monotonic()
-        if facts is None:
-            # it was released in between
-            seen, since = None, now
-        elif said != seen and seen is not None:
-            raise Busy(path)
-        elif seen is None:
-            seen, since = said, now
-        elif now - since >= silence:
-            if facts.version is None:
-                store.delete_tree(path)
-            else:
-                store.delete_version(path, facts.version)
-            continue
-        if now >= until:
-            raise Busy(path)
-        time.sleep(pause)
-        pause = min(pause * 1.5, _LONGEST_PAUSE)
-    return lease
-
-
-def _said(store: StoreFS, path: Reserved) -> tuple[Facts | None, bytes]:
-    try:
-        facts, file = store.fetch(path)
-    except errors.ResourceNotFound:
-        return None, b""
-    with file:
-        return facts, file.read()
