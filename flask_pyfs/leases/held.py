@@ -6,6 +6,7 @@ from .. import _import_fs  # noqa: F401  (before fs, also in a thread of its own
 
 # isort: split
 import io
+import math
 import secrets
 import threading
 import time
@@ -16,7 +17,7 @@ from fs import errors
 
 from ..filesystems.store import OtherVersion, StoreFS
 from ..names import Reserved
-from .shared import FIRST_PAUSE, LONGEST_PAUSE, Busy, content_of, look
+from .shared import FIRST_PAUSE, LONGEST_PAUSE, Busy, look, remove
 
 __all__ = ["Held", "held"]
 
@@ -74,7 +75,7 @@ class Held:
 
     def is_held(self) -> bool:
         """Return whether nobody else has taken the lease. One request."""
-        return (content_of(self._store, self._path) or b"").startswith(self._token)
+        return look(self._store, self._path)[1].startswith(self._token)
 
     def end(self) -> None:
         """Do not write it any more. No request; who has removed the lease by other means calls this before."""
@@ -87,10 +88,8 @@ class Held:
         if self._is_over.is_set():
             return
         self.end()
-        if self._version is not None:
-            self._store.delete_version(self._path, self._version)
-        elif self.is_held():
-            self._store.delete_tree(self._path)
+        if self._version is not None or self.is_held():
+            remove(self._store, self._path, self._version)
 
 
 def held(store: StoreFS, path: Reserved, is_done: Callable[[], bool], *, silence: float) -> Held | None:
@@ -104,13 +103,15 @@ def held(store: StoreFS, path: Reserved, is_done: Callable[[], bool], *, silence
     :param silence: see :class:`Held`.
     :raises Busy: if another holder is alive.
     """
-    lease, pause, since = Held(store, path, silence), FIRST_PAUSE, time.monotonic()
-    until, seen = since + 2 * silence, None
+    lease, pause = Held(store, path, silence), FIRST_PAUSE
+    since, until, seen = 0.0, math.inf, None
     while not lease.taken():
         if is_done():
             return None
         facts, said = look(store, path)
         now = time.monotonic()
+        # not before: a store may take long to answer the first time
+        until = min(until, now + 2 * silence)
         if facts is None:
             # it was released in between
             seen, since = None, now
@@ -119,10 +120,7 @@ def held(store: StoreFS, path: Reserved, is_done: Callable[[], bool], *, silence
         elif seen is None:
             seen, since = said, now
         elif now - since >= silence:
-            if facts.version is None:
-                store.delete_tree(path)
-            else:
-                store.delete_version(path, facts.version)
+            remove(store, path, facts.version)
             continue
         if now >= until:
             raise Busy(path)

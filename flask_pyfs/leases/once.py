@@ -22,7 +22,7 @@ from ..errors import FSError, OperationNotSupported, UnauthorizedFileType, trans
 from ..filesystems.store import OtherVersion, StoreFS
 from ..names import Reserved
 from ..state import State
-from .shared import FIRST_PAUSE, LONGEST_PAUSE, Busy, content_of
+from .shared import FIRST_PAUSE, LONGEST_PAUSE, Busy, look, remove
 
 __all__ = ["once"]
 
@@ -84,11 +84,8 @@ class _StoredLease:
 
     def release(self) -> None:
         with translated(self.storage):
-            if self.version is None:
-                self.store.delete_tree(self.path)
-            else:
-                # it may have expired, and be another's
-                self.store.delete_version(self.path, self.version)
+            # it may have expired, and be another's
+            remove(self.store, self.path, self.version)
 
     def fail(self, error: FSError) -> None:
         content = io.BytesIO(_FAILED + str(error.user_message).encode())
@@ -152,7 +149,7 @@ def _taken(state: State, key: str, lifetime: float, until: float) -> _StoredLeas
         raise Busy(key)
     time.sleep(pause)
     with translated(storage):
-        return lease if content_of(store, path) == token else None
+        return lease if look(store, path)[1] == token else None
 
 
 def _store_of(state: State) -> StoreFS | None:
@@ -167,18 +164,12 @@ def _look_at(store: StoreFS, path: Reserved, lifetime: float, storage: str) -> N
 
     :raises UnauthorizedFileType: if its holder could not do it.
     """
-    try:
-        facts, file = store.fetch(path)
-        with file:
-            content = file.read()
-    except errors.ResourceNotFound:
+    facts, content = look(store, path)
+    if facts is None:
         return
     now = datetime.now(timezone.utc)
     if ((now - (facts.modified or now)).total_seconds()) > lifetime:
-        if facts.version is None:
-            store.delete_tree(path)
-        else:
-            store.delete_version(path, facts.version)
+        remove(store, path, facts.version)
     elif content.startswith(_FAILED):
         message = content[len(_FAILED) :].decode()
         raise UnauthorizedFileType(

@@ -19,17 +19,19 @@ class Busy(Exception):
     """Another holder of the lease is still at it."""
 
 
-def content_of(store: StoreFS, path: Reserved) -> bytes | None:
-    try:
-        return store.read_file(path)
-    except errors.ResourceNotFound:
-        return None
-
-
 def look(store: StoreFS, path: Reserved) -> tuple[Facts | None, bytes]:
+    """Return the facts of a lease, and what it says; None and nothing if it is free. One request."""
     try:
         facts, file = store.fetch(path)
     except errors.ResourceNotFound:
         return None, b""
     with file:
         return facts, file.read()
+
+
+def remove(store: StoreFS, path: Reserved, version: str | None) -> None:
+    """Remove a lease, if it still is this version, where the store knows versions."""
+    if version is None:
+        store.delete_tree(path)
+    else:
+        store.delete_version(path, version)

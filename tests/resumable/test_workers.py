@@ -32,9 +32,11 @@ from flask_pyfs.filesystems.generic import GenericStore
 from flask_pyfs.filesystems.memory import MemoryFS
 from flask_pyfs.filesystems.store import UPLOADS, StoreFS
 from flask_pyfs.leases import held as leases
+from flask_pyfs.leases import shared
 from flask_pyfs.names import Reserved
 from flask_pyfs.resumable import pieces
-from flask_pyfs.resumable.upload import Status, Upload, WrongOffset
+from flask_pyfs.resumable.outcomes import Status, WrongOffset
+from flask_pyfs.resumable.upload import Upload
 from flask_pyfs.signals import file_uploaded
 from flask_pyfs.unfinished import Busy, Ended
 
@@ -95,7 +97,7 @@ class Holders:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.threads: dict[bytes, threading.Thread] = {}
         self.beats, clock = itertools.count(), itertools.count()
-        self.real_init, self.real_said = leases.Held.__init__, leases.look
+        self.real_init, self.real_said = leases.Held.__init__, shared.look
         holders = self
 
         def init(held: Any, *arguments: Any) -> None:
