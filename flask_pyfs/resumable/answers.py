@@ -13,7 +13,9 @@ from werkzeug.http import http_date
 
 from ..unfinished import Busy, Ended
 from ..uploads.terms import Terms
-from .upload import ChecksumMismatch, Failed, Status, TooManyPieces, Upload, WrongLength, WrongOffset
+from .outcomes import ChecksumMismatch, Failed, Status, WrongLength, WrongOffset
+from .pieces import TooManyPieces
+from .upload import Upload
 
 __all__ = ["FAILURES", "empty", "limits", "problem", "refused", "told"]
 

@@ -7,7 +7,6 @@ import hashlib
 import io
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 from typing import NamedTuple, cast
@@ -28,11 +27,12 @@ from ..uploads.refusals import too_large
 from ..uploads.terms import Terms
 from ..web.failures import is_of_client
 from . import pieces
-from .pieces import Piece, Source, TooManyPieces
+from .outcomes import ChecksumMismatch, Failed, Status, WrongLength, WrongOffset
+from .pieces import Piece, Source
 from .storing import Storing
 from .tokens import claims_of_upload, claims_to_begin, upload_token
 
-__all__ = ["ChecksumMismatch", "Failed", "Status", "TooManyPieces", "Upload", "WrongLength", "WrongOffset"]
+__all__ = ["Upload"]
 
 #: For how long nobody tries again to finish an upload after a failure, in seconds: each try reads the whole file.
 REST = 5.0
@@ -41,52 +41,6 @@ REST = 5.0
 _FAILED = "failed"
 
 _NOTHING = memoryview(b"")
-
-
-@dataclass(frozen=True)
-class Status:
-    """How far an upload is.
-
-    :param offset: how many bytes the store has of it; all bytes below are safe.
-    :param length: how many it will have, or None if the client has not said.
-    :param expires: when it will expire, with a time zone.
-    :param stored: the file that it has become, or None if it is not finished.
-    """
-
-    offset: int
-    length: int | None
-    expires: datetime
-    stored: StoredName | None = None
-
-
-class WrongOffset(Exception):
-    """The bytes are not the next ones.
-
-    :ivar status: how far the upload is.
-    """
-
-    def __init__(self, status: Status) -> None:
-        super().__init__(status.offset)
-        self.status = status
-
-
-class WrongLength(Exception):
-    """The client says another length than before, or sends more than that."""
-
-
-class ChecksumMismatch(Exception):
-    """The bytes have another checksum than the client says. None of them is kept."""
-
-
-class Failed(Exception):
-    """All bytes are there, but a worker has just failed to finish the upload, for a reason that is not the client's.
-
-    :ivar seconds: when to ask again.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(seconds)
-        self.seconds = seconds
 
 
 class _InMemory(NamedTuple):
@@ -174,8 +128,8 @@ class Upload:
         :raises WrongOffset: if they are not the next ones; nothing is kept.
         :raises WrongLength: see there.
         :raises ChecksumMismatch: see there.
-        :raises TooManyPieces: if the upload has :data:`~flask_pyfs.resumable.pieces.MOST_SHORT` short pieces, and the
-            stream does not end at a multiple of ``piece_size``; what comes before the last one is kept.
+        :raises flask_pyfs.resumable.pieces.TooManyPieces: if the upload may have no more short pieces, and the stream
+            does not end at a multiple of ``piece_size``; what comes before the last one is kept.
         :raises flask_pyfs.errors.FileTooLarge: before a byte moves, if that can be known, else as soon as it is.
         :raises Failed: likewise as :meth:`status`.
         :raises flask_pyfs.unfinished.Busy: likewise.

@@ -19,7 +19,9 @@ from flask_pyfs.filesystems.store import UPLOADS
 from flask_pyfs.names import Reserved
 from flask_pyfs.resumable import pieces
 from flask_pyfs.resumable import upload as module
-from flask_pyfs.resumable.upload import ChecksumMismatch, Failed, TooManyPieces, Upload, WrongLength, WrongOffset
+from flask_pyfs.resumable.outcomes import ChecksumMismatch, Failed, WrongLength, WrongOffset
+from flask_pyfs.resumable.pieces import TooManyPieces
+from flask_pyfs.resumable.upload import Upload
 from flask_pyfs.signals import file_uploaded
 from flask_pyfs.unfinished import Ended
 
