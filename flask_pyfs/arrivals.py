@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, BinaryIO
 
 from werkzeug.datastructures import FileStorage
@@ -23,7 +24,35 @@ from .uploads.refusals import wrong_media_type, wrong_type
 from .uploads.terms import Terms
 from .web.access import is_allowed, refused
 
-__all__ = ["require_allowed", "stored"]
+__all__ = ["require_allowed", "stored", "stored_from"]
+
+
+def stored_from(
+    storage: Storage,
+    file: BinaryIO,
+    terms: Terms,
+    paths: Sequence[str] = (),
+    sizes: Sequence[int] = (),
+    *,
+    content_type: str | None = None,
+    is_again: bool = False,
+) -> StoredName:
+    """Ask AUTHORIZE, and do what :func:`stored` does with content that is in the store.
+
+    :param file: the content; it can seek.
+    :param paths: the files of the store that have it, in order, for the store to join; none if it is to be sent.
+    :param sizes: the length of each in bytes.
+    :param content_type: what the client calls it.
+    :param is_again: as for :func:`stored`.
+    :raises NotAuthorized: if AUTHORIZE denies it.
+    :raises flask_pyfs.errors.FSError: as :func:`stored` does.
+    """
+    state = find(storage)
+    require_allowed(state, terms)
+    options: dict[str, Any] = {} if terms.content_type is None else {"content_type": terms.content_type}
+    keep = partial(state.operations.join, paths, terms.name, terms.overwrite, sizes=sizes, **options)
+    upload = FileStorage(file, terms.original_name or terms.name, content_type=content_type)
+    return stored(storage, upload, terms, keep if paths else None, is_again=is_again)
 
 
 def stored(
@@ -36,18 +65,18 @@ def stored(
 ) -> StoredName:
     """Check an upload as :meth:`Storage.save` does, store it under the name that was agreed on, and announce it.
 
+    The caller has asked AUTHORIZE, by :func:`require_allowed`.
+
     :param upload: the upload; its stream can seek if ``keep`` is given.
     :param keep: stores the content as it already is in the store, and returns what ``save`` of a backend does. It is
         called in place of ``save``, unless the content had to be changed, as VERIFY_SVG does.
     :param is_again: whether it may have been stored before by a worker that was killed: then a file of that name with
         the same content is taken for it.
-    :raises NotAuthorized: if AUTHORIZE denies it.
     :raises UnauthorizedFileType: if the storage does not accept the file.
     :raises FileTooLarge: if it is larger than MAX_SIZE or the terms permit.
     :raises FileExists: if the name is taken.
     """
     state = find(storage)
-    require_allowed(state, terms)
     name, basename = terms.name, terms.name.rpartition("/")[2]
     if upload.mimetype != (terms.content_type or upload.mimetype):
         raise wrong_media_type(storage.name, name, str(terms.content_type))

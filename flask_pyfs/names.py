@@ -26,6 +26,7 @@ __all__ = [
     "is_reserved",
     "join",
     "last_parts",
+    "may_be_reserved",
     "normal_form",
     "normalize",
     "normalize_prefix",
@@ -80,6 +81,10 @@ _LETTERED = re.compile(rf"(?!.{{{MAX_BYTES + 1}}})(?!\.){_LETTER}+(?:/(?!\.){_LE
 
 # all that can become a dot at the start, or a tilde, when it is folded
 _SUSPECT = re.compile(f"{_IGNORABLE}*[.\u2024\ufe52\uff0e]|.*[~\uff5e]", re.DOTALL)
+
+#: Finds a dot at the start of a component, a tilde, or what is not ASCII. A path without them has no reserved
+#: component, and needs no call of :func:`has_reserved`.
+may_be_reserved = re.compile(r"(?:\A|/)\.|[^\x00-}\x7f]").search
 
 # the short names that FAT and NTFS give to a reserved one: FLASK_~1, and FL3A7F~1 if these are taken
 _SHORT = re.compile(r"fl(?:ask_|[0-9a-f]{4})~[0-9]+[. ]*")
@@ -198,7 +203,7 @@ def has_reserved(path: str) -> bool:
     >>> has_reserved("a/.flask_pyfs/b"), has_reserved("a/b")
     (True, False)
     """
-    return not is_plain(path) and any(map(is_reserved, path.split("/")))
+    return may_be_reserved(path) is not None and any(map(is_reserved, path.split("/")))
 
 
 def is_reserved(component: str) -> bool:

@@ -7,6 +7,9 @@ cancelled or refused.
 
 from __future__ import annotations
 
+from . import _import_fs  # noqa: F401  (before fs, also in a thread of its own)
+
+# isort: split
 import io
 import json
 import secrets
@@ -29,7 +32,8 @@ from .errors import (
     translated,
 )
 from .filesystems.store import UPLOADS, Facts, StoreFS
-from .leases import Busy, Held, held
+from .leases.held import Held, held
+from .leases.shared import Busy
 from .names import Reserved
 from .state import State
 
@@ -197,11 +201,11 @@ class Unfinished:
                 stored = finish(is_again)
             except tuple(_REFUSALS.values()) as error:
                 return self._refused(lease, error)
-            except FileNotFound:
-                # its files were removed, because another has finished or cancelled it
+            except FileNotFound as error:
+                # its files were removed: another has finished or cancelled it, which the store may not show yet
                 found = self.look()
                 if found.stored is None and not found.is_ended:
-                    raise
+                    raise Ended from error
             else:
                 self._put(_DONE, _written(stored, length))
                 self._clear(lease)

@@ -293,6 +293,13 @@ class Operations(Protocol):
         :raises flask_pyfs.errors.OperationNotSupported: if the backend was written for Flask-FS.
         """
 
+    def joined(self, paths: Sequence[str], sizes: Sequence[int] | None = None) -> BinaryIO:
+        """Return several files of the store as one that is open for reading.
+
+        :param paths: as for :meth:`join`, like ``sizes``.
+        :raises flask_pyfs.errors.OperationNotSupported: if the backend was written for Flask-FS.
+        """
+
     def move(self, filename: str, target: str, overwrite: bool = True) -> None:
         """Move a file inside the storage."""
 

@@ -180,14 +180,20 @@ class FlaskFSBackend:
         return False
 
     def join(self, paths: Sequence[str], filename: str, overwrite: bool = True, **options: Any) -> Any:
-        own = self._filesystem
-        if own is None:
-            message = f"{type(self._backend).__name__} was written for Flask-FS, and joins no files"
-            raise OperationNotSupported(message, path=filename, storage=self._name)
+        own = self._joining(filename)
         if not overrides_any(own, WRITING):
             return own.join(paths, filename, overwrite, **options)
         with own.joined(paths, options.pop("sizes", None)) as file:
             return self.save(file, filename, overwrite, **options)
+
+    def joined(self, paths: Sequence[str], sizes: Sequence[int] | None = None) -> BinaryIO:
+        return self._joining().joined(paths, sizes)
+
+    def _joining(self, filename: str | None = None) -> BaseBackend:
+        if self._filesystem is None:
+            message = f"{type(self._backend).__name__} was written for Flask-FS, and joins no files"
+            raise OperationNotSupported(message, path=filename, storage=self._name)
+        return self._filesystem
 
     def move(self, filename: str, target: str, overwrite: bool = True) -> None:
         if self._filesystem is not None and self._filesystem.may_be_one(filename, target):

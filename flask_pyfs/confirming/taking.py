@@ -12,9 +12,8 @@ from functools import partial
 from typing import BinaryIO, cast
 
 from fs import errors
-from werkzeug.datastructures import FileStorage
 
-from ..arrivals import stored
+from ..arrivals import stored_from
 from ..backends.contract import StoredName
 from ..backends.handles import StorageFile
 from ..errors import BackendError, FileNotFound, translated
@@ -90,16 +89,10 @@ def _checked(state: State, terms: Terms, unfinished: Unfinished, held: Reserved,
         store.copy_file(unfinished.path(INCOMING), held)
         facts, content = store.fetch(held)
     with cast(BinaryIO, StorageFile(content, guard)) as file:
-        upload = FileStorage(file, terms.original_name, content_type=facts.content_type)
-        keep = partial(
-            state.operations.join,
-            [held],
-            terms.name,
-            terms.overwrite,
-            sizes=[facts.size],
-            content_type=terms.content_type,
+        storage = cast(Storage, state.storage)
+        return stored_from(
+            storage, file, terms, [held], [facts.size], content_type=facts.content_type, is_again=is_again
         )
-        return stored(cast(Storage, state.storage), upload, terms, keep, is_again=is_again)
 
 
 def _missing(storage: str, name: str, reason: str) -> FileNotFound:

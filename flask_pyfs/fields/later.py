@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from ..common import ENQUEUE
 from ..errors import BackendError, ConfigurationError
 from ..keys import storage_key
-from ..leases import Busy, once
+from ..leases.once import once
+from ..leases.shared import Busy
 from ..renditions.making import lease_time, setting
 from ..state import find
 from ..storage import Storage

@@ -17,7 +17,7 @@ from fs.permissions import Permissions
 from fs.subfs import SubFS
 from fs.time import datetime_to_epoch
 
-from ..names import has_reserved
+from ..names import has_reserved, may_be_reserved
 from .base import copy_stream, refuse_reserved
 from .store import Facts, StoreFS
 from .streams import spooled
@@ -79,13 +79,13 @@ class DirectoriesFS(StoreFS):
 
     def validatepath(self, path: str) -> str:
         valid = str(super().validatepath(path))
-        if self.hides_reserved:
+        if may_be_reserved(valid) and self.hides_reserved:
             # no standard method means one
             refuse_reserved(str(path), valid)
         return valid
 
     def _is_shown(self, key: str) -> bool:
-        return not (self.hides_reserved and has_reserved(key))
+        return not (may_be_reserved(key) and self.hides_reserved and has_reserved(key))
 
     # Standard methods: queries
 

@@ -16,7 +16,7 @@ from fs.info import Info
 from fs.path import dirname, join
 from fs.wrapfs import WrapFS
 
-from ..names import RESERVED, Reserved, is_reserved
+from ..names import RESERVED, Reserved, is_reserved, may_be_reserved
 from .base import Readable, copy_stream, refuse_reserved
 from .memory import MemoryFS
 from .shown import ShownFS
@@ -165,7 +165,8 @@ class GenericStore(WrapFS[FS], StoreFS):
         readbytes = StoreFS.readbytes
 
     def facts(self, path: str, *, checksum: bool = False) -> Facts:
-        refuse_reserved(path)
+        if may_be_reserved(path):
+            refuse_reserved(path)
         info = info_of(self._filesystem, path, ["details"])
         if info.is_dir:
             raise errors.FileExpected(path)
@@ -253,7 +254,8 @@ class GenericStore(WrapFS[FS], StoreFS):
         return sorted({f"{info.name}/" if info.is_dir else info.name: info for info in shown}.items())
 
     def delete_tree(self, path: str) -> None:
-        refuse_reserved(path)
+        if may_be_reserved(path):
+            refuse_reserved(path)
         while True:
             try:
                 if self._is_directory(path):
@@ -316,7 +318,8 @@ class GenericStore(WrapFS[FS], StoreFS):
 
     def _valid(self, path: str) -> str:
         valid = str(self._filesystem.validatepath(path))
-        refuse_reserved(path, valid)
+        if may_be_reserved(valid):
+            refuse_reserved(path, valid)
         # the kind of the path is asked for again
         return Reserved(valid) if isinstance(path, Reserved) else valid
 

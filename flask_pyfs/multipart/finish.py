@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from secrets import token_hex
-from typing import Any
 
 from fs import errors
-from werkzeug.datastructures import FileStorage
 
-from ..arrivals import require_allowed, stored
+from ..arrivals import require_allowed, stored_from
 from ..backends.contract import StoredName
 from ..errors import FileExists, FileTooLarge, UnauthorizedFileType, translated
 from ..files import mime
@@ -92,14 +90,10 @@ def _finish(upload: Upload, wanted: _Wanted, parts: _Parts, is_again: bool) -> S
 
 def _checked(upload: Upload, held: StoredName, is_again: bool) -> StoredName:
     terms, sizes = upload.terms, [held.size or 0]
-    options: dict[str, Any] = {} if terms.content_type is None else {"content_type": terms.content_type}
-
-    def keep() -> Any:
-        return upload.state.operations.join([path], terms.name, terms.overwrite, sizes=sizes, **options)
-
-    with _unchangeable(upload) as path, upload.state.backend.joined([path], sizes) as file:
-        sent = FileStorage(file, terms.original_name or terms.name, content_type=terms.content_type)
-        return stored(upload.storage, sent, terms, keep, is_again=is_again)
+    with _unchangeable(upload) as path, upload.state.operations.joined([path], sizes) as file:
+        return stored_from(
+            upload.storage, file, terms, [path], sizes, content_type=terms.content_type, is_again=is_again
+        )
 
 
 @contextmanager

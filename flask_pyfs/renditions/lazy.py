@@ -19,7 +19,8 @@ from .. import names
 from ..errors import ConfigurationError, FileExists, FileNotFound, UnauthorizedFileType
 from ..filesystems.base import CHUNK_SIZE
 from ..keys import storage_key
-from ..leases import Busy, once
+from ..leases.once import once
+from ..leases.shared import Busy
 from ..seekable import copied
 from ..state import State, find
 from ..storage import Storage

@@ -14,12 +14,14 @@ from werkzeug.http import http_date
 from ..unfinished import Busy, Ended
 from ..uploads.terms import Terms
 from ..web.outcomes import BUSY, ENDED, with_patience
-from .upload import ChecksumMismatch, Status, Upload, WrongLength, WrongOffset
+from .outcomes import ChecksumMismatch, Failed, Status, WrongLength, WrongOffset
+from .pieces import TooManyPieces
+from .upload import Upload
 
 __all__ = ["FAILURES", "empty", "limits", "problem", "refused", "told"]
 
 #: The errors that only these protocols know.
-FAILURES = (Busy, ChecksumMismatch, Ended, WrongLength, WrongOffset)
+FAILURES = (Busy, ChecksumMismatch, Ended, Failed, TooManyPieces, WrongLength, WrongOffset)
 
 # the registry of RFC 9457, section 4.2
 _TYPES = "https://iana.org/assignments/http-problem-types#"
@@ -100,10 +102,16 @@ def refused(error: Exception, provided: int | None, *, mismatch: str) -> Respons
         response.headers["Upload-Offset"] = str(known)
     elif isinstance(error, Busy):
         response = with_patience(problem(str(BUSY.code), BUSY.description), BUSY)
+    elif isinstance(error, Failed):
+        response = problem("503", "The upload could not be finished. All of it is kept. Ask again.")
+        response.headers["Retry-After"] = str(ceil(error.seconds))
     elif isinstance(error, Ended):
         return problem(str(ENDED.code), ENDED.description)
     elif isinstance(error, ChecksumMismatch):
         response = problem(mismatch, "The content has another checksum. Nothing of it was kept.")
+    elif isinstance(error, TooManyPieces):
+        title = f"The upload has too many small parts. Send it in parts of at least {error.size} bytes."
+        response = problem("400", title)
     else:
         response = problem("400", "The upload has another length.", "inconsistent-upload-length")
     response.headers["Upload-Complete"] = "?0"

@@ -11,7 +11,8 @@ from ..uploads.refusals import too_large
 from ..web.urls import room_url
 from .answers import told
 from .body import Body
-from .upload import Status, Upload
+from .outcomes import Status
+from .upload import Upload
 
 __all__ = ["begun", "given", "located"]
 

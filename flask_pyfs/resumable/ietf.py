@@ -19,7 +19,8 @@ from .answers import told
 from .begun import begun, given, located
 from .body import Body
 from .fields import boolean, digest, integer
-from .upload import Status, Upload, WrongLength
+from .outcomes import Status, WrongLength
+from .upload import Upload
 
 __all__ = ["append", "create", "processing", "speaks"]
 

@@ -12,8 +12,22 @@ from ..filesystems.store import Facts
 # how much is asked of a client at once
 _READ_SIZE = 64 * 1024
 
+#: How many pieces an upload may have that are shorter than the store would like. All are listed by each request.
+MOST_SHORT = 10_000
+
 _PIECE = re.compile(r"([0-9a-f]{16})-([0-9a-f]{16})(c?)")
 _LENGTH = re.compile(r"length-([0-9]+)")
+
+
+class TooManyPieces(Exception):
+    """The client sends an upload in too many small parts.
+
+    :ivar size: how many bytes a part should have at least.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.size = size
 
 
 class Piece(NamedTuple):
@@ -111,19 +125,42 @@ class Source(Protocol):
     def readinto(self, buffer: Any, /) -> int | None: ...
 
 
+def has_room(files: Mapping[str, Facts], size: int) -> bool:
+    """Return whether the upload may have another piece that does not end at a multiple of ``size``."""
+    short = sum((piece.offset + piece.size) % size != 0 for piece in _pieces_in(files))
+    return short < MOST_SHORT
+
+
+def only_whole(
+    cut: Iterator[tuple[memoryview, bool]], offset: int, size: int, length: int | None
+) -> Iterator[tuple[memoryview, bool]]:
+    """Yield what :func:`cut` does, if each piece ends at a multiple of ``size``, or where the upload does.
+
+    :param length: how many bytes the upload will have, or None.
+    :raises TooManyPieces: otherwise.
+    """
+    for piece, is_end in cut:
+        offset += len(piece)
+        if offset % size and offset != length:
+            raise TooManyPieces(size)
+        yield piece, is_end
+
+
 def cut(
-    stream: Source, offset: int, size: int, most: int | None, excess: Exception
+    stream: Source, offset: int, size: int, most: int | None, excess: Exception, *, keeps_broken: bool = True
 ) -> Iterator[tuple[memoryview, bool]]:
     """Cut a stream into pieces. Yield each, and whether the stream has ended with it. Each is valid until the next but
     one is asked for: there is memory for two.
 
     A piece ends where a multiple of ``size`` is, so that a short one, after which a client broke off, makes no others
-    short, or shifts them. If reading the stream fails, what has come of it is yielded first, as if more would follow.
+    short, or shifts them.
 
     :param offset: where the stream begins in the upload, in bytes.
     :param size: the largest piece, in bytes.
     :param most: how many bytes the stream may have, or None.
     :param excess: what is raised if it has more, before the piece is yielded in which it has.
+    :param keeps_broken: whether, if reading the stream fails, what has come of it is yielded first, as if more would
+        follow.
     """
     # it grows on demand, because most requests have less
     buffer, before, carried, room = bytearray(), bytearray(), bytearray(1), most
@@ -137,7 +174,7 @@ def cut(
             more = (stream.readinto(carried) or 0) if filled == whole else 0
         except BaseException:
             # also SystemExit, by which servers end a worker that takes long
-            if filled and (room is None or filled <= room):
+            if keeps_broken and filled and (room is None or filled <= room):
                 yield memoryview(buffer)[:filled], False
             raise
         if room is not None:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from fs import errors
-from werkzeug.datastructures import FileStorage
 
-from ..arrivals import stored
+from ..arrivals import stored_from
 from ..backends.contract import StoredName
 from ..backends.handles import BufferFile
 from ..display_names import display_name
@@ -24,52 +22,25 @@ from ..filesystems.base import Readable
 from ..filesystems.store import Facts
 from ..state import find
 from ..storage import Storage
-from ..unfinished import Ended, Found, Unfinished
+from ..unfinished import Busy, Ended, Found, Unfinished
 from ..uploads.refusals import too_large
 from ..uploads.terms import Terms
+from ..web.failures import is_of_client
 from . import pieces
+from .outcomes import ChecksumMismatch, Failed, Status, WrongLength, WrongOffset
 from .pieces import Piece, Source
 from .storing import Storing
 from .tokens import claims_of_upload, claims_to_begin, upload_token
 
-__all__ = ["ChecksumMismatch", "Status", "Upload", "WrongLength", "WrongOffset"]
+__all__ = ["Upload"]
+
+#: For how long nobody tries again to finish an upload after a failure, in seconds: each try reads the whole file.
+REST = 5.0
+
+# a file that says that a worker has failed, by its time
+_FAILED = "failed"
 
 _NOTHING = memoryview(b"")
-
-
-@dataclass(frozen=True)
-class Status:
-    """How far an upload is.
-
-    :param offset: how many bytes the store has of it; all bytes below are safe.
-    :param length: how many it will have, or None if the client has not said.
-    :param expires: when it will expire, with a time zone.
-    :param stored: the file that it has become, or None if it is not finished.
-    """
-
-    offset: int
-    length: int | None
-    expires: datetime
-    stored: StoredName | None = None
-
-
-class WrongOffset(Exception):
-    """The bytes are not the next ones.
-
-    :ivar status: how far the upload is.
-    """
-
-    def __init__(self, status: Status) -> None:
-        super().__init__(status.offset)
-        self.status = status
-
-
-class WrongLength(Exception):
-    """The client says another length than before, or sends more than that."""
-
-
-class ChecksumMismatch(Exception):
-    """The bytes have another checksum than the client says. None of them is kept."""
 
 
 class _InMemory(NamedTuple):
@@ -127,6 +98,7 @@ class Upload:
         """Return how far it is. One listing. If it has all bytes, but the worker that had to finish it was killed, this
         finishes it.
 
+        :raises Failed: for :data:`REST` after a worker has failed to finish it.
         :raises flask_pyfs.unfinished.Busy: if another worker is finishing it.
         :raises flask_pyfs.unfinished.Ended: if it was cancelled or has expired.
         :raises flask_pyfs.errors.FSError: if it is refused, as :func:`flask_pyfs.arrivals.stored` does.
@@ -156,8 +128,11 @@ class Upload:
         :raises WrongOffset: if they are not the next ones; nothing is kept.
         :raises WrongLength: see there.
         :raises ChecksumMismatch: see there.
+        :raises flask_pyfs.resumable.pieces.TooManyPieces: if the upload may have no more short pieces, and the stream
+            does not end at a multiple of ``piece_size``; what comes before the last one is kept.
         :raises flask_pyfs.errors.FileTooLarge: before a byte moves, if that can be known, else as soon as it is.
-        :raises flask_pyfs.unfinished.Busy: likewise as :meth:`status`.
+        :raises Failed: likewise as :meth:`status`.
+        :raises flask_pyfs.unfinished.Busy: likewise.
         :raises flask_pyfs.unfinished.Ended: likewise.
         """
         found = self._look()
@@ -168,7 +143,7 @@ class Upload:
             found = self._agreed(found, offset, length)
         known = self._length_in(found)
         try:
-            taken, held = self._taken(stream, offset, known, checksum)
+            taken, held = self._taken(stream, offset, known, checksum, found, is_last=is_last)
         except Exception:
             # what was kept of it may have come after the upload was cancelled, as clients do both at once
             with suppress(Ended, FSError):
@@ -214,7 +189,7 @@ class Upload:
             return Status(length or 0, length, expires, found.stored)
         chain = pieces.chain_of(found.files, length)
         end = sum(piece.size for piece in chain)
-        return Status(end, length, expires, self._finished(chain, held) if end == length else None)
+        return Status(end, length, expires, self._finished(found, chain, held) if end == length else None)
 
     def _length_in(self, found: Found) -> int | None:
         if self._length is not None:
@@ -239,7 +214,14 @@ class Upload:
         return self._put(pieces.name_of_length(length))
 
     def _taken(
-        self, stream: Source, offset: int, length: int | None, checksum: tuple[str, bytes] | None
+        self,
+        stream: Source,
+        offset: int,
+        length: int | None,
+        checksum: tuple[str, bytes] | None,
+        found: Found,
+        *,
+        is_last: bool,
     ) -> tuple[dict[str, Facts], _InMemory | None]:
         """Store a stream in pieces, and return these; and the content of the last one, if it may be the whole file.
 
@@ -249,7 +231,13 @@ class Upload:
         if length is None and self.terms.max_size is not None:
             most, excess = self.terms.max_size, too_large(self.storage.name, self.terms.name, self.terms.max_size)
         room = None if most is None else most - offset
-        cut = pieces.cut(stream, offset, self._unfinished.store.piece_size, room, excess)
+        size = self._unfinished.store.piece_size
+        # an upload without a length that ends here has one more short piece, and no other after it
+        is_free = (is_last and length is None) or pieces.has_room(found.files, size)
+        # of a request with a checksum, all counts or nothing
+        cut = pieces.cut(stream, offset, size, room, excess, keeps_broken=is_free and checksum is None)
+        if not is_free:
+            cut = pieces.only_whole(cut, offset, size, length)
         if checksum is not None:
             return self._checked(cut, offset, *checksum)
         taken, mark, held = dict[str, Facts](), pieces.new_mark(), None
@@ -294,31 +282,40 @@ class Upload:
             self._unfinished.store.put(self._unfinished.path(name), cast(Readable, BufferFile(content)))
         return {name: Facts(len(content), None)}
 
-    def _finished(self, chain: list[Piece], held: _InMemory | None) -> StoredName:
+    def _finished(self, found: Found, chain: list[Piece], held: _InMemory | None) -> StoredName:
+        _require_rested(found)
         # who goes on must take the same pieces, whatever has come since
         plan, length = pieces.written(chain), sum(piece.size for piece in chain)
-        return self._unfinished.finish_once(partial(self._joined, chain, held), plan=plan, length=length)
+        try:
+            return self._unfinished.finish_once(partial(self._joined, chain, held), plan=plan, length=length)
+        except (Busy, Ended):
+            raise
+        except Exception as error:
+            if not (isinstance(error, FSError) and is_of_client(error)):
+                with suppress(FSError):
+                    self._put(_FAILED)
+            raise
 
     def _joined(self, chain: list[Piece], held: _InMemory | None, is_again: bool) -> StoredName:
         if is_again:
             chain = pieces.read(self._unfinished.plan())
-        terms, sizes = self.terms, [piece.size for piece in chain]
-        paths = [self._unfinished.path(piece.name) for piece in chain]
-        options: dict[str, Any] = {} if terms.content_type is None else {"content_type": terms.content_type}
-
-        def join() -> Any:
-            join = self._state.operations.join
-            return join(paths, terms.name, terms.overwrite, sizes=sizes, **options)
-
-        def kept(file: BinaryIO, keep: Callable[[], Any] | None) -> StoredName:
-            upload = FileStorage(file, terms.original_name or terms.name, content_type=terms.content_type)
-            return stored(self.storage, upload, terms, keep, is_again=is_again)
-
+        kept = partial(
+            stored_from, self.storage, terms=self.terms, content_type=self.terms.content_type, is_again=is_again
+        )
         if held is not None and [piece.name for piece in chain] == [held.name]:
             # it need not be read
-            return kept(io.BytesIO(held.content), None)
-        with self._state.backend.joined(paths, sizes) as file:
-            return kept(file, join)
+            return kept(io.BytesIO(held.content))
+        paths, sizes = [self._unfinished.path(piece.name) for piece in chain], [piece.size for piece in chain]
+        with self._state.operations.joined(paths, sizes) as file:
+            return kept(file, paths=paths, sizes=sizes)
+
+
+def _require_rested(found: Found) -> None:
+    moment = found.files[_FAILED].modified if _FAILED in found.files else None
+    # by the clock of the store, which may differ
+    since = REST if moment is None else abs((datetime.now(timezone.utc) - moment).total_seconds())
+    if since < REST:
+        raise Failed(REST - since)
 
 
 def _require_size(storage: Storage, terms: Terms, length: int | None) -> None:

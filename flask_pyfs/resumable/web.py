@@ -15,7 +15,8 @@ from .answers import FAILURES, empty, limits, problem, refused, told
 from .begun import begun
 from .body import linger
 from .fields import integer
-from .upload import Upload, WrongLength
+from .outcomes import WrongLength
+from .upload import Upload
 
 __all__ = ["respond"]
 

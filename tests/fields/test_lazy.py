@@ -12,9 +12,9 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import flask_pyfs as fs
-from flask_pyfs import leases
 from flask_pyfs.fields.image import ImageReference
 from flask_pyfs.fields.settings import ImageSettings
+from flask_pyfs.leases import once as leases
 from flask_pyfs.renditions import lazy, making
 from flask_pyfs.sqlalchemy import ImageType
 

@@ -8,6 +8,7 @@ import pytest
 from opened import open_files
 from places import make_place
 
+from flask_pyfs.resumable import upload
 from flask_pyfs.resumable.upload import Upload
 
 # what runs operations step by step
@@ -31,6 +32,12 @@ def open_storage(request, tmp_path):
 @pytest.fixture
 def storage(open_storage):
     return open_storage()
+
+
+@pytest.fixture
+def restless(monkeypatch):
+    """Who has failed to finish an upload may try again at once."""
+    monkeypatch.setattr(upload, "REST", 0)
 
 
 @pytest.fixture

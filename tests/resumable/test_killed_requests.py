@@ -6,8 +6,9 @@ from contextlib import suppress
 
 import pytest
 
-from flask_pyfs import leases, unfinished
+from flask_pyfs import unfinished
 from flask_pyfs.filesystems.store import UPLOADS
+from flask_pyfs.leases import held as leases
 from flask_pyfs.names import Reserved
 from flask_pyfs.resumable.upload import Upload
 

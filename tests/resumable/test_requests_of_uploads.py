@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from flask_pyfs.errors import FileExists
 from flask_pyfs.resumable.upload import Upload
 
 # a package of the driver has the name of this directory
@@ -59,6 +60,17 @@ def test_each_request_of_a_client_costs_little(sent, begin, monkeypatch):
     assert taken(sent) == [LOOK, STORE, STORE, STORE, LOOK, *[READ] * 5, STORE, STORE, *ENDED]
     upload.status()
     assert taken(sent) == [LOOK, READ]
+
+
+def test_a_refused_upload_leaves_no_lease_to_release(sent, begin):
+    storage, sent = sent
+    upload = begin(storage, unique=False, length=len(DATA))
+    storage.write("a.bin", "theirs")
+    taken(sent)
+    with pytest.raises(FileExists):
+        upload.append(io.BytesIO(DATA), 0)
+    # two looks, the second before it says so
+    assert taken(sent) == [LOOK, STORE, STORE, STORE, LOOK, STORE, LOOK, READ, STORE, *ENDED]
 
 
 def test_a_file_of_one_piece_is_not_read_again(sent, begin):

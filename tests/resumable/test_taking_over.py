@@ -6,10 +6,13 @@ import itertools
 import pytest
 
 import flask_pyfs as fs
-from flask_pyfs import leases, unfinished
+from flask_pyfs import unfinished
+from flask_pyfs.leases import held as leases
 from flask_pyfs.resumable import pieces
 from flask_pyfs.resumable.upload import Upload
 from flask_pyfs.unfinished import Busy
+
+pytestmark = pytest.mark.usefixtures("restless")
 
 DATA = b"abcdefghijk" * 100
 
@@ -93,7 +96,7 @@ def test_one_that_is_taken_for_dead(when, overwrite, storage, begin, joining, si
 def test_one_that_lives_is_left_alone(storage, begin, joining, monkeypatch):
     # many looks of who waits for each of its signs of life
     monkeypatch.setattr(unfinished, "SILENCE", 4)
-    monkeypatch.setattr(leases, "_LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(leases, "LONGEST_PAUSE", 0.01)
     upload, asked = begin(storage, length=len(DATA)), []
 
     def ask():

@@ -19,7 +19,9 @@ from flask_pyfs.filesystems.store import UPLOADS
 from flask_pyfs.names import Reserved
 from flask_pyfs.resumable import pieces
 from flask_pyfs.resumable import upload as module
-from flask_pyfs.resumable.upload import ChecksumMismatch, Upload, WrongLength, WrongOffset
+from flask_pyfs.resumable.outcomes import ChecksumMismatch, Failed, WrongLength, WrongOffset
+from flask_pyfs.resumable.pieces import TooManyPieces
+from flask_pyfs.resumable.upload import Upload
 from flask_pyfs.signals import file_uploaded
 from flask_pyfs.unfinished import Ended
 
@@ -33,7 +35,9 @@ LENGTH = len(DATA)
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
     real = pieces.cut
-    monkeypatch.setattr(pieces, "cut", lambda stream, offset, size, *rest: real(stream, offset, 500, *rest))
+    monkeypatch.setattr(
+        pieces, "cut", lambda stream, offset, size, *rest, **more: real(stream, offset, 500, *rest, **more)
+    )
 
 
 def stream(content=DATA):
@@ -357,6 +361,7 @@ def test_authorize_is_asked_when_the_upload_is_complete(open_storage, begin):
         begin(storage)
 
 
+@pytest.mark.usefixtures("restless")
 def test_a_store_that_fails_while_the_file_is_stored(storage, begin, monkeypatch):
     upload = begin(storage, length=LENGTH)
     real = type(storage.backend).join
@@ -375,6 +380,37 @@ def test_a_store_that_fails_while_the_file_is_stored(storage, begin, monkeypatch
     assert (status.stored.version, status.stored.size) == (storage.version(status.stored), LENGTH)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_after_a_failure_nobody_tries_at_once(kind, open_storage, begin, monkeypatch):
+    storage = open_storage(kind)
+    upload = begin(storage, length=LENGTH)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(storage.backend), "join", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            upload.append(stream(), 0)
+    for act in (upload.status, lambda: upload.append(stream(b""), LENGTH)):
+        with pytest.raises(Failed) as error:
+            act()
+        assert 0 < error.value.seconds <= 5
+    monkeypatch.setattr(module, "REST", 0)
+    assert storage.read(upload.status().stored) == DATA
+    assert left(storage) == ["done"]
+
+
+def test_pieces_that_are_gone_end_the_upload(storage, begin, monkeypatch):
+    upload = begin(storage, length=LENGTH)
+    real = type(storage.backend).join
+
+    def join(backend, paths, *arguments, **options):
+        backend.store.delete_tree(paths[0])
+        return real(backend, paths, *arguments, **options)
+
+    monkeypatch.setattr(type(storage.backend), "join", join)
+    with pytest.raises(Ended):
+        upload.append(stream(), 0)
+
+
+@pytest.mark.usefixtures("restless")
 def test_a_file_that_others_have_stored_meanwhile_is_in_the_way(storage, begin, monkeypatch):
     upload = begin(storage, unique=False, length=LENGTH)
     with monkeypatch.context() as patch:
@@ -420,3 +456,44 @@ def test_the_name_that_the_client_gives(storage, begin):
     assert begin(storage, "a.bin", original_name="../ü\n.bin").terms.original_name == "ü.bin"
     upload = FileStorage(stream(), "b.bin")
     assert storage.save(upload).original_name == "b.bin"
+
+
+def test_an_upload_has_so_many_small_pieces(storage, begin, monkeypatch):
+    # pieces have 500 bytes
+    monkeypatch.setattr(storage.backend.store, "piece_size", 500)
+    monkeypatch.setattr(pieces, "MOST_SHORT", 2)
+    upload = begin(storage, length=LENGTH)
+    for offset in (0, 1):
+        upload.append(stream(DATA[offset : offset + 1]), offset)
+    before = left(storage)
+    for checksum in (None, ("md5", hashlib.md5(DATA[2:3]).digest())):
+        with pytest.raises(TooManyPieces) as error:
+            upload.append(stream(DATA[2:3]), 2, checksum=checksum)
+        assert error.value.size == 500
+    with pytest.raises(ClientDisconnected):
+        upload.append(Breaking(DATA[2:3]), 2)
+    assert left(storage) == before
+    # what comes before one that is too small is kept
+    with pytest.raises(TooManyPieces):
+        upload.append(stream(DATA[2:1001]), 2)
+    assert upload.status().offset == 1000
+    upload.append(stream(DATA[1000:1500]), 1000)
+    status = upload.append(stream(DATA[1500:]), 1500)
+    assert storage.read(status.stored) == DATA
+
+
+def test_the_last_small_piece_of_an_upload_without_a_length(storage, begin, monkeypatch):
+    monkeypatch.setattr(pieces, "MOST_SHORT", 0)
+    status = begin(storage).append(stream(), 0, is_last=True)
+    assert storage.read(status.stored) == DATA
+
+
+def test_what_breaks_off_with_a_checksum_is_not_stored(storage, begin, monkeypatch):
+    upload, stored = begin(storage, length=LENGTH), []
+    real = storage.backend.store.put
+    monkeypatch.setattr(
+        storage.backend.store, "put", lambda path, *rest, **more: stored.append(path) or real(path, *rest, **more)
+    )
+    with pytest.raises(ClientDisconnected):
+        upload.append(Breaking(DATA[:300]), 0, checksum=("md5", b"any"))
+    assert (stored, left(storage)) == ([], [])

@@ -27,13 +27,16 @@ from hypothesis.stateful import (
 from stepped import MANY, Operation
 
 import flask_pyfs as fs
-from flask_pyfs import leases, unfinished
+from flask_pyfs import unfinished
 from flask_pyfs.filesystems.generic import GenericStore
 from flask_pyfs.filesystems.memory import MemoryFS
 from flask_pyfs.filesystems.store import UPLOADS, StoreFS
+from flask_pyfs.leases import held as leases
+from flask_pyfs.leases import shared
 from flask_pyfs.names import Reserved
 from flask_pyfs.resumable import pieces
-from flask_pyfs.resumable.upload import Status, Upload, WrongOffset
+from flask_pyfs.resumable.outcomes import Status, WrongOffset
+from flask_pyfs.resumable.upload import Upload
 from flask_pyfs.signals import file_uploaded
 from flask_pyfs.unfinished import Busy, Ended
 
@@ -94,7 +97,7 @@ class Holders:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.threads: dict[bytes, threading.Thread] = {}
         self.beats, clock = itertools.count(), itertools.count()
-        self.real_init, self.real_said = leases.Held.__init__, leases._said
+        self.real_init, self.real_said = leases.Held.__init__, shared.look
         holders = self
 
         def init(held: Any, *arguments: Any) -> None:
@@ -108,7 +111,7 @@ class Holders:
 
         patch.setattr(leases.Held, "__init__", init)
         patch.setattr(leases.Held, "_keep", lambda held: None)
-        patch.setattr(leases, "_said", said)
+        patch.setattr(leases, "look", said)
         patch.setattr(leases, "time", SimpleNamespace(sleep=lambda seconds: None, monotonic=lambda: next(clock)))
         patch.setattr(unfinished, "SILENCE", 2)
 

@@ -8,6 +8,7 @@ import pytest
 from uploading import OFFSET_TYPE, TUS, Tus, encoded
 
 import flask_pyfs as fs
+from flask_pyfs.resumable import pieces, upload
 from flask_pyfs.signals import file_uploaded
 
 
@@ -189,6 +190,16 @@ def test_more_than_the_length_is_refused(tus, read):
     assert read() == {"a.txt": b"0123"}
 
 
+def test_too_many_small_parts_are_refused(tus, monkeypatch):
+    monkeypatch.setattr(pieces, "MOST_SHORT", 1)
+    tus.create(4)
+    assert tus.patch(0, b"0").status_code == 204
+    refused = tus.patch(1, b"1")
+    assert (refused.status_code, "parts of at least 8388608 bytes" in refused.json["title"]) == (400, True)
+    assert tus.head().headers["Upload-Offset"] == "1"
+    assert tus.patch(1, b"123").status_code == 204
+
+
 def test_creation_with_content(tus, read):
     created = tus.create(6, b"012")
     assert (created.status_code, created.headers["Upload-Offset"]) == (201, "3")
@@ -298,6 +309,37 @@ def test_who_comes_while_it_is_finished_must_wait(app, storage, begin_at, read):
     assert "Upload-Offset" not in busy[0].headers
     assert tus.head().headers["Upload-Offset"] == "3"
     assert read() == {"a.txt": b"abc"}
+
+
+def test_a_scanner_that_is_down_is_not_asked_by_each_request(app, storage, begin_at, read, monkeypatch):
+    asked, is_down = [], [True]
+
+    def scan(file, filename):
+        asked.append(file.read())
+        if is_down:
+            raise OSError("the scanner is down")
+        return True
+
+    app.config["FILES_FS_SCAN"] = scan
+    fs.init_app(app, storage)
+    tus = Tus(app.test_client(), begin_at())
+    tus.create(3)
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    assert tus.patch(0, b"abc").status_code == 500
+    for ask in (tus.head, tus.head, lambda: tus.patch(3)):
+        answer = ask()
+        assert (answer.status_code, 1 <= int(answer.headers["Retry-After"]) <= 5) == (503, True)
+    assert asked == [b"abc"]
+    # each failure counts anew
+    monkeypatch.setattr(upload, "REST", 0)
+    assert tus.head().status_code == 500
+    monkeypatch.undo()
+    assert tus.head().status_code == 503
+    is_down.clear()
+    assert tus.head().status_code == 503
+    monkeypatch.setattr(upload, "REST", 0)
+    assert tus.head().headers["Upload-Offset"] == "3"
+    assert (asked, read()) == ([b"abc"] * 3, {"a.txt": b"abc"})
 
 
 def test_an_upload_expires(app, storage, begin_at):

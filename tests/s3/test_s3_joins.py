@@ -10,6 +10,7 @@ from fs import errors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flask_pyfs.filesystems.s3 import filesystem
 from flask_pyfs.names import Reserved
 
 MIB = 1024 * 1024
@@ -80,6 +81,36 @@ def test_a_taken_name_is_refused_by_the_server_and_nothing_is_left(s3, left):
         s3.join_files(PATHS[:3], "a.bin", overwrite=False)
     assert s3.read_file("a.bin") == b"theirs"
     assert left() == (sorted([*PATHS, "a.bin"]), [])
+
+
+@pytest.fixture
+def few_parts(monkeypatch):
+    monkeypatch.setattr(filesystem, "MOST_PARTS", 3)
+    monkeypatch.setattr(filesystem, "_GROUP", 2)
+
+
+def test_more_files_than_there_may_be_parts_are_copied_twice(s3, left, few_parts):
+    s3.upload_args["ACL"] = "public-read"
+    sent = joined(s3, [0, 1, 2, 0, 1])
+    assert sent == {
+        "CreateMultipartUpload": 3,
+        "CompleteMultipartUpload": 3,
+        # the last group is small enough to be sent again
+        "GetObject": 1,
+        "PutObject": 1,
+        "UploadPartCopy": 4 + 3,
+        "DeleteObjects": 1,
+    }
+    assert left() == (sorted([*PATHS, "a.bin"]), [])
+
+
+def test_of_groups_of_files_nothing_is_left_if_one_is_missing(s3, left, few_parts):
+    s3.delete_tree(PATHS[2])
+    with pytest.raises(errors.ResourceNotFound, match=PATHS[2]):
+        s3.join_files(
+            [PATHS[number] for number in (0, 1, 2, 0, 1)], "a.bin", sizes=[LEAST, LEAST, LEAST + 1, LEAST, LEAST]
+        )
+    assert left() == (sorted({*PATHS} - {PATHS[2]}), [])
 
 
 @pytest.mark.parametrize("missing", [0, 2, 5])

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import flask
 
 import flask_pyfs as fs
-from flask_pyfs import leases
+from flask_pyfs.leases import once as leases
 from flask_pyfs.renditions import lazy, making
 
 

@@ -21,9 +21,10 @@ from servers.faults import FaultProxy
 from serving.conftest import on_servers
 
 import flask_pyfs as fs
-from flask_pyfs import leases
 from flask_pyfs.fields.image import ImageReference
 from flask_pyfs.fields.settings import ImageSettings
+from flask_pyfs.leases import once as leases
+from flask_pyfs.leases.shared import Busy
 from flask_pyfs.state import find
 
 CHILD = Path(__file__).parent / "child_lazy.py"
@@ -148,7 +149,7 @@ def test_a_store_that_is_too_slow_to_decide_holds_nobody(app, configure_storage,
 
     with place_on("swift") as place, app.app_context():
         storage = configure_storage("avatars", place)
-        with pytest.raises(leases.Busy):
+        with pytest.raises(Busy):
             ask(5)
         assert (calls, storage.backend.remove_leftovers(-60)) == ([], 0)
         ask(1)
@@ -167,7 +168,7 @@ def test_what_a_lease_costs(kind, address, takes, app, configure_storage, place_
     def once(patience):
         """Return the methods of the requests, and what happened between them."""
         proxy.reset()
-        with suppress(leases.Busy):
+        with suppress(Busy):
             leases.once(find(storage), "key", make, lambda: storage.exists("absent"), lifetime=60, patience=patience)
         return sent()
 

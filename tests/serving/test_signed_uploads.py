@@ -46,6 +46,16 @@ def test_a_file_is_sent(storage, send):
     assert signals[0][1].original_name == "any.name"
 
 
+def test_authorize_is_asked_once(app, storage, send):
+    asked = []
+    app.config["FILES_FS_AUTHORIZE"] = lambda access: asked.append((access.filename, access.signed)) is None
+    fs.init_app(app, storage)
+    upload = storage.upload_url("a.txt", expires=60, unique=False, overwrite=True)
+    asked.clear()
+    assert send(upload.url).status_code == 201
+    assert asked == [("up/a.txt", True)]
+
+
 def test_a_random_part_makes_the_name_unique(storage, send):
     names = {storage.upload_url("a.txt", expires=60).name for _ in range(20)}
     assert len(names) == 20

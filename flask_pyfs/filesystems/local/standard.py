@@ -15,7 +15,7 @@ from fs.mode import Mode
 from fs.osfs import OSFS
 from fs.path import abspath, iteratepath, normpath
 
-from ...names import Reserved, has_reserved, is_plain, is_reserved
+from ...names import Reserved, has_reserved, is_plain, is_reserved, may_be_reserved
 from ..store import StoreFS
 from ..streams import PendingFile
 from .entries import Entries
@@ -73,7 +73,7 @@ class StandardFS(OSFS, StoreFS):
 
     def _checked_parts(self, path: str) -> list[str]:
         parts: list[str] = iteratepath(path)
-        if has_reserved(path):
+        if may_be_reserved(path) and has_reserved(path):
             raise errors.InvalidPath(path, "path '{path}' belongs to an unfinished upload")
         return parts
 

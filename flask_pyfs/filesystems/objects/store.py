@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 from fs import errors
 
+from ...names import may_be_reserved
 from ..base import CHUNK_SIZE, Readable, copy_stream, refuse_reserved
 from ..store import Description, Facts, OtherVersion, StoreFS
 from ..streams import PendingFile
@@ -304,7 +305,7 @@ class ObjectStore(StoreFS):
             raise errors.IllegalBackReference(path)
         if not path or path.endswith("/"):
             raise errors.FileExpected(path)
-        if self.hides_reserved:
+        if may_be_reserved(path) and self.hides_reserved:
             refuse_reserved(path)
         return path
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from copy import copy
 from dataclasses import MISSING, fields, replace
 from datetime import datetime, timedelta, timezone
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from botocore import xform_name
@@ -15,13 +17,13 @@ from fs.time import datetime_to_epoch
 
 from ... import files
 from ...errors import StoreMisconfigured
-from ...names import has_reserved
+from ...names import Reserved, has_reserved
 from ...options import Secret
 from ..base import Readable
 from ..objects.clients import PerProcess, shared_client
 from ..objects.filesystem import ObjectFS
 from ..objects.http import HTTPBody, byte_range, closed_on_error, replaced, require_start
-from ..objects.parts import Range, make_parts, plan
+from ..objects.parts import Part, Range, make_parts, plan
 from ..objects.reader import Body
 from ..objects.store import Content
 from ..parts import MOST_PARTS, SMALLEST_PART
@@ -41,6 +43,9 @@ if TYPE_CHECKING:
     from ... import _untyped as fs_s3fs
 else:
     import fs_s3fs
+
+# how many files are joined first, if there are more than an object may have parts
+_GROUP = 1000
 
 # the options of a client that fs_s3fs does not have
 _CLIENT_OPTIONS = {each.name for each in fields(S3Settings) if each.default is not MISSING}
@@ -327,14 +332,20 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
 
         Smaller files are read and sent again, and so are all if they have no more than ``part_size`` bytes together, or
         if the server does not know UploadPartCopy.
+
+        Of more than 10,000, which is the most that an object may have of parts, each 1,000 become an object beside the
+        first file, which is deleted in the end: each of them is copied twice, and takes space twice meanwhile.
         """
         sizes = self.sizes_of(paths) if sizes is None else sizes
         options: dict[str, Any] = {"overwrite": overwrite, "content_type": content_type}
         # with a key of the customer, the server would need that of each file
         if sum(sizes) > self.part_size and self._joins and "SSECustomerKey" not in self.download_args:
+            parts = plan(sizes, SMALLEST_PART, self.copy_part_size)
+            if len(parts) > MOST_PARTS:
+                return self._join_groups(paths, target, sizes, options)
             upload = self.new_object(self._file_key(target), **options)
             try:
-                self._join([self._file_key(path) for path in paths], sizes, upload)
+                self._join([self._file_key(path) for path in paths], parts, upload)
             except S3Refused as error:
                 if error.code != "NotImplemented":
                     raise
@@ -343,7 +354,23 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
                 return upload.version
         return super().join_files(paths, target, sizes=sizes, **options)
 
-    def _join(self, keys: Sequence[str], sizes: Sequence[int], upload: S3Upload) -> None:
+    def _join_groups(
+        self, paths: Sequence[str], target: str, sizes: Sequence[int], options: dict[str, Any]
+    ) -> str | None:
+        # where it is, it is removed with the rest if this process is killed
+        beside, groups, lengths = f"{paths[0]}-joined-{token_hex(8)}", list[Reserved](), list[int]()
+        try:
+            for start in range(0, len(paths), _GROUP):
+                some = sizes[start : start + _GROUP]
+                groups.append(Reserved(f"{beside}-{start}"))
+                lengths.append(sum(some))
+                self.join_files(paths[start : start + _GROUP], groups[-1], sizes=some)
+            return self.join_files(groups, target, sizes=lengths, **options)
+        finally:
+            with suppress(errors.FSError):
+                self.delete_objects(groups)
+
+    def _join(self, keys: Sequence[str], parts: Sequence[Part], upload: S3Upload) -> None:
         def copy(number: int, source: Range) -> None:
             key = keys[source.number]
             place = {"Bucket": self._bucket.name, "Key": self._full_key(key)}
@@ -354,9 +381,6 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
                 self.head_object(key)
                 raise
 
-        # of more files than an object may have parts, several become one
-        least = max(SMALLEST_PART, -(-sum(sizes) // (MOST_PARTS - 1)))
-        parts = plan(sizes, least, max(self.copy_part_size, 2 * least))
         make_parts(upload, parts, copy, lambda source: self.read_range(keys[source.number], source))
 
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
