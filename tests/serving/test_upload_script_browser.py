@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import json
 import os
 import random
 
@@ -90,6 +91,8 @@ def site(films, tmp_path_factory):
     def sign():
         asked = flask.request.form
         assert asked["token"] == "secret"
+        # the view is none of tus, and pages of other origins would need leave for each field
+        assert "Tus-Resumable" not in flask.request.headers
         name = client_name(asked["name"])
         target = films.resumable_url(name, expires=600, original_name=asked["name"], unique="taken" not in name)
         return {**dataclasses.asdict(target), "value": f"{target.name} of {asked['size']}"}
@@ -202,7 +205,7 @@ def test_a_broken_connection_costs_no_more_than_a_piece(site, films, opened, fil
 def answer(site, monkeypatch):
     """Let the site answer the next requests of a method in another way, after it has done what they ask for or not."""
 
-    def answer(method, *answers, is_done=True, is_sign=False):
+    def answer(method, *answers, is_done=True, is_sign=False, body=b"<"):
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         left, work = list(answers), app.wsgi_app
 
@@ -215,7 +218,7 @@ def answer(site, monkeypatch):
             else:
                 environ["wsgi.input"].read()
             start_response(status, headers)
-            return [b"<"]
+            return [body]
 
         monkeypatch.setattr(app, "wsgi_app", other)
 
@@ -244,6 +247,44 @@ def test_a_server_that_is_busy_is_asked_again(site, films, opened, files, answer
     send(opened, chosen)
     opened.wait_for(DONE)
     assert sums(films) == sums_of(chosen)
+
+
+def test_a_file_is_awaited_that_the_server_joins_and_checks_for_long(site, films, opened, files, answer):
+    chosen = files(film=100)
+    opened.evaluate(HASTEN)
+    # as the last request breaks off, the next ones meet it
+    answer("PATCH", LOST, *[("423 Locked", ("Retry-After", "1"))] * 8, is_done=False)
+    send(opened, chosen)
+    opened.wait_for(DONE)
+    assert sums(films) == sums_of(chosen)
+
+
+@pytest.mark.parametrize("member", ["title", "detail", "description"])
+def test_the_reason_of_a_refusal_is_told_whoever_wrote_it(site, films, opened, files, answer, member):
+    problem = {"type": "about:blank", "title": "Not now.", member: "The upload has another length."}
+    answer("PATCH", ("400 Bad Request",), is_done=False, body=json.dumps(problem).encode())
+    send(opened, files(film=100))
+    opened.wait_for(f"{SAID} == '0 of 1 files are uploaded.'")
+    assert opened.evaluate(ROWS) == ["film.mp4 The upload has another length."]
+
+
+LISTENERS = """window.listeners = 0;
+for (const [name, step] of [["addEventListener", 1], ["removeEventListener", -1]]) {
+  const known = AbortSignal.prototype[name];
+  AbortSignal.prototype[name] = function (...rest) { window.listeners += step; return known.apply(this, rest); };
+}"""
+
+
+def test_a_file_needs_no_memory_for_its_pieces(site, films, opened, files):
+    opened.evaluate(LISTENERS)
+    opened.evaluate(
+        "document.querySelector('form').addEventListener('submit', (event) => {"
+        " if (!event.defaultPrevented) { event.preventDefault(); window.isDone = true; } })"
+    )
+    send(opened, files(film=3 * PIECE))
+    opened.wait_for("window.isDone")
+    assert len(OFFSETS) == 3
+    assert opened.evaluate("window.listeners") == 0
 
 
 @pytest.mark.parametrize("after", ["3600", "Wed, 21 Oct 2099 07:28:00 GMT"])
