@@ -55,7 +55,7 @@ class Terms:
         return {key: value for key, value in held.items() if value is not None}
 
     def for_store(self, expires: int, lifetime: int) -> UploadTerms:
-        """Return the terms that a store must enforce. A client may replace its own upload: no other file has a unique name.
+        """Return the terms for a store. With a unique name, a client may replace its own upload: no other file has it.
 
         :param expires: when the signature expires, in seconds since 1970.
         :param lifetime: how long it is valid, in seconds.
