@@ -19,7 +19,7 @@ _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 _AMAZON = re.compile(
     r"(?!.*\.vpce\.)(?P<bucket>.+)\.(?P<server>s3(?:-fips|-accelerate|-external-1|-[a-z]{2}(?:-[a-z]+)+-[0-9])?\..*amazonaws\.com.*)"
 )
-# a host that may be a name or an IPv4 address, or else the path of a socket
+# a host (a name or an IPv4 address), or the path of a socket
 _CLAMD = re.compile(
     r"clamd://(?:(?P<host>[^/?#:@\[\]]+)(?::(?P<port>[0-9]{1,5}))?/?|(?P<path>/[^?#]+))"
     r"(?:\?timeout=(?P<timeout>[0-9]{1,6}(?:\.[0-9]{1,3})?))?"

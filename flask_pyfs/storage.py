@@ -302,8 +302,8 @@ class Storage:
         ``overwrite``, if there is no ``max_size`` and its server knows ``If-None-Match``; and Swift enforces neither
         ``content_type`` nor ``max_size``. No store inspects the content. If the store cannot enforce a term, or the
         storage :attr:`inspects` uploads, the URL is one of the app's own route. With CONFIRM, each upload goes to the
-        store if it signs any, and is nobody's until :meth:`confirm` has checked it; then ``token`` and ``confirm_url``
-        of the result are set.
+        store if it signs any. Nobody can read the file before :meth:`confirm` has checked it, and ``token`` and
+        ``confirm_url`` of the result are set.
 
         On S3 and Swift, the first call in a process may make the bucket or the container, and log in to Swift. Further
         calls make no request.
@@ -415,11 +415,11 @@ class Storage:
         To confirm an upload again returns the same.
 
         For a small file, eleven requests on S3 and fourteen on Swift. The store copies the file twice, if it is large;
-        the app reads what VERIFY and SCAN want of it.
+        the app reads the bytes that VERIFY and SCAN need.
 
         :param token: ``token`` of the :class:`~flask_pyfs.UploadURL`, which the app may give to the client.
         :return: the name of the file.
-        :raises NotAuthorized: if it is no token of this storage.
+        :raises NotAuthorized: if the text is no token of this storage.
         :raises FileNotFound: if the client has not uploaded the file, or longer ago than UPLOAD_LIFETIME.
         :raises BackendError: if another request is confirming it, or as :meth:`save` does; then try again.
         :raises UnauthorizedFileType: if the storage does not take the file, which is deleted then.

@@ -502,7 +502,7 @@ class StorageConformance:
         with _raises(FileExists):
             operations.join(paths[:1], joined, False)
         assert storage.read(joined) == content
-        # in any order, each as often as it is named, and over what is there
+        # in any order, each as often as it is named, and over an existing file
         replaced = operations.join([*paths[3:], paths[0], paths[0]], joined, content_type="text/x-odd")
         assert storage.read(joined) == b"\0lastfirstfirst"
         assert replaced.version == storage.version(joined)
@@ -518,7 +518,7 @@ class StorageConformance:
                     operations.join(names, there, sizes=[5] * len(names))
         assert not storage.exists("new.txt")
         assert storage.read(joined) == b"\0lastfirstfirst"
-        # what was joined stays, and the new files need none of it
+        # the pieces stay, and the new files do not need them
         assert [store.read_file(name) for name in paths] == pieces
         for name in paths:
             store.delete_tree(name)

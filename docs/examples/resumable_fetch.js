@@ -1,6 +1,7 @@
 async function upload(file, url, piece = 8 * 1024 * 1024) {
   // url is that of resumable_url; a page that keeps location in localStorage goes on after a reload
-  const headers = { "Upload-Complete": "?0", "Upload-Length": file.size };
+  const draft = { "Upload-Draft-Interop-Version": 8 };
+  const headers = { ...draft, "Upload-Complete": "?0", "Upload-Length": file.size };
   const begun = await fetch(url, { method: "POST", headers });
   if (!begun.ok) {
     throw new Error(`The upload was refused with the status ${begun.status}.`);
@@ -8,7 +9,7 @@ async function upload(file, url, piece = 8 * 1024 * 1024) {
   const location = begun.headers.get("Location");
   for (let tries = 0; tries < 10; tries++) {
     try {
-      const known = await fetch(location, { method: "HEAD" });
+      const known = await fetch(location, { method: "HEAD", headers: draft });
       let offset = Number(known.headers.get("Upload-Offset"));
       let isDone = known.headers.get("Upload-Complete") === "?1";
       while (!isDone) {
@@ -16,6 +17,7 @@ async function upload(file, url, piece = 8 * 1024 * 1024) {
         const sent = await fetch(location, {
           method: "PATCH",
           headers: {
+            ...draft,
             "Content-Type": "application/partial-upload",
             "Upload-Offset": offset,
             "Upload-Complete": end === file.size ? "?1" : "?0",

@@ -55,11 +55,12 @@ def examine(subject: Subject, path: Reserved, store: StoreFS) -> Iterator[Findin
             f"{subject.setting('URL')} deny .flask_pyfs",
         )
     elif shown and (config["confirm"] or config["scan"] is not None):
-        # the name is in what the client gets
+        # the client knows the name
         yield subject.found(
             check,
             "warning",
-            f"whoever uploads can show the file to anybody before it is checked, below {shown[0].rpartition('/')[0]}/: "
+            f"a client that uploads a file can show it to anybody before it is checked, below "
+            f"{shown[0].rpartition('/')[0]}/: "
             f"let {subject.setting('BUCKET', 'CONTAINER', 'URL')} deny .flask_pyfs (its policy), or turn "
             f"{subject.setting('CONFIRM')} off where that cannot be",
         )

@@ -12,7 +12,7 @@ from fs.errors import RemoteConnectionError
 
 
 class Fetching(Protocol):
-    """What the files are read from: a :class:`~flask_pyfs.filesystems.store.StoreFS`."""
+    """The store of the files: a :class:`~flask_pyfs.filesystems.store.StoreFS`."""
 
     def fetch(self, path: str, start: int = 0, /) -> tuple[Any, BinaryIO]: ...
 
@@ -63,7 +63,7 @@ class JoinedFile(io.RawIOBase):
             return self.readall()
         parts = [self._next(size)]
         missing = size - len(parts[0])
-        # who reads the head of a file does not expect that one of them ends in it
+        # a caller that reads the head of a file expects all of it at once
         while missing and parts[-1]:
             parts.append(self._next(missing))
             missing -= len(parts[-1])

@@ -1,4 +1,4 @@
-"""What a store can do for clients that send it one file in parts, by requests that it signs."""
+"""The verbs of a store to which clients send one file in parts, by requests that it signs."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class InParts(Protocol):
     """A file that clients send in parts. Nobody sees it before it is complete. Errors are ``fs.errors``."""
 
     def begin(self, mark: str, *, content_type: str | None = None) -> str:
-        """Begin an upload, and return what the store calls it. One request.
+        """Begin an upload, and return its id in the store. One request.
 
-        :param mark: what tells the file from all others that the name ever had: a random text.
+        :param mark: a random text that tells the file from all others that the name ever had.
         :param content_type: the media type; without it, that of the name.
         """
 
@@ -71,7 +71,7 @@ class InParts(Protocol):
         :param parts: the number and the entity tag of each, in order.
         :param mark: that of :meth:`begin`.
         :param overwrite: as for :meth:`~flask_pyfs.filesystems.store.StoreFS.put`.
-        :raises WrongParts: see there.
+        :raises WrongParts: if the parts cannot become a file.
         :raises fs.errors.FileExists: without ``overwrite``, if the name is taken.
         :raises fs.errors.ResourceNotFound: if the store knows no such upload.
         """

@@ -22,7 +22,7 @@ __all__ = ["ShownFS"]
 class ShownFS(WrapFS[FS]):
     """The standard methods of a filesystem, which reach nothing under a reserved name, and list none.
 
-    To close it closes the filesystem.
+    Closing it closes the filesystem.
 
     :param filesystem: the filesystem.
     """
@@ -63,7 +63,7 @@ class ShownFS(WrapFS[FS]):
         for info in self.scandir("/"):
             (super().removetree if info.is_dir else self.remove)(join("/", info.name))
 
-    # what is below a directory that is made is found through this one
+    # the result must hide reserved names, too
 
     def makedir(self, path: str, permissions: Permissions | None = None, recreate: bool = False) -> SubFS[FS]:
         super().makedir(path, permissions, recreate)

@@ -556,7 +556,7 @@ class StoreFS(CarefulFS):
             times: dict[str, datetime] = {}
             for path, facts in self.iter_facts(Reserved(start)):
                 directory = above + path[len(above) :].partition("/")[0]
-                # what has no time is never old
+                # a file without a time is never old
                 times[directory] = max(times.get(directory, _NEVER), facts.modified or _ALWAYS)
             return times
 

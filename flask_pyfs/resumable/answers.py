@@ -1,4 +1,4 @@
-"""The answers of both protocols: how far an upload is, what it has become, and what was wrong."""
+"""The answers of both protocols: how far an upload is, which file it has become, and which error it has."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .outcomes import ChecksumMismatch, Failed, Status, WrongLength, WrongOffset
 from .pieces import TooManyPieces
 from .upload import Upload
 
-__all__ = ["FAILURES", "empty", "limits", "problem", "refused", "told"]
+__all__ = ["FAILURES", "empty", "limits", "problem", "progress", "refused"]
 
 #: The errors that only these protocols know.
 FAILURES = (Busy, ChecksumMismatch, Ended, Failed, TooManyPieces, WrongLength, WrongOffset)
@@ -34,11 +34,11 @@ def empty(code: int) -> Response:
     return response
 
 
-def told(upload: Upload, status: Status, code: int, final: int | None = None) -> Response:
-    """Return what tells how far an upload is: the fields of both protocols, which mean the same in both.
+def progress(upload: Upload, status: Status, code: int, final: int | None = None) -> Response:
+    """Return a response that says how far an upload is. It has the fields of both protocols, which mean the same.
 
     :param code: the status of the response.
-    :param final: that of a response that also tells which file the upload has become, if it is finished.
+    :param final: the status if the upload is finished, and the response may also say which file it has become.
     """
     if status.stored is not None and final is not None:
         response = jsonify(name=status.stored, url=upload.storage.url(status.stored))
@@ -68,7 +68,7 @@ def limits(terms: Terms, seconds: float | None = None) -> str:
     """
     known = {
         "max-size": terms.max_size,
-        # no less than there is, as one that has expired is answered 410
+        # an upload that has expired is answered 410
         "max-age": None if seconds is None else max(0, ceil(seconds)),
     }
     # the draft wants one limit at least
@@ -86,7 +86,7 @@ def problem(status: str, title: str, kind: str | None = None, **members: Any) ->
 
 
 def refused(error: Exception, provided: int | None, *, mismatch: str) -> Response:
-    """Return the answer to an error that only these protocols know, one of :data:`FAILURES`.
+    """Return the answer to one of :data:`FAILURES`.
 
     :param provided: the offset that the client said.
     :param mismatch: the status for bytes that have another checksum.

@@ -18,8 +18,7 @@ _SECONDS = 10
 
 
 class Body(io.RawIOBase):
-    """The body of a request. Its end is never taken for the end of what the client wanted to send: a body that breaks
-    off would be a file that is cut.
+    """The body of a request. If it breaks off, reading it fails, so that no file is cut.
 
     MAX_CONTENT_LENGTH of Flask does not bound it: the size was agreed on when the URL was signed, and no more than a
     piece is in memory.
@@ -37,15 +36,15 @@ class Body(io.RawIOBase):
         # a hook of the app, such as one that logs requests, may have read it
         known = getattr(request, "_cached_data", None)
         self._sent: Any = environ["wsgi.input"] if known is None else io.BytesIO(known)
-        said = environ.get("CONTENT_LENGTH") or ""
-        if "HTTP_TRANSFER_ENCODING" in environ and not said:
+        length = environ.get("CONTENT_LENGTH") or ""
+        if "HTTP_TRANSFER_ENCODING" in environ and not length:
             if not environ.get("wsgi.input_terminated"):
                 raise LengthRequired("The server in front of the app takes no chunked body: send a Content-Length.")
             self.length = None
-        elif said and not (said.isascii() and said.isdigit() and len(said) < 20):
+        elif length and not (length.isascii() and length.isdigit() and len(length) < 20):
             raise BadRequest("Content-Length is no number of bytes.")
         else:
-            self.length = int(said or 0)
+            self.length = int(length or 0)
         self.read_so_far = 0
         self._refusal: Exception | None = None
 
@@ -72,7 +71,7 @@ class Body(io.RawIOBase):
         except HTTPException:
             raise
         except Exception as error:
-            # each server has errors of its own for chunks that are none, and some are no OSError
+            # each server has errors of its own for broken chunks, and some are no OSError
             raise ClientDisconnected() from error
         if not data and self.length is not None:
             raise ClientDisconnected()
@@ -82,14 +81,14 @@ class Body(io.RawIOBase):
 
 
 def linger(request: Request) -> None:
-    """Read what a client goes on to send after it was answered. A server that closes a connection on which bytes are
-    unread resets it, and then many clients never see the answer (RFC 9112, section 9.6).
+    """Read the bytes that a client still sends after its answer. If a server closes a connection with unread bytes,
+    it resets the connection, and many clients never see the answer (RFC 9112, section 9.6).
     """
     environ, left, end = request.environ, _LINGERED, time.monotonic() + _SECONDS
     if not environ.get("wsgi.input_terminated"):
         # to read on would wait for ever
         return
-    # of a connection that breaks, nothing is to be known any more
+    # the connection may break, and nobody waits for it
     with suppress(Exception):
         while left > 0 and time.monotonic() < end and (data := environ["wsgi.input"].read(min(left, 64 * 1024))):
             left -= len(data)

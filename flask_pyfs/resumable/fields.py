@@ -11,10 +11,10 @@ from werkzeug.exceptions import BadRequest
 
 __all__ = ["boolean", "checksum", "digest", "integer", "metadata", "number"]
 
-#: What tus calls the checksums that are known.
+#: The names of tus for the checksums that are known.
 CHECKSUMS = ("sha1", "md5", "sha256")
 
-# what RFC 9530 calls them; it advises against the others
+# the names of RFC 9530, which advises against the others
 _DIGESTS = {"sha-512": "sha512", "sha-256": "sha256"}
 
 _MOST = 2**63 - 1
@@ -27,7 +27,7 @@ _DIGEST = re.compile(rf" *([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):{_PARAMETERS}
 def number(headers: Headers, name: str) -> int | None:
     """Return the number in a field of tus, or None if the request does not have it.
 
-    :raises BadRequest: if it is none.
+    :raises BadRequest: if the field has another value.
     """
     value = headers.get(name)
     if value is None:
@@ -39,19 +39,19 @@ def number(headers: Headers, name: str) -> int | None:
 
 
 def integer(headers: Headers, name: str) -> int | None:
-    """Return the Integer in a field of the draft, or None if it has none: then the field counts as not sent."""
+    """Return the Integer in a field of the draft. None if it has another value, which counts as no field."""
     match = _INTEGER.fullmatch(headers.get(name, ""))
     return int(match[1]) if match else None
 
 
 def boolean(headers: Headers, name: str) -> bool | None:
-    """Return the Boolean in a field of the draft, or None likewise."""
+    """Return the Boolean in a field of the draft, or None as above."""
     match = _BOOLEAN.fullmatch(headers.get(name, ""))
     return match[1] == "1" if match else None
 
 
 def metadata(headers: Headers) -> dict[str, str]:
-    """Return what tus' ``Upload-Metadata`` says of the file.
+    """Return the keys and values of tus' ``Upload-Metadata``.
 
     :raises BadRequest: if it is not of its form.
     """
@@ -66,7 +66,7 @@ def metadata(headers: Headers) -> dict[str, str]:
 
 
 def checksum(headers: Headers) -> tuple[str, bytes] | None:
-    """Return the algorithm and the digest that tus' ``Upload-Checksum`` says, or None if it was not sent.
+    """Return the algorithm and the digest in tus' ``Upload-Checksum``, or None without that field.
 
     :raises BadRequest: if the algorithm is not known, or the field is not of its form.
     """
@@ -80,8 +80,7 @@ def checksum(headers: Headers) -> tuple[str, bytes] | None:
 
 
 def digest(headers: Headers) -> tuple[str, bytes] | None:
-    """Return the algorithm and the digest that ``Content-Digest`` says (RFC 9530, section 2), or None if it says none
-    that is known.
+    """Return the algorithm and the digest in ``Content-Digest`` (RFC 9530, section 2), or None if it has no known one.
 
     :raises BadRequest: if the field is not of its form.
     """

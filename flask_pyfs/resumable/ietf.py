@@ -15,8 +15,8 @@ from werkzeug.http import parse_options_header
 from ..errors import FSError
 from ..uploads.refusals import wrong_media_type
 from ..web.failures import is_of_client
-from .answers import told
-from .begun import begun, given, located
+from .answers import progress
+from .beginning import append_to, begin, created
 from .body import Body
 from .fields import boolean, digest, integer
 from .outcomes import Status, WrongLength
@@ -59,13 +59,13 @@ def create(token: str) -> Response:
     length = _length(0, body, is_last)
     _, disposition = parse_options_header(headers.get("Content-Disposition"))
     with processing():
-        upload = begun(token, length, disposition.get("filename"))
+        upload = begin(token, length, disposition.get("filename"))
         agreed, sent = upload.terms.content_type, request.mimetype
         if agreed is not None and sent not in ("", agreed, PART):
             raise wrong_media_type(upload.storage.name, upload.terms.name, agreed)
         if body.is_empty and not is_last:
-            return located(upload, length)
-        return located(upload, length, _appended(upload, body, 0, length, is_last, checksum))
+            return created(upload, length)
+        return created(upload, length, _appended(upload, body, 0, length, is_last, checksum))
 
 
 def append(token: str) -> Response:
@@ -79,7 +79,7 @@ def append(token: str) -> Response:
     body = Body(request)
     with processing():
         status = _appended(upload, body, offset, _length(offset, body, is_last), is_last, checksum)
-    return told(upload, status, 204, final=201)
+    return progress(upload, status, 204, final=201)
 
 
 def _is_last() -> bool:
@@ -94,10 +94,10 @@ def _length(offset: int, body: Body, is_last: bool) -> int | None:
 
     :raises WrongLength: if it says two.
     """
-    said = integer(request.headers, "Upload-Length")
+    length = integer(request.headers, "Upload-Length")
     if not is_last or body.length is None:
-        return said
-    if said not in (None, offset + body.length):
+        return length
+    if length not in (None, offset + body.length):
         raise WrongLength()
     return offset + body.length
 
@@ -106,7 +106,7 @@ def _appended(
     upload: Upload, body: Body, offset: int, length: int | None, is_last: bool, checksum: tuple[str, bytes] | None
 ) -> Status:
     try:
-        return given(upload, body, offset, length, is_last=is_last, checksum=checksum)
+        return append_to(upload, body, offset, length, is_last=is_last, checksum=checksum)
     except WrongLength:
         status = upload.status()
         sent = body.read_so_far if body.length is None else body.length

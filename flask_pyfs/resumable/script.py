@@ -14,7 +14,7 @@ _YEAR = 365 * 24 * 60 * 60
 
 
 def script_url() -> str:
-    """Return the URL of the script for the current app. It changes with the script, so browsers may keep what it has.
+    """Return the URL of the script for the current app. It changes with the script, so browsers may keep it.
 
     >>> import flask, flask_pyfs
     >>> app = flask.Flask("app")

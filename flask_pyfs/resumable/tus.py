@@ -7,8 +7,8 @@ from werkzeug import Request
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from ..uploads.terms import Terms
-from .answers import empty, problem, told
-from .begun import begun, given, located
+from .answers import empty, problem, progress
+from .beginning import append_to, begin, created
 from .body import Body
 from .fields import CHECKSUMS, checksum, metadata, number
 from .upload import Upload
@@ -43,7 +43,7 @@ def wrong_version() -> Response:
 
 
 def options(terms: Terms) -> Response:
-    """Return what the server can do."""
+    """Return the answer to OPTIONS: the version, the extensions and the largest file."""
     response = empty(204)
     response.headers["Tus-Version"] = VERSION
     response.headers["Tus-Extension"] = ",".join(_EXTENSIONS)
@@ -57,7 +57,7 @@ def create(token: str) -> Response:
     """Begin an upload, with its first bytes if the request has some."""
     headers = request.headers
     if "Upload-Concat" in headers:
-        # else each part would be a file of its own
+        # otherwise, each part would be a file of its own
         raise BadRequest("This server has no extension concatenation: send the file as one upload.")
     length, deferred = number(headers, "Upload-Length"), headers.get("Upload-Defer-Length")
     if (deferred is None) == (length is None) or deferred not in (None, "1"):
@@ -65,11 +65,11 @@ def create(token: str) -> Response:
     digest, body = checksum(headers), Body(request)
     if not body.is_empty:
         _require_content()
-    upload = begun(token, length, metadata(headers).get("filename"))
+    upload = begin(token, length, metadata(headers).get("filename"))
     if body.is_empty and length != 0:
-        return located(upload, length)
-    status = given(upload, body, 0, None, checksum=digest)
-    return located(upload, length, status)
+        return created(upload, length)
+    status = append_to(upload, body, 0, None, checksum=digest)
+    return created(upload, length, status)
 
 
 def append(token: str) -> Response:
@@ -81,7 +81,7 @@ def append(token: str) -> Response:
     if offset is None:
         raise BadRequest("Say Upload-Offset.")
     length, digest = number(headers, "Upload-Length"), checksum(headers)
-    return told(upload, given(upload, Body(request), offset, length, checksum=digest), 204)
+    return progress(upload, append_to(upload, Body(request), offset, length, checksum=digest), 204)
 
 
 def _require_content() -> None:

@@ -21,6 +21,7 @@ export const texts = {
 
 const MEMORY = "flask_pyfs upload";
 const LEAST = 64 * 1024;
+const TUS = { "Tus-Resumable": "1.0.0" };
 // seconds; a person who is to wait longer is told so
 const PATIENCE = 60;
 const DAY = 24 * 60 * 60 * 1000;
@@ -36,9 +37,9 @@ class Ended extends Error {
 
 /** There was no answer, or one that may be another one later. */
 class Lost extends Ended {
-  constructor(reason, wait = 0) {
+  constructor(reason, wait = 0, isFinishing = false) {
     super({ state: "failed", reason: reason || texts.failed });
-    this.wait = wait;
+    Object.assign(this, { wait, isFinishing });
   }
 }
 
@@ -134,7 +135,7 @@ export class Uploads extends EventTarget {
     this.#forget(item);
     if (location) {
       // what stays after all expires
-      ask("DELETE", location).catch(() => {});
+      ask("DELETE", location, TUS).catch(() => {});
     }
   }
 
@@ -185,7 +186,8 @@ export class Uploads extends EventTarget {
         return await this.#transfer(item, signal);
       } catch (error) {
         signal.throwIfAborted();
-        tries = item.safe > safe ? 0 : tries;
+        // all bytes may be there, and another request joins and checks them for long
+        tries = item.safe > safe || error.isFinishing ? 0 : tries;
         if (!(error instanceof Lost) || tries >= this.waits.length || error.wait > PATIENCE) {
           throw error;
         }
@@ -213,7 +215,7 @@ export class Uploads extends EventTarget {
         this.#forget(item);
         throw new Lost();
       }
-      if (answer.status === 413 && this.piece > LEAST && !reasonIn(answer)) {
+      if (answer.status === 413 && this.piece > LEAST && !answer.headers.get("Tus-Resumable")) {
         // not the app, but a server on the way: the file is not too large, the request is
         this.piece = Math.max(LEAST, Math.ceil(Math.min(this.piece, file.size - offset) / 2));
         continue;
@@ -232,7 +234,7 @@ export class Uploads extends EventTarget {
     // a file that was deleted meanwhile looks empty
     await requireReadable(item.file);
     const target = await this.sign(item.file, signal);
-    const answer = judged(await ask("POST", target.url, { "Upload-Length": item.file.size }, signal));
+    const answer = judged(await ask("POST", target.url, { ...TUS, "Upload-Length": item.file.size }, signal));
     const location = new URL(fieldOf(answer, "Location"), new URL(target.url, document.baseURI)).href;
     this.#change(item, { target, location });
     this.#releases.set(item, await held(location));
@@ -344,13 +346,7 @@ export function askedFrom(url, fields = () => []) {
 
 async function ask(method, url, headers, signal, body) {
   try {
-    const options = {
-      method,
-      signal,
-      body,
-      headers: { ...headers, "Tus-Resumable": "1.0.0", Accept: "application/json" },
-    };
-    const answer = await fetch(url, options);
+    const answer = await fetch(url, { method, signal, body, headers: { ...headers, Accept: "application/json" } });
     const { status, headers: fields, redirected } = answer;
     return { status, headers: fields, text: await answer.text(), redirected };
   } catch (error) {
@@ -360,12 +356,12 @@ async function ask(method, url, headers, signal, body) {
 
 /** Return how much of an upload has arrived; null if the app does not know the upload any more. */
 async function offsetOf(url, signal) {
-  const answer = await ask("HEAD", url, {}, signal);
+  const answer = await ask("HEAD", url, TUS, signal);
   if ([403, 404, 410].includes(answer.status)) {
     return null;
   }
   // the answer to HEAD has no reason in it
-  return offsetIn(judged(answer.status < 400 ? answer : await ask("GET", url, {}, signal)));
+  return offsetIn(judged(answer.status < 400 ? answer : await ask("GET", url, TUS, signal)));
 }
 
 function offsetIn(answer) {
@@ -383,10 +379,11 @@ function fieldOf({ headers }, name) {
 
 function append(url, offset, bytes, signal, onProgress) {
   return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
     // fetch does not tell how much it has sent
     const request = new XMLHttpRequest();
     request.open("PATCH", url);
-    request.setRequestHeader("Tus-Resumable", "1.0.0");
+    Object.entries(TUS).forEach((each) => request.setRequestHeader(...each));
     request.setRequestHeader("Upload-Offset", offset);
     request.setRequestHeader("Content-Type", "application/offset+octet-stream");
     request.setRequestHeader("Accept", "application/json");
@@ -398,7 +395,9 @@ function append(url, offset, bytes, signal, onProgress) {
     });
     request.addEventListener("error", () => requireReadable(bytes).then(() => reject(new Lost()), reject));
     request.addEventListener("abort", () => reject(signal.reason));
-    signal.addEventListener("abort", () => request.abort());
+    const abort = () => request.abort();
+    signal.addEventListener("abort", abort);
+    request.addEventListener("loadend", () => signal.removeEventListener("abort", abort));
     request.send(bytes);
   });
 }
@@ -409,23 +408,26 @@ function judged(answer) {
   if (status < 300) {
     return answer;
   }
-  const reason = reasonIn(answer);
+  const { description, reason } = reasonsIn(answer);
   if (status >= 500 || [408, 423, 429].includes(status)) {
     const after = headers.get("Retry-After");
-    throw new Lost(reason || texts.busy, Number(after) || (Date.parse(after) - Date.now()) / 1000 || 0);
+    const wait = Number(after) || (Date.parse(after) - Date.now()) / 1000 || 0;
+    throw new Lost(reason || texts.busy, wait, status === 423 && wait > 0);
   }
-  if (status === 401 || (!reason && (status === 403 || redirected))) {
+  if (status === 401 || (!description && (status === 403 || redirected))) {
     throw new Ended({ state: "failed", reason: reason || texts.denied });
   }
   throw new Ended({ state: "refused", code: status, reason: reason || texts.refused });
 }
 
-function reasonIn({ text }) {
+/** Return the description of an error, as this package answers it, and the reason: that, or else one of RFC 9457. */
+function reasonsIn({ text }) {
   try {
-    return JSON.parse(text).description ?? "";
+    const { description, detail, title } = JSON.parse(text);
+    return { description, reason: description || detail || title };
   } catch {
-    // an answer of a server on the way is for nobody to read
-    return "";
+    // nobody can read the answer of a server on the way
+    return {};
   }
 }
 
@@ -441,11 +443,15 @@ async function requireReadable(file) {
 function pause(seconds, signal) {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    const timer = setTimeout(resolve, 1000 * seconds);
-    signal.addEventListener("abort", () => {
+    const abort = () => {
       clearTimeout(timer);
       reject(signal.reason);
-    });
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", abort);
+      resolve();
+    }, 1000 * seconds);
+    signal.addEventListener("abort", abort);
   });
 }
 

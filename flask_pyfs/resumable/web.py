@@ -11,8 +11,8 @@ from werkzeug.exceptions import BadRequest, LengthRequired, UnsupportedMediaType
 from ..errors import FileExists, FileTooLarge, NotAuthorized
 from ..uploads.terms import Terms
 from . import ietf, tus
-from .answers import FAILURES, empty, limits, problem, refused, told
-from .begun import begun
+from .answers import FAILURES, empty, limits, problem, progress, refused
+from .beginning import begin
 from .body import linger
 from .fields import integer
 from .outcomes import WrongLength
@@ -26,8 +26,8 @@ _METHODS = ["OPTIONS", "HEAD", "GET", "POST", "PATCH", "DELETE"]
 def respond(token: str) -> ResponseReturnValue:
     """Answer a request to ``/-/upload/<token>``: as tus 1.0.0 if it has ``Tus-Resumable``, else as the IETF's draft.
 
-    POST begins an upload with the token of a URL that :meth:`~flask_pyfs.Storage.resumable_url` returned; all else is
-    for the URL that its answer names.
+    POST begins an upload with the token of a URL that :meth:`~flask_pyfs.Storage.resumable_url` returned. All other
+    methods are for the URL that its answer names.
     """
     if not token:
         abort(404)
@@ -93,7 +93,7 @@ def _answer(method: str, token: str) -> Response:
     with ietf.processing():
         status = upload.status()
     # Werkzeug sends no content for HEAD
-    return told(upload, status, 204, final=200)
+    return progress(upload, status, 204, final=200)
 
 
 def _options(token: str) -> Response:
@@ -108,4 +108,4 @@ def _terms(token: str) -> Terms:
     try:
         return Upload.opened(token).terms
     except NotAuthorized:
-        return begun(token, None, None).terms
+        return begin(token, None, None).terms

@@ -1,4 +1,4 @@
-"""What the app and a client agree on before the client sends a file."""
+"""The agreement of the app and a client before the client sends a file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Terms:
     :param overwrite: whether the upload may replace a file of that name.
     :param content_type: the media type that the file must have, in lower case, or None.
     :param max_size: the maximum size of the file in bytes, or None.
-    :param original_name: what the client calls the file, or None.
+    :param original_name: the name that the client has for the file, or None.
     :param unique: whether the name has a random part, so that no other file can have it.
     """
 
@@ -43,7 +43,7 @@ class Terms:
         )
 
     def claims(self) -> dict[str, Any]:
-        """Return what a token holds of these terms."""
+        """Return the claims of a token with these terms."""
         held = {
             "name": self.name,
             "overwrite": self.overwrite or None,
@@ -55,7 +55,7 @@ class Terms:
         return {key: value for key, value in held.items() if value is not None}
 
     def for_store(self, expires: int, lifetime: int) -> UploadTerms:
-        """Return what a store must enforce. A client may replace its own upload: no other file has a unique name.
+        """Return the terms for a store. With a unique name, a client may replace its own upload: no other file has it.
 
         :param expires: when the signature expires, in seconds since 1970.
         :param lifetime: how long it is valid, in seconds.

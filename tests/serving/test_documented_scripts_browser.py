@@ -129,7 +129,9 @@ def test_the_script(site, page, page_of_docs, film, client):
     if client == "uppy":
         code = f"const uppy = {code.strip()}"
     if client == "filepond":
-        code = f"const {{ FilePond }} = window; const pond = {code.strip()}"
+        # it lets people see an upload for a while, however short that is
+        options = "FilePond.setOptions({ allowMinimumUploadDuration: false });"
+        code = f"const {{ FilePond }} = window; {options} const pond = {code.strip()}"
     site.code = f"{code}\n{end}\n{AFTER.get(client, '')}"
     page.open(f"{site.url}/page")
     page.wait_for("window.isReady")

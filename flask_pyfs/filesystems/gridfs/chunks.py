@@ -54,7 +54,7 @@ class GridChunks(GridCollections):
         :param stop: the number of the chunk to stop before.
         :param target: the bucket that gets them, which may be this one.
         :param identifier: the id of the file there.
-        :param offset: what is added to their numbers.
+        :param offset: a number that is added to those of the chunks.
         """
         into = {"db": target.chunks.database.name, "coll": target.chunks.name}
         number = {"$add": ["$n", offset]} if offset else True

@@ -33,7 +33,7 @@ _MIB = 1024 * 1024
 # how many bytes one command writes
 _PART = 2 * _MIB
 
-# how many one of the files has that are joined later
+# the length in bytes that pieces should have
 _PIECE = 3 * _MIB
 
 # files up to this size are read when they are opened, so that replacing them cannot interrupt the reader

@@ -24,10 +24,10 @@ class Stretch(NamedTuple):
 
 
 def stretches(revisions: Sequence[Revision], chunk_size: int) -> list[Stretch]:
-    """Return how the chunks of a file come about that has the content of others.
+    """Return the plan for a file that has the content of others.
 
-    The server copies the chunks of a file that begins where a chunk begins. The end of one that is no whole number of
-    chunks is read, and so is all that follows it, up to the next file that begins so.
+    The server copies the chunks of each file that begins where a chunk of the new one begins. If a file is no whole
+    number of chunks, its end is read, and the bytes after it too, up to the next file that begins with a chunk.
 
     :param chunk_size: the length of a chunk of the new file in bytes.
     """

@@ -130,7 +130,7 @@ class MigratingFS(TwoTrees):
         return self._written
 
     def in_parts(self, path: str) -> InParts | None:
-        # what a name has is for both stores to say
+        # both stores decide whether a name is free
         own = self._own(path)
         return None if own is None else own.in_parts(path)
 
@@ -193,7 +193,7 @@ class MigratingFS(TwoTrees):
     def _uploads(self, prefix: str, unread: Unread | None) -> Iterator[tuple[str, Facts]]:
         ones, others = (listed(store, prefix, unread) for store in self._both())
         for path, one, other in side_by_side(ones, others):
-            # of what both have, the one counts that is written to
+            # if both have a file, that of the store counts that is written to
             yield path, cast(Facts, one or other)
 
     # writing

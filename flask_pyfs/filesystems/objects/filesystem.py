@@ -24,7 +24,7 @@ class ObjectFS(DirectoriesFS, ObjectStore):
 
     def isempty(self, path: str) -> bool:
         marker = self._directory_key(path)
-        # the marker, what has reserved names in most cases, and anything else
+        # the marker, often a directory of reserved names, and any other key
         for limit in (3, None):
             keys = [key for key, _ in self.list_objects(marker, deep=False, limit=limit)]
             if marker and not keys:

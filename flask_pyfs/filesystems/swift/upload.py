@@ -159,7 +159,7 @@ class SwiftUpload(Upload):
         """
         target = f"{self._prefix}{number:08d}"
         self._sent.append(target)
-        # what the other object has besides its content is not the segment's, such as a time at which Swift deletes it
+        # a segment needs no metadata of the other object, and must not have the time at which Swift deletes that
         copied = container.copy(key, self._segments, target, is_bare=True)
         self._add_part(number, size, tag or copied["Etag"].strip('"'))
 
