@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 from .errors import InvalidPath
 
@@ -84,7 +85,7 @@ _SUSPECT = re.compile(f"{_IGNORABLE}*[.\u2024\ufe52\uff0e]|.*[~\uff5e]", re.DOTA
 
 #: Finds a dot at the start of a component, a tilde, or what is not ASCII. A path without them has no reserved
 #: component, and needs no call of :func:`has_reserved`.
-may_be_reserved = re.compile(r"(?:\A|/)\.|[^\x00-}\x7f]").search
+may_be_reserved: Callable[[str], re.Match[str] | None] = re.compile(r"(?:\A|/)\.|[^\x00-}\x7f]").search
 
 # the short names that FAT and NTFS give to a reserved one: FLASK_~1, and FL3A7F~1 if these are taken
 _SHORT = re.compile(r"fl(?:ask_|[0-9a-f]{4})~[0-9]+[. ]*")

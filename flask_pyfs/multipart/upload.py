@@ -14,6 +14,7 @@ from ..filesystems.parts import InParts, Part
 from ..state import State, find
 from ..storage import Storage
 from ..unfinished import Ended, Unfinished, new_identifier
+from ..uploads.terms import Terms
 from .tokens import Begun, Permit
 
 __all__ = ["PART_LIFETIME", "Upload", "is_sealed", "takes_parts"]
@@ -40,10 +41,10 @@ class Upload:
 
     def __init__(self, permit: Permit, begun: Begun) -> None:
         self.storage: Storage = permit.storage
-        self.terms = permit.terms
-        self.begun = begun
-        self.state = find(self.storage)
-        self.unfinished = Unfinished(self.state, begun.identifier)
+        self.terms: Terms = permit.terms
+        self.begun: Begun = begun
+        self.state: State = find(self.storage)
+        self.unfinished: Unfinished = Unfinished(self.state, begun.identifier)
         self.file: InParts = _file(self.state, self._name)
 
     @property

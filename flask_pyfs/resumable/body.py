@@ -45,7 +45,7 @@ class Body(io.RawIOBase):
             raise BadRequest("Content-Length is no number of bytes.")
         else:
             self.length = int(length or 0)
-        self.read_so_far = 0
+        self.read_so_far: int = 0
         self._refusal: Exception | None = None
 
     @property

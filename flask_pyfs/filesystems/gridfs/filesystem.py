@@ -79,7 +79,7 @@ class GridFS(ObjectFS):
         self.chunk_size = chunk_size
         self.part_size: int = max(1, _PART // chunk_size) * chunk_size
         # each begins where a chunk of the joined file does; the driver needs several times the memory of what it sends
-        self.piece_size = max(1, _PIECE // chunk_size) * chunk_size
+        self.piece_size: int = max(1, _PIECE // chunk_size) * chunk_size
         self._settings = MongoSettings(url, timeout)
         self._clients = shared_client(self._settings, make_client, close_client)
         self._bucket = GridBucket(self._clients, MongoPlace(url, database, bucket, timeout))

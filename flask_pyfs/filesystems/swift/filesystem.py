@@ -102,7 +102,7 @@ class SwiftFS(ObjectFS):
         self.segment_size = segment_size
         self.part_size: int = min(_PART, segment_size)
         # the most bytes of an object that is stored in one request, without a manifest
-        self.piece_size = self.part_size
+        self.piece_size: int = self.part_size
         options = tuple(sorted((os_options or {}).items()))
         credentials = Credentials(auth_url, user, Secret(key or ""), auth_version, options)
         self._settings = AccountSettings(credentials, timeout, retries, pool_size)
