@@ -13,7 +13,7 @@ from . import names
 from .backends.base import BaseBackend
 from .backends.contract import StoredName
 from .display_names import display_name
-from .errors import FileExists, FileNotFound, InvalidPath
+from .errors import FileExists, FileNotFound, FSError, InvalidPath
 from .files import mime
 from .filesystems.base import CHUNK_SIZE
 from .signals import file_uploaded
@@ -75,6 +75,7 @@ def stored(
     :raises UnauthorizedFileType: if the storage does not accept the file.
     :raises FileTooLarge: if it is larger than MAX_SIZE or the terms permit.
     :raises FileExists: if the name is taken.
+    :raises RuntimeError: if a receiver of ``file_uploaded`` raises an error of this package; the file is stored.
     """
     state = find(storage)
     name, basename = terms.name, terms.name.rpartition("/")[2]
@@ -98,8 +99,17 @@ def stored(
             raise FileExists(str(error), path=name, storage=storage.name) from error
     known = saved if isinstance(saved, StoredName) else StoredName(name)
     known.original_name = terms.original_name or display_name(upload.filename)
-    file_uploaded.send(storage, filename=known)
+    _announce(storage, known)
     return known
+
+
+def _announce(storage: Storage, name: StoredName) -> None:
+    try:
+        file_uploaded.send(storage, filename=name)
+    except FSError as error:
+        # it would look like a refusal of the file
+        message = f"{name!r} is stored in storage {storage.name!r}, but a receiver of file_uploaded failed: {error}"
+        raise RuntimeError(message) from error
 
 
 def _known(state: State, content: Any, name: str) -> StoredName | None:

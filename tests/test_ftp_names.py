@@ -246,7 +246,7 @@ def test_facts_of_mlsd():
 
 def test_a_lost_connection_is_replaced(storage, kind):
     storage.write("a.txt", "content")
-    storage.fs.delegate_fs().ftp.sock.shutdown(socket.SHUT_RDWR)
+    storage.fs.delegate_fs().delegate_fs().ftp.sock.shutdown(socket.SHUT_RDWR)
     with pytest.raises(fs.BackendError):
         storage.read("a.txt")
     assert storage.read("a.txt") == b"content"

@@ -442,7 +442,8 @@ def test_delete_thousands(storage, crowded):
     assert not any(name == "1" or name.startswith("1/") for name in storage.list_files())
     with commands() as sent:
         storage.fs.removetree("/")
-    assert sent == [FIND, DELETE, DELETE_CHUNKS]
+    # of each directory and file in the root, since what is reserved stays
+    assert (sent.count(DELETE), sent.count(DELETE_CHUNKS), sent.count(FIND)) == (4, 4, 7)
     assert list(storage.list_files()) == []
 
 

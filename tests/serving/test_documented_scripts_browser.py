@@ -98,7 +98,7 @@ def test_the_form(site, page, film):
     page.open(f"{site.url}/films")
     page.choose_files("[type=file]", film)
     page.evaluate(SEND)
-    page.wait_for("document.body.innerText.includes('stored')")
+    page.wait_for("document.body?.innerText.includes('stored')")
     (name,) = site.films.list_files()
     assert page.evaluate("JSON.parse(document.body.innerText)") == {"stored": [name]}
     assert [problem for problem in page.problems() if "favicon" not in problem] == []
