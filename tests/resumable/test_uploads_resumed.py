@@ -397,6 +397,19 @@ def test_after_a_failure_nobody_tries_at_once(kind, open_storage, begin, monkeyp
     assert left(storage) == ["done"]
 
 
+@pytest.mark.usefixtures("restless")
+def test_a_receiver_that_fails_does_not_refuse_the_upload(storage, begin):
+    def receive(storage, filename):
+        raise fs.UnauthorizedFileType("no image")
+
+    upload = begin(storage, length=7)
+    with file_uploaded.connected_to(receive, storage), pytest.raises(RuntimeError, match=r"is stored.*file_uploaded"):
+        upload.append(io.BytesIO(b"content"), 0)
+    stored = upload.status().stored
+    assert stored is not None
+    assert (storage.read(stored), list(storage.list_files())) == (b"content", [stored])
+
+
 def test_pieces_that_are_gone_end_the_upload(storage, begin, monkeypatch):
     upload = begin(storage, length=LENGTH)
     real = type(storage.backend).join
