@@ -3,6 +3,7 @@
 import html
 import io
 import re
+from contextlib import closing
 from typing import Any
 
 import mongoengine
@@ -267,8 +268,8 @@ class Logos(Rows):
 def test_a_column_that_optimizes_by_the_setting_takes_only_images_that_are_read(app, optimizes):
     app.config.update(FS_BACKEND="memory", FS_IMAGES_OPTIMIZE=optimizes)
     fs.init_app(app, avatars, papers)
-    with app.app_context():
-        made = Site(app, Logos(app))
+    with closing(Logos(app)) as logos, app.app_context():
+        made = Site(app, logos)
         answer = made.post("new/", image=(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "me.svg"))
         assert made.errors(answer) == (["The file is not an image."] if optimizes else [])
         assert list(avatars.list_files()) == ([] if optimizes else ["me.svg"])
