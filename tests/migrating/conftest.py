@@ -2,6 +2,7 @@
 
 import pytest
 from load import open_storage
+from moving_storages import moving
 from places import make_place
 from two_stores import between, in_memory
 
@@ -42,3 +43,17 @@ def target(place):
 def storage(place):
     """A storage that moves there from memory."""
     return in_memory() if place == {"BACKEND": "memory"} else between({"BACKEND": "memory"}, place)
+
+
+@pytest.fixture
+def make(app, request):
+    """A function that configures a storage that moves."""
+    opened = []
+
+    def make(source, target, **settings):
+        opened.append(moving(app, request, source, target, **settings))
+        return opened[-1].__enter__()
+
+    yield make
+    for each in reversed(opened):
+        each.__exit__(None, None, None)

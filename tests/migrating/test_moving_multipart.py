@@ -2,27 +2,13 @@
 
 import pytest
 from companion import Companion, Refused
-from moving_storages import moving, sides
+from moving_storages import sides
 
 import flask_pyfs as fs
 
 pytestmark = pytest.mark.server
 
 CONTENT = b"content of one part"
-
-
-@pytest.fixture
-def make(app, request):
-    """A function that configures a storage that moves."""
-    opened = []
-
-    def make(source, target, **settings):
-        opened.append(moving(app, request, source, target, **settings))
-        return opened[-1].__enter__()
-
-    yield make
-    for each in reversed(opened):
-        each.__exit__(None, None, None)
 
 
 @pytest.fixture

@@ -7,26 +7,12 @@ from urllib.request import urlopen
 
 import pytest
 import requests
-from moving_storages import bring, moving, settle, sides
+from moving_storages import bring, settle, sides
 
 import flask_pyfs as fs
 from flask_pyfs.filesystems.migrating import journal
 
 pytestmark = pytest.mark.server
-
-
-@pytest.fixture
-def make(app, request):
-    """A function that configures a storage that moves."""
-    opened = []
-
-    def make(source, target, **settings):
-        opened.append(moving(app, request, source, target, **settings))
-        return opened[-1].__enter__()
-
-    yield make
-    for each in reversed(opened):
-        each.__exit__(None, None, None)
 
 
 @pytest.fixture
