@@ -24,7 +24,7 @@ from .uploads.refusals import wrong_media_type, wrong_type
 from .uploads.terms import Terms
 from .web.access import is_allowed, refused
 
-__all__ = ["require_allowed", "stored", "stored_from"]
+__all__ = ["announce", "require_allowed", "stored", "stored_from"]
 
 
 def stored_from(
@@ -99,11 +99,15 @@ def stored(
             raise FileExists(str(error), path=name, storage=storage.name) from error
     known = saved if isinstance(saved, StoredName) else StoredName(name)
     known.original_name = terms.original_name or display_name(upload.filename)
-    _announce(storage, known)
+    announce(storage, known)
     return known
 
 
-def _announce(storage: Storage, name: StoredName) -> None:
+def announce(storage: Storage, name: StoredName) -> None:
+    """Send ``file_uploaded`` for a file that is stored.
+
+    :raises RuntimeError: if a receiver raises an error of this package.
+    """
     try:
         file_uploaded.send(storage, filename=name)
     except FSError as error:

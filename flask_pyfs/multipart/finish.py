@@ -8,13 +8,12 @@ from secrets import token_hex
 
 from fs import errors
 
-from ..arrivals import require_allowed, stored_from
+from ..arrivals import announce, require_allowed, stored_from
 from ..backends.contract import StoredName
 from ..errors import FileExists, FileTooLarge, UnauthorizedFileType, translated
 from ..files import mime
 from ..filesystems.parts import MOST_PARTS, SMALLEST_PART, Part, WrongParts
 from ..names import Reserved
-from ..signals import file_uploaded
 from ..unfinished import Ended
 from ..uploads.intake import allows
 from ..uploads.refusals import too_large, wrong_type
@@ -126,7 +125,7 @@ def _unchecked(upload: Upload, wanted: _Wanted, parts: _Parts) -> StoredName:
     known = _complete(upload, wanted, parts, overwrite=terms.overwrite or terms.unique)
     known.content_type = terms.content_type or mime(known, state.callee.kind.DEFAULT_MIME)
     known.original_name = terms.original_name
-    file_uploaded.send(storage, filename=known)
+    announce(storage, known)
     return known
 
 

@@ -370,6 +370,20 @@ def test_no_part_and_no_file_is_a_copy_of_another_file(make, begin, s3_endpoint)
     assert [*storage.list_files()] == ["private.txt"]
 
 
+def test_a_receiver_that_fails_does_not_refuse_the_file(make, begin, refused):
+    def receive(storage, filename):
+        raise fs.UnauthorizedFileType("no image")
+
+    storage = make()
+    client = begin(storage)
+    upload, key = client.create()
+    parts = [client.send(upload, key, 1, b"content")]
+    with file_uploaded.connected_to(receive, storage):
+        assert refused(client.complete, upload, key, parts) == 500
+    client.complete(upload, key, parts)
+    assert storage.read(client.name) == b"content"
+
+
 def test_a_url_that_has_expired_begins_nothing(make, begin, monkeypatch, refused):
     storage = make()
     client = begin(storage)
