@@ -23,6 +23,7 @@ from terminals import Terminal
 from flask_pyfs.cli.stopping import stoppable
 
 FILES, PASSED = 40, 12
+LONG_AGO = 1_000_000_000
 CONTENT = {f"2026/{number:03}.jpg": hashlib.sha256(b"%d" % number).digest() * 640 for number in range(FILES)}
 SUMS = {name: hashlib.md5(content).hexdigest() for name, content in CONTENT.items()}
 APP = """
@@ -44,6 +45,8 @@ def shop(tmp_path):
     (tmp_path / "in" / "2026").mkdir(parents=True)
     for name, content in CONTENT.items():
         (tmp_path / "in" / name).write_bytes(content)
+        # a copy in the second of its source would be made once more: Swift lists whole seconds
+        os.utime(tmp_path / "in" / name, (LONG_AGO, LONG_AGO))
     return tmp_path
 
 
