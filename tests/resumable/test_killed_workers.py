@@ -67,7 +67,7 @@ def test_the_other_worker_goes_on(kind, request, tmp_path, soak):
             assert list(storage.backend.store.iter_files(Reserved(f"{RESERVED}/"))) == []
 
 
-@pytest.mark.parametrize("kind", ["local"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_many_uploads_at_once(kind, request, tmp_path, soak):
     count, length = (100, 10 * MIB) if soak else (12, MIB)
     with served(kind, request, tmp_path, size=8 * MIB) as (port, app, storage, _):
