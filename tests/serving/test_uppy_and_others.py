@@ -33,8 +33,8 @@ def scripts(tmp_path_factory):
 def bucket_proxy(request):
     """A proxy between pages and S3."""
     endpoint = s3_from_environment() or request.getfixturevalue("moto_endpoint")
-    address = urlsplit(endpoint.url)
-    with FaultProxy(address.hostname, address.port) as proxy:
+    host, _, port = urlsplit(endpoint.url).netloc.partition(":")
+    with FaultProxy(host, int(port)) as proxy:
         yield proxy
 
 
