@@ -41,7 +41,7 @@ def unchangeable(upload: Unfinished, path: Reserved, guard: translated, *, is_ag
             store.copy_file(path, copy)
         yield copy
     except BaseException:
-        # who does it again makes another one
+        # the next request makes another copy
         with suppress(errors.FSError):
             store.delete_tree(copy)
         raise

@@ -148,8 +148,8 @@ def examine_copies(subject: Subject, path: Reserved) -> Iterator[Finding]:
         yield subject.found(
             check,
             "warning",
-            f"the server obeys headers that are not signed ({', '.join(file.copying())}), so whoever may upload reads "
-            "any file of the bucket: let no client upload to it, by upload_url() or multipart_url(), or let "
+            f"the server obeys headers that are not signed ({', '.join(file.copying())}), so a client that may upload "
+            "reads any file of the bucket: let no client upload to it, by upload_url() or multipart_url(), or let "
             f"{subject.setting('ENDPOINT')} name another server",
         )
     else:

@@ -242,7 +242,7 @@ def test_a_scanner_may_refuse_with_a_sentence_of_its_own(configured, opens):
 def test_what_is_no_scanner(configured, value):
     with pytest.raises(fs.ConfigurationError, match=r"^FILES_FS_SCAN must be a callable") as raised:
         configured(value)
-    # whoever means an address reads how to write it
+    # a misspelt address gets the message about addresses
     assert ("clamd://host:port" in str(raised.value)) is ("/" in str(value))
 
 
