@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timezone
 from functools import partial
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from fs import errors
 
@@ -69,7 +69,7 @@ class Upload:
         self._state = find(self.storage)
         self._length: int | None = claims.get("length")
         self._began = datetime.fromtimestamp(claims["began"], timezone.utc)
-        self._unfinished = Unfinished(self._state, claims["id"], self._began)
+        self._unfinished = Unfinished(self._state, claims["id"], self._began, (self.terms.name, self._length))
 
     @classmethod
     def begin(cls, token: str, *, length: int | None, original_name: str | None = None) -> Upload:
@@ -142,12 +142,13 @@ class Upload:
         if length is not None:
             found = self._agreed(found, offset, length)
         known = self._length_in(found)
+        taken = dict[str, Facts]()
         try:
-            taken, held = self._taken(stream, offset, known, checksum, found, is_last=is_last)
+            held = self._take(stream, offset, known, checksum, found, taken, is_last=is_last)
         except Exception:
             # what was kept of it may have come after the upload was cancelled, as clients do both at once
             with suppress(Ended, FSError):
-                self._look()
+                self._look(taken)
             raise
         end = offset + sum(facts.size for facts in taken.values())
         if is_last and known is None:
@@ -177,7 +178,7 @@ class Upload:
         """
         found = self._unfinished.look()
         if found.is_ended or found.stored is not None:
-            self._unfinished.clear(found)
+            self._unfinished.clear(found, taken or ())
             found.require_open()
         # the listings of some stores are late
         return dataclasses.replace(found, files={**(taken or {}), **found.files})
@@ -213,19 +214,21 @@ class Upload:
     def _said(self, length: int) -> dict[str, Facts]:
         return self._put(pieces.name_of_length(length))
 
-    def _taken(
+    def _take(
         self,
         stream: Source,
         offset: int,
         length: int | None,
         checksum: tuple[str, bytes] | None,
         found: Found,
+        taken: dict[str, Facts],
         *,
         is_last: bool,
-    ) -> tuple[dict[str, Facts], _InMemory | None]:
-        """Store a stream in pieces, and return these; and the content of the last one, if it may be the whole file.
+    ) -> _InMemory | None:
+        """Store a stream in pieces. Return the content of the last one, if it may be the whole file.
 
         :param length: how many bytes the upload will have, or None.
+        :param taken: gets what is stored, also if that fails later.
         """
         most, excess = length, cast(Exception, WrongLength())
         if length is None and self.terms.max_size is not None:
@@ -239,43 +242,55 @@ class Upload:
         if not is_free:
             cut = pieces.only_whole(cut, offset, size, length)
         if checksum is not None:
-            return self._checked(cut, offset, *checksum)
-        taken, mark, held = dict[str, Facts](), pieces.new_mark(), None
+            return self._take_checked(cut, offset, taken, *checksum)
+        name_of, held = partial(pieces.name_of, mark=pieces.new_mark(), in_place=self._joins_in_place), None
         with Storing(self._put) as storing:
             for piece, is_end in cut:
-                name = pieces.name_of(offset, mark)
-                storing.put(name, piece, is_end=is_end)
+                name = name_of(offset)
                 taken[name] = Facts(len(piece), None)
+                storing.put(name, piece, is_end=is_end)
                 held = _InMemory(name, bytes(piece)) if is_end and not offset else None
                 offset += len(piece)
-        return taken, held
+        return held
 
-    def _checked(
-        self, cut: Iterator[tuple[memoryview, bool]], offset: int, algorithm: str, expected: bytes
-    ) -> tuple[dict[str, Facts], _InMemory | None]:
-        taken, mark, digest = dict[str, Facts](), pieces.new_mark(), hashlib.new(algorithm, usedforsecurity=False)
-        held = None
+    @property
+    def _joins_in_place(self) -> bool:
+        return self._unfinished.store.joins_in_place
+
+    def _take_checked(
+        self,
+        cut: Iterator[tuple[memoryview, bool]],
+        offset: int,
+        taken: dict[str, Facts],
+        algorithm: str,
+        expected: bytes,
+    ) -> _InMemory | None:
+        mark, digest, held = pieces.new_mark(), hashlib.new(algorithm, usedforsecurity=False), None
+        waiting: list[str] = []
         try:
             with Storing(self._put) as storing:
                 for piece, is_end in cut:
                     digest.update(piece)
                     # a single one is checked before it is stored, and needs no proof
-                    waits = bool(taken) or not is_end
+                    waits = bool(waiting) or not is_end
                     if not waits:
                         _require_same(digest.digest(), expected)
-                    name = pieces.name_of(offset, mark, waits=waits)
+                    name = pieces.name_of(offset, mark, waits=waits, in_place=self._joins_in_place)
                     taken[name] = Facts(len(piece), None)
+                    waiting += [name] if waits else []
                     storing.put(name, piece, is_end=is_end)
                     held = _InMemory(name, bytes(piece)) if is_end and not offset else None
                     offset += len(piece)
             _require_same(digest.digest(), expected)
         except BaseException:
-            # they count for nothing
+            # they count for nothing; a single one may count for another worker already
             with suppress(errors.FSError):
-                for name in taken:
+                for name in waiting:
                     self._unfinished.store.delete_tree(self._unfinished.path(name))
             raise
-        return taken | (self._put(pieces.name_of_proof(mark)) if len(taken) > 1 else {}), held
+        if waiting:
+            taken |= self._put(pieces.name_of_proof(mark))
+        return held
 
     def _put(self, name: str, content: memoryview = _NOTHING) -> dict[str, Facts]:
         with translated(self.storage.name):
@@ -306,8 +321,10 @@ class Upload:
             # it need not be read
             return kept(io.BytesIO(held.content))
         paths, sizes = [self._unfinished.path(piece.name) for piece in chain], [piece.size for piece in chain]
-        with self._state.operations.joined(paths, sizes) as file:
-            return kept(file, paths=paths, sizes=sizes)
+        # a backend may have its own methods for these, which know one store
+        elsewhere: dict[str, Any] = {"store": self._unfinished.store} if self._joins_in_place else {}
+        with self._state.operations.joined(paths, sizes, **elsewhere) as file:
+            return kept(file, paths=paths, sizes=sizes, **elsewhere)
 
 
 def _require_rested(found: Found) -> None:

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
+from functools import cached_property
 from itertools import chain
 from typing import Any, cast
 from urllib.parse import quote
@@ -36,6 +38,7 @@ from .deletion import collapses, delete, remove
 from .errors import SwiftRefused
 from .facts import described, facts_of, is_marker, listed_facts, note_of, range_of, size_beyond, version_of
 from .listing import entries
+from .pieces import Place, Stores, SwiftPieces, uploads_in
 from .segments import remove_leftovers, remove_segments, segments_in, segments_of
 from .signing import signed_url
 from .upload import SwiftUpload
@@ -112,6 +115,30 @@ class SwiftFS(ObjectFS):
         headers: dict[str, str] = {"X-Container-Meta-Temp-URL-Key": self._temp_url_key} if self._temp_url_key else {}
         self._container = SwiftContainer(container, accounts, create=create_container, headers=headers)
         self._segments = self._container.beside(f"{container}_segments", create=True)
+
+    @property
+    def _stores(self) -> Stores:
+        return Stores(self._container, self._segments, self, self._parts, self._join)
+
+    @cached_property
+    def _parts(self) -> SwiftFS:
+        """The segments as a filesystem."""
+        login = self._settings.credentials
+        parts = SwiftFS(
+            self._segments.name,
+            login.auth_url,
+            login.user,
+            login.key,
+            auth_version=login.version,
+            os_options=dict(login.options),
+            segment_size=self.segment_size,
+            pool_size=self._settings.pool_size,
+            timeout=self._settings.timeout,
+            retries=self._settings.retries,
+        )
+        # it knows whose segments they are, and whether there are any
+        parts._container = self._segments
+        return parts
 
     @property
     def connection(self) -> Connection:
@@ -362,21 +389,45 @@ class SwiftFS(ObjectFS):
         Smaller files are read and sent as segments, several at once, because Swift slows down readers of small ones;
         and so are all if they have no more than 4 MiB together.
         """
+
+        def copy(upload: SwiftUpload, number: int, path: str, size: int) -> None:
+            upload.copy_part(number, self._container, self._file_key(path), size)
+
         sizes = self.sizes_of(paths) if sizes is None else sizes
-        options: dict[str, Any] = {"overwrite": overwrite, "content_type": content_type}
+        return self._join(self, paths, target, copy, sizes=sizes, overwrite=overwrite, content_type=content_type)
+
+    def _join(
+        self,
+        store: StoreFS,
+        paths: Sequence[str],
+        target: str,
+        copy: Callable[[SwiftUpload, int, str, int], None],
+        *,
+        sizes: Sequence[int],
+        **options: Any,
+    ) -> str | None:
         if sum(sizes) <= self.part_size or max(sizes) > self.segment_size:
-            return super().join_files(paths, target, sizes=sizes, **options)
-        keys = [self._file_key(path) for path in paths]
+            return StoreFS.join_files(store, paths, target, sizes=sizes, **options)
         upload = self.new_object(self._file_key(target), **options)
 
-        def copy(number: int, source: Range) -> None:
-            upload.copy_part(number, self._container, keys[source.number], source.size)
+        def read(source: Range) -> bytes:
+            with store.fetch(paths[source.number])[1] as file:
+                return file.read()
 
-        # the copies of the first segments would make it several times
+        # the first segments would make it several times
         self._segments.prepare()
         parts = plan(sizes, min(_MIB, self.part_size), self.segment_size, splits=False)
-        make_parts(upload, parts, copy, lambda source: self.read_range(keys[source.number], source))
+        make_parts(upload, parts, lambda number, part: copy(upload, number, paths[part.number], part.size), read)
         return upload.version
+
+    def for_upload(self, directory: str, target: str, length: int | None) -> StoreFS:
+        """What one request stores, or one piece, needs no segments."""
+        place = Place(directory, target)
+        is_small = length is not None and length <= self.piece_size
+        return self if is_small or not place.is_short() else SwiftPieces(self._stores, place)
+
+    def iter_elsewhere(self, prefix: str, before: datetime) -> Iterator[tuple[str, StoreFS, datetime]]:
+        return uploads_in(self._stores, prefix, before)
 
     @property
     def _copies(self) -> Copies:
