@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
+from typing import Any
 
 from fs import errors
 
@@ -130,6 +131,13 @@ class Unfinished:
             return store
         name, length = self._becomes
         return store.for_upload(self._directory, self._above + name, length)
+
+    @property
+    def elsewhere(self) -> dict[str, Any]:
+        """What operations of the backend on files of this upload are to be told of the store: nothing, if they lie in
+        that of the backend.
+        """
+        return {} if self.store is self._backend.store else {"store": self.store}
 
     def path(self, name: str) -> Reserved:
         """Return the path of a file in the directory of this upload. All these files are removed when it ends.

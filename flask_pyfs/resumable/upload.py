@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from fs import errors
 
@@ -321,8 +321,7 @@ class Upload:
             # it need not be read
             return kept(io.BytesIO(held.content))
         paths, sizes = [self._unfinished.path(piece.name) for piece in chain], [piece.size for piece in chain]
-        # a backend may have its own methods for these, which know one store
-        elsewhere: dict[str, Any] = {"store": self._unfinished.store} if self._joins_in_place else {}
+        elsewhere = self._unfinished.elsewhere
         with self._state.operations.joined(paths, sizes, **elsewhere) as file:
             return kept(file, paths=paths, sizes=sizes, **elsewhere)
 

@@ -50,6 +50,9 @@ _MIB = 1024 * 1024
 # the size of a part if the size of the file is unknown
 _PART = 4 * _MIB
 
+# the size of a piece of an upload: each request takes Swift about as long as to receive a MiB
+_PIECE = 8 * _MIB
+
 
 class SwiftFS(ObjectFS):
     """An OpenStack Swift container as a filesystem.
@@ -104,8 +107,7 @@ class SwiftFS(ObjectFS):
         self.strict = strict
         self.segment_size = segment_size
         self.part_size: int = min(_PART, segment_size)
-        # the most bytes of an object that is stored in one request, without a manifest
-        self.piece_size: int = self.part_size
+        self.piece_size: int = min(_PIECE, segment_size)
         options = tuple(sorted((os_options or {}).items()))
         credentials = Credentials(auth_url, user, Secret(key or ""), auth_version, options)
         self._settings = AccountSettings(credentials, timeout, retries, pool_size)
@@ -138,6 +140,8 @@ class SwiftFS(ObjectFS):
         )
         # it knows whose segments they are, and whether there are any
         parts._container = self._segments
+        # what is in memory already is sent from there
+        parts.part_size = _MIB
         return parts
 
     @property
@@ -404,8 +408,10 @@ class SwiftFS(ObjectFS):
         copy: Callable[[SwiftUpload, int, str, int], None],
         *,
         sizes: Sequence[int],
-        **options: Any,
+        overwrite: bool = True,
+        content_type: str | None = None,
     ) -> str | None:
+        options: dict[str, Any] = {"overwrite": overwrite, "content_type": content_type}
         if sum(sizes) <= self.part_size or max(sizes) > self.segment_size:
             return StoreFS.join_files(store, paths, target, sizes=sizes, **options)
         upload = self.new_object(self._file_key(target), **options)

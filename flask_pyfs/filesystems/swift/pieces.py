@@ -65,7 +65,8 @@ class Joining(Protocol):
         copy: Callable[[SwiftUpload, int, str, int], None],
         *,
         sizes: Sequence[int],
-        **options: Any,
+        overwrite: bool = True,
+        content_type: str | None = None,
     ) -> str | None: ...
 
 
