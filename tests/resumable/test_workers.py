@@ -33,7 +33,7 @@ from flask_pyfs.filesystems.memory import MemoryFS
 from flask_pyfs.filesystems.store import UPLOADS, StoreFS
 from flask_pyfs.leases import held as leases
 from flask_pyfs.leases import shared
-from flask_pyfs.names import Reserved, has_reserved
+from flask_pyfs.names import Reserved
 from flask_pyfs.resumable import pieces
 from flask_pyfs.resumable.outcomes import Status, WrongOffset
 from flask_pyfs.resumable.upload import Upload
@@ -263,6 +263,9 @@ class Workers(RuleBasedStateMachine):
             self.is_cancelled = True
             self.settled.append(self.content())
 
+    def listed(self) -> set[str]:
+        return set(self.store.iter_files(""))
+
     def content(self) -> bytes | None:
         return self.store.read_file(NAME) if self.store.has_file(NAME) else None
 
@@ -270,7 +273,7 @@ class Workers(RuleBasedStateMachine):
     def nothing_is_lost(self) -> None:
         content = self.content()
         assert content == self.before or (self.may_store and content.lower() == DATA)
-        assert {path for path in self.store.iter_files("") if not has_reserved(path)} <= {NAME}
+        assert self.listed() <= {NAME}
         if self.is_stored:
             assert content.lower() == DATA
             assert self.signals
