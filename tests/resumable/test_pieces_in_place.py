@@ -47,9 +47,9 @@ SIZE = 100
 DATA = bytes(range(256))
 
 
-def small_pieces(store, size=SIZE):
-    """Let pieces of so many bytes become segments."""
-    store.piece_size = store.part_size = size
+def small_pieces(store):
+    """Let pieces of so many bytes become segments; shorter ones are read, and sent again."""
+    store.piece_size = store.part_size = SIZE
 
 
 class Bucket:
@@ -93,8 +93,8 @@ def append(upload, start, stop, data=DATA):
     return Upload.opened(upload.token).append(io.BytesIO(data[start:stop]), start)
 
 
-def start(storage, begin, name="a.bin", **terms):
-    return begin(storage, name, unique=False, length=len(DATA), **terms)
+def start(storage, begin, name="a.bin", *, length=256, **terms):
+    return begin(storage, name, unique=False, length=length, **terms)
 
 
 def swept(storage):
@@ -325,7 +325,9 @@ def test_one_is_killed_that_removes_the_file_or_cancels_the_upload(storage, buck
 def test_two_workers_make_the_file_of_the_same_pieces(storage, bucket, begin, when, overwrite, mortal, monkeypatch):
     if overwrite:
         storage.write("a.bin", DATA * 2)
-    upload, found, real = start(storage, begin, overwrite=overwrite), [], SwiftFS._join
+    # all are segments: one that is read would be missed
+    upload = start(storage, begin, overwrite=overwrite, length=2 * SIZE)
+    found, real = [], SwiftFS._join
 
     def join(*arguments, **options):
         if found:
@@ -336,14 +338,14 @@ def test_two_workers_make_the_file_of_the_same_pieces(storage, bucket, begin, wh
         return stored or real(*arguments, **options)
 
     monkeypatch.setattr(SwiftFS, "_join", join)
-    assert append(upload, 0, 256).stored == found[1] == "a.bin"
-    assert storage.read("a.bin") == DATA
+    assert append(upload, 0, 2 * SIZE).stored == found[1] == "a.bin"
+    assert storage.read("a.bin") == DATA[: 2 * SIZE]
     swept(storage)
-    assert (storage.read("a.bin"), bucket.segments()) == (DATA, bucket.of("in/side/a.bin"))
+    assert (storage.read("a.bin"), bucket.segments()) == (DATA[: 2 * SIZE], bucket.of("in/side/a.bin"))
 
 
 def test_one_that_makes_the_file_when_it_was_deleted_fails(storage, bucket, begin, mortal, monkeypatch):
-    upload, real, joins = start(storage, begin), SwiftFS._join, itertools.count()
+    upload, real, joins = start(storage, begin, length=2 * SIZE), SwiftFS._join, itertools.count()
 
     def join(*arguments, **options):
         if next(joins) == 0:
@@ -353,7 +355,7 @@ def test_one_that_makes_the_file_when_it_was_deleted_fails(storage, bucket, begi
         return real(*arguments, **options)
 
     monkeypatch.setattr(SwiftFS, "_join", join)
-    assert append(upload, 0, 256).stored == "a.bin"
+    assert append(upload, 0, 2 * SIZE).stored == "a.bin"
     assert (storage.exists("a.bin"), bucket.segments()) == (False, set())
 
 
@@ -425,6 +427,9 @@ def test_the_requests_of_an_upload_to_swift(swift_place, request, tmp_path, begi
             proxy.reset()
             append(upload, 200, 256)
             sent = Counter(requests_in(proxy.requests))
+            proxy.reset()
+            upload.status()
+            assert requests_in(proxy.requests) == [*look, Sent("GET", "object")]
     assert sent == {
         # two looks, and what is to be removed
         Sent("GET", "container"): 3,
@@ -471,7 +476,8 @@ class SwiftWorkers(Workers):
     def opened(self) -> SwiftFS:
         place = self.place
         store = SwiftFS(self.container, place.auth_url, place.user, place.key, create_container=True)
-        small_pieces(store, self.size)
+        # so all pieces are segments
+        store.piece_size, store.part_size = self.size, 2
         return store
 
     def stepped(self, gate: Any) -> SwiftFS:
