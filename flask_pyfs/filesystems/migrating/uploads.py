@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..below import ViewFS
 from ..store import PART, Facts, StoreFS
@@ -20,6 +20,12 @@ class TwoPlaces(ViewFS):
     :param sides: each as the upload sees it alone, if it has pieces elsewhere.
     """
 
+    if not TYPE_CHECKING:
+        # by the verbs below; the types are the same
+        has_file = StoreFS.has_file
+        read_file = StoreFS.read_file
+        open_read = StoreFS.open_read
+
     def __init__(self, store: StoreFS, sides: Sequence[StoreFS]) -> None:
         super().__init__(store)
         self._sides = sides
@@ -27,6 +33,9 @@ class TwoPlaces(ViewFS):
     def _holder(self, path: str) -> StoreFS:
         elsewhere = self._sides if path.endswith(PART) else ()
         return next((side for side in elsewhere if side.has_file(path)), self.whole)
+
+    def iter_files(self, prefix: str = "") -> Iterator[str]:
+        return (path for path, _ in self.iter_facts(prefix))
 
     def fetch(
         self, path: str, start: int = 0, stop: int | None = None, *, unless: str | None = None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
-from typing import Any, BinaryIO, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 
 from fs import errors
 
@@ -97,7 +97,11 @@ class SwiftPieces(ViewFS):
 
     joins_in_place = True
 
-    has_file, read_file, open_read = StoreFS.has_file, StoreFS.read_file, StoreFS.open_read
+    if not TYPE_CHECKING:
+        # by the verbs below; the types are the same
+        has_file = StoreFS.has_file
+        read_file = StoreFS.read_file
+        open_read = StoreFS.open_read
 
     def __init__(self, stores: Stores, place: Place) -> None:
         super().__init__(stores.files)
