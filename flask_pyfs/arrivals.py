@@ -16,6 +16,7 @@ from .display_names import display_name
 from .errors import FileExists, FileNotFound, FSError, InvalidPath
 from .files import mime
 from .filesystems.base import CHUNK_SIZE
+from .filesystems.store import StoreFS
 from .signals import file_uploaded
 from .state import State, find
 from .storage import Storage
@@ -36,6 +37,7 @@ def stored_from(
     *,
     content_type: str | None = None,
     is_again: bool = False,
+    store: StoreFS | None = None,
 ) -> StoredName:
     """Ask AUTHORIZE, and do what :func:`stored` does with content that is in the store.
 
@@ -44,12 +46,15 @@ def stored_from(
     :param sizes: the length of each in bytes.
     :param content_type: what the client calls it.
     :param is_again: as for :func:`stored`.
+    :param store: what has the files, if that is not the store of the storage, but what its ``for_upload`` returned.
     :raises NotAuthorized: if AUTHORIZE denies it.
     :raises flask_pyfs.errors.FSError: as :func:`stored` does.
     """
     state = find(storage)
     require_allowed(state, terms)
     options: dict[str, Any] = {} if terms.content_type is None else {"content_type": terms.content_type}
+    if store is not None:
+        options["store"] = store
     keep = partial(state.operations.join, paths, terms.name, terms.overwrite, sizes=sizes, **options)
     upload = FileStorage(file, terms.original_name or terms.name, content_type=content_type)
     return stored(storage, upload, terms, keep if paths else None, is_again=is_again)

@@ -13,10 +13,12 @@ from . import _import_fs  # noqa: F401  (before fs, also in a thread of its own)
 import io
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import cached_property
+from typing import Any
 
 from fs import errors
 
@@ -31,7 +33,7 @@ from .errors import (
     UnauthorizedFileType,
     translated,
 )
-from .filesystems.store import UPLOADS, Facts, StoreFS
+from .filesystems.store import PART, UPLOADS, Facts, StoreFS
 from .leases.held import Held, held
 from .leases.shared import Busy
 from .names import Reserved
@@ -64,18 +66,18 @@ class Found:
 
     :param files: the files by their names in the directory, each with what the listing tells.
     :param stored: the file that the upload has become, or None if it is not finished.
+    :param length: how many bytes it had when it was finished, which are not always as many as the file has.
     :param is_ended: whether it was cancelled or refused, or has expired.
     :param refusal: the error with which it was refused, or None.
     :param newest: when its newest file was written, or None if there is none or the store does not tell.
-    :param length: how many bytes it had when it was finished, which are not always as many as the file has.
     """
 
     files: dict[str, Facts]
     stored: StoredName | None = None
+    length: int | None = None
     is_ended: bool = False
     refusal: FSError | None = None
     newest: datetime | None = None
-    length: int | None = None
 
     def require_open(self) -> None:
         """Raise the error of an upload that has ended without a file.
@@ -97,24 +99,45 @@ class Unfinished:
     :param identifier: what :func:`new_identifier` returned.
     :param began: when it began by the clock of this machine, if that is known. It lives at least UPLOAD_LIFETIME
         from then, also if the clock of the store is behind.
+    :param becomes: the name of the file whose content comes in pieces, and how many bytes it will have, or None if that
+        is not known when it begins. Each time the same; None if it comes in another way.
     :raises flask_pyfs.errors.OperationNotSupported: if the backend was written for Flask-FS.
     """
 
-    def __init__(self, state: State, identifier: str, began: datetime | None = None) -> None:
+    def __init__(
+        self,
+        state: State,
+        identifier: str,
+        began: datetime | None = None,
+        becomes: tuple[str, int | None] | None = None,
+    ) -> None:
         self._state = state
         self._began = began
+        self._becomes = becomes
         self._name = state.storage.name
         backend = state.backend
         if not isinstance(backend, BaseBackend):
             message = f"{type(backend).__name__} was written for Flask-FS, and keeps no unfinished uploads"
             raise OperationNotSupported(message, storage=self._name)
         self._backend = backend
-        self._directory = f"{backend.prefix}/{UPLOADS}/{identifier}" if backend.prefix else f"{UPLOADS}/{identifier}"
+        self._above = f"{backend.prefix}/" if backend.prefix else ""
+        self._directory = f"{self._above}{UPLOADS}/{identifier}"
+
+    @cached_property
+    def store(self) -> StoreFS:
+        """The store, as this upload sees it. It keeps the pieces where they can become the file, if it can."""
+        store = self._backend.store
+        if self._becomes is None:
+            return store
+        name, length = self._becomes
+        return store.for_upload(self._directory, self._above + name, length)
 
     @property
-    def store(self) -> StoreFS:
-        """The store."""
-        return self._backend.store
+    def elsewhere(self) -> dict[str, Any]:
+        """What operations of the backend on files of this upload are to be told of the store: nothing, if they lie in
+        that of the backend.
+        """
+        return {} if self.store is self._backend.store else {"store": self.store}
 
     def path(self, name: str) -> Reserved:
         """Return the path of a file in the directory of this upload. All these files are removed when it ends.
@@ -133,11 +156,14 @@ class Unfinished:
         newest = max((facts.modified for facts in listed.values() if facts.modified is not None), default=None)
         files = {name[len(_OPEN) :]: facts for name, facts in listed.items() if name.startswith(_OPEN)}
         if _ENDED in listed:
-            return Found(files, None, True, self._refusal(), newest)
+            return Found(files, is_ended=True, refusal=self._refusal(), newest=newest)
         if self._has_expired(newest):
-            return Found(files, None, True, None, newest)
-        stored, length = self._stored() if _DONE in listed else (None, None)
-        return Found(files, stored, newest=newest, length=length)
+            return Found(files, is_ended=True, newest=newest)
+        if _DONE not in listed:
+            return Found(files, newest=newest)
+        # the others are parts of the file by now
+        files = {name: facts for name, facts in files.items() if not name.endswith(PART)}
+        return Found(files, *self._stored(), newest=newest)
 
     def _has_expired(self, newest: datetime | None) -> bool:
         last = max(filter(None, (newest, self._began)), default=None)
@@ -200,7 +226,7 @@ class Unfinished:
             try:
                 stored = finish(is_again)
             except tuple(_REFUSALS.values()) as error:
-                return self._refused(lease, error)
+                return self._refused(lease, error, is_sure=not is_again)
             except FileNotFound as error:
                 # its files were removed: another has finished or cancelled it, which the store may not show yet
                 found = self.look()
@@ -210,7 +236,7 @@ class Unfinished:
                 self._put(_DONE, _written(stored, length))
                 self._clear(lease)
                 return stored
-        self._clear(lease)
+        self._clear(lease, is_sure=found.stored is not None or not is_again)
         found.require_open()
         assert found.stored is not None
         return found.stored
@@ -224,7 +250,7 @@ class Unfinished:
             return False
         return True
 
-    def _refused(self, lease: Held, error: FSError) -> StoredName:
+    def _refused(self, lease: Held, error: FSError, *, is_sure: bool) -> StoredName:
         """End the upload, and raise the error; unless another has finished it, who took this worker for dead."""
         found = self.look()
         if found.stored is not None:
@@ -235,7 +261,7 @@ class Unfinished:
                 raise Busy from error
         kind = next(name for name, kind in _REFUSALS.items() if isinstance(error, kind))
         self._put(_ENDED, json.dumps([kind, str(error), error.user_message, error.path]).encode())
-        self._clear(lease)
+        self._clear(lease, is_sure=is_sure)
         raise error
 
     def cancel(self) -> None:
@@ -244,30 +270,40 @@ class Unfinished:
         :raises Ended: if that was done before, or it has expired.
         :raises Busy: if a worker is finishing it. Then it may become a file, but nothing is left of it besides.
         """
-        if self.look().is_ended:
+        before = self.look()
+        if before.is_ended:
             raise Ended
         self._put(_ENDED, b"")
         files = self.look().files
-        lease = None
-        if _LEASE in files or _BEGUN in files:
+        lease, has_begun = None, _LEASE in files or _BEGUN in files
+        if has_begun:
             # who has begun before may not have seen that it has ended
             lease = self._leased(lambda: not self.look().files)
-        self._clear(lease)
+        self._clear(lease, is_sure=before.stored is not None or not has_begun)
 
-    def clear(self, found: Found) -> None:
+    def clear(self, found: Found, taken: Container[str] = ()) -> None:
         """Remove what was left, by a worker that was killed or late, of an upload that has ended; unless a worker is at
         it. No request if nothing was.
+
+        :param taken: what this worker may have stored after it had ended, which a listing may not show.
         """
         is_over = found.stored is not None or found.refusal is not None
-        if found.files and (is_over or _LEASE not in found.files):
-            self._clear(None)
+        if (found.files or taken) and (is_over or _LEASE not in found.files):
+            self._clear(None, is_sure=found.stored is not None or _BEGUN not in found.files)
 
-    def _clear(self, lease: Held | None) -> None:
-        if lease is not None:
-            lease.end()
+    def _clear(self, lease: Held | None, *, is_sure: bool = True) -> None:
+        """Remove all that the upload needs no longer.
+
+        :param is_sure: whether no request to join the pieces can be under way any more. The store may still carry one
+            out whose worker was killed, and the pieces would be parts of that file: then they stay until it is swept.
+        """
+        is_sure |= not self.store.joins_in_place
         # what cannot be removed now is removed by who looks next, or when it is swept
         with suppress(errors.FSError):
-            self.store.delete_tree(self._path(_OPEN.rstrip("/")))
+            if lease is not None:
+                lease.end() if is_sure else lease.release()
+            if is_sure:
+                self.store.delete_tree(self._path(_OPEN.rstrip("/")))
 
     def _put(self, name: str, content: bytes) -> None:
         with translated(self._name):

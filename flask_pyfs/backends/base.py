@@ -380,6 +380,7 @@ class BaseBackend(ListedFiles):
         *,
         sizes: Sequence[int] | None = None,
         content_type: str | None = None,
+        store: StoreFS | None = None,
     ) -> StoredName:
         """Store the content of several files of the store, one after the other, as one file. Return the same as
         :meth:`write`. The files stay.
@@ -390,14 +391,15 @@ class BaseBackend(ListedFiles):
         :param paths: the paths in :attr:`store`, in order, as they are.
         :param sizes: the length of each in bytes, as a listing tells it.
         :param content_type: as for :meth:`write`.
+        :param store: what ``for_upload`` of the store has returned, if the files are pieces of an upload.
         :raises flask_pyfs.errors.FileExists: without ``overwrite``, if the name is taken.
         :raises flask_pyfs.errors.FileNotFound: if one of the files is missing.
         """
         if overrides_any(self, WRITING):
-            with self.joined(paths, sizes) as file:
+            with self.joined(paths, sizes, store=store) as file:
                 saved: Any = self.save(file, filename, overwrite, content_type=content_type)
             return saved if isinstance(saved, StoredName) else StoredName(filename)
-        return self._join(paths, filename, overwrite, sizes, content_type)
+        return self._join(paths, filename, overwrite, sizes, content_type, store)
 
     def _join(
         self,
@@ -406,24 +408,29 @@ class BaseBackend(ListedFiles):
         overwrite: bool,
         sizes: Sequence[int] | None,
         content_type: str | None,
+        store: StoreFS | None,
     ) -> StoredName:
         with self._translated(filename):
+            store = store or self.store
             if sizes is None:
-                sizes = self.store.sizes_of(paths)
+                sizes = store.sizes_of(paths)
             path = self._target(filename, overwrite=overwrite)
             options: dict[str, Any] = {"sizes": sizes, "overwrite": overwrite, "content_type": content_type}
-            stored = self._named(path, self.store.join_files(paths, path, **options), content_type)
+            stored = self._named(path, store.join_files(paths, path, **options), content_type)
         stored.size = sum(sizes)
         return stored
 
-    def joined(self, paths: Sequence[str], sizes: Sequence[int] | None = None) -> BinaryIO:
+    def joined(
+        self, paths: Sequence[str], sizes: Sequence[int] | None = None, *, store: StoreFS | None = None
+    ) -> BinaryIO:
         """Return several files of the store as one that is open for reading.
 
-        :param paths: as for :meth:`join`, like ``sizes``.
+        :param paths: as for :meth:`join`, like ``sizes`` and ``store``.
         """
         guard = self._translated()
         with guard:
-            file = JoinedFile(self.store, paths, self.store.sizes_of(paths) if sizes is None else sizes)
+            store = store or self.store
+            file = JoinedFile(store, paths, store.sizes_of(paths) if sizes is None else sizes)
         return cast(BinaryIO, StorageFile(cast(BinaryIO, file), guard))
 
     def version(self, filename: str) -> str | None:

@@ -13,7 +13,7 @@ from fs.base import FS
 
 from ..filesystems.base import CHUNK_SIZE
 from ..filesystems.parts import InParts
-from ..filesystems.store import DAY, Description, Facts
+from ..filesystems.store import DAY, Description, Facts, StoreFS
 
 Response = TypeVar("Response")
 
@@ -284,19 +284,23 @@ class Operations(Protocol):
         *,
         sizes: Sequence[int] | None = None,
         content_type: str | None = None,
+        store: StoreFS | None = None,
     ) -> Any:
         """Store the content of several files of the store as one file, which may be done by the store itself. Return
         the same as :meth:`write`.
 
         :param paths: their paths in the filesystem of the backend, in order.
         :param sizes: the length of each in bytes, as a listing tells it.
+        :param store: what has the files, if that is not the filesystem itself, but what its ``for_upload`` returned.
         :raises flask_pyfs.errors.OperationNotSupported: if the backend was written for Flask-FS.
         """
 
-    def joined(self, paths: Sequence[str], sizes: Sequence[int] | None = None) -> BinaryIO:
+    def joined(
+        self, paths: Sequence[str], sizes: Sequence[int] | None = None, *, store: StoreFS | None = None
+    ) -> BinaryIO:
         """Return several files of the store as one that is open for reading.
 
-        :param paths: as for :meth:`join`, like ``sizes``.
+        :param paths: as for :meth:`join`, like ``sizes`` and ``store``.
         :raises flask_pyfs.errors.OperationNotSupported: if the backend was written for Flask-FS.
         """
 

@@ -183,11 +183,11 @@ class FlaskFSBackend:
         own = self._joining(filename)
         if not overrides_any(own, WRITING):
             return own.join(paths, filename, overwrite, **options)
-        with own.joined(paths, options.pop("sizes", None)) as file:
+        with own.joined(paths, options.pop("sizes", None), store=options.pop("store", None)) as file:
             return self.save(file, filename, overwrite, **options)
 
-    def joined(self, paths: Sequence[str], sizes: Sequence[int] | None = None) -> BinaryIO:
-        return self._joining().joined(paths, sizes)
+    def joined(self, paths: Sequence[str], sizes: Sequence[int] | None = None, **options: Any) -> BinaryIO:
+        return self._joining().joined(paths, sizes, **options)
 
     def _joining(self, filename: str | None = None) -> BaseBackend:
         if self._filesystem is None:

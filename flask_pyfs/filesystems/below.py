@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from fs.base import FS
@@ -16,7 +17,7 @@ from .base import Readable
 from .parts import InParts
 from .store import DAY, Facts, StoreFS
 
-__all__ = ["BelowFS"]
+__all__ = ["BelowFS", "ViewFS"]
 
 
 class BelowFS(WrapFS[FS], StoreFS):
@@ -88,6 +89,7 @@ class BelowFS(WrapFS[FS], StoreFS):
         checksum_algorithm = property(lambda self: self.whole.checksum_algorithm)
         keeps_checksums = property(lambda self: self.whole.keeps_checksums)
         piece_size = property(lambda self: self.whole.piece_size)
+        joins_in_place = property(lambda self: self.whole.joins_in_place)
         settling = property(lambda self: self.whole.settling)
         keeps_descriptions = property(lambda self: self.whole.keeps_descriptions)
         keeps_notes = property(lambda self: self.whole.keeps_notes)
@@ -190,6 +192,18 @@ class BelowFS(WrapFS[FS], StoreFS):
         with self._told:
             return self.whole.join_files([self.at(path) for path in paths], self.at(target), **options)
 
+    def for_upload(self, directory: str, target: str, length: int | None) -> StoreFS:
+        found = self.whole.for_upload(self.at(directory), self.at(target), length)
+        return self if found is self.whole else self._viewed(found)
+
+    def _viewed(self, store: StoreFS) -> ViewFS:
+        return ViewFS(store, self.directory, label=self._told.label)
+
+    def iter_elsewhere(self, prefix: str, before: datetime) -> Iterator[tuple[str, StoreFS, datetime]]:
+        with self._told:
+            for directory, store, time in self.whole.iter_elsewhere(self._above + prefix, before):
+                yield self._path(directory), self._viewed(store), time
+
     def move_file(self, path: str, target: str, **options: Any) -> None:
         with self._told:
             self.whole.move_file(self.at(path), self.at(target), **options)
@@ -207,16 +221,23 @@ class BelowFS(WrapFS[FS], StoreFS):
             return self.whole.remove_uploads(older_than, self._above + prefix, dry_run=dry_run)
 
 
+class ViewFS(BelowFS):
+    """A store that others use too: to close this one closes nothing else."""
+
+    def close(self) -> None:
+        FS.close(self)
+
+
 class _Told:
     """Puts a label before the sentence of an error that names a setting."""
 
     def __init__(self, label: str) -> None:
-        self._label = label
+        self.label = label
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         said = getattr(error, "explanation", None)
-        if isinstance(error, Exception) and said is not None and not said.startswith(self._label):
-            explained(error, f"{self._label}{said}")
+        if isinstance(error, Exception) and said is not None and not said.startswith(self.label):
+            explained(error, f"{self.label}{said}")

@@ -24,6 +24,7 @@ from .streams import PendingFile, PendingText
 __all__ = [
     "DAY",
     "MIGRATING",
+    "PART",
     "UPLOADS",
     "Description",
     "Facts",
@@ -42,6 +43,9 @@ DAY = 24 * 60 * 60
 
 #: Where uploads are until they are finished, each in a directory of its own.
 UPLOADS = f"{RESERVED}/uploads"
+
+#: What the name of a piece of an upload ends with that may become a part of the file where it lies.
+PART = ".part"
 
 #: Where a migration keeps what is its own in a store, for as long as it lasts.
 MIGRATING = f"{RESERVED}/migrating"
@@ -177,6 +181,10 @@ class StoreFS(CarefulFS):
     #: The length in bytes that files should have, and of which the offset of each should be a multiple, so that
     #: :meth:`join_files` costs the least.
     piece_size = 8 * 1024 * 1024
+
+    #: Whether :meth:`join_files` may make files parts of the new one, instead of copying them. They are its own then,
+    #: and go with it. Only what :meth:`for_upload` returns does so.
+    joins_in_place = False
 
     #: For how long after a ``put`` without ``overwrite`` another one may still succeed, in seconds. 0 if the store
     #: itself decides who is first.
@@ -488,6 +496,21 @@ class StoreFS(CarefulFS):
         with JoinedFile(self, paths, self.sizes_of(paths) if sizes is None else sizes) as file:
             return self.put(target, cast(Readable, file), overwrite=overwrite, content_type=content_type)
 
+    def for_upload(self, directory: str, target: str, length: int | None) -> StoreFS:
+        """Return this store as an unfinished upload sees it. No request.
+
+        If it :attr:`joins_in_place`, it keeps the pieces, which are files of the directory whose names end with
+        :data:`PART`, where they can become parts of the target. Its verbs take their paths as those of other files.
+        ``delete_tree`` spares those that the target consists of.
+
+        By default, the pieces are files as any others, and this is the store itself.
+
+        :param directory: the directory of the upload, whose last component nobody else has.
+        :param target: the file that it is to become.
+        :param length: how many bytes it will have, or None if that is not known yet. It is the same for each request.
+        """
+        return self
+
     def sizes_of(self, paths: Sequence[str]) -> list[int]:
         """Return the length of each file in bytes. One request for each.
 
@@ -543,7 +566,8 @@ class StoreFS(CarefulFS):
     def remove_uploads(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         """Remove the unfinished uploads whose newest file is old, each as a whole, and return their number.
 
-        One listing, and for each old upload another one right before it is deleted.
+        One listing, and for each old upload another one right before it is deleted; and the requests of
+        :meth:`iter_elsewhere`.
 
         :param older_than: the age of the newest file in seconds.
         :param prefix: the path in front of ``.flask_pyfs/``.
@@ -552,22 +576,39 @@ class StoreFS(CarefulFS):
         before = datetime.now(timezone.utc) - timedelta(seconds=older_than)
         above = f"{prefix}{UPLOADS}/"
 
-        def newest(start: str) -> dict[str, datetime]:
+        def newest(store: StoreFS, start: str) -> dict[str, datetime]:
             times: dict[str, datetime] = {}
-            for path, facts in self.iter_facts(Reserved(start)):
+            for path, facts in store.iter_facts(Reserved(start)):
                 directory = above + path[len(above) :].partition("/")[0]
                 # a file without a time is never old
                 times[directory] = max(times.get(directory, _NEVER), facts.modified or _ALWAYS)
             return times
 
+        times, stores = newest(self, above), dict[str, StoreFS]()
+        for directory, store, time in self.iter_elsewhere(prefix, before):
+            times[directory], stores[directory] = max(times.get(directory, _NEVER), time), store
         removed = 0
-        for directory in [path for path, time in newest(above).items() if time < before]:
+        for directory in [path for path, time in times.items() if time < before]:
+            store = stores.get(directory, self)
             # it may go on meanwhile
-            if newest(f"{directory}/").get(directory, _ALWAYS) < before:
+            if newest(store, f"{directory}/").get(directory, _ALWAYS) < before:
                 removed += 1
                 if not dry_run:
-                    self.delete_tree(Reserved(directory))
+                    store.delete_tree(Reserved(directory))
         return removed
+
+    def iter_elsewhere(self, prefix: str, before: datetime) -> Iterator[tuple[str, StoreFS, datetime]]:
+        """Iterate over the uploads that have pieces elsewhere than in their directories: the directory of each, what
+        :meth:`for_upload` returns for it, and the time of the newest of these pieces.
+
+        Those are left out that are all old, and parts of a file.
+
+        By default there are none.
+
+        :param prefix: the path in front of ``.flask_pyfs/``.
+        :param before: what is older is old.
+        """
+        yield from ()
 
 
 def level_of(below: Callable[[str], Iterable[tuple[str, Facts]]], directory: str) -> Iterator[tuple[str, Facts | None]]:

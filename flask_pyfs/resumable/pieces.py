@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from ..filesystems.store import Facts
+from ..filesystems.store import PART, Facts
 
 # how much is asked of a client at once
 _READ_SIZE = 64 * 1024
@@ -15,7 +15,7 @@ _READ_SIZE = 64 * 1024
 #: How many pieces an upload may have that are shorter than the store would like. All are listed by each request.
 MOST_SHORT = 10_000
 
-_PIECE = re.compile(r"([0-9a-f]{16})-([0-9a-f]{16})(c?)")
+_PIECE = re.compile(rf"([0-9a-f]{{16}})-([0-9a-f]{{16}})(c?)({re.escape(PART)})?")
 _LENGTH = re.compile(r"length-([0-9]+)")
 
 
@@ -48,13 +48,14 @@ def new_mark() -> str:
     return secrets.token_hex(8)
 
 
-def name_of(offset: int, mark: str, *, waits: bool = False) -> str:
+def name_of(offset: int, mark: str, *, waits: bool = False, in_place: bool = False) -> str:
     """Return the name of a piece.
 
     :param waits: whether it does not count until :func:`name_of_proof` is there: the client has sent a checksum of
         more than this piece.
+    :param in_place: whether it may become a part of the file where it lies.
     """
-    return f"{offset:016x}-{mark}{'c' if waits else ''}"
+    return f"{offset:016x}-{mark}{'c' if waits else ''}{PART if in_place else ''}"
 
 
 def name_of_proof(mark: str) -> str:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import io
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timezone
 from functools import partial
-from typing import NamedTuple, cast
-
-from fs import errors
+from typing import cast
 
 from ..arrivals import stored_from
 from ..backends.contract import StoredName
@@ -27,9 +23,9 @@ from ..uploads.refusals import too_large
 from ..uploads.terms import Terms
 from ..web.failures import is_of_client
 from . import pieces
-from .outcomes import ChecksumMismatch, Failed, Status, WrongLength, WrongOffset
+from .outcomes import Failed, Status, WrongLength, WrongOffset
 from .pieces import Piece, Source
-from .storing import Storing
+from .taking import InMemory, Taking
 from .tokens import claims_of_upload, claims_to_begin, upload_token
 
 __all__ = ["Upload"]
@@ -41,13 +37,6 @@ REST = 5.0
 _FAILED = "failed"
 
 _NOTHING = memoryview(b"")
-
-
-class _InMemory(NamedTuple):
-    """A piece that was just stored, and its content."""
-
-    name: str
-    content: bytes
 
 
 class Upload:
@@ -69,7 +58,7 @@ class Upload:
         self._state = find(self.storage)
         self._length: int | None = claims.get("length")
         self._began = datetime.fromtimestamp(claims["began"], timezone.utc)
-        self._unfinished = Unfinished(self._state, claims["id"], self._began)
+        self._unfinished = Unfinished(self._state, claims["id"], self._began, (self.terms.name, self._length))
 
     @classmethod
     def begin(cls, token: str, *, length: int | None, original_name: str | None = None) -> Upload:
@@ -142,12 +131,14 @@ class Upload:
         if length is not None:
             found = self._agreed(found, offset, length)
         known = self._length_in(found)
+        taking = Taking(self._put, self._remove, in_place=self._unfinished.store.joins_in_place)
+        taken = taking.taken
         try:
-            taken, held = self._taken(stream, offset, known, checksum, found, is_last=is_last)
+            self._take(stream, offset, known, checksum, found, taking, is_last=is_last)
         except Exception:
             # what was kept of it may have come after the upload was cancelled, as clients do both at once
             with suppress(Ended, FSError):
-                self._look()
+                self._look(taken)
             raise
         end = offset + sum(facts.size for facts in taken.values())
         if is_last and known is None:
@@ -157,7 +148,7 @@ class Upload:
             found = dataclasses.replace(found, files={**found.files, **taken})
         elif taken:
             found = self._look(taken)
-        status = self._status(found, held)
+        status = self._status(found, taking.whole)
         if is_last and status.length != end:
             raise WrongLength
         return status
@@ -177,12 +168,12 @@ class Upload:
         """
         found = self._unfinished.look()
         if found.is_ended or found.stored is not None:
-            self._unfinished.clear(found)
+            self._unfinished.clear(found, taken or ())
             found.require_open()
         # the listings of some stores are late
         return dataclasses.replace(found, files={**(taken or {}), **found.files})
 
-    def _status(self, found: Found, held: _InMemory | None = None) -> Status:
+    def _status(self, found: Found, held: InMemory | None = None) -> Status:
         expires = max(filter(None, (found.newest, self._began))) + self._unfinished.lifetime
         length = self._length_in(found)
         if found.stored is not None:
@@ -213,17 +204,18 @@ class Upload:
     def _said(self, length: int) -> dict[str, Facts]:
         return self._put(pieces.name_of_length(length))
 
-    def _taken(
+    def _take(
         self,
         stream: Source,
         offset: int,
         length: int | None,
         checksum: tuple[str, bytes] | None,
         found: Found,
+        taking: Taking,
         *,
         is_last: bool,
-    ) -> tuple[dict[str, Facts], _InMemory | None]:
-        """Store a stream in pieces, and return these; and the content of the last one, if it may be the whole file.
+    ) -> None:
+        """Store a stream in pieces.
 
         :param length: how many bytes the upload will have, or None.
         """
@@ -238,51 +230,20 @@ class Upload:
         cut = pieces.cut(stream, offset, size, room, excess, keeps_broken=is_free and checksum is None)
         if not is_free:
             cut = pieces.only_whole(cut, offset, size, length)
-        if checksum is not None:
-            return self._checked(cut, offset, *checksum)
-        taken, mark, held = dict[str, Facts](), pieces.new_mark(), None
-        with Storing(self._put) as storing:
-            for piece, is_end in cut:
-                name = pieces.name_of(offset, mark)
-                storing.put(name, piece, is_end=is_end)
-                taken[name] = Facts(len(piece), None)
-                held = _InMemory(name, bytes(piece)) if is_end and not offset else None
-                offset += len(piece)
-        return taken, held
+        if checksum is None:
+            taking.take(cut, offset)
+        else:
+            taking.take_checked(cut, offset, *checksum)
 
-    def _checked(
-        self, cut: Iterator[tuple[memoryview, bool]], offset: int, algorithm: str, expected: bytes
-    ) -> tuple[dict[str, Facts], _InMemory | None]:
-        taken, mark, digest = dict[str, Facts](), pieces.new_mark(), hashlib.new(algorithm, usedforsecurity=False)
-        held = None
-        try:
-            with Storing(self._put) as storing:
-                for piece, is_end in cut:
-                    digest.update(piece)
-                    # a single one is checked before it is stored, and needs no proof
-                    waits = bool(taken) or not is_end
-                    if not waits:
-                        _require_same(digest.digest(), expected)
-                    name = pieces.name_of(offset, mark, waits=waits)
-                    taken[name] = Facts(len(piece), None)
-                    storing.put(name, piece, is_end=is_end)
-                    held = _InMemory(name, bytes(piece)) if is_end and not offset else None
-                    offset += len(piece)
-            _require_same(digest.digest(), expected)
-        except BaseException:
-            # they count for nothing
-            with suppress(errors.FSError):
-                for name in taken:
-                    self._unfinished.store.delete_tree(self._unfinished.path(name))
-            raise
-        return taken | (self._put(pieces.name_of_proof(mark)) if len(taken) > 1 else {}), held
+    def _remove(self, name: str) -> None:
+        self._unfinished.store.delete_tree(self._unfinished.path(name))
 
     def _put(self, name: str, content: memoryview = _NOTHING) -> dict[str, Facts]:
         with translated(self.storage.name):
             self._unfinished.store.put(self._unfinished.path(name), cast(Readable, BufferFile(content)))
         return {name: Facts(len(content), None)}
 
-    def _finished(self, found: Found, chain: list[Piece], held: _InMemory | None) -> StoredName:
+    def _finished(self, found: Found, chain: list[Piece], held: InMemory | None) -> StoredName:
         _require_rested(found)
         # who goes on must take the same pieces, whatever has come since
         plan, length = pieces.written(chain), sum(piece.size for piece in chain)
@@ -296,7 +257,7 @@ class Upload:
                     self._put(_FAILED)
             raise
 
-    def _joined(self, chain: list[Piece], held: _InMemory | None, is_again: bool) -> StoredName:
+    def _joined(self, chain: list[Piece], held: InMemory | None, is_again: bool) -> StoredName:
         if is_again:
             chain = pieces.read(self._unfinished.plan())
         kept = partial(
@@ -306,8 +267,9 @@ class Upload:
             # it need not be read
             return kept(io.BytesIO(held.content))
         paths, sizes = [self._unfinished.path(piece.name) for piece in chain], [piece.size for piece in chain]
-        with self._state.operations.joined(paths, sizes) as file:
-            return kept(file, paths=paths, sizes=sizes)
+        elsewhere = self._unfinished.elsewhere
+        with self._state.operations.joined(paths, sizes, **elsewhere) as file:
+            return kept(file, paths=paths, sizes=sizes, **elsewhere)
 
 
 def _require_rested(found: Found) -> None:
@@ -321,8 +283,3 @@ def _require_rested(found: Found) -> None:
 def _require_size(storage: Storage, terms: Terms, length: int | None) -> None:
     if length is not None and terms.max_size is not None and length > terms.max_size:
         raise too_large(storage.name, terms.name, terms.max_size)
-
-
-def _require_same(digest: bytes, expected: bytes) -> None:
-    if digest != expected:
-        raise ChecksumMismatch

@@ -129,8 +129,8 @@ class Workers(RuleBasedStateMachine):
         # of two pieces of one length, the one that came later counts
         marks = itertools.count(2**64 - 1, -1)
         self.patch.setattr(pieces, "new_mark", lambda: f"{next(marks):016x}")
-        self.store = GenericStore(MemoryFS())
         self.patch.setattr(StoreFS, "piece_size", size)
+        self.store: Any = self.open_store(size)
         self.running: list[tuple[Operation, int, Any]] = []
         self.before = b"first" if is_taken else None
         self.acknowledged = self.signals = self.kills = 0
@@ -146,6 +146,13 @@ class Workers(RuleBasedStateMachine):
             url = storage.resumable_url(NAME, expires=60, unique=False, overwrite=overwrite).url
             self.token = Upload.begin(url.rpartition("/")[2], length=LENGTH if is_told else None).token
 
+    def open_store(self, size: int) -> Any:
+        return GenericStore(MemoryFS())
+
+    def stepped(self, gate: Any) -> Any:
+        """Return the store as a worker has it, which goes through a gate before each request."""
+        return Stepped(self.store, gate)
+
     def worker(self, store: Any) -> tuple[flask.Flask, fs.Storage]:
         app, storage = flask.Flask("tests"), fs.Storage("files", fs.ALL)
         app.config.update(SECRET_KEY="secret", FILES_FS_BACKEND="memory")
@@ -158,7 +165,7 @@ class Workers(RuleBasedStateMachine):
             self.signals += 1
 
         def run(gate: Any) -> Any:
-            app, storage = self.worker(Stepped(self.store, gate))
+            app, storage = self.worker(self.stepped(gate))
             with app.app_context(), file_uploaded.connected_to(count, storage):
                 return act(Upload.opened(self.token))
 
@@ -256,6 +263,9 @@ class Workers(RuleBasedStateMachine):
             self.is_cancelled = True
             self.settled.append(self.content())
 
+    def listed(self) -> set[str]:
+        return set(self.store.iter_files(""))
+
     def content(self) -> bytes | None:
         return self.store.read_file(NAME) if self.store.has_file(NAME) else None
 
@@ -263,7 +273,7 @@ class Workers(RuleBasedStateMachine):
     def nothing_is_lost(self) -> None:
         content = self.content()
         assert content == self.before or (self.may_store and content.lower() == DATA)
-        assert set(self.store.iter_files("")) <= {NAME}
+        assert self.listed() <= {NAME}
         if self.is_stored:
             assert content.lower() == DATA
             assert self.signals
@@ -283,14 +293,17 @@ class Workers(RuleBasedStateMachine):
             self.look()
             self.finish(0)
             self.nothing_is_lost()
-            kept = {path.split("/", 3)[3] for path in self.store.iter_files(Reserved(f"{UPLOADS}/"))}
-            if self.is_cancelled or (self.is_refused and not self.cancels):
-                # a lease that was taken after that is swept with the rest
-                assert kept <= {"ended", "done"} or (self.is_cancelled and "open/lease" in kept and self.kills)
-            elif self.is_stored and not self.cancels:
-                assert kept == {"done"}
+            self.nothing_is_left()
         finally:
             self.patch.undo()
+
+    def nothing_is_left(self) -> None:
+        kept = {path.split("/", 3)[3] for path in self.store.iter_files(Reserved(f"{UPLOADS}/"))}
+        if self.is_cancelled or (self.is_refused and not self.cancels):
+            # a lease that was taken after that is swept with the rest
+            assert kept <= {"ended", "done"} or (self.is_cancelled and "open/lease" in kept and self.kills)
+        elif self.is_stored and not self.cancels:
+            assert kept == {"done"}
 
 
 def test_any_order_of_the_requests_of_workers(soak):

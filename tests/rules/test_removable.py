@@ -22,7 +22,6 @@ MIGRATING = [
     "backends.migrating",
     "backends.operated",
     "backends.sides",
-    "filesystems.below",
     "filesystems.migrating",
 ]
 # each is removed with what needs it

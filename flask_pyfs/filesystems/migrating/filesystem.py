@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 from fs import errors
@@ -24,6 +25,7 @@ from .journal import Direction, Journal
 from .origin import Origin
 from .reading import Held, Mode, Side
 from .target import Target, Unread
+from .uploads import TwoPlaces
 
 __all__ = ["MigratingFS", "Writes"]
 
@@ -333,6 +335,18 @@ class MigratingFS(TwoTrees):
         if not self._mode.move(origin, held, place, overwrite=overwrite):
             held = self._copy(origin, held, place, overwrite=overwrite)
             self._mode.delete_version(origin, held.version)
+
+    # uploads
+
+    def for_upload(self, directory: str, target: str, length: int | None) -> StoreFS:
+        sides = [store.for_upload(directory, target, length) for store in (self.source, self.target)]
+        elsewhere = [side for side in sides if side.joins_in_place]
+        return TwoPlaces(self, elsewhere) if elsewhere else self
+
+    def iter_elsewhere(self, prefix: str, before: datetime) -> Iterator[tuple[str, StoreFS, datetime]]:
+        for store in (self.source, self.target):
+            for directory, side, time in store.iter_elsewhere(prefix, before):
+                yield directory, TwoPlaces(self, [side]), time
 
     # the migration
 

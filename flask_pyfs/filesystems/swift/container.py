@@ -135,9 +135,14 @@ class SwiftContainer:
             self._require_proof()
             raise
 
-    def head(self, key: str) -> Answer:
-        """Send a HEAD request for an object. If the container may be missing, one more request checks it."""
-        answer = self._whole(self.read("HEAD", key), key)
+    def head(self, key: str, *, newest: bool = False) -> Answer:
+        """Send a HEAD request for an object. If the container may be missing, one more request checks it.
+
+        :param newest: whether Swift asks all servers that have the object. Otherwise the first that answers may not
+            have the last version yet.
+        """
+        headers = {"X-Newest": "true"} if newest else {}
+        answer = self._whole(self.read("HEAD", key, headers=headers), key)
         with odd_answers(self.name, key):
             facts_of(answer.headers)
         return answer

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
+from functools import cached_property
 from itertools import chain
 from typing import Any, cast
 from urllib.parse import quote
@@ -36,6 +38,7 @@ from .deletion import collapses, delete, remove
 from .errors import SwiftRefused
 from .facts import described, facts_of, is_marker, listed_facts, note_of, range_of, size_beyond, version_of
 from .listing import entries
+from .pieces import Place, Stores, SwiftPieces, uploads_in
 from .segments import remove_leftovers, remove_segments, segments_in, segments_of
 from .signing import signed_url
 from .upload import SwiftUpload
@@ -46,6 +49,9 @@ _MIB = 1024 * 1024
 
 # the size of a part if the size of the file is unknown
 _PART = 4 * _MIB
+
+# the size of a piece of an upload: each request takes Swift about as long as to receive a MiB
+_PIECE = 8 * _MIB
 
 
 class SwiftFS(ObjectFS):
@@ -101,8 +107,7 @@ class SwiftFS(ObjectFS):
         self.strict = strict
         self.segment_size = segment_size
         self.part_size: int = min(_PART, segment_size)
-        # the most bytes of an object that is stored in one request, without a manifest
-        self.piece_size: int = self.part_size
+        self.piece_size: int = min(_PIECE, segment_size)
         options = tuple(sorted((os_options or {}).items()))
         credentials = Credentials(auth_url, user, Secret(key or ""), auth_version, options)
         self._settings = AccountSettings(credentials, timeout, retries, pool_size)
@@ -112,6 +117,32 @@ class SwiftFS(ObjectFS):
         headers: dict[str, str] = {"X-Container-Meta-Temp-URL-Key": self._temp_url_key} if self._temp_url_key else {}
         self._container = SwiftContainer(container, accounts, create=create_container, headers=headers)
         self._segments = self._container.beside(f"{container}_segments", create=True)
+
+    @property
+    def _stores(self) -> Stores:
+        return Stores(self._container, self._segments, self, self._parts, self._join)
+
+    @cached_property
+    def _parts(self) -> SwiftFS:
+        """The segments as a filesystem."""
+        login = self._settings.credentials
+        parts = SwiftFS(
+            self._segments.name,
+            login.auth_url,
+            login.user,
+            login.key,
+            auth_version=login.version,
+            os_options=dict(login.options),
+            segment_size=self.segment_size,
+            pool_size=self._settings.pool_size,
+            timeout=self._settings.timeout,
+            retries=self._settings.retries,
+        )
+        # it knows whose segments they are, and whether there are any
+        parts._container = self._segments
+        # what is in memory already is sent from there
+        parts.part_size = _MIB
+        return parts
 
     @property
     def connection(self) -> Connection:
@@ -362,21 +393,47 @@ class SwiftFS(ObjectFS):
         Smaller files are read and sent as segments, several at once, because Swift slows down readers of small ones;
         and so are all if they have no more than 4 MiB together.
         """
+
+        def copy(upload: SwiftUpload, number: int, path: str, size: int) -> None:
+            upload.copy_part(number, self._container, self._file_key(path), size)
+
         sizes = self.sizes_of(paths) if sizes is None else sizes
+        return self._join(self, paths, target, copy, sizes=sizes, overwrite=overwrite, content_type=content_type)
+
+    def _join(
+        self,
+        store: StoreFS,
+        paths: Sequence[str],
+        target: str,
+        copy: Callable[[SwiftUpload, int, str, int], None],
+        *,
+        sizes: Sequence[int],
+        overwrite: bool = True,
+        content_type: str | None = None,
+    ) -> str | None:
         options: dict[str, Any] = {"overwrite": overwrite, "content_type": content_type}
         if sum(sizes) <= self.part_size or max(sizes) > self.segment_size:
-            return super().join_files(paths, target, sizes=sizes, **options)
-        keys = [self._file_key(path) for path in paths]
+            return StoreFS.join_files(store, paths, target, sizes=sizes, **options)
         upload = self.new_object(self._file_key(target), **options)
 
-        def copy(number: int, source: Range) -> None:
-            upload.copy_part(number, self._container, keys[source.number], source.size)
+        def read(source: Range) -> bytes:
+            with store.fetch(paths[source.number])[1] as file:
+                return file.read()
 
-        # the copies of the first segments would make it several times
+        # the first segments would make it several times
         self._segments.prepare()
         parts = plan(sizes, min(_MIB, self.part_size), self.segment_size, splits=False)
-        make_parts(upload, parts, copy, lambda source: self.read_range(keys[source.number], source))
+        make_parts(upload, parts, lambda number, part: copy(upload, number, paths[part.number], part.size), read)
         return upload.version
+
+    def for_upload(self, directory: str, target: str, length: int | None) -> StoreFS:
+        """What one request stores, or one piece, needs no segments."""
+        place = Place(directory, target)
+        is_small = length is not None and length <= self.piece_size
+        return self if is_small or not place.is_short() else SwiftPieces(self._stores, place)
+
+    def iter_elsewhere(self, prefix: str, before: datetime) -> Iterator[tuple[str, StoreFS, datetime]]:
+        return uploads_in(self._stores, prefix, before)
 
     @property
     def _copies(self) -> Copies:

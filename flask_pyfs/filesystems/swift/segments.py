@@ -47,6 +47,19 @@ def segments_of(container: SwiftContainer, segments: SwiftContainer, key: str) -
     return _segments_below(container, segments, key) if is_static(headers) else []
 
 
+def segments_now(container: SwiftContainer, segments: SwiftContainer, key: str) -> list[str]:
+    """Return the keys of the segments of an object, if all servers that have it are asked which is the newest version.
+    One request, and one per manifest.
+
+    :raises OtherVersion: if the object was replaced in between.
+    """
+    try:
+        headers = container.head(key, newest=True).headers
+    except errors.ResourceNotFound:
+        return []
+    return segments_in(container, segments, key, headers)
+
+
 def segments_in(container: SwiftContainer, segments: SwiftContainer, key: str, headers: Mapping[str, str]) -> list[str]:
     """Return the keys of the segments of a version that has these headers. One request per manifest.
 

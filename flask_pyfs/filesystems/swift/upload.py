@@ -72,6 +72,7 @@ class SwiftUpload(Upload):
         self._too_long = len(self._prefix.encode()) + _NUMBER > _LONGEST
         self._parts: dict[int, dict[str, Any]] = {}
         self._sent: list[str] = []
+        self._adopted: set[str] = set()
         self._failed = False
 
     def put(self, content: bytearray) -> None:
@@ -85,7 +86,8 @@ class SwiftUpload(Upload):
         self._publish(body, body.md5, {})
 
     def _publish(self, body: Any, digest: Any, headers: dict[str, str], query: str = "") -> None:
-        old = self._old_segments()
+        # what replaces an object that another worker has made of the same pieces consists of them
+        old = [name for name in self._old_segments() if name not in self._adopted]
         headers = {**self._headers, **headers}
         self.version: str | None = self._container.put(
             self._key, body, digest, overwrite=self._overwrite, headers=headers, query=query, note=self._note
@@ -163,6 +165,17 @@ class SwiftUpload(Upload):
         copied = container.copy(key, self._segments, target, is_bare=True)
         self._add_part(number, size, tag or copied["Etag"].strip('"'))
 
+    def adopt_part(self, number: int, key: str, size: int) -> None:
+        """Make an object in the container of segments a segment of this one, and of no other. No request. It stays if
+        the upload is aborted.
+
+        :param key: its key.
+        :param size: its size in bytes.
+        """
+        self._adopted.add(key)
+        # Swift knows its entity tag
+        self._parts[number] = {"path": self._segments.path(key), "size_bytes": size, "etag": None}
+
     def _add_part(self, number: int, size: int, tag: str) -> None:
         path = self._segments.path(f"{self._prefix}{number:08d}")
         self._parts[number] = {"path": path, "size_bytes": size, "etag": tag}
@@ -198,6 +211,7 @@ class SwiftUpload(Upload):
             if error.status != 400:
                 raise
             # Swift looks at each segment before it stores the manifest
+            self._require_adopted(error)
             message = (
                 "'{path}' was not stored, because Swift refused the list of its segments: an upload that lasts longer "
                 "than the older_than of remove_leftovers() loses them"
@@ -207,6 +221,11 @@ class SwiftUpload(Upload):
             # Swift may have stored the manifest, or may still do so, and it needs the segments
             self._warn("it is unknown whether the upload was completed, so its segments remain")
             raise
+
+    def _require_adopted(self, error: Exception) -> None:
+        missing = next((key for key in sorted(self._adopted) if not self._segments.is_taken(key)), None)
+        if missing is not None:
+            raise errors.ResourceNotFound(missing, exc=error)
 
     def _manifest_of(self, parts: list[dict[str, Any]], key: str) -> dict[str, Any]:
         body, tag = _manifest(parts)
@@ -233,4 +252,6 @@ class SwiftUpload(Upload):
 
 
 def _manifest(parts: list[dict[str, Any]]) -> tuple[bytes, str]:
-    return json.dumps(parts).encode(), md5("".join(part["etag"] for part in parts).encode())
+    """Return a manifest, and its entity tag; an empty one if that of a part is not known."""
+    tags = [part["etag"] for part in parts]
+    return json.dumps(parts).encode(), "" if None in tags else md5("".join(tags).encode())

@@ -1,0 +1,57 @@
+"""Two stores as an unfinished upload sees them, which may have pieces elsewhere than in its directory."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from ..below import ViewFS
+from ..store import PART, Facts, StoreFS
+
+__all__ = ["TwoPlaces"]
+
+
+class TwoPlaces(ViewFS):
+    """A store whose new pieces are files as any others, while each of two sides may have older ones elsewhere.
+
+    :param store: both sides as one.
+    :param sides: each as the upload sees it alone, if it has pieces elsewhere.
+    """
+
+    if not TYPE_CHECKING:
+        # by the verbs below; the types are the same
+        has_file = StoreFS.has_file
+        read_file = StoreFS.read_file
+        open_read = StoreFS.open_read
+
+    def __init__(self, store: StoreFS, sides: Sequence[StoreFS]) -> None:
+        super().__init__(store)
+        self._sides = sides
+
+    def _holder(self, path: str) -> StoreFS:
+        elsewhere = self._sides if path.endswith(PART) else ()
+        return next((side for side in elsewhere if side.has_file(path)), self.whole)
+
+    def iter_files(self, prefix: str = "") -> Iterator[str]:
+        return (path for path, _ in self.iter_facts(prefix))
+
+    def fetch(
+        self, path: str, start: int = 0, stop: int | None = None, *, unless: str | None = None
+    ) -> tuple[Facts, BinaryIO]:
+        return self._holder(path).fetch(path, start, stop, unless=unless)
+
+    def facts(self, path: str, *, checksum: bool = False) -> Facts:
+        return self._holder(path).facts(path, checksum=checksum)
+
+    def iter_facts(self, prefix: str = "", **options: Any) -> Iterator[tuple[str, Facts]]:
+        elsewhere = (((p, facts) for p, facts in side.iter_facts(prefix) if p.endswith(PART)) for side in self._sides)
+        return heapq.merge(super().iter_facts(prefix, **options), *elsewhere, key=itemgetter(0))
+
+    def delete_tree(self, path: str) -> None:
+        for side in (*self._sides, self.whole):
+            side.delete_tree(path)
+
+    def join_files(self, paths: Sequence[str], target: str, **options: Any) -> str | None:
+        return StoreFS.join_files(self, paths, target, **options)
