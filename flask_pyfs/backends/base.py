@@ -14,7 +14,6 @@ from fs.errors import FileExpected, PathError, ResourceNotFound
 
 from .. import files, names
 from ..config import Config, with_defaults
-from ..encryption import require_unencrypted
 from ..errors import FileExists, FileNotFound, OperationNotSupported, VersionChanged, translated
 from ..filesystems.base import CHUNK_SIZE, copy_stream
 from ..filesystems.joined import JoinedFile
@@ -45,6 +44,7 @@ from .contract import (
     Wanted,
 )
 from .handles import Chunks, Source, StorageFile, declared_type, refuse_encoded
+from .layers import Layer, layer_of
 from .listing import ListedFiles, by_names
 from .overrides import READING, WRITING, accepts, call, is_foreign, overrides_any
 from .spellings import Result, existing, first
@@ -82,10 +82,12 @@ class BaseBackend(ListedFiles):
 
     def __init__(self, name: str, config: Mapping[str, Any]) -> None:
         self.name = name
-        require_unencrypted(config, self.options or (), name)
         self.config: Config = with_defaults(config, self.options or (), name)
+        #: What lies between the storage and its store, or None.
+        self.layer: Layer | None = layer_of(name, self.config, self.options or ())
         self.prefix: str = names.normalize_prefix(self.config.get("prefix")).rstrip("/")
         self._lock = threading.Lock()
+        self._bare: StoreFS | None = None
         self._store: StoreFS | None = None
         # not with the module, which every app imports; nor later, when another thread may fork meanwhile
         from ..filesystems.generic import as_store
@@ -124,10 +126,12 @@ class BaseBackend(ListedFiles):
     @property
     def signs_urls(self) -> bool:
         """Whether the store signs URLs itself, so that the app need not."""
-        return type(self).signed_url is not BaseBackend.signed_url
+        return type(self).signed_url is not BaseBackend.signed_url and self.layer is None
 
     def obstacle_to(self, serve_mode: str) -> str | None:
         """Return why this backend cannot serve files in a SERVE_MODE, or None if it can."""
+        if self.layer is not None:
+            return self.layer.obstacle_to(serve_mode)
         if serve_mode == "redirect" and not self.signs_urls:
             return "it signs no URLs"
         if serve_mode == "sendfile" and not self.root:
@@ -144,14 +148,21 @@ class BaseBackend(ListedFiles):
         return {option.argument: self.config[option.name.lower()] for option in self.options or () if option.argument}
 
     @property
+    def bare(self) -> StoreFS:
+        """The filesystem as :meth:`open_fs` returned it, with the verbs of uploads, below the layer if there is one."""
+        store = self.store
+        return store if self.layer is None else cast(StoreFS, self._bare)
+
+    @property
     def store(self) -> StoreFS:
-        """The filesystem, with the verbs of uploads. It is opened at first, and again if it was closed."""
+        """The filesystem, with the verbs of uploads and the layer. It is opened at first, and again after a close."""
         store = self._store
         if store is None or store.isclosed():
             with self._lock:
                 store = self._store
                 if store is None or store.isclosed():
-                    store = self._store = self._as_store(self.open_fs())
+                    store = self._bare = self._as_store(self.open_fs())
+                    self._store = store = store if self.layer is None else self.layer.over(store)
         return store
 
     @property

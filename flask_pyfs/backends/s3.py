@@ -115,17 +115,17 @@ class S3Backend(BaseBackend):
     @handle
     def session(self) -> Any:
         """A session of boto3 with the settings of this backend."""
-        return cast("S3FS", self.store).session
+        return cast("S3FS", self.bare).session
 
     @handle
     def s3(self) -> Any:
         """The resource of boto3 of the current process. It is not safe for threads."""
-        return cast("S3FS", self.store).s3
+        return cast("S3FS", self.bare).s3
 
     @handle
     def client(self) -> Any:
         """The client of boto3 of the current process."""
-        return cast("S3FS", self.store).client
+        return cast("S3FS", self.bare).client
 
     @handle
     def bucket(self) -> Any:
@@ -155,6 +155,8 @@ class S3Backend(BaseBackend):
 
         :raises ValueError: if ``lifetime`` is longer than seven days.
         """
+        if self.layer is not None:
+            return None
         with self._translated(filename):
             return cast("S3FS", self.store).signed_url(self._path(filename), expires, lifetime, disposition)
 
@@ -169,6 +171,8 @@ class S3Backend(BaseBackend):
 
         :raises ValueError: if the lifetime is longer than seven days.
         """
+        if self.layer is not None:
+            return None
         return self._form(filename, terms) if terms.overwrite else self._put_of_new(filename, terms)
 
     def _form(self, filename: str, terms: UploadTerms) -> UploadURL | None:

@@ -1,0 +1,1 @@
+"""How encrypted files look like: the format of Tink's streaming AEAD, the keys, and the files of flask-fs2."""
