@@ -33,6 +33,7 @@ class Encryption:
     def __init__(self, storage: str, config: Config) -> None:
         # not with the module, nor later, when another thread may fork meanwhile
         from ..filesystems.encrypted import EncryptedFS
+        from ..filesystems.encrypted.forms import Forms
 
         self._made: type[EncryptedFS] = EncryptedFS
         self._config = config
@@ -40,9 +41,10 @@ class Encryption:
             rule = "cannot be used with ENCRYPTION_KEYS: a server at that URL would send encrypted files. Remove one"
             raise wrong_setting(storage, config["backend"], config, "URL", rule)
         self.keyring: Keyring = Keyring(config["encryption_keys"])
+        self._forms = Forms(self.keyring)
 
     def over(self, store: StoreFS) -> EncryptedFS:
-        return self._made(store, self.keyring)
+        return self._made(store, self._forms)
 
     def obstacle_to(self, serve_mode: str) -> str | None:
         return "its files are encrypted" if serve_mode == "sendfile" else None

@@ -1,0 +1,71 @@
+"""The forms in which files may be kept: encrypted by this package, by flask-fs2, or not at all."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from typing import BinaryIO, Literal, NamedTuple, cast
+
+from ...encryption.keys import Keyring
+from ...encryption.segments import SEGMENT, plain_size
+from ..store import Facts, StoreFS
+from .reading import DecryptedFile, Undecipherable
+
+__all__ = ["Form", "Forms", "Kept"]
+
+#: ``segments`` for the files of this package, ``fernet`` for those of flask-fs2.
+Form = Literal["segments", "fernet", "plain"]
+
+
+class Kept(NamedTuple):
+    """How a file is kept.
+
+    :param facts: its facts, as those of its content.
+    :param form: in which form.
+    :param key: the identifier of the key that decrypts it; None if it is plain.
+    """
+
+    facts: Facts
+    form: Form
+    key: str | None
+
+
+class Forms:
+    """Reads the files of a store in whatever form they are kept.
+
+    :param keyring: the keys.
+    """
+
+    def __init__(self, keyring: Keyring) -> None:
+        self.keyring = keyring
+
+    def facts(self, store: StoreFS, path: str, facts: Facts) -> Facts:
+        """Return the facts of the content of a file.
+
+        :param facts: those of the file as it is kept.
+        """
+        size = plain_size(facts.size)
+        if size is None:
+            raise Undecipherable(path, msg="'{path}' is not encrypted, or was cut")
+        return replace(facts, size=size, checksum=None)
+
+    def fetch(
+        self, store: StoreFS, path: str, start: int, stop: int | None, *, unless: str | None
+    ) -> tuple[Facts, BinaryIO]:
+        """Return the facts of the content of a file, and the content; see :meth:`StoreFS.fetch`."""
+        kept, file = store.fetch(path, unless=unless)
+        try:
+            facts = self.facts(store, path, kept)
+            raw = DecryptedFile(path, file, kept.size, facts.size, self.keyring)
+        except BaseException:
+            file.close()
+            raise
+        return facts, cast(BinaryIO, io.BufferedReader(raw, SEGMENT))
+
+    def kept(self, store: StoreFS, path: str) -> Kept:
+        """Return how a file is kept. One request, or two."""
+        found, file = store.fetch(path, 0, SEGMENT)
+        with file:
+            facts = self.facts(store, path, found)
+            raw = DecryptedFile(path, file, found.size, facts.size, self.keyring)
+            return Kept(facts, "segments", raw.key.identifier)
