@@ -28,7 +28,14 @@ __all__ = [
 
 DEFAULT_BACKEND = "local"
 
-_ROUTE_PREFIX = Option("PREFIX", levels=(3,))
+
+def _require_route(prefix: str) -> bool:
+    if set(prefix).isdisjoint("<>"):
+        return True
+    raise ValueError("the start of a URL, such as '/media', without '<' and '>': Flask takes those for a variable")
+
+
+_ROUTE_PREFIX = Option("PREFIX", levels=(3,), check=_require_route)
 _SERVE = Option("SERVE", "bool", levels=(1, 2))
 _HANDLE_ERRORS = Option("HANDLE_ERRORS", "bool", default=True, levels=(3,))
 

@@ -123,7 +123,8 @@ def _to_callable(value: Any) -> Callable[..., Any]:
 
 
 def _to_service(value: Any) -> str | Callable[..., Any]:
-    if isinstance(value, str) and "://" in value:
+    # no name of a callable has a slash, and a URL may be misspelt
+    if isinstance(value, str) and "/" in value:
         return value
     return _to_callable(value)
 

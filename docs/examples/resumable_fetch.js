@@ -1,6 +1,6 @@
 async function upload(file, url, piece = 8 * 1024 * 1024) {
   // url is that of resumable_url; a page that keeps location in localStorage goes on after a reload
-  const draft = { "Upload-Draft-Interop-Version": 8 };
+  const draft = { "Upload-Draft-Interop-Version": 10 };
   const headers = { ...draft, "Upload-Complete": "?0", "Upload-Length": file.size };
   const begun = await fetch(url, { method: "POST", headers });
   if (!begun.ok) {

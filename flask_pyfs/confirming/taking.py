@@ -6,28 +6,21 @@ name, which no signature names, and that copy is what is checked, and becomes th
 
 from __future__ import annotations
 
-import secrets
-from contextlib import suppress
 from functools import partial
 from typing import BinaryIO, cast
-
-from fs import errors
 
 from ..arrivals import stored_from
 from ..backends.contract import StoredName
 from ..backends.handles import StorageFile
 from ..errors import BackendError, FileNotFound, translated
-from ..names import Reserved
 from ..state import State, find
 from ..storage import Storage
+from ..unchangeable import unchangeable
 from ..unfinished import Busy, Ended, Unfinished
 from ..uploads.terms import Terms
 from .permits import INCOMING, permitted
 
 __all__ = ["confirm", "take"]
-
-# what is checked, of one worker
-_HELD = "held-"
 
 
 def confirm(storage: Storage, token: str) -> StoredName:
@@ -67,32 +60,15 @@ def _has_come(storage: str, unfinished: Unfinished) -> bool:
 
 
 def _finish(state: State, terms: Terms, unfinished: Unfinished, is_again: bool) -> StoredName:
-    store, held = unfinished.store, unfinished.path(f"{_HELD}{secrets.token_hex(16)}")
-    if is_again:
-        # the copies of workers that were killed
-        with translated(state.storage.name, terms.name):
-            for name in unfinished.look().files:
-                if name.startswith(_HELD):
-                    store.delete_tree(unfinished.path(name))
-    try:
-        return _checked(state, terms, unfinished, held, is_again)
-    except BaseException:
-        # who confirms it again makes another copy
-        with suppress(errors.FSError):
-            store.delete_tree(held)
-        raise
-
-
-def _checked(state: State, terms: Terms, unfinished: Unfinished, held: Reserved, is_again: bool) -> StoredName:
-    store, guard = unfinished.store, translated(state.storage.name, terms.name)
-    with guard:
-        store.copy_file(unfinished.path(INCOMING), held)
-        facts, content = store.fetch(held)
-    with cast(BinaryIO, StorageFile(content, guard)) as file:
-        storage = cast(Storage, state.storage)
-        return stored_from(
-            storage, file, terms, [held], [facts.size], content_type=facts.content_type, is_again=is_again
-        )
+    guard, incoming = translated(state.storage.name, terms.name), unfinished.path(INCOMING)
+    with unchangeable(unfinished, incoming, guard, is_again=is_again) as held:
+        with guard:
+            facts, content = unfinished.store.fetch(held)
+        with cast(BinaryIO, StorageFile(content, guard)) as file:
+            storage = cast(Storage, state.storage)
+            return stored_from(
+                storage, file, terms, [held], [facts.size], content_type=facts.content_type, is_again=is_again
+            )
 
 
 def _missing(storage: str, name: str, reason: str) -> FileNotFound:

@@ -87,6 +87,7 @@ def examine_store(subject: Subject, store: StoreFS, *, may_list: bool) -> Genera
         yield from exposure.examine(subject, probe.path, store)
         url = yield from signed.examine_urls(subject, probe.path, store)
         upload = yield from signed.examine_uploads(subject, probe.path, store)
+        yield from signed.examine_copies(subject, probe.path)
         yield from cors.examine(subject, url, upload)
         yield from _deleted(probe)
     except GeneratorExit:

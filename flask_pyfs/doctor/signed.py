@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from secrets import token_hex
 from urllib.parse import urlsplit
 
 from ..backends.contract import UploadTerms, UploadURL
-from ..errors import FSError, translated
+from ..errors import FSError, shortened, translated
+from ..filesystems.parts import InParts
 from ..filesystems.store import StoreFS
 from ..names import Reserved
 from .contents import UPLOADED
@@ -122,6 +125,45 @@ def examine_uploads(subject: Subject, path: Reserved, store: StoreFS) -> Generat
         message = f"the store refuses its own signed uploads ({_said(answer)}): {_key(subject)}"
         yield subject.found(check, "error", message)
     return upload
+
+
+def examine_copies(subject: Subject, path: Reserved) -> Iterator[Finding]:
+    """Try whether a client that may upload gets a copy of another file, by a header that nobody has signed: here of the
+    probe, as a part of an upload that is forgotten then. Makes three requests if the store takes files in parts from
+    clients, or four; else none.
+    """
+    check = "signed-copy"
+    file = subject.state.operations.in_parts(path)
+    if file is None:
+        return
+    try:
+        with translated(subject.state.storage.name), _forgotten(file) as upload:
+            answer = ask(file.signed(upload, 1, LIFETIME), "PUT", file.copying(), b"")
+            parts = (file.parts(upload) or {}) if answer.is_success else {}
+    except (FSError, Unanswered) as error:
+        yield subject.found(check, "skipped", f"it could not be tried ({shortened(str(error), 200)})")
+        return
+    # none was sent
+    if any(part.size for part in parts.values()):
+        yield subject.found(
+            check,
+            "warning",
+            f"the server obeys headers that are not signed ({', '.join(file.copying())}), so a client that may upload "
+            "reads any file of the bucket: let no client upload to it, by upload_url() or multipart_url(), or let "
+            f"{subject.setting('ENDPOINT')} name another server",
+        )
+    else:
+        yield subject.found(check, "ok", "a client that may upload gets no copy of another file")
+
+
+@contextmanager
+def _forgotten(file: InParts) -> Iterator[str]:
+    """Begin an upload in parts, which ends with the block."""
+    upload = file.begin(token_hex(8))
+    try:
+        yield upload
+    finally:
+        file.abort(upload)
 
 
 def _sent(upload: UploadURL) -> Answer:

@@ -79,6 +79,11 @@ class InParts(Protocol):
     def found(self, mark: str) -> Made | None:
         """Return the file if it is there, as the upload with this mark made it. One request."""
 
+    def copying(self) -> Mapping[str, str]:
+        """Return the headers with which a client may try to let the store copy this file, in place of the content of a
+        part. Nobody has signed them, so the store must refuse them. No request.
+        """
+
     def is_sealed(self) -> bool:
         """Return whether no part of an upload can be sent again once that was completed. It is tried once, with this
         file, which is removed then: six requests at first, none later.

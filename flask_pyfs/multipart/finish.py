@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from secrets import token_hex
-
-from fs import errors
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from ..arrivals import announce, require_allowed, stored_from
 from ..backends.contract import StoredName
@@ -14,6 +11,7 @@ from ..errors import FileExists, FileTooLarge, UnauthorizedFileType, translated
 from ..files import mime
 from ..filesystems.parts import MOST_PARTS, SMALLEST_PART, Part, WrongParts
 from ..names import Reserved
+from ..unchangeable import unchangeable
 from ..unfinished import Ended
 from ..uploads.intake import allows
 from ..uploads.refusals import too_large, wrong_type
@@ -89,26 +87,18 @@ def _finish(upload: Upload, wanted: _Wanted, parts: _Parts, is_again: bool) -> S
 
 def _checked(upload: Upload, held: StoredName, is_again: bool) -> StoredName:
     terms, sizes = upload.terms, [held.size or 0]
-    with _unchangeable(upload) as path, upload.state.operations.joined([path], sizes) as file:
+    with _sealed(upload, is_again) as path, upload.state.operations.joined([path], sizes) as file:
         return stored_from(
             upload.storage, file, terms, [path], sizes, content_type=terms.content_type, is_again=is_again
         )
 
 
-@contextmanager
-def _unchangeable(upload: Upload) -> Iterator[Reserved]:
-    """Yield the path of the content as no client can change it while it is checked."""
+def _sealed(upload: Upload, is_again: bool) -> AbstractContextManager[Reserved]:
+    """Return a context with the path of the content as no client can change it while it is checked."""
     if is_sealed(upload.state):
-        yield upload.held
-        return
-    store, copy = upload.unfinished.store, upload.unfinished.path(f"held-{token_hex(16)}")
-    try:
-        with translated(upload.storage.name, upload.terms.name):
-            store.copy_file(upload.held, copy)
-        yield copy
-    finally:
-        with suppress(errors.FSError):
-            store.delete_tree(copy)
+        return nullcontext(upload.held)
+    guard = translated(upload.storage.name, upload.terms.name)
+    return unchangeable(upload.unfinished, upload.held, guard, is_again=is_again)
 
 
 def _unchecked(upload: Upload, wanted: _Wanted, parts: _Parts) -> StoredName:

@@ -1,5 +1,5 @@
-"""Resumable Uploads for HTTP, draft-ietf-httpbis-resumable-upload, interop version 8. WSGI can send no status 104, so
-a client begins with an empty request, or with the first part of its content.
+"""Resumable Uploads for HTTP, draft-ietf-httpbis-resumable-upload-13, interop version 10. WSGI can send no status 104,
+so a client begins with an empty request, or with the first part of its content.
 """
 
 from __future__ import annotations

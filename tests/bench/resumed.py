@@ -1,7 +1,9 @@
-"""Measure uploads that survive interruptions beside a form: ``python tests/bench/resumed.py``.
+"""Measure the ways in which clients upload beside a form: ``python tests/bench/resumed.py``.
 
-One client sends a file of 1 GiB to an app on gunicorn with one worker: by tus, in one request, and by a form, which the
-app saves. Both in turn, several times, to each store. What is printed are medians.
+One client sends a file of 1 GiB to an app on gunicorn with one worker. It sends a form, which the app saves; by tus, in
+one request; to the app by a signed URL; to the store by a signed URL, and confirms it; and to S3 in parts of 8 MiB, one
+after the other. All in turn, several times, to each store, as far as the store knows the way. What is printed are
+medians of the seconds until the file has its name, and the most memory that the worker took above the start.
 
 What is to be reached: 1.15 times the seconds of the form, and 32 MiB of memory above the start.
 """
@@ -9,16 +11,19 @@ What is to be reached: 1.15 times the seconds of the form, and 32 MiB of memory 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.parse import quote, urlsplit
 
 import flask
 import meter
@@ -32,18 +37,32 @@ MIB = 1024 * 1024
 #: How many times the seconds of the form it may take, and how many MiB above the start.
 RATIO, MEMORY = 1.15, 32
 PART = os.urandom(MIB)
+#: How many MiB a part of an upload to S3 has.
+PARTS = 8
 HOST = "127.0.0.1"
 
 
 def make_app() -> flask.Flask:
     """Return the app that gunicorn runs."""
-    app, files = flask.Flask("bench"), fs.Storage("files", fs.ALL)
-    app.config.update(json.loads(os.environ["RESUMED"]), SECRET_KEY="secret")
-    fs.init_app(app, files)
+    app, files, confirmed = flask.Flask("bench"), fs.Storage("files", fs.ALL), fs.Storage("confirmed", fs.ALL)
+    app.config.update(json.loads(os.environ["RESUMED"]), SECRET_KEY="secret", FS_SERVE=True, CONFIRMED_FS_CONFIRM=True)
+    fs.init_app(app, files, confirmed)
+    begin: dict[str, Callable[[], fs.UploadURL]] = {
+        "tus": lambda: files.resumable_url("a.bin", expires=600),
+        # no store holds both terms
+        "signed": lambda: files.upload_url("a.bin", expires=600, unique=False, max_size=2**40),
+        "confirmed": lambda: confirmed.upload_url("a.bin", expires=600, external=True),
+        "parts": lambda: files.multipart_url("a.bin", expires=600),
+    }
 
-    @app.get("/begin")
-    def begin() -> str:
-        return files.resumable_url("a.bin", expires=600).url
+    @app.get("/begin/<way>")
+    def begun(way: str) -> flask.Response:
+        upload: fs.UploadURL | None = None
+        with suppress(fs.OperationNotSupported):
+            upload = begin[way]()
+        # without a token, it is the URL of the app
+        is_known = upload is not None and (way != "confirmed" or upload.token is not None)
+        return flask.jsonify(dataclasses.asdict(upload) if is_known else None)
 
     @app.post("/save")
     def save() -> str:
@@ -51,9 +70,10 @@ def make_app() -> flask.Flask:
 
     @app.post("/clear")
     def clear() -> str:
-        for name in list(files.list_files()):
-            files.delete(name)
-        files.backend.remove_leftovers(0)
+        for storage in (files, confirmed):
+            for name in list(storage.list_files()):
+                storage.delete(name)
+            storage.backend.remove_leftovers(0)
         meter._tidy_memory()
         return str(meter._reset_peak())
 
@@ -70,6 +90,7 @@ def main() -> None:
     add("--mb", type=int, default=1024, help="size of the file, in MiB (default: %(default)s)")
     add("--rounds", type=int, default=3, help="how often each runs (default: %(default)s)")
     add("--only", nargs="+", choices=list(STORES), default=list(STORES), help="stores (default: all)")
+    add("--ways", nargs="+", choices=list(WAYS), default=list(WAYS), help="ways beside the form (default: all)")
     add("--dir", default="/var/tmp", help="where the files are (default: %(default)s)")
     options = parser.parse_args()
     for name in options.only:
@@ -80,72 +101,121 @@ def main() -> None:
 
 
 def measure(name: str, area: Path, settings: dict[str, Any], options: argparse.Namespace) -> None:
-    """Send the file in both ways, and print what they took."""
+    """Send the file in each way, and print what it took."""
     from servers.gunicornapp import gunicorn
 
-    ways = {"tus": by_tus, "form": by_form}
-    seconds: dict[str, list[float]] = {way: [] for way in ways}
-    memory: dict[str, list[float]] = {way: [] for way in ways}
     env = {"RESUMED": json.dumps(settings), "TMPDIR": str(area)}
     with gunicorn(area, "resumed:make_app()", workers=1, options=("--timeout=600",), env=env) as server:
+        app = App(server.port)
+        # what they import is no part of it
+        ways = {"form": by_form} | {way: WAYS[way] for way in options.ways if app.begin(way) is not None}
+        seconds: dict[str, list[float]] = {way: [] for way in ways}
+        memory: dict[str, list[float]] = {way: [] for way in ways}
         for send in ways.values():
-            # what they import is no part of it
-            send(server.port, 1)
+            send(app, 1)
         for _ in range(options.rounds):
             for way, send in ways.items():
-                before = int(asked(server.port, "POST", "/clear"))
+                before = int(app.ask("POST", "/clear"))
                 start = time.perf_counter()
-                send(server.port, options.mb)
+                send(app, options.mb)
                 seconds[way].append(time.perf_counter() - start)
-                memory[way].append((int(asked(server.port, "GET", "/peak")) - before) / 1024)
-    tus, form = (statistics.median(seconds[way]) for way in ways)
-    verdict = "reached" if tus <= RATIO * form and max(memory["tus"]) <= MEMORY else "missed"
-    print(
-        f"{name}, {options.mb} MiB: {tus:.2f} s, form {form:.2f} s; ratio {tus / form:.2f}, at most {RATIO}; "
-        f"{max(memory['tus']):.0f} MiB, form {max(memory['form']):.0f} MiB, at most {MEMORY}: {verdict}",
-        flush=True,
-    )
+                memory[way].append((int(app.ask("GET", "/peak")) - before) / 1024)
+    form = statistics.median(seconds["form"])
+    print(f"{name}, {options.mb} MiB: form {form:.2f} s, {max(memory['form']):.0f} MiB", flush=True)
+    for way in [*ways][1:]:
+        ratio, most = statistics.median(seconds[way]) / form, max(memory[way])
+        verdict = "reached" if ratio <= RATIO and most <= MEMORY else "missed"
+        print(f"  {way}: {ratio * form:.2f} s, ratio {ratio:.2f}, {most:.0f} MiB: {verdict}", flush=True)
 
 
-def asked(port: int, method: str, path: str) -> bytes:
-    connection = HTTPConnection(HOST, port)
-    connection.request(method, path)
-    content = connection.getresponse().read()
-    connection.close()
-    return content
+class App:
+    """The app, as a client sees it."""
+
+    def __init__(self, port: int) -> None:
+        self.base = f"http://{HOST}:{port}"
+
+    def ask(self, method: str, path: str, content: Any = None) -> bytes:
+        """Send a request, with content in JSON if there is any."""
+        body = None if content is None else json.dumps(content).encode()
+        return sent(method, self.base + path, {}, [body] if body else [])[1]
+
+    def begin(self, way: str) -> Any:
+        """Return what the client gets to upload a file; None if the store takes none in this way."""
+        return json.loads(self.ask("GET", f"/begin/{way}"))
 
 
-def by_tus(port: int, mb: int) -> None:
-    with urlopen(f"http://{HOST}:{port}/begin") as answer:
-        url = answer.read().decode()
-    connection = HTTPConnection(HOST, port)
+def by_form(app: App, mb: int) -> None:
+    sent_as_form(f"{app.base}/save", {}, mb)
+
+
+def by_tus(app: App, mb: int) -> None:
     version = {"Tus-Resumable": "1.0.0"}
-    connection.request("POST", url, headers={**version, "Upload-Length": str(mb * MIB)})
-    created = connection.getresponse()
-    created.read()
-    connection.close()
+    begun, _ = sent("POST", app.base + app.begin("tus")["url"], {**version, "Upload-Length": str(mb * MIB)})
     fields = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
-    sent(port, "PATCH", created.headers["Location"], {**version, **fields}, [PART] * mb, 204)
+    sent("PATCH", app.base + begun["Location"], {**version, **fields}, [PART] * mb)
 
 
-def by_form(port: int, mb: int) -> None:
-    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n\r\n'
-    fields = {"Content-Type": "multipart/form-data; boundary=x"}
-    sent(port, "POST", "/save", fields, [head, *[PART] * mb, b"\r\n--x--\r\n"], 200)
+def by_signed_url(app: App, mb: int) -> None:
+    sent_as_form(app.base + app.begin("signed")["url"], {}, mb)
 
 
-def sent(port: int, method: str, path: str, fields: dict[str, str], parts: list[bytes], status: int) -> None:
-    connection = HTTPConnection(HOST, port)
-    connection.putrequest(method, path)
+def by_confirming(app: App, mb: int) -> None:
+    upload = app.begin("confirmed")
+    if upload["method"] == "POST":
+        sent_as_form(upload["url"], upload["fields"], mb)
+    else:
+        sent("PUT", upload["url"], upload["headers"], [PART] * mb)
+    sent("POST", upload["confirm_url"], {})
+
+
+def by_parts(app: App, mb: int) -> None:
+    base = app.begin("parts")["url"] + "/s3/multipart"
+    begun = json.loads(app.ask("POST", base, {"filename": "a.bin"}))
+    upload, key = f"{base}/{begun['uploadId']}", f"key={quote(begun['key'])}"
+    parts = []
+    for start in range(0, mb, PARTS):
+        number = len(parts) + 1
+        url = json.loads(app.ask("GET", f"{upload}/{number}?{key}"))["url"]
+        answer, _ = sent("PUT", url, {}, [PART] * min(PARTS, mb - start))
+        parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+    app.ask("POST", f"{upload}/complete?{key}", {"parts": parts})
+
+
+#: The ways beside the form, each with what sends so many MiB.
+WAYS: dict[str, Callable[[App, int], None]] = {
+    "tus": by_tus,
+    "signed": by_signed_url,
+    "confirmed": by_confirming,
+    "parts": by_parts,
+}
+
+
+def sent_as_form(url: str, fields: dict[str, str], mb: int) -> None:
+    head = b"".join(
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in fields.items()
+    )
+    file = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n\r\n'
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    sent("POST", url, kind, [head + file, *[PART] * mb, b"\r\n--x--\r\n"])
+
+
+def sent(method: str, url: str, fields: dict[str, str], parts: Sequence[bytes] = ()) -> tuple[Any, bytes]:
+    """Send a request, and return the headers and the body of the answer."""
+    split = urlsplit(url)
+    connection = HTTPConnection(split.netloc)
+    connection.putrequest(method, f"{split.path}?{split.query}")
     for name, value in {**fields, "Content-Length": str(sum(map(len, parts)))}.items():
         connection.putheader(name, value)
     connection.endheaders()
     for part in parts:
         connection.send(part)
     answer = connection.getresponse()
-    answer.read()
+    content = answer.read()
     connection.close()
-    assert answer.status == status, answer.status
+    if answer.status >= 300:
+        raise ValueError(f"{method} {url}: {answer.status} {content[:500]!r}")
+    return answer.headers, content
 
 
 if __name__ == "__main__":

@@ -53,6 +53,7 @@ def test_an_address_that_clients_do_not_reach(configured, findings, unused_port)
         assert found[check].level == "error"
         assert found[check].again
         assert "FILES_FS_PUBLIC_ENDPOINT" in found[check].message
+    assert found["signed-copy"].level == "skipped"
 
 
 def public(proxied, change, **settings):
@@ -110,6 +111,26 @@ def test_a_store_that_sends_clients_no_parts(proxied, findings):
     found = findings()
     assert found["signed-url"].level == "ok"
     assert found["signed-range"].level == "warning"
+
+
+@pytest.mark.parametrize(("kind", "level"), [(S3, "warning"), ("s3-swift", "ok")])
+def test_copies_that_a_client_lets_the_store_make(kind, level, configured, findings, app):
+    storage = configured(kind)
+    found = findings()["signed-copy"]
+    assert found.level == level
+    assert ("FILES_FS_ENDPOINT" in found.message) is (level == "warning")
+    # the upload is forgotten
+    assert storage.backend.remove_leftovers(-60) == 0
+
+
+def test_copies_that_cannot_be_tried(proxied, findings):
+    refused = answer(403, b"<Error><Code>AccessDenied</Code></Error>")
+    _, proxy = proxied(S3)
+    proxy.ask = lambda request: refused if request.method == "POST" and "?uploads" in request.path else None
+    found = findings()
+    assert found["signed-copy"].level == "skipped"
+    assert "could not be tried" in found["signed-copy"].message
+    assert found["delete"].level == "ok"
 
 
 # CORS

@@ -5,7 +5,7 @@ from counting_commands import commands
 from test_stores import refusal
 
 
-@pytest.mark.parametrize(("kind", "count"), [("s3-moto", 22), ("swift", 15)])
+@pytest.mark.parametrize(("kind", "count"), [("s3-moto", 26), ("swift", 15)])
 def test_requests(kind, count, proxied, findings):
     _, proxy = proxied(kind)
     # logs in
@@ -26,7 +26,7 @@ def test_requests_with_signed_urls(proxied, findings):
 def test_requests_with_an_origin(proxied, findings):
     _, proxy = proxied("s3-moto")
     findings(origin="https://shop.example")
-    assert len(proxy.requests) == 24, proxy.requests
+    assert len(proxy.requests) == 28, proxy.requests
 
 
 def test_commands(configured, findings):

@@ -1,5 +1,5 @@
-"""Conformance to the IETF's Resumable Uploads for HTTP: the draft after -11, of July 2026, interop version 8. The tests
-follow its sections.
+"""Conformance to the IETF's Resumable Uploads for HTTP: draft 13, of October 2026, interop version 10. The tests follow
+its sections.
 """
 
 import hashlib
@@ -258,7 +258,7 @@ def test_cancellation(draft, read):
     assert read() == {}
 
 
-# Integrity Digests
+# Content-Digest, of RFC 9530
 
 
 @pytest.mark.parametrize("algorithm", ["sha-256", "sha-512"])
@@ -275,6 +275,20 @@ def test_content_digests(draft, algorithm, read):
     assert draft.append(4, False, b"e", Content_Digest="sha-256=AAAA").status_code == 400
     draft.append(4, True, b"e", Content_Digest=digest(b"e"))
     assert read() == {"a.txt": b"abcde"}
+
+
+# Draft Version Identification
+
+
+@pytest.mark.parametrize("version", [None, "7", "8", "9", "10", "x"])
+def test_the_version_of_the_client_changes_nothing(draft, version):
+    known = {} if version is None else {"Upload-Draft-Interop-Version": version}
+    begun = draft.client.post(draft.url, headers={**known, "Upload-Complete": "?0"}, data=b"abc")
+    assert (begun.status_code, *state(begun)) == (201, "3", "?0", None)
+    draft.location = begun.headers["Location"]
+    # no length was said
+    assert state(draft.client.head(draft.location, headers=known)) == ("3", "?0", None)
+    assert draft.append(3, True, b"d", **known).status_code == 201
 
 
 # what comes of it

@@ -51,7 +51,7 @@ class Draft:
         self.location = ""
 
     def create(self, is_last: bool, content: bytes = b"", **fields: str) -> Any:
-        headers = {"Upload-Complete": f"?{int(is_last)}", "Upload-Draft-Interop-Version": "8", **named(fields)}
+        headers = {"Upload-Complete": f"?{int(is_last)}", "Upload-Draft-Interop-Version": "10", **named(fields)}
         answer = self.client.post(self.url, headers=headers, data=content)
         self.location = answer.headers.get("Location", self.location)
         return answer

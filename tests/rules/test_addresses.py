@@ -88,6 +88,12 @@ def test_the_route(place, prefix):
     assert storage.has_url is False
 
 
+@pytest.mark.parametrize("prefix", ["<", "/<lang>", "a>"])
+def test_a_route_with_a_variable(prefix):
+    with pytest.raises(fs.ConfigurationError, match=r"^FS_PREFIX must be .* without '<' and '>'"):
+        make(FS_PREFIX=prefix)
+
+
 @pytest.mark.parametrize("place", ["nowhere", "app"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_the_route_outside_a_request_of_an_app_that_knows_its_host(place, scheme):

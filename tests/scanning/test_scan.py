@@ -221,7 +221,8 @@ def test_a_scanner_may_refuse_with_a_sentence_of_its_own(configured, opens):
     "value",
     [
         "clamd",
-        "clamd:/run/clamd.sock",
+        "clamd:/x",
+        "/run/clamd.sock",
         "clamd://",
         "clamd:///",
         "clamd://host:0",
@@ -239,8 +240,10 @@ def test_a_scanner_may_refuse_with_a_sentence_of_its_own(configured, opens):
     ],
 )
 def test_what_is_no_scanner(configured, value):
-    with pytest.raises(fs.ConfigurationError, match=r"^FILES_FS_SCAN must be a callable"):
+    with pytest.raises(fs.ConfigurationError, match=r"^FILES_FS_SCAN must be a callable") as raised:
         configured(value)
+    # a misspelt address gets the message about addresses
+    assert ("clamd://host:port" in str(raised.value)) is ("/" in str(value))
 
 
 def test_the_name_of_a_function(configured):

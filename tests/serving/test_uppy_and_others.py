@@ -4,6 +4,7 @@ import hashlib
 import json
 import random
 from contextlib import ExitStack
+from urllib.parse import urlsplit
 
 import pytest
 from backend_settings import MAKERS, allow_pages
@@ -11,8 +12,11 @@ from servers.faults import FaultProxy
 from servers.gunicornapp import gunicorn
 from servers.npm import files_of
 from servers.process import HOST
+from servers.s3 import s3_from_environment
 from servers.waitressapp import serving
 from uppyapp import make_app, storages
+
+from flask_pyfs.filesystems.parts import SMALLEST_PART
 
 MIB = 1024 * 1024
 RESUMING = ["uppy-tus", "tus", "ours"]
@@ -28,7 +32,16 @@ def scripts(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def port(scripts, request, tmp_path_factory):
+def bucket_proxy(request):
+    """A proxy between pages and S3."""
+    endpoint = s3_from_environment() or request.getfixturevalue("moto_endpoint")
+    host, _, port = urlsplit(endpoint.url).netloc.partition(":")
+    with FaultProxy(host, int(port)) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def port(scripts, bucket_proxy, request, tmp_path_factory):
     """The port of gunicorn with two workers, whose storages this process has as well."""
     directory = tmp_path_factory.mktemp("gunicorn")
     settings = {"LOCAL_FS_BACKEND": "local", "LOCAL_FS_ROOT": str(directory / "files")}
@@ -37,6 +50,7 @@ def port(scripts, request, tmp_path_factory):
             values = {"BACKEND": backend, **make(request, stack)}
             settings |= {f"{backend.upper()}_FS_{key}": value for key, value in values.items()}
         allow_pages(request, settings["S3_FS_BUCKET"])
+        settings["S3_FS_PUBLIC_ENDPOINT"] = bucket_proxy.url
         env = {"UPPY_SETTINGS": json.dumps(settings), "UPPY_FILES": str(scripts)}
         options = ("--timeout=120", "--worker-class=gthread", "--threads=4")
         process = stack.enter_context(gunicorn(directory, "uppyapp:app", options=options, env=env))
@@ -122,14 +136,38 @@ def test_clients_send_to_memory_on_waitress(page, film, scripts):
             require_stored(page, film, storages["memory"])
 
 
-@pytest.mark.parametrize(("large", "slashes"), [("", [0]), ("yes", [0, 2, 2, 2])], ids=["form", "parts"])
-def test_uppy_sends_to_s3_without_the_app(port, page, film, large, slashes):
+@pytest.mark.parametrize("large", ["", "yes"], ids=["form", "parts"])
+def test_uppy_sends_to_s3_without_the_app(port, page, film, large):
     # more than one part
     film.write_bytes(film.read_bytes() * 4)
     page.open(f"http://{HOST}:{port}/page/uppy-s3/s3?piece=0&large={large}")
     page.watch_requests()
     send(page, film)
     require_stored(page, film, storages["s3"])
-    # the form; or the beginning, two parts and the completion
+    # the form; or the beginning, the parts and the completion
+    parts = -(-film.stat().st_size // SMALLEST_PART)
+    slashes = [0, *[2] * parts, 2] if large else [0]
     asked = [url.rpartition("/s3/")[2] for _, url in page.requests() if "/-/" in url]
     assert [url.partition("?")[0].count("/") for url in asked] == slashes
+
+
+def test_uppy_goes_on_with_parts_after_a_break_and_a_reload(port, bucket_proxy, page, film):
+    # four parts
+    film.write_bytes(random.Random(2).randbytes(16 * MIB))
+    address = f"http://{HOST}:{port}/page/uppy-s3/s3?piece=0&large=yes"
+    page.open(address)
+    page.connect(bytes_per_second=16 * MIB)
+    send(page, film)
+    page.wait_for("window.sent > 0.6")
+    page.connect()
+    page.open(address)
+    page.watch_requests()
+    bucket_proxy.reset()
+    bucket_proxy.cut_sent(MIB)
+    send(page, film)
+    require_stored(page, film, storages["s3"])
+    # a part of 5 MiB was there, and the break costs no more than one
+    assert bucket_proxy.sent < 13 * MIB
+    # nothing is begun again, nor left for the next upload
+    assert not [url for _, url in page.requests() if "/parts/" in url or url.endswith("/s3/multipart")]
+    assert page.evaluate("localStorage.length") == 0

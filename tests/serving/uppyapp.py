@@ -26,15 +26,17 @@ uppy.on("complete", ({successful}) => { window.isDone = successful.length === 1;
 uppy.on("upload-error", (file, error) => { window.failed = String(error); });
 </script>""",
     "uppy-s3": """<script src="/js/uppy.min.js"></script><script>
-async function send(file) {
+{{ uppy_parts }}
+async function sign(file) {
   const form = new FormData();
   form.append("name", file.name);
-  const {url} = await (await fetch("/parts/" + STORAGE, {method: "POST", body: form})).json();
-  const uppy = new Uppy.Uppy().use(Uppy.AwsS3, {companionEndpoint: url, shouldUseMultipart: IS_LARGE});
+  return (await (await fetch("/parts/" + STORAGE, {method: "POST", body: form})).json()).url;
+}
+async function send(file) {
+  const uppy = await sendInParts(Uppy, file, sign, {shouldUseMultipart: IS_LARGE});
   uppy.on("progress", (percent) => { window.sent = percent / 100; });
   uppy.on("complete", ({successful}) => { window.isDone = successful.length === 1; });
   uppy.on("upload-error", (file, error) => { window.failed = String(error); });
-  uppy.addFile({name: file.name, type: file.type, data: file});
   return uppy.upload();
 }
 </script>""",
@@ -104,7 +106,8 @@ def make_app(directory: str, settings: dict[str, Any]) -> flask.Flask:
             piece=asked["piece"],
             is_large="true" if asked.get("large") else "false",
             script_url=script_url,
-            plain_fetch=Markup((EXAMPLES / "resumable_fetch.js").read_text(encoding="utf-8")),
+            plain_fetch=example("resumable_fetch.js"),
+            uppy_parts=example("uppy_parts.js"),
         )
 
     @app.post("/sign/<storage>")
@@ -122,6 +125,10 @@ def make_app(directory: str, settings: dict[str, Any]) -> flask.Flask:
         return flask.redirect(storages[storage].resumable_url(name, expires=600).url, 307)
 
     return app
+
+
+def example(name: str) -> Markup:
+    return Markup((EXAMPLES / name).read_text(encoding="utf-8"))
 
 
 if "UPPY_SETTINGS" in os.environ:

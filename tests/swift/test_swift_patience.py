@@ -2,15 +2,18 @@
 
 import gc
 import io
+import threading
 import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import pytest
 from failures import LARGE, MIB, write_pieces
 from fs.errors import InvalidPath, OperationTimeout
 from servers.dripping import dripping
 from servers.openstack import GUEST
+from servers.rewriting import RewritingProxy
 
 import flask_pyfs as fs
 from flask_pyfs.filesystems.objects.http import Pace
@@ -40,6 +43,34 @@ def first(times, part):
         return False
 
     return when
+
+
+def test_a_copy_may_take_longer_than_other_answers(app, make_storage, swift_place):
+    is_copying, may_answer = threading.Event(), threading.Event()
+
+    def ask(request):
+        if request.method == "COPY":
+            is_copying.set()
+        if request.method == "COPY" or request.path.endswith("/silent.txt"):
+            may_answer.wait(60)
+
+    address = urlsplit(swift_place.auth_url)
+    with (
+        RewritingProxy(address.hostname, address.port) as proxy,
+        app.app_context(),
+        ThreadPoolExecutor(1) as threads,
+    ):
+        storage = make_storage(AUTHURL=proxy.url + address.path, TIMEOUT=TIMEOUT, RETRIES=0)
+        storage.write("a.txt", b"content")
+        proxy.ask = ask
+        copied = threads.submit(storage.backend.copy, "a.txt", "b.txt")
+        assert is_copying.wait(60)
+        # begun later, and over before
+        with pytest.raises(fs.BackendError, match="did not answer in 2 s"):
+            storage.exists("silent.txt")
+        may_answer.set()
+        copied.result()
+        assert storage.read("b.txt") == b"content"
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from secrets import token_hex
 from typing import Any
+from urllib.parse import quote
 
 from fs import errors
 
@@ -104,6 +105,10 @@ class ObjectInParts:
             return None
         facts = facts_of(answer)
         return Made(facts.version, facts.size)
+
+    def copying(self) -> dict[str, str]:
+        # UploadPartCopy
+        return {"x-amz-copy-source": quote(f"{self._bucket.name}/{self._key}")}
 
     def is_sealed(self) -> bool:
         if self._writes.seals is None:

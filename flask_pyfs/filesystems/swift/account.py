@@ -32,6 +32,9 @@ _FIRST_PAUSE = 0.1
 # how many bytes of the body of a refusal are kept
 _SHOWN = 1000
 
+# how often a copy may take TIMEOUT: Swift says nothing until it has copied all, of 5 GiB at most
+_COPYING = 20
+
 # path segments that HTTP libraries collapse before they send a request
 _COLLAPSED = re.compile(r"(^|/)\.{1,2}(/|$)")
 
@@ -151,12 +154,15 @@ class Account:
         :param path: the path below that of the account, not percent-encoded.
         :param expected: the statuses of a success. Any other means that something else answered in place of Swift.
         :param query: the query string, percent-encoded.
-        :param timeout: the seconds to wait for the response, if other than those of the account.
+        :param timeout: the seconds to wait for the response, if other than those of the account, and than 20 times
+            those for a copy.
         :raises ClientException: if the status is another one.
         """
         if _COLLAPSED.search(path):
             raise errors.InvalidPath(path)
         repeated, renewed, pauses, before = False, False, self.pauses(), sys.exc_info()[1]
+        if method == "COPY" and timeout is None:
+            timeout = _COPYING * self._settings.timeout
         while True:
             access = self.access()
             try:

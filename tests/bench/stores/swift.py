@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = "FLASK_PYFS_SWIFT_"
 ADDRESS = ("AUTHURL", "USER", "KEY")
+SIGNING_KEY = "the key of the benchmark"
 
 
 class Swift:
@@ -42,6 +43,7 @@ class Swift:
         with openstack_swift(self.area) as swift:
             found = (swift.auth_url, swift.user, swift.key)
             os.environ.update({ENVIRONMENT + key: value for key, value in zip(ADDRESS, found, strict=True)})
+            allow_signed_urls()
             try:
                 yield
             finally:
@@ -54,10 +56,20 @@ class Swift:
 
     def settings(self) -> dict[str, Any]:
         settings = {f"FS_SWIFT_{key}": os.environ[ENVIRONMENT + key] for key in ADDRESS}
-        return {"FS_BACKEND": "swift", "FS_SWIFT_AUTH_VERSION": "1", "FS_SWIFT_CREATE_CONTAINER": True, **settings}
+        own = {"FS_SWIFT_AUTH_VERSION": "1", "FS_SWIFT_CREATE_CONTAINER": True, "FS_SWIFT_TEMP_URL_KEY": SIGNING_KEY}
+        return {"FS_BACKEND": "swift", **own, **settings}
 
     def raw(self, storage: str) -> RawSwift:
         return RawSwift(storage)
+
+
+def allow_signed_urls() -> None:
+    """Let the account know the key with which URLs are signed."""
+    from swiftclient.client import Connection
+
+    connection = Connection(*(os.environ[ENVIRONMENT + key] for key in ADDRESS), auth_version="1")
+    connection.post_account({"X-Account-Meta-Temp-URL-Key": SIGNING_KEY})
+    connection.close()
 
 
 class RawSwift:
