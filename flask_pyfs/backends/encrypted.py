@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..config import Config, wrong_setting
+from ..config import Config, setting_name, wrong_setting
 from ..encryption.keys import Keyring
 from ..filesystems.store import StoreFS
 
@@ -40,7 +40,7 @@ class Encryption:
         if config["url"]:
             rule = "cannot be used with ENCRYPTION_KEYS: a server at that URL would send encrypted files. Remove one"
             raise wrong_setting(storage, config["backend"], config, "URL", rule)
-        self.keyring: Keyring = Keyring(config["encryption_keys"])
+        self.keyring: Keyring = Keyring(config["encryption_keys"], setting_name(config, storage, "ENCRYPTION_KEYS"))
         self._forms = Forms(self.keyring)
 
     def over(self, store: StoreFS) -> EncryptedFS:
