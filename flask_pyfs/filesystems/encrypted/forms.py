@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
-from typing import BinaryIO, Literal, NamedTuple, cast
+from typing import BinaryIO, Literal, NamedTuple
 
 from ...encryption.keys import Keyring
 from ...encryption.segments import SEGMENT, plain_size
+from ...errors import Undecipherable
 from ..store import Facts, StoreFS
-from .reading import DecryptedFile, Undecipherable
+from .fetching import fetch_segments
+from .reading import DecryptedFile
 
 __all__ = ["Form", "Forms", "Kept"]
 
@@ -53,14 +54,15 @@ class Forms:
         self, store: StoreFS, path: str, start: int, stop: int | None, *, unless: str | None
     ) -> tuple[Facts, BinaryIO]:
         """Return the facts of the content of a file, and the content; see :meth:`StoreFS.fetch`."""
-        kept, file = store.fetch(path, unless=unless)
-        try:
-            facts = self.facts(store, path, kept)
-            raw = DecryptedFile(path, file, kept.size, facts.size, self.keyring)
-        except BaseException:
-            file.close()
-            raise
-        return facts, cast(BinaryIO, io.BufferedReader(raw, SEGMENT))
+        return fetch_segments(
+            store,
+            path,
+            start,
+            stop,
+            unless=unless,
+            keyring=self.keyring,
+            facts_of=lambda kept: self.facts(store, path, kept),
+        )
 
     def kept(self, store: StoreFS, path: str) -> Kept:
         """Return how a file is kept. One request, or two."""
@@ -69,3 +71,8 @@ class Forms:
             facts = self.facts(store, path, found)
             raw = DecryptedFile(path, file, found.size, facts.size, self.keyring)
             return Kept(facts, "segments", raw.key.identifier)
+
+    def reads(self, other: Forms) -> bool:
+        """Return whether every file that other forms read is read by these too. No request."""
+        own = {key.identifier for key in self.keyring}
+        return all(key.identifier in own for key in other.keyring)

@@ -7,19 +7,14 @@ import os
 from contextlib import suppress
 from typing import Any, BinaryIO
 
-from fs import errors
-
 from ...encryption.keys import Key, Keyring
 from ...encryption.segments import HEADER, SEGMENT, Cipher, Damaged, segment_at
+from ...errors import Undecipherable
 
-__all__ = ["DecryptedFile", "Undecipherable"]
+__all__ = ["DecryptedFile"]
 
 # how many segments are read at once
 _AT_ONCE = 16
-
-
-class Undecipherable(errors.RemoteConnectionError):
-    """The content was changed since it was encrypted, or no key decrypts it."""
 
 
 class DecryptedFile(io.RawIOBase):
