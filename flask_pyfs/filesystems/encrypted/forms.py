@@ -39,8 +39,16 @@ class Forms:
     def __init__(self, keyring: Keyring) -> None:
         self.keyring = keyring
 
+    def facts_of(self, store: StoreFS, path: str) -> Facts:
+        """Return the facts of the content of a file. One request.
+
+        :raises Undecipherable: if it cannot be encrypted.
+        :raises fs.errors.FSError: as :meth:`StoreFS.facts` does.
+        """
+        return self.facts(store, path, store.facts(path))
+
     def facts(self, store: StoreFS, path: str, facts: Facts) -> Facts:
-        """Return the facts of the content of a file.
+        """Return the facts of the content of a file that was listed.
 
         :param facts: those of the file as it is kept.
         """
@@ -69,3 +77,11 @@ class Forms:
             facts = self.facts(store, path, found)
             raw = DecryptedFile(path, file, found.size, facts.size, self.keyring)
             return Kept(facts, "segments", raw.key.identifier)
+
+    def to_encrypt(self, store: StoreFS, path: str) -> tuple[Facts, BinaryIO] | None:
+        """Return the facts and the content of a file that must be encrypted to be copied, or None if the store may
+        copy it.
+
+        :raises fs.errors.FSError: as :meth:`StoreFS.fetch` does.
+        """
+        return None
