@@ -103,7 +103,7 @@ class EncryptedFS(StandardMethods):
         :raises flask_pyfs.errors.Undecipherable: if no encrypted file has this length.
         :raises fs.errors.FSError: as the store does.
         """
-        return self.forms.facts(self.whole, path, self.whole.facts(path))
+        return self.forms.facts_of(self.whole, path)
 
     def kept(self, path: str) -> Kept:
         """Return how a file is kept. One request, or two.
@@ -141,16 +141,43 @@ class EncryptedFS(StandardMethods):
         return self.whole.delete_version(path, version)
 
     def copy_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
-        self.whole.copy_file(path, target, overwrite=overwrite)
+        if self._encrypted_copy(path, target, overwrite=overwrite) is None:
+            self.whole.copy_file(path, target, overwrite=overwrite)
 
     def copy_from(self, store: StoreFS, path: str, target: str, **options: Any) -> bool:
         # what is copied stays as it is, so all its keys must be known here
-        if not isinstance(store, EncryptedFS) or not self.forms.reads(store.forms):
+        if not isinstance(store, EncryptedFS) or not self.forms.reads_copies_of(store.forms):
             return False
         return self.whole.copy_from(store.whole, path, target, **options)
 
-    def move_file(self, path: str, target: str, **options: Any) -> None:
-        self.whole.move_file(path, target, **options)
+    def move_file(self, path: str, target: str, *, overwrite: bool = True, **options: Any) -> None:
+        copied = self._encrypted_copy(path, target, overwrite=overwrite, **options)
+        if copied is None:
+            self.whole.move_file(path, target, overwrite=overwrite, **options)
+        elif copied.version is not None:
+            # what was written there meanwhile stays
+            self.whole.delete_version(path, copied.version)
+        else:
+            self.whole.standard.remove(path)
+
+    def _encrypted_copy(self, path: str, target: str, *, overwrite: bool, version: str | None = None) -> Facts | None:
+        """Copy a file that must be encrypted to be copied, and return its facts; None if the store may copy it.
+
+        :param version: as for :meth:`replace_version`.
+        """
+        opened = None if self.canonical(path) == self.canonical(target) else self.forms.to_encrypt(self.whole, path)
+        if opened is None:
+            return None
+        facts, file = opened
+        options: dict[str, Any] = {"content_type": facts.content_type}
+        if self.keeps_descriptions:
+            options["description"] = facts.description
+        with file:
+            if version is None:
+                self.put(target, cast(Readable, file), overwrite=overwrite, **options)
+            else:
+                self.replace_version(target, cast(Readable, file), version, **options)
+        return facts
 
     def remove_leftovers(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         return self.whole.remove_leftovers(older_than, prefix, dry_run=dry_run)

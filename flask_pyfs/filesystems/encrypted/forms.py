@@ -40,8 +40,16 @@ class Forms:
     def __init__(self, keyring: Keyring) -> None:
         self.keyring = keyring
 
+    def facts_of(self, store: StoreFS, path: str) -> Facts:
+        """Return the facts of the content of a file. One request.
+
+        :raises Undecipherable: if it cannot be encrypted.
+        :raises fs.errors.FSError: as :meth:`StoreFS.facts` does.
+        """
+        return self.facts(store, path, store.facts(path))
+
     def facts(self, store: StoreFS, path: str, facts: Facts) -> Facts:
-        """Return the facts of the content of a file.
+        """Return the facts of the content of a file that was listed.
 
         :param facts: those of the file as it is kept.
         """
@@ -72,7 +80,22 @@ class Forms:
             raw = DecryptedFile(path, file, found.size, facts.size, self.keyring)
             return Kept(facts, "segments", raw.key.identifier)
 
-    def reads(self, other: Forms) -> bool:
-        """Return whether every file that other forms read is read by these too. No request."""
-        own = {key.identifier for key in self.keyring}
-        return all(key.identifier in own for key in other.keyring)
+    @property
+    def readable(self) -> frozenset[tuple[Form, str | None]]:
+        """The forms and the identifiers of the keys of the files that can be read."""
+        return frozenset(("segments", key.identifier) for key in self.keyring)
+
+    def reads_copies_of(self, other: Forms) -> bool:
+        """Return whether each file that other forms read is read by these too, if a store copies it as it is. No
+        request.
+        """
+        # the store dates a copy anew, so nobody could read that of a plain file
+        return other.readable <= self.readable - {("plain", None)}
+
+    def to_encrypt(self, store: StoreFS, path: str) -> tuple[Facts, BinaryIO] | None:
+        """Return the facts and the content of a file that must be encrypted to be copied, or None if the store may
+        copy it.
+
+        :raises fs.errors.FSError: as :meth:`StoreFS.fetch` does.
+        """
+        return None

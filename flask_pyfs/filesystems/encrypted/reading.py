@@ -11,7 +11,7 @@ from ...encryption.keys import Key, Keyring
 from ...encryption.segments import HEADER, SEGMENT, Cipher, Damaged, segment_at
 from ...errors import Undecipherable
 
-__all__ = ["DecryptedFile"]
+__all__ = ["DecryptedFile", "Undecipherable"]
 
 # how many segments are read at once
 _AT_ONCE = 16

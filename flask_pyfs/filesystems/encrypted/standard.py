@@ -84,12 +84,13 @@ class StandardMethods(ContentFS):
 
     def _of_content(self, path: str, info: Info) -> Info:
         known: dict[str, dict[str, Any]] = {namespace: dict(facts) for namespace, facts in info.raw.items()}
-        if not info.is_dir:
-            for namespace, name in _SIZES:
-                if name in known.get(namespace, ()):
-                    modified = info.modified if "details" in known else None
-                    kept = Facts(known[namespace][name], modified, marked=False)
-                    known[namespace][name] = self._listed(self._key(path), kept).size
+        sizes = [(names, name) for names, name in _SIZES if name in known.get(names, ())]
+        if sizes and not info.is_dir:
+            modified = info.modified if "details" in known else None
+            kept = Facts(known[sizes[0][0]][sizes[0][1]], modified, marked=False)
+            size = self._listed(self._key(path), kept).size
+            for names, name in sizes:
+                known[names][name] = size
         return Info(known)
 
     # Changes
