@@ -32,7 +32,7 @@ class DecryptedFile(io.RawIOBase):
     """
 
     def __init__(
-        self, path: str, file: BinaryIO, length: int, size: int, keyring: Keyring, *, header: bytes = b""
+        self, path: str, file: BinaryIO, length: int, size: int, keyring: Keyring, header: bytes = b""
     ) -> None:
         super().__init__()
         self._path, self._file, self._length, self._size, self._keyring = path, file, length, size, keyring
@@ -84,7 +84,6 @@ class DecryptedFile(io.RawIOBase):
                 view[filled : filled + len(piece)] = piece
                 filled += len(piece)
                 if len(view) <= SEGMENT:
-                    # it may be the buffer of a reader that needs less, so no other segment is read for it
                     break
         except BaseException:
             self._position = start
@@ -105,12 +104,19 @@ class DecryptedFile(io.RawIOBase):
             return memoryview(b"")
         number, start = segment_at(self._position)
         if number != self._number:
-            last, _ = segment_at(min(self._position + wanted, self._size) - 1)
-            self._decrypt(number, min(last, number + _AT_ONCE - 1))
+            self._decrypt(number, self._reach(number, wanted))
         offset = self._position - start
         piece = self._content[offset : offset + wanted]
         self._position += len(piece)
         return piece
+
+    def _reach(self, number: int, wanted: int) -> int:
+        """Return the number of the last segment that is read with this one."""
+        if wanted <= SEGMENT:
+            # it may be for the buffer of a reader that needs less
+            return number
+        last, _ = segment_at(min(self._position + wanted, self._size) - 1)
+        return min(last, number + _AT_ONCE - 1)
 
     def _decrypt(self, number: int, last: int) -> None:
         """Decrypt a segment. Those after it up to ``last`` are read with it."""
