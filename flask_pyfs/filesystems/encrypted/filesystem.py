@@ -70,6 +70,8 @@ class EncryptedFS(WrapFS[FS], StoreFS):
         return cast(Readable, EncryptedStream(file, self.forms.keyring.first.secret))
 
     def open_write(self, path: str, *, overwrite: bool = True, content_type: str | None = None) -> BinaryIO:
+        # without a key nothing is begun
+        _ = self.forms.keyring.first
         return spooled(lambda file: self.put(path, file, overwrite=overwrite, content_type=content_type))
 
     def put(self, path: str, file: Readable, **options: Any) -> str | None:
