@@ -47,7 +47,10 @@ class Encryption:
         self._made: type[EncryptedFS] = EncryptedFS
         self._config = config
         if config["url"]:
-            rule = "cannot be used with ENCRYPTION_KEYS: a server at that URL would send encrypted files. Remove one"
+            asked = (
+                "ENCRYPTION_KEYS" if config["encryption_keys"] else setting_name(config, storage, "AES256_ENCRYPTED")
+            )
+            rule = f"cannot be used with {asked}: a server at that URL would send encrypted files. Remove one"
             raise wrong_setting(storage, config["backend"], config, "URL", rule)
         self.keyring: Keyring = _keyring(storage, config)
         self._forms = _forms(storage, config, self.keyring)
