@@ -113,6 +113,7 @@ def test_no_two_files_are_encrypted_alike():
     assert len(files) == 30
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 def test_a_child_of_the_process_that_began_a_file_cannot_continue_it():
     """Parent and child would encrypt different content with one nonce."""
     encryptor = Encryptor(KEYRING.first.secret)
