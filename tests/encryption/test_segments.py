@@ -79,7 +79,8 @@ def test_a_stream_is_encrypted_in_whatever_pieces_it_comes_and_goes(size, given_
     stream = EncryptedStream(pieces, KEYRING.first.secret)
     read = [stream.read(each) for each in wanted]
     rest = stream.read()
-    assert all(len(piece) == each for piece, each in zip(read, wanted, strict=True)) or not rest
+    assert all(len(piece) <= each for piece, each in zip(read, wanted, strict=True))
+    assert all(read) or not rest
     assert decrypted(b"".join([*read, rest])).readall() == content
     assert (stream.size, stream.read(), stream.read(1)) == (size, b"", b"")
 
