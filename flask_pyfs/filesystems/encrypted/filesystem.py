@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from fs.base import FS
@@ -13,6 +14,7 @@ from ..base import Readable
 from ..store import DAY, Facts, StoreFS
 from ..streams import spooled
 from .forms import Forms, Kept
+from .reading import Undecipherable
 
 __all__ = ["EncryptedFS"]
 
@@ -103,11 +105,18 @@ class EncryptedFS(WrapFS[FS], StoreFS):
     ) -> Iterator[tuple[str, Facts]]:
         options: dict[str, Any] = {} if unread is None else {"unread": unread}
         for path, facts in self.whole.iter_facts(prefix, **options):
-            yield path, self.forms.facts(self.whole, path, facts)
+            yield path, self._listed(path, facts)
 
     def iter_level(self, directory: str = "") -> Iterator[tuple[str, Facts | None]]:
         for path, facts in self.whole.iter_level(directory):
-            yield path, facts and self.forms.facts(self.whole, path, facts)
+            yield path, facts and self._listed(path, facts)
+
+    def _listed(self, path: str, facts: Facts) -> Facts:
+        # one file that nobody can read must not hide all others
+        try:
+            return self.forms.facts(self.whole, path, facts)
+        except Undecipherable:
+            return replace(facts, size=0, checksum=None)
 
     def delete_tree(self, path: str) -> None:
         self.whole.delete_tree(path)
