@@ -83,7 +83,7 @@ class _NoKeys(Keyring):
 
 def _keyring(storage: str, config: Config) -> Keyring:
     if config["encryption_keys"]:
-        return Keyring(config["encryption_keys"])
+        return Keyring(config["encryption_keys"], setting_name(config, storage, "ENCRYPTION_KEYS"))
     name, old = setting_name(config, storage, "ENCRYPTION_KEYS"), setting_name(config, storage, "AES256_ENCRYPTED")
     return _NoKeys(
         refusal(

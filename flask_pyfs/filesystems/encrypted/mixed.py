@@ -15,10 +15,11 @@ from ...encryption.keys import Key, Keyring
 from ...encryption.segments import HEADER, SEGMENT, Cipher, Damaged, encrypted_size
 from ..store import Facts, StoreFS
 from .begun import BegunFile
+from .failures import not_opened
 from .forms import Form, Forms, Kept
 from .likeness import looks_encrypted
 from .old import OldFile, damaged, some_of
-from .reading import DecryptedFile, Undecipherable
+from .reading import DecryptedFile
 
 __all__ = ["MixedForms"]
 
@@ -51,6 +52,12 @@ class MixedForms(Forms):
         self._fernet = None if old is None else fernet.Fernet(old.secret)
         # some stores tell whole seconds
         self._plain_before = plain_before and plain_before.replace(microsecond=0)
+
+    @property
+    def readable(self) -> frozenset[tuple[Form, str | None]]:
+        old: set[tuple[Form, str | None]] = {("fernet", self._old.identifier)} if self._old else set()
+        plain: set[tuple[Form, str | None]] = {("plain", None)} if self._plain_before else set()
+        return super().readable | old | plain
 
     # Facts
 
@@ -187,7 +194,7 @@ class MixedForms(Forms):
         if is_ours and start[:1] == _OURS:
             return "segments"
         if is_ours or looks_encrypted(start):
-            raise Undecipherable(path, msg="'{path}' looks encrypted, and was changed or has a key that is not set")
+            raise not_opened(path, self.keyring)
         return "plain"
 
     def _opens(self, start: bytes) -> bool:
@@ -210,6 +217,8 @@ class _Reader(io.BufferedReader):
     :param raw: reads it.
     :param file: the file as it is kept.
     """
+
+    mode = "rb"
 
     def __init__(self, raw: io.RawIOBase, file: BinaryIO) -> None:
         super().__init__(raw, SEGMENT)
