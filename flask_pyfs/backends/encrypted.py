@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..config import Config, wrong_setting
 from ..encryption.keys import Keyring
 from ..filesystems.store import StoreFS
+from ..keys import storage_key
 
 if TYPE_CHECKING:
     from ..filesystems.encrypted import EncryptedFS
@@ -38,7 +39,10 @@ class Encryption:
         self._made: type[EncryptedFS] = EncryptedFS
         self._config = config
         if config["url"]:
-            rule = "cannot be used with ENCRYPTION_KEYS: a server at that URL would send encrypted files. Remove one"
+            rule = (
+                "cannot be used with ENCRYPTION_KEYS: a server at that URL would send encrypted files. Remove it, or "
+                f"set {storage_key(storage, 'URL')} to an empty text"
+            )
             raise wrong_setting(storage, config["backend"], config, "URL", rule)
         self.keyring: Keyring = Keyring(config["encryption_keys"])
         self._forms = Forms(self.keyring)

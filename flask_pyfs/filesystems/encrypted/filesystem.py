@@ -52,6 +52,10 @@ class EncryptedFS(WrapFS[FS], StoreFS):
         hides_reserved = property(lambda self: self.whole.hides_reserved)
         decides_versions = property(lambda self: self.whole.decides_versions)
 
+    @property
+    def bare(self) -> StoreFS:
+        return self.whole.bare
+
     # Verbs
 
     def learn_conditions(self, path: str) -> bool:
