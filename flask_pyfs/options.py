@@ -146,6 +146,11 @@ def _to_keys(value: Any) -> list[Secret] | Callable[[], Any]:
     return [Secret(key) for key in keys]
 
 
+def _to_key(value: Any) -> str:
+    # flask-fs2 makes keys of bytes
+    return _to_str(value.decode("latin-1") if isinstance(value, bytes) else value)
+
+
 def is_key(text: str) -> bool:
     """Whether a text is a key of 32 bytes in base64, of either alphabet."""
     try:
@@ -245,6 +250,7 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "size": _to_size,
     "callable": _to_callable,
     "service": _to_service,
+    "key": _to_key,
     "keys": _to_keys,
     "moment": _to_moment,
     "version": _to_version,
@@ -274,9 +280,9 @@ class Option:
         directory), ``mode`` (file permissions), ``list`` (of str), ``extensions``, ``prefix`` (a directory of a store),
         ``dict``, ``seconds`` (a number or a ``timedelta``), ``size`` (a number of bytes, or a text such as ``'20 MB'``
         or ``'20 MiB'``), ``version`` (its major number: ``'v2.0'`` is ``'2'``), ``callable`` (or its name, as
-        ``'module:name'``), ``service`` (a callable, or the URL of a server), ``keys`` (of 32 bytes, in base64, or a
-        callable that returns them), ``moment`` (a ``datetime`` with a time zone, or its text in ISO 8601) or
-        ``backend`` (the name of another backend, with settings of its own; see
+        ``'module:name'``), ``service`` (a callable, or the URL of a server), ``key`` (a str or bytes), ``keys`` (of 32
+        bytes, in base64, or a callable that returns them), ``moment`` (a ``datetime`` with a time zone, or its text in
+        ISO 8601) or ``backend`` (the name of another backend, with settings of its own; see
         :meth:`flask_pyfs.config.Config.side`). A str, as the environment gives it, is converted to the type.
     :param default: the value if the setting is not set.
     :param required: whether a configuration without the setting is rejected.
