@@ -128,21 +128,37 @@ def _to_service(value: Any) -> str | Callable[..., Any]:
     return _to_callable(value)
 
 
-_KEYS = "a list of keys, each 32 bytes in base64, as 'flask fs keygen' prints them, or a callable that returns it"
+_KEYS = "a list of keys, each 32 bytes in base64, as 'flask fs keygen' prints them"
+_OR_CALLABLE = f"{_KEYS}, or a callable that returns it"
 
 
 def _to_keys(value: Any) -> list[Secret] | Callable[[], Any]:
-    if callable(value) or (isinstance(value, str) and ":" in value):
+    if not callable(value) and not (isinstance(value, str) and ":" in value):
+        return keys_of(value, _OR_CALLABLE)
+    try:
         return _to_callable(value)
+    except ValueError as error:
+        why = type(error.__cause__ or error).__name__
+    # keys with a colon between them may have been taken for a name, and the error of that has them
+    raise ValueError(f"{_OR_CALLABLE} (its name cannot be resolved: {why})")
+
+
+def keys_of(value: Any, rule: str = _KEYS) -> list[Secret]:
+    """Return the keys in a value, which are texts.
+
+    :param value: a list of str, or a str with commas or spaces.
+    :param rule: what the value must be.
+    :raises ValueError: if it is something else, or has no key. The message has no part of it.
+    """
     try:
         keys = _to_list(value)
     except ValueError:
-        raise ValueError(_KEYS) from None
+        raise ValueError(rule) from None
     if not keys:
-        raise ValueError(f"{_KEYS} (it has none)")
+        raise ValueError(f"{rule} (it has none)")
     for number, key in enumerate(keys, 1):
         if not is_key(key):
-            raise ValueError(f"{_KEYS} (number {number} is none)")
+            raise ValueError(f"{rule} (number {number} is none)")
     return [Secret(key) for key in keys]
 
 

@@ -47,9 +47,12 @@ class Encryption:
         self._made: type[EncryptedFS] = EncryptedFS
         self._config = config
         if config["url"]:
+            asked = (
+                "ENCRYPTION_KEYS" if config["encryption_keys"] else setting_name(config, storage, "AES256_ENCRYPTED")
+            )
             rule = (
-                "cannot be used with ENCRYPTION_KEYS: a server at that URL would send encrypted files. Remove it, or "
-                f"set {storage_key(storage, 'URL')} to an empty text"
+                f"cannot be used with {asked}: a server at that URL would send encrypted files. Remove it, or set "
+                f"{storage_key(storage, 'URL')} to an empty text"
             )
             raise wrong_setting(storage, config["backend"], config, "URL", rule)
         self.keyring: Keyring = _keyring(storage, config)
@@ -83,7 +86,7 @@ class _NoKeys(Keyring):
 
 def _keyring(storage: str, config: Config) -> Keyring:
     if config["encryption_keys"]:
-        return Keyring(config["encryption_keys"])
+        return Keyring(config["encryption_keys"], setting_name(config, storage, "ENCRYPTION_KEYS"))
     name, old = setting_name(config, storage, "ENCRYPTION_KEYS"), setting_name(config, storage, "AES256_ENCRYPTED")
     return _NoKeys(
         refusal(

@@ -141,12 +141,15 @@ class Encryptor:
         self._cipher = Cipher(key, self._header)
         self._content = bytearray()
         self._number = 0
+        self._owner = os.getpid()
 
     def update(self, content: Any) -> list[bytes]:
         """Take the next bytes of the content, and return the next bytes of the file, in pieces.
 
         :param content: a bytes-like object.
+        :raises OSError: in a child of the process that began the file.
         """
+        self._require_owner()
         self._content += content
         pieces, start = self._begun(), 0
         with memoryview(self._content) as held:
@@ -158,8 +161,17 @@ class Encryptor:
         return pieces
 
     def finish(self) -> list[bytes]:
-        """Return the last bytes of the file. It is called once, after all content was given."""
+        """Return the last bytes of the file. It is called once, after all content was given.
+
+        :raises OSError: in a child of the process that began the file.
+        """
+        self._require_owner()
         return [*self._begun(), self._cipher.seal(self._number, self._content, is_last=True)]
+
+    def _require_owner(self) -> None:
+        # two processes would encrypt different content with the same nonce, and GCM hides nothing then
+        if os.getpid() != self._owner:
+            raise OSError("the file was begun before a fork: only the process that began it can encrypt it")
 
     def _begun(self) -> list[bytes]:
         header, self._header = self._header, b""
@@ -192,11 +204,19 @@ class EncryptedStream:
         """
         # what it has is not copied at the end
         content = io.BytesIO()
-        while (size < 0 or content.tell() < size) and (piece := self._next()):
-            taken = content.write(piece if size < 0 else piece[: size - content.tell()])
-            if taken < len(piece):
-                self._ready.appendleft(piece[taken:])
+        try:
+            while (size < 0 or content.tell() < size) and (piece := self._next()):
+                taken = content.write(piece if size < 0 else piece[: size - content.tell()])
+                self._give_back(piece[taken:])
+        except BaseException:
+            # no byte is left out if it is read again
+            self._give_back(memoryview(content.getvalue()))
+            raise
         return content.getvalue()
+
+    def _give_back(self, piece: memoryview) -> None:
+        if piece:
+            self._ready.appendleft(piece)
 
     def _next(self) -> memoryview:
         while not self._ready and not self._ended:

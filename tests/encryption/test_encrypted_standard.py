@@ -46,9 +46,6 @@ class OnServer(StandardTests):
     def make_fs(self):
         return encrypted(self.store)
 
-    def destroy_fs(self, fs):
-        fs.removetree("/")
-
 
 class TestS3(OnServer, unittest.TestCase):
     place = "s3-moto"
