@@ -102,7 +102,7 @@ def test_what_sends_the_files_of_other_storages_leaves_these_to_the_app(app, acc
     for storage in (files, plain):
         with app.app_context():
             storage.write("a.bin", PLANTED)
-        answers.append(app.test_client().get(f"/{storage.name}/a.bin"), buffered=True)
+        answers.append(app.test_client().get(f"/{storage.name}/a.bin", buffered=True))
     sent = [{"X-Sendfile", "X-Accel-Redirect"} & {*answer.headers.keys()} != set() for answer in answers]
     assert [answer.data for answer in answers] == [PLANTED, b""]
     assert sent == [False, True]
