@@ -132,8 +132,8 @@ for line in sys.stdin:
 
 
 def unit_of(module):
-    """Return the part of the package that is removed with a module: an adapter, a module of commands, one of INNER, or a
-    room.
+    """Return the part of the package that is removed with a module: an adapter, a module of commands, one of INNER, or
+    a room.
     """
     parts = [*module.split(".")[1:], ""]
     if f"adapters.{parts[0]}" in ADAPTERS:
