@@ -4,6 +4,7 @@ import io
 import os
 import random
 from contextlib import ExitStack
+from datetime import datetime, timezone
 
 import pytest
 from encrypting import new_key
@@ -338,3 +339,29 @@ def test_a_child_reads_and_writes(make, kind):
                 os._exit(failed)
         assert os.waitpid(child, 0)[1] == 0
     assert storage.read("b") == content
+
+
+def test_the_standard_methods_demand_directories_if_the_store_does(store, monkeypatch):
+    with pytest.raises(errors.ResourceNotFound):
+        store.standard.writebytes("a/b", b"content")
+    monkeypatch.setattr(store.whole, "strict", False, raising=False)
+    store.standard.writebytes("a/b", b"content")
+    assert store.read_file("a/b") == b"content"
+
+
+@pytest.mark.parametrize("kind", ["memory", "local"])
+def test_a_copy_keeps_the_time_if_it_shall(make, kind):
+    standard = make(kind, new_key()).backend.store.standard
+    standard.writebytes("a", b"content")
+    standard.settimes("a", modified=datetime(2020, 1, 2, tzinfo=timezone.utc))
+    before = standard.getinfo("a", ["details"]).modified
+    assert before.year == 2020
+    standard.copy("a", "b", preserve_time=True)
+    standard.move("a", "c", preserve_time=True)
+    assert [standard.getinfo(path, ["details"]).modified for path in "bc"] == [before, before]
+    assert standard.readbytes("b") == standard.readbytes("c") == b"content"
+    # what the operating system says of a file has the size of the content, too
+    stats = standard.getinfo("b", ["details", "stat", "lstat"]).raw
+    assert {stats[names]["st_size"] for names in ("stat", "lstat") if names in stats} <= {7}
+    if kind == "local":
+        assert stats["stat"]["st_size"] == 7
