@@ -12,7 +12,7 @@ from ..config import Config, setting_name, wrong_setting
 from ..encryption.keys import Key, Keyring
 from ..errors import ConfigurationError
 from ..filesystems.store import StoreFS
-from ..keys import refusal
+from ..keys import refusal, storage_key
 
 if TYPE_CHECKING:
     from ..filesystems.encrypted import EncryptedFS
@@ -50,7 +50,10 @@ class Encryption:
             asked = (
                 "ENCRYPTION_KEYS" if config["encryption_keys"] else setting_name(config, storage, "AES256_ENCRYPTED")
             )
-            rule = f"cannot be used with {asked}: a server at that URL would send encrypted files. Remove one"
+            rule = (
+                f"cannot be used with {asked}: a server at that URL would send encrypted files. Remove it, or set "
+                f"{storage_key(storage, 'URL')} to an empty text"
+            )
             raise wrong_setting(storage, config["backend"], config, "URL", rule)
         self.keyring: Keyring = _keyring(storage, config)
         self._forms = _forms(storage, config, self.keyring)
@@ -65,11 +68,12 @@ class Encryption:
 class _NoKeys(Keyring):
     """Those of a storage that only has the key of flask-fs2. Nothing can be written.
 
+    :param setting: the name of the setting that would have some.
     :param refusal: what a write raises.
     """
 
-    def __init__(self, refusal: ConfigurationError) -> None:
-        super().__init__(())
+    def __init__(self, setting: str, refusal: ConfigurationError) -> None:
+        super().__init__((), setting)
         self._refusal = refusal
 
     @property
@@ -86,11 +90,12 @@ def _keyring(storage: str, config: Config) -> Keyring:
         return Keyring(config["encryption_keys"], setting_name(config, storage, "ENCRYPTION_KEYS"))
     name, old = setting_name(config, storage, "ENCRYPTION_KEYS"), setting_name(config, storage, "AES256_ENCRYPTED")
     return _NoKeys(
+        name,
         refusal(
             f"{name} is not set, so nothing can be written: {old} alone lets storage {storage!r} read the files that "
             f"flask-fs2 encrypted. Set {name} to a key that 'flask fs keygen' prints",
             storage,
-        )
+        ),
     )
 
 

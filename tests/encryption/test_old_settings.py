@@ -2,14 +2,17 @@
 
 import base64
 import io
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from fernets import KEY, KINDS, OLD_KEY, content_of, old_file, on, plant, planted, storage_on
 
 import flask_pyfs as fs
 from flask_pyfs.backends.local import LocalBackend
+from flask_pyfs.errors import DecryptionError
 
 NO_KEYS = "FILES_FS_ENCRYPTION_KEYS is not set, so nothing can be written: FILES_FS_AES256_ENCRYPTED alone lets"
+NO_KEY = "^FILES_FS_AES256_KEY must be the key that flask-fs2 had"
 CONTENT = content_of(1000)
 
 
@@ -65,6 +68,17 @@ def test_without_new_keys_nothing_is_written(configured, write):
     assert list(storage.backend.bare.iter_files()) == ["a.txt"]
 
 
+def test_without_new_keys_nothing_is_uploaded(app, configured):
+    storage = configured(AES256_ENCRYPTED=True, AES256_KEY=OLD_KEY)
+    with app.app_context():
+        upload = storage.upload_url("new.txt", expires=60)
+    form = {**upload.fields, "file": (io.BytesIO(b"content"), "new.txt")}
+    answer = app.test_client().post(upload.url, data=form)
+    assert answer.status_code == 500
+    assert b"content" not in answer.data
+    assert list(storage.backend.bare.iter_files()) == []
+
+
 @pytest.mark.parametrize("kind", on(KINDS))
 def test_without_new_keys_files_are_copied_moved_and_deleted_by_the_store(kind, request, configure_storage):
     settings = {"AES256_ENCRYPTED": True, "AES256_KEY": OLD_KEY}
@@ -105,14 +119,14 @@ def test_the_key_alone_changes_nothing(configured):
 WRONG = {
     "no key": ({"AES256_ENCRYPTED": True}, "^FILES_FS_AES256_KEY .*must be set, as FILES_FS_AES256_ENCRYPTED is on"),
     "an empty key": ({"AES256_ENCRYPTED": True, "AES256_KEY": ""}, "^FILES_FS_AES256_KEY must be set"),
-    "a short key": ({"AES256_ENCRYPTED": True, "AES256_KEY": "c2VjcmV0"}, "^FILES_FS_AES256_KEY must be the key"),
-    "no base64": ({"AES256_ENCRYPTED": True, "AES256_KEY": "c2VjcmV0c"}, "^FILES_FS_AES256_KEY must be the key"),
-    "not ASCII": ({"AES256_ENCRYPTED": True, "AES256_KEY": "gehëim"}, "^FILES_FS_AES256_KEY must be the key"),
+    "a short key": ({"AES256_ENCRYPTED": True, "AES256_KEY": "c2VjcmV0"}, NO_KEY),
+    "no base64": ({"AES256_ENCRYPTED": True, "AES256_KEY": "c2VjcmV0c"}, NO_KEY),
+    "not ASCII": ({"AES256_ENCRYPTED": True, "AES256_KEY": "gehëim"}, NO_KEY),
     "bytes that are none": (
         {"AES256_KEY": b"\xff" * 32, "ENCRYPTION_KEYS": KEY},
-        "^FILES_FS_AES256_KEY must be the key",
+        NO_KEY,
     ),
-    "a short key beside keys": ({"AES256_KEY": "c2VjcmV0", "ENCRYPTION_KEYS": KEY}, "^FILES_FS_AES256_KEY must be"),
+    "a short key beside keys": ({"AES256_KEY": "c2VjcmV0", "ENCRYPTION_KEYS": KEY}, NO_KEY),
     "a URL": (
         {"AES256_ENCRYPTED": True, "AES256_KEY": OLD_KEY, "URL": "https://files.example.org/"},
         "^FILES_FS_URL cannot be used with FILES_FS_AES256_ENCRYPTED",
@@ -151,6 +165,14 @@ def test_by_hand(tmp_path):
         LocalBackend("files", {**given, "aes256_encrypted": "false"})
     with pytest.raises(fs.ConfigurationError, match="AES256_KEY"):
         LocalBackend("files", {"root": str(tmp_path), "aes256_encrypted": True})
+
+
+@pytest.mark.parametrize("moment", [{}, {"ENCRYPTION_READ_PLAIN": datetime.now(timezone.utc) + timedelta(days=1)}])
+def test_an_old_file_without_its_key_says_which_setting_is_missing(configured, moment):
+    storage = configured(ENCRYPTION_KEYS=KEY, **moment)
+    plant(storage, "a.txt", old_file(CONTENT))
+    with pytest.raises(DecryptionError, match="flask-fs2 encrypted it: set FILES_FS_AES256_KEY to its key"):
+        storage.read("a.txt")
 
 
 def test_no_key_is_shown(configured):
