@@ -27,7 +27,7 @@ from flask_pyfs.state import find
 from flask_pyfs.transfer import Side, sync
 
 FIRST, REST = SEGMENT - HEADER - 16, SEGMENT - 16
-CONTENT = bytes(range(256)) * 1024
+CONTENT = bytes(range(256)) * 4096
 SIZE = len(CONTENT)
 
 #: The setting that has the address of each server that speaks HTTP.
