@@ -13,7 +13,8 @@ import io
 import os
 import struct
 from collections import deque
-from typing import Any, Protocol
+from contextlib import suppress
+from typing import Any, Protocol, cast
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -139,15 +140,24 @@ class Encryptor:
     def __init__(self, key: bytes) -> None:
         self._header = bytes([HEADER]) + os.urandom(_SALT + _NONCE)
         self._cipher = Cipher(key, self._header)
-        self._content = bytearray()
-        self._number = 0
+        self._tags: list[bytes] = []
         self._owner = os.getpid()
+        self.restart(0)
+
+    def restart(self, number: int) -> int:
+        """Go back to a segment, to encrypt the same content again. Return where the content of the segment begins.
+
+        :param number: the number of a segment that was encrypted.
+        """
+        self._number, self._content = number, bytearray()
+        self._unsent = b"" if number else self._header
+        return _FIRST + (number - 1) * _REST if number else 0
 
     def update(self, content: Any) -> list[bytes]:
         """Take the next bytes of the content, and return the next bytes of the file, in pieces.
 
         :param content: a bytes-like object.
-        :raises OSError: in a child of the process that began the file.
+        :raises OSError: in a child of the process that began the file, or if other content was encrypted there before.
         """
         self._require_owner()
         self._content += content
@@ -155,7 +165,7 @@ class Encryptor:
         with memoryview(self._content) as held:
             # a segment is encrypted when it is known that another one follows
             while (stop := start + (_REST if self._number else _FIRST)) < len(held):
-                pieces.append(self._cipher.seal(self._number, held[start:stop], is_last=False))
+                pieces.append(self._sealed(held[start:stop], is_last=False))
                 start, self._number = stop, self._number + 1
         del self._content[:start]
         return pieces
@@ -163,18 +173,27 @@ class Encryptor:
     def finish(self) -> list[bytes]:
         """Return the last bytes of the file. It is called once, after all content was given.
 
-        :raises OSError: in a child of the process that began the file.
+        :raises OSError: as :meth:`update` does.
         """
         self._require_owner()
-        return [*self._begun(), self._cipher.seal(self._number, self._content, is_last=True)]
+        return [*self._begun(), self._sealed(self._content, is_last=True)]
+
+    # If two contents are encrypted with one nonce, GCM hides neither of them
+
+    def _sealed(self, content: Any, *, is_last: bool) -> bytes:
+        segment = self._cipher.seal(self._number, content, is_last=is_last)
+        if self._number == len(self._tags):
+            self._tags.append(segment[-_TAG:])
+        elif self._tags[self._number] != segment[-_TAG:]:
+            raise OSError("the source cannot be read again: it returned other bytes")
+        return segment
 
     def _require_owner(self) -> None:
-        # two processes would encrypt different content with the same nonce, and GCM hides nothing then
         if os.getpid() != self._owner:
             raise OSError("the file was begun before a fork: only the process that began it can encrypt it")
 
     def _begun(self) -> list[bytes]:
-        header, self._header = self._header, b""
+        header, self._unsent = self._unsent, b""
         return [header] if header else []
 
 
@@ -185,24 +204,64 @@ class Readable(Protocol):
 class EncryptedStream:
     """Reads a stream, and returns it encrypted.
 
+    It can seek if the stream can. What was read before is encrypted again then, and must not have changed.
+
     :param file: the stream, from its current position to its end. Text is encoded as UTF-8.
     :param key: the key of the storage, 32 bytes.
-    :ivar size: how many bytes of content were read.
     """
 
     def __init__(self, file: Readable, key: bytes) -> None:
-        self._file = file
+        self._file = cast(Any, file)
+        self._start: int | None = None
+        with suppress(Exception):
+            self._start = int(self._file.tell())
         self._encryptor = Encryptor(key)
         self._ready = deque[memoryview]()
         self._ended = False
-        self.size = 0
+        # where the next read begins, and where what is ready begins
+        self._position = self._offset = 0
+
+    def tell(self) -> int:
+        """Return the number of bytes before the next one."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Set the position of the next byte, and return it.
+
+        :raises io.UnsupportedOperation: if the stream cannot seek.
+        """
+        if self._start is None:
+            raise io.UnsupportedOperation("the source cannot seek")
+        start = (0, self._position, self._length(self._start) if whence == os.SEEK_END else 0)[whence]
+        self._position = max(0, start + offset)
+        return self._position
 
     def read(self, size: int = -1) -> bytes:
         """Return at most so many of the next bytes, and none only at the end.
 
         :param size: how many; all that follow if it is negative.
         """
-        size = min(size, _PIECE)
+        self._reach(self._position)
+        return self._taken(min(size, _PIECE))
+
+    def _length(self, start: int) -> int:
+        position = self._file.tell()
+        self._file.seek(0, os.SEEK_END)
+        end = self._file.tell()
+        self._file.seek(position)
+        return encrypted_size(end - start)
+
+    def _reach(self, position: int) -> None:
+        if position < self._offset:
+            assert self._start is not None
+            number = position // SEGMENT
+            self._file.seek(self._start + self._encryptor.restart(number))
+            self._ready.clear()
+            self._offset, self._ended = number * SEGMENT, False
+        while self._offset < position and self._taken(min(position - self._offset, _PIECE)):
+            pass
+
+    def _taken(self, size: int) -> bytes:
         # what it has is not copied at the end
         content = io.BytesIO()
         try:
@@ -213,6 +272,8 @@ class EncryptedStream:
             # no byte is left out if it is read again
             self._give_back(memoryview(content.getvalue()))
             raise
+        self._offset += content.tell()
+        self._position = self._offset
         return content.getvalue()
 
     def _give_back(self, piece: memoryview) -> None:
@@ -222,9 +283,10 @@ class EncryptedStream:
     def _next(self) -> memoryview:
         while not self._ready and not self._ended:
             piece = self._file.read(_PIECE)
-            content = piece.encode() if isinstance(piece, str) else piece
-            self.size += len(content)
-            self._ready.extend(map(memoryview, self._encryptor.update(content)))
+            if isinstance(piece, str):
+                # its positions are no numbers of bytes
+                piece, self._start = piece.encode(), None
+            self._ready.extend(map(memoryview, self._encryptor.update(piece)))
             if not piece:
                 self._ready.extend(map(memoryview, self._encryptor.finish()))
                 self._ended = True

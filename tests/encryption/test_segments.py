@@ -15,6 +15,7 @@ from flask_pyfs.encryption.keys import Keyring, new_key
 from flask_pyfs.encryption.segments import Cipher, EncryptedStream, Encryptor, encrypted_size, plain_size, segment_at
 
 MIB = 1024 * 1024
+SIZE = FIRST + 2 * REST + 17
 
 
 class Pieces(io.RawIOBase):
@@ -43,6 +44,18 @@ class Counted(io.BytesIO):
         content = super().read(size)
         self.ranges.append((start, start + len(content)))
         return content
+
+
+class Zeros:
+    """A stream of so many bytes."""
+
+    def __init__(self, size):
+        self._left = size
+
+    def read(self, size=-1):
+        size = min(size, self._left)
+        self._left -= size
+        return bytes(size)
 
 
 # Lengths
@@ -82,13 +95,65 @@ def test_a_stream_is_encrypted_in_whatever_pieces_it_comes_and_goes(size, given_
     assert all(len(piece) <= each for piece, each in zip(read, wanted, strict=True))
     assert all(read) or not rest
     assert decrypted(b"".join([*read, rest])).readall() == content
-    assert (stream.size, stream.read(), stream.read(1)) == (size, b"", b"")
+    assert (stream.read(), stream.read(1)) == (b"", b"")
 
 
 def test_a_text_is_encrypted_as_utf_8():
     stream = EncryptedStream(io.StringIO("ä€"), KEYRING.first.secret)
     assert decrypted(stream.read()).readall() == "ä€".encode()
-    assert stream.size == 5
+    with pytest.raises(OSError, match="cannot seek"):
+        stream.seek(0)
+
+
+@given(
+    st.sampled_from(SIZES), st.lists(st.tuples(st.integers(0, FIRST + 3 * REST), st.sampled_from([1, SEGMENT, MIB])))
+)
+def test_a_stream_is_read_again_from_any_position_before(size, reads):
+    source = io.BytesIO(b"before" + content_of(size))
+    source.seek(6)
+    stream = EncryptedStream(source, KEYRING.first.secret)
+    file = b"".join(iter(lambda: stream.read(SEGMENT), b""))
+    assert decrypted(file).readall() == content_of(size)
+    assert stream.tell() == stream.seek(0, os.SEEK_END) == len(file)
+    for offset, wanted in reads:
+        assert stream.seek(min(offset, len(file))) == stream.tell()
+        got = stream.read(wanted)
+        assert file[min(offset, len(file)) :].startswith(got)
+        assert got or offset >= len(file)
+        assert stream.tell() == min(offset, len(file)) + len(got)
+
+
+def test_the_length_is_known_before_the_end_is_read():
+    stream = EncryptedStream(io.BytesIO(content_of(SIZE)), KEYRING.first.secret)
+    start = stream.read(100)
+    assert stream.seek(0, os.SEEK_END) == encrypted_size(SIZE)
+    stream.seek(100)
+    assert decrypted(start + b"".join(iter(stream.read, b""))).readall() == content_of(SIZE)
+
+
+@pytest.mark.parametrize("change", ["other", "longer", "shorter"])
+def test_other_content_is_not_encrypted_in_place_of_what_was_read(change):
+    """The same nonce would hide neither of them."""
+    content = content_of(3 * SEGMENT)
+    source = io.BytesIO(content)
+    stream = EncryptedStream(source, KEYRING.first.secret)
+    file = stream.read()
+    changed = {"other": content[:-1] + b"x", "longer": content + b"x", "shorter": content[:-1]}[change]
+    source.seek(0)
+    source.truncate()
+    source.write(changed)
+    # what is in the segments before is given out again
+    stream.seek(0)
+    assert stream.read(2 * SEGMENT) == file[: 2 * SEGMENT]
+    with pytest.raises(OSError, match="other bytes"):
+        stream.read()
+
+
+def test_a_stream_that_cannot_seek_is_read_once():
+    stream = EncryptedStream(Zeros(10), KEYRING.first.secret)
+    with pytest.raises(OSError, match="cannot seek"):
+        stream.seek(0, os.SEEK_END)
+    assert decrypted(stream.read()).readall() == bytes(10)
 
 
 def test_no_byte_is_left_out_after_an_error_of_the_stream():
@@ -155,9 +220,6 @@ def calls(size):
         | st.tuples(st.just("tell")),
         max_size=12,
     )
-
-
-SIZE = FIRST + 2 * REST + 17
 
 
 @given(calls(SIZE), st.booleans())
@@ -272,18 +334,6 @@ def test_large_pieces_are_read_at_once():
         while reader.read(MIB):
             pass
     assert len(source.ranges) < 12
-
-
-class Zeros:
-    """A stream of so many bytes."""
-
-    def __init__(self, size):
-        self._left = size
-
-    def read(self, size=-1):
-        size = min(size, self._left)
-        self._left -= size
-        return bytes(size)
 
 
 def peak_of(read):
