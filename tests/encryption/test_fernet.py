@@ -19,7 +19,6 @@ from fernets import KEY, KINDS, OLD_KEY, chunks_of, content_of, old_file, on, pl
 import peers
 from counting import requests_of
 
-import flask_pyfs as fs
 from flask_pyfs.errors import DecryptionError
 
 MIB = 1024 * 1024
