@@ -12,7 +12,7 @@ from ..config import Config, setting_name, wrong_setting
 from ..encryption.keys import Key, Keyring
 from ..errors import ConfigurationError
 from ..filesystems.store import StoreFS
-from ..keys import refusal
+from ..keys import refusal, storage_key
 
 if TYPE_CHECKING:
     from ..filesystems.encrypted import EncryptedFS
@@ -50,7 +50,10 @@ class Encryption:
             asked = (
                 "ENCRYPTION_KEYS" if config["encryption_keys"] else setting_name(config, storage, "AES256_ENCRYPTED")
             )
-            rule = f"cannot be used with {asked}: a server at that URL would send encrypted files. Remove one"
+            rule = (
+                f"cannot be used with {asked}: a server at that URL would send encrypted files. Remove it, or set "
+                f"{storage_key(storage, 'URL')} to an empty text"
+            )
             raise wrong_setting(storage, config["backend"], config, "URL", rule)
         self.keyring: Keyring = _keyring(storage, config)
         self._forms = _forms(storage, config, self.keyring)

@@ -45,9 +45,6 @@ class EncryptedFS(StandardMethods):
         super().close()
         self.whole.close()
 
-    #: A store keeps checksums of what it has, which is not the content.
-    keeps_checksums = True
-
     if not TYPE_CHECKING:
         # what the store is, which it may learn later
         checksum_algorithm = property(lambda self: self.whole.checksum_algorithm)
@@ -60,6 +57,10 @@ class EncryptedFS(StandardMethods):
         hides_reserved = property(lambda self: self.whole.hides_reserved)
         strict = property(lambda self: self.whole.strict)
         decides_versions = property(lambda self: self.whole.decides_versions)
+
+    @property
+    def bare(self) -> StoreFS:
+        return self.whole.bare
 
     # Verbs
 
