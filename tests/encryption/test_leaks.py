@@ -226,7 +226,7 @@ def test_no_named_file_has_plain_text_during_an_upload(request, app, tmp_path, t
             file.write(PLANTED)
             look()
         url = storage.upload_url("form.txt", expires=60, unique=False).url
-        assert app.test_client().post(url, data={"file": (io.BytesIO(content), "any.txt")}).status_code == 201
+        assert app.test_client().post(url, data={"file": (io.BytesIO(content[:400_000]), "any.txt")}).status_code == 201
         look()
         assert plain_in(storage) == []
         with storage.local_copy("form.txt") as path:
