@@ -47,7 +47,7 @@ def between(app, request, stores, keys, **settings):
     given: dict[str, Any] = {
         f"{side}_ENCRYPTION_KEYS": value for side, value in zip(("SOURCE", "TARGET"), keys, strict=True) if value
     }
-    with moving(app, request, *stores, **given, **settings) as storage:
+    with moving(app, request, stores[0], stores[1], **{**given, **settings}) as storage:
         yield storage
 
 

@@ -23,9 +23,11 @@ from flask_pyfs.filesystems.encrypted.forms import Forms
 from flask_pyfs.filesystems.generic import GenericStore
 from flask_pyfs.filesystems.memory import MemoryFS
 from flask_pyfs.filesystems.store import Facts, Unchanged
+from flask_pyfs.state import find
+from flask_pyfs.transfer import Side, sync
 
 FIRST, REST = SEGMENT - HEADER - 16, SEGMENT - 16
-CONTENT = bytes(range(256)) * 1024
+CONTENT = bytes(range(256)) * 4096
 SIZE = len(CONTENT)
 
 #: The setting that has the address of each server that speaks HTTP.
@@ -40,6 +42,7 @@ class Asked:
     """
 
     def __init__(self, storage, sent, proxy):
+        self.storage = storage
         self.encrypted, self.plain = storage.backend.store, storage.backend.bare
         self.proxy = proxy
         self._sent = sent
@@ -151,6 +154,16 @@ def test_a_later_segment_costs_the_header_more(asked):
             first, last = start % SIZE, SIZE if stop is None else stop
             # the headers of answers are short
             assert asked.proxy.received < last - first + 2 * SEGMENT + 4096
+
+
+def test_a_comparison_by_checksums_asks_for_none_that_a_store_cannot_know(asked, tmp_path):
+    asked.encrypted.delete_tree("encrypted/b")
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / "a").write_bytes(CONTENT)
+    listed = asked(lambda: list(asked.encrypted.iter_facts("encrypted/")))
+    was_read = asked(lambda: read(asked.encrypted, "encrypted/a"))
+    side = Side(find(asked.storage).operations, "encrypted")
+    assert asked(lambda: sync(str(tmp_path / "copy"), side, checksum=True)) == listed + was_read
 
 
 class Huge(GenericStore):

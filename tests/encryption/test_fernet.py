@@ -19,7 +19,7 @@ from fernets import KEY, KINDS, OLD_KEY, chunks_of, content_of, old_file, on, pl
 import peers
 from counting import requests_of
 
-import flask_pyfs as fs
+from flask_pyfs.errors import DecryptionError
 
 MIB = 1024 * 1024
 NAME = r"'a\.bin'"
@@ -120,13 +120,13 @@ def test_a_range_is_served(app, configure_storage, start, stop):
 
 
 def check_refused(storage, name):
-    with pytest.raises(fs.FSError, match=NAME):
+    with pytest.raises(DecryptionError, match=NAME):
         storage.read(name)
     content, error = chunks_of(storage, name)
     assert content == b""
     assert error is not None
     # before anything is answered
-    with pytest.raises(fs.FSError, match=NAME):
+    with pytest.raises(DecryptionError, match=NAME):
         storage.open(name, "rb")
 
 
@@ -139,6 +139,17 @@ def test_each_byte_that_is_changed_and_each_cut(local):
         check_refused(local, "a.bin")
     plant(local, "a.bin", kept + b"\0" * 16)
     check_refused(local, "a.bin")
+
+
+def test_a_padding_that_was_changed_tells_no_size(local):
+    kept = bytearray(old_file(content_of(50)))
+    # it becomes that of the last byte
+    kept[-32 - 16 - 1] ^= 0x80
+    plant(local, "a.bin", bytes(kept))
+    with pytest.raises(DecryptionError, match=NAME):
+        local.metadata("a.bin")
+    # a listing goes on
+    assert [(entry.name, entry.size) for entry in local.entries()] == [("a.bin", 0)]
 
 
 @pytest.mark.parametrize("change", ["swap", "repeat", "lose", "another file"])
@@ -171,7 +182,7 @@ def test_what_changes_after_it_was_verified_is_refused(app, configure_storage):
             kept.seek(MIB + 1000)
             kept.write(b"changed")
         assert file.read(1000) == content[:1000]
-        with pytest.raises(fs.FSError, match=NAME):
+        with pytest.raises(DecryptionError, match=NAME):
             file.read()
 
 
@@ -200,6 +211,11 @@ def test_requests(request, configure_storage):
                 sent.clear()
                 storage.read(name)
                 assert len(sent) == count, (name, sent)
+            # nothing is read
+            sent.clear()
+            facts, file = storage.backend.store.fetch(f"old/{large}", 5, 5)
+            file.close()
+            assert (facts.size, len(sent)) == (large, 2)
 
 
 def test_memory(app, configure_storage, soak):

@@ -13,6 +13,7 @@ from fernets import KEY, KINDS, OLD_KEY, chunks_of, content_of, old_file, on, pl
 from counting import requests_of
 
 import flask_pyfs as fs
+from flask_pyfs.errors import DecryptionError
 from flask_pyfs.filesystems.store import Description, OtherVersion
 
 DAY = timedelta(days=1)
@@ -60,7 +61,7 @@ def check_content(storage, name, content):
 
 
 def check_refused(storage, name):
-    with pytest.raises(fs.FSError, match=name):
+    with pytest.raises(DecryptionError, match=name):
         storage.read(name)
     content, error = chunks_of(storage, name)
     assert content == b""

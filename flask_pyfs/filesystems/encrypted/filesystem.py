@@ -45,9 +45,6 @@ class EncryptedFS(StandardMethods):
         super().close()
         self.whole.close()
 
-    #: A store keeps checksums of what it has, which is not the content.
-    keeps_checksums = True
-
     if not TYPE_CHECKING:
         # what the store is, which it may learn later
         checksum_algorithm = property(lambda self: self.whole.checksum_algorithm)

@@ -172,6 +172,8 @@ class DecryptedFile(io.RawIOBase):
 
     def _fails(self, failure: Callable[[str, Keyring], Undecipherable]) -> Undecipherable:
         self._failure = failure
+        # nothing more of it is read, and who gets the error may keep this file
+        self._file.close()
         return failure(self._path, self._keyring)
 
     def _require_readable(self) -> None:
