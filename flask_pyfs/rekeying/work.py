@@ -6,8 +6,6 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
-from fs import errors
-
 from ..errors import VersionChanged, translated
 from ..filesystems.store import OtherVersion
 from ..transfer.patience import Patience
@@ -60,7 +58,7 @@ class Work:
                     return self._encrypted()
                 except (OtherVersion, _Changed) as error:
                     self._forget(error)
-                except errors.FSError as error:
+                except Exception as error:
                     self._forget(error)
                     raise
         message = f"{self._path!r} in storage {self._storage!r} changed each time it was read: run it again"
