@@ -11,6 +11,8 @@ from .options import Option, is_duration
 from .values import converted
 
 __all__ = [
+    "AES256_ENCRYPTED",
+    "AES256_KEY",
     "APP",
     "COMMON",
     "DEFAULT_BACKEND",
@@ -84,13 +86,16 @@ _URL_EXPIRES = Option(
 #: The directory of a storage in its store.
 PREFIX = Option("PREFIX", "prefix", default="", levels=(1, 2))
 
+#: What flask-fs2 encrypted with.
+AES256_ENCRYPTED = Option("AES256_ENCRYPTED", "bool", default=False, layer=True)
+AES256_KEY = Option("AES256_KEY", "key", secret=True)
+
 #: What encrypts the files of a store. A storage that has several backends may encrypt those of each in another way.
 _ENCRYPTION = (
     Option("ENCRYPTION_KEYS", "keys", secret=True, layer=True),
     Option("ENCRYPTION_READ_PLAIN", "moment"),
-    # those of flask-fs2
-    Option("AES256_ENCRYPTED", "bool", default=False, layer=True),
-    Option("AES256_KEY", secret=True),
+    AES256_ENCRYPTED,
+    AES256_KEY,
 )
 
 #: The options that each backend of a storage may have for itself, if it has several.

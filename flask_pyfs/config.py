@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from .common import COMMON, DEFAULT_BACKEND, OF_SIDES, OF_STORAGE, serves
+from .doubtful import require_clear
 from .errors import ConfigurationError
 from .keys import backend_key, own_key, refusal, side_prefixes, storage_key, storage_prefixes
 from .misspelt import Installed, closest, require_known, undeclared_keys
@@ -292,10 +293,14 @@ def _read(
         if key == prefix + name
     }
     # the last of a name counts
-    for option in {option.name: option for option in options}.values():
+    by_name = {option.name: option for option in options}
+    for option in by_name.values():
         origin, config[option.name.lower()] = _value(settings, option, prefixes, storage)
         if origin is not None:
             found[option.name] = origin
+    for name, origin in found.items():
+        if name in by_name:
+            require_clear(by_name[name], origin.key, settings[origin.key], config, storage)
     object.__setattr__(config, "_is_resolved", True)
     object.__setattr__(config, "_origins", found)
     return config
@@ -332,6 +337,7 @@ def with_defaults(config: Mapping[str, Any], options: Iterable[Option], storage:
                 raise refusal(f"storage {storage!r} needs {option.name}", storage)
             complete[key] = option.default
         elif not complete._is_resolved and value is not option.default:
+            require_clear(option, option.name, value, complete, storage)
             complete[key] = converted(option, option.name, value, storage)
     return complete
 

@@ -128,22 +128,43 @@ def _to_service(value: Any) -> str | Callable[..., Any]:
     return _to_callable(value)
 
 
-_KEYS = "a list of keys, each 32 bytes in base64, as 'flask fs keygen' prints them, or a callable that returns it"
+_KEYS = "a list of keys, each 32 bytes in base64, as 'flask fs keygen' prints them"
+_OR_CALLABLE = f"{_KEYS}, or a callable that returns it"
 
 
 def _to_keys(value: Any) -> list[Secret] | Callable[[], Any]:
-    if callable(value) or (isinstance(value, str) and ":" in value):
+    if not callable(value) and not (isinstance(value, str) and ":" in value):
+        return keys_of(value, _OR_CALLABLE)
+    try:
         return _to_callable(value)
+    except ValueError as error:
+        why = type(error.__cause__ or error).__name__
+    # keys with a colon between them may have been taken for a name, and the error of that has them
+    raise ValueError(f"{_OR_CALLABLE} (its name cannot be resolved: {why})")
+
+
+def keys_of(value: Any, rule: str = _KEYS) -> list[Secret]:
+    """Return the keys in a value, which are texts.
+
+    :param value: a list of str, or a str with commas or spaces.
+    :param rule: what the value must be.
+    :raises ValueError: if it is something else, or has no key. The message has no part of it.
+    """
     try:
         keys = _to_list(value)
     except ValueError:
-        raise ValueError(_KEYS) from None
+        raise ValueError(rule) from None
     if not keys:
-        raise ValueError(f"{_KEYS} (it has none)")
+        raise ValueError(f"{rule} (it has none)")
     for number, key in enumerate(keys, 1):
         if not is_key(key):
-            raise ValueError(f"{_KEYS} (number {number} is none)")
+            raise ValueError(f"{rule} (number {number} is none)")
     return [Secret(key) for key in keys]
+
+
+def _to_key(value: Any) -> str:
+    # flask-fs2 makes keys of bytes
+    return _to_str(value.decode("latin-1") if isinstance(value, bytes) else value)
 
 
 def is_key(text: str) -> bool:
@@ -245,6 +266,7 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "size": _to_size,
     "callable": _to_callable,
     "service": _to_service,
+    "key": _to_key,
     "keys": _to_keys,
     "moment": _to_moment,
     "version": _to_version,
@@ -274,9 +296,9 @@ class Option:
         directory), ``mode`` (file permissions), ``list`` (of str), ``extensions``, ``prefix`` (a directory of a store),
         ``dict``, ``seconds`` (a number or a ``timedelta``), ``size`` (a number of bytes, or a text such as ``'20 MB'``
         or ``'20 MiB'``), ``version`` (its major number: ``'v2.0'`` is ``'2'``), ``callable`` (or its name, as
-        ``'module:name'``), ``service`` (a callable, or the URL of a server), ``keys`` (of 32 bytes, in base64, or a
-        callable that returns them), ``moment`` (a ``datetime`` with a time zone, or its text in ISO 8601) or
-        ``backend`` (the name of another backend, with settings of its own; see
+        ``'module:name'``), ``service`` (a callable, or the URL of a server), ``key`` (a str or bytes), ``keys`` (of 32
+        bytes, in base64, or a callable that returns them), ``moment`` (a ``datetime`` with a time zone, or its text in
+        ISO 8601) or ``backend`` (the name of another backend, with settings of its own; see
         :meth:`flask_pyfs.config.Config.side`). A str, as the environment gives it, is converted to the type.
     :param default: the value if the setting is not set.
     :param required: whether a configuration without the setting is rejected.

@@ -3,13 +3,16 @@
 A file begins with a header of 40 bytes: their number, a random salt of 32 bytes, and the first 7 bytes of each nonce.
 The key of the file comes from that of the storage and the salt (RFC 5869, SHA-256, without info). Each segment is
 encrypted on its own with AES-256-GCM, whose nonce has the number of the segment and whether it is the last one, so
-that none can be moved, left out or repeated. The first segment is shorter by the header. An empty file has one segment.
+that none can be moved, left out or repeated. The first segment is shorter by the header. Only the segment of an empty
+file is empty: Tink writes no other one, and a file that ends with one is not read.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import struct
+from collections import deque
 from typing import Any, Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -17,7 +20,17 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-__all__ = ["HEADER", "SEGMENT", "Cipher", "Damaged", "EncryptedStream", "encrypted_size", "plain_size", "segment_at"]
+__all__ = [
+    "HEADER",
+    "SEGMENT",
+    "Cipher",
+    "Damaged",
+    "EncryptedStream",
+    "Encryptor",
+    "encrypted_size",
+    "plain_size",
+    "segment_at",
+]
 
 #: The length of a segment in bytes, the first one with the header.
 SEGMENT = 65_536
@@ -30,11 +43,14 @@ _SALT = 32
 _NONCE = 7
 _FIRST = SEGMENT - HEADER - _TAG
 _REST = SEGMENT - _TAG
-_MOST = 2**32
+# as in Tink for Go, whose limit is the lowest
+_MOST = 2**32 - 1
+# how much of a stream is read at once
+_PIECE = 16 * SEGMENT
 
 
 class Damaged(Exception):
-    """A segment that no key opens: it was changed, moved or cut, or it was encrypted with another key."""
+    """A header or a segment that cannot be used: it was changed, moved or cut, or another key encrypted it."""
 
 
 def encrypted_size(size: int) -> int:
@@ -73,24 +89,35 @@ def segment_at(offset: int) -> tuple[int, int]:
 class Cipher:
     """Encrypts and decrypts the segments of one file.
 
-    :param key: the key of the storage.
+    :param key: the key of the storage, 32 bytes.
     :param header: the header of the file.
+    :raises Damaged: if it is no header of this format.
     """
 
     def __init__(self, key: bytes, header: bytes) -> None:
-        salt = header[1 : 1 + _SALT]
-        derived = HKDF(algorithm=SHA256(), length=32, salt=salt, info=b"").derive(key)
-        self._aead = AESGCM(derived)
-        self._prefix = header[1 + _SALT : HEADER]
+        if len(header) != HEADER or header[0] != HEADER:
+            raise Damaged
+        derivation = HKDF(algorithm=SHA256(), length=32, salt=header[1 : 1 + _SALT], info=b"")
+        # no variable has the key of the file, as tools that report errors print them
+        self._aead = AESGCM(derivation.derive(key))
+        self._prefix = header[1 + _SALT :]
 
     def seal(self, number: int, content: Any, *, is_last: bool) -> bytes:
-        """Return an encrypted segment."""
+        """Return an encrypted segment.
+
+        :param number: its number, from 0.
+        :param content: its content, a bytes-like object of the length that it has in the format.
+        :raises OverflowError: if a file has no segment of this number.
+        """
         return self._aead.encrypt(self._nonce(number, is_last), content, None)
 
     def open(self, number: int, segment: Any, *, is_last: bool) -> bytes:
         """Return the content of a segment.
 
+        :param number: its number, from 0.
+        :param segment: the segment, a bytes-like object; the first one without the header.
         :raises Damaged: if it is not this segment, as it was encrypted with this key.
+        :raises OverflowError: if a file has no segment of this number.
         """
         try:
             return self._aead.decrypt(self._nonce(number, is_last), segment, None)
@@ -99,13 +126,56 @@ class Cipher:
 
     def _nonce(self, number: int, is_last: bool) -> bytes:
         if number >= _MOST:
-            raise OverflowError("an encrypted file has at most 2**32 segments")
+            raise OverflowError(f"an encrypted file has at most {_MOST} segments")
         return self._prefix + struct.pack(">I?", number, is_last)
 
 
-def new_header() -> bytes:
-    """Return the header of a new file."""
-    return bytes([HEADER]) + os.urandom(_SALT + _NONCE)
+class Encryptor:
+    """Encrypts the content of a new file as it comes.
+
+    :param key: the key of the storage, 32 bytes.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._header = bytes([HEADER]) + os.urandom(_SALT + _NONCE)
+        self._cipher = Cipher(key, self._header)
+        self._content = bytearray()
+        self._number = 0
+        self._owner = os.getpid()
+
+    def update(self, content: Any) -> list[bytes]:
+        """Take the next bytes of the content, and return the next bytes of the file, in pieces.
+
+        :param content: a bytes-like object.
+        :raises OSError: in a child of the process that began the file.
+        """
+        self._require_owner()
+        self._content += content
+        pieces, start = self._begun(), 0
+        with memoryview(self._content) as held:
+            # a segment is encrypted when it is known that another one follows
+            while (stop := start + (_REST if self._number else _FIRST)) < len(held):
+                pieces.append(self._cipher.seal(self._number, held[start:stop], is_last=False))
+                start, self._number = stop, self._number + 1
+        del self._content[:start]
+        return pieces
+
+    def finish(self) -> list[bytes]:
+        """Return the last bytes of the file. It is called once, after all content was given.
+
+        :raises OSError: in a child of the process that began the file.
+        """
+        self._require_owner()
+        return [*self._begun(), self._cipher.seal(self._number, self._content, is_last=True)]
+
+    def _require_owner(self) -> None:
+        # two processes would encrypt different content with the same nonce, and GCM hides nothing then
+        if os.getpid() != self._owner:
+            raise OSError("the file was begun before a fork: only the process that began it can encrypt it")
+
+    def _begun(self) -> list[bytes]:
+        header, self._header = self._header, b""
+        return [header] if header else []
 
 
 class Readable(Protocol):
@@ -115,41 +185,46 @@ class Readable(Protocol):
 class EncryptedStream:
     """Reads a stream, and returns it encrypted.
 
-    :param file: the stream, from its current position to its end.
-    :param key: the key of the storage.
+    :param file: the stream, from its current position to its end. Text is encoded as UTF-8.
+    :param key: the key of the storage, 32 bytes.
     :ivar size: how many bytes of content were read.
     """
 
     def __init__(self, file: Readable, key: bytes) -> None:
-        header = new_header()
         self._file = file
-        self._cipher = Cipher(key, header)
-        self._content = bytearray()
-        self._ready = bytearray(header)
-        self._number = 0
+        self._encryptor = Encryptor(key)
+        self._ready = deque[memoryview]()
         self._ended = False
         self.size = 0
 
     def read(self, size: int = -1) -> bytes:
-        """Return at most so many of the next bytes; fewer only at the end."""
-        while not self._ended and (size < 0 or len(self._ready) < size):
-            self._fill()
-        cut = len(self._ready) if size < 0 else size
-        piece = bytes(memoryview(self._ready)[:cut])
-        del self._ready[:cut]
-        return piece
+        """Return so many of the next bytes; fewer only at the end.
 
-    def _fill(self) -> None:
-        # a segment is encrypted when it is known whether it is the last one
-        piece = self._file.read(16 * SEGMENT)
-        self.size += len(piece)
-        self._content += piece
-        start = 0
-        with memoryview(self._content) as content:
-            while (stop := start + (_REST if self._number else _FIRST)) < len(content):
-                self._ready += self._cipher.seal(self._number, content[start:stop], is_last=False)
-                start, self._number = stop, self._number + 1
+        :param size: how many; all that follow if it is negative.
+        """
+        # what it has is not copied at the end
+        content = io.BytesIO()
+        try:
+            while (size < 0 or content.tell() < size) and (piece := self._next()):
+                taken = content.write(piece if size < 0 else piece[: size - content.tell()])
+                self._give_back(piece[taken:])
+        except BaseException:
+            # no byte is left out if it is read again
+            self._give_back(memoryview(content.getvalue()))
+            raise
+        return content.getvalue()
+
+    def _give_back(self, piece: memoryview) -> None:
+        if piece:
+            self._ready.appendleft(piece)
+
+    def _next(self) -> memoryview:
+        while not self._ready and not self._ended:
+            piece = self._file.read(_PIECE)
+            content = piece.encode() if isinstance(piece, str) else piece
+            self.size += len(content)
+            self._ready.extend(map(memoryview, self._encryptor.update(content)))
             if not piece:
-                self._ready += self._cipher.seal(self._number, content[start:], is_last=True)
-                start, self._ended = len(content), True
-        del self._content[:start]
+                self._ready.extend(map(memoryview, self._encryptor.finish()))
+                self._ended = True
+        return self._ready.popleft() if self._ready else memoryview(b"")

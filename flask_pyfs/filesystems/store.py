@@ -196,6 +196,9 @@ class StoreFS(CarefulFS):
     #: Whether files with reserved names are left out of what an app lists.
     hides_reserved = True
 
+    #: Whether a standard method that writes a file fails if its parent directory does not exist.
+    strict = True
+
     @property
     def decides_versions(self) -> bool:
         """Whether the store itself decides the conditions of ``delete_version`` and ``replace_version``, as far as is

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
-from typing import BinaryIO, Literal, NamedTuple, cast
+from typing import BinaryIO, Literal, NamedTuple
 
 from ...encryption.keys import Keyring
 from ...encryption.segments import SEGMENT, plain_size
+from ...errors import Undecipherable
 from ..store import Facts, StoreFS
-from .reading import DecryptedFile, Undecipherable
+from .fetching import fetch_segments
+from .reading import DecryptedFile
 
 __all__ = ["Form", "Forms", "Kept"]
 
@@ -39,8 +40,16 @@ class Forms:
     def __init__(self, keyring: Keyring) -> None:
         self.keyring = keyring
 
+    def facts_of(self, store: StoreFS, path: str) -> Facts:
+        """Return the facts of the content of a file. One request.
+
+        :raises Undecipherable: if it cannot be encrypted.
+        :raises fs.errors.FSError: as :meth:`StoreFS.facts` does.
+        """
+        return self.facts(store, path, store.facts(path))
+
     def facts(self, store: StoreFS, path: str, facts: Facts) -> Facts:
-        """Return the facts of the content of a file.
+        """Return the facts of the content of a file that was listed.
 
         :param facts: those of the file as it is kept.
         """
@@ -53,14 +62,15 @@ class Forms:
         self, store: StoreFS, path: str, start: int, stop: int | None, *, unless: str | None
     ) -> tuple[Facts, BinaryIO]:
         """Return the facts of the content of a file, and the content; see :meth:`StoreFS.fetch`."""
-        kept, file = store.fetch(path, unless=unless)
-        try:
-            facts = self.facts(store, path, kept)
-            raw = DecryptedFile(path, file, kept.size, facts.size, self.keyring)
-        except BaseException:
-            file.close()
-            raise
-        return facts, cast(BinaryIO, io.BufferedReader(raw, SEGMENT))
+        return fetch_segments(
+            store,
+            path,
+            start,
+            stop,
+            unless=unless,
+            keyring=self.keyring,
+            facts_of=lambda kept: self.facts(store, path, kept),
+        )
 
     def kept(self, store: StoreFS, path: str) -> Kept:
         """Return how a file is kept. One request, or two."""
@@ -69,3 +79,23 @@ class Forms:
             facts = self.facts(store, path, found)
             raw = DecryptedFile(path, file, found.size, facts.size, self.keyring)
             return Kept(facts, "segments", raw.key.identifier)
+
+    @property
+    def readable(self) -> frozenset[tuple[Form, str | None]]:
+        """The forms and the identifiers of the keys of the files that can be read."""
+        return frozenset(("segments", key.identifier) for key in self.keyring)
+
+    def reads_copies_of(self, other: Forms) -> bool:
+        """Return whether each file that other forms read is read by these too, if a store copies it as it is. No
+        request.
+        """
+        # the store dates a copy anew, so nobody could read that of a plain file
+        return other.readable <= self.readable - {("plain", None)}
+
+    def to_encrypt(self, store: StoreFS, path: str) -> tuple[Facts, BinaryIO] | None:
+        """Return the facts and the content of a file that must be encrypted to be copied, or None if the store may
+        copy it.
+
+        :raises fs.errors.FSError: as :meth:`StoreFS.fetch` does.
+        """
+        return None

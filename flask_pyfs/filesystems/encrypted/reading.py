@@ -4,46 +4,58 @@ from __future__ import annotations
 
 import io
 import os
+from contextlib import suppress
 from typing import Any, BinaryIO
-
-from fs import errors
 
 from ...encryption.keys import Key, Keyring
 from ...encryption.segments import HEADER, SEGMENT, Cipher, Damaged, segment_at
+from ...errors import Undecipherable
 
 __all__ = ["DecryptedFile", "Undecipherable"]
 
-
-class Undecipherable(errors.RemoteConnectionError):
-    """The content was changed since it was encrypted, or no key decrypts it."""
+# how many segments are read at once
+_AT_ONCE = 16
 
 
 class DecryptedFile(io.RawIOBase):
     """An encrypted file that is read. It can seek.
 
+    Content is given out after its segment was decrypted. The first segment that cannot be decrypted ends all reading:
+    from then on each read raises the same error. A file that was cut is noticed where its last segment is read.
+
     :param path: its path, for errors.
-    :param file: the encrypted file.
+    :param file: the encrypted file. It is closed with this one.
     :param length: its length in bytes.
     :param size: the length of its content in bytes.
     :param keyring: the keys.
+    :param header: the header of the file, if it is known. Otherwise it is read.
     """
 
-    def __init__(self, path: str, file: BinaryIO, length: int, size: int, keyring: Keyring) -> None:
+    def __init__(
+        self, path: str, file: BinaryIO, length: int, size: int, keyring: Keyring, header: bytes = b""
+    ) -> None:
         super().__init__()
         self._path, self._file, self._length, self._size, self._keyring = path, file, length, size, keyring
+        self._header = header
+        self._opener: tuple[Key, Cipher] | None = None
         self._position = 0
-        self._header = b""
-        self._key: Key | None = None
-        self._cipher: Cipher | None = None
-        self._number, self._content, self._start = -1, b"", 0
+        # segments that were read, and the offset of the first one
+        self._segments, self._offset = memoryview(b""), 0
+        # the segment that was decrypted last
+        self._number, self._content = -1, memoryview(b"")
+        self._failure: str | None = None
 
     @property
     def key(self) -> Key:
-        """The key that decrypts it. The first segment is read for it, if none was read before."""
-        if self._key is None:
-            self._load(0)
-        assert self._key is not None
-        return self._key
+        """The key that decrypts it. The first segment is read for it, if none was read before.
+
+        :raises Undecipherable: if none does.
+        """
+        self._require_readable()
+        if self._opener is None:
+            self._decrypt(0, 0)
+        assert self._opener is not None
+        return self._opener[0]
 
     def readable(self) -> bool:
         return True
@@ -52,9 +64,13 @@ class DecryptedFile(io.RawIOBase):
         return True
 
     def tell(self) -> int:
+        self._require_open()
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._require_open()
+        if whence not in (os.SEEK_SET, os.SEEK_CUR, os.SEEK_END):
+            raise ValueError(f"whence must be 0, 1 or 2, not {whence}")
         position = offset + (0, self._position, self._size)[whence]
         if position < 0:
             raise ValueError(f"negative seek position {position}")
@@ -62,48 +78,102 @@ class DecryptedFile(io.RawIOBase):
         return position
 
     def readinto(self, buffer: Any) -> int:
-        if self._position >= self._size:
-            if not self._size:
-                self._load(0)
-            return 0
+        view, start, filled = memoryview(buffer).cast("B"), self._position, 0
+        try:
+            while piece := self._next(len(view) - filled):
+                view[filled : filled + len(piece)] = piece
+                filled += len(piece)
+                if len(view) <= SEGMENT:
+                    break
+        except BaseException:
+            self._position = start
+            raise
+        return filled
+
+    def readall(self) -> bytes:
+        # grows as the content comes, and is not copied at the end
+        content = io.BytesIO()
+        while piece := self._next(_AT_ONCE * SEGMENT):
+            content.write(piece)
+        return content.getvalue()
+
+    def _next(self, wanted: int) -> memoryview:
+        """Return at least one and at most so many of the next bytes; nothing at the end, or if none are wanted."""
+        self._require_readable()
+        if not wanted or (self._position >= self._size and (self._size or self._number == 0)):
+            return memoryview(b"")
         number, start = segment_at(self._position)
         if number != self._number:
-            self._load(number)
-            self._start = start
-        offset = self._position - self._start
-        piece = self._content[offset : offset + len(buffer)]
-        buffer[: len(piece)] = piece
+            self._decrypt(number, self._reach(number, wanted))
+        offset = self._position - start
+        piece = self._content[offset : offset + wanted]
         self._position += len(piece)
-        return len(piece)
+        return piece
 
-    def _load(self, number: int) -> None:
+    def _reach(self, number: int, wanted: int) -> int:
+        """Return the number of the last segment that is read with this one."""
+        if wanted <= SEGMENT:
+            # it may be for the buffer of a reader that needs less
+            return number
+        last, _ = segment_at(min(self._position + wanted, self._size) - 1)
+        return min(last, number + _AT_ONCE - 1)
+
+    def _decrypt(self, number: int, last: int) -> None:
+        """Decrypt a segment. Those after it up to ``last`` are read with it."""
         if not self._header:
-            self._file.seek(0)
-            self._header = self._exactly(HEADER)
-        start = max(HEADER, number * SEGMENT)
-        stop = min((number + 1) * SEGMENT, self._length)
+            self._header = bytes(self._read(0, HEADER))
+        start, stop = self._place(number)
+        if not self._offset <= start < stop <= self._offset + len(self._segments):
+            self._segments = memoryview(b"")
+            self._segments, self._offset = self._read(start, self._place(last)[1]), start
+        segment = self._segments[start - self._offset : stop - self._offset]
+        self._content = memoryview(self._opened(number, segment, is_last=stop == self._length))
+        self._number = number
+
+    def _place(self, number: int) -> tuple[int, int]:
+        return max(HEADER, number * SEGMENT), min((number + 1) * SEGMENT, self._length)
+
+    def _read(self, start: int, stop: int) -> memoryview:
         self._file.seek(start)
-        segment = self._exactly(stop - start)
-        self._content, self._number = self._opened(number, segment, is_last=stop == self._length), number
+        pieces, missing = [], stop - start
+        while missing and (piece := self._file.read(missing)):
+            pieces.append(piece)
+            missing -= len(piece)
+        if missing:
+            raise self._fails("'{path}' was cut")
+        # one piece is not copied
+        return memoryview(b"".join(pieces))
 
-    def _opened(self, number: int, segment: bytes, *, is_last: bool) -> bytes:
-        for key in self._keyring if self._key is None else [self._key]:
-            cipher = self._cipher or Cipher(key.secret, self._header)
+    def _opened(self, number: int, segment: memoryview, *, is_last: bool) -> bytes:
+        if self._opener is not None:
             try:
-                content = cipher.open(number, segment, is_last=is_last)
+                return self._opener[1].open(number, segment, is_last=is_last)
             except Damaged:
-                continue
-            self._key, self._cipher = key, cipher
-            return content
-        raise Undecipherable(self._path, msg="'{path}' was changed since it was encrypted, or no key of it is set")
+                raise self._fails("'{path}' was changed since it was encrypted") from None
+        for key in self._keyring:
+            with suppress(Damaged):
+                cipher = Cipher(key.secret, self._header)
+                content = cipher.open(number, segment, is_last=is_last)
+                self._opener = key, cipher
+                return content
+        raise self._fails("'{path}' was changed since it was encrypted, or no key of it is set")
 
-    def _exactly(self, size: int) -> bytes:
-        content = self._file.read(size)
-        if len(content) < size:
-            raise Undecipherable(self._path, msg="'{path}' was cut")
-        return content
+    def _fails(self, message: str) -> Undecipherable:
+        self._failure = message
+        return Undecipherable(self._path, msg=message)
+
+    def _require_readable(self) -> None:
+        self._require_open()
+        if self._failure is not None:
+            raise Undecipherable(self._path, msg=self._failure)
+
+    def _require_open(self) -> None:
+        if self.closed:
+            raise ValueError("I/O operation on closed file")
 
     def close(self) -> None:
         if not self.closed:
-            self._file.close()
-        super().close()
+            try:
+                self._file.close()
+            finally:
+                super().close()
