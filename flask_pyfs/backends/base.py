@@ -44,7 +44,7 @@ from .contract import (
     Wanted,
 )
 from .handles import Chunks, Source, StorageFile, declared_type, refuse_encoded
-from .layers import Layer, layer_of
+from .layers import ROUND, Layer, layer_of
 from .listing import ListedFiles, by_names
 from .overrides import READING, WRITING, accepts, call, is_foreign, overrides_any
 from .spellings import Result, existing, first
@@ -77,17 +77,24 @@ class BaseBackend(ListedFiles):
     #: The media type of a file if neither the store nor the extension tells it.
     DEFAULT_MIME = "application/octet-stream"
 
-    #: The directory of the operating system that has the files, or None.
+    #: The directory of the operating system that has the files, or None. With a layer, they are there as it keeps them.
     root: str | None = None
+
+    #: What lies between the storage and its store, or None.
+    layer: Layer | None = None
+
+    #: Whether there are files. Without any, settings about their content need nothing of the backend.
+    keeps_files: ClassVar[bool] = True
 
     def __init__(self, name: str, config: Mapping[str, Any]) -> None:
         self.name = name
         self.config: Config = with_defaults(config, self.options or (), name)
-        #: What lies between the storage and its store, or None.
-        self.layer: Layer | None = layer_of(name, self.config, self.options or ())
+        self.layer = layer_of(name, self.config, self.options or ())
+        if self.layer is not None:
+            # also those of a subclass
+            vars(self).update(dict.fromkeys(ROUND, _no_way_round))
         self.prefix: str = names.normalize_prefix(self.config.get("prefix")).rstrip("/")
         self._lock = threading.Lock()
-        self._bare: StoreFS | None = None
         self._store: StoreFS | None = None
         # not with the module, which every app imports; nor later, when another thread may fork meanwhile
         from ..filesystems.generic import as_store
@@ -150,8 +157,7 @@ class BaseBackend(ListedFiles):
     @property
     def bare(self) -> StoreFS:
         """The filesystem as :meth:`open_fs` returned it, with the verbs of uploads, below the layer if there is one."""
-        store = self.store
-        return store if self.layer is None else cast(StoreFS, self._bare)
+        return self.store.bare
 
     @property
     def store(self) -> StoreFS:
@@ -161,7 +167,7 @@ class BaseBackend(ListedFiles):
             with self._lock:
                 store = self._store
                 if store is None or store.isclosed():
-                    store = self._bare = self._as_store(self.open_fs())
+                    store = self._as_store(self.open_fs())
                     self._store = store = store if self.layer is None else self.layer.over(store)
         return store
 
@@ -731,9 +737,10 @@ class BaseBackend(ListedFiles):
 
     def keeper(self, filename: str) -> BaseBackend | None:
         """Return the backend on whose disk a file stays until the app changes it: this one, or, if it has several, one
-        of these; None if none of them is known. Makes no request if there is only one.
+        of these; None if none of them is known, or if a layer keeps other content there. Makes no request if there is
+        only one.
         """
-        return self
+        return self if self.layer is None else None
 
     def _refuse_taken(self, filename: str, overwrite: bool) -> None:
         # for methods of subclasses that cannot decide it in the write itself
@@ -769,6 +776,10 @@ class BaseBackend(ListedFiles):
 
     def _translated(self, filename: str | None = None) -> translated:
         return translated(self.name, filename)
+
+
+def _no_way_round(*arguments: Any, **options: Any) -> None:
+    return None
 
 
 _WRITE, _COPY, _DELETE = BaseBackend.write, BaseBackend.copy, BaseBackend.delete

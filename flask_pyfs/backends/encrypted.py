@@ -12,7 +12,7 @@ from ..config import Config, setting_name, wrong_setting
 from ..encryption.keys import Key, Keyring
 from ..errors import ConfigurationError
 from ..filesystems.store import StoreFS
-from ..keys import refusal
+from ..keys import refusal, storage_key
 
 if TYPE_CHECKING:
     from ..filesystems.encrypted import EncryptedFS
@@ -47,7 +47,10 @@ class Encryption:
         self._made: type[EncryptedFS] = EncryptedFS
         self._config = config
         if config["url"]:
-            rule = "cannot be used with ENCRYPTION_KEYS: a server at that URL would send encrypted files. Remove one"
+            rule = (
+                "cannot be used with ENCRYPTION_KEYS: a server at that URL would send encrypted files. Remove it, or "
+                f"set {storage_key(storage, 'URL')} to an empty text"
+            )
             raise wrong_setting(storage, config["backend"], config, "URL", rule)
         self.keyring: Keyring = _keyring(storage, config)
         self._forms = _forms(storage, config, self.keyring)

@@ -9,14 +9,19 @@ from typing import Any, Protocol
 
 from ..common import COMMON
 from ..config import Config, setting_name, with_defaults
+from ..extras import MissingExtra
 from ..filesystems.store import StoreFS
 from ..keys import refusal
 from ..options import Option
 
-__all__ = ["GROUP", "Layer", "layer_of"]
+__all__ = ["GROUP", "ROUND", "Layer", "asked_for", "layer_of"]
 
 #: The group of entry points that name layers. Each has the name of a setting that puts its layer there, in lower case.
 GROUP = "flask_pyfs.layers"
+
+#: The methods of a backend that lead clients to the store itself. With a layer they return None, as of a store that can
+#: do none of it, so that all goes through the app.
+ROUND = ("in_parts", "signed_upload", "signed_url")
 
 _LAYERS = tuple(option for option in COMMON if option.layer)
 
@@ -35,6 +40,13 @@ class Layer(Protocol):
         """Return why files cannot be served in a SERVE_MODE, or None if they can."""
 
 
+def asked_for(config: Mapping[str, Any], options: Iterable[Option]) -> Option | None:
+    """Return the option that asks for a layer, or None. The arguments are those of :func:`layer_of`."""
+    own = {option.name for option in options}
+    asked = (option for option in _LAYERS if config.get(option.name.lower()) and option.name not in own)
+    return next(asked, None)
+
+
 def layer_of(storage: str, config: Mapping[str, Any], options: Iterable[Option]) -> Layer | None:
     """Return the layer that the settings of a storage ask for, or None.
 
@@ -46,31 +58,21 @@ def layer_of(storage: str, config: Mapping[str, Any], options: Iterable[Option])
     :raises flask_pyfs.errors.ConfigurationError: if the settings contradict each other, or this installation lacks the
         room.
     """
-    own = {option.name for option in options}
-    if any(option.type == "backend" for option in options):
+    if any(option.type == "backend" for option in options) or (option := asked_for(config, options)) is None:
         return None
-    for option in _LAYERS:
-        key = option.name.lower()
-        if not config.get(key) or option.name in own:
-            continue
-        complete = with_defaults(Config(config) if not isinstance(config, Config) else config, COMMON, storage)
-        if not complete[key]:
-            continue
-        entry = _installed().get(key)
-        if entry is None:
-            name = setting_name(complete, storage, option.name)
-            raise refusal(f"{name} needs a part of flask_pyfs that this installation lacks: install all of it", storage)
-        try:
-            made: Layer | None = entry.load()(storage, complete)
-        except ModuleNotFoundError as error:
-            name = setting_name(complete, storage, option.name)
-            raise refusal(f"{name} needs {error.name}: pip install 'flask_pyfs[{_extra(entry)}]'", storage) from error
-        return made
-    return None
-
-
-def _extra(entry: EntryPoint) -> str:
-    return "encryption" if "encrypt" in entry.module else entry.name
+    complete = with_defaults(Config(config) if not isinstance(config, Config) else config, COMMON, storage)
+    key = option.name.lower()
+    if not complete[key]:
+        return None
+    entry = _installed().get(key)
+    if entry is None:
+        name = setting_name(complete, storage, option.name)
+        raise refusal(f"{name} needs a part of flask_pyfs that this installation lacks: install all of it", storage)
+    try:
+        made: Layer | None = entry.load()(storage, complete)
+    except MissingExtra as error:
+        raise refusal(f"{setting_name(complete, storage, option.name)}: {error}", storage) from error
+    return made
 
 
 @cache

@@ -49,8 +49,7 @@ class LocalBackend(BaseBackend):
             config = Config(config, root=os.path.join(above, name))
         super().__init__(name, config)
         self._directory = os.path.abspath(self.config["root"])
-        if self.layer is None:
-            self.root = os.path.join(self._directory, self.prefix) if self.prefix else self._directory
+        self.root: str | None = os.path.join(self._directory, self.prefix) if self.prefix else self._directory
 
     def check_settings(self) -> None:
         if problem := _problem_of(self._directory):

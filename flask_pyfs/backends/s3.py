@@ -155,8 +155,6 @@ class S3Backend(BaseBackend):
 
         :raises ValueError: if ``lifetime`` is longer than seven days.
         """
-        if self.layer is not None:
-            return None
         with self._translated(filename):
             return cast("S3FS", self.store).signed_url(self._path(filename), expires, lifetime, disposition)
 
@@ -171,8 +169,6 @@ class S3Backend(BaseBackend):
 
         :raises ValueError: if the lifetime is longer than seven days.
         """
-        if self.layer is not None:
-            return None
         return self._form(filename, terms) if terms.overwrite else self._put_of_new(filename, terms)
 
     def _form(self, filename: str, terms: UploadTerms) -> UploadURL | None:

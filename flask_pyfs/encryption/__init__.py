@@ -1,1 +1,6 @@
-"""How encrypted files look like: the format of Tink's streaming AEAD, the keys, and the files of flask-fs2."""
+"""The format of encrypted files, and the keys of a storage."""
+
+from ..extras import required_by
+
+with required_by("encryption", "cryptography"):
+    import cryptography  # noqa: F401

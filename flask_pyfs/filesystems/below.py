@@ -94,6 +94,11 @@ class BelowFS(WrapFS[FS], StoreFS):
         hides_reserved = property(lambda self: self.whole.hides_reserved)
         decides_versions = property(lambda self: self.whole.decides_versions)
 
+    @property
+    def bare(self) -> StoreFS:
+        bare = self.whole.bare
+        return self if bare is self.whole else BelowFS(bare, self.directory)
+
     # Verbs
 
     def learn_conditions(self, path: str) -> bool:

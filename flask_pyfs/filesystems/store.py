@@ -263,6 +263,11 @@ class StoreFS(CarefulFS):
         """
         return str(relpath(normpath(path)))
 
+    @property
+    def bare(self) -> StoreFS:
+        """The store in which the files lie as they are kept: another one if this one encrypts what is written to it."""
+        return self
+
     def location(self, path: str) -> tuple[Hashable, str] | None:
         """Return where a path is, so that two stores of one place are known to have the same files: what tells the
         place from all others, and the path from its root. None if this is not known. No request.

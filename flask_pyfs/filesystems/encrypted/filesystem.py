@@ -61,6 +61,10 @@ class EncryptedFS(StandardMethods):
         strict = property(lambda self: self.whole.strict)
         decides_versions = property(lambda self: self.whole.decides_versions)
 
+    @property
+    def bare(self) -> StoreFS:
+        return self.whole.bare
+
     # Verbs
 
     def learn_conditions(self, path: str) -> bool:
