@@ -95,7 +95,7 @@ class Place:
         :param unread: is called with each directory that cannot be read, and the exception.
         """
         # the layer would ask for the sizes of some
-        bare = self._store.whole
+        bare = self._store.bare
 
         def tell(directory: str, error: Exception) -> None:
             unread(directory[len(self._above) :], error)

@@ -1,11 +1,14 @@
 """Files are encrypted anew with the first key: which, how, and what is said of it."""
 
+import base64
 import io
 import os
 import threading
 import time
+from datetime import datetime, timedelta, timezone
 
 import pytest
+from cryptography.fernet import Fernet
 from keyrings import LOST, NEW, OLD, identifier, with_keys
 from places import make_place
 
@@ -13,6 +16,7 @@ import flask_pyfs as fs
 from flask_pyfs.filesystems.store import Description
 from flask_pyfs.names import Reserved
 from flask_pyfs.rekeying import Holding, rekey, rekeying, windows
+from flask_pyfs.rekeying.report import AES256_KEY, PLAIN
 from flask_pyfs.transfer import patience
 
 SERVERS = [pytest.param(kind, marks=pytest.mark.server) for kind in ("s3-moto", "gridfs", "swift")]
@@ -83,6 +87,50 @@ def test_all_files_get_the_first_key(kind, prefix, on):
     assert storage.backend.remove_leftovers(older_than=-60, dry_run=True) == 0
     again = rekey(storage)
     assert (again.counts, again.bytes) == ({"same": len(SIZES) + 1}, 0)
+
+
+@pytest.mark.parametrize("kind", ["memory", "local", *SERVERS])
+def test_plain_files_and_those_of_flask_fs2_are_encrypted(kind, on):
+    now = datetime.now(timezone.utc)
+    settings = {"AES256_KEY": LOST, "ENCRYPTION_READ_PLAIN": (now + timedelta(days=1)).isoformat()}
+    storage = on(kind, **settings)
+    bare = storage.backend.bare
+    for name, size in SIZES.items():
+        put(storage, f"old/{name}", content_of(size), OLD)
+        bare.put(f"plain/{name}", io.BytesIO(content_of(size)), content_type="text/x-made-up")
+        fernet = base64.urlsafe_b64decode(Fernet(LOST).encrypt(content_of(size)))
+        bare.put(f"fernet/{name}", io.BytesIO(fernet), content_type="text/x-made-up")
+    names = [f"{form}/{name}" for form in ("old", "plain", "fernet") for name in SIZES]
+    types = {name: storage.backend.store.facts(name).content_type for name in names}
+    rows = [IS_NEW, IS_OLD, Holding("", AES256_KEY), Holding("", PLAIN)]
+    assert list(rekey(storage, dry_run=True).keys.items()) == list(zip(rows, [0, 5, 5, 5], strict=True))
+    report = rekey(storage)
+    assert (report.counts, report.bytes) == ({"replaced": 15}, 3 * sum(SIZES.values()))
+    assert list(report.keys.items()) == list(zip(rows, [15, 0, 0, 0], strict=True))
+    alone = with_keys(storage.backend, NEW)
+    assert {name: alone.read_file(name) for name in names} == {n: content_of(SIZES[n.partition("/")[2]]) for n in names}
+    assert {name: alone.facts(name).content_type for name in names} == types
+
+
+def test_a_plain_file_that_changes_while_it_is_read(on, monkeypatch):
+    moment = datetime.now(timezone.utc) + timedelta(days=1)
+    storage = on("local", ENCRYPTION_READ_PLAIN=moment.isoformat())
+    storage.backend.bare.put("a", io.BytesIO(content_of(300_000)))
+    replace, files = type(storage.backend.bare).replace_version, [b"it was cut", b"", content_of(700_000)]
+
+    def changing(self, path, file, version, **options):
+        if files:
+            # as another program writes it, in its place
+            with open(f"{storage.config['root']}/a", "wb") as other:
+                other.write(files.pop())
+        return replace(self, path, file, version, **options)
+
+    monkeypatch.setattr(type(storage.backend.bare), "replace_version", changing)
+    report = rekey(storage)
+    assert (report.failed, report.is_worth_retrying) == (1, True)
+    assert "changed each time it was read: run it again" in str(report.failures[0].error)
+    assert rekey(storage).counts == {"replaced": 1}
+    assert with_keys(storage.backend, NEW).read_file("a") == b"it was cut"
 
 
 @pytest.mark.parametrize("kind", SERVERS)
