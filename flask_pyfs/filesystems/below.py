@@ -37,6 +37,7 @@ class BelowFS(WrapFS[FS], StoreFS):
         self._above = f"{directory}/" if directory else ""
         self._told = _Told(label)
         self._is_made = not directory
+        self._bare: BelowFS | None = None
         self._takes_unread = "unread" in inspect.signature(store.iter_facts).parameters
 
     def at(self, path: str) -> str:
@@ -96,8 +97,13 @@ class BelowFS(WrapFS[FS], StoreFS):
 
     @property
     def bare(self) -> StoreFS:
-        bare = self.whole.bare
-        return self if bare is self.whole else BelowFS(bare, self.directory)
+        whole = self.whole.bare
+        if whole is self.whole:
+            return self
+        if self._bare is None:
+            # kept: one that nothing holds would close the store
+            self._bare = BelowFS(whole, self.directory)
+        return self._bare
 
     # Verbs
 
