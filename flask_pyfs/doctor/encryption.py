@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from ..backends.base import BaseBackend
-from ..errors import FSError, translated
+from ..errors import DecryptionError, FileNotFound, FSError, translated
 from ..filesystems.store import StoreFS
 from ..names import Reserved, has_reserved
 from .contents import MARK
@@ -25,8 +25,6 @@ _TEXT = range(32, 127)
 # after so long, nobody thinks of it any more
 _LONG = timedelta(days=30)
 
-_KEYGEN = "'flask fs keygen'"
-
 
 def is_encrypted(subject: Subject) -> bool:
     """Return whether the storage encrypts its files."""
@@ -39,30 +37,34 @@ def _keyring(subject: Subject) -> Any:
     return getattr(subject.state.backend.layer, "keyring", None)
 
 
+def has_keys(subject: Subject) -> bool:
+    """Return whether there is a key to encrypt with; else the storage only reads what flask-fs2 encrypted."""
+    return bool(subject.state.config["encryption_keys"])
+
+
 def examine_keys(subject: Subject) -> Iterator[Finding]:
     """Check the keys. Makes no request, but asks the service that has the keys if there is one."""
-    where = subject.setting("ENCRYPTION_KEYS")
-    if not subject.state.config["encryption_keys"]:
-        message = f"files that flask-fs2 encrypted can be read, but none can be written: set {where} to a new key"
-        yield subject.found("keys", "warning", f"{message}, which {_KEYGEN} prints")
+    where, name = subject.setting("ENCRYPTION_KEYS"), subject.state.storage.name
+    if not has_keys(subject):
+        message = f"files that flask-fs2 encrypted can be read, and none can be written: set {where} to a new key"
+        yield subject.found("keys", "warning", f"{message}, which 'flask fs keygen' prints")
         return
     try:
-        keys = list(_keyring(subject))
-    except Exception as error:
-        # of a callable of the app; what it says may have a key in it
-        yield subject.found("keys", "error", f"{where} gives no keys ({type(error).__name__}): check what it calls")
+        with translated(name):
+            first, *others = _keyring(subject)
+    except FSError as error:
+        yield subject.failed("keys", error)
         return
-    identifiers = [key.identifier for key in keys]
-    twice = [each for each, count in Counter(identifiers).items() if count > 1]
-    weak = [key.identifier for key in keys if _is_weak(key.secret)]
-    if weak:
-        message = f"{where} has a key that was not made at random ({', '.join(weak)}): put one of {_KEYGEN} before it"
-        yield subject.found("keys", "warning", f"{message}, and run 'flask fs rekey {subject.state.storage.name}'")
-    elif twice:
-        yield subject.found("keys", "warning", f"{where} has a key twice ({', '.join(twice)}): remove one")
+    identifiers = [first.identifier, *(key.identifier for key in others)]
+    if _is_weak(first.secret):
+        message = f"the first key of {where} ({first.identifier}) was not made at random, so it can be guessed: put one"
+        more = f"that 'flask fs keygen' prints before it, and run 'flask fs rekey {name}'"
+        yield subject.found("keys", "warning", f"{message} {more}")
+    elif len({*identifiers}) < len(identifiers):
+        yield subject.found("keys", "warning", f"{where} has a key twice ({', '.join(identifiers)}): remove one")
     else:
-        more = f", and {', '.join(identifiers[1:])} can be read" if identifiers[1:] else ""
-        yield subject.found("keys", "ok", f"files are encrypted with the key {identifiers[0]}{more}")
+        more = f"; files with {', '.join(identifiers[1:])} can be read" if others else ""
+        yield subject.found("keys", "ok", f"new files are encrypted with the key {first.identifier}{more}")
 
 
 def _is_weak(secret: bytes) -> bool:
@@ -85,28 +87,26 @@ def examine_probe(subject: Subject, path: Reserved) -> Iterator[Finding]:
 
 
 def examine_files(subject: Subject, store: StoreFS) -> Iterator[Finding]:
-    """Check with which keys the first files are kept. Makes one request for each, and one listing."""
+    """Check with which keys the first files are kept. Makes one listing, and one request for each, or two."""
     check, name = "encrypted-files", subject.state.storage.name
     try:
         with translated(name):
             paths = list(islice(_paths(subject), _SAMPLE))
-        forms, unread = _looked_at(name, store, paths)
+            first = _keyring(subject).first.identifier if has_keys(subject) else None
+        keys, unread = _looked_at(name, store, paths)
     except FSError as error:
         yield subject.failed(check, error)
         return
-    first = next(iter(_keyring(subject))).identifier
-    others = sum(count for key, count in forms.items() if key != first)
+    others = sum(count for key, count in keys.items() if key != first)
+    of_all = f"of {len(paths)} files that were looked at"
     if unread:
-        message = (
-            f"{len(unread)} of {len(paths)} files that were looked at cannot be read: {next(iter(unread.values()))}"
-        )
-        yield subject.found(check, "error", message)
-    elif others:
-        message = f"{others} of {len(paths)} files that were looked at are not encrypted with the first key"
-        yield subject.found(check, "ok", f"{message}: 'flask fs rekey {name}' encrypts them")
+        yield subject.found(check, "error", f"{len(unread)} {of_all} cannot be read: {next(iter(unread.values()))}")
+    elif others and first is not None:
+        message = f"{others} {of_all} are not encrypted with the first key"
+        yield subject.found(check, "ok", f"{message}: 'flask fs rekey {name}' does it")
     else:
-        yield subject.found(check, "ok", f"each file that was looked at is encrypted with the key {first}")
-    yield from _plain(subject, forms["plain"])
+        yield subject.found(check, "ok", "each file that was looked at can be read")
+    yield from _plain(subject, f"{keys['plain']} {of_all}")
 
 
 def _paths(subject: Subject) -> Iterator[str]:
@@ -118,20 +118,23 @@ def _paths(subject: Subject) -> Iterator[str]:
 
 
 def _looked_at(storage: str, store: Any, paths: list[str]) -> tuple[Counter[str], dict[str, FSError]]:
-    """Return how many files are kept with each key, or in which other form; and the errors of those that are not."""
-    forms, unread = Counter[str](), dict[str, FSError]()
+    """Return how many files are kept with each key or in which other form, and the errors of those that no key opens."""
+    keys, unread = Counter[str](), dict[str, FSError]()
     for path in paths:
         try:
             with translated(storage, path):
                 kept = store.kept(path)
-        except FSError as error:
+        except DecryptionError as error:
             unread[path] = error
+        except FileNotFound:
+            # it was deleted meanwhile
+            continue
         else:
-            forms[kept.key if kept.form == "segments" else kept.form] += 1
-    return forms, unread
+            keys[kept.key if kept.form == "segments" else kept.form] += 1
+    return keys, unread
 
 
-def _plain(subject: Subject, found: int) -> Iterator[Finding]:
+def _plain(subject: Subject, found: str) -> Iterator[Finding]:
     moment: datetime | None = subject.state.config["encryption_read_plain"]
     if moment is None:
         return
@@ -140,5 +143,4 @@ def _plain(subject: Subject, found: int) -> Iterator[Finding]:
         message = f"{where} is still set: run 'flask fs rekey {subject.state.storage.name}', and unset it"
         yield subject.found("read-plain", "warning", message)
     else:
-        some = f"{found} files that were looked at are" if found else "no file that was looked at is"
-        yield subject.found("read-plain", "ok", f"{some} not encrypted, as {where} allows for now")
+        yield subject.found("read-plain", "ok", f"{found} are not encrypted, as {where} allows for now")

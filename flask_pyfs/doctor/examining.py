@@ -185,7 +185,10 @@ def _of_store(subject: Subject) -> Generator[Finding, None, None]:
     if filesystem.getmeta().get("read_only"):
         yield subject.found("write", "skipped", f"what {subject.place} opens can only be read")
         return
-    yield from probing.examine_store(subject, store, may_list=may_list)
+    if is_encrypted and not encryption.has_keys(subject):
+        yield subject.found("write", "skipped", "nothing can be written without a key")
+    else:
+        yield from probing.examine_store(subject, store, may_list=may_list)
     if is_encrypted and may_list:
         yield from encryption.examine_files(subject, store)
 
