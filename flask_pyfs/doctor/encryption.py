@@ -118,7 +118,7 @@ def _paths(subject: Subject) -> Iterator[str]:
 
 
 def _looked_at(storage: str, store: Any, paths: list[str]) -> tuple[Counter[str], dict[str, FSError]]:
-    """Return how many files are kept with each key or in which other form, and the errors of those that no key opens."""
+    """Return how many files each key opens, or have another form, and the errors of those that none opens."""
     keys, unread = Counter[str](), dict[str, FSError]()
     for path in paths:
         try:

@@ -37,6 +37,7 @@ PARTS = {
         "migration",
         "multipart",
         "orphans",
+        "rekeying",
         "resumable",
         "scanning",
         "settings",
