@@ -47,9 +47,12 @@ class Encryption:
         self._made: type[EncryptedFS] = EncryptedFS
         self._config = config
         if config["url"]:
+            asked = (
+                "ENCRYPTION_KEYS" if config["encryption_keys"] else setting_name(config, storage, "AES256_ENCRYPTED")
+            )
             rule = (
-                "cannot be used with ENCRYPTION_KEYS: a server at that URL would send encrypted files. Remove it, or "
-                f"set {storage_key(storage, 'URL')} to an empty text"
+                f"cannot be used with {asked}: a server at that URL would send encrypted files. Remove it, or set "
+                f"{storage_key(storage, 'URL')} to an empty text"
             )
             raise wrong_setting(storage, config["backend"], config, "URL", rule)
         self.keyring: Keyring = _keyring(storage, config)

@@ -58,12 +58,12 @@ class Keyring(_Unpicklable):
 
     :param given: the setting ENCRYPTION_KEYS: the keys in base64, or a callable that returns them. It is called once a
         process, when a key is needed first, and again only if it failed.
-    :param setting: the name of the setting, as it is set.
+    :ivar setting: the name of the setting, as it is set.
     """
 
     def __init__(self, given: Sequence[str] | Callable[[], Any], setting: str = "ENCRYPTION_KEYS") -> None:
         self._given = given
-        self._setting = setting
+        self.setting = setting
         self._keys: tuple[Key, ...] = ()
         self._lock, self._owner = threading.Lock(), os.getpid()
 
@@ -99,7 +99,7 @@ class Keyring(_Unpicklable):
     def _read(self) -> tuple[Key, ...]:
         found = self._ask(self._given) if callable(self._given) else _keys_in(self._given)
         if isinstance(found, str):
-            explanation = f"{self._setting} must give {found}"
+            explanation = f"{self.setting} must give {found}"
             raise explained(StoreMisconfigured(explanation), explanation)
         return found
 
@@ -108,7 +108,7 @@ class Keyring(_Unpicklable):
             # no variable has what it returns
             return _keys_in(service())
         except Exception as error:
-            explanation = f"the callable of {self._setting} raised {type(error).__name__}, so no key is there"
+            explanation = f"the callable of {self.setting} raised {type(error).__name__}, so no key is there"
             raise explained(RemoteConnectionError(exc=error, msg=explanation), explanation) from error
 
 

@@ -102,7 +102,7 @@ def test_what_sends_the_files_of_other_storages_leaves_these_to_the_app(app, acc
     for storage in (files, plain):
         with app.app_context():
             storage.write("a.bin", PLANTED)
-        answers.append(app.test_client().get(f"/{storage.name}/a.bin"))
+        answers.append(app.test_client().get(f"/{storage.name}/a.bin", buffered=True))
     sent = [{"X-Sendfile", "X-Accel-Redirect"} & {*answer.headers.keys()} != set() for answer in answers]
     assert [answer.data for answer in answers] == [PLANTED, b""]
     assert sent == [False, True]
@@ -135,7 +135,7 @@ def test_a_store_that_signs_signs_nothing(request, app, kind, settings):
         with pytest.raises(fs.OperationNotSupported):
             storage.multipart_url("c.bin", expires=60)
         client = app.test_client()
-        response = client.get(signed)
+        response = client.get(signed, buffered=True)
         assert (response.status_code, response.data) == (200, PLANTED)
         assert upload.method == "POST"
         sent = {"file": (io.BytesIO(PLANTED), "b.txt", "text/plain")}
@@ -265,7 +265,7 @@ def test_storages_in_memory_are_encrypted_too(app, local):
         local.write("b.txt", PLANTED)
         assert local.read("b.txt") == PLANTED
         assert plain_in(local) == []
-        response = app.test_client().get(local.url("b.txt"))
+        response = app.test_client().get(local.url("b.txt"), buffered=True)
     assert response.data == PLANTED
     assert not local.exists("b.txt")
 
@@ -331,7 +331,7 @@ def test_thumbnails_are_encrypted(app, local, process):
     picture.seek(0)
     reference = ImageReference(ImageSettings(local, thumbnails=(50,), process=process))
     reference.save(FileStorage(picture, filename="a.png"))
-    response = app.test_client().get(reference(50))
+    response = app.test_client().get(reference(50), buffered=True)
     assert (response.status_code, response.data[:4]) == (200, b"\x89PNG")
     assert sorted(local.list_files()) == sorted(["a.png", "a.txt", reference.thumbnails["50"]])
     assert plain_in(local, b"PNG") == []

@@ -80,8 +80,9 @@ class EncryptedFS(StandardMethods):
         return self.whole.has_file(path)
 
     def open_write(self, path: str, *, overwrite: bool = True, content_type: str | None = None) -> BinaryIO:
-        file = self.whole.open_write(path, overwrite=overwrite, content_type=content_type)
-        return encrypting(file, self._secret)
+        # without a key nothing is begun
+        secret = self._secret
+        return encrypting(self.whole.open_write(path, overwrite=overwrite, content_type=content_type), secret)
 
     def put(self, path: str, file: Readable, **options: Any) -> str | None:
         return self.whole.put(path, self._encrypted(file), **options)

@@ -7,8 +7,8 @@ from typing import BinaryIO, Literal, NamedTuple
 
 from ...encryption.keys import Keyring
 from ...encryption.segments import SEGMENT, plain_size
-from ...errors import Undecipherable
 from ..store import Facts, StoreFS
+from .failures import of_no_length
 from .fetching import fetch_segments
 from .reading import DecryptedFile
 
@@ -55,7 +55,7 @@ class Forms:
         """
         size = plain_size(facts.size)
         if size is None:
-            raise Undecipherable(path, msg="'{path}' is not encrypted, or was cut")
+            raise of_no_length(path, self.keyring)
         return replace(facts, size=size, checksum=None)
 
     def fetch(

@@ -14,10 +14,11 @@ from ...encryption import fernet
 from ...encryption.keys import Key, Keyring
 from ...encryption.segments import HEADER, SEGMENT, Cipher, Damaged, encrypted_size
 from ..store import Facts, StoreFS
+from .failures import not_opened
 from .forms import Form, Forms, Kept
 from .likeness import looks_encrypted
 from .old import OldFile, damaged, some_of
-from .reading import DecryptedFile, Undecipherable
+from .reading import DecryptedFile
 
 __all__ = ["MixedForms"]
 
@@ -185,7 +186,7 @@ class MixedForms(Forms):
         if is_ours and start[:1] == _OURS:
             return "segments"
         if is_ours or looks_encrypted(start):
-            raise Undecipherable(path, msg="'{path}' looks encrypted, and was changed or has a key that is not set")
+            raise not_opened(path, self.keyring)
         return "plain"
 
     def _opens(self, start: bytes) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from ...encryption.fernet import BLOCK, HEADER, MAC, Fernet, padding_of
 from ...encryption.segments import Damaged
-from .reading import Undecipherable
+from ...errors import Undecipherable, explained
 
 __all__ = ["OldFile", "damaged", "some_of"]
 
@@ -113,7 +113,11 @@ class OldFile(io.RawIOBase):
 
 def damaged(path: str) -> Undecipherable:
     """Return the error for a file that the key does not verify."""
-    return Undecipherable(path, msg="'{path}' was changed since it was encrypted, or AES256_KEY is another key")
+    return explained(
+        Undecipherable(path, msg="'{path}' was changed since it was encrypted, or AES256_KEY is another key"),
+        "it was changed or cut since flask-fs2 encrypted it, or AES256_KEY is another key than flask-fs2 had: set that "
+        "key, or restore the file from a backup",
+    )
 
 
 def some_of(file: BinaryIO, size: int) -> bytes:

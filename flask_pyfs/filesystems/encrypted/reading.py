@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, BinaryIO
 
 from ...encryption.keys import Key, Keyring
 from ...encryption.segments import HEADER, SEGMENT, Cipher, Damaged, segment_at
 from ...errors import Undecipherable
+from .failures import changed, not_encrypted, not_opened
 
 __all__ = ["DecryptedFile", "Undecipherable"]
 
@@ -43,7 +45,7 @@ class DecryptedFile(io.RawIOBase):
         self._segments, self._offset = memoryview(b""), 0
         # the segment that was decrypted last
         self._number, self._content = -1, memoryview(b"")
-        self._failure: str | None = None
+        self._failure: Callable[[str, Keyring], Undecipherable] | None = None
 
     @property
     def key(self) -> Key:
@@ -140,7 +142,7 @@ class DecryptedFile(io.RawIOBase):
             pieces.append(piece)
             missing -= len(piece)
         if missing:
-            raise self._fails("'{path}' was cut")
+            raise self._fails(changed)
         # one piece is not copied
         return memoryview(b"".join(pieces))
 
@@ -149,23 +151,23 @@ class DecryptedFile(io.RawIOBase):
             try:
                 return self._opener[1].open(number, segment, is_last=is_last)
             except Damaged:
-                raise self._fails("'{path}' was changed since it was encrypted") from None
+                raise self._fails(changed) from None
         for key in self._keyring:
             with suppress(Damaged):
                 cipher = Cipher(key.secret, self._header)
                 content = cipher.open(number, segment, is_last=is_last)
                 self._opener = key, cipher
                 return content
-        raise self._fails("'{path}' was changed since it was encrypted, or no key of it is set")
+        raise self._fails(not_opened if self._header[:1] == bytes([HEADER]) else not_encrypted)
 
-    def _fails(self, message: str) -> Undecipherable:
-        self._failure = message
-        return Undecipherable(self._path, msg=message)
+    def _fails(self, failure: Callable[[str, Keyring], Undecipherable]) -> Undecipherable:
+        self._failure = failure
+        return failure(self._path, self._keyring)
 
     def _require_readable(self) -> None:
         self._require_open()
         if self._failure is not None:
-            raise Undecipherable(self._path, msg=self._failure)
+            raise self._failure(self._path, self._keyring)
 
     def _require_open(self) -> None:
         if self.closed:
