@@ -2,7 +2,7 @@
 
 import base64
 import random
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 from cryptography.fernet import Fernet
@@ -12,13 +12,13 @@ import flask_pyfs as fs
 
 OLD_KEY = base64.urlsafe_b64encode(b"the key of flask-fs2, so to say.").decode()
 KEY = base64.b64encode(b"the key of this package, of 32 b").decode()
-KINDS = ["memory", "local", "pyfs", "s3-moto", "gridfs", "swift"]
+# without a server
+AT_HAND = ("memory", "local", "pyfs")
+KINDS = [*AT_HAND, "s3-moto", "gridfs", "swift"]
 
 
 def on(kinds):
-    return [
-        kind if kind in ("local", "memory", "pyfs") else pytest.param(kind, marks=pytest.mark.server) for kind in kinds
-    ]
+    return [kind if kind in AT_HAND else pytest.param(kind, marks=pytest.mark.server) for kind in kinds]
 
 
 def old_file(content, key=OLD_KEY, time=1_700_000_000):
@@ -50,8 +50,8 @@ def chunks_of(storage, name):
     """Read a file in chunks; return what came before an error, and the error."""
     read = []
     try:
-        for chunk in storage.read_chunks(name, 1000):
-            read.append(chunk)
+        with closing(storage.read_chunks(name, 1000)) as chunks:
+            read.extend(chunks)
     except fs.FSError as error:
         return b"".join(read), error
     return b"".join(read), None

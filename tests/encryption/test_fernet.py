@@ -22,6 +22,7 @@ from counting import requests_of
 import flask_pyfs as fs
 
 MIB = 1024 * 1024
+NAME = r"'a\.bin'"
 ONLY_OLD = {"AES256_ENCRYPTED": True, "AES256_KEY": OLD_KEY}
 BOTH = {"AES256_KEY": OLD_KEY, "ENCRYPTION_KEYS": KEY}
 # around a block, the pieces that are decrypted together, and what is read at first
@@ -119,15 +120,14 @@ def test_a_range_is_served(app, configure_storage, start, stop):
 
 
 def check_refused(storage, name):
-    with pytest.raises(fs.FSError, match="a.bin"):
+    with pytest.raises(fs.FSError, match=NAME):
         storage.read(name)
     content, error = chunks_of(storage, name)
     assert content == b""
     assert error is not None
-    for offset in (0, 10):
-        with pytest.raises(fs.FSError, match="a.bin"), storage.open(name, "rb") as file:
-            file.seek(offset)
-            file.read(1)
+    # before anything is answered
+    with pytest.raises(fs.FSError, match=NAME):
+        storage.open(name, "rb")
 
 
 def test_each_byte_that_is_changed_and_each_cut(local):
@@ -171,13 +171,14 @@ def test_what_changes_after_it_was_verified_is_refused(app, configure_storage):
             kept.seek(MIB + 1000)
             kept.write(b"changed")
         assert file.read(1000) == content[:1000]
-        with pytest.raises(fs.FSError, match="a.bin"):
+        with pytest.raises(fs.FSError, match=NAME):
             file.read()
 
 
 # What it costs
 
 
+@pytest.mark.server
 def test_requests(request, configure_storage):
     with storage_on("s3-moto", request, configure_storage, **BOTH) as storage:
         small, large = 1000, 2 * MIB

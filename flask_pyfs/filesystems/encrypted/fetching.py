@@ -35,11 +35,11 @@ def fetch_segments(
     is_empty = stop is not None and start >= stop
     while True:
         kept, file = _beginning(store, path, start, 0 if is_empty else stop, unless)
+        header = b""
         try:
             facts = facts_of(kept)
             first = max(0, facts.size + start) if start < 0 else start
             last = facts.size if stop is None else min(stop, facts.size)
-            header, rest = b"", None
             if first < last and segment_at(first)[0]:
                 header = file.read(HEADER)
                 rest = _segments(store, path, kept, first, last)
@@ -47,14 +47,13 @@ def fetch_segments(
                 if rest is None:
                     # the file was replaced in between
                     continue
-            reader = _Reader(
-                DecryptedFile(path, rest or file, kept.size, facts.size, keyring, header=header), rest or file
-            )
+                file = rest
         except BaseException:
             file.close()
             raise
-        if first < last or not (is_empty or facts.size):
-            reader.begin(first)
+        reader = _Reader(DecryptedFile(path, file, kept.size, facts.size, keyring, header=header), file)
+        if not is_empty and (first < last or not facts.size):
+            reader.begin(first if facts.size else 0)
         return facts, cast(BinaryIO, reader)
 
 

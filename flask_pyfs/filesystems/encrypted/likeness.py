@@ -22,7 +22,8 @@ def looks_encrypted(start: bytes) -> bool:
     :param start: its beginning. Of less than 40 bytes it is not known.
     """
     if start[:1] == bytes([HEADER]):
-        return len(start) >= HEADER and not start.startswith(_ZSTANDARD) and _is_random(start)
+        # damage behind it, such as a block of zeros, does not count
+        return len(start) >= HEADER and not start.startswith(_ZSTANDARD) and _is_random(start[:64])
     return has_time(start)
 
 

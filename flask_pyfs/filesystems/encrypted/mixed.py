@@ -14,6 +14,7 @@ from ...encryption import fernet
 from ...encryption.keys import Key, Keyring
 from ...encryption.segments import HEADER, SEGMENT, Cipher, Damaged, encrypted_size
 from ..store import Facts, StoreFS
+from .begun import BegunFile
 from .failures import not_opened
 from .forms import Form, Forms, Kept
 from .likeness import looks_encrypted
@@ -104,17 +105,15 @@ class MixedForms(Forms):
             return self.facts_of(store, path), io.BytesIO()
         kept, file = store.fetch(path, 0, _end(start, stop), unless=unless)
         try:
-            form = self._proven(path, kept, file)
-            facts, content = self._content_in(form, store, path, kept, file)
+            form, begun = self._proven(path, kept, file)
+            return self._content_in(form, store, path, kept, begun)
         except BaseException:
             file.close()
             raise
-        return facts, content
 
     def _content_in(self, form: Form, store: StoreFS, path: str, kept: Facts, file: BinaryIO) -> tuple[Facts, BinaryIO]:
         raw: OldFile | DecryptedFile
         if form == "plain":
-            file.seek(0)
             return replace(kept, checksum=None), file
         if form == "fernet":
             assert self._fernet is not None
@@ -130,9 +129,9 @@ class MixedForms(Forms):
     def kept(self, store: StoreFS, path: str) -> Kept:
         kept, file = store.fetch(path, 0, SEGMENT)
         with file:
-            form = self._proven(path, kept, file)
-            facts = self._facts_in(form, store, path, kept, file)
-            return Kept(facts, form, self._key_in(form, path, kept, facts, file))
+            form, begun = self._proven(path, kept, file)
+            facts = self._facts_in(form, store, path, kept, begun)
+            return Kept(facts, form, self._key_in(form, path, kept, facts, begun))
 
     def _key_in(self, form: Form, path: str, kept: Facts, facts: Facts, file: BinaryIO) -> str | None:
         if form == "segments":
@@ -145,9 +144,9 @@ class MixedForms(Forms):
         """
         kept, file = store.fetch(path)
         try:
-            form = self._proven(path, kept, file)
+            form, begun = self._proven(path, kept, file)
             if form == "plain" or (form == "fernet" and self.keyring.keys):
-                return self._content_in(form, store, path, kept, file)
+                return self._content_in(form, store, path, kept, begun)
         except BaseException:
             file.close()
             raise
@@ -172,16 +171,25 @@ class MixedForms(Forms):
         return None if may_be_plain else "segments"
 
     def _claimed(self, path: str, kept: Facts, file: BinaryIO) -> Form:
+        """Return the form of a file as its beginning tells it."""
         start = some_of(file, _START)
         if form := self._of_start(kept, start):
             return form
-        return self._proven(path, kept, file) if start[:1] == _OURS else "plain"
+        if start[:1] != _OURS:
+            return "plain"
+        return self._proven_by(path, start + some_of(file, SEGMENT - len(start)))
 
-    def _proven(self, path: str, kept: Facts, file: BinaryIO) -> Form:
-        file.seek(0)
+    def _proven(self, path: str, kept: Facts, file: BinaryIO) -> tuple[Form, BinaryIO]:
+        """Return the form of a file, and the file, at its beginning."""
         start = some_of(file, SEGMENT if self._may_be_plain(kept) else _START)
-        if form := self._of_start(kept, start):
-            return form
+        form = self._of_start(kept, start) or self._proven_by(path, start)
+        return form, cast(BinaryIO, _Reader(BegunFile(file, start), file))
+
+    def _proven_by(self, path: str, start: bytes) -> Form:
+        """Return the form of a file that may be plain.
+
+        :param start: its first segment.
+        """
         is_ours = self._opens(start)
         if is_ours and start[:1] == _OURS:
             return "segments"
@@ -209,6 +217,8 @@ class _Reader(io.BufferedReader):
     :param raw: reads it.
     :param file: the file as it is kept.
     """
+
+    mode = "rb"
 
     def __init__(self, raw: io.RawIOBase, file: BinaryIO) -> None:
         super().__init__(raw, SEGMENT)
