@@ -68,11 +68,12 @@ class Encryption:
 class _NoKeys(Keyring):
     """Those of a storage that only has the key of flask-fs2. Nothing can be written.
 
+    :param setting: the name of the setting that would have some.
     :param refusal: what a write raises.
     """
 
-    def __init__(self, refusal: ConfigurationError) -> None:
-        super().__init__(())
+    def __init__(self, setting: str, refusal: ConfigurationError) -> None:
+        super().__init__((), setting)
         self._refusal = refusal
 
     @property
@@ -89,11 +90,12 @@ def _keyring(storage: str, config: Config) -> Keyring:
         return Keyring(config["encryption_keys"], setting_name(config, storage, "ENCRYPTION_KEYS"))
     name, old = setting_name(config, storage, "ENCRYPTION_KEYS"), setting_name(config, storage, "AES256_ENCRYPTED")
     return _NoKeys(
+        name,
         refusal(
             f"{name} is not set, so nothing can be written: {old} alone lets storage {storage!r} read the files that "
             f"flask-fs2 encrypted. Set {name} to a key that 'flask fs keygen' prints",
             storage,
-        )
+        ),
     )
 
 

@@ -59,7 +59,7 @@ def test_files_that_the_package_itself_wrote(app, configure_storage, tmp_path):
     assert len(files) == 50
     [peer] = [peer for peer in peers.PEERS if peer.name == "flask-fs2"]
     settings = {"FS_ROOT": str(tmp_path / "root"), "FS_LOCAL_AES256_ENCRYPTED": True, "FS_LOCAL_AES256_KEY": OLD_KEY}
-    steps = [
+    steps: list[peers.Step] = [
         {"do": "encrypt", "storage": "files", "arguments": [files]},
         {"do": "read in chunks", "storage": "files", "arguments": [[(name, size) for name, size, _ in files]]},
     ]

@@ -2,12 +2,14 @@
 
 import base64
 import io
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from fernets import KEY, KINDS, OLD_KEY, content_of, old_file, on, plant, planted, storage_on
 
 import flask_pyfs as fs
 from flask_pyfs.backends.local import LocalBackend
+from flask_pyfs.errors import DecryptionError
 
 NO_KEYS = "FILES_FS_ENCRYPTION_KEYS is not set, so nothing can be written: FILES_FS_AES256_ENCRYPTED alone lets"
 NO_KEY = "^FILES_FS_AES256_KEY must be the key that flask-fs2 had"
@@ -152,6 +154,14 @@ def test_by_hand(tmp_path):
         LocalBackend("files", {**given, "aes256_encrypted": "false"})
     with pytest.raises(fs.ConfigurationError, match="AES256_KEY"):
         LocalBackend("files", {"root": str(tmp_path), "aes256_encrypted": True})
+
+
+@pytest.mark.parametrize("moment", [{}, {"ENCRYPTION_READ_PLAIN": datetime.now(timezone.utc) + timedelta(days=1)}])
+def test_an_old_file_without_its_key_says_which_setting_is_missing(configured, moment):
+    storage = configured(ENCRYPTION_KEYS=KEY, **moment)
+    plant(storage, "a.txt", old_file(CONTENT))
+    with pytest.raises(DecryptionError, match="flask-fs2 encrypted it: set FILES_FS_AES256_KEY to its key"):
+        storage.read("a.txt")
 
 
 def test_no_key_is_shown(configured):

@@ -15,7 +15,7 @@ from ...encryption.keys import Key, Keyring
 from ...encryption.segments import HEADER, SEGMENT, Cipher, Damaged, encrypted_size
 from ..store import Facts, StoreFS
 from .begun import BegunFile
-from .failures import not_opened
+from .failures import unopened
 from .forms import Form, Forms, Kept
 from .likeness import looks_encrypted
 from .old import OldFile, damaged, some_of
@@ -194,7 +194,7 @@ class MixedForms(Forms):
         if is_ours and start[:1] == _OURS:
             return "segments"
         if is_ours or looks_encrypted(start):
-            raise not_opened(path, self.keyring)
+            raise unopened(path, self.keyring, _OURS if is_ours else start)
         return "plain"
 
     def _opens(self, start: bytes) -> bool:

@@ -6,12 +6,13 @@ import io
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, BinaryIO
 
 from ...encryption.keys import Key, Keyring
 from ...encryption.segments import HEADER, SEGMENT, Cipher, Damaged, segment_at
 from ...errors import Undecipherable
-from .failures import changed, not_encrypted, not_opened
+from .failures import changed, unopened
 
 __all__ = ["DecryptedFile", "Undecipherable"]
 
@@ -158,7 +159,7 @@ class DecryptedFile(io.RawIOBase):
                 content = cipher.open(number, segment, is_last=is_last)
                 self._opener = key, cipher
                 return content
-        raise self._fails(not_opened if self._header[:1] == bytes([HEADER]) else not_encrypted)
+        raise self._fails(partial(unopened, start=self._header))
 
     def _fails(self, failure: Callable[[str, Keyring], Undecipherable]) -> Undecipherable:
         self._failure = failure
