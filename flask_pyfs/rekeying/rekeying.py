@@ -55,8 +55,8 @@ def rekey(
 
     The files are listed and looked at first: each costs one request, which reads its first 64 KiB. Then each that needs
     it is read and replaced, with its media type and its description. It gets another entity tag and another time, as it
-    is another file to the store. What another writer stores or deletes meanwhile stays as that left it. No signals are
-    sent.
+    is another file to the store. What another writer stores or deletes meanwhile stays as that left it; a file that is
+    moved at that moment may stay under its old name too. No signals are sent.
 
     Unfinished uploads are encrypted too, if nothing has been written there for two minutes. Of a storage that moves
     between two stores, both are done, and what they know of each other stays.

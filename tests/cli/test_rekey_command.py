@@ -147,6 +147,18 @@ def test_a_storage_without_keys(shop):
     assert "set PHOTOS_FS_ENCRYPTION_KEYS to a list of keys, such as 'flask fs keygen' prints" in done.stderr
 
 
+def test_a_key_service_that_does_not_answer_is_worth_another_try(shop):
+    def service():
+        raise ConnectionError(f"no answer, but {NEW}")
+
+    shop.app.config["PHOTOS_FS_ENCRYPTION_KEYS"] = service
+    fs.init_app(shop.app, shop.photos)
+    done = shop.run("photos")
+    assert (done.exit_code, done.stdout) == (5, "")
+    assert "PHOTOS_FS_ENCRYPTION_KEYS" in done.stderr
+    assert NEW not in done.stderr
+
+
 @pytest.mark.parametrize("is_quiet", [False, True])
 def test_no_output_has_a_key(shop, is_quiet):
     shop.put("lost.jpg", b"lost", LOST)
