@@ -37,7 +37,8 @@ class BelowFS(WrapFS[FS], StoreFS):
         self._above = f"{directory}/" if directory else ""
         self._told = _Told(label)
         self._is_made = not directory
-        self._bare: BelowFS | None = None
+        # made once: a filesystem that nobody needs any more closes what it wraps
+        self._bare = None if store.bare is store else BelowFS(store.bare, directory, label=label)
         self._takes_unread = "unread" in inspect.signature(store.iter_facts).parameters
 
     def at(self, path: str) -> str:
@@ -97,13 +98,7 @@ class BelowFS(WrapFS[FS], StoreFS):
 
     @property
     def bare(self) -> StoreFS:
-        whole = self.whole.bare
-        if whole is self.whole:
-            return self
-        if self._bare is None:
-            # kept: one that nothing holds would close the store
-            self._bare = BelowFS(whole, self.directory)
-        return self._bare
+        return self if self._bare is None else self._bare
 
     # Verbs
 
