@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from .common import COMMON, DEFAULT_BACKEND, OF_SIDES, OF_STORAGE, serves
-from .doubtful import require_clear
+from .doubtful import require_clear, require_keys
 from .errors import ConfigurationError
 from .keys import backend_key, own_key, refusal, side_prefixes, storage_key, storage_prefixes
 from .misspelt import Installed, closest, require_known, undeclared_keys
@@ -176,8 +176,8 @@ def resolve(
         is not in ``options``.
     :param options_of: a callable that returns the options of another backend, for each option of the type ``backend``.
         Its arguments are the name of that backend, and the key by which it is set.
-    :raises ConfigurationError: if a required key is missing, a value has the wrong type, or no backend declares a key
-        of level 1 or 2. The message names the keys.
+    :raises ConfigurationError: if a required key is missing, a value has the wrong type, no backend declares a key of
+        level 1 or 2, or it is in doubt whether files are encrypted. The message names the keys.
     """
     prefixes, declared = prefixes_of(storage, backend), (*COMMON, *(options or ()))
     naming = {option.name: option for option in declared if option.type == "backend"}
@@ -200,6 +200,8 @@ def resolve(
         require_known(checked, names, known, storage, backend)
         undeclared = {}
     config = _read(settings, storage, prefixes, declared, undeclared)
+    if not sides:
+        require_keys(config, storage)
     for side, of_backend in sides.items():
         config._sides[side] = _side(settings, storage, config, side, of_backend, naming, known)
     return config

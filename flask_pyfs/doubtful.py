@@ -1,4 +1,4 @@
-"""Refuses a text of AES256_ENCRYPTED that flask-fs2 takes for true, and this package for false."""
+"""Refuses settings that leave in doubt whether the files of a storage are encrypted."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from .common import AES256_ENCRYPTED
-from .keys import refusal
+from .keys import refusal, storage_key
 from .options import Option
+from .origins import set_by
 from .values import converted
 
-__all__ = ["require_clear"]
+__all__ = ["require_clear", "require_keys"]
 
 
 def require_clear(option: Option, key: str, value: Any, config: Mapping[str, Any], storage: str) -> None:
@@ -28,5 +29,19 @@ def require_clear(option: Option, key: str, value: Any, config: Mapping[str, Any
         raise refusal(
             f"{key} is the text {value!r}, which flask-fs2 takes for true: with the AES256_KEY that is set, it "
             f"encrypted files of storage {storage!r}. Set True to read them, or False, or no AES256_KEY",
+            storage,
+        )
+
+
+def require_keys(config: Mapping[str, Any], storage: str) -> None:
+    """Check that a storage which was plain until a moment is not plain any more: its keys may have been left out.
+
+    :param config: the settings of the storage.
+    :raises flask_pyfs.errors.ConfigurationError: if ENCRYPTION_READ_PLAIN is set without ENCRYPTION_KEYS.
+    """
+    if config["encryption_read_plain"] and not (config["encryption_keys"] or config["aes256_encrypted"]):
+        raise refusal(
+            f"{set_by(config, 'ENCRYPTION_READ_PLAIN')} needs keys, without which storage {storage!r} would keep new "
+            f"files unencrypted: set {storage_key(storage, 'ENCRYPTION_KEYS')}, or set it only for storages with keys",
             storage,
         )

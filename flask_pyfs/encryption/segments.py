@@ -45,8 +45,8 @@ _FIRST = SEGMENT - HEADER - _TAG
 _REST = SEGMENT - _TAG
 # as in Tink for Go, whose limit is the lowest
 _MOST = 2**32 - 1
-# how much of a stream is read at once
-_PIECE = 16 * SEGMENT
+# how much of a stream is read at once: the system gives and takes back the memory of larger pieces each time
+_PIECE = 4 * SEGMENT
 
 
 class Damaged(Exception):
@@ -198,10 +198,11 @@ class EncryptedStream:
         self.size = 0
 
     def read(self, size: int = -1) -> bytes:
-        """Return so many of the next bytes; fewer only at the end.
+        """Return at most so many of the next bytes, and none only at the end.
 
         :param size: how many; all that follow if it is negative.
         """
+        size = min(size, _PIECE)
         # what it has is not copied at the end
         content = io.BytesIO()
         try:

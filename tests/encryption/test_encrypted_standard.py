@@ -57,3 +57,5 @@ class TestGridFS(OnServer, unittest.TestCase):
 
 class TestSwift(OnServer, unittest.TestCase):
     place = "swift"
+    # it takes as long as all others together
+    soaks = True

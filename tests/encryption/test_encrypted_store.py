@@ -318,7 +318,7 @@ def test_it_closes_with_its_store(storage):
     again = storage.backend.store
     assert again is not store
     again.close()
-    assert storage.backend._bare.isclosed()
+    assert again.whole.isclosed()
 
 
 @pytest.mark.parametrize("kind", on("local", "s3-moto", "gridfs", "swift"))

@@ -68,6 +68,17 @@ def test_without_new_keys_nothing_is_written(configured, write):
     assert list(storage.backend.bare.iter_files()) == ["a.txt"]
 
 
+def test_without_new_keys_nothing_is_uploaded(app, configured):
+    storage = configured(AES256_ENCRYPTED=True, AES256_KEY=OLD_KEY)
+    with app.app_context():
+        upload = storage.upload_url("new.txt", expires=60)
+    form = {**upload.fields, "file": (io.BytesIO(b"content"), "new.txt")}
+    answer = app.test_client().post(upload.url, data=form)
+    assert answer.status_code == 500
+    assert b"content" not in answer.data
+    assert list(storage.backend.bare.iter_files()) == []
+
+
 @pytest.mark.parametrize("kind", on(KINDS))
 def test_without_new_keys_files_are_copied_moved_and_deleted_by_the_store(kind, request, configure_storage):
     settings = {"AES256_ENCRYPTED": True, "AES256_KEY": OLD_KEY}

@@ -244,6 +244,46 @@ def test_a_move_over_another_version(local):
     assert (planted(local, "b.txt")[0], local.read("b.txt")) == (40, b"plain")
 
 
+def test_a_copy_to_another_storage_is_encrypted(app, configure_storage):
+    settings = {"BACKEND": "local", "ENCRYPTION_KEYS": KEY}
+    source = configure_storage("files", {**settings, "AES256_KEY": OLD_KEY, "ENCRYPTION_READ_PLAIN": ahead()})
+    target = configure_storage("copies", settings)
+    plant(source, "plain.txt", b"plain")
+    plant(source, "old.txt", old_file(b"old"))
+    for name, content in {"plain.txt": b"plain", "old.txt": b"old"}.items():
+        # the server of both would copy it as it is
+        assert target.backend.store.copy_from(source.backend.store, name, name) is False
+        with app.app_context(), source.open(name, "rb") as file:
+            target.save(file, name)
+        assert (planted(target, name)[0], target.read(name)) == (40, content)
+
+
+@pytest.mark.parametrize("kind", on(KINDS))
+def test_the_standard_methods(kind, request, configure_storage):
+    settings = {"ENCRYPTION_KEYS": KEY, "AES256_KEY": OLD_KEY, "ENCRYPTION_READ_PLAIN": ahead()}
+    with storage_on(kind, request, configure_storage, **settings) as storage:
+        contents = {"plain.txt": b"plain text", "old.txt": b"of flask-fs2", "new.txt": b"new"}
+        plant(storage, "plain.txt", contents["plain.txt"])
+        plant(storage, "old.txt", old_file(contents["old.txt"]))
+        storage.write("new.txt", contents["new.txt"])
+        files = storage.fs
+        assert {info.name: info.size for info in files.scandir("/", ["details"])} == {
+            name: len(content) for name, content in contents.items()
+        }
+        for name, content in contents.items():
+            assert files.readbytes(name) == content
+            assert files.getsize(name) == len(content)
+            namespaces = ["stat"] if "stat" in files.getinfo(name, ["stat"]).raw else ["details"]
+            assert {len(content)} >= {files.getinfo(name, namespaces).raw[namespaces[0]].get("st_size", len(content))}
+        files.appendbytes("plain.txt", b", and more")
+        assert (planted(storage, "plain.txt")[0], storage.read("plain.txt")) == (40, b"plain text, and more")
+        plant(storage, "plain.txt", contents["plain.txt"])
+        for name, content in contents.items():
+            files.copy(name, f"copy-of-{name}")
+            files.move(f"copy-of-{name}", f"moved-{name}")
+            assert (planted(storage, f"moved-{name}")[0], files.readbytes(f"moved-{name}")) == (40, content)
+
+
 # What it costs
 
 
@@ -270,6 +310,18 @@ def test_requests(request, configure_storage):
 
 
 # The setting
+
+
+@pytest.mark.parametrize(
+    "key", ["FILES_FS_ENCRYPTION_READ_PLAIN", "FS_LOCAL_ENCRYPTION_READ_PLAIN", "FS_ENCRYPTION_READ_PLAIN"]
+)
+def test_without_keys_it_is_refused(app, configure_storage, key):
+    # a variable with the keys may be missing, and all new files would be plain
+    app.config[key] = "2026-01-02T03:04Z"
+    with pytest.raises(fs.ConfigurationError, match=f"^{key} needs keys, .* set FILES_FS_ENCRYPTION_KEYS") as raised:
+        configure_storage("files", {"BACKEND": "local"})
+    assert len(str(raised.value)) <= 300
+    configure_storage("files", {"ENCRYPTION_KEYS": KEY})
 
 
 @pytest.mark.parametrize(

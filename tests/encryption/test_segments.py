@@ -79,7 +79,8 @@ def test_a_stream_is_encrypted_in_whatever_pieces_it_comes_and_goes(size, given_
     stream = EncryptedStream(pieces, KEYRING.first.secret)
     read = [stream.read(each) for each in wanted]
     rest = stream.read()
-    assert all(len(piece) == each for piece, each in zip(read, wanted, strict=True)) or not rest
+    assert all(len(piece) <= each for piece, each in zip(read, wanted, strict=True))
+    assert all(read) or not rest
     assert decrypted(b"".join([*read, rest])).readall() == content
     assert (stream.size, stream.read(), stream.read(1)) == (size, b"", b"")
 
@@ -113,6 +114,7 @@ def test_no_two_files_are_encrypted_alike():
     assert len(files) == 30
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 def test_a_child_of_the_process_that_began_a_file_cannot_continue_it():
     """Parent and child would encrypt different content with one nonce."""
     encryptor = Encryptor(KEYRING.first.secret)

@@ -23,8 +23,8 @@ _AT_ONCE = 16
 class DecryptedFile(io.RawIOBase):
     """An encrypted file that is read. It can seek.
 
-    Content is given out after its segment was decrypted. The first segment that cannot be decrypted ends all reading:
-    from then on each read raises the same error. A file that was cut is noticed where its last segment is read.
+    Content is given out after its segment was decrypted, and the end of the file after its last segment was. The first
+    segment that cannot be decrypted ends all reading: from then on each read raises the same error.
 
     :param path: its path, for errors.
     :param file: the encrypted file. It is closed with this one.
@@ -46,6 +46,7 @@ class DecryptedFile(io.RawIOBase):
         self._segments, self._offset = memoryview(b""), 0
         # the segment that was decrypted last
         self._number, self._content = -1, memoryview(b"")
+        self._has_end = False
         self._failure: Callable[[str, Keyring], Undecipherable] | None = None
 
     @property
@@ -83,7 +84,7 @@ class DecryptedFile(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         view, start, filled = memoryview(buffer).cast("B"), self._position, 0
         try:
-            while piece := self._next(len(view) - filled):
+            while filled < len(view) and (piece := self._next(len(view) - filled)):
                 view[filled : filled + len(piece)] = piece
                 filled += len(piece)
                 if len(view) <= SEGMENT:
@@ -101,9 +102,10 @@ class DecryptedFile(io.RawIOBase):
         return content.getvalue()
 
     def _next(self, wanted: int) -> memoryview:
-        """Return at least one and at most so many of the next bytes; nothing at the end, or if none are wanted."""
+        """Return at least one and at most so many of the next bytes, or nothing at the end."""
         self._require_readable()
-        if not wanted or (self._position >= self._size and (self._size or self._number == 0)):
+        if self._position >= self._size:
+            self._check_end()
             return memoryview(b"")
         number, start = segment_at(self._position)
         if number != self._number:
@@ -112,6 +114,12 @@ class DecryptedFile(io.RawIOBase):
         piece = self._content[offset : offset + wanted]
         self._position += len(piece)
         return piece
+
+    def _check_end(self) -> None:
+        # an attacker may have cut it, also to nothing
+        if not self._has_end:
+            last, _ = segment_at(max(0, self._size - 1))
+            self._decrypt(last, last)
 
     def _reach(self, number: int, wanted: int) -> int:
         """Return the number of the last segment that is read with this one."""
@@ -132,6 +140,7 @@ class DecryptedFile(io.RawIOBase):
         segment = self._segments[start - self._offset : stop - self._offset]
         self._content = memoryview(self._opened(number, segment, is_last=stop == self._length))
         self._number = number
+        self._has_end = self._has_end or stop == self._length
 
     def _place(self, number: int) -> tuple[int, int]:
         return max(HEADER, number * SEGMENT), min((number + 1) * SEGMENT, self._length)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime, timezone
 from typing import Any
 
 from fs.base import FS
@@ -18,6 +19,7 @@ from ..store import Facts, StoreFS
 
 # the facts of a namespace that tell the length of a file
 _SIZES = (("details", "size"), ("stat", "st_size"), ("lstat", "st_size"))
+_TIMES = (("details", "modified"), ("stat", "st_mtime"), ("lstat", "st_mtime"))
 
 
 class StandardMethods(ContentFS):
@@ -86,8 +88,7 @@ class StandardMethods(ContentFS):
         known: dict[str, dict[str, Any]] = {namespace: dict(facts) for namespace, facts in info.raw.items()}
         sizes = [(names, name) for names, name in _SIZES if name in known.get(names, ())]
         if sizes and not info.is_dir:
-            modified = info.modified if "details" in known else None
-            kept = Facts(known[sizes[0][0]][sizes[0][1]], modified, marked=False)
+            kept = Facts(known[sizes[0][0]][sizes[0][1]], _modified(known), marked=False)
             size = self._listed(self._key(path), kept).size
             for names, name in sizes:
                 known[names][name] = size
@@ -119,3 +120,9 @@ class StandardMethods(ContentFS):
         super().copy(src_path, dst_path, overwrite)
         if preserve_time:
             copy_modified_time(self, src_path, self, dst_path)
+
+
+def _modified(known: Mapping[str, Mapping[str, Any]]) -> datetime | None:
+    times = (known[namespace].get(name) for namespace, name in _TIMES if namespace in known)
+    seconds = next((time for time in times if time is not None), None)
+    return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc)
