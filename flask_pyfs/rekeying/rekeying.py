@@ -72,8 +72,9 @@ def rekey(
     :raises ValueError: if ``jobs`` is less than 1.
     """
     require_jobs(jobs)
-    places, report = places_of(storage), Report(dry_run=dry_run)
-    report.expect((each for place in places for each in place.holdings()), (place.first for place in places))
+    places = places_of(storage)
+    keys = dict.fromkeys((each for place in places for each in place.holdings()), 0)
+    report = Report(dry_run=dry_run, keys=keys, firsts=frozenset(place.first for place in places))
 
     def tell(event: Event) -> None:
         report.add(event)

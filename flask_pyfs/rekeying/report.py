@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -49,11 +48,6 @@ class Report(report.Report):
 
     keys: dict[Holding, int] = field(default_factory=dict)
     firsts: frozenset[Holding] = frozenset()
-
-    def expect(self, holdings: Iterable[Holding], firsts: Iterable[Holding]) -> None:
-        """Note which keys there are."""
-        self.keys.update(dict.fromkeys(holdings, 0))
-        self.firsts = frozenset(firsts)
 
     def add(self, event: report.Event) -> None:
         """Count an event."""
