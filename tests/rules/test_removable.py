@@ -41,6 +41,7 @@ PARTS = {
         "migration",
         "multipart",
         "orphans",
+        "rekeying",
         "resumable",
         "scanning",
         "settings",
