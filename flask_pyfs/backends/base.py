@@ -83,7 +83,7 @@ class BaseBackend(ListedFiles):
     def __init__(self, name: str, config: Mapping[str, Any]) -> None:
         self.name = name
         self.config: Config = with_defaults(config, self.options or (), name)
-        #: What lies between the storage and its store, or None.
+        # what lies between the storage and its store
         self.layer: Layer | None = layer_of(name, self.config, self.options or ())
         self.prefix: str = names.normalize_prefix(self.config.get("prefix")).rstrip("/")
         self._lock = threading.Lock()
