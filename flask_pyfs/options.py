@@ -312,8 +312,7 @@ class Option:
     :param rule: what a value must be, with its type, to be read after "must be".
     :param argument: the keyword argument of the backend's filesystem that gets the value; see
         :meth:`flask_pyfs.backends.BaseBackend.arguments`.
-    :param layer: whether the setting puts a layer between a storage and its store; see
-        :class:`flask_pyfs.backends.layers.Layer`.
+    :param layer: whether the setting puts a layer between a storage and its store, such as encryption.
     :raises ValueError: if the type is unknown.
     """
 

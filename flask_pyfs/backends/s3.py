@@ -57,6 +57,8 @@ class S3Backend(BaseBackend):
         Option("CREATE_BUCKET", "bool", default=True, argument="create_bucket"),
         Option("ACL", aliases=("OBJECT_ACL",), argument="acl"),
         Option("STORAGE_CLASS", aliases=("OBJECT_STORAGE_CLASS",), argument="storage_class"),
+        Option("SSE", choices=("AES256", "aws:kms"), argument="sse"),
+        Option("SSE_KMS_KEY_ID", argument="sse_kms_key_id"),
         Option("CACHE_CONTROL", argument="cache_control"),
         Option("ADDRESSING_STYLE", choices=("auto", "path", "virtual"), argument="addressing_style"),
         Option(
@@ -100,6 +102,9 @@ class S3Backend(BaseBackend):
             given, missing = ("ACCESS_KEY", "SECRET_KEY") if self.config["access_key"] else ("SECRET_KEY", "ACCESS_KEY")
             rule = f"is set without {missing}: set both, or neither, so that boto3 finds the credentials itself"
             raise self._wrong(given, rule)
+
+        if self.config["sse_kms_key_id"] and self.config["sse"] != "aws:kms":
+            raise self._wrong("SSE_KMS_KEY_ID", "is set without SSE 'aws:kms': set SSE to it, or remove the key")
 
     def _wrong(self, key: str, rule: str) -> ConfigurationError:
         return wrong_setting(self.name, "s3", self.config, key, rule)
