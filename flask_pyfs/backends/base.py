@@ -80,7 +80,7 @@ class BaseBackend(ListedFiles):
     #: The directory of the operating system that has the files, or None. With a layer, they are there as it keeps them.
     root: str | None = None
 
-    #: What lies between the storage and its store, or None.
+    # what lies between the storage and its store
     layer: Layer | None = None
 
     #: Whether there are files. Without any, settings about their content need nothing of the backend.

@@ -11,6 +11,7 @@ from unittest import mock
 
 import flask
 import pytest
+from fs import errors
 from fs.memoryfs import MemoryFS
 from PIL import Image
 from planted import KINDS, PLANTED, SERVERS, encrypted_storage, key, keyed, plain_in
@@ -277,6 +278,12 @@ def test_files_have_no_path(storage):
     with pytest.raises(fs.OperationNotSupported, match="files of storage 'files' have no path: its files are encrypt"):
         storage.path("a.txt")
     assert storage.backend.keeper("a.txt") is None
+    assert not storage.fs.hassyspath("a.txt")
+    with pytest.raises(errors.NoSysPath):
+        storage.fs.getsyspath("a.txt")
+    assert not storage.fs.hasurl("a.txt")
+    with pytest.raises(errors.NoURL):
+        storage.fs.geturl("a.txt")
 
 
 def test_the_copy_for_a_program_is_for_this_user_alone_and_goes(storage):
