@@ -7,6 +7,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from keyrings import NEW, OLD
@@ -28,13 +29,13 @@ import actions_migrating as actions
 import stepped
 from histories import MISSING, explain
 
-MODES = {
+MODES: dict[str, Any] = {
     "forward": {"direction": "forward"},
     "both": {"direction": "forward", "writes": "both"},
     "back": {"direction": "back"},
 }
 #: What a name has at first: the arguments of ``start_with``.
-FIRST = {
+FIRST: dict[str, Any] = {
     "source": {"content": b"first"},
     "copied": {"content": b"first", "copied": True},
     "own": {"content": b"first", "own": True},
@@ -97,7 +98,8 @@ def stepped_store(store, gate):
 
 
 def rekey_one(store, side, entries, name):
-    place = Place(SimpleNamespace(store=store, config={}, prefix=""), side, entries)
+    backend: Any = SimpleNamespace(store=store, config={}, prefix="")
+    place = Place(backend, side, entries)
     with suppress(fs.FileNotFound, fs.VersionChanged), fs.errors.translated("files", name):
         looked = place.look(name)
         if looked.holding != place.first:

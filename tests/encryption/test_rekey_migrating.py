@@ -2,6 +2,7 @@
 
 import io
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def held(storage, key):
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)
 def test_both_sides_and_what_they_know_of_each_other(source, target, app, request, monkeypatch):
-    monkeypatch.setattr(rekeying, "_IN_USE", rekeying.timedelta(seconds=-60))
+    monkeypatch.setattr(rekeying, "_IN_USE", timedelta(seconds=-60))
     with moving(app, request, source, target, ENCRYPTION_KEYS=[NEW, OLD]) as storage:
         old = held(storage, OLD)
         for name in ("left", "copied", "replaced", "deleted"):
@@ -44,7 +45,7 @@ def test_both_sides_and_what_they_know_of_each_other(source, target, app, reques
         report = rekey(storage)
         assert not report.failed
         assert report.firsts == {Holding(side, identifier(NEW)) for side in ("source", "target")}
-        assert {side for side, key in report.keys if report.keys[side, key]} == {"source", "target"}
+        assert {each.side for each, files in report.keys.items() if files} == {"source", "target"}
         assert not any(files for (_, key), files in report.keys.items() if key != identifier(NEW))
         new = held(storage, NEW)
         after = {name: new.entries_of_target.look(name) for name in before}
