@@ -83,9 +83,9 @@ class World(actions.World):
             self.events[name].append(actions.Event("replace", content, content, start=self.now))
 
         def run(gate):
-            stores = [encrypted(bare, NEW, OLD) for bare in self.bare]
-            entries = stepped.migrating(*stores, gate, **self.options).entries_of_target
-            for side, store, known in zip(("source", "target"), stores, (None, entries), strict=True):
+            source, target = (encrypted(bare, NEW, OLD) for bare in self.bare)
+            entries = stepped.migrating(source, target, gate, **self.options).entries_of_target
+            for side, store, known in (("source", source, None), ("target", target, entries)):
                 rekey_one(stepped_store(store, gate), side, known, name)
 
         operation = stepped.Operation(run)
