@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from planted import PLANTED, key, plain_in
+from keyrings import NEW, OLD
+from planted import PLANTED, plain_in
 
 import flask_pyfs as fs
 from flask_pyfs.filesystems.migrating import moving as moving_files
@@ -22,7 +23,7 @@ sys.path += [str(Path(__file__).parents[1] / "migrating")]
 
 from moving_storages import moving, sides
 
-KEY, OTHER = key(), key()
+KEY, OTHER = NEW, OLD
 CONTENT = PLANTED * 5000
 # which keys both sides have
 KEYS = {
