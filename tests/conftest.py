@@ -163,6 +163,15 @@ def configure_storage(app):
 
 
 @pytest.fixture
+def hasty(monkeypatch):
+    """Ends and turns of migrations that wait less."""
+    from flask_pyfs.filesystems.migrating import journal
+
+    monkeypatch.setattr(journal, "MAX_AGE", 0.1)
+    monkeypatch.setattr(journal, "SLACK", 0.05)
+
+
+@pytest.fixture
 def unused_port():
     """A port of the local host on which nothing listens."""
     with socket.socket() as server:
