@@ -357,13 +357,19 @@ def test_a_second_signal_while_the_process_ends(shop):
         APP + "import atexit, time\natexit.register(lambda: (print('ending'), time.sleep(60)))\n"
     )
 
+    stopped = threading.Event()
+
     def answer(request):
-        server.over.wait()
+        # the process ends when the request ends
+        stopped.wait()
+        request.close_connection = True
 
     with ScriptedServer(answer) as server:
-        terminal = on_terminal(shop, s3_settings(server.url, "photos"))
+        terminal = on_terminal(shop, s3_settings(server.url, "photos") | {"RETRIES": "0"})
         terminal.read_until("listing the files")
         terminal.process.send_signal(signal.SIGINT)
+        terminal.read_until("Once more ends it at once")
+        stopped.set()
         terminal.read_until("ending")
         terminal.process.send_signal(signal.SIGINT)
         terminal.end(code=130)
