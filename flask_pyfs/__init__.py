@@ -6,6 +6,7 @@ from .backends.contract import Entry, StoredName, UploadTerms, UploadURL
 from .errors import (
     BackendError,
     ConfigurationError,
+    DecryptionError,
     EmptyUpload,
     FileExists,
     FileNotFound,
@@ -62,6 +63,7 @@ __all__ = [
     "BackendError",
     "BaseBackend",
     "ConfigurationError",
+    "DecryptionError",
     "DisallowAll",
     "EmptyUpload",
     "Entry",

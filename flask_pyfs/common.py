@@ -11,12 +11,15 @@ from .options import Option, is_duration
 from .values import converted
 
 __all__ = [
+    "AES256_ENCRYPTED",
+    "AES256_KEY",
     "APP",
     "COMMON",
     "DEFAULT_BACKEND",
     "ENQUEUE",
     "IMAGES_MAX_MEMORY",
     "LIVE",
+    "OF_SIDES",
     "OF_STORAGE",
     "PREFIX",
     "handles_errors",
@@ -90,11 +93,26 @@ _URL_EXPIRES = Option(
 #: The directory of a storage in its store.
 PREFIX = Option("PREFIX", "prefix", default="", levels=(1, 2))
 
+#: What flask-fs2 encrypted with.
+AES256_ENCRYPTED = Option("AES256_ENCRYPTED", "bool", default=False, layer=True)
+AES256_KEY = Option("AES256_KEY", "key", secret=True)
+
+#: What encrypts the files of a store. A storage that has several backends may encrypt those of each in another way.
+_ENCRYPTION = (
+    Option("ENCRYPTION_KEYS", "keys", secret=True, layer=True),
+    Option("ENCRYPTION_READ_PLAIN", "moment"),
+    AES256_ENCRYPTED,
+    AES256_KEY,
+)
+
+#: The options that each backend of a storage may have for itself, if it has several.
+OF_SIDES: tuple[Option, ...] = (PREFIX, *_ENCRYPTION)
+
 #: The options of every storage, with any backend.
 COMMON: tuple[Option, ...] = (
     Option("BACKEND", default=DEFAULT_BACKEND, levels=(1, 3)),
     Option("URL", named=True, check=require_link),
-    PREFIX,
+    *OF_SIDES,
     _SERVE,
     Option("ALLOW", "extensions", default=()),
     Option("DENY", "extensions", default=()),
@@ -120,7 +138,7 @@ COMMON: tuple[Option, ...] = (
 )
 
 #: The KEYs that are settings of a storage as a whole, also if it has several backends.
-OF_STORAGE = frozenset(option.name for option in COMMON if option is not PREFIX)
+OF_STORAGE = frozenset(option.name for option in COMMON if option not in OF_SIDES)
 
 #: Those of them that are looked up each time they are needed. ``init_app`` reads all others.
 LIVE = frozenset({"IMAGES_OPTIMIZE", "IMAGES_MAX_PIXELS", "IMAGES_MAX_MEMORY", "ENQUEUE"})

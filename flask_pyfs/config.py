@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from .common import COMMON, DEFAULT_BACKEND, OF_STORAGE, PREFIX, serves
-from .encryption import ENCRYPTED, refuse_encryption
+from .common import COMMON, DEFAULT_BACKEND, OF_SIDES, OF_STORAGE, serves
+from .doubtful import require_clear, require_keys
 from .errors import ConfigurationError
 from .keys import backend_key, own_key, refusal, side_prefixes, storage_key, storage_prefixes
 from .misspelt import Installed, closest, require_known, undeclared_keys
@@ -64,8 +64,8 @@ class Config(dict[str, Any]):
         """Return the settings of another backend, which an option of the type ``backend`` names.
 
         They are those of that backend, each the first that is set of ``{NAME}_FS_{key}_{KEY}`` and of the levels of
-        that backend for this storage. PREFIX is one of them; the other settings of every storage are those of the
-        storage itself.
+        that backend for this storage. PREFIX and what encrypts are among them; the other settings of every storage are
+        those of the storage itself.
 
         Of settings that were given by hand, a key such as ``source_root`` is the ROOT of the backend that SOURCE names.
 
@@ -177,7 +177,7 @@ def resolve(
     :param options_of: a callable that returns the options of another backend, for each option of the type ``backend``.
         Its arguments are the name of that backend, and the key by which it is set.
     :raises ConfigurationError: if a required key is missing, a value has the wrong type, no backend declares a key of
-        level 1 or 2, or AES256_ENCRYPTED is on. The message names the keys.
+        level 1 or 2, or it is in doubt whether files are encrypted. The message names the keys.
     """
     prefixes, declared = prefixes_of(storage, backend), (*COMMON, *(options or ()))
     naming = {option.name: option for option in declared if option.type == "backend"}
@@ -200,6 +200,8 @@ def resolve(
         require_known(checked, names, known, storage, backend)
         undeclared = {}
     config = _read(settings, storage, prefixes, declared, undeclared)
+    if not sides:
+        require_keys(config, storage)
     for side, of_backend in sides.items():
         config._sides[side] = _side(settings, storage, config, side, of_backend, naming, known)
     return config
@@ -224,7 +226,7 @@ def _side(
     backend, key = whole[side.lower()], setting_name(whole, storage, side)
     if any(option.type == "backend" for option in options or ()):
         raise refusal(f"{key} must be a backend that keeps files itself, not {shown(backend)}", storage)
-    prefixes, declared = prefixes_of(storage, backend, side), (PREFIX, *(options or ()))
+    prefixes, declared = prefixes_of(storage, backend, side), (*OF_SIDES, *(options or ()))
     own = side_prefixes(storage, side)
     _require_apart(settings, storage, whole, own, backend, key)
     names = _names(declared)
@@ -238,9 +240,7 @@ def _side(
         require_known(undeclared_keys(settings, checked, names | OF_STORAGE), names, known, storage, backend)
         undeclared = {}
     config = _read(settings, storage, prefixes, declared, undeclared)
-    shared = OF_STORAGE - names
-    if PREFIX.name not in config._origins:
-        shared |= {PREFIX.name}
+    shared = (OF_STORAGE - names) | {option.name for option in OF_SIDES if option.name not in config._origins}
     config.update({name.lower(): whole[name.lower()] for name in shared}, backend=backend)
     found = {name: origin for name, origin in whole._origins.items() if name in shared}
     found.pop("BACKEND", None)
@@ -283,8 +283,6 @@ def _read(
     undeclared: Mapping[str, str],
 ) -> Config:
     """Return the values of some options, and those of undeclared keys, which are given by their names."""
-    if ENCRYPTED.name not in _names(options):
-        refuse_encryption(settings, prefixes, storage)
     config = Config(
         {name.lower(): settings[key] for name, key in undeclared.items()},
         # nothing tells which are secret of those that a backend does not declare
@@ -297,10 +295,14 @@ def _read(
         if key == prefix + name
     }
     # the last of a name counts
-    for option in {option.name: option for option in options}.values():
+    by_name = {option.name: option for option in options}
+    for option in by_name.values():
         origin, config[option.name.lower()] = _value(settings, option, prefixes, storage)
         if origin is not None:
             found[option.name] = origin
+    for name, origin in found.items():
+        if name in by_name:
+            require_clear(by_name[name], origin.key, settings[origin.key], config, storage)
     object.__setattr__(config, "_is_resolved", True)
     object.__setattr__(config, "_origins", found)
     return config
@@ -337,6 +339,7 @@ def with_defaults(config: Mapping[str, Any], options: Iterable[Option], storage:
                 raise refusal(f"storage {storage!r} needs {option.name}", storage)
             complete[key] = option.default
         elif not complete._is_resolved and value is not option.default:
+            require_clear(option, option.name, value, complete, storage)
             complete[key] = converted(option, option.name, value, storage)
     return complete
 

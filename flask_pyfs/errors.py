@@ -15,6 +15,7 @@ from fs import errors as fs_errors
 __all__ = [
     "BackendError",
     "ConfigurationError",
+    "DecryptionError",
     "ETagMismatchError",
     "EmptyUpload",
     "ErrorContext",
@@ -159,6 +160,14 @@ class PoolExhaustedError(BackendError):
     """Nothing raises it, because nothing waits for a connection. It is for code that handles flask-fs2's error."""
 
 
+class DecryptionError(FSError):
+    """The content of an encrypted file cannot be read: it was changed or cut, its key is not set, or it is not
+    encrypted. To try again is of no use.
+    """
+
+    user_message = "The file is damaged and cannot be read."
+
+
 class VersionChanged(FSError):
     """The file is no longer the version that the caller knows: it was replaced or deleted."""
 
@@ -185,6 +194,15 @@ class ContentDamaged(fs_errors.RemoteConnectionError):
 
     Filesystems raise this; storages raise :exc:`ETagMismatchError` instead.
     """
+
+
+class Undecipherable(fs_errors.OperationFailed):
+    """The content of an encrypted file was changed or cut, no key decrypts it, or it is not encrypted.
+
+    Filesystems raise this; storages raise :exc:`DecryptionError` instead.
+    """
+
+    default_message = "'{path}' cannot be decrypted"
 
 
 # the first row whose types match applies
@@ -226,6 +244,7 @@ _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[FSError], str], ...
         "the store refused the operation",
     ),
     ((ContentDamaged,), ETagMismatchError, "the content arrived damaged at the store (ETag mismatch)"),
+    ((Undecipherable,), DecryptionError, "the file cannot be decrypted"),
     ((StoreMisconfigured,), ConfigurationError, "the store cannot be used as it is configured"),
     (
         (

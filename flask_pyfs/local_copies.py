@@ -23,6 +23,7 @@ _LONGEST_EXTENSION = 64
 @contextmanager
 def local_copy(state: State, name: str) -> Iterator[str]:
     """Yield the absolute path of a file: its own on a disk, else that of a copy, which the end of the block removes.
+    The copy of an encrypted file is not encrypted, because a program is to read it. Nobody else may.
 
     :param state: the state of the storage.
     :param name: a name that :func:`flask_pyfs.names.given` accepts.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import math
 import os
@@ -10,7 +12,7 @@ import re
 from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -127,6 +129,67 @@ def _to_service(value: Any) -> str | Callable[..., Any]:
     return _to_callable(value)
 
 
+_KEYS = "a list of keys, each 32 bytes in base64, as 'flask fs keygen' prints them"
+_OR_CALLABLE = f"{_KEYS}, or a callable that returns it"
+
+
+def _to_keys(value: Any) -> list[Secret] | Callable[[], Any]:
+    if not callable(value) and not (isinstance(value, str) and ":" in value):
+        return keys_of(value, _OR_CALLABLE)
+    try:
+        return _to_callable(value)
+    except ValueError as error:
+        why = type(error.__cause__ or error).__name__
+    # keys with a colon between them may have been taken for a name, and the error of that has them
+    raise ValueError(f"{_OR_CALLABLE} (its name cannot be resolved: {why})")
+
+
+def keys_of(value: Any, rule: str = _KEYS) -> list[Secret]:
+    """Return the keys in a value, which are texts.
+
+    :param value: a list of str, or a str with commas or spaces.
+    :param rule: what the value must be.
+    :raises ValueError: if it is something else, or has no key. The message has no part of it.
+    """
+    try:
+        keys = _to_list(value)
+    except ValueError:
+        raise ValueError(rule) from None
+    if not keys:
+        raise ValueError(f"{rule} (it has none)")
+    for number, key in enumerate(keys, 1):
+        if not is_key(key):
+            raise ValueError(f"{rule} (number {number} is none)")
+    return [Secret(key) for key in keys]
+
+
+def _to_key(value: Any) -> str:
+    # flask-fs2 makes keys of bytes
+    return _to_str(value.decode("latin-1") if isinstance(value, bytes) else value)
+
+
+def is_key(text: str) -> bool:
+    """Whether a text is a key of 32 bytes in base64, of either alphabet."""
+    try:
+        return len(base64.b64decode(text.translate(_URLSAFE), validate=True)) == 32
+    except (binascii.Error, ValueError):
+        return False
+
+
+_URLSAFE = str.maketrans("-_", "+/")
+
+
+def _to_moment(value: Any) -> datetime:
+    found = value
+    if isinstance(value, str):
+        with suppress(ValueError):
+            # Python 3.10 does not read the Z
+            found = datetime.fromisoformat(re.sub("[Zz]$", "+00:00", value.strip()))
+    if isinstance(found, datetime) and found.tzinfo is not None:
+        return found
+    raise ValueError("a moment with its time zone, such as '2026-12-01T10:00Z'")
+
+
 def _to_size(value: Any) -> int:
     if isinstance(value, str) and (match := _SIZE.fullmatch(value)):
         # exact, as a float is not
@@ -204,6 +267,9 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "size": _to_size,
     "callable": _to_callable,
     "service": _to_service,
+    "key": _to_key,
+    "keys": _to_keys,
+    "moment": _to_moment,
     "version": _to_version,
 }
 
@@ -231,9 +297,10 @@ class Option:
         directory), ``mode`` (file permissions), ``list`` (of str), ``extensions``, ``prefix`` (a directory of a store),
         ``dict``, ``seconds`` (a number or a ``timedelta``), ``size`` (a number of bytes, or a text such as ``'20 MB'``
         or ``'20 MiB'``), ``version`` (its major number: ``'v2.0'`` is ``'2'``), ``callable`` (or its name, as
-        ``'module:name'``), ``service`` (a callable, or the URL of a server) or ``backend`` (the name of another
-        backend, with settings of its own; see :meth:`flask_pyfs.config.Config.side`). A str, as the environment gives
-        it, is converted to the type.
+        ``'module:name'``), ``service`` (a callable, or the URL of a server), ``key`` (a str or bytes), ``keys`` (of 32
+        bytes, in base64, or a callable that returns them), ``moment`` (a ``datetime`` with a time zone, or its text in
+        ISO 8601) or ``backend`` (the name of another backend, with settings of its own; see
+        :meth:`flask_pyfs.config.Config.side`). A str, as the environment gives it, is converted to the type.
     :param default: the value if the setting is not set.
     :param required: whether a configuration without the setting is rejected.
     :param secret: whether the value is hidden in ``repr``, logs and error messages. A str becomes a :class:`Secret`.
@@ -245,6 +312,7 @@ class Option:
     :param rule: what a value must be, with its type, to be read after "must be".
     :param argument: the keyword argument of the backend's filesystem that gets the value; see
         :meth:`flask_pyfs.backends.BaseBackend.arguments`.
+    :param layer: whether the setting puts a layer between a storage and its store, such as encryption.
     :raises ValueError: if the type is unknown.
     """
 
@@ -260,6 +328,7 @@ class Option:
     check: Callable[[Any], bool] | None = None
     rule: str = ""
     argument: str | None = None
+    layer: bool = False
 
     def __post_init__(self) -> None:
         if self.type not in _CONVERTERS:

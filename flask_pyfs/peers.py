@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["NO_EFFECT", "REFUSED", "SETTINGS", "USED", "WITHOUT_EFFECT", "PeerSetting"]
+__all__ = ["NO_EFFECT", "SETTINGS", "USED", "WITHOUT_EFFECT", "PeerSetting"]
 
 #: It does what it did, under the same name or under ``option``.
 USED = "used"
 #: Any value is accepted, and changes nothing.
 NO_EFFECT = "no effect"
-#: If it is on, the app does not start.
-REFUSED = "refused if on"
 
 _FLASK_FS = "Flask-FS"
 _FLASK_FS2 = "flask-fs2"
@@ -27,7 +25,7 @@ class PeerSetting:
     :param name: the KEY.
     :param packages: the packages that read it.
     :param backend: the backend that reads it, None for any.
-    :param effect: :data:`USED`, :data:`NO_EFFECT` or :data:`REFUSED`.
+    :param effect: :data:`USED` or :data:`NO_EFFECT`.
     :param option: the option that it sets, if that has another name.
     """
 
@@ -48,8 +46,8 @@ SETTINGS: tuple[PeerSetting, ...] = (
     PeerSetting("DENY", _ALL),
     PeerSetting("IMAGES_OPTIMIZE", _ALL),
     PeerSetting("CREATE_STORAGE", (_FLASK_FS2,), effect=NO_EFFECT),
-    PeerSetting("AES256_ENCRYPTED", (_FLASK_FS2,), effect=REFUSED),
-    PeerSetting("AES256_KEY", (_FLASK_FS2,), effect=NO_EFFECT),
+    PeerSetting("AES256_ENCRYPTED", (_FLASK_FS2,)),
+    PeerSetting("AES256_KEY", (_FLASK_FS2,)),
     PeerSetting("ROOT", _ALL, "local"),
     PeerSetting("ENDPOINT", _ALL, "s3"),
     PeerSetting("REGION", _ALL, "s3"),

@@ -145,8 +145,9 @@ class State(NamedTuple):
         """Return where a file is in the operating system, if it is there: at its name, unless the backend says
         otherwise. The file need not exist. Makes no request, unless the backend has several stores.
         """
-        own = self.backend
-        backend = own.keeper(name) if isinstance(own, BaseBackend) else None
+        own, backend = self.backend, None
+        if isinstance(own, BaseBackend) and (backend := own.keeper(name)) is None:
+            return None
         root: str | None = getattr(own if backend is None else backend, "root", None)
         if not root:
             return None

@@ -22,6 +22,7 @@ from werkzeug.datastructures import FileStorage
 from . import config as configuration
 from . import names
 from .backends import registry
+from .backends.base import BaseBackend
 from .backends.contract import Entry, StoredName, UploadURL, require_size, require_type
 from .backends.overrides import call
 from .common import COMMON, serves
@@ -175,7 +176,7 @@ class Storage:
 
     @property
     def root(self) -> str | None:
-        """The directory of the operating system that has the files, or None.
+        """The directory of the operating system that has the files, encrypted if the storage is, or None.
 
         A test may assign another directory, for the current app, if the backend has the setting ROOT.
         """
@@ -433,13 +434,17 @@ class Storage:
         """Return the absolute path of a file in the operating system. The file need not exist. An empty name stands for
         the root.
 
-        :raises OperationNotSupported: if the files are not in the operating system.
+        :raises OperationNotSupported: if the files are not in the operating system, or encrypted there.
         """
         name = names.given(filename) if filename != "" else ""
-        place = find(self).place_of(name)
+        state = find(self)
+        place = state.place_of(name)
         if place is None:
+            layer = state.backend.layer if isinstance(state.backend, BaseBackend) else None
+            reason = layer and layer.obstacle_to("sendfile")
             raise OperationNotSupported(
-                f"files of storage {self.name!r} have no path: its backend is {self.backend_name!r}; use open instead",
+                f"files of storage {self.name!r} have no path: {reason or f'its backend is {state.backend_name!r}'}; "
+                "use open instead",
                 path=name,
                 storage=self.name,
             )
@@ -506,8 +511,9 @@ class Storage:
     def local_copy(self, filename: str) -> AbstractContextManager[str]:
         """Return a context manager that yields the path of a file, for programs that want one.
 
-        On ``local``, it is the path of the file itself: only read it. Elsewhere it is a temporary copy, whose name has
-        the same extension and which is removed at the end of the block. Nothing is written back.
+        On ``local``, it is the path of the file itself: only read it. Elsewhere, and if the files are encrypted, it is
+        a temporary copy that only this user may read, whose name has the same extension and which is removed at the end
+        of the block. Nothing is written back.
 
         >>> import subprocess
         >>> with files.local_copy("reports/2026.txt") as path:

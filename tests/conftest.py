@@ -2,18 +2,19 @@ import gc
 import os
 import signal
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager
 from functools import cache, partial
 from pathlib import Path
 
 import botocore.session
 import flask
 import hypothesis
+import pymongo
 import pytest
 from servers import process
 from servers.chromium import chromium
 from servers.clamd import clamd as running_clamd
-from servers.mongo import mongo_from_environment, new_database, shared_mongod
+from servers.mongo import empty_database, mongo_from_environment, new_database, shared_mongod
 from servers.openstack import openstack_swift, swift_from_environment
 from servers.s3 import moto_server, swift_s3
 from servers.sharing import shared
@@ -163,6 +164,15 @@ def configure_storage(app):
 
 
 @pytest.fixture
+def hasty(monkeypatch):
+    """Ends and turns of migrations that wait less."""
+    from flask_pyfs.filesystems.migrating import journal
+
+    monkeypatch.setattr(journal, "MAX_AGE", 0.1)
+    monkeypatch.setattr(journal, "SLACK", 0.05)
+
+
+@pytest.fixture
 def unused_port():
     """A port of the local host on which nothing listens."""
     with socket.socket() as server:
@@ -221,6 +231,27 @@ def mongo_standalone(share):
 def mongo_url(request):
     """The URL of a MongoDB: the one that the environment names, or that of the tests."""
     return (mongo_from_environment() or request.getfixturevalue("mongo_standalone")).url
+
+
+@pytest.fixture(scope="session")
+def empty_databases(request):
+    """The URL of a MongoDB, and a context manager for the name of an empty database; its indexes may be there."""
+    url = (mongo_from_environment() or request.getfixturevalue("mongo_replica")).url
+    # to make one and its indexes takes longer than most tests
+    free: list[str] = []
+    with ExitStack() as stack:
+        client = stack.enter_context(closing(pymongo.MongoClient(url)))
+
+        @contextmanager
+        def taken():
+            name = free.pop() if free else stack.enter_context(new_database(url))
+            try:
+                yield name
+            finally:
+                empty_database(client[name])
+                free.append(name)
+
+        yield url, taken
 
 
 @pytest.fixture(scope="session")

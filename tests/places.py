@@ -4,7 +4,6 @@ import sys
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from servers.mongo import mongo_from_environment, new_database
 from servers.s3 import s3_from_environment
 
 # packages of the drivers have the names of these directories
@@ -33,9 +32,8 @@ def make_place(kind, request):
                 "BUCKET": stack.enter_context(new_bucket(endpoint)),
             }
         elif backend == "gridfs":
-            mongo = mongo_from_environment() or request.getfixturevalue("mongo_replica")
-            database = stack.enter_context(new_database(mongo.url))
-            settings |= {"MONGO_URL": mongo.url, "MONGO_DB": database}
+            url, empty_database = request.getfixturevalue("empty_databases")
+            settings |= {"MONGO_URL": url, "MONGO_DB": stack.enter_context(empty_database())}
         elif backend == "swift":
             place = request.getfixturevalue("swift_place")
             settings |= {

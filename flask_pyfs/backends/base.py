@@ -14,7 +14,6 @@ from fs.errors import FileExpected, PathError, ResourceNotFound
 
 from .. import files, names
 from ..config import Config, with_defaults
-from ..encryption import require_unencrypted
 from ..errors import FileExists, FileNotFound, OperationNotSupported, VersionChanged, translated
 from ..filesystems.base import CHUNK_SIZE, copy_stream
 from ..filesystems.joined import JoinedFile
@@ -45,6 +44,7 @@ from .contract import (
     Wanted,
 )
 from .handles import Chunks, Source, StorageFile, declared_type, refuse_encoded
+from .layers import ROUND, Layer, layer_of
 from .listing import ListedFiles, by_names
 from .overrides import READING, WRITING, accepts, call, is_foreign, overrides_any
 from .spellings import Result, existing, first
@@ -77,13 +77,22 @@ class BaseBackend(ListedFiles):
     #: The media type of a file if neither the store nor the extension tells it.
     DEFAULT_MIME = "application/octet-stream"
 
-    #: The directory of the operating system that has the files, or None.
+    #: The directory of the operating system that has the files, or None. With a layer, they are there as it keeps them.
     root: str | None = None
+
+    # what lies between the storage and its store
+    layer: Layer | None = None
+
+    #: Whether there are files. Without any, settings about their content need nothing of the backend.
+    keeps_files: ClassVar[bool] = True
 
     def __init__(self, name: str, config: Mapping[str, Any]) -> None:
         self.name = name
-        require_unencrypted(config, self.options or (), name)
         self.config: Config = with_defaults(config, self.options or (), name)
+        self.layer = layer_of(name, self.config, self.options or ())
+        if self.layer is not None:
+            # also those of a subclass
+            vars(self).update(dict.fromkeys(ROUND, _no_way_round))
         self.prefix: str = names.normalize_prefix(self.config.get("prefix")).rstrip("/")
         self._lock = threading.Lock()
         self._store: StoreFS | None = None
@@ -124,10 +133,12 @@ class BaseBackend(ListedFiles):
     @property
     def signs_urls(self) -> bool:
         """Whether the store signs URLs itself, so that the app need not."""
-        return type(self).signed_url is not BaseBackend.signed_url
+        return type(self).signed_url is not BaseBackend.signed_url and self.layer is None
 
     def obstacle_to(self, serve_mode: str) -> str | None:
         """Return why this backend cannot serve files in a SERVE_MODE, or None if it can."""
+        if self.layer is not None:
+            return self.layer.obstacle_to(serve_mode)
         if serve_mode == "redirect" and not self.signs_urls:
             return "it signs no URLs"
         if serve_mode == "sendfile" and not self.root:
@@ -144,14 +155,20 @@ class BaseBackend(ListedFiles):
         return {option.argument: self.config[option.name.lower()] for option in self.options or () if option.argument}
 
     @property
+    def bare(self) -> StoreFS:
+        """The filesystem as :meth:`open_fs` returned it, with the verbs of uploads, below the layer if there is one."""
+        return self.store.bare
+
+    @property
     def store(self) -> StoreFS:
-        """The filesystem, with the verbs of uploads. It is opened at first, and again if it was closed."""
+        """The filesystem, with the verbs of uploads and the layer. It is opened at first, and again after a close."""
         store = self._store
         if store is None or store.isclosed():
             with self._lock:
                 store = self._store
                 if store is None or store.isclosed():
-                    store = self._store = self._as_store(self.open_fs())
+                    store = self._as_store(self.open_fs())
+                    self._store = store = store if self.layer is None else self.layer.over(store)
         return store
 
     @property
@@ -727,9 +744,10 @@ class BaseBackend(ListedFiles):
 
     def keeper(self, filename: str) -> BaseBackend | None:
         """Return the backend on whose disk a file stays until the app changes it: this one, or, if it has several, one
-        of these; None if none of them is known. Makes no request if there is only one.
+        of these; None if none of them is known, or if a layer keeps other content there. Makes no request if there is
+        only one.
         """
-        return self
+        return self if self.layer is None else None
 
     def _refuse_taken(self, filename: str, overwrite: bool) -> None:
         # for methods of subclasses that cannot decide it in the write itself
@@ -765,6 +783,10 @@ class BaseBackend(ListedFiles):
 
     def _translated(self, filename: str | None = None) -> translated:
         return translated(self.name, filename)
+
+
+def _no_way_round(*arguments: Any, **options: Any) -> None:
+    return None
 
 
 _WRITE, _COPY, _DELETE = BaseBackend.write, BaseBackend.copy, BaseBackend.delete

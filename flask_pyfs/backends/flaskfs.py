@@ -19,7 +19,7 @@ from .base import BaseBackend
 from .contract import WHOLE, Respond, Response, StoredName, Wanted
 from .handles import Chunks, refuse_encoded
 from .listing import Unread, by_names, leave_out
-from .overrides import WRITING, accepts, call, overrides_any
+from .overrides import NAMES, WRITING, accepts, call, overrides_any
 
 # the methods of Flask-FS that an operation calls
 _CALLED = {
@@ -66,7 +66,7 @@ class FlaskFSBackend:
     :param name: the storage's name.
     :param prefix: the storage's PREFIX, if the methods get names with it.
     :param own: the backend itself, if it is one with a filesystem, which adds PREFIX itself.
-    :param foreign: the methods of that one that other code wrote. All other operations go to it directly.
+    :param foreign: the methods that other code wrote. All other operations go to ``own`` directly.
     """
 
     def __init__(
@@ -75,12 +75,14 @@ class FlaskFSBackend:
         name: str,
         prefix: str,
         own: BaseBackend | None = None,
-        foreign: frozenset[str] = frozenset(),
+        foreign: frozenset[str] = NAMES,
     ) -> None:
         self._backend = backend
         self._name = name
         self._prefix = names.normalize_prefix(prefix).rstrip("/")
         self._filesystem = own
+        #: The methods that other code wrote.
+        self.foreign: frozenset[str] = foreign
         #: Whether the operations with versions are there.
         self.knows_versions: bool = own is not None
         if own is not None:

@@ -102,7 +102,7 @@ class GridFsBackend(BaseBackend):
     @handle
     def client(self) -> Any:
         """The client of pymongo of the current process."""
-        return cast("GridFS", self.store).client
+        return cast("GridFS", self.bare).client
 
     @handle
     def db(self) -> Any:

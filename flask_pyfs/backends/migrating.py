@@ -186,8 +186,8 @@ class MigratingBackend(BaseBackend):
         """Return the backend of the side that has a file and keeps it; None if no side has files on a disk. One or two
         requests. An empty name stands for the root, and asks for nothing: that of a side on a disk, the target first.
         """
-        on_disk = [side for side in self._lasting(self._direction) if side.root]
+        on_disk = [side for side in self._lasting(self._direction) if side.keeper is not None]
         if not on_disk:
             return None
         side = self._side_of(filename) if filename else on_disk[-1]
-        return side.backend if side is not None and isinstance(side.backend, BaseBackend) else None
+        return None if side is None else side.keeper

@@ -10,6 +10,8 @@ __all__ = ["MockBackend"]
 class MockBackend(BaseBackend):
     """A backend without a store. A test patches this class or its methods and inspects the calls, as in Flask-FS."""
 
+    keeps_files = False
+
     def obstacle_to(self, serve_mode: str) -> str | None:
         # a test keeps the settings of the real backend, and the app streams
         return None

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from ..config import Config, setting_name
+from ..config import Config, setting_name, wrong_setting
 from ..errors import ConfigurationError, shortened
 from ..keys import refusal
 from ..misspelt import closest
@@ -14,7 +14,8 @@ from ..options import Option
 from .base import BaseBackend
 from .contract import Operations
 from .flaskfs import FlaskFSBackend
-from .overrides import NAMES, is_foreign, methods_of
+from .layers import asked_for
+from .overrides import NAMES, READING, WRITING, is_foreign, methods_of
 
 #: The group of entry points that name backends.
 GROUP = "fs.backend"
@@ -22,6 +23,9 @@ GROUP = "fs.backend"
 _PACKAGE = __name__.partition(".")[0]
 
 _NEVER = -1
+
+# the methods of Flask-FS through which the content of files comes and goes
+_CONTENT = {*READING, *WRITING, "serve"}
 
 
 @cache
@@ -66,7 +70,23 @@ def build(backend_class: Any, storage: str, config: Config) -> tuple[Any, Callee
     except ImportError as error:
         key = setting_name(config, storage, "BACKEND")
         raise _not_importable(installed()[config["backend"]], storage, key, error) from error
-    return backend, Callee(backend, storage, config.get("prefix", ""))
+    callee = Callee(backend, storage, config.get("prefix", ""))
+    _require_layered(backend, callee, storage, config)
+    return backend, callee
+
+
+def _require_layered(backend: Any, callee: Callee, storage: str, config: Config) -> None:
+    """Check that all content of a storage passes the layer that its settings ask for."""
+    if not isinstance(callee.operations, FlaskFSBackend) or not getattr(backend, "keeps_files", True):
+        return
+    own = sorted(name for name in _CONTENT if name in callee.operations.foreign)
+    option = asked_for(config, options_of(type(backend)) or ())
+    if option is not None and own:
+        rule = (
+            f"cannot be used with the backend {config['backend']!r}: {type(backend).__name__}.{own[0]} was written for "
+            "Flask-FS, and what it reads or writes goes round it. Remove it, or use another backend"
+        )
+        raise wrong_setting(storage, config["backend"], config, option.name, rule)
 
 
 def build_side(storage: str, config: Config, side: str) -> tuple[Any, Callee]:

@@ -57,6 +57,8 @@ class S3Backend(BaseBackend):
         Option("CREATE_BUCKET", "bool", default=True, argument="create_bucket"),
         Option("ACL", aliases=("OBJECT_ACL",), argument="acl"),
         Option("STORAGE_CLASS", aliases=("OBJECT_STORAGE_CLASS",), argument="storage_class"),
+        Option("SSE", choices=("AES256", "aws:kms"), argument="sse"),
+        Option("SSE_KMS_KEY_ID", argument="sse_kms_key_id"),
         Option("CACHE_CONTROL", argument="cache_control"),
         Option("ADDRESSING_STYLE", choices=("auto", "path", "virtual"), argument="addressing_style"),
         Option(
@@ -101,6 +103,9 @@ class S3Backend(BaseBackend):
             rule = f"is set without {missing}: set both, or neither, so that boto3 finds the credentials itself"
             raise self._wrong(given, rule)
 
+        if self.config["sse_kms_key_id"] and self.config["sse"] != "aws:kms":
+            raise self._wrong("SSE_KMS_KEY_ID", "is set without SSE 'aws:kms': set SSE to it, or remove the key")
+
     def _wrong(self, key: str, rule: str) -> ConfigurationError:
         return wrong_setting(self.name, "s3", self.config, key, rule)
 
@@ -115,17 +120,17 @@ class S3Backend(BaseBackend):
     @handle
     def session(self) -> Any:
         """A session of boto3 with the settings of this backend."""
-        return cast("S3FS", self.store).session
+        return cast("S3FS", self.bare).session
 
     @handle
     def s3(self) -> Any:
         """The resource of boto3 of the current process. It is not safe for threads."""
-        return cast("S3FS", self.store).s3
+        return cast("S3FS", self.bare).s3
 
     @handle
     def client(self) -> Any:
         """The client of boto3 of the current process."""
-        return cast("S3FS", self.store).client
+        return cast("S3FS", self.bare).client
 
     @handle
     def bucket(self) -> Any:

@@ -72,6 +72,12 @@ class Side:
         return root
 
     @property
+    def keeper(self) -> BaseBackend | None:
+        """The backend, if its files are on a disk as they are."""
+        backend = self.backend if self.root and isinstance(self.backend, BaseBackend) else None
+        return backend and backend.keeper("")
+
+    @property
     def signs_urls(self) -> bool:
         """Whether the store signs URLs itself."""
         return isinstance(self.backend, BaseBackend) and self.backend.signs_urls

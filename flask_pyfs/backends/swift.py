@@ -129,10 +129,10 @@ class SwiftBackend(BaseBackend):
 
     @property
     def signs_urls(self) -> bool:
-        return bool(self.config["temp_url_key"])
+        return bool(self.config["temp_url_key"]) and self.layer is None
 
     def obstacle_to(self, serve_mode: str) -> str | None:
-        if serve_mode == "redirect" and not self.signs_urls:
+        if serve_mode == "redirect" and self.layer is None and not self.signs_urls:
             return "it signs URLs only with a TEMP_URL_KEY"
         return super().obstacle_to(serve_mode)
 
@@ -145,7 +145,7 @@ class SwiftBackend(BaseBackend):
     @handle
     def conn(self) -> Any:
         """A connection of swiftclient, with a login of its own. Each thread of each process has another one."""
-        return cast("SwiftFS", self.store).connection
+        return cast("SwiftFS", self.bare).connection
 
     def arguments(self) -> dict[str, Any]:
         arguments = {"auth_url": self.config["authurl"], "os_options": self._os_options, **super().arguments()}
@@ -163,7 +163,7 @@ class SwiftBackend(BaseBackend):
 
     def signed_url(self, filename: str, expires: int, lifetime: int, *, disposition: str | None = None) -> str | None:
         """Return a temporary URL of Swift; None without TEMP_URL_KEY. Makes no request except one login per process."""
-        if not self.config["temp_url_key"]:
+        if not self.signs_urls:
             return None
         with self._translated(filename):
             url = cast("SwiftFS", self.store).temporary_url(self._path(filename), expires)
@@ -176,7 +176,7 @@ class SwiftBackend(BaseBackend):
         or limit the type or the size; and without TEMP_URL_KEY. In each process, the first call logs in and makes the
         container if it is missing; further calls make no request.
         """
-        if not self.config["temp_url_key"] or not terms.overwrite or terms.content_type or terms.max_size:
+        if not self.signs_urls or not terms.overwrite or terms.content_type or terms.max_size:
             return None
         with self._translated(filename):
             store = cast("SwiftFS", self.store)

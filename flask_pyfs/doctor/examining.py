@@ -17,7 +17,7 @@ from ..settings import unread_settings
 from ..state import find, require_registry
 from ..storage import Storage
 from . import app as app_checks
-from . import disk, probing, scanner, settings
+from . import disk, encryption, probing, scanner, settings
 from .findings import Finding, Subject
 from .http import origin_of
 from .restarting import Restart
@@ -165,6 +165,8 @@ def _reached(subject: Subject) -> Generator[Finding, None, bool | None]:
 def _of_store(subject: Subject) -> Generator[Finding, None, None]:
     if subject.state.root:
         yield from disk.examine(subject, subject.state.root)
+    if is_encrypted := encryption.is_encrypted(subject):
+        yield from encryption.examine_keys(subject)
     may_list = yield from _reached(subject)
     if may_list is None:
         yield subject.found("probe", "skipped", "the other checks need a store that answers")
@@ -183,7 +185,12 @@ def _of_store(subject: Subject) -> Generator[Finding, None, None]:
     if filesystem.getmeta().get("read_only"):
         yield subject.found("write", "skipped", f"what {subject.place} opens can only be read")
         return
-    yield from probing.examine_store(subject, store, may_list=may_list)
+    if is_encrypted and not encryption.has_keys(subject):
+        yield subject.found("write", "skipped", "nothing can be written without a key")
+    else:
+        yield from probing.examine_store(subject, store, may_list=may_list)
+    if is_encrypted and may_list:
+        yield from encryption.examine_files(subject, store)
 
 
 class _Warnings(logging.Handler):

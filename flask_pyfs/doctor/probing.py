@@ -13,7 +13,7 @@ from fs import errors
 from ..errors import FileExists, FSError, translated
 from ..filesystems.store import Facts, OtherVersion, StoreFS
 from ..names import Reserved
-from . import clock, cors, exposure, signed
+from . import clock, cors, encryption, exposure, signed
 from .contents import FIRST, SECOND
 from .findings import Finding, Subject
 
@@ -81,6 +81,8 @@ def examine_store(subject: Subject, store: StoreFS, *, may_list: bool) -> Genera
         if facts is not None:
             yield clock.judged(subject, facts.modified, began, ended)
             yield from _range(probe)
+        if encryption.is_encrypted(subject):
+            yield from encryption.examine_probe(subject, probe.path)
         if may_list:
             yield from _listed(probe)
         yield from _versions(probe, version)

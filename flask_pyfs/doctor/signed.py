@@ -15,6 +15,7 @@ from ..filesystems.parts import InParts
 from ..filesystems.store import StoreFS
 from ..names import Reserved
 from .contents import UPLOADED
+from .encryption import is_encrypted
 from .findings import Finding, Subject
 from .http import Answer, Unanswered, ask, form
 
@@ -95,7 +96,8 @@ def examine_uploads(subject: Subject, path: Reserved, store: StoreFS) -> Generat
         yield subject.failed(check, error)
         return None
     if upload is None:
-        yield subject.found(check, "skipped", "this store signs no uploads: clients send them to the app's route")
+        why = "the files are encrypted" if is_encrypted(subject) else "this store signs no uploads"
+        yield subject.found(check, "skipped", f"{why}: clients send them to the app's route")
         return None
     try:
         answer = _sent(upload)
@@ -175,6 +177,8 @@ def _sent(upload: UploadURL) -> Answer:
 
 
 def _unsigned(subject: Subject) -> str:
+    if is_encrypted(subject):
+        return "the files are encrypted, so the app's route sends them, and the store signs no URLs"
     if subject.state.app.secret_key:
         return "the app signs the URLs of this storage, with its SECRET_KEY"
     return "the app would sign the URLs of this storage, and has no SECRET_KEY: set it if url() gets expires"

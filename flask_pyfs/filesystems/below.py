@@ -38,6 +38,8 @@ class BelowFS(WrapFS[FS], StoreFS):
         self._above = f"{directory}/" if directory else ""
         self._told = _Told(label)
         self._is_made = not directory
+        # made once: a filesystem that nobody needs any more closes what it wraps
+        self._bare = None if store.bare is store else BelowFS(store.bare, directory, label=label)
         self._takes_unread = "unread" in inspect.signature(store.iter_facts).parameters
 
     def at(self, path: str) -> str:
@@ -95,6 +97,10 @@ class BelowFS(WrapFS[FS], StoreFS):
         keeps_notes = property(lambda self: self.whole.keeps_notes)
         hides_reserved = property(lambda self: self.whole.hides_reserved)
         decides_versions = property(lambda self: self.whole.decides_versions)
+
+    @property
+    def bare(self) -> StoreFS:
+        return self if self._bare is None else self._bare
 
     # Verbs
 

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import Any
 
 from fs import errors
 from fs.base import FS
 from fs.enums import ResourceType
 from fs.info import Info
-from fs.mode import Mode
-from fs.path import basename, dirname, relpath
+from fs.path import basename, dirname
 from fs.permissions import Permissions
 from fs.subfs import SubFS
 from fs.time import datetime_to_epoch
 
 from ..names import has_reserved, may_be_reserved
-from .base import copy_stream, refuse_reserved
-from .store import Facts, StoreFS
-from .streams import spooled
+from .base import refuse_reserved
+from .content import ContentFS
+from .store import Facts
 
 
-class DirectoriesFS(StoreFS):
+class DirectoriesFS(ContentFS):
     """The standard methods, made of verbs and of a few steps that a subclass has for directories.
 
     - The standard methods normalise paths, so they reach no key that is not normal, such as ``a//b``; the verbs may.
@@ -44,14 +43,7 @@ class DirectoriesFS(StoreFS):
         "virtual": False,
     }
 
-    #: Whether writing a file fails if its parent directory does not exist.
-    strict = True
-
     # The steps. A key is a path without its leading slash; that of the root is empty.
-
-    @abstractmethod
-    def _is_directory(self, key: str) -> bool:
-        """Return whether there is a directory."""
 
     @abstractmethod
     def _children(self, prefix: str) -> Iterator[tuple[str, Facts | None]]:
@@ -110,10 +102,6 @@ class DirectoriesFS(StoreFS):
     def isdir(self, path: str) -> bool:
         return self._is_directory(self._key(path))
 
-    def isfile(self, path: str) -> bool:
-        key = self._key(path)
-        return bool(key) and self.has_file(key)
-
     def isempty(self, path: str) -> bool:
         return not self.listdir(path)
 
@@ -147,11 +135,6 @@ class DirectoriesFS(StoreFS):
     def _no_directory(self, path: str) -> errors.FSError:
         if self.isfile(path):
             return errors.DirectoryExpected(path)
-        return errors.ResourceNotFound(path)
-
-    def _no_file(self, path: str) -> errors.FSError:
-        if self._is_directory(self._key(path)):
-            return errors.FileExpected(path)
         return errors.ResourceNotFound(path)
 
     def _directory_info(self, key: str, namespaces: Collection[str]) -> Info:
@@ -213,111 +196,12 @@ class DirectoriesFS(StoreFS):
         if self.strict and not self._is_directory(key):
             self._remember(key)
 
-    def _require_directory(self, key: str, path: str) -> None:
-        if self.strict and not self._is_directory(key):
-            raise errors.ResourceNotFound(path)
-
-    # Standard methods: files
-
-    def openbin(self, path: str, mode: str = "r", buffering: int = -1, **options: Any) -> BinaryIO:
-        opened = Mode(mode)
-        opened.validate_bin()
-        key = self._standard_key(path)
-        if not opened.writing:
-            return self._open_read(path, key)
-        if self.strict:
-            self._require_directory(dirname(key), path)
-            if self._is_directory(key):
-                raise errors.FileExpected(path)
-        if opened.exclusive and self.isfile(key):
-            raise errors.FileExists(path)
-        content_type = options.get("content_type")
-        if opened.reading or opened.appending:
-            return self._open_update(path, key, opened, content_type)
-        return self.open_write(key, overwrite=not opened.exclusive, content_type=content_type)
-
-    def _open_read(self, path: str, key: str) -> BinaryIO:
-        try:
-            return self.open_read(key)
-        except errors.ResourceNotFound:
-            raise self._no_file(path) from None
-
-    def _open_update(self, path: str, key: str, mode: Mode, content_type: str | None) -> BinaryIO:
-        # objects are immutable: a local copy is edited, and sent when the file is closed
-        def fill(file: BinaryIO) -> None:
-            nonlocal content_type
-            if not mode.truncate and not mode.exclusive:
-                content_type = self._download_to(file, path, key, mode) or content_type
-
-        def publish(content: BinaryIO) -> None:
-            self.put(key, content, overwrite=not mode.exclusive, content_type=content_type)
-
-        return spooled(publish, mode.to_platform_bin(), fill)
-
-    def _download_to(self, file: Any, path: str, key: str, mode: Mode) -> str | None:
-        try:
-            facts, source = self.fetch(key)
-        except errors.ResourceNotFound:
-            if mode.create:
-                return None
-            raise self._no_file(path) from None
-        with source:
-            copy_stream(source, file)
-        if not mode.appending:
-            file.seek(0)
-        return facts.content_type
-
-    def readbytes(self, path: str) -> bytes:
-        with self.openbin(path) as file:
-            return file.read()
-
-    def writebytes(self, path: str, contents: bytes) -> None:
-        if not isinstance(contents, bytes):
-            raise TypeError("contents must be bytes")
-        with self.openbin(path, "w") as file:
-            file.write(contents)
-
-    def upload(self, path: str, file: BinaryIO, chunk_size: int | None = None, **options: Any) -> None:
-        # fs.copy passes the open file of another filesystem, which may know its type
-        options.setdefault("content_type", getattr(file, "content_type", None))
-        super().upload(path, file, chunk_size, **options)
-
     def remove(self, path: str) -> None:
         key = self._standard_key(path)
         if self.strict and not self.isfile(key):
             raise self._no_file(path)
         self._delete_file(key)
         self._keep_directory(dirname(key))
-
-    def copy(self, src_path: str, dst_path: str, overwrite: bool = False, preserve_time: bool = False) -> None:
-        self._transfer(self.copy_file, src_path, dst_path, overwrite)
-
-    def move(self, src_path: str, dst_path: str, overwrite: bool = False, preserve_time: bool = False) -> None:
-        self._transfer(self.move_file, src_path, dst_path, overwrite)
-        self._keep_directory(dirname(self._key(src_path)))
-
-    def _transfer(self, transfer: Callable[..., None], path: str, target: str, overwrite: bool) -> None:
-        key, target_key = self._standard_key(path), self._standard_key(target)
-        self._require_directory(dirname(target_key), target)
-        if self.strict and self._is_directory(target_key):
-            raise errors.FileExpected(target) if overwrite else errors.DestinationExists(target)
-        if target_key == key and not overwrite and self.has_file(key):
-            raise errors.DestinationExists(target)
-        try:
-            transfer(key, target_key, overwrite=overwrite)
-        except errors.FileExists:
-            raise errors.DestinationExists(target) from None
-        except errors.ResourceNotFound:
-            raise self._no_file(path) from None
-
-    def _standard_key(self, path: str) -> str:
-        key = self._key(path)
-        if not key:
-            raise errors.FileExpected(path)
-        return key
-
-    def _key(self, path: str) -> str:
-        return str(relpath(self.validatepath(path)))
 
     def _directory_key(self, path: str) -> str:
         key = self._key(path)

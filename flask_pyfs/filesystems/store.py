@@ -204,6 +204,9 @@ class StoreFS(CarefulFS):
     #: Whether files with reserved names are left out of what an app lists.
     hides_reserved = True
 
+    #: Whether a standard method that writes a file fails if its parent directory does not exist.
+    strict = True
+
     @property
     def decides_versions(self) -> bool:
         """Whether the store itself decides the conditions of ``delete_version`` and ``replace_version``, as far as is
@@ -267,6 +270,11 @@ class StoreFS(CarefulFS):
         By default, they normalise paths as the standard methods do.
         """
         return str(relpath(normpath(path)))
+
+    @property
+    def bare(self) -> StoreFS:
+        """The store in which the files lie as they are kept: another one if this one encrypts what is written to it."""
+        return self
 
     def location(self, path: str) -> tuple[Hashable, str] | None:
         """Return where a path is, so that two stores of one place are known to have the same files: what tells the

@@ -26,6 +26,8 @@ Kind = Literal[
     "only_target",
     # a migration: the app wrote or deleted it in the store that it writes to
     "own",
+    # files that are encrypted anew: it was deleted meanwhile
+    "gone",
     # all
     "failed",
 ]

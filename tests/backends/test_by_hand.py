@@ -2,6 +2,7 @@
 
 import io
 import os
+from contextlib import nullcontext
 
 import flask
 import pytest
@@ -75,8 +76,11 @@ def test_any_backend_serves_without_a_storage(app):
 @pytest.mark.parametrize("encrypted", [True, 1, "true", " True ", "false"])
 def test_no_backend_keeps_files_plain_that_are_to_be_encrypted(tmp_path, wrap, encrypted):
     settings = wrap({"root": str(tmp_path), "aes256_encrypted": encrypted, "aes256_key": "c2VjcmV0"})
-    with pytest.raises(fs.ConfigurationError, match="AES256_ENCRYPTED is ") as raised:
+    with pytest.raises(fs.ConfigurationError, match="AES256") as raised:
         LocalBackend("files", settings)
     assert "c2VjcmV0" not in str(raised.value)
+    settings["aes256_key"] = ""
+    with pytest.raises(fs.ConfigurationError, match="AES256_KEY") if encrypted != "false" else nullcontext():
+        LocalBackend("files", settings)
     settings["aes256_encrypted"] = False
     LocalBackend("files", settings).write("a.txt", b"content")

@@ -148,6 +148,7 @@ def test_files_that_cannot_be_read(shop, monkeypatch, error, code):
         raise error("the store said no")
 
     monkeypatch.setattr(BaseBackend, "read_chunks", fail)
+    monkeypatch.setattr("flask_pyfs.transfer.patience._FIRST", 0.001)
     done = shop.run("out", "photos:", "--download")
     assert done.exit_code == code
     assert done.stdout == LINES.replace("= a", "! a").replace("* b", "! b")

@@ -396,6 +396,7 @@ CALLS = {
     "migrate": ["c"],
     "mv": ["./y", "c:x"],
     "orphans": [],
+    "rekey": ["c"],
     "rm": ["c:x"],
     "settings": [],
     "sync": ["./y", "c:"],
@@ -404,7 +405,8 @@ CALLS = {
 
 
 def test_the_calls_are_of_all_commands():
-    assert sorted(CALLS) == group.list_commands(click.Context(group))
+    # a key belongs to no storage yet
+    assert sorted([*CALLS, "keygen"]) == group.list_commands(click.Context(group))
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -436,8 +438,8 @@ def test_the_name_of_a_storage(app, name, monkeypatch):
     hide_registered_documents(monkeypatch)
     app.config["FS_BACKEND"] = "memory"
     fs.init_app(app, fs.Storage("a"))
-    # orphans wants a model, and migrate two stores
-    code = 1 if name in ("migrate", "orphans") else 0
+    # orphans wants a model, migrate two stores, and rekey a key
+    code = 1 if name in ("migrate", "orphans", "rekey") else 0
     assert run(app, name, "a").exit_code == code
     assert run(app, name, "a:").exit_code == code
     for wrong in ("a:x", ":", ""):

@@ -1,5 +1,6 @@
 """``flask fs sync`` and ``flask fs migrate`` in processes that are told to stop: by Ctrl-C, SIGTERM, and once more."""
 
+import base64
 import hashlib
 import json
 import os
@@ -213,6 +214,34 @@ def test_a_migration_that_is_stopped_leaves_no_copier(shop, start, bucket, gate,
     assert (last["kind"], last["copied"], last["missing"]) == ("done", FILES - len(before), 0)
 
 
+@pytest.mark.server
+@pytest.mark.slow
+def test_what_is_encrypted_anew_is_whole_and_the_next_run_completes(start, bucket, gate):
+    old, new = (base64.b64encode(hashlib.sha256(name).digest()).decode() for name in (b"old", b"new"))
+    settings, held, _ = bucket
+    assert ended(start({**settings, "ENCRYPTION_KEYS": old}, "in", "photos:"))[0] == 0
+    settings["ENCRYPTION_KEYS"] = json.dumps([new, old])
+    direct, first = dict(settings), held()
+    gate(settings, PASSED)
+    process = start(settings, "photos", "--verbose", command="rekey")
+    for _ in range(PASSED):
+        assert process.stdout.readline().startswith("encrypted 2026/")
+    process.send_signal(signal.SIGINT)
+    assert process.stderr.readline() == "Stopping. Once more ends it at once.\n"
+    gate.open()
+    code, out, err = ended(process)
+    assert (code, err) == (130, f"Stopped. No file is half done. {GO_ON}\n")
+    done = len(held().items() - first.items())
+    [known] = map(int, re.findall(r"^(\d+) encrypted, 0 same", out, re.MULTILINE))
+    assert PASSED <= known <= done < FILES
+    code, out, err = ended(start(direct, "photos", command="rekey"))
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{FILES - done} encrypted, {done} same, 0 deleted meanwhile, 0 failed")
+    # the new key alone reads all of them
+    code, out, _ = ended(start({**direct, "ENCRYPTION_KEYS": new}, "--download", "in", "photos:", command="check"))
+    assert (code, out.count("= 2026/")) == (0, FILES)
+
+
 @pytest.mark.slow
 def test_no_upload_in_parts_is_left_unfinished(shop, start, bucket, gate):
     settings, held, bare = bucket
@@ -328,13 +357,19 @@ def test_a_second_signal_while_the_process_ends(shop):
         APP + "import atexit, time\natexit.register(lambda: (print('ending'), time.sleep(60)))\n"
     )
 
+    stopped = threading.Event()
+
     def answer(request):
-        server.over.wait()
+        # the process ends when the request ends
+        stopped.wait()
+        request.close_connection = True
 
     with ScriptedServer(answer) as server:
-        terminal = on_terminal(shop, s3_settings(server.url, "photos"))
+        terminal = on_terminal(shop, s3_settings(server.url, "photos") | {"RETRIES": "0"})
         terminal.read_until("listing the files")
         terminal.process.send_signal(signal.SIGINT)
+        terminal.read_until("Once more ends it at once")
+        stopped.set()
         terminal.read_until("ending")
         terminal.process.send_signal(signal.SIGINT)
         terminal.end(code=130)

@@ -16,7 +16,7 @@ PHOTOS = {"2026/a.jpg": b"the first", "2026/b.jpg": b"the second", "c.jpg": b"th
 
 
 @pytest.fixture
-def shop(app, tmp_path, monkeypatch):
+def shop(app, tmp_path, monkeypatch, hasty):
     """An app with a storage whose files move from one directory to another, and its commands."""
     monkeypatch.chdir(tmp_path)
     photos = fs.Storage("photos", fs.ALL)
@@ -100,7 +100,8 @@ def test_verify_names_what_is_missing_and_changes_nothing(shop):
     done = shop.run("photos", "--verify")
     assert done.exit_code == 9
     *named, last = done.stdout.splitlines()
-    assert named == [f"not copied {name}" for name in sorted(PHOTOS)]
+    # several are looked at at a time
+    assert sorted(named) == [f"not copied {name}" for name in sorted(PHOTOS)]
     assert last.startswith("0 same, 0 written by the app, 3 not copied, 0 different, 0 failed in ")
     assert done.stderr == "Not complete: 3 files missing, 0 failed. Run: flask fs migrate photos\n"
     assert held(shop.new) == {}

@@ -44,7 +44,7 @@ def held(page, settings):
 
 
 @pytest.fixture
-def run(page):
+def run(page, hasty):
     """Run a command line of the page, with the settings of its app."""
 
     def run(line):

@@ -205,12 +205,16 @@ BY_NAME = {
     "SCAN": "os.path:join",
     "PUBLIC_ENDPOINT": "https://s3.example.org",
     "SERVE_MODE": "stream",
+    # encrypted files have no URL
+    "URL": "",
     "URL_EXPIRES": 60,
     "VERIFY_RENAME": False,
 }
 
+KEY = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlYzE="
 BY_TYPE = {"bool": True, "callable": "os.path:join", "dict": {}, "directory": "/srv/x", "float": 7.5, "int": 7}
 BY_TYPE |= {"mode": "0640", "seconds": 7, "size": "64 MiB", "str": "some-name", "prefix": "a", "extensions": "php"}
+BY_TYPE |= {"key": KEY, "keys": [KEY], "moment": "2026-01-02T03:04Z"}
 
 
 @pytest.mark.parametrize("level", [1, 2, 3])
@@ -336,7 +340,7 @@ REASONS = [
     ("FS_ROOOT", "x", "it is misspelt: did you mean FS_ROOT?"),
     ("FS_CREATE_STORAGE", True, "it has no effect here, as it had in flask-fs2"),
     ("FILES_FS_CREATE_STORAGE", True, "it has no effect here, as it had in flask-fs2"),
-    ("FS_LOCAL_AES256_ENCRYPTED", False, "it has no effect here, as it had in flask-fs2"),
+    ("FS_LOCAL_POOL_TIMEOUT", 3, "it has no effect here, as it had in flask-fs2"),
     ("AVATAR_FS_ROOT", "x", "the app has no storage 'avatar'"),
     ("AVATAR_FS_BUCKET_NAME", "x", "the app has no storage 'avatar'"),
     ("FS_S3_REGION", "x", "no storage has the backend 's3'"),
@@ -440,7 +444,7 @@ def test_lines_fit_into_a_terminal(app):
     assert [line.split()[0] for line in long] in ([], ["ROOT"] * len(long))
     assert "photos-of-the-summer" in lines
     assert "the app as a whole" in lines
-    assert "  IMAGES_MAX_MEMORY  100000000" in lines
+    assert "  IMAGES_MAX_MEMORY      100000000" in lines
     assert "1 PHOTOS_OF_THE_SUMMER_FS_IMAGES_MAX_MEMORY".rjust(80) in lines
     assert "  FS_S3_DENY: no storage has the backend 's3'" in lines
 

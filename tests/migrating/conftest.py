@@ -6,18 +6,16 @@ from moving_storages import moving
 from places import make_place
 from two_stores import between, in_memory
 
-from flask_pyfs.filesystems.migrating import copiers, journal
+from flask_pyfs.filesystems.migrating import copiers
 
 KINDS = ["memory", "local", *(pytest.param(kind, marks=pytest.mark.server) for kind in ("s3-moto", "gridfs", "swift"))]
 
 
 @pytest.fixture
-def hasty(monkeypatch):
-    """Ends and turns of migrations that wait less."""
+def hasty(hasty, monkeypatch):
+    """Ends and turns of migrations that wait less, also for copiers that were killed."""
     monkeypatch.setattr(copiers, "RENEWAL", 0.02)
     monkeypatch.setattr(copiers, "EXPIRY", 0.5)
-    monkeypatch.setattr(journal, "MAX_AGE", 0.1)
-    monkeypatch.setattr(journal, "SLACK", 0.05)
 
 
 @pytest.fixture(params=KINDS)

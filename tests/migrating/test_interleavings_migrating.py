@@ -154,9 +154,9 @@ def test_in_memory(mode, soak):
 
 
 def pytest_generate_tests(metafunc):
-    if "source" in metafunc.fixturenames:
+    if "pair" in metafunc.fixturenames:
         pairs = PAIRS if metafunc.config.getoption("--soak") else QUICK_PAIRS
-        metafunc.parametrize(("source", "target"), pairs, ids=map("-".join, pairs))
+        metafunc.parametrize("pair", pairs, ids=map("-".join, pairs))
 
 
 @pytest.mark.slow
@@ -170,8 +170,9 @@ def test_with_old_processes(soak):
 
 @pytest.mark.slow
 @pytest.mark.server
-def test_on_each_pair(source, target, app, request, soak):
-    number = PAIRS.index((source, target))
+def test_on_each_pair(pair, app, request, soak):
+    number = PAIRS.index(pair)
+    source, target = pair
     with make_place(source, request) as theirs, make_place(target, request) as ours:
         # one that nothing holds is closed
         storages = [fs.Storage(side, fs.ALL) for side in ("source", "target")]

@@ -82,6 +82,7 @@ def test_an_upload_that_began_before(move, app, source, target, settings):
     assert kept(*sides(storage)) == set()
 
 
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize(("source", "target"), STORES)
 def test_an_upload_that_began_during_it_and_goes_on_after_its_end(move, app, source, target):
     storage = move(source, target)

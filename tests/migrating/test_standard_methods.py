@@ -1,14 +1,17 @@
 """Two stores as one pass the tests that PyFilesystem has for any filesystem."""
 
 import unittest
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from io import BytesIO
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from fs.test import FSTestCases
+from load import open_storage
 from places import make_place
+from pymongo import MongoClient
+from servers.mongo import empty_database
 
 from flask_pyfs.filesystems.generic import GenericStore
 from flask_pyfs.filesystems.local import LocalFS
@@ -37,14 +40,22 @@ class TestForward(StandardTests, unittest.TestCase):
         return MigratingFS(self.memory(), self.local())
 
 
+@pytest.fixture(scope="module")
+def notes(request):
+    """The settings of a store that keeps notes beside its files, and its database, which has its indexes."""
+    with make_place("gridfs", request) as settings, closing(MongoClient(settings["MONGO_URL"])) as client:
+        yield settings, client[settings["MONGO_DB"]]
+
+
 class TestForwardToNotes(StandardTests, unittest.TestCase):
     pytestmark = pytest.mark.server
 
     @pytest.fixture(autouse=True)
-    def target(self, request, app, configure_storage):
-        with app.app_context(), make_place("gridfs", request) as settings:
-            self.store = configure_storage("target", settings).backend.store
-            yield
+    def target(self, notes):
+        settings, database = notes
+        empty_database(database)
+        # the filesystem of the test closes it
+        self.store = open_storage(settings)[0].backend.store
 
     def make_fs(self):
         return MigratingFS(self.local(), self.store)

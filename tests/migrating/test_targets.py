@@ -15,6 +15,7 @@ from places import make_place
 from counting import requests_of
 from fs.osfs import OSFS
 
+from flask_pyfs.encryption.keys import new_key
 from flask_pyfs.errors import StoreMisconfigured
 from flask_pyfs.filesystems.generic import GenericStore
 from flask_pyfs.filesystems.local import LocalFS
@@ -28,10 +29,17 @@ from flask_pyfs.names import Reserved
 
 KINDS = ["memory", "local", "s3-moto", "gridfs", "swift"]
 
+# those that keep their entries beside the files do so in the open
+ENCRYPTED = ["memory-encrypted", "local-encrypted"]
 
-@pytest.fixture(params=[pytest.param(kind, marks=[pytest.mark.server] * (kind not in KINDS[:2])) for kind in KINDS])
+
+@pytest.fixture(
+    params=[*(pytest.param(kind, marks=[pytest.mark.server] * (kind not in KINDS[:2])) for kind in KINDS), *ENCRYPTED]
+)
 def target(request, configure_storage, app):
     with app.app_context(), make_place(request.param, request) as settings:
+        if request.param in ENCRYPTED:
+            settings["ENCRYPTION_KEYS"] = [new_key()]
         yield target_of(configure_storage("files", settings).backend.store)
 
 

@@ -18,7 +18,7 @@ files = fs.Storage("files", fs.ALL)
 app = flask.Flask("killedapp")
 app.config.update(SECRET_KEY="the same in each worker", **settings["config"])
 fs.init_app(app, files)
-files.last_state.backend.store.piece_size = settings["size"]
+files.last_state.backend.bare.piece_size = settings["size"]
 
 
 @app.before_request

@@ -51,6 +51,7 @@ CODES = {
     errors.ETagMismatchError: 503,
     errors.PoolExhaustedError: 503,
     fs.ConfigurationError: 500,
+    fs.DecryptionError: 500,
     fs.FSError: 500,
 }
 

@@ -129,6 +129,7 @@ def test_only_a_store_s_folder_imports_its_driver():
         "mongoengine": "flask_pyfs.mongo",
         "sqlalchemy": "flask_pyfs.sqlalchemy.",
         "PIL": "flask_pyfs.images.",
+        "cryptography": "flask_pyfs.encryption",
         "flask_wtf": "flask_pyfs.adapters.",
         "wtforms": "flask_pyfs.adapters.",
         "flask_admin": "flask_pyfs.adapters.",

@@ -25,6 +25,12 @@ def test_importing_leaves_the_filters_of_warnings_alone():
 
 def test_importing_loads_nothing_that_only_some_need():
     heavy = ["boto3", "botocore", "fs_s3fs", "pymongo", "gridfs", "swiftclient", "PIL", "mongoengine", "sqlalchemy"]
+    heavy += [
+        "cryptography",
+        "flask_pyfs.encryption",
+        "flask_pyfs.backends.encrypted",
+        "flask_pyfs.filesystems.encrypted",
+    ]
     heavy += ["pytest", "pkg_resources", "setuptools", "packaging", "defusedxml", "xml.sax"]
     heavy += ["concurrent.futures", "subprocess", "urllib.request", "ftplib", "tarfile"]
     code = "import sys, flask; before = set(sys.modules); import flask_pyfs; "
@@ -59,6 +65,30 @@ def test_the_settings_of_a_backend_are_known_without_its_driver():
     done = run(WITHOUT_BOTO3)
     assert done.stderr == ""
     assert "pip install 'flask_pyfs[s3]'" in done.stdout
+
+
+WITHOUT_CRYPTOGRAPHY = """
+import sys
+sys.modules["cryptography"] = None
+import flask
+import flask_pyfs as fs
+app = flask.Flask("app")
+app.config.update(FS_BACKEND="memory")
+fs.init_app(app, fs.Storage("files"))
+app.config.update(FILES_FS_ENCRYPTION_KEYS="A" * 43 + "=")
+try:
+    fs.init_app(app, fs.Storage("files"))
+except fs.ConfigurationError as error:
+    print(error)
+"""
+
+
+def test_only_keys_need_the_extra_for_encryption():
+    done = run(WITHOUT_CRYPTOGRAPHY)
+    assert done.stderr == ""
+    assert done.stdout.startswith("FILES_FS_ENCRYPTION_KEYS: flask_pyfs.encryption needs cryptography: pip install")
+    assert "pip install 'flask_pyfs[encryption]'" in done.stdout
+    assert "A" * 43 not in done.stdout
 
 
 def test_the_names_of_flask_fs():

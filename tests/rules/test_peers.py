@@ -12,7 +12,7 @@ import pytest
 import flask_pyfs as fs
 from flask_pyfs.backends import BaseBackend, Option, registry
 from flask_pyfs.common import COMMON
-from flask_pyfs.peers import NO_EFFECT, REFUSED, SETTINGS, USED, WITHOUT_EFFECT
+from flask_pyfs.peers import NO_EFFECT, SETTINGS, USED, WITHOUT_EFFECT
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "configuration.rst").read_text(encoding="utf-8")
 
@@ -93,7 +93,7 @@ def test_what_is_used_is_an_option_and_nothing_else_is(setting):
 
 
 def test_the_page_shows_the_table():
-    here = {USED: "used", NO_EFFECT: "no effect", REFUSED: "refused if on"}
+    here = {USED: "used", NO_EFFECT: "no effect"}
     table = PAGE.partition(".. _peers:")[2]
     rows = re.findall(r"^   ``(\w+)``; (.+); (.+); (.+)$", table, re.MULTILINE)
     shown = [(name, packages, backend, effect.partition(":")[0]) for name, packages, backend, effect in rows]
@@ -150,7 +150,7 @@ def test_what_has_no_effect_is_accepted(app, level, backend):
     for value in (None, "", "log", 30, False, "false"):
         inert = {setting.name: value for setting in SETTINGS if setting.effect == NO_EFFECT}
         configure(app, backend, **keys(level, backend, **inert))
-    assert len(inert) == 5
+    assert len(inert) == 4
 
 
 def test_what_has_no_effect_needs_no_other_backend(app, monkeypatch):
@@ -158,7 +158,7 @@ def test_what_has_no_effect_needs_no_other_backend(app, monkeypatch):
         raise AssertionError("asked")
 
     monkeypatch.setattr(registry, "all_options", all_options)
-    configure(app, "local", FILES_FS_CREATE_STORAGE=True, FILES_FS_AES256_KEY=None)
+    configure(app, "local", FILES_FS_CREATE_STORAGE=True)
 
 
 @pytest.mark.parametrize(
@@ -240,19 +240,24 @@ def test_a_text_that_flask_fs2_took_for_true_is_refused_with_a_key(app, backend,
         assert FERNET not in message
 
 
-@pytest.mark.parametrize("key", [None, FERNET])
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("backend", NEEDED)
-def test_encryption_that_is_on_is_refused_by_name(app, backend, level, key):
+def test_encryption_that_is_on_needs_the_key(app, backend, level):
     for value in ON:
-        settings = keys(level, backend, AES256_ENCRYPTED=value, AES256_KEY=key)
-        with pytest.raises(fs.ConfigurationError) as raised:
-            configure(app, backend, **settings)
-        message = str(raised.value)
-        assert message.startswith(f"{next(iter(settings))} is on, but nothing is encrypted here")
-        assert "'files'" in message
-        assert "flask-fs2" in message
-        assert FERNET not in message
+        settings = keys(level, backend, AES256_ENCRYPTED=value)
+        with pytest.raises(
+            fs.ConfigurationError, match=f"AES256_KEY must be set, as {next(iter(settings))} is on"
+        ) as raised:
+            configure(app, backend, **settings, **keys(level, backend, AES256_KEY=None))
+        assert raised.value.storage == "files"
+        storage = configure(app, backend, **settings, **keys(level, backend, AES256_KEY=FERNET))
+        if backend == "mock":
+            # it writes nothing in any case
+            continue
+        # nothing is written that is not encrypted
+        with pytest.raises(fs.ConfigurationError, match="FILES_FS_ENCRYPTION_KEYS is not set") as raised:
+            storage.write("a.txt", b"content")
+        assert FERNET not in str(raised.value)
         assert raised.value.storage == "files"
 
 
@@ -263,7 +268,7 @@ def test_encryption_that_is_neither_on_nor_off(app):
 
 def test_the_nearest_level_says_whether_files_are_encrypted(app):
     configure(app, "local", FILES_FS_AES256_ENCRYPTED=False, FS_LOCAL_AES256_ENCRYPTED=True, FS_AES256_ENCRYPTED=True)
-    with pytest.raises(fs.ConfigurationError, match=r"^FS_LOCAL_AES256_ENCRYPTED is on"):
+    with pytest.raises(fs.ConfigurationError, match="as FS_LOCAL_AES256_ENCRYPTED is on"):
         configure(app, "local", FILES_FS_AES256_ENCRYPTED=None)
 
 
@@ -271,12 +276,16 @@ def test_the_encryption_of_others_does_not_matter(app):
     configure(app, "local", FS_S3_AES256_ENCRYPTED=True, OTHERS_FS_AES256_ENCRYPTED=True)
 
 
-def test_a_custom_backend_that_does_not_encrypt_is_refused_too(app, custom):
+def test_a_custom_backend_that_does_not_encrypt_is_refused(app, custom):
+    settings = {"FS_CUSTOM_AES256_ENCRYPTED": True, "FS_CUSTOM_AES256_KEY": FERNET}
     if custom is Undeclared:
-        with pytest.raises(fs.ConfigurationError, match="FS_CUSTOM_AES256_ENCRYPTED is on"):
-            configure(app, "custom", FS_CUSTOM_AES256_ENCRYPTED=True)
+        with pytest.raises(fs.ConfigurationError, match=r"^FS_CUSTOM_AES256_ENCRYPTED cannot be used with"):
+            configure(app, "custom", **settings)
     else:
-        assert configure(app, "custom", FS_CUSTOM_AES256_ENCRYPTED=True).config.aes256_encrypted is True
+        # it has a meaning of its own
+        storage = configure(app, "custom", **settings)
+        assert storage.backend.layer is None
+        assert storage.config.aes256_encrypted is True
 
 
 # Whole configurations

@@ -24,6 +24,10 @@ MIGRATING = [
     "backends.sides",
     "filesystems.migrating",
 ]
+# the layer that encrypts, and its format
+ENCRYPTING = ["backends.encrypted", "encryption", "filesystems.encrypted"]
+# parts of rooms
+INNER = {*MIGRATING, *ENCRYPTING}
 # each is removed with what needs it
 PARTS = {
     room: [room]
@@ -36,6 +40,7 @@ PARTS = {
         "migration",
         "multipart",
         "orphans",
+        "rekeying",
         "resumable",
         "scanning",
         "settings",
@@ -43,6 +48,7 @@ PARTS = {
     )
 }
 PARTS["migrating"] = MIGRATING
+PARTS["encryption"] = ENCRYPTING
 
 # what a room adds to Storage: a property, or a method that returns a URL
 MEMBERS = {"adapters.fsspec": "fsspec", "multipart": "multipart_url", "resumable": "resumable_url"}
@@ -126,15 +132,15 @@ for line in sys.stdin:
 
 
 def unit_of(module):
-    """Return the part of the package that is removed with a module: an adapter, a module of commands, the backend
-    ``migrating`` or its filesystem, or a room.
+    """Return the part of the package that is removed with a module: an adapter, a module of commands, one of INNER, or
+    a room.
     """
     parts = [*module.split(".")[1:], ""]
     if f"adapters.{parts[0]}" in ADAPTERS:
         # its face
         return f"adapters.{parts[0]}"
     inner = ".".join(filter(None, parts[:2]))
-    return inner if parts[0] in ("adapters", "cli") or inner in MIGRATING else parts[0]
+    return inner if parts[0] in ("adapters", "cli") or inner in INNER else parts[0]
 
 
 def with_importers(*units):
@@ -256,6 +262,10 @@ def test_the_two_stores_as_one_are_no_part_of_what_each_app_uses():
     assert with_importers(*MIGRATING) == sorted([*MIGRATING, "cli.migrate", "migration"])
     # a storage still has both, without the command
     assert with_importers("migration") == ["cli.migrate", "migration"]
+
+
+def test_the_layer_that_encrypts_is_no_part_of_what_each_app_uses():
+    assert {*ENCRYPTING} <= {*with_importers(*ENCRYPTING)} <= {*ENCRYPTING, "rekeying", "cli.rekey", "cli.keygen"}
 
 
 def test_each_command_names_its_room():

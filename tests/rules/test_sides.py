@@ -169,8 +169,14 @@ WRONG = {
         {"FILES_FS_RIGHT": "s3", "FILES_FS_RIGHT_SECRET_KEY": "t0ps3cret"},
         "FILES_FS_RIGHT_SECRET_KEY is set without ACCESS_KEY",
     ),
-    "files that flask-fs2 encrypted": ({"FS_LOCAL_AES256_ENCRYPTED": True}, "FS_LOCAL_AES256_ENCRYPTED is on"),
-    "files of one side that it encrypted": ({"FILES_FS_LEFT_AES256_ENCRYPTED": 1}, "FILES_FS_LEFT_AES256_ENCRYPTED is"),
+    "a text that flask-fs2 takes for true": (
+        {"FS_LOCAL_AES256_ENCRYPTED": "false", "FS_LOCAL_AES256_KEY": "c2VjcmV0"},
+        "FS_LOCAL_AES256_ENCRYPTED is the text 'false'",
+    ),
+    "the same of one side": (
+        {"FILES_FS_LEFT_AES256_ENCRYPTED": "off", "FILES_FS_LEFT_AES256_KEY": "c2VjcmV0"},
+        "FILES_FS_LEFT_AES256_ENCRYPTED is the text 'off'",
+    ),
 }
 
 
@@ -274,7 +280,7 @@ def test_the_columns_are_as_wide_as_the_names(app, configured):
     own = lines[1 : lines.index("the app as a whole")]
     assert {line.find("  ", 2 + len(line.split()[0])) >= 0 for line in own} == {True}
     values = {len(line) - len(line[2:].partition("  ")[2].lstrip()) for line in own if not line.startswith("   ")}
-    assert values == {2 + len("LEFT_FOLLOW_SYMLINKS") + 2}
+    assert values == {2 + len("ENCRYPTION_READ_PLAIN") + 2}
 
 
 # the settings, beside LEFT of local and RIGHT of memory, and what is said of the last

@@ -36,6 +36,8 @@ SWIFT = {
 }
 GRIDFS = {"FILES_FS_BACKEND": "gridfs", "FS_GRIDFS_MONGO_URL": "mongodb://127.0.0.1:1", "FS_GRIDFS_MONGO_DB": "files"}
 PYFS = {"FILES_FS_BACKEND": "pyfs"}
+# 32 bytes in base64
+KEY = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlYzE="
 
 # the settings, and what the message must hold besides the storage
 TABLE: dict[str, tuple[dict[str, Any], list[str]]] = {
@@ -50,6 +52,27 @@ TABLE: dict[str, tuple[dict[str, Any], list[str]]] = {
     "backend unknown": ({"FS_BACKEND": "cloud"}, ["FS_BACKEND must be one of gridfs, local", "'cloud'"]),
     "backend of one storage": ({"FILES_FS_BACKEND": "cloud"}, ["FILES_FS_BACKEND must be one of gridfs, local"]),
     "backend is no text": ({"FILES_FS_BACKEND": 3}, ["FILES_FS_BACKEND", "'local' or 's3'"]),
+    "URL beside keys": (
+        {"FILES_FS_ENCRYPTION_KEYS": KEY, "FS_URL": "https://cdn/"},
+        ["FS_URL cannot be used with", "ENCRYPTION_KEYS", "set FILES_FS_URL to an empty text"],
+    ),
+    "sendfile beside keys": (
+        {"FILES_FS_ENCRYPTION_KEYS": KEY, "FILES_FS_SERVE_MODE": "sendfile"},
+        ["FILES_FS_SERVE_MODE is 'sendfile'", "because its files are encrypted", "use 'stream'"],
+    ),
+    "keys that are none": (
+        {"FILES_FS_ENCRYPTION_KEYS": [KEY, "c2hvcnQ="]},
+        ["FILES_FS_ENCRYPTION_KEYS must be a list of keys, each 32 bytes in base64", "(number 2 is none)"],
+    ),
+    "keys: none": ({"FS_ENCRYPTION_KEYS": []}, ["FS_ENCRYPTION_KEYS must be a list of keys", "(it has none)"]),
+    "keys: a name of no callable": (
+        {"FS_ENCRYPTION_KEYS": "os:sep"},
+        ["FS_ENCRYPTION_KEYS must be a list of keys", "or a callable"],
+    ),
+    "a bare True for plain files": (
+        {"FILES_FS_ENCRYPTION_KEYS": KEY, "FILES_FS_ENCRYPTION_READ_PLAIN": True},
+        ["FILES_FS_ENCRYPTION_READ_PLAIN must be a moment with its time zone", "2026-12-01T10:00Z"],
+    ),
     "PART_SIZE": (
         {**S3, "FS_S3_PART_SIZE": "eight"},
         ["FS_S3_PART_SIZE must be a size from 5 MiB to 5 GiB, such as '8 MiB', not 'eight'"],

@@ -460,7 +460,9 @@ def test_what_amazon_answers(at_server, name):
 
 
 WRITES = {
+    "InvalidEncryptionAlgorithmError": (400, ("SSE",)),
     "InvalidStorageClass": (400, ("STORAGE_CLASS",)),
+    "KMS.NotFoundException": (400, ("SSE_KMS_KEY_ID", "KMS.NotFoundException")),
     "AccessControlListNotSupported": (400, ("ACL", "BUCKET 'media'")),
     "EntityTooLarge": (400, ("PART_SIZE",)),
     "InvalidBucketName": (400, ("BUCKET 'media'", "3 to 63")),

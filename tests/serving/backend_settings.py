@@ -2,7 +2,6 @@
 
 from buckets import bare_client, new_bucket
 from containers import new_container
-from servers.mongo import mongo_from_environment, new_database
 from servers.s3 import s3_from_environment
 
 BACKENDS = ["local", "memory", "s3", "gridfs", "swift"]
@@ -25,8 +24,8 @@ def settings_of(endpoint, stack):
 
 
 def gridfs_settings(request, stack):
-    mongo = mongo_from_environment() or request.getfixturevalue("mongo_replica")
-    return {"MONGO_URL": mongo.url, "MONGO_DB": stack.enter_context(new_database(mongo.url))}
+    url, empty_database = request.getfixturevalue("empty_databases")
+    return {"MONGO_URL": url, "MONGO_DB": stack.enter_context(empty_database())}
 
 
 def swift_settings(request, stack):

@@ -29,11 +29,13 @@ def target_of(store: StoreFS, journal: Journal | None = None) -> Target:
     journal = Journal(store) if journal is None else journal
     if store.keeps_notes:
         return NotedTarget(store, journal)
-    whole, directory = (store.whole, store.directory) if isinstance(store, BelowFS) else (store, "")
+    # names and versions are never encrypted, and what is kept of them beside the files is not either
+    beside = store.bare
+    whole, directory = (beside.whole, beside.directory) if isinstance(beside, BelowFS) else (beside, "")
     if isinstance(whole, LocalFS):
-        return BesideTarget(store, DirectoryShelf(store, partial(_directory, whole, directory)), journal)
+        return BesideTarget(store, DirectoryShelf(beside, partial(_directory, whole, directory)), journal)
     if isinstance(whole, GenericStore) and isinstance(whole.standard, MemoryFS):
-        return BesideTarget(store, MemoryShelf(store, whole.exclusive), journal)
+        return BesideTarget(store, MemoryShelf(beside, whole.exclusive), journal)
     raise StoreMisconfigured(
         f"{store} cannot be the target of a migration, because it cannot keep what was deleted meanwhile: "
         "set TARGET to a backend that can (local, s3, gridfs, swift, memory), and use this one as SOURCE"

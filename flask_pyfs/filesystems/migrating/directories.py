@@ -134,5 +134,6 @@ def _remove_empty(store: StoreFS, standard: FS, key: str) -> None:
 
 
 def _placed(store: StoreFS, key: str) -> tuple[StoreFS, str]:
-    """Return the whole store, and the path of a key there."""
-    return (store.whole, store.at(key)) if isinstance(store, BelowFS) else (store, key)
+    """Return the whole store, which has the directories, and the path of a key there."""
+    bare = store.bare
+    return (bare.whole, bare.at(key)) if isinstance(bare, BelowFS) else (bare, key)

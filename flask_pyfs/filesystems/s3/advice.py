@@ -58,6 +58,7 @@ _OTHERS = {
     "EntityTooSmall": "a part is too small for the server: raise PART_SIZE",
     "InvalidBucketName": "BUCKET {bucket} is not valid: take 3 to 63 lower-case letters, digits and hyphens",
     "InvalidObjectState": "the object is archived: restore it, and set a STORAGE_CLASS that can be read at once",
+    "InvalidEncryptionAlgorithmError": "the server does not know SSE of this kind: set another, or leave it out",
     "InvalidStorageClass": "the server does not know STORAGE_CLASS (InvalidStorageClass): leave it out, or set another",
     "TooManyBuckets": "the account has too many buckets: delete one, or set BUCKET to one that exists",
 }
@@ -77,6 +78,14 @@ def bucket_missing(bucket: str, error: Exception | None = None, settings: S3Sett
 def may_pass(code: str, status: int) -> bool:
     """Return whether a server that refuses with this code and status may do it later."""
     return code in _TRY_LATER or status in (408, 429) or (status >= 500 and status != 501)
+
+
+def cannot_encrypt(code: str, details: Mapping[str, str]) -> bool:
+    """Return whether a server has no encryption. Those that do not know another header have the same code for it.
+
+    :param details: what the server says of its refusal.
+    """
+    return code == "NotImplemented" and "encrypt" in str(details.get("Message", "")).lower()
 
 
 def is_full(code: str, status: int) -> bool:
@@ -136,6 +145,10 @@ def advice(error: ClientError, bucket: str, settings: S3Settings) -> str:
     if is_full(code, status):
         what = f"the quota of BUCKET {bucket!r} is used up" if "Quota" in code else f"{server(settings)} is full"
         return f"{what} ({code}): make room there, or delete files"
+    if cannot_encrypt(code, details):
+        return f"the server does not encrypt as SSE says ({code}): leave SSE out, or set up the server for it"
+    if code.startswith("KMS."):
+        return f"KMS refuses the key ({code}): set SSE_KMS_KEY_ID to one that is enabled, in the region of the bucket"
     if code in _OTHERS:
         return _OTHERS[code].format(bucket=repr(bucket))
     if code == "413":

@@ -10,6 +10,7 @@ from fs import errors
 
 from ..objects.http import strong_tag
 from ..store import OtherVersion
+from .advice import cannot_encrypt
 from .bucket import S3Bucket
 from .errors import BucketMissing, S3Refused, was_repeated
 from .facts import facts_of, mark_of
@@ -33,10 +34,13 @@ class ConditionalWrites:
     """Sends requests that change an object on a condition.
 
     :param bucket: the bucket.
+    :param encryption: returns the parameters that say how the server encrypts. A policy of the bucket may refuse an
+        object without them.
     """
 
-    def __init__(self, bucket: S3Bucket) -> None:
+    def __init__(self, bucket: S3Bucket, encryption: Callable[[], dict[str, Any]] = dict) -> None:
         self.bucket = bucket
+        self._encryption = encryption
         self._knows_conditions_of_copies = True
         self._unsupported: set[str] = set()
         self._keeps_taken: bool | None = None
@@ -62,10 +66,11 @@ class ConditionalWrites:
         :param key: where an object is stored for it, and removed.
         """
         other = '"00000000000000000000000000000000"'
-        self.bucket.write("put_object", path, Key=key, Body=b"probe")
+        self._put_probe(path, key)
         try:
             for operation, name in (("put_object", "IfMatch"), ("delete_object", "DeleteIfMatch")):
-                if not self._is_refused(operation, path, Key=key, IfMatch=other):
+                parameters = self._encryption() if operation == "put_object" else {}
+                if not self._is_refused(operation, path, Key=key, IfMatch=other, **parameters):
                     self._give_up(name)
         finally:
             self.bucket.delete([key])
@@ -78,15 +83,20 @@ class ConditionalWrites:
         """
         if self._keeps_taken is None:
             try:
-                self.bucket.write("put_object", path, Key=key, Body=b"probe")
+                self._put_probe(path, key)
                 try:
-                    self._keeps_taken = self._is_refused("put_object", path, Key=key, IfNoneMatch="*")
+                    self._keeps_taken = self._is_refused(
+                        "put_object", path, Key=key, IfNoneMatch="*", **self._encryption()
+                    )
                 finally:
                     self.bucket.delete([key])
             except errors.PermissionDenied:
                 # who may not try it does not learn it
                 self._keeps_taken = False
         return self._keeps_taken
+
+    def _put_probe(self, path: str, key: str) -> None:
+        self.bucket.write("put_object", path, Key=key, Body=b"probe", **self._encryption())
 
     def _is_refused(self, operation: str, path: str, **parameters: Any) -> bool:
         # whether a condition that does not hold is refused, and neither ignored nor unknown to the server
@@ -164,7 +174,7 @@ class ConditionalWrites:
             except S3Refused as error:
                 if not conditions:
                     raise
-                if error.code == "NotImplemented":
+                if error.code == "NotImplemented" and not cannot_encrypt(error.code, error.details):
                     self._give_up(name)
                 elif error.code in REFUSED:
                     # the first attempt may have succeeded, but its response was lost

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from secrets import token_hex
-from typing import Any
+from typing import Any, NamedTuple
 
 from fs import errors
 
@@ -28,6 +28,18 @@ _DIGITS = 32
 
 # the parameters that a copy takes over from its source
 _DESCRIPTION = {"CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires"}
+
+
+class _Copy(NamedTuple):
+    """A copy that was made.
+
+    :param etag: the entity tag that proves that the source has not changed since. That of a source in parts proves
+        nothing, because the entity tag of its copy is another one; nor does that of a copy that KMS encrypts.
+    :param is_digest: whether it may be the MD5 of the content.
+    """
+
+    etag: str | None
+    is_digest: bool
 
 
 @dataclass(frozen=True)
@@ -57,10 +69,8 @@ class Copies:
         origin: Copies | None = None,
         replaces: str | None = None,
         note: str | None = None,
-    ) -> str | None:
-        """Copy an object, and return the entity tag that proves that the source has not changed since.
-
-        That of a source in parts proves nothing, because the entity tag of its copy is another one.
+    ) -> _Copy:
+        """Copy an object.
 
         :param only: the entity tag that the source must have, in its quotes, or None.
         :param origin: the copies of the bucket of the source, if that is another one.
@@ -98,8 +108,9 @@ class Copies:
             if head is None or head["ContentLength"] <= self.part_size or only not in (None, head.get("ETag")):
                 raise
             self._copy_parts(source, head, target, overwrite=overwrite, replaces=replaces, note=note)
-            return facts_of(head).etag
-        return strong_tag(answer["CopyObjectResult"]["ETag"])
+            return _Copy(facts_of(head).etag, is_digest=False)
+        etag = strong_tag(answer["CopyObjectResult"]["ETag"])
+        return _Copy(etag, is_digest=_is_digest(answer, etag))
 
     @property
     def _own(self) -> dict[str, Any]:
@@ -146,12 +157,12 @@ class Copies:
 
         A version that was written after the copy stays, as if it had been written after the move.
         """
-        etag = self.copy(path, target, overwrite=overwrite)
+        etag, is_digest = self.copy(path, target, overwrite=overwrite)
         with suppress(errors.ResourceNotFound):
             source = self.head(path)
             found = facts_of(source).etag
             is_copied = found is not None and found == etag
-            if not is_copied and not (_is_digest(source) and len(etag or "") == _DIGITS):
+            if not is_copied and not (is_digest and _is_digest(source, found)):
                 is_copied = self._is_copy(target, source) or self._copy_again(path, target, source, etag)
             if is_copied:
                 self.writes.delete(path, self.full_key(path), found)
@@ -180,7 +191,7 @@ def _ascii(value: str) -> str:
     return value if value.isascii() else f"=?UTF-8?B?{b64encode(value.encode('iso-8859-1')).decode()}?="
 
 
-def _is_digest(head: Any) -> bool:
+def _is_digest(answer: Any, etag: str | None) -> bool:
     # the entity tag of an object in parts, or that S3 encrypts with other keys, is another one for a copy
-    encrypts = str(head.get("ServerSideEncryption", "")).startswith("aws:kms") or "SSECustomerAlgorithm" in head
-    return not encrypts and len(facts_of(head).etag or "") == _DIGITS
+    encrypts = str(answer.get("ServerSideEncryption", "")).startswith("aws:kms") or "SSECustomerAlgorithm" in answer
+    return not encrypts and len(etag or "") == _DIGITS

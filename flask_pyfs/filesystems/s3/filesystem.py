@@ -57,6 +57,8 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
     :param bucket_name: the name of the bucket.
     :param arguments: further positional arguments of ``fs_s3fs.S3FS``; see its documentation.
     :param storage_class: the storage class of new objects.
+    :param sse: how the server encrypts new objects: ``AES256`` with a key of its own, ``aws:kms`` with one of KMS.
+    :param sse_kms_key_id: the key of KMS, by its identifier, ARN or alias; without it, the account's own for S3.
     :param create_bucket: create the bucket on the first write; until then it counts as empty. Otherwise a missing
         bucket is an error.
     :param part_size: the size of a part in bytes; larger objects are sent in parts of this size. S3 allows 5 MiB to
@@ -83,6 +85,8 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         bucket_name: str,
         *arguments: Any,
         storage_class: str | None = None,
+        sse: str | None = None,
+        sse_kms_key_id: str | None = None,
         create_bucket: bool = False,
         part_size: int = ObjectFS.part_size,
         **options: Any,
@@ -92,8 +96,8 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         super().__init__(bucket_name, *map(copy, arguments), **{name: copy(value) for name, value in options.items()})
         self.upload_args: dict[str, Any] = self.upload_args or {}
         self.download_args: dict[str, Any] = self.download_args or {}
-        if storage_class:
-            self.upload_args["StorageClass"] = storage_class
+        given = {"StorageClass": storage_class, "ServerSideEncryption": sse, "SSEKMSKeyId": sse_kms_key_id}
+        self.upload_args.update({name: value for name, value in given.items() if value})
         self.part_size = part_size
         for name in ("aws_secret_access_key", "aws_session_token"):
             if (secret := getattr(self, name)) is not None:
@@ -110,7 +114,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         self._signers = shared_client(self._settings, Signer)
         self._resources = PerProcess(self._make_resource)
         self._bucket = S3Bucket(bucket_name, self._clients, self._settings, create=create_bucket)
-        self._writes = ConditionalWrites(self._bucket)
+        self._writes = ConditionalWrites(self._bucket, self._encryption)
         # until the server says that it cannot
         self._joins = True
 
@@ -236,6 +240,10 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         # what is not finished is for nobody but the app
         without = "ACL" if has_reserved(key) else None
         return {name: value for name, value in self.upload_args.items() if name != without}
+
+    def _encryption(self) -> dict[str, Any]:
+        names = ("ServerSideEncryption", "SSEKMSKeyId")
+        return {name: self.upload_args[name] for name in names if name in self.upload_args}
 
     def delete_objects(self, keys: Iterable[str]) -> None:
         self._bucket.delete(self._full_key(key) for key in keys)

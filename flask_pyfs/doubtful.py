@@ -1,0 +1,47 @@
+"""Refuses settings that leave in doubt whether the files of a storage are encrypted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .common import AES256_ENCRYPTED
+from .keys import refusal, storage_key
+from .options import Option
+from .origins import set_by
+from .values import converted
+
+__all__ = ["require_clear", "require_keys"]
+
+
+def require_clear(option: Option, key: str, value: Any, config: Mapping[str, Any], storage: str) -> None:
+    """Check that it is clear whether flask-fs2 encrypted the files of a storage.
+
+    :param option: the option that is set. Only that of flask-fs2 can be unclear.
+    :param key: the name of the setting, as it is set.
+    :param value: its value, as it is set.
+    :param config: the settings of the storage.
+    :raises flask_pyfs.errors.ConfigurationError: if AES256_ENCRYPTED is a text such as ``'false'`` beside AES256_KEY.
+    """
+    if option is not AES256_ENCRYPTED or not isinstance(value, str) or not value or not config.get("aes256_key"):
+        return
+    if not converted(option, key, value, storage):
+        raise refusal(
+            f"{key} is the text {value!r}, which flask-fs2 takes for true: with the AES256_KEY that is set, it "
+            f"encrypted files of storage {storage!r}. Set True to read them, or False, or no AES256_KEY",
+            storage,
+        )
+
+
+def require_keys(config: Mapping[str, Any], storage: str) -> None:
+    """Check that a storage which was plain until a moment is not plain any more: its keys may have been left out.
+
+    :param config: the settings of the storage.
+    :raises flask_pyfs.errors.ConfigurationError: if ENCRYPTION_READ_PLAIN is set without ENCRYPTION_KEYS.
+    """
+    if config["encryption_read_plain"] and not (config["encryption_keys"] or config["aes256_encrypted"]):
+        raise refusal(
+            f"{set_by(config, 'ENCRYPTION_READ_PLAIN')} needs keys, without which storage {storage!r} would keep new "
+            f"files unencrypted: set {storage_key(storage, 'ENCRYPTION_KEYS')}, or set it only for storages with keys",
+            storage,
+        )

@@ -1,0 +1,54 @@
+"""A file whose beginning was read, to be read again from there."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import Any, BinaryIO
+
+__all__ = ["BegunFile"]
+
+
+class BegunFile(io.RawIOBase):
+    """A file whose beginning was read. It is not read again, as a store on a network would be asked again.
+
+    :param file: the file, behind its beginning.
+    :param start: its beginning.
+    """
+
+    def __init__(self, file: BinaryIO, start: bytes) -> None:
+        super().__init__()
+        self._file, self._start = file, start
+        self._position, self._behind = 0, len(start)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if whence == os.SEEK_END:
+            self._position = self._behind = self._file.seek(offset, whence)
+        else:
+            self._position = offset + (self._position if whence == os.SEEK_CUR else 0)
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        piece: Any = memoryview(self._start)[self._position : self._position + len(buffer)]
+        if not piece:
+            if self._behind != self._position:
+                self._file.seek(self._position)
+            piece = self._file.read(len(buffer))
+            self._behind = self._position + len(piece)
+        buffer[: len(piece)] = piece
+        self._position += len(piece)
+        return len(piece)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._file.close()
+        super().close()

@@ -1,0 +1,69 @@
+"""The errors for files that cannot be decrypted, each with what to do."""
+
+from __future__ import annotations
+
+from ...encryption.fernet import has_time
+from ...encryption.keys import Keyring
+from ...encryption.segments import HEADER
+from ...errors import Undecipherable, explained
+
+__all__ = ["changed", "not_encrypted", "not_opened", "of_flask_fs2", "of_no_length", "unopened"]
+
+
+def not_encrypted(path: str, keyring: Keyring) -> Undecipherable:
+    """Return the error for a file that does not begin as an encrypted one."""
+    return explained(
+        Undecipherable(path, msg="'{path}' is not encrypted"),
+        f"it is not encrypted: if it was stored before {keyring.setting} was set, set {_read_plain(keyring)} to a "
+        "moment after that, else store it again",
+    )
+
+
+def of_no_length(path: str, keyring: Keyring) -> Undecipherable:
+    """Return the error for a file whose length is that of no encrypted file."""
+    return explained(
+        Undecipherable(path, msg="'{path}' is not encrypted, or was cut"),
+        f"it was cut, or is not encrypted: restore it from a backup; or set {_read_plain(keyring)} to a moment after "
+        "it was stored plain",
+    )
+
+
+def not_opened(path: str, keyring: Keyring) -> Undecipherable:
+    """Return the error for a file that no key opens."""
+    return explained(
+        Undecipherable(path, msg="'{path}' was changed since it was encrypted, or no key of it is set"),
+        f"it was changed since it was encrypted, or {keyring.setting} lacks its key: add that key behind the others, "
+        "or restore the file from a backup",
+    )
+
+
+def of_flask_fs2(path: str, keyring: Keyring) -> Undecipherable:
+    """Return the error for a file that begins as those that flask-fs2 encrypted, whose key is not set."""
+    return explained(
+        Undecipherable(path, msg="'{path}' was encrypted by flask-fs2, or was cut"),
+        f"flask-fs2 encrypted it: set {keyring.setting.removesuffix('ENCRYPTION_KEYS')}AES256_KEY to its key; "
+        "with that key set, the file was cut: restore it from a backup",
+    )
+
+
+def changed(path: str, keyring: Keyring) -> Undecipherable:
+    """Return the error for a file of which a key opened one segment, but does not open another one."""
+    return explained(
+        Undecipherable(path, msg="'{path}' was changed or cut since it was encrypted"),
+        f"it was changed or cut since a key of {keyring.setting} encrypted it: restore it from a backup",
+    )
+
+
+def unopened(path: str, keyring: Keyring, start: bytes) -> Undecipherable:
+    """Return the error for a file whose first segment no key opens.
+
+    :param start: its first bytes, up to 40 of them.
+    """
+    if has_time(start):
+        return of_flask_fs2(path, keyring)
+    return (not_opened if start[:1] == bytes([HEADER]) else not_encrypted)(path, keyring)
+
+
+def _read_plain(keyring: Keyring) -> str:
+    # on the same level
+    return f"{keyring.setting.removesuffix('KEYS')}READ_PLAIN"

@@ -1,0 +1,193 @@
+"""An encrypted file that is read."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any, BinaryIO
+
+from ...encryption.keys import Key, Keyring
+from ...encryption.segments import HEADER, SEGMENT, Cipher, Damaged, segment_at
+from ...errors import Undecipherable
+from .failures import changed, unopened
+
+__all__ = ["DecryptedFile", "Undecipherable"]
+
+# how many segments are read at once
+_AT_ONCE = 16
+
+
+class DecryptedFile(io.RawIOBase):
+    """An encrypted file that is read. It can seek.
+
+    Content is given out after its segment was decrypted, and the end of the file after its last segment was. The first
+    segment that cannot be decrypted ends all reading: from then on each read raises the same error.
+
+    :param path: its path, for errors.
+    :param file: the encrypted file. It is closed with this one.
+    :param length: its length in bytes.
+    :param size: the length of its content in bytes.
+    :param keyring: the keys.
+    :param header: the header of the file, if it is known. Otherwise it is read.
+    """
+
+    def __init__(
+        self, path: str, file: BinaryIO, length: int, size: int, keyring: Keyring, header: bytes = b""
+    ) -> None:
+        super().__init__()
+        self._path, self._file, self._length, self._size, self._keyring = path, file, length, size, keyring
+        self._header = header
+        self._opener: tuple[Key, Cipher] | None = None
+        self._position = 0
+        # segments that were read, and the offset of the first one
+        self._segments, self._offset = memoryview(b""), 0
+        # the segment that was decrypted last
+        self._number, self._content = -1, memoryview(b"")
+        self._has_end = False
+        self._failure: Callable[[str, Keyring], Undecipherable] | None = None
+
+    @property
+    def key(self) -> Key:
+        """The key that decrypts it. The first segment is read for it, if none was read before.
+
+        :raises Undecipherable: if none does.
+        """
+        self._require_readable()
+        if self._opener is None:
+            self._decrypt(0, 0)
+        assert self._opener is not None
+        return self._opener[0]
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        self._require_open()
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._require_open()
+        if whence not in (os.SEEK_SET, os.SEEK_CUR, os.SEEK_END):
+            raise ValueError(f"whence must be 0, 1 or 2, not {whence}")
+        position = offset + (0, self._position, self._size)[whence]
+        if position < 0:
+            raise ValueError(f"negative seek position {position}")
+        self._position = position
+        return position
+
+    def readinto(self, buffer: Any) -> int:
+        view, start, filled = memoryview(buffer).cast("B"), self._position, 0
+        try:
+            while filled < len(view) and (piece := self._next(len(view) - filled)):
+                view[filled : filled + len(piece)] = piece
+                filled += len(piece)
+                if len(view) <= SEGMENT:
+                    break
+        except BaseException:
+            self._position = start
+            raise
+        return filled
+
+    def readall(self) -> bytes:
+        # grows as the content comes, and is not copied at the end
+        content = io.BytesIO()
+        while piece := self._next(_AT_ONCE * SEGMENT):
+            content.write(piece)
+        return content.getvalue()
+
+    def _next(self, wanted: int) -> memoryview:
+        """Return at least one and at most so many of the next bytes, or nothing at the end."""
+        self._require_readable()
+        if self._position >= self._size:
+            self._check_end()
+            return memoryview(b"")
+        number, start = segment_at(self._position)
+        if number != self._number:
+            self._decrypt(number, self._reach(number, wanted))
+        offset = self._position - start
+        piece = self._content[offset : offset + wanted]
+        self._position += len(piece)
+        return piece
+
+    def _check_end(self) -> None:
+        # an attacker may have cut it, also to nothing
+        if not self._has_end:
+            last, _ = segment_at(max(0, self._size - 1))
+            self._decrypt(last, last)
+
+    def _reach(self, number: int, wanted: int) -> int:
+        """Return the number of the last segment that is read with this one."""
+        if wanted <= SEGMENT:
+            # it may be for the buffer of a reader that needs less
+            return number
+        last, _ = segment_at(min(self._position + wanted, self._size) - 1)
+        return min(last, number + _AT_ONCE - 1)
+
+    def _decrypt(self, number: int, last: int) -> None:
+        """Decrypt a segment. Those after it up to ``last`` are read with it."""
+        if not self._header:
+            self._header = bytes(self._read(0, HEADER))
+        start, stop = self._place(number)
+        if not self._offset <= start < stop <= self._offset + len(self._segments):
+            self._segments = memoryview(b"")
+            self._segments, self._offset = self._read(start, self._place(last)[1]), start
+        segment = self._segments[start - self._offset : stop - self._offset]
+        self._content = memoryview(self._opened(number, segment, is_last=stop == self._length))
+        self._number = number
+        self._has_end = self._has_end or stop == self._length
+
+    def _place(self, number: int) -> tuple[int, int]:
+        return max(HEADER, number * SEGMENT), min((number + 1) * SEGMENT, self._length)
+
+    def _read(self, start: int, stop: int) -> memoryview:
+        self._file.seek(start)
+        pieces, missing = [], stop - start
+        while missing and (piece := self._file.read(missing)):
+            pieces.append(piece)
+            missing -= len(piece)
+        if missing:
+            raise self._fails(changed)
+        # one piece is not copied
+        return memoryview(b"".join(pieces))
+
+    def _opened(self, number: int, segment: memoryview, *, is_last: bool) -> bytes:
+        if self._opener is not None:
+            try:
+                return self._opener[1].open(number, segment, is_last=is_last)
+            except Damaged:
+                raise self._fails(changed) from None
+        for key in self._keyring:
+            with suppress(Damaged):
+                cipher = Cipher(key.secret, self._header)
+                content = cipher.open(number, segment, is_last=is_last)
+                self._opener = key, cipher
+                return content
+        raise self._fails(partial(unopened, start=self._header))
+
+    def _fails(self, failure: Callable[[str, Keyring], Undecipherable]) -> Undecipherable:
+        self._failure = failure
+        # nothing more of it is read, and who gets the error may keep this file
+        self._file.close()
+        return failure(self._path, self._keyring)
+
+    def _require_readable(self) -> None:
+        self._require_open()
+        if self._failure is not None:
+            raise self._failure(self._path, self._keyring)
+
+    def _require_open(self) -> None:
+        if self.closed:
+            raise ValueError("I/O operation on closed file")
+
+    def close(self) -> None:
+        if not self.closed:
+            try:
+                self._file.close()
+            finally:
+                super().close()

@@ -1,0 +1,48 @@
+"""An encrypted file that is written."""
+
+from __future__ import annotations
+
+import io
+from typing import Any, BinaryIO, cast
+
+from ...encryption.segments import Encryptor
+from ..streams import PendingFile
+
+__all__ = ["encrypting"]
+
+
+def encrypting(target: BinaryIO, key: bytes) -> BinaryIO:
+    """Return a file that encrypts what is written to it, as it comes. It cannot seek.
+
+    :param target: a new file of a store. It is published or discarded with this one.
+    :param key: the key of the storage, 32 bytes.
+    """
+    file = _EncryptingFile(target, key)
+    return cast(BinaryIO, PendingFile(cast(BinaryIO, file), "wb", file.finish, cast(PendingFile, target).discard))
+
+
+class _EncryptingFile(io.BufferedIOBase):
+    def __init__(self, target: BinaryIO, key: bytes) -> None:
+        super().__init__()
+        self._target = target
+        self._encryptor = Encryptor(key)
+        self._size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._size
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        for piece in self._encryptor.update(view):
+            self._target.write(piece)
+        self._size += len(view)
+        return len(view)
+
+    def finish(self) -> None:
+        """Write the last bytes, and publish the file."""
+        for piece in self._encryptor.finish():
+            self._target.write(piece)
+        self._target.close()

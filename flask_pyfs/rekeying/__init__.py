@@ -1,0 +1,8 @@
+"""Encrypts the files of a storage anew, with its first key."""
+
+from __future__ import annotations
+
+from .rekeying import rekey, windows
+from .report import Event, Holding, Report
+
+__all__ = ["Event", "Holding", "Report", "rekey", "windows"]
