@@ -205,6 +205,8 @@ BY_NAME = {
     "SCAN": "os.path:join",
     "PUBLIC_ENDPOINT": "https://s3.example.org",
     "SERVE_MODE": "stream",
+    # a key of KMS needs it
+    "SSE": "aws:kms",
     # encrypted files have no URL
     "URL": "",
     "URL_EXPIRES": 60,

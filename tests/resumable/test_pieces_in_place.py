@@ -519,8 +519,9 @@ def workers(swift_place, monkeypatch):
 def test_any_order_of_the_requests_of_workers_to_swift(workers, soak):
     examples, steps = (300, 60) if soak else (4, 25)
     # no case is made smaller, which takes minutes
-    options = {"phases": [Phase.generate], "deadline": None}
-    run_state_machine_as_test(workers, settings=settings(max_examples=examples, stateful_step_count=steps, **options))
+    phases = [Phase.generate]
+    sizes = settings(max_examples=examples, stateful_step_count=steps, phases=phases, deadline=None)
+    run_state_machine_as_test(workers, settings=sizes)
 
 
 BEGINNINGS = {"new": {}, "replaced": {"is_taken": True, "overwrite": True}}
