@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 from ..errors import FileNotFound, FSError, PermissionDenied, VersionChanged, translated
 from ..names import has_reserved
+from ..state import find
 from ..storage import Storage
 from ..transfer.patience import Patience, Stopped
 from ..transfer.report import OnEvent
 from ..transfer.selection import Selection
 from ..transfer.workers import in_threads, require_jobs
+from .origins import Origin
 from .places import Looked, Place, places_of
 from .report import UNKNOWN, Event, Holding, Report
 from .todo import Item, Todo
@@ -73,8 +75,9 @@ def rekey(
     """
     require_jobs(jobs)
     places = places_of(storage)
-    keys = dict.fromkeys((each for place in places for each in place.holdings()), 0)
-    report = Report(dry_run=dry_run, keys=keys, firsts=frozenset(place.first for place in places))
+    origins = _origins(storage, places)
+    firsts = frozenset(place.first for place in places)
+    report = Report(dry_run=dry_run, keys=dict.fromkeys(origins, 0), firsts=firsts, origins=origins)
 
     def tell(event: Event) -> None:
         report.add(event)
@@ -98,6 +101,15 @@ def rekey(
         tell(Event("planned", size=todo.bytes, files=todo.files))
         in_threads(todo, run.encrypt, jobs, patience, tell)
     return report
+
+
+def _origins(storage: Storage, places: Sequence[Place]) -> dict[Holding, Origin]:
+    found: dict[Holding, Origin] = {}
+    for place in places:
+        for holding, origin in place.holdings(find(storage)):
+            # of a key that is there twice, the first one counts
+            found.setdefault(holding, origin)
+    return found
 
 
 class _Name(NamedTuple):
