@@ -61,7 +61,7 @@ class Report(report.Report):
             self.keys[holding] = self.keys.get(holding, 0) + 1
 
     def is_needed(self, holding: Holding) -> bool:
-        """Return whether a file has a key, or new ones get it, on any side that has it from the same setting."""
+        """Return whether a file has a key of :attr:`origins`, or new ones get it, on any side with the same setting."""
         setting = self.origins[holding].setting
         same = [each for each, origin in self.origins.items() if (each.key, origin.setting) == (holding.key, setting)]
         return any(self.keys[each] or each in self.firsts for each in same)
