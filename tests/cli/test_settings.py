@@ -207,6 +207,7 @@ BY_NAME = {
     "SERVE_MODE": "stream",
     # encrypted files have no URL
     "URL": "",
+    "SSE": "aws:kms",
     "URL_EXPIRES": 60,
     "VERIFY_RENAME": False,
 }
