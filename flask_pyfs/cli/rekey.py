@@ -149,10 +149,11 @@ def _named(holding: Holding, origin: Origin | None) -> str:
 
 
 def _unneeded(holding: Holding, origin: Origin) -> str:
-    if origin.others:
-        commands = " and ".join(f"'flask fs rekey {name}'" for name in origin.others)
-        what = "it can be removed" if origin.number is not None else f"{origin.setting} can be unset"
-        return f"{what} once no other storage that has this setting needs it: run {commands}"
-    if origin.number is not None:
-        return "it can be removed"
-    return f"{origin.setting} can be unset"
+    what = "it can be removed" if origin.number is not None else f"{origin.setting} can be unset"
+    if holding.key == "AES256_KEY":
+        # it is refused without the key
+        what += ", and AES256_ENCRYPTED with it"
+    if not origin.others:
+        return what
+    commands = " and ".join(f"'flask fs rekey {name}'" for name in origin.others)
+    return f"{what} once no other storage that has this setting needs it: run {commands}"

@@ -101,7 +101,7 @@ def test_a_key_that_other_storages_have_is_not_said_to_be_needless(shop):
     assert second == (
         f"key {identifier(OLD)} (number 2 of FS_ENCRYPTION_KEYS): 0 files, so it can be removed {needed} letters'"
     )
-    assert old.startswith("FS_AES256_KEY: 0 files, so FS_AES256_KEY can be unset once no other storage")
+    assert old.startswith("FS_AES256_KEY: 0 files, so FS_AES256_KEY can be unset, and AES256_ENCRYPTED with it once no")
     *_, last = objects(shop.run("photos", "--json"))
     assert [key["others"] for key in last["keys"]] == [["both", "letters"]] * 2 + [["both", "letters", "notes"]]
 
@@ -115,6 +115,15 @@ def test_a_key_that_the_other_side_needs_is_not_said_to_be_needless(shop):
     rows = shop.run("photos").stdout.splitlines()
     assert [row for row in rows if row.endswith("so it can be removed")] == [
         f"{side}: {NONE_LEFT}" for side in ("source", "target")
+    ]
+
+
+def test_settings_that_no_file_needs_any_more(shop):
+    shop.app.config.update(PHOTOS_FS_AES256_KEY=LOST, PHOTOS_FS_ENCRYPTION_READ_PLAIN="2025-01-01T10:00Z")
+    fs.init_app(shop.app, shop.photos)
+    assert shop.run("photos").stdout.splitlines()[3:] == [
+        "PHOTOS_FS_AES256_KEY: 0 files, so PHOTOS_FS_AES256_KEY can be unset, and AES256_ENCRYPTED with it",
+        "not encrypted: 0 files, so PHOTOS_FS_ENCRYPTION_READ_PLAIN can be unset",
     ]
 
 
