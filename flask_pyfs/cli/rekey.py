@@ -123,6 +123,8 @@ class _Task:
             line = f"{_named(holding, origin)}: {counted(files, 'file')}"
             if holding in report.firsts:
                 line += " (new files get it)"
+            elif origin is not None and origin.is_for_new_files:
+                line += f" ({origin.setting} lets new ones be plain until {origin.until:%Y-%m-%d %H:%M %Z})"
             elif is_sure and origin is not None and not report.is_needed(holding):
                 line += f", so {_unneeded(holding, origin)}"
             if not self._as_json:
@@ -134,7 +136,7 @@ class _Task:
 
 def _fields(report: Report, holding: Holding, files: int) -> dict[str, Any]:
     origin = report.origins.get(holding)
-    where: dict[str, Any] = {"setting": None, "number": None, "others": []}
+    where: dict[str, Any] = {"setting": None, "number": None, "others": [], "until": None}
     if origin is not None:
         where = {**origin._asdict(), "others": list(origin.others)}
     return {**holding._asdict(), "files": files, **where}

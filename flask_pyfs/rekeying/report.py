@@ -64,4 +64,4 @@ class Report(report.Report):
         """Return whether a file has a key of :attr:`origins`, or new ones get it, on any side with the same setting."""
         setting = self.origins[holding].setting
         same = [each for each, origin in self.origins.items() if (each.key, origin.setting) == (holding.key, setting)]
-        return any(self.keys[each] or each in self.firsts for each in same)
+        return any(self.keys[each] or each in self.firsts or self.origins[each].is_for_new_files for each in same)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -125,6 +126,14 @@ def test_settings_that_no_file_needs_any_more(shop):
         "PHOTOS_FS_AES256_KEY: 0 files, so PHOTOS_FS_AES256_KEY can be unset, and AES256_ENCRYPTED with it",
         "not encrypted: 0 files, so PHOTOS_FS_ENCRYPTION_READ_PLAIN can be unset",
     ]
+    # servers that do not encrypt yet may still write
+    moment = datetime.now(timezone.utc) + timedelta(hours=2)
+    shop.app.config["PHOTOS_FS_ENCRYPTION_READ_PLAIN"] = moment
+    fs.init_app(shop.app, shop.photos)
+    said = f"PHOTOS_FS_ENCRYPTION_READ_PLAIN lets new ones be plain until {moment:%Y-%m-%d %H:%M} UTC"
+    assert shop.run("photos").stdout.splitlines()[4:] == [f"not encrypted: 0 files ({said})"]
+    *_, last = objects(shop.run("photos", "--json"))
+    assert [key["until"] for key in last["keys"]] == [None, None, None, moment.isoformat()]
 
 
 def test_each_file_is_named_if_asked(shop):
@@ -147,7 +156,7 @@ def test_json_has_an_object_for_each_file_and_one_for_all(shop):
     assert {(file["kind"], file["side"], file["key"]) for file in files} == {("replaced", "", identifier(NEW))}
     assert last.pop("seconds") >= 0
     counts = {"replaced": 3, "same": 1, "gone": 0, "failed": 0}
-    where = {"side": "", "setting": "PHOTOS_FS_ENCRYPTION_KEYS", "others": []}
+    where = {"side": "", "setting": "PHOTOS_FS_ENCRYPTION_KEYS", "others": [], "until": None}
     found = enumerate(((NEW, 4), (OLD, 0)), 1)
     keys = [{"key": identifier(key), "files": files, "number": number, **where} for number, (key, files) in found]
     assert last == {"kind": "done", **counts, "bytes": 28, "dry_run": False, "keys": keys}
@@ -161,7 +170,7 @@ def test_a_file_that_no_key_decrypts_is_named_and_the_others_are_done(shop):
     assert done.stdout.splitlines()[1:] == [*ROWS, f"{SECOND}: 0 files", "no key that is set: 1 file"]
     *_, failed, last = objects(shop.run("photos", "--json"))
     assert (failed["kind"], failed["name"], bool(failed["error"])) == ("failed", "lost.jpg", True)
-    nowhere = {"setting": None, "number": None, "others": []}
+    nowhere = {"setting": None, "number": None, "others": [], "until": None}
     assert last["keys"][-1] == {"side": "", "key": "unknown", "files": 1, **nowhere}
 
 
