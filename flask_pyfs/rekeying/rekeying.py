@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
-from ..errors import FileNotFound, FSError, PermissionDenied, VersionChanged, translated
-from ..names import has_reserved
+from ..errors import FileNotFound, FSError, PermissionDenied, translated
 from ..state import find
 from ..storage import Storage
 from ..transfer.patience import Patience, Stopped
@@ -19,12 +17,9 @@ from .origins import Origin
 from .places import Looked, Place, places_of
 from .report import UNKNOWN, Event, Holding, Report
 from .todo import Item, Todo
-from .work import Tell, Work
+from .work import Tell, Work, require_unused
 
 __all__ = ["rekey", "windows"]
-
-# what was written under a reserved name may be in use for so long: who holds a lease writes it every few seconds
-_IN_USE = timedelta(minutes=2)
 
 
 def windows(storage: Storage) -> list[str]:
@@ -155,7 +150,7 @@ class _Run:
             looked = self._patience.persist(look)
             holding = looked.holding
             if holding != place.first and not self._dry_run:
-                self._require_unused(name.path, looked)
+                require_unused(name.path, looked, self._storage.name)
         except Stopped:
             # nobody listens
             pass
@@ -171,15 +166,6 @@ class _Run:
                 tell(Event("same", name.path, facts.size, holding=holding))
             else:
                 tell(Item(name.place, name.path, facts.size, facts.version, holding.key))
-
-    def _require_unused(self, path: str, looked: Looked) -> None:
-        modified = looked.facts.modified
-        if has_reserved(path) and modified is not None and datetime.now(timezone.utc) - modified < _IN_USE:
-            raise VersionChanged(
-                f"{path!r} belongs to an upload or a migration that may be under way: run it again in two minutes",
-                path=path,
-                storage=self._storage.name,
-            )
 
     # Then: doing it
 

@@ -15,7 +15,7 @@ from flask_pyfs.filesystems.migrating.filesystem import MigratingFS
 from flask_pyfs.filesystems.store import MIGRATING
 from flask_pyfs.migration import migrate, verify
 from flask_pyfs.names import Reserved
-from flask_pyfs.rekeying import Holding, rekey, rekeying, windows
+from flask_pyfs.rekeying import Holding, rekey, windows, work
 
 sys.path.append(str(Path(__file__).parents[1] / "migrating"))
 
@@ -34,7 +34,7 @@ def held(storage, key):
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)
 def test_both_sides_and_what_they_know_of_each_other(source, target, app, request, monkeypatch):
-    monkeypatch.setattr(rekeying, "_IN_USE", timedelta(seconds=-60))
+    monkeypatch.setattr(work, "_IN_USE", timedelta(seconds=-60))
     with moving(app, request, source, target, ENCRYPTION_KEYS=[NEW, OLD]) as storage:
         old = held(storage, OLD)
         for name in ("left", "copied", "replaced", "deleted"):
