@@ -5,6 +5,7 @@ import io
 import os
 import threading
 import time
+from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -36,17 +37,15 @@ def no_pauses(monkeypatch):
 @pytest.fixture
 def on(app, configure_storage, request):
     """Configure a storage on a kind of store whose first key is new."""
-    places = []
+    with ExitStack() as stack:
 
-    def on(kind, **settings):
-        places.append(make_place(kind, request))
-        storage = configure_storage("files", {**places[-1].__enter__(), "ENCRYPTION_KEYS": [NEW, OLD], **settings})
-        app.app_context().push()
-        return storage
+        def on(kind, **settings):
+            place = stack.enter_context(make_place(kind, request))
+            storage = configure_storage("files", {**place, "ENCRYPTION_KEYS": [NEW, OLD], **settings})
+            stack.enter_context(app.app_context())
+            return storage
 
-    yield on
-    for place in places:
-        place.__exit__(None, None, None)
+        yield on
 
 
 def content_of(size):
