@@ -147,10 +147,10 @@ def keys_of(value: Any, rule: str = _KEYS) -> list[Secret]:
     except ValueError:
         raise ValueError(rule) from None
     if not keys:
-        raise ValueError(f"{rule} (it has none)")
+        raise ValueError(f"{rule} (it has no key)")
     for number, key in enumerate(keys, 1):
         if not is_key(key):
-            raise ValueError(f"{rule} (number {number} is none)")
+            raise ValueError(f"{rule} (number {number} is no key)")
     return [Secret(key) for key in keys]
 
 
