@@ -408,7 +408,7 @@ class BaseBackend(ListedFiles):
         :param paths: the paths in :attr:`store`, in order, as they are.
         :param sizes: the length of each in bytes, as a listing tells it.
         :param content_type: as for :meth:`write`.
-        :param store: what ``for_upload`` of the store has returned, if the files are pieces of an upload.
+        :param store: the store that has the files, if it is one that ``for_upload`` of :attr:`store` returned.
         :raises flask_pyfs.errors.FileExists: without ``overwrite``, if the name is taken.
         :raises flask_pyfs.errors.FileNotFound: if one of the files is missing.
         """

@@ -1,4 +1,4 @@
-"""Refuses settings that leave in doubt whether the files of a storage are encrypted."""
+"""Refuses settings that leave it unclear whether the files of a storage are encrypted."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .options import Option
 from .origins import set_by
 from .values import converted
 
-__all__ = ["require_clear", "require_keys"]
+__all__ = ["require_keys", "require_unambiguous"]
 
 
-def require_clear(option: Option, key: str, value: Any, config: Mapping[str, Any], storage: str) -> None:
-    """Check that it is clear whether flask-fs2 encrypted the files of a storage.
+def require_unambiguous(option: Option, key: str, value: Any, config: Mapping[str, Any], storage: str) -> None:
+    """Check that a setting says clearly whether flask-fs2 encrypted the files of a storage.
 
-    :param option: the option that is set. Only that of flask-fs2 can be unclear.
+    :param option: the option that is set. Only AES256_ENCRYPTED can be unclear.
     :param key: the name of the setting, as it is set.
     :param value: its value, as it is set.
     :param config: the settings of the storage.
@@ -34,7 +34,7 @@ def require_clear(option: Option, key: str, value: Any, config: Mapping[str, Any
 
 
 def require_keys(config: Mapping[str, Any], storage: str) -> None:
-    """Check that a storage which was plain until a moment is not plain any more: its keys may have been left out.
+    """Check that a storage that was plain until a moment has keys now.
 
     :param config: the settings of the storage.
     :raises flask_pyfs.errors.ConfigurationError: if ENCRYPTION_READ_PLAIN is set without ENCRYPTION_KEYS.
