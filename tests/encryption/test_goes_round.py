@@ -286,6 +286,16 @@ def test_files_have_no_path(storage):
         storage.fs.geturl("a.txt")
 
 
+def test_no_namespace_tells_of_the_encrypted_file(storage):
+    asked = ("basic", "details", "access", "stat", "lstat", "link", "s3", "urls", "ftp", "tar", "zip")
+    for info in (storage.fs.getinfo("a.txt", asked), *storage.fs.scandir("/", asked)):
+        assert {"basic", "details"} <= info.raw.keys() <= {"basic", "details", "access", "stat", "lstat", "link"}
+        shown = repr(info.raw)
+        assert "http" not in shown
+        assert f"': {len(storage.backend.bare.read_file('a.txt'))}," not in shown
+    assert storage.fs.getinfo("a.txt", ["s3", "urls"]).raw.keys() == {"basic"}
+
+
 def test_the_copy_for_a_program_is_for_this_user_alone_and_goes(storage):
     with storage.local_copy("a.txt") as path:
         assert Path(path).read_bytes() == PLANTED
