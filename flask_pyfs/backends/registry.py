@@ -24,8 +24,12 @@ _PACKAGE = __name__.partition(".")[0]
 
 _NEVER = -1
 
-# the methods of Flask-FS through which the content of files comes and goes
-_CONTENT = {*READING, *WRITING, "serve"}
+# through these, the content of files comes and goes, and what is told of it
+_CONTENT = (
+    *dict.fromkeys((*READING, *WRITING)),
+    *("serve", "fetch", "replace_version", "join", "joined", "copy_from", "store", "fs"),
+    *("get_metadata", "metadata", "facts", "size", "entries", "level"),
+)
 
 
 @cache
@@ -71,22 +75,28 @@ def build(backend_class: Any, storage: str, config: Config) -> tuple[Any, Callee
         key = setting_name(config, storage, "BACKEND")
         raise _not_importable(installed()[config["backend"]], storage, key, error) from error
     callee = Callee(backend, storage, config.get("prefix", ""))
-    _require_layered(backend, callee, storage, config)
+    _require_layered(backend, storage, config)
     return backend, callee
 
 
-def _require_layered(backend: Any, callee: Callee, storage: str, config: Config) -> None:
+def _require_layered(backend: Any, storage: str, config: Config) -> None:
     """Check that all content of a storage passes the layer that its settings ask for."""
-    if not isinstance(callee.operations, FlaskFSBackend) or not getattr(backend, "keeps_files", True):
-        return
-    own = sorted(name for name in _CONTENT if name in callee.operations.foreign)
     option = asked_for(config, options_of(type(backend)) or ())
-    if option is not None and own:
+    if option is None or not getattr(backend, "keeps_files", True):
+        return
+    own = next((name for name in _CONTENT if _is_overridden(backend, name)), None)
+    if own is not None:
         rule = (
-            f"cannot be used with the backend {config['backend']!r}: {type(backend).__name__}.{own[0]} was written for "
-            "Flask-FS, and what it reads or writes goes round it. Remove it, or use another backend"
+            f"cannot be used with the backend {config['backend']!r}: {type(backend).__name__}.{own} is not of "
+            f"{_PACKAGE}, and may read or write past it. Remove it, or use another backend"
         )
         raise wrong_setting(storage, config["backend"], config, option.name, rule)
+
+
+def _is_overridden(backend: Any, name: str) -> bool:
+    method = vars(backend).get(name) if isinstance(backend, BaseBackend) else getattr(backend, name, None)
+    found = getattr(type(backend), name, None) if method is None else method
+    return found is not None and is_foreign(getattr(found, "fget", found))
 
 
 def build_side(storage: str, config: Config, side: str) -> tuple[Any, Callee]:

@@ -25,6 +25,7 @@ from flask_pyfs.backends.mock import MockBackend
 from flask_pyfs.cli import fs as command
 from flask_pyfs.fields.image import ImageReference
 from flask_pyfs.fields.settings import ImageSettings
+from flask_pyfs.filesystems.generic import as_store
 from flask_pyfs.testing import memory_storages
 
 KEY = "FILES_FS_ENCRYPTION_KEYS"
@@ -171,6 +172,12 @@ class Signing(BaseBackend):
     def in_parts(self, filename: str) -> Any:
         raise AssertionError("clients send parts to the store")
 
+    def keeper(self, filename: str) -> BaseBackend:
+        return self
+
+    def obstacle_to(self, serve_mode: str) -> None:
+        return None
+
 
 @pytest.mark.parametrize("settings", [{}, keyed()], ids=["plain", "encrypted"])
 def test_a_backend_of_others_leads_nobody_to_its_store(app, register, settings):
@@ -190,6 +197,12 @@ def test_a_backend_of_others_leads_nobody_to_its_store(app, register, settings):
             assert storage.backend.in_parts("a.txt") is None
             with pytest.raises(fs.OperationNotSupported, match="its files are encrypted"):
                 storage.path("a.txt")
+    app.config["FILES_FS_SERVE_MODE"] = "sendfile"
+    if is_plain:
+        configured(app)
+    else:
+        with pytest.raises(fs.ConfigurationError, match="because its files are encrypted"):
+            configured(app)
 
 
 # Backends that read and write files by themselves
@@ -220,9 +233,59 @@ Opening, Serving = (type(name.title(), (LocalBackend,), {name: method}) for name
 Empty = type("Empty", (BaseBackend,), {"read": lambda self, filename: b""})
 
 
+class Measuring(LocalBackend):
+    """Asks the disk how long files are, as backends of Flask-FS did."""
+
+    def get_metadata(self, filename: str, checksum: bool = True) -> dict[str, Any]:
+        return {"size": os.path.getsize(f"{self.root}/{filename}"), "checksum": None, "mime": None, "modified": None}
+
+
+class InMemory(BaseBackend):
+    """Has a filesystem of its own."""
+
+    options = ()
+
+    def open_fs(self) -> MemoryFS:
+        return MemoryFS()
+
+
+class Saving(InMemory):
+    """Stores uploads without its filesystem."""
+
+    def save(self, file: Any, filename: str, overwrite: bool = True, **options: Any) -> str:
+        self.bare.put(filename, file)
+        return filename
+
+
+class Fetching(InMemory):
+    """Reads files without its filesystem."""
+
+    def fetch(self, filename: str) -> Any:
+        return self.bare.fetch(filename)
+
+
+class Storing(InMemory):
+    """Has another store than that of its filesystem."""
+
+    @property
+    def store(self) -> Any:
+        return as_store(MemoryFS())
+
+
+class Assigning(InMemory):
+    """Puts a method into itself."""
+
+    def __init__(self, name: str, config: Any) -> None:
+        super().__init__(name, config)
+        self.write: Any = lambda filename, content, **options: filename
+
+
+GOING_ROUND = [OfFlaskFS, Opening, Serving, Empty, Measuring, Saving, Fetching, Storing, Assigning]
+
+
 @pytest.mark.parametrize("keys", [KEY, "FS_ENCRYPTION_KEYS"])
-@pytest.mark.parametrize("backend_class", [OfFlaskFS, Opening, Serving, Empty])
-def test_a_backend_that_was_written_for_flask_fs_is_refused(app, register, backend_class, keys):
+@pytest.mark.parametrize("backend_class", GOING_ROUND)
+def test_a_backend_whose_own_methods_have_the_content_is_refused(app, register, backend_class, keys):
     register("old", backend_class)
     with pytest.raises(fs.ConfigurationError) as raised:
         configured(app, FILES_FS_BACKEND="old", **{keys: key()})
