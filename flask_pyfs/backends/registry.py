@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, TypeGuard
 
 from ..config import Config, setting_name, wrong_setting
 from ..errors import ConfigurationError, shortened
@@ -84,19 +84,26 @@ def _require_layered(backend: Any, storage: str, config: Config) -> None:
     option = asked_for(config, options_of(type(backend)) or ())
     if option is None or not getattr(backend, "keeps_files", True):
         return
-    own = next((name for name in _CONTENT if _is_overridden(backend, name)), None)
-    if own is not None:
+    if (other := _other_code(backend)) is not None:
         rule = (
-            f"cannot be used with the backend {config['backend']!r}: {type(backend).__name__}.{own} is not of "
-            f"{_PACKAGE}, and may read or write past it. Remove it, or use another backend"
+            f"cannot be used with the backend {config['backend']!r}: {other} is not of {_PACKAGE}, and may read or "
+            "write past it. Remove it, or use another backend"
         )
         raise wrong_setting(storage, config["backend"], config, option.name, rule)
 
 
-def _is_overridden(backend: Any, name: str) -> bool:
-    method = vars(backend).get(name) if isinstance(backend, BaseBackend) else getattr(backend, name, None)
-    found = getattr(type(backend), name, None) if method is None else method
-    return found is not None and is_foreign(getattr(found, "fget", found))
+def _other_code(backend: Any) -> str | None:
+    """Return the name of a backend without a filesystem, or of the first method through which content goes that other
+    code wrote; None if there is none.
+    """
+    kind = type(backend)
+    if not _has_filesystem(backend):
+        return kind.__name__
+    for name in _CONTENT:
+        method = vars(backend).get(name) or getattr(kind, name)
+        if is_foreign(getattr(method, "fget", method)):
+            return f"{kind.__name__}.{name}"
+    return None
 
 
 def build_side(storage: str, config: Config, side: str) -> tuple[Any, Callee]:
@@ -146,12 +153,16 @@ class Callee:
 
     def _find(self) -> Operations:
         backend = self._backend
-        if not isinstance(backend, BaseBackend) or type(backend).open_fs is BaseBackend.open_fs:
+        if not _has_filesystem(backend):
             return FlaskFSBackend(backend, self._storage, self._prefix)
         foreign = frozenset(name for name in NAMES if is_foreign(getattr(backend, name)))
         if foreign and _is_built_in(type(backend)):
             return FlaskFSBackend(backend, self._storage, "", backend, foreign)
         return backend
+
+
+def _has_filesystem(backend: Any) -> TypeGuard[BaseBackend]:
+    return isinstance(backend, BaseBackend) and type(backend).open_fs is not BaseBackend.open_fs
 
 
 def _is_built_in(backend_class: type) -> bool:

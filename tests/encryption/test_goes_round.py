@@ -290,7 +290,7 @@ def test_a_backend_whose_own_methods_have_the_content_is_refused(app, register, 
     with pytest.raises(fs.ConfigurationError) as raised:
         configured(app, FILES_FS_BACKEND="old", **{keys: key()})
     message = str(raised.value)
-    assert message.startswith(f"{keys} cannot be used with the backend 'old': {backend_class.__name__}.")
+    assert message.startswith(f"{keys} cannot be used with the backend 'old': {backend_class.__name__}")
     assert "Remove it, or use another backend" in message
     assert len(message) <= 300
     del app.config[keys]
