@@ -134,7 +134,7 @@ def test_a_store_that_signs_signs_nothing(request, app, kind, settings):
         signed = storage.url("a.txt", expires=60)
         upload = storage.upload_url("b.txt", expires=60, unique=False, overwrite=True)
         assert upload.fields == {}
-        with pytest.raises(fs.OperationNotSupported):
+        with pytest.raises(fs.OperationNotSupported, match="its files are encrypted: call resumable_url"):
             storage.multipart_url("c.bin", expires=60)
         client = app.test_client()
         response = client.get(signed, buffered=True)
