@@ -443,7 +443,8 @@ class BaseBackend(ListedFiles):
 
     def version(self, filename: str) -> str | None:
         """Return the version of a file, or None if the store knows no versions. Makes one request to the store."""
-        return self.facts(filename).version
+        with self._translated(filename):
+            return self._first(filename, self.store.version)
 
     def delete_version(self, filename: str, version: str) -> str | None:
         """Delete a file if it still is this version. Return its name, or None if it was not."""

@@ -401,6 +401,26 @@ def test_nothing_of_a_storage_is_kept_as_it_is(storage):
     assert storage.fsspec.cat("c.txt") == PLANTED * 2
 
 
+# Files that nobody can read
+
+
+def test_a_file_that_cannot_be_decrypted_is_deleted_by_each_way(app, storage):
+    def delete_by_version(name):
+        assert storage.delete_version(name, storage.version(name))
+
+    def delete_by_command(name):
+        done = app.test_cli_runner().invoke(command, ["rm", f"files:{name}"])
+        assert done.exit_code == 0, done.output
+
+    for number, delete in enumerate((storage.delete, delete_by_version, delete_by_command, storage.fsspec.rm)):
+        # no encrypted file has this length
+        storage.backend.bare.put(f"{number}.txt", io.BytesIO(b"left"))
+        with pytest.raises(fs.FSError):
+            storage.size(f"{number}.txt")
+        delete(f"{number}.txt")
+    assert list(storage.list_files()) == ["a.txt"]
+
+
 # Images
 
 

@@ -107,6 +107,9 @@ class EncryptedFS(StandardMethods):
         """
         return self.forms.facts_of(self.whole, path)
 
+    def version(self, path: str) -> str | None:
+        return self.whole.version(path)
+
     def kept(self, path: str) -> Kept:
         """Return how a file is kept. One request, or two.
 
