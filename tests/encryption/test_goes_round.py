@@ -1,6 +1,7 @@
 """What could lead to the files round the encryption: each is refused, goes through the app, or has ciphertext."""
 
 import io
+import itertools
 import os
 import stat
 import sys
@@ -14,6 +15,7 @@ import pytest
 from fs import errors
 from fs.memoryfs import MemoryFS
 from PIL import Image
+from places import make_place
 from planted import KINDS, PLANTED, SERVERS, encrypted_storage, key, keyed, plain_in
 from werkzeug.datastructures import FileStorage
 
@@ -454,6 +456,36 @@ def test_commands_have_the_plain_text(app, local, tmp_path):
     assert done.exit_code == 0, done.output
     assert local.read("b.txt") == PLANTED
     assert plain_in(local) == []
+
+
+@pytest.mark.parametrize("kind", ["local", SERVERS[0]])
+def test_a_file_is_not_copied_to_itself_by_two_storages_of_one_place(request, app, kind):
+    with make_place(kind, request) as place, app.app_context():
+        place = {"ROOT": app.config["FS_ROOT"], **place} if kind == "local" else place
+        storages = []
+        for name, keys in (("plain", None), ("files", key()), ("others", key())):
+            storages.append(fs.Storage(name, fs.ALL))
+            settings = {**place, "ENCRYPTION_KEYS": keys}
+            app.config.update({f"{name.upper()}_FS_{option}": value for option, value in settings.items()})
+            fs.init_app(app, storages[-1])
+        for source, target in itertools.permutations(storages, 2):
+            source.write("a.txt", PLANTED, overwrite=True)
+            for verb in ("cp", "mv"):
+                arguments = [verb, "--overwrite", f"{source.name}:a.txt", f"{target.name}:a.txt"]
+                done = app.test_cli_runner().invoke(command, arguments)
+                assert (done.exit_code, "one file, which stays" in done.output) == (1, True), (arguments, done.output)
+                assert source.read("a.txt") == PLANTED, arguments
+
+
+def test_a_file_that_cannot_be_decrypted_is_replaced_by_mv(app, local, tmp_path):
+    local.backend.bare.put("b.txt", io.BytesIO(b"left"))
+    (tmp_path / "new.txt").write_bytes(PLANTED)
+    arguments = ["mv", str(tmp_path / "new.txt"), "files:b.txt"]
+    done = app.test_cli_runner().invoke(command, arguments)
+    assert (done.exit_code, "the name is taken" in done.output) == (1, True)
+    done = app.test_cli_runner().invoke(command, [*arguments, "--overwrite"])
+    assert done.exit_code == 0, done.output
+    assert local.read("b.txt") == PLANTED
 
 
 # Installations without the extra
