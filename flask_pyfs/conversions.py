@@ -9,7 +9,7 @@ import math
 import os
 import pkgutil
 import re
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Set
 from contextlib import suppress
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -148,6 +148,9 @@ def keys_of(value: Any, rule: str = _KEYS) -> list[Secret]:
         raise ValueError(rule) from None
     if not keys:
         raise ValueError(f"{rule} (it has no key)")
+    if isinstance(value, Set):
+        # in each process another one would be the first
+        raise ValueError(f"{rule} (a set has no first one)")
     for number, key in enumerate(keys, 1):
         if not is_key(key):
             raise ValueError(f"{rule} (number {number} is no key)")

@@ -10,12 +10,12 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple, NoReturn
 
 from .. import names
-from ..errors import BackendError, FileNotFound, VersionChanged
+from ..errors import BackendError, FileNotFound, FSError, VersionChanged
 from ..filesystems.base import CHUNK_SIZE
 from ..filesystems.store import Facts
 from .patience import Patience
 from .report import Event
-from .sides import Side
+from .sides import Side, are_one_file
 from .versions import changed_at_target, is_as_seen, known_facts
 
 __all__ = ["Copied", "address", "copy_file"]
@@ -161,6 +161,12 @@ class _Copy:
         return Copied(before.size, None)
 
     def _streamed(self) -> Copied:
+        if are_one_file(self._source, self._name, self._target, self._target_name):
+            # what was stored would be read as the source, and stored again
+            raise FSError(
+                f"{self._name!r} of {self._source.label!r} and {self._target_name!r} of {self._target.label!r} are one "
+                "file, which stays as it is"
+            )
         facts, file = self._fetch()
         with closing(file):
             reader = _Reader(file, facts, self)
