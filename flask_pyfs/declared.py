@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from flask import Flask
 
 from .backends.registry import load, options_of
-from .common import APP, COMMON, LIVE, OF_STORAGE, PREFIX, route_prefix
+from .common import APP, COMMON, LIVE, OF_SIDES, OF_STORAGE, route_prefix
 from .config import Config, lookup, setting_name, sides_of
 from .errors import ConfigurationError
 from .options import Option
@@ -85,12 +85,18 @@ class Declared(NamedTuple):
         origin, settings = self.origin, self.state.app.config
         before = self._configured(self.state.configured or self.state).get(self.option.name.lower())
         # what a backend does not declare was not converted
-        if self.is_live or (origin is not None and bool(settings.get(origin.key) == before)):
+        is_same = origin is not None and bool(settings.get(origin.key) == before)
+        if self.is_live or is_same or self._is_of_storage(origin):
             return False
         try:
             return bool(self._current() != before)
         except ConfigurationError:
             return True
+
+    def _is_of_storage(self, origin: Origin | None) -> bool:
+        # what the storage has for all its backends is told with it
+        whole = origins_of((self.state.configured or self.state).config)
+        return bool(self.side) and origin is not None and whole.get(self.option.name) == origin
 
     def _configured(self, state: State) -> Config:
         return state.config.side(self.side) if self.side else state.config
@@ -118,7 +124,7 @@ def all_declared(state: State) -> Iterator[Declared]:
     storage = state.storage.name
     for side, config in sides_of(state.config).items():
         backend = load(config["backend"], storage, setting_name(config, storage, "BACKEND"))
-        declared = {option.name: option for option in (PREFIX, *(options_of(backend) or ()))}
+        declared = {option.name: option for option in (*OF_SIDES, *(options_of(backend) or ()))}
         yield from (Declared(state, option, side) for option in declared.values())
         others = origins_of(config).keys() - declared.keys() - OF_STORAGE
         yield from (Declared(state, Option(name, secret=True), side) for name in others)

@@ -200,9 +200,12 @@ class Undecipherable(fs_errors.OperationFailed):
     """The content of an encrypted file was changed or cut, no key decrypts it, or it is not encrypted.
 
     Filesystems raise this; storages raise :exc:`DecryptionError` instead.
+
+    :ivar beside: the path of a file that the package keeps beside the others, if it is one.
     """
 
     default_message = "'{path}' cannot be decrypted"
+    beside: str | None = None
 
 
 # the first row whose types match applies
@@ -292,6 +295,7 @@ def _text(error: Exception, meaning: str, storage: str | None, path: str | None)
     else:
         what = shortened(explanation, _EXPLAINED)
     place = f"in storage {shortened(repr(storage), 2 * _SHORTEST)}" if storage else ""
+    path = getattr(error, "beside", None) or path
     left = _LONGEST - len(what) - len(place) - len(" : ")
     name = shortened(repr(path), max(left, _SHORTEST)) if path else ""
     where = " ".join(filter(None, (name, place)))

@@ -17,14 +17,10 @@ from .sizes import counted, size_text
 from .transfers import failure_text, jobs_option, shard_option
 
 if TYPE_CHECKING:
-    from ..rekeying import Event, Report
+    from ..rekeying import Event, Holding, Origin, Report
 
 # how a file ended, and what is said of it
 _COUNTED = {"replaced": "encrypted", "same": "same", "gone": "deleted meanwhile", "failed": "failed"}
-
-# what is said in place of a key, and of a setting that no file needs
-_KEYS = {"AES256_KEY": "AES256_KEY", "plain": "not encrypted", "unknown": "no key that is set"}
-_UNNEEDED = {"AES256_KEY": "it can be unset", "plain": "ENCRYPTION_READ_PLAIN can be unset"}
 
 
 @command()
@@ -112,7 +108,7 @@ class _Task:
         if self._as_json:
             facts: dict[str, Any] = {"bytes": report.bytes, "seconds": round(seconds, 3), "dry_run": self._dry_run}
             if not interrupted:
-                facts["keys"] = [{**holding._asdict(), "files": files} for holding, files in report.keys.items()]
+                facts["keys"] = [_fields(report, *each) for each in report.keys.items()]
             out.result("", kind="interrupted" if interrupted else "done", **counts, **facts)
         elif not self._quiet:
             words = ", ".join(f"{counts[kind]:,} {word}" for kind, word in _COUNTED.items())
@@ -123,13 +119,43 @@ class _Task:
         # a key of other files may still be needed
         is_sure = is_whole and not report.failed
         for holding, files in report.keys.items():
-            line = f"{_KEYS.get(holding.key, f'key {holding.key}')}: {counted(files, 'file')}"
+            origin = report.origins.get(holding)
+            line = f"{_named(holding, origin)}: {counted(files, 'file')}"
             if holding in report.firsts:
                 line += " (new files get it)"
-            elif not files and is_sure:
-                line += f", so {_UNNEEDED.get(holding.key, 'it can be removed from ENCRYPTION_KEYS')}"
+            elif origin is not None and origin.is_for_new_files:
+                line += f" ({origin.setting} lets new ones be plain until {origin.until:%Y-%m-%d %H:%M %Z})"
+            elif is_sure and origin is not None and not report.is_needed(holding):
+                line += f", so {_unneeded(holding, origin)}"
             if not self._as_json:
                 out.result(f"{holding.side}: {line}" if holding.side else line)
         if is_whole and not any(report.keys.values()):
             name = self._storage.name
             out.note(f"The storage has no file. If it should have, its settings are wrong: flask fs settings {name}")
+
+
+def _fields(report: Report, holding: Holding, files: int) -> dict[str, Any]:
+    origin = report.origins.get(holding)
+    where: dict[str, Any] = {"setting": None, "number": None, "others": [], "until": None}
+    if origin is not None:
+        where = {**origin._asdict(), "others": list(origin.others)}
+    return {**holding._asdict(), "files": files, **where}
+
+
+def _named(holding: Holding, origin: Origin | None) -> str:
+    # identifiers are in no setting, so the place there is told
+    if origin is not None and origin.number is not None:
+        return f"key {holding.key} (number {origin.number} of {origin.setting})"
+    words = {"AES256_KEY": origin and origin.setting, "plain": "not encrypted", "unknown": "no key that is set"}
+    return words.get(holding.key) or f"key {holding.key}"
+
+
+def _unneeded(holding: Holding, origin: Origin) -> str:
+    what = "it can be removed" if origin.number is not None else f"{origin.setting} can be unset"
+    if holding.key == "AES256_KEY":
+        # it is refused without the key
+        what += ", and AES256_ENCRYPTED with it"
+    if not origin.others:
+        return what
+    commands = " and ".join(f"'flask fs rekey {name}'" for name in origin.others)
+    return f"{what} once no other storage that has this setting needs it: run {commands}"

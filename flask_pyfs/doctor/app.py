@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Iterator
 
 from flask import Flask
@@ -26,6 +28,9 @@ _KNOWN = {
 }
 _SHORTEST = 16
 
+# settings of storages in the environment, as Flask reads them
+_IN_ENVIRONMENT = re.compile(r"FLASK_((?:\w+_)?FS_\w+)")
+
 
 def examine(app: Flask, unread: Iterable[Unread], restart: Restart | None) -> Iterator[Finding]:
     """Check the settings of an app.
@@ -34,6 +39,7 @@ def examine(app: Flask, unread: Iterable[Unread], restart: Restart | None) -> It
     :param restart: another process that loads the app; None if none can.
     """
     yield from _settings(unread)
+    yield from _environment(app)
     yield _debug(app)
     yield from _secret_key(app, restart)
 
@@ -49,6 +55,19 @@ def _settings(found: Iterable[Unread]) -> Iterator[Finding]:
         yield _found("settings", "warning", message)
     if not unread:
         yield _found("settings", "ok", "each setting reaches something")
+
+
+def _environment(app: Flask) -> Iterator[Finding]:
+    registry = require_registry(app)
+
+    def is_read(key: str) -> bool:
+        return key in app.config and not registry.is_default(app.config, key)
+
+    found = filter(None, map(_IN_ENVIRONMENT.fullmatch, sorted(os.environ)))
+    # a name in several parts is that of a value in a dict
+    if missing := [each[0] for each in found if not is_read(each[1].partition("__")[0])]:
+        message = "set in the environment, and the app does not read it: call app.config.from_prefixed_env()"
+        yield _found("environment", "warning", f"{', '.join(missing)}: {message} before init_app")
 
 
 def _debug(app: Flask) -> Finding:

@@ -91,7 +91,7 @@ class Subject:
         """
         if self.state.root or self.store is None:
             return self.state.root
-        filesystem = self.store.standard
+        filesystem = self.store.bare.standard
         return filesystem.getsyspath("/") if filesystem.hassyspath("/") else None
 
     @property

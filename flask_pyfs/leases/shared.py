@@ -7,6 +7,7 @@ from .. import _import_fs  # noqa: F401  (before fs, also in a thread of its own
 # isort: split
 from fs import errors
 
+from ..errors import Undecipherable
 from ..filesystems.store import Facts, StoreFS
 from ..names import Reserved
 
@@ -20,13 +21,21 @@ class Busy(Exception):
 
 
 def look(store: StoreFS, path: Reserved) -> tuple[Facts | None, bytes]:
-    """Return the facts of a lease, and what it says; None and nothing if it is free. One request."""
+    """Return the facts of a lease, and what it says; None and nothing if it is free. One request.
+
+    Of one that another process wrote with keys that this one has not, it is the version, which changes as what it says
+    does. That takes one request more.
+    """
     try:
-        facts, file = store.fetch(path)
+        try:
+            facts, file = store.fetch(path)
+            with file:
+                return facts, file.read()
+        except Undecipherable:
+            facts = store.bare.facts(path)
+            return facts, str(facts.version or facts.modified).encode()
     except errors.ResourceNotFound:
         return None, b""
-    with file:
-        return facts, file.read()
 
 
 def remove(store: StoreFS, path: Reserved, version: str | None) -> None:

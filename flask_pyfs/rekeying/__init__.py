@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from .origins import Origin
 from .rekeying import rekey, windows
 from .report import Event, Holding, Report
 
-__all__ = ["Event", "Holding", "Report", "rekey", "windows"]
+__all__ = ["Event", "Holding", "Origin", "Report", "rekey", "windows"]

@@ -16,8 +16,9 @@ from ..filesystems.base import Readable
 from ..filesystems.encrypted import EncryptedFS
 from ..filesystems.store import MIGRATING, UPLOADS, Facts, OtherVersion, is_as_seen
 from ..names import Reserved, has_reserved
-from ..state import find
+from ..state import State, find
 from ..storage import Storage
+from .origins import Origin, origin_of
 from .report import AES256_KEY, PLAIN, Holding
 
 __all__ = ["Found", "Looked", "Place", "places_of"]
@@ -78,14 +79,16 @@ class Place:
         """The key that encrypts."""
         return Holding(self.side, self._store.forms.keyring.first.identifier)
 
-    def holdings(self) -> Iterator[Holding]:
-        """Iterate over what files may be kept with, by the settings."""
-        for key in self._store.forms.keyring:
-            yield Holding(self.side, key.identifier)
-        if self._config["aes256_key"] is not None:
-            yield Holding(self.side, AES256_KEY)
-        if self._config["encryption_read_plain"] is not None:
-            yield Holding(self.side, PLAIN)
+    def holdings(self, state: State) -> Iterator[tuple[Holding, Origin]]:
+        """Iterate over what files may be kept with, by the settings, and where that is set.
+
+        :param state: the state of the storage.
+        """
+        for number, key in enumerate(self._store.forms.keyring, 1):
+            yield Holding(self.side, key.identifier), origin_of(state, self._config, "ENCRYPTION_KEYS", number)
+        for kind, setting in ((AES256_KEY, "AES256_KEY"), (PLAIN, "ENCRYPTION_READ_PLAIN")):
+            if self._config[setting.lower()] is not None:
+                yield Holding(self.side, kind), origin_of(state, self._config, setting)
 
     def paths(self, start: str, unread: Callable[[str, Exception], object]) -> Iterator[str]:
         """Iterate over the paths of the files, as the store lists them; without a start, also over what the package

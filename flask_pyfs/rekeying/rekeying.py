@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
-from ..errors import FileNotFound, FSError, PermissionDenied, VersionChanged, translated
-from ..names import has_reserved
+from ..errors import FileNotFound, FSError, PermissionDenied, translated
+from ..state import find
 from ..storage import Storage
 from ..transfer.patience import Patience, Stopped
 from ..transfer.report import OnEvent
 from ..transfer.selection import Selection
 from ..transfer.workers import in_threads, require_jobs
+from .origins import Origin
 from .places import Looked, Place, places_of
 from .report import UNKNOWN, Event, Holding, Report
 from .todo import Item, Todo
-from .work import Tell, Work
+from .work import Tell, Work, require_unused
 
 __all__ = ["rekey", "windows"]
-
-# what was written under a reserved name may be in use for so long: who holds a lease writes it every few seconds
-_IN_USE = timedelta(minutes=2)
 
 
 def windows(storage: Storage) -> list[str]:
@@ -73,8 +70,9 @@ def rekey(
     """
     require_jobs(jobs)
     places = places_of(storage)
-    keys = dict.fromkeys((each for place in places for each in place.holdings()), 0)
-    report = Report(dry_run=dry_run, keys=keys, firsts=frozenset(place.first for place in places))
+    origins = _origins(storage, places)
+    firsts = frozenset(place.first for place in places)
+    report = Report(dry_run=dry_run, keys=dict.fromkeys(origins, 0), firsts=firsts, origins=origins)
 
     def tell(event: Event) -> None:
         report.add(event)
@@ -98,6 +96,15 @@ def rekey(
         tell(Event("planned", size=todo.bytes, files=todo.files))
         in_threads(todo, run.encrypt, jobs, patience, tell)
     return report
+
+
+def _origins(storage: Storage, places: Sequence[Place]) -> dict[Holding, Origin]:
+    found: dict[Holding, Origin] = {}
+    for place in places:
+        for holding, origin in place.holdings(find(storage)):
+            # of a key that is there twice, the first one counts
+            found.setdefault(holding, origin)
+    return found
 
 
 class _Name(NamedTuple):
@@ -143,7 +150,7 @@ class _Run:
             looked = self._patience.persist(look)
             holding = looked.holding
             if holding != place.first and not self._dry_run:
-                self._require_unused(name.path, looked)
+                require_unused(name.path, looked, self._storage.name)
         except Stopped:
             # nobody listens
             pass
@@ -159,15 +166,6 @@ class _Run:
                 tell(Event("same", name.path, facts.size, holding=holding))
             else:
                 tell(Item(name.place, name.path, facts.size, facts.version, holding.key))
-
-    def _require_unused(self, path: str, looked: Looked) -> None:
-        modified = looked.facts.modified
-        if has_reserved(path) and modified is not None and datetime.now(timezone.utc) - modified < _IN_USE:
-            raise VersionChanged(
-                f"{path!r} belongs to an upload or a migration that may be under way: run it again in two minutes",
-                path=path,
-                storage=self._storage.name,
-            )
 
     # Then: doing it
 

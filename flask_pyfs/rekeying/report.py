@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..transfer import report
+from .origins import Origin
 
 __all__ = ["AES256_KEY", "PLAIN", "UNKNOWN", "Event", "Holding", "Report"]
 
@@ -44,10 +46,12 @@ class Report(report.Report):
 
     :param keys: how many files each key has afterwards, also those that have none; in a dry run, how many each has.
     :param firsts: those of the keys that encrypt, one for each side.
+    :param origins: where each of the keys is set.
     """
 
     keys: dict[Holding, int] = field(default_factory=dict)
     firsts: frozenset[Holding] = frozenset()
+    origins: Mapping[Holding, Origin] = field(default_factory=dict)
 
     def add(self, event: report.Event) -> None:
         """Count an event."""
@@ -55,3 +59,9 @@ class Report(report.Report):
         holding = getattr(event, "holding", None)
         if holding is not None and event.kind in ("replaced", "same", "failed"):
             self.keys[holding] = self.keys.get(holding, 0) + 1
+
+    def is_needed(self, holding: Holding) -> bool:
+        """Return whether a file has a key of :attr:`origins`, or new ones get it, on any side with the same setting."""
+        setting = self.origins[holding].setting
+        same = [each for each, origin in self.origins.items() if (each.key, origin.setting) == (holding.key, setting)]
+        return any(self.keys[each] or each in self.firsts or self.origins[each].is_for_new_files for each in same)

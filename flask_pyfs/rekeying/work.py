@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from ..errors import VersionChanged, translated
 from ..filesystems.store import OtherVersion
+from ..names import has_reserved
 from ..transfer.patience import Patience
-from .places import Found, Place
+from .places import Found, Looked, Place
 from .report import Event, Holding
 from .todo import Item
 
-__all__ = ["Tell", "Work"]
+__all__ = ["Tell", "Work", "require_unused"]
 
 Tell = Callable[[Any], object]
+
+# what was written under a reserved name may be in use for so long: who holds a lease writes it every few seconds
+_IN_USE = timedelta(minutes=2)
 
 # how often a file is read that changes while it is read
 _READINGS = 3
@@ -78,6 +83,7 @@ class Work:
                 self.holding = looked.holding
                 if looked.holding == self._place.first:
                     return Event("same", self._path, looked.facts.size, holding=looked.holding)
+                require_unused(self._path, looked, self._storage)
                 if looked.facts.version != version:
                     raise _Changed
             self._replace(found)
@@ -101,6 +107,20 @@ class Work:
         self._patience.check()
         self.told += size
         self._tell(Event("progress", self._path, size))
+
+
+def require_unused(path: str, looked: Looked, storage: str) -> None:
+    """Check that a file under a reserved name rests; others may change all the time.
+
+    :raises flask_pyfs.errors.VersionChanged: if it was written just now.
+    """
+    modified = looked.facts.modified
+    if has_reserved(path) and modified is not None and datetime.now(timezone.utc) - modified < _IN_USE:
+        raise VersionChanged(
+            f"{path!r} belongs to an upload or a migration that may be under way: run it again in two minutes",
+            path=path,
+            storage=storage,
+        )
 
 
 class _Content:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,8 +22,9 @@ sys.path.append(str(Path(__file__).parents[1] / "encryption"))
 from keyrings import LOST, NEW, OLD, identifier, with_keys
 
 FILES = {"2026/a.jpg": b"the first", "2026/b.jpg": b"the second", "c.jpg": b"the third"}
-ROWS = [f"key {identifier(NEW)}: 3 files (new files get it)"]
-NONE_LEFT = f"key {identifier(OLD)}: 0 files, so it can be removed from ENCRYPTION_KEYS"
+FIRST, SECOND = (f"key {identifier(key)} (number {n} of PHOTOS_FS_ENCRYPTION_KEYS)" for n, key in ((1, NEW), (2, OLD)))
+ROWS = [f"{FIRST}: 3 files (new files get it)"]
+NONE_LEFT = f"{SECOND}: 0 files, so it can be removed"
 
 
 @pytest.fixture
@@ -74,17 +76,64 @@ def test_a_dry_run_names_the_files_and_does_nothing(shop):
     *named, last, new, old = done.stdout.splitlines()
     assert sorted(named) == [f"would encrypt {name}" for name in sorted(FILES)]
     assert last.startswith("dry run, nothing was done: 3 encrypted, 0 same")
-    assert (new, old) == (f"key {identifier(NEW)}: 0 files (new files get it)", f"key {identifier(OLD)}: 3 files")
+    assert (new, old) == (f"{FIRST}: 0 files (new files get it)", f"{SECOND}: 3 files")
     assert shop.photos.backend.bare.read_file("c.jpg") == before
 
 
 def test_of_a_part_no_key_is_said_to_be_needless(shop):
     done = shop.run("photos", "2026/")
     assert done.stdout.splitlines()[1:] == [
-        f"key {identifier(NEW)}: 2 files (new files get it)",
-        f"key {identifier(OLD)}: 0 files",
+        f"{FIRST}: 2 files (new files get it)",
+        f"{SECOND}: 0 files",
     ]
     assert "so it can be removed" not in shop.run("photos", "--shard", "1/2").stdout
+
+
+def test_a_key_that_other_storages_have_is_not_said_to_be_needless(shop):
+    config = shop.app.config
+    config["FS_ENCRYPTION_KEYS"] = config.pop("PHOTOS_FS_ENCRYPTION_KEYS")
+    config.update(NOTES_FS_ENCRYPTION_KEYS=[OLD], BOTH_FS_BACKEND="migrating", BOTH_FS_SOURCE="memory")
+    config.update(BOTH_FS_TARGET="local", BOTH_FS_SOURCE_ENCRYPTION_KEYS=[LOST], FS_AES256_KEY=LOST)
+    others = [fs.Storage(name, fs.ALL) for name in ("notes", "letters", "both")]
+    fs.init_app(shop.app, shop.photos, *others)
+    first, second, old = shop.run("photos").stdout.splitlines()[1:]
+    assert first.startswith(f"key {identifier(NEW)} (number 1 of FS_ENCRYPTION_KEYS): 3 files")
+    needed = "once no other storage that has this setting needs it: run 'flask fs rekey both' and 'flask fs rekey"
+    assert second == (
+        f"key {identifier(OLD)} (number 2 of FS_ENCRYPTION_KEYS): 0 files, so it can be removed {needed} letters'"
+    )
+    assert old.startswith("FS_AES256_KEY: 0 files, so FS_AES256_KEY can be unset, and AES256_ENCRYPTED with it once no")
+    *_, last = objects(shop.run("photos", "--json"))
+    assert [key["others"] for key in last["keys"]] == [["both", "letters"]] * 2 + [["both", "letters", "notes"]]
+
+
+def test_a_key_that_the_other_side_needs_is_not_said_to_be_needless(shop):
+    config = shop.app.config
+    config.update(PHOTOS_FS_BACKEND="migrating", PHOTOS_FS_SOURCE="memory", PHOTOS_FS_TARGET="local")
+    fs.init_app(shop.app, shop.photos)
+    with_keys(shop.photos.backend.target.backend, OLD).put("moved.jpg", io.BytesIO(b"moved"))
+    assert f"source: {SECOND}: 0 files" in shop.run("photos", "--dry-run").stdout.splitlines()
+    rows = shop.run("photos").stdout.splitlines()
+    assert [row for row in rows if row.endswith("so it can be removed")] == [
+        f"{side}: {NONE_LEFT}" for side in ("source", "target")
+    ]
+
+
+def test_settings_that_no_file_needs_any_more(shop):
+    shop.app.config.update(PHOTOS_FS_AES256_KEY=LOST, PHOTOS_FS_ENCRYPTION_READ_PLAIN="2025-01-01T10:00Z")
+    fs.init_app(shop.app, shop.photos)
+    assert shop.run("photos").stdout.splitlines()[3:] == [
+        "PHOTOS_FS_AES256_KEY: 0 files, so PHOTOS_FS_AES256_KEY can be unset, and AES256_ENCRYPTED with it",
+        "not encrypted: 0 files, so PHOTOS_FS_ENCRYPTION_READ_PLAIN can be unset",
+    ]
+    # servers that do not encrypt yet may still write
+    moment = datetime.now(timezone.utc) + timedelta(hours=2)
+    shop.app.config["PHOTOS_FS_ENCRYPTION_READ_PLAIN"] = moment
+    fs.init_app(shop.app, shop.photos)
+    said = f"PHOTOS_FS_ENCRYPTION_READ_PLAIN lets new ones be plain until {moment:%Y-%m-%d %H:%M} UTC"
+    assert shop.run("photos").stdout.splitlines()[4:] == [f"not encrypted: 0 files ({said})"]
+    *_, last = objects(shop.run("photos", "--json"))
+    assert [key["until"] for key in last["keys"]] == [None, None, None, moment.isoformat()]
 
 
 def test_each_file_is_named_if_asked(shop):
@@ -107,7 +156,9 @@ def test_json_has_an_object_for_each_file_and_one_for_all(shop):
     assert {(file["kind"], file["side"], file["key"]) for file in files} == {("replaced", "", identifier(NEW))}
     assert last.pop("seconds") >= 0
     counts = {"replaced": 3, "same": 1, "gone": 0, "failed": 0}
-    keys = [{"side": "", "key": identifier(key), "files": files} for key, files in ((NEW, 4), (OLD, 0))]
+    where = {"side": "", "setting": "PHOTOS_FS_ENCRYPTION_KEYS", "others": [], "until": None}
+    found = enumerate(((NEW, 4), (OLD, 0)), 1)
+    keys = [{"key": identifier(key), "files": files, "number": number, **where} for number, (key, files) in found]
     assert last == {"kind": "done", **counts, "bytes": 28, "dry_run": False, "keys": keys}
 
 
@@ -116,10 +167,11 @@ def test_a_file_that_no_key_decrypts_is_named_and_the_others_are_done(shop):
     done = shop.run("photos")
     assert done.exit_code == 1
     assert done.stderr.startswith("Error: 'lost.jpg' in storage 'photos': ")
-    assert done.stdout.splitlines()[1:] == [*ROWS, f"key {identifier(OLD)}: 0 files", "no key that is set: 1 file"]
+    assert done.stdout.splitlines()[1:] == [*ROWS, f"{SECOND}: 0 files", "no key that is set: 1 file"]
     *_, failed, last = objects(shop.run("photos", "--json"))
     assert (failed["kind"], failed["name"], bool(failed["error"])) == ("failed", "lost.jpg", True)
-    assert last["keys"][-1] == {"side": "", "key": "unknown", "files": 1}
+    nowhere = {"setting": None, "number": None, "others": [], "until": None}
+    assert last["keys"][-1] == {"side": "", "key": "unknown", "files": 1, **nowhere}
 
 
 def test_an_upload_that_may_be_under_way_is_worth_another_try(shop):

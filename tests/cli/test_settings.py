@@ -209,6 +209,7 @@ BY_NAME = {
     "SSE": "aws:kms",
     # encrypted files have no URL
     "URL": "",
+    "SSE": "aws:kms",
     "URL_EXPIRES": 60,
     "VERIFY_RENAME": False,
 }

@@ -44,6 +44,15 @@ def test_a_storage_that_is_right(kind, app, configured, findings):
     assert {"write", "read", "range", "replace", "delete"} <= {each.check for each in found.values()}
 
 
+@pytest.mark.parametrize("settings", [{"kind": "local"}, {"kind": "pyfs"}])
+def test_the_disk_of_an_encrypted_storage_is_known(settings, configured, findings, tmp_path):
+    if settings["kind"] == "pyfs":
+        settings = {**settings, "OPEN_URL": f"osfs://{tmp_path}"}
+    configured(**encrypted(**settings))
+    found = findings()
+    assert (found["shared"].level, "space" in found) == ("ok", True)
+
+
 def test_a_storage_that_is_not_encrypted_has_none_of_these_checks(configured, findings):
     configured("memory")
     assert not {"keys", "encrypted", "encrypted-files"} & findings().keys()

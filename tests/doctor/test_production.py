@@ -49,6 +49,18 @@ def test_settings_that_do_nothing_here(app, configured, findings):
     assert "CONFIRM" not in findings()["settings"].message
 
 
+def test_an_environment_that_is_not_read(app, configured, findings, monkeypatch):
+    del app.config["FS_SERVE"]
+    configured("memory")
+    monkeypatch.setenv("FLASK_FS_SERVE", "1")
+    monkeypatch.setenv("FLASK_FILES_FS_ENCRYPTION_KEYS", "a secret")
+    names = "FLASK_FILES_FS_ENCRYPTION_KEYS, FLASK_FS_SERVE: "
+    warned(findings(None), "environment", names, "from_prefixed_env() before init_app")
+    assert "a secret" not in findings(None)["environment"].message
+    app.config.update(FS_SERVE=True, FILES_FS_ENCRYPTION_KEYS=None)
+    assert "environment" not in findings(None)
+
+
 def test_debug_mode(app, configured, findings):
     app.debug = True
     del app.config["FS_SERVE"]

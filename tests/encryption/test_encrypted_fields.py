@@ -2,14 +2,18 @@
 
 import hashlib
 import io
+from datetime import timedelta
 
 import pytest
 from PIL import Image
-from planted import LOCAL_AND_S3, PLANTED, encrypted_storage, plain_in
+from planted import LOCAL_AND_S3, PLANTED, encrypted_storage, key, plain_in
 from sqlalchemy import create_engine, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from werkzeug.datastructures import FileStorage
 
+import flask_pyfs as fs
+from flask_pyfs.fields import stored
+from flask_pyfs.rekeying import rekey
 from flask_pyfs.sqlalchemy import FileType, ImageType, rerender
 
 
@@ -99,3 +103,32 @@ def test_a_deleted_row_takes_its_files(storage, table):
     session.delete(user)
     session.commit()
     assert list(storage.list_files()) == []
+
+
+def test_files_that_were_encrypted_anew_belong_to_their_rows(app, storage, table, monkeypatch):
+    session, user_class = table
+    for number in range(3):
+        user = user_class(id=number)
+        user.cv.save(FileStorage(io.BytesIO(PLANTED), filename=f"cv{number}.txt"))
+        user.avatar.save(picture(), filename=f"{number}.png")
+        session.add(user)
+    session.commit()
+    app.config["FILES_FS_ENCRYPTION_KEYS"] = [key(), app.config["FILES_FS_ENCRYPTION_KEYS"]]
+    fs.init_app(app, storage)
+    assert rekey(storage).counts == {"replaced": 12}
+    session.expire_all()
+    first, second, third = session.scalars(select(user_class).order_by(user_class.id))
+    first.cv.save(FileStorage(io.BytesIO(b"new"), filename="cv0.txt"), overwrite=True)
+    first.avatar.rerender()
+    session.commit()
+    assert (first.cv.read(), second.cv.read()) == (b"new", PLANTED)
+    for user in (first, second):
+        session.delete(user)
+        session.commit()
+    # those of the second one may be another's, as long as a transaction may last
+    assert {name[-5] for name in storage.list_files() if name.startswith("cv")} == {"1", "2"}
+    monkeypatch.setattr(stored, "_IN_FLIGHT", timedelta(seconds=-60))
+    session.delete(third)
+    session.commit()
+    assert {name[0] for name in storage.list_files() if not name.startswith("cv")} == {"1"}
+    assert [name for name in storage.list_files() if name.startswith("cv")] == ["cv1.txt"]

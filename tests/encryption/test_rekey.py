@@ -15,7 +15,7 @@ from places import make_place
 import flask_pyfs as fs
 from flask_pyfs.filesystems.store import Description
 from flask_pyfs.names import Reserved
-from flask_pyfs.rekeying import Holding, rekey, rekeying, windows
+from flask_pyfs.rekeying import Holding, rekey, windows, work
 from flask_pyfs.rekeying.report import AES256_KEY, PLAIN
 from flask_pyfs.transfer import patience
 
@@ -248,8 +248,23 @@ def test_unfinished_uploads_are_encrypted_when_they_rest(on):
     assert rekey(storage, "n").counts == {"same": 1}
 
 
+def test_an_upload_that_goes_on_meanwhile_is_left(on):
+    storage = on("local")
+    piece = ".flask_pyfs/uploads/0123/open/lease"
+    put(storage, piece, b"a lease", OLD)
+    age(storage, piece)
+
+    def go_on(event):
+        if event.kind == "planned":
+            put(storage, piece, b"another", OLD)
+
+    report = rekey(storage, on_event=go_on)
+    assert (report.counts, report.is_worth_retrying) == ({"failed": 1}, True)
+    assert with_keys(storage.backend, OLD).read_file(Reserved(piece)) == b"another"
+
+
 def age(storage, name):
-    before = time.time() - rekeying._IN_USE.total_seconds() - 1
+    before = time.time() - work._IN_USE.total_seconds() - 1
     os.utime(f"{storage.config['root']}/{name}", (before, before))
 
 

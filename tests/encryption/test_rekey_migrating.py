@@ -1,6 +1,7 @@
 """The files of a storage that moves between two stores are encrypted anew on both sides, and go on moving."""
 
 import io
+import re
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -8,12 +9,13 @@ from pathlib import Path
 import pytest
 from keyrings import LOST, NEW, OLD, identifier, with_keys
 
+import flask_pyfs as fs
 from flask_pyfs.filesystems.below import BelowFS
 from flask_pyfs.filesystems.migrating.filesystem import MigratingFS
 from flask_pyfs.filesystems.store import MIGRATING
 from flask_pyfs.migration import migrate, verify
 from flask_pyfs.names import Reserved
-from flask_pyfs.rekeying import Holding, rekey, rekeying, windows
+from flask_pyfs.rekeying import Holding, rekey, windows, work
 
 sys.path.append(str(Path(__file__).parents[1] / "migrating"))
 
@@ -32,7 +34,7 @@ def held(storage, key):
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)
 def test_both_sides_and_what_they_know_of_each_other(source, target, app, request, monkeypatch):
-    monkeypatch.setattr(rekeying, "_IN_USE", timedelta(seconds=-60))
+    monkeypatch.setattr(work, "_IN_USE", timedelta(seconds=-60))
     with moving(app, request, source, target, ENCRYPTION_KEYS=[NEW, OLD]) as storage:
         old = held(storage, OLD)
         for name in ("left", "copied", "replaced", "deleted"):
@@ -93,3 +95,18 @@ def test_the_windows_of_both_sides(app, request):
         [window] = windows(storage)
         assert window.startswith("source: the store does not decide conditions")
         assert not list(sides(storage)[0].store.iter_facts(Reserved(f"{MIGRATING}/")))
+
+
+def test_a_key_that_was_removed_too_early(app, request):
+    with moving(app, request, "local", "memory", ENCRYPTION_KEYS=[NEW]) as storage:
+        held(storage, OLD).put("a", io.BytesIO(b"a"))
+        lacks = "in storage 'files': TARGET: it was changed since it was encrypted, or FILES_FS_ENCRYPTION_KEYS lacks"
+        with pytest.raises(fs.DecryptionError, match=f"^'a' {lacks}"):
+            storage.read("a")
+        # what nobody has asked for is named, too
+        journal = f"{MIGRATING}/state"
+        with_keys(sides(storage)[1], OLD).put(Reserved(journal), io.BytesIO(b"{}"))
+        with pytest.raises(fs.DecryptionError, match=f"^{re.escape(repr(journal))} {lacks}"):
+            migrate(storage)
+        report = rekey(storage)
+        assert (report.counts.keys(), storage.backend.target.backend.bare.has_file("a")) == ({"failed"}, True)

@@ -254,13 +254,40 @@ def test_the_settings_of_both_sides(shown):
     assert found["RIGHT_MODE"] == Setting("files", "RIGHT_MODE", "0640", 2, "FS_LOCAL_MODE")
     assert found["RIGHT_PREFIX"] == Setting("files", "RIGHT_PREFIX", "p", 2, "FS_BOTH_PREFIX")
     assert {name for name in found if name.startswith("LEFT_")} == {
+        "LEFT_AES256_ENCRYPTED",
+        "LEFT_AES256_KEY",
         "LEFT_DIR_MODE",
         "LEFT_DURABLE",
+        "LEFT_ENCRYPTION_KEYS",
+        "LEFT_ENCRYPTION_READ_PLAIN",
         "LEFT_FOLLOW_SYMLINKS",
         "LEFT_MODE",
         "LEFT_PREFIX",
         "LEFT_ROOT",
     }
+
+
+KEY, DATE = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "2025-01-01T10:00Z"
+
+
+def test_what_encrypts_both_sides_is_read(app):
+    app.config.update(FILES_FS_BACKEND="migrating", FILES_FS_SOURCE="local", FILES_FS_TARGET="memory")
+    app.config.update(FILES_FS_ENCRYPTION_KEYS=KEY, FILES_FS_TARGET_ENCRYPTION_KEYS=[KEY], FILES_FS_PREFIX="/shop/")
+    app.config.update(dict.fromkeys(("FILES_FS_ENCRYPTION_READ_PLAIN", "FILES_FS_SOURCE_ENCRYPTION_READ_PLAIN"), DATE))
+    fs.init_app(app, files := fs.Storage("files"))
+    with app.app_context():
+        assert list(unread_settings(app)) == []
+        found = {each.name: each for each in settings_of(files)}
+    assert (found["SOURCE_ENCRYPTION_KEYS"].value, found["SOURCE_ENCRYPTION_KEYS"].key) == (
+        "***",
+        "FILES_FS_ENCRYPTION_KEYS",
+    )
+    assert found["TARGET_ENCRYPTION_KEYS"].key == "FILES_FS_TARGET_ENCRYPTION_KEYS"
+    assert found["SOURCE_ENCRYPTION_READ_PLAIN"].value != "***"
+    app.config["FILES_FS_ENCRYPTION_KEYS"] = [KEY, KEY]
+    with app.app_context():
+        late = "it was set after init_app had read it for 'files': set it before"
+        assert [(each.key, each.reason) for each in unread_settings(app)] == [("FILES_FS_ENCRYPTION_KEYS", late)]
 
 
 def test_what_is_secret_of_a_side_is_hidden(app, shown):
@@ -280,7 +307,7 @@ def test_the_columns_are_as_wide_as_the_names(app, configured):
     own = lines[1 : lines.index("the app as a whole")]
     assert {line.find("  ", 2 + len(line.split()[0])) >= 0 for line in own} == {True}
     values = {len(line) - len(line[2:].partition("  ")[2].lstrip()) for line in own if not line.startswith("   ")}
-    assert values == {2 + len("ENCRYPTION_READ_PLAIN") + 2}
+    assert values == {2 + len("RIGHT_ENCRYPTION_READ_PLAIN") + 2}
 
 
 # the settings, beside LEFT of local and RIGHT of memory, and what is said of the last

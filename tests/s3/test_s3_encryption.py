@@ -12,6 +12,7 @@ from buckets import PART, on_both
 from servers.rewriting import RewritingProxy
 
 import flask_pyfs as fs
+from flask_pyfs.doctor import examine
 from flask_pyfs.errors import FSError
 
 KEY_ID = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -90,6 +91,24 @@ def test_each_request_that_makes_an_object_says_how_to_encrypt_it(make, settings
     assert storage.read("large.bin") == LARGE
     assert not storage.exists("b.txt")
     assert left()[1] == []
+
+
+def test_what_other_parts_of_the_package_store_is_encrypted(app, make, settings, expected, head):
+    other, storage = make("others"), make(PART_SIZE=PART, CONFIRM=True, **settings)
+    other.write("a.txt", b"content")
+    other.save(io.BytesIO(LARGE), "large.bin")
+    store = storage.backend.store
+    with watched(storage, expected) as seen:
+        assert store.copy_from(other.backend.store, "a.txt", "copied.txt")
+        store.join_files(["large.bin", "a.txt"], "joined.bin")
+        found = list(examine(app, [storage], origin="https://shop.example"))
+        permit = storage.upload_url("b.txt", expires=60)
+        assert requests.post(permit.url, data=permit.fields, files={"file": ("any", b"content")}, timeout=10).ok
+        stored = storage.confirm(permit.token)
+    assert not [each for each in found if each.level == "error"]
+    assert seen.count("PutObject") > 3
+    for name in ("copied.txt", "joined.bin", stored):
+        assert head(name)["ServerSideEncryption"] == settings["SSE"]
 
 
 def test_what_clients_send_is_encrypted(make, settings, expected, head):

@@ -6,14 +6,16 @@ from ...encryption.fernet import has_time
 from ...encryption.keys import Keyring
 from ...encryption.segments import HEADER
 from ...errors import Undecipherable, explained
+from ...names import has_reserved
 
 __all__ = ["changed", "not_encrypted", "not_opened", "of_flask_fs2", "of_no_length", "unopened"]
 
 
 def not_encrypted(path: str, keyring: Keyring) -> Undecipherable:
     """Return the error for a file that does not begin as an encrypted one."""
-    return explained(
-        Undecipherable(path, msg="'{path}' is not encrypted"),
+    return _told(
+        path,
+        "'{path}' is not encrypted",
         f"it is not encrypted: if it was stored before {keyring.setting} was set, set {_read_plain(keyring)} to a "
         "moment after that, else store it again",
     )
@@ -21,8 +23,9 @@ def not_encrypted(path: str, keyring: Keyring) -> Undecipherable:
 
 def of_no_length(path: str, keyring: Keyring) -> Undecipherable:
     """Return the error for a file whose length is that of no encrypted file."""
-    return explained(
-        Undecipherable(path, msg="'{path}' is not encrypted, or was cut"),
+    return _told(
+        path,
+        "'{path}' is not encrypted, or was cut",
         f"it was cut, or is not encrypted: restore it from a backup; or set {_read_plain(keyring)} to a moment after "
         "it was stored plain",
     )
@@ -30,8 +33,9 @@ def of_no_length(path: str, keyring: Keyring) -> Undecipherable:
 
 def not_opened(path: str, keyring: Keyring) -> Undecipherable:
     """Return the error for a file that no key opens."""
-    return explained(
-        Undecipherable(path, msg="'{path}' was changed since it was encrypted, or no key of it is set"),
+    return _told(
+        path,
+        "'{path}' was changed since it was encrypted, or no key of it is set",
         f"it was changed since it was encrypted, or {keyring.setting} lacks its key: add that key behind the others, "
         "or restore the file from a backup",
     )
@@ -39,8 +43,9 @@ def not_opened(path: str, keyring: Keyring) -> Undecipherable:
 
 def of_flask_fs2(path: str, keyring: Keyring) -> Undecipherable:
     """Return the error for a file that begins as those that flask-fs2 encrypted, whose key is not set."""
-    return explained(
-        Undecipherable(path, msg="'{path}' was encrypted by flask-fs2, or was cut"),
+    return _told(
+        path,
+        "'{path}' was encrypted by flask-fs2, or was cut",
         f"flask-fs2 encrypted it: set {keyring.setting.removesuffix('ENCRYPTION_KEYS')}AES256_KEY to its key; "
         "with that key set, the file was cut: restore it from a backup",
     )
@@ -48,8 +53,9 @@ def of_flask_fs2(path: str, keyring: Keyring) -> Undecipherable:
 
 def changed(path: str, keyring: Keyring) -> Undecipherable:
     """Return the error for a file of which a key opened one segment, but does not open another one."""
-    return explained(
-        Undecipherable(path, msg="'{path}' was changed or cut since it was encrypted"),
+    return _told(
+        path,
+        "'{path}' was changed or cut since it was encrypted",
         f"it was changed or cut since a key of {keyring.setting} encrypted it: restore it from a backup",
     )
 
@@ -62,6 +68,13 @@ def unopened(path: str, keyring: Keyring, start: bytes) -> Undecipherable:
     if has_time(start):
         return of_flask_fs2(path, keyring)
     return (not_opened if start[:1] == bytes([HEADER]) else not_encrypted)(path, keyring)
+
+
+def _told(path: str, message: str, explanation: str) -> Undecipherable:
+    error = explained(Undecipherable(path, msg=message), explanation)
+    # nobody has asked for that one by its name
+    error.beside = path if has_reserved(path) else None
+    return error
 
 
 def _read_plain(keyring: Keyring) -> str:
