@@ -200,9 +200,12 @@ class Undecipherable(fs_errors.OperationFailed):
     """The content of an encrypted file was changed or cut, no key decrypts it, or it is not encrypted.
 
     Filesystems raise this; storages raise :exc:`DecryptionError` instead.
+
+    :ivar facts: what a listing tells of the file, if it was to be told what is known of it; else None.
     """
 
     default_message = "'{path}' cannot be decrypted"
+    facts: Any = None
 
 
 # the first row whose types match applies
