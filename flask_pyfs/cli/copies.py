@@ -10,14 +10,14 @@ from typing import Any
 
 import click
 
-from ..errors import DecryptionError, FileExists, FileNotFound, FSError, VersionChanged
+from ..errors import FileExists, FileNotFound, FSError, VersionChanged
 from ..filesystems.store import Facts
 from ..transfer.copying import Copied, address, copy_file
 from ..transfer.deleting import delete_file
 from ..transfer.patience import Patience, Stopped
 from ..transfer.report import Event
 from ..transfer.sides import are_one_file
-from ..transfer.versions import known_facts
+from ..transfer.versions import known_facts, seen_facts
 from ..transfer.workers import in_threads
 from .commands import command, json_option
 from .exits import Failure, Failures
@@ -176,14 +176,10 @@ def _require_two(step: Step, listed: Facts, overwrite: bool) -> None:
     one = FSError(f"{step.source_shown!r} and {step.target_shown!r} may be one file, which stays")
     if are_one_file(step.source, step.name, step.target, step.target_name):
         raise one
-    there = None
     try:
-        there = known_facts(step.target.operations, address(step.target, step.target_name))
+        there = seen_facts(step.target.operations, address(step.target, step.target_name))
     except FileNotFound:
         return
-    except DecryptionError:
-        # it can be replaced
-        pass
     if not overwrite:
         raise FileExists(f"{step.target_shown!r}: the name is taken", path=step.target_name)
     if there == listed:

@@ -16,7 +16,7 @@ from ..filesystems.store import Facts
 from .patience import Patience
 from .report import Event
 from .sides import Side, are_one_file
-from .versions import changed_at_target, is_as_seen, known_facts
+from .versions import changed_at_target, is_as_seen, known_facts, seen_facts
 
 __all__ = ["Copied", "address", "copy_file"]
 
@@ -238,7 +238,7 @@ class _Copy:
         if self.replaces.version is not None:
             return self.replaces.version
         try:
-            facts = known_facts(self._target.operations, self._to)
+            facts = seen_facts(self._target.operations, self._to)
         except FileNotFound as error:
             raise self._taken() from error
         if not is_as_seen(self.replaces, facts):
@@ -253,7 +253,7 @@ class _Copy:
     def _landed(self) -> Copied | None:
         # an earlier try, whose answer was lost, may have stored the file
         try:
-            there = known_facts(self._target.operations, self._to)
+            there = seen_facts(self._target.operations, self._to)
         except FileNotFound:
             return None
         if there.size != self._facts().size or self._is_untouched(there):

@@ -458,6 +458,17 @@ def test_commands_have_the_plain_text(app, local, tmp_path):
     assert plain_in(local) == []
 
 
+def test_files_that_cannot_be_decrypted_are_replaced_and_deleted_by_sync(app, storage, tmp_path):
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "a.txt").write_bytes(PLANTED * 2)
+    for name in ("a.txt", "b.txt"):
+        storage.backend.bare.put(name, io.BytesIO(b"left"))
+    done = app.test_cli_runner().invoke(command, ["sync", "--delete", f"{tmp_path}/new/", "files:"])
+    assert done.exit_code == 0, done.output
+    assert {name: storage.read(name) for name in storage.list_files()} == {"a.txt": PLANTED * 2}
+    assert plain_in(storage) == []
+
+
 @pytest.mark.parametrize("kind", ["local", SERVERS[0]])
 def test_a_file_is_not_copied_to_itself_by_two_storages_of_one_place(request, app, kind):
     with make_place(kind, request) as place, app.app_context():

@@ -137,8 +137,9 @@ class EncryptedFS(StandardMethods):
         # one file that nobody can read must not hide all others
         try:
             return self.forms.facts(self.whole, path, facts)
-        except Undecipherable:
-            return replace(facts, size=0, checksum=None)
+        except Undecipherable as error:
+            told: Facts | None = error.facts
+            return told or replace(facts, size=0, checksum=None)
 
     def delete_tree(self, path: str) -> None:
         self.whole.delete_tree(path)
