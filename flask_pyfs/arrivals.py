@@ -46,7 +46,7 @@ def stored_from(
     :param sizes: the length of each in bytes.
     :param content_type: what the client calls it.
     :param is_again: as for :func:`stored`.
-    :param store: what has the files, if that is not the store of the storage, but what its ``for_upload`` returned.
+    :param store: the store that has the files, if it is one that ``for_upload`` of the storage's store returned.
     :raises NotAuthorized: if AUTHORIZE denies it.
     :raises flask_pyfs.errors.FSError: as :func:`stored` does.
     """

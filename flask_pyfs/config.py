@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from .common import COMMON, DEFAULT_BACKEND, OF_SIDES, OF_STORAGE, serves
-from .doubtful import require_clear, require_keys
+from .encryption_settings import require_keys, require_layers, require_unambiguous
 from .errors import ConfigurationError
 from .keys import backend_key, own_key, refusal, side_prefixes, storage_key, storage_prefixes
 from .misspelt import Installed, closest, require_known, undeclared_keys
@@ -202,6 +202,7 @@ def resolve(
     config = _read(settings, storage, prefixes, declared, undeclared)
     if not sides:
         require_keys(config, storage)
+        require_layers(found, settings, config, storage)
     for side, of_backend in sides.items():
         config._sides[side] = _side(settings, storage, config, side, of_backend, naming, known)
     return config
@@ -248,6 +249,9 @@ def _side(
         found["BACKEND"] = whole._origins[side]
     object.__setattr__(config, "_origins", {**found, **config._origins})
     object.__setattr__(config, "_side", side)
+    if (set_by(config, "ENCRYPTION_READ_PLAIN") or "").startswith(own):
+        # the other backend may have those of the storage as a whole
+        require_keys(config, storage)
     return config
 
 
@@ -302,7 +306,7 @@ def _read(
             found[option.name] = origin
     for name, origin in found.items():
         if name in by_name:
-            require_clear(by_name[name], origin.key, settings[origin.key], config, storage)
+            require_unambiguous(by_name[name], origin.key, settings[origin.key], config, storage)
     object.__setattr__(config, "_is_resolved", True)
     object.__setattr__(config, "_origins", found)
     return config
@@ -339,7 +343,7 @@ def with_defaults(config: Mapping[str, Any], options: Iterable[Option], storage:
                 raise refusal(f"storage {storage!r} needs {option.name}", storage)
             complete[key] = option.default
         elif not complete._is_resolved and value is not option.default:
-            require_clear(option, option.name, value, complete, storage)
+            require_unambiguous(option, option.name, value, complete, storage)
             complete[key] = converted(option, option.name, value, storage)
     return complete
 

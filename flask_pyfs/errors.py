@@ -202,10 +202,12 @@ class Undecipherable(fs_errors.OperationFailed):
     Filesystems raise this; storages raise :exc:`DecryptionError` instead.
 
     :ivar beside: the path of a file that the package keeps beside the others, if it is one.
+    :ivar facts: what a listing tells of the file, if it was to be told what is known of it; else None.
     """
 
     default_message = "'{path}' cannot be decrypted"
     beside: str | None = None
+    facts: Any = None
 
 
 # the first row whose types match applies

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, BinaryIO
@@ -12,18 +14,21 @@ from .backends.handles import StorageFile
 from .backends.overrides import call
 from .errors import BackendError, FSError
 from .filesystems.base import copy_stream
-from .filesystems.store import Facts
+from .filesystems.store import DAY, Facts
 from .state import State
 
 _ATTEMPTS = 5
 # no extension that a program knows is longer, and a name on a disk has at most 255 bytes
 _LONGEST_EXTENSION = 64
 
+_START = "flask_pyfs-copy-"
+
 
 @contextmanager
 def local_copy(state: State, name: str) -> Iterator[str]:
     """Yield the absolute path of a file: its own on a disk, else that of a copy, which the end of the block removes.
-    The copy of an encrypted file is not encrypted, because a program is to read it. Nobody else may.
+    The copy of an encrypted file is not encrypted, because a program is to read it. Nobody else may. Copies that killed
+    processes left more than a day ago are removed.
 
     :param state: the state of the storage.
     :param name: a name that :func:`flask_pyfs.names.given` accepts.
@@ -35,15 +40,50 @@ def local_copy(state: State, name: str) -> Iterator[str]:
         return
     extension = os.path.splitext(name)[1]
     suffix = extension if len(os.fsencode(extension)) <= _LONGEST_EXTENSION else ""
-    descriptor, path = tempfile.mkstemp(suffix, "flask_pyfs-")
+    _remove_left()
+    descriptor, path = tempfile.mkstemp(suffix, _START)
     try:
         with os.fdopen(descriptor, "wb") as target:
             _copy(state, name, target)
-        yield path
+        with _in_use(path):
+            yield path
     finally:
         # the program may have moved it
         with suppress(FileNotFoundError):
             os.unlink(path)
+
+
+@contextmanager
+def _in_use(path: str) -> Iterator[None]:
+    # the system releases the lock when the process dies
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        # not all disks of a network have locks
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remove_left() -> None:
+    directory, before = tempfile.gettempdir(), time.time() - DAY
+    with suppress(OSError):
+        for name in os.listdir(directory):
+            # another process may remove it at the same time, and those of other users stay
+            with suppress(OSError):
+                if name.startswith(_START):
+                    _remove_if_left(os.path.join(directory, name), before)
+
+
+def _remove_if_left(path: str, before: float) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        if os.fstat(descriptor).st_mtime < before:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(path)
+    finally:
+        os.close(descriptor)
 
 
 def _own_path(state: State, name: str) -> str | None:

@@ -22,7 +22,6 @@ from werkzeug.datastructures import FileStorage
 from . import config as configuration
 from . import names
 from .backends import registry
-from .backends.base import BaseBackend
 from .backends.contract import Entry, StoredName, UploadURL, require_size, require_type
 from .backends.overrides import call
 from .common import COMMON, serves
@@ -440,11 +439,8 @@ class Storage:
         state = find(self)
         place = state.place_of(name)
         if place is None:
-            layer = state.backend.layer if isinstance(state.backend, BaseBackend) else None
-            reason = layer and layer.obstacle_to("sendfile")
             raise OperationNotSupported(
-                f"files of storage {self.name!r} have no path: {reason or f'its backend is {state.backend_name!r}'}; "
-                "use open instead",
+                f"files of storage {self.name!r} have no path: {state.kind_of_store}; use open instead",
                 path=name,
                 storage=self.name,
             )

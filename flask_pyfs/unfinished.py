@@ -134,8 +134,8 @@ class Unfinished:
 
     @property
     def elsewhere(self) -> dict[str, Any]:
-        """What operations of the backend on files of this upload are to be told of the store: nothing, if they lie in
-        that of the backend.
+        """The keyword arguments that tell an operation of the backend which store has the files of this upload: none if
+        it is the store of the backend.
         """
         return {} if self.store is self._backend.store else {"store": self.store}
 
@@ -300,8 +300,10 @@ class Unfinished:
         is_sure |= not self.store.joins_in_place
         # what cannot be removed now is removed by who looks next, or when it is swept
         with suppress(errors.FSError):
-            if lease is not None:
-                lease.end() if is_sure else lease.release()
+            if lease is not None and is_sure:
+                lease.end()
+            elif lease is not None:
+                lease.release()
             if is_sure:
                 self.store.delete_tree(self._path(_OPEN.rstrip("/")))
 

@@ -8,6 +8,8 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -123,6 +125,63 @@ def test_a_program_may_move_the_copy_away(storage, tmp_path):
     with storage.local_copy("a.txt") as path:
         os.rename(path, tmp_path / "kept")
     assert (tmp_path / "kept").read_bytes() == b"content"
+
+
+COPIES = """
+import sys
+import flask
+import flask_pyfs as fs
+app = flask.Flask("copies")
+app.config["FS_BACKEND"] = "memory"
+files = fs.Storage("files", fs.ALL)
+fs.init_app(app, files)
+with app.app_context():
+    files.write("a.txt", b"secret")
+    with files.local_copy("a.txt") as path:
+        print(path, flush=True)
+        sys.stdin.read()
+"""
+
+
+@contextmanager
+def copying(temporary):
+    """Another process that uses a copy, and the path of it."""
+    run = [sys.executable, "-c", COPIES]
+    env = {**os.environ, "TMPDIR": str(temporary)}
+    with subprocess.Popen(run, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process, Path(process.stdout.readline().strip())
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("storage", ["memory"], indirect=True)
+def test_a_copy_that_a_killed_process_left_is_removed_a_day_later(storage, temporary):
+    storage.write("b.txt", b"content")
+    other = temporary / "flask_pyfs-copy-link.txt"
+    other.symlink_to(temporary)
+
+    def age(path):
+        os.utime(path, (time.time() - 2 * 24 * 3600,) * 2)
+
+    def use_another():
+        with storage.local_copy("b.txt"):
+            pass
+
+    with copying(temporary) as (process, path):
+        assert path.read_bytes() == b"secret"
+        age(path)
+        use_another()
+        # it is in use
+        assert path.exists()
+        process.kill()
+        process.wait()
+        os.utime(path)
+        use_another()
+        assert path.exists()
+        age(path)
+        use_another()
+    assert sorted(temporary.iterdir()) == [other]
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ class BaseBackend(ListedFiles):
         self.layer = layer_of(name, self.config, self.options or ())
         if self.layer is not None:
             # also those of a subclass
-            vars(self).update(dict.fromkeys(ROUND, _no_way_round))
+            vars(self).update(dict.fromkeys(ROUND, _no_way_round), obstacle_to=self.layer.obstacle_to)
         self.prefix: str = names.normalize_prefix(self.config.get("prefix")).rstrip("/")
         self._lock = threading.Lock()
         self._store: StoreFS | None = None
@@ -137,8 +137,6 @@ class BaseBackend(ListedFiles):
 
     def obstacle_to(self, serve_mode: str) -> str | None:
         """Return why this backend cannot serve files in a SERVE_MODE, or None if it can."""
-        if self.layer is not None:
-            return self.layer.obstacle_to(serve_mode)
         if serve_mode == "redirect" and not self.signs_urls:
             return "it signs no URLs"
         if serve_mode == "sendfile" and not self.root:
@@ -408,7 +406,7 @@ class BaseBackend(ListedFiles):
         :param paths: the paths in :attr:`store`, in order, as they are.
         :param sizes: the length of each in bytes, as a listing tells it.
         :param content_type: as for :meth:`write`.
-        :param store: what ``for_upload`` of the store has returned, if the files are pieces of an upload.
+        :param store: the store that has the files, if it is one that ``for_upload`` of :attr:`store` returned.
         :raises flask_pyfs.errors.FileExists: without ``overwrite``, if the name is taken.
         :raises flask_pyfs.errors.FileNotFound: if one of the files is missing.
         """
@@ -452,7 +450,8 @@ class BaseBackend(ListedFiles):
 
     def version(self, filename: str) -> str | None:
         """Return the version of a file, or None if the store knows no versions. Makes one request to the store."""
-        return self.facts(filename).version
+        with self._translated(filename):
+            return self._first(filename, self.store.version)
 
     def delete_version(self, filename: str, version: str) -> str | None:
         """Delete a file if it still is this version. Return its name, or None if it was not."""
@@ -747,7 +746,7 @@ class BaseBackend(ListedFiles):
         of these; None if none of them is known, or if a layer keeps other content there. Makes no request if there is
         only one.
         """
-        return self if self.layer is None else None
+        return self
 
     def _refuse_taken(self, filename: str, overwrite: bool) -> None:
         # for methods of subclasses that cannot decide it in the write itself

@@ -291,7 +291,7 @@ class Operations(Protocol):
 
         :param paths: their paths in the filesystem of the backend, in order.
         :param sizes: the length of each in bytes, as a listing tells it.
-        :param store: what has the files, if that is not the filesystem itself, but what its ``for_upload`` returned.
+        :param store: the store that has the files, if it is one that ``for_upload`` of the filesystem returned.
         :raises flask_pyfs.errors.OperationNotSupported: if the backend was written for Flask-FS.
         """
 

@@ -20,53 +20,52 @@ if TYPE_CHECKING:
 
 __all__ = ["Encryption", "layer"]
 
-# a bare True would be a moment that never comes
+# the store may date a file after each moment that has not come
 _AHEAD = timedelta(days=7)
 
 
-def layer(storage: str, config: Config) -> Encryption | None:
-    """Return the layer of a storage whose settings ask for encryption.
-
-    :raises flask_pyfs.errors.ConfigurationError: if a setting beside them would go round it.
-    """
+def layer(storage: str, config: Config) -> Encryption:
+    """Return the layer of a storage whose settings ask for encryption; see :class:`Encryption`."""
     return Encryption(storage, config)
 
 
 class Encryption:
-    """Encrypts what is written, and decrypts what is read; see :class:`flask_pyfs.filesystems.encrypted.EncryptedFS`.
+    """Encrypts the files of a storage, as :class:`flask_pyfs.filesystems.encrypted.EncryptedFS` does. No request.
 
     :param storage: the name of the storage.
     :param config: its settings.
-    :raises flask_pyfs.errors.ConfigurationError: if a setting beside the keys would go round it.
+    :raises flask_pyfs.errors.ConfigurationError: if URL is set, AES256_KEY is no key, or ENCRYPTION_READ_PLAIN is a
+        moment that is far ahead.
     """
 
     def __init__(self, storage: str, config: Config) -> None:
         # not with the module, nor later, when another thread may fork meanwhile
         from ..filesystems.encrypted import EncryptedFS
 
-        self._made: type[EncryptedFS] = EncryptedFS
-        self._config = config
-        if config["url"]:
-            asked = (
-                "ENCRYPTION_KEYS" if config["encryption_keys"] else setting_name(config, storage, "AES256_ENCRYPTED")
-            )
-            rule = (
-                f"cannot be used with {asked}: a server at that URL would send encrypted files. Remove it, or set "
-                f"{storage_key(storage, 'URL')} to an empty text"
-            )
-            raise wrong_setting(storage, config["backend"], config, "URL", rule)
+        self._filesystem: type[EncryptedFS] = EncryptedFS
+        _require_no_url(storage, config)
         self.keyring: Keyring = _keyring(storage, config)
         self._forms = _forms(storage, config, self.keyring)
 
     def over(self, store: StoreFS) -> EncryptedFS:
-        return self._made(store, self._forms)
+        return self._filesystem(store, self._forms)
 
     def obstacle_to(self, serve_mode: str) -> str | None:
         return "its files are encrypted" if serve_mode == "sendfile" else None
 
 
+def _require_no_url(storage: str, config: Config) -> None:
+    if config["url"]:
+        asking = "ENCRYPTION_KEYS" if config["encryption_keys"] else "AES256_ENCRYPTED"
+        rule = (
+            f"cannot be used with {setting_name(config, storage, asking)}: a server at that URL would send encrypted "
+            f"files. Remove it, or set {storage_key(storage, 'URL')} to an empty text"
+        )
+        raise wrong_setting(storage, config["backend"], config, "URL", rule)
+
+
 class _NoKeys(Keyring):
-    """Those of a storage that only has the key of flask-fs2. Nothing can be written.
+    """The keyring of a storage that only has the key of flask-fs2. Nothing can be written.
 
     :param setting: the name of the setting that would have some.
     :param refusal: what a write raises.
@@ -126,14 +125,14 @@ def _old_key(storage: str, config: Config) -> Key | None:
 def _moment(storage: str, config: Config) -> datetime | None:
     """Return the moment before which files may be plain.
 
-    One that is near is right while servers of an older configuration still write. Until it comes, whoever can write to
-    the store can pass plain files, so a far one is refused.
+    It may be near, for servers of an older configuration that still write. Until it comes, anyone who can write to the
+    store can add plain files, so a far one is refused.
     """
     moment: datetime | None = config["encryption_read_plain"]
     if moment is not None and moment > datetime.now(timezone.utc) + _AHEAD:
         rule = (
-            "must be at most 7 days ahead: the moment at which the last plain file is written. Until then, whoever can "
-            "write to the store can pass plain files as yours"
+            "must be at most 7 days ahead: the moment at which the last plain file is written. Until then, anyone who "
+            "can write to the store can add plain files"
         )
         raise wrong_setting(storage, config["backend"], config, "ENCRYPTION_READ_PLAIN", rule)
     return moment

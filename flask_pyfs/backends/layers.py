@@ -19,9 +19,9 @@ __all__ = ["GROUP", "ROUND", "Layer", "asked_for", "layer_of"]
 #: The group of entry points that name layers. Each has the name of a setting that puts its layer there, in lower case.
 GROUP = "flask_pyfs.layers"
 
-#: The methods of a backend that lead clients to the store itself. With a layer they return None, as of a store that can
-#: do none of it, so that all goes through the app.
-ROUND = ("in_parts", "signed_upload", "signed_url")
+#: The methods of a backend that lead clients or programs to the store itself. With a layer they return None, as of a
+#: store that can do none of it, so that all goes through the app.
+ROUND = ("in_parts", "keeper", "signed_upload", "signed_url")
 
 _LAYERS = tuple(option for option in COMMON if option.layer)
 

@@ -193,9 +193,6 @@ class LocalBackend(BaseBackend):
 
     # Requests
 
-    def version(self, filename: str) -> str | None:
-        return super().facts(filename).version
-
     def facts(self, filename: str) -> Facts:
         """Return the facts of a file, for a request. What this process may not read does not exist."""
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, TypeGuard
 
 from ..config import Config, setting_name, wrong_setting
 from ..errors import ConfigurationError, shortened
@@ -24,8 +24,12 @@ _PACKAGE = __name__.partition(".")[0]
 
 _NEVER = -1
 
-# the methods of Flask-FS through which the content of files comes and goes
-_CONTENT = {*READING, *WRITING, "serve"}
+# through these, the content of files comes and goes, and what is told of it
+_CONTENT = (
+    *dict.fromkeys((*READING, *WRITING)),
+    *("serve", "fetch", "replace_version", "join", "joined", "copy_from", "store", "fs"),
+    *("get_metadata", "metadata", "facts", "size", "entries", "level"),
+)
 
 
 @cache
@@ -71,22 +75,35 @@ def build(backend_class: Any, storage: str, config: Config) -> tuple[Any, Callee
         key = setting_name(config, storage, "BACKEND")
         raise _not_importable(installed()[config["backend"]], storage, key, error) from error
     callee = Callee(backend, storage, config.get("prefix", ""))
-    _require_layered(backend, callee, storage, config)
+    _require_layered(backend, storage, config)
     return backend, callee
 
 
-def _require_layered(backend: Any, callee: Callee, storage: str, config: Config) -> None:
+def _require_layered(backend: Any, storage: str, config: Config) -> None:
     """Check that all content of a storage passes the layer that its settings ask for."""
-    if not isinstance(callee.operations, FlaskFSBackend) or not getattr(backend, "keeps_files", True):
-        return
-    own = sorted(name for name in _CONTENT if name in callee.operations.foreign)
     option = asked_for(config, options_of(type(backend)) or ())
-    if option is not None and own:
+    if option is None or not getattr(backend, "keeps_files", True):
+        return
+    if (other := _other_code(backend)) is not None:
         rule = (
-            f"cannot be used with the backend {config['backend']!r}: {type(backend).__name__}.{own[0]} was written for "
-            "Flask-FS, and what it reads or writes goes round it. Remove it, or use another backend"
+            f"cannot be used with the backend {config['backend']!r}: {other} is not of {_PACKAGE}, and may read or "
+            "write past it. Remove it, or use another backend"
         )
         raise wrong_setting(storage, config["backend"], config, option.name, rule)
+
+
+def _other_code(backend: Any) -> str | None:
+    """Return the name of a backend without a filesystem, or of the first method through which content goes that other
+    code wrote; None if there is none.
+    """
+    kind = type(backend)
+    if not _has_filesystem(backend):
+        return kind.__name__
+    for name in _CONTENT:
+        method = vars(backend).get(name) or getattr(kind, name)
+        if is_foreign(getattr(method, "fget", method)):
+            return f"{kind.__name__}.{name}"
+    return None
 
 
 def build_side(storage: str, config: Config, side: str) -> tuple[Any, Callee]:
@@ -136,12 +153,16 @@ class Callee:
 
     def _find(self) -> Operations:
         backend = self._backend
-        if not isinstance(backend, BaseBackend) or type(backend).open_fs is BaseBackend.open_fs:
+        if not _has_filesystem(backend):
             return FlaskFSBackend(backend, self._storage, self._prefix)
         foreign = frozenset(name for name in NAMES if is_foreign(getattr(backend, name)))
         if foreign and _is_built_in(type(backend)):
             return FlaskFSBackend(backend, self._storage, "", backend, foreign)
         return backend
+
+
+def _has_filesystem(backend: Any) -> TypeGuard[BaseBackend]:
+    return isinstance(backend, BaseBackend) and type(backend).open_fs is not BaseBackend.open_fs
 
 
 def _is_built_in(backend_class: type) -> bool:

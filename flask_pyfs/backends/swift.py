@@ -132,7 +132,7 @@ class SwiftBackend(BaseBackend):
         return bool(self.config["temp_url_key"]) and self.layer is None
 
     def obstacle_to(self, serve_mode: str) -> str | None:
-        if serve_mode == "redirect" and self.layer is None and not self.signs_urls:
+        if serve_mode == "redirect" and not self.signs_urls:
             return "it signs URLs only with a TEMP_URL_KEY"
         return super().obstacle_to(serve_mode)
 

@@ -16,7 +16,8 @@ from ..transfer.copying import Copied, address, copy_file
 from ..transfer.deleting import delete_file
 from ..transfer.patience import Patience, Stopped
 from ..transfer.report import Event
-from ..transfer.versions import known_facts
+from ..transfer.sides import are_one_file
+from ..transfer.versions import known_facts, seen_facts
 from ..transfer.workers import in_threads
 from .commands import command, json_option
 from .exits import Failure, Failures
@@ -172,11 +173,14 @@ def _moved(step: Step, overwrite: bool, patience: Patience, tell: Callable[[Even
 
 def _require_two(step: Step, listed: Facts, overwrite: bool) -> None:
     # two storages may have one place, and a server does nothing if a file is to be copied to itself
+    one = FSError(f"{step.source_shown!r} and {step.target_shown!r} may be one file, which stays")
+    if are_one_file(step.source, step.name, step.target, step.target_name):
+        raise one
     try:
-        there = known_facts(step.target.operations, address(step.target, step.target_name))
+        there = seen_facts(step.target.operations, address(step.target, step.target_name))
     except FileNotFound:
         return
     if not overwrite:
         raise FileExists(f"{step.target_shown!r}: the name is taken", path=step.target_name)
     if there == listed:
-        raise FSError(f"{step.source_shown!r} and {step.target_shown!r} may be one file, which stays")
+        raise one

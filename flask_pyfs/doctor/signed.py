@@ -130,22 +130,23 @@ def examine_uploads(subject: Subject, path: Reserved, store: StoreFS) -> Generat
 
 
 def examine_copies(subject: Subject, path: Reserved) -> Iterator[Finding]:
-    """Try whether a client that may upload gets a copy of another file, by a header that nobody has signed: here of the
-    probe, as a part of an upload that is forgotten then. Makes three requests if the store takes files in parts from
-    clients, or four; else none.
+    """Try whether a client that may upload gets a copy of another file by a header that is not signed.
+
+    It copies the probe, as a part of an upload that is then aborted. Makes three or four requests if the store takes
+    files in parts from clients, else none.
     """
     check = "signed-copy"
     file = subject.state.operations.in_parts(path)
     if file is None:
         return
     try:
-        with translated(subject.state.storage.name), _forgotten(file) as upload:
+        with translated(subject.state.storage.name), _begun(file) as upload:
             answer = ask(file.signed(upload, 1, LIFETIME), "PUT", file.copying(), b"")
             parts = (file.parts(upload) or {}) if answer.is_success else {}
     except (FSError, Unanswered) as error:
         yield subject.found(check, "skipped", f"it could not be tried ({shortened(str(error), 200)})")
         return
-    # none was sent
+    # the part was empty, so each byte is one of a copy
     if any(part.size for part in parts.values()):
         yield subject.found(
             check,
@@ -159,8 +160,8 @@ def examine_copies(subject: Subject, path: Reserved) -> Iterator[Finding]:
 
 
 @contextmanager
-def _forgotten(file: InParts) -> Iterator[str]:
-    """Begin an upload in parts, which ends with the block."""
+def _begun(file: InParts) -> Iterator[str]:
+    """Begin an upload in parts, and abort it at the end of the block."""
     upload = file.begin(token_hex(8))
     try:
         yield upload

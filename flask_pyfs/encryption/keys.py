@@ -12,12 +12,10 @@ from typing import Any, NoReturn
 
 from fs.errors import RemoteConnectionError
 
+from ..conversions import Secret, keys_of
 from ..errors import StoreMisconfigured, explained
-from ..options import Secret, keys_of
 
 __all__ = ["Key", "Keyring", "new_key"]
-
-_URLSAFE = str.maketrans("-_", "+/")
 
 
 class _SecretBytes(bytes):
@@ -46,7 +44,7 @@ class Key(_Unpicklable):
     __slots__ = ("identifier", "secret")
 
     def __init__(self, text: str) -> None:
-        self.secret: bytes = _SecretBytes(base64.b64decode(text.translate(_URLSAFE)))
+        self.secret: bytes = _SecretBytes(base64.urlsafe_b64decode(text))
         self.identifier: str = hashlib.sha256(b"flask_pyfs key identifier" + self.secret).hexdigest()[:8]
 
     def __repr__(self) -> str:

@@ -148,6 +148,10 @@ class BelowFS(WrapFS[FS], StoreFS):
         with self._told:
             return self.whole.facts(self.at(path), checksum=checksum)
 
+    def version(self, path: str) -> str | None:
+        with self._told:
+            return self.whole.version(self.at(path))
+
     def read_file(self, path: str) -> bytes:
         with self._told:
             return self.whole.read_file(self.at(path))

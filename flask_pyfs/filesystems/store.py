@@ -364,6 +364,14 @@ class StoreFS(CarefulFS):
         :raises fs.errors.FileExpected: if the path is a directory.
         """
 
+    def version(self, path: str) -> str | None:
+        """Return the version of a file, also of one whose content nobody can read; None if the store knows none. One
+        request.
+
+        :raises fs.errors.FSError: as :meth:`facts` does.
+        """
+        return self.facts(path).version
+
     def isfile(self, path: str) -> bool:
         # getinfo may need two requests
         return self.has_file(path)

@@ -26,8 +26,8 @@ def begin(storage: Storage, terms: Terms, expires: float | timedelta, *, externa
     until, _ = lifetime_of(expires)
     if not takes_parts(state):
         raise OperationNotSupported(
-            f"storage {storage.name!r}: only S3 takes files in parts from clients, and its backend is "
-            f"{state.backend_name!r}: call resumable_url",
+            f"storage {storage.name!r}: only S3 takes files in parts from clients, and {state.kind_of_store}: "
+            "call resumable_url",
             path=terms.name,
             storage=storage.name,
         )

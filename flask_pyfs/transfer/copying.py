@@ -10,13 +10,13 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple, NoReturn
 
 from .. import names
-from ..errors import BackendError, FileNotFound, VersionChanged
+from ..errors import BackendError, FileNotFound, FSError, VersionChanged
 from ..filesystems.base import CHUNK_SIZE
 from ..filesystems.store import Facts
 from .patience import Patience
 from .report import Event
-from .sides import Side
-from .versions import changed_at_target, is_as_seen, known_facts
+from .sides import Side, are_one_file
+from .versions import changed_at_target, is_as_seen, known_facts, seen_facts
 
 __all__ = ["Copied", "address", "copy_file"]
 
@@ -161,6 +161,12 @@ class _Copy:
         return Copied(before.size, None)
 
     def _streamed(self) -> Copied:
+        if are_one_file(self._source, self._name, self._target, self._target_name):
+            # what was stored would be read as the source, and stored again
+            raise FSError(
+                f"{self._name!r} of {self._source.label!r} and {self._target_name!r} of {self._target.label!r} are one "
+                "file, which stays as it is"
+            )
         facts, file = self._fetch()
         with closing(file):
             reader = _Reader(file, facts, self)
@@ -232,7 +238,7 @@ class _Copy:
         if self.replaces.version is not None:
             return self.replaces.version
         try:
-            facts = known_facts(self._target.operations, self._to)
+            facts = seen_facts(self._target.operations, self._to)
         except FileNotFound as error:
             raise self._taken() from error
         if not is_as_seen(self.replaces, facts):
@@ -247,7 +253,7 @@ class _Copy:
     def _landed(self) -> Copied | None:
         # an earlier try, whose answer was lost, may have stored the file
         try:
-            there = known_facts(self._target.operations, self._to)
+            there = seen_facts(self._target.operations, self._to)
         except FileNotFound:
             return None
         if there.size != self._facts().size or self._is_untouched(there):

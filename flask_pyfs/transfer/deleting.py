@@ -9,7 +9,7 @@ from ..filesystems.store import Facts
 from .copying import address
 from .patience import Patience
 from .sides import Side
-from .versions import changed_at_target, is_as_seen, known_facts
+from .versions import changed_at_target, is_as_seen, seen_facts
 
 __all__ = ["delete_file"]
 
@@ -27,14 +27,14 @@ def delete_file(side: Side, name: str, listed: Facts, patience: Patience) -> Non
     def delete() -> None:
         version = listed.version
         if version is None:
-            facts = known_facts(operations, path)
+            facts = seen_facts(operations, path)
             if not is_as_seen(listed, facts):
                 raise changed_at_target(name, side.label)
             version = facts.version
         if version is None:
             operations.delete(path)
         elif not operations.delete_version(path, version):
-            known_facts(operations, path)
+            seen_facts(operations, path)
             raise changed_at_target(name, side.label)
 
     def delete_if_there() -> None:

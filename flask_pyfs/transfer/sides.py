@@ -19,7 +19,7 @@ from ..names import RESERVED
 from ..state import find
 from ..storage import Storage
 
-__all__ = ["Place", "Side"]
+__all__ = ["Place", "Side", "are_one_file", "require_apart"]
 
 _first = itemgetter(0)
 
@@ -216,6 +216,15 @@ def require_apart(source: Side, target: Side, *, deletes: bool = False) -> None:
     if deletes and _is_inside(source, target):
         message = f"the source, {source.label!r}, is in the target, {target.label!r}: it would be deleted there"
         raise ConfigurationError(message)
+
+
+def are_one_file(source: Side, name: str, target: Side, target_name: str) -> bool:
+    """Return whether two names are those of one file in two storages of one place, as far as this is known without a
+    request. One of them may encrypt it.
+    """
+    ours = Side(source.operations, source.full_name(name))
+    theirs = Side(target.operations, target.full_name(target_name))
+    return _is_inside(ours, theirs) and _is_inside(theirs, ours)
 
 
 def _is_inside(side: Side, other: Side) -> bool:

@@ -16,7 +16,7 @@ from .patience import Patience, Stopped
 from .plan import Plan, Step
 from .report import Event, OnEvent, Report
 from .sides import Place, Side, require_apart
-from .versions import changed_at_target, known_facts
+from .versions import changed_at_target, known_facts, seen_facts
 from .workers import in_threads, require_jobs
 
 __all__ = ["sync"]
@@ -165,7 +165,7 @@ class _Work:
             )
         except FileExists as error:
             with suppress(FileNotFound):
-                known_facts(self._target.operations, self._target.full_name(step.target_name))
+                seen_facts(self._target.operations, self._target.full_name(step.target_name))
                 raise changed_at_target(step.name, self._target.label) from error
             # it is the name of a directory
             raise

@@ -6,10 +6,10 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ..backends.contract import Operations
-from ..errors import VersionChanged
+from ..errors import DecryptionError, VersionChanged
 from ..filesystems.store import Facts, is_as_seen
 
-__all__ = ["changed_at_target", "is_as_seen", "known_facts"]
+__all__ = ["changed_at_target", "is_as_seen", "known_facts", "seen_facts"]
 
 
 def known_facts(operations: Operations, name: str) -> Facts:
@@ -27,6 +27,19 @@ def known_facts(operations: Operations, name: str) -> Facts:
             size = operations.size(name)
         facts = Facts(size, _with_zone(modified), marked=False)
     return facts
+
+
+def seen_facts(operations: Operations, name: str) -> Facts:
+    """Do the same for a file that is to be replaced or deleted, also for one that nobody can decrypt: its facts are
+    those that a listing tells, with its version.
+    """
+    try:
+        return known_facts(operations, name)
+    except DecryptionError as error:
+        facts: Facts | None = getattr(error.__cause__, "facts", None)
+        if facts is None:
+            raise
+        return facts
 
 
 def _with_zone(modified: Any) -> datetime | None:

@@ -148,6 +148,30 @@ def test_a_server_copies_what_the_target_can_read(app, request, stores, keys, mo
         assert target.read("a.txt") == CONTENT
 
 
+@pytest.mark.parametrize("left", ["TARGET_ENCRYPTION_KEYS", "SOURCE_ENCRYPTION_KEYS", "TARGET_AES256_ENCRYPTED"])
+def test_keys_of_a_side_that_are_left_after_the_end_are_refused(app, left):
+    app.config[f"FILES_FS_{left}"] = [KEY] if left.endswith("KEYS") else True
+    files = fs.Storage("files", fs.ALL)
+    with pytest.raises(fs.ConfigurationError, match=f"^FILES_FS_{left} has no effect") as raised:
+        fs.init_app(app, files)
+    assert f"set FILES_FS_{left.partition('_')[2]}, or remove it" in str(raised.value)
+    app.config["FS_ENCRYPTION_KEYS"] = [KEY]
+    fs.init_app(app, files)
+    app.config.update({f"FILES_FS_{left}": None, "FS_ENCRYPTION_KEYS": None})
+    fs.init_app(app, files)
+
+
+def test_a_moment_of_a_side_needs_keys_of_that_side(app, request):
+    moment, name = "2026-11-01T10:00Z", "FILES_FS_TARGET_ENCRYPTION_READ_PLAIN"
+    with (
+        pytest.raises(fs.ConfigurationError, match=f"{name} needs keys, .* set FILES_FS_TARGET_ENCRYPTION_KEYS, or"),
+        between(app, request, ("local", "local"), ([KEY], None), TARGET_ENCRYPTION_READ_PLAIN=moment),
+    ):
+        pass
+    with between(app, request, ("local", "local"), (None, [KEY]), ENCRYPTION_READ_PLAIN=moment) as storage:
+        storage.write("a.txt", CONTENT)
+
+
 def test_both_sides_in_one_place_are_refused_whatever_encrypts_them(app, request, tmp_path):
     place = str(tmp_path / "one")
     with (

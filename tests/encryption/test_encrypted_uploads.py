@@ -7,6 +7,7 @@ import random
 import signal
 import sys
 from contextlib import ExitStack, suppress
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -101,6 +102,28 @@ def test_the_pieces_of_an_upload_are_encrypted_files_of_their_own(app, configure
     assert kept(storage)["a.txt"][:40] not in headers
     assert announced == [("a.txt", length)]
     assert plain_in(storage) == []
+
+
+@pytest.mark.parametrize("kind", LOCAL_AND_S3)
+def test_an_upload_goes_on_while_files_may_be_plain(kind, request, app):
+    """It begins in a storage that encrypts nothing, and ends in one that does, where each file may still be plain."""
+    ahead = (datetime.now(timezone.utc) + timedelta(hours=1)).isoformat()
+    client, length, storage = app.test_client(), len(CONTENT), fs.Storage("files", fs.ALL)
+    with make_place(kind, request) as place, app.app_context():
+        location = None
+        for number, more in enumerate(({}, keyed(ENCRYPTION_READ_PLAIN=ahead))):
+            app.config.update({f"FILES_FS_{name}": value for name, value in {**place, **more}.items()})
+            fs.init_app(app, storage)
+            if location is None:
+                url = storage.resumable_url("a.txt", expires=60, unique=False).url
+                location = client.post(url, headers={**TUS, "Upload-Length": str(length)}).headers["Location"]
+            for half in (0, 1):
+                start, stop = ((2 * number + each) * length // 4 for each in (half, half + 1))
+                assert client.head(location, headers=TUS).headers["Upload-Offset"] == str(start)
+                fields = {**PIECE, "Upload-Offset": str(start)}
+                assert client.patch(location, headers=fields, data=CONTENT[start:stop]).status_code == 204
+        assert storage.read("a.txt") == CONTENT
+        assert plain_in(storage) == []
 
 
 def test_a_scanner_sees_plain_text(app, configured):

@@ -1,6 +1,7 @@
 """What could lead to the files round the encryption: each is refused, goes through the app, or has ciphertext."""
 
 import io
+import itertools
 import os
 import stat
 import sys
@@ -14,6 +15,7 @@ import pytest
 from fs import errors
 from fs.memoryfs import MemoryFS
 from PIL import Image
+from places import make_place
 from planted import KINDS, PLANTED, SERVERS, encrypted_storage, key, keyed, plain_in
 from werkzeug.datastructures import FileStorage
 
@@ -25,6 +27,7 @@ from flask_pyfs.backends.mock import MockBackend
 from flask_pyfs.cli import fs as command
 from flask_pyfs.fields.image import ImageReference
 from flask_pyfs.fields.settings import ImageSettings
+from flask_pyfs.filesystems.generic import as_store
 from flask_pyfs.testing import memory_storages
 
 KEY = "FILES_FS_ENCRYPTION_KEYS"
@@ -74,7 +77,7 @@ def test_a_url_beside_the_keys_is_refused_by_its_name(app, settings, keys):
     (name,) = settings
     with pytest.raises(fs.ConfigurationError) as raised:
         configured(app, **settings, **{keys: key()})
-    assert str(raised.value).startswith(f"{name} cannot be used with ENCRYPTION_KEYS: ")
+    assert str(raised.value).startswith(f"{name} cannot be used with {keys}: ")
     assert "Remove it, or set FILES_FS_URL to an empty text" in str(raised.value)
 
 
@@ -133,7 +136,7 @@ def test_a_store_that_signs_signs_nothing(request, app, kind, settings):
         signed = storage.url("a.txt", expires=60)
         upload = storage.upload_url("b.txt", expires=60, unique=False, overwrite=True)
         assert upload.fields == {}
-        with pytest.raises(fs.OperationNotSupported):
+        with pytest.raises(fs.OperationNotSupported, match="its files are encrypted: call resumable_url"):
             storage.multipart_url("c.bin", expires=60)
         client = app.test_client()
         response = client.get(signed, buffered=True)
@@ -171,6 +174,12 @@ class Signing(BaseBackend):
     def in_parts(self, filename: str) -> Any:
         raise AssertionError("clients send parts to the store")
 
+    def keeper(self, filename: str) -> BaseBackend:
+        return self
+
+    def obstacle_to(self, serve_mode: str) -> None:
+        return None
+
 
 @pytest.mark.parametrize("settings", [{}, keyed()], ids=["plain", "encrypted"])
 def test_a_backend_of_others_leads_nobody_to_its_store(app, register, settings):
@@ -190,6 +199,12 @@ def test_a_backend_of_others_leads_nobody_to_its_store(app, register, settings):
             assert storage.backend.in_parts("a.txt") is None
             with pytest.raises(fs.OperationNotSupported, match="its files are encrypted"):
                 storage.path("a.txt")
+    app.config["FILES_FS_SERVE_MODE"] = "sendfile"
+    if is_plain:
+        configured(app)
+    else:
+        with pytest.raises(fs.ConfigurationError, match="because its files are encrypted"):
+            configured(app)
 
 
 # Backends that read and write files by themselves
@@ -220,14 +235,64 @@ Opening, Serving = (type(name.title(), (LocalBackend,), {name: method}) for name
 Empty = type("Empty", (BaseBackend,), {"read": lambda self, filename: b""})
 
 
+class Measuring(LocalBackend):
+    """Asks the disk how long files are, as backends of Flask-FS did."""
+
+    def get_metadata(self, filename: str, checksum: bool = True) -> dict[str, Any]:
+        return {"size": os.path.getsize(f"{self.root}/{filename}"), "checksum": None, "mime": None, "modified": None}
+
+
+class InMemory(BaseBackend):
+    """Has a filesystem of its own."""
+
+    options = ()
+
+    def open_fs(self) -> MemoryFS:
+        return MemoryFS()
+
+
+class Saving(InMemory):
+    """Stores uploads without its filesystem."""
+
+    def save(self, file: Any, filename: str, overwrite: bool = True, **options: Any) -> str:
+        self.bare.put(filename, file)
+        return filename
+
+
+class Fetching(InMemory):
+    """Reads files without its filesystem."""
+
+    def fetch(self, filename: str) -> Any:
+        return self.bare.fetch(filename)
+
+
+class Storing(InMemory):
+    """Has another store than that of its filesystem."""
+
+    @property
+    def store(self) -> Any:
+        return as_store(MemoryFS())
+
+
+class Assigning(InMemory):
+    """Puts a method into itself."""
+
+    def __init__(self, name: str, config: Any) -> None:
+        super().__init__(name, config)
+        self.write: Any = lambda filename, content, **options: filename
+
+
+GOING_ROUND = [OfFlaskFS, Opening, Serving, Empty, Measuring, Saving, Fetching, Storing, Assigning]
+
+
 @pytest.mark.parametrize("keys", [KEY, "FS_ENCRYPTION_KEYS"])
-@pytest.mark.parametrize("backend_class", [OfFlaskFS, Opening, Serving, Empty])
-def test_a_backend_that_was_written_for_flask_fs_is_refused(app, register, backend_class, keys):
+@pytest.mark.parametrize("backend_class", GOING_ROUND)
+def test_a_backend_whose_own_methods_have_the_content_is_refused(app, register, backend_class, keys):
     register("old", backend_class)
     with pytest.raises(fs.ConfigurationError) as raised:
         configured(app, FILES_FS_BACKEND="old", **{keys: key()})
     message = str(raised.value)
-    assert message.startswith(f"{keys} cannot be used with the backend 'old': {backend_class.__name__}.")
+    assert message.startswith(f"{keys} cannot be used with the backend 'old': {backend_class.__name__}")
     assert "Remove it, or use another backend" in message
     assert len(message) <= 300
     del app.config[keys]
@@ -286,6 +351,16 @@ def test_files_have_no_path(storage):
         storage.fs.geturl("a.txt")
 
 
+def test_no_namespace_tells_of_the_encrypted_file(storage):
+    asked = ("basic", "details", "access", "stat", "lstat", "link", "s3", "urls", "ftp", "tar", "zip")
+    for info in (storage.fs.getinfo("a.txt", asked), *storage.fs.scandir("/", asked)):
+        assert {"basic", "details"} <= info.raw.keys() <= {"basic", "details", "access", "stat", "lstat", "link"}
+        shown = repr(info.raw)
+        assert "http" not in shown
+        assert f"': {len(storage.backend.bare.read_file('a.txt'))}," not in shown
+    assert storage.fs.getinfo("a.txt", ["s3", "urls"]).raw.keys() == {"basic"}
+
+
 def test_the_copy_for_a_program_is_for_this_user_alone_and_goes(storage):
     with storage.local_copy("a.txt") as path:
         assert Path(path).read_bytes() == PLANTED
@@ -328,6 +403,26 @@ def test_nothing_of_a_storage_is_kept_as_it_is(storage):
     assert storage.fsspec.cat("c.txt") == PLANTED * 2
 
 
+# Files that nobody can read
+
+
+def test_a_file_that_cannot_be_decrypted_is_deleted_by_each_way(app, storage):
+    def delete_by_version(name):
+        assert storage.delete_version(name, storage.version(name))
+
+    def delete_by_command(name):
+        done = app.test_cli_runner().invoke(command, ["rm", f"files:{name}"])
+        assert done.exit_code == 0, done.output
+
+    for number, delete in enumerate((storage.delete, delete_by_version, delete_by_command, storage.fsspec.rm)):
+        # no encrypted file has this length
+        storage.backend.bare.put(f"{number}.txt", io.BytesIO(b"left"))
+        with pytest.raises(fs.FSError):
+            storage.size(f"{number}.txt")
+        delete(f"{number}.txt")
+    assert list(storage.list_files()) == ["a.txt"]
+
+
 # Images
 
 
@@ -361,6 +456,47 @@ def test_commands_have_the_plain_text(app, local, tmp_path):
     assert done.exit_code == 0, done.output
     assert local.read("b.txt") == PLANTED
     assert plain_in(local) == []
+
+
+def test_files_that_cannot_be_decrypted_are_replaced_and_deleted_by_sync(app, storage, tmp_path):
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "a.txt").write_bytes(PLANTED * 2)
+    for name in ("a.txt", "b.txt"):
+        storage.backend.bare.put(name, io.BytesIO(b"left"))
+    done = app.test_cli_runner().invoke(command, ["sync", "--delete", f"{tmp_path}/new/", "files:"])
+    assert done.exit_code == 0, done.output
+    assert {name: storage.read(name) for name in storage.list_files()} == {"a.txt": PLANTED * 2}
+    assert plain_in(storage) == []
+
+
+@pytest.mark.parametrize("kind", ["local", SERVERS[0]])
+def test_a_file_is_not_copied_to_itself_by_two_storages_of_one_place(request, app, kind):
+    with make_place(kind, request) as place, app.app_context():
+        place = {"ROOT": app.config["FS_ROOT"], **place} if kind == "local" else place
+        storages = []
+        for name, keys in (("plain", None), ("files", key()), ("others", key())):
+            storages.append(fs.Storage(name, fs.ALL))
+            settings = {**place, "ENCRYPTION_KEYS": keys}
+            app.config.update({f"{name.upper()}_FS_{option}": value for option, value in settings.items()})
+            fs.init_app(app, storages[-1])
+        for source, target in itertools.permutations(storages, 2):
+            source.write("a.txt", PLANTED, overwrite=True)
+            for verb in ("cp", "mv"):
+                arguments = [verb, "--overwrite", f"{source.name}:a.txt", f"{target.name}:a.txt"]
+                done = app.test_cli_runner().invoke(command, arguments)
+                assert (done.exit_code, "one file, which stays" in done.output) == (1, True), (arguments, done.output)
+                assert source.read("a.txt") == PLANTED, arguments
+
+
+def test_a_file_that_cannot_be_decrypted_is_replaced_by_mv(app, local, tmp_path):
+    local.backend.bare.put("b.txt", io.BytesIO(b"left"))
+    (tmp_path / "new.txt").write_bytes(PLANTED)
+    arguments = ["mv", str(tmp_path / "new.txt"), "files:b.txt"]
+    done = app.test_cli_runner().invoke(command, arguments)
+    assert (done.exit_code, "the name is taken" in done.output) == (1, True)
+    done = app.test_cli_runner().invoke(command, [*arguments, "--overwrite"])
+    assert done.exit_code == 0, done.output
+    assert local.read("b.txt") == PLANTED
 
 
 # Installations without the extra

@@ -80,6 +80,7 @@ WRONG = [
     f"{KEYS[0]}:{KEYS[1]}",
     f"os:{KEYS[1].rstrip('=')}",
     {"key": KEYS[0]},
+    set(KEYS),
     5,
     True,
 ]

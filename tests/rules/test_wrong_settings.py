@@ -62,9 +62,9 @@ TABLE: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "keys that are none": (
         {"FILES_FS_ENCRYPTION_KEYS": [KEY, "c2hvcnQ="]},
-        ["FILES_FS_ENCRYPTION_KEYS must be a list of keys, each 32 bytes in base64", "(number 2 is none)"],
+        ["FILES_FS_ENCRYPTION_KEYS must be a list of keys, each 32 bytes in base64", "(number 2 is no key)"],
     ),
-    "keys: none": ({"FS_ENCRYPTION_KEYS": []}, ["FS_ENCRYPTION_KEYS must be a list of keys", "(it has none)"]),
+    "keys: none": ({"FS_ENCRYPTION_KEYS": []}, ["FS_ENCRYPTION_KEYS must be a list of keys", "(it has no key)"]),
     "keys: a name of no callable": (
         {"FS_ENCRYPTION_KEYS": "os:sep"},
         ["FS_ENCRYPTION_KEYS must be a list of keys", "or a callable"],

@@ -205,14 +205,14 @@ class StorageFileSystem(ListedStorage):
         """
         named = self._strip_protocol(path if isinstance(path, list) else [path])
         for each in self.expand_path(path, recursive=recursive and maxdepth is not None, maxdepth=maxdepth):
-            try:
-                is_file = self.info(each)["type"] == "file"
-            except FileNotFoundError:
+            kind = self._type(each)
+            if kind is None:
                 if each in named:
-                    raise
+                    message = f"{each!r} is not in storage {self.storage.name!r}"
+                    raise FileNotFound(message, path=each, storage=self.storage.name)
                 # it went with its directory
                 continue
-            if is_file:
+            if kind == "file":
                 self.rm_file(each)
             elif not recursive:
                 raise IsADirectoryError(errno.EISDIR, "is a directory: pass recursive=True", each)

@@ -88,10 +88,12 @@ class ListedStorage(AbstractFileSystem):
         return self._type(path) == "directory"
 
     def _type(self, path: str) -> str | None:
-        try:
-            return str(self.info(path)["type"])
-        except FileNotFoundError:
-            return None
+        """Return the type of what is there, also of a file whose content nobody can read; None if nothing is."""
+        path = self._strip_protocol(path)
+        with self._context():
+            if path and self.storage.exists(path):
+                return "file"
+        return "directory" if not path or self._is_directory(path) else None
 
     def modified(self, path: str) -> datetime | None:
         """Return the time of the last write, with a time zone, or None if the store does not tell it."""

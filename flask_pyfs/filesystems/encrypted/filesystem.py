@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from ...encryption.segments import EncryptedStream
 from ...errors import Undecipherable
+from ...names import Reserved
 from ..base import Readable
 from ..store import DAY, Facts, StoreFS
 from .forms import Forms, Kept
@@ -107,6 +108,9 @@ class EncryptedFS(StandardMethods):
         """
         return self.forms.facts_of(self.whole, path)
 
+    def version(self, path: str) -> str | None:
+        return self.whole.version(path)
+
     def kept(self, path: str) -> Kept:
         """Return how a file is kept. One request, or two.
 
@@ -123,18 +127,19 @@ class EncryptedFS(StandardMethods):
         """Iterate over all files, as any store does. Of one that cannot be an encrypted file, the size is 0."""
         options: dict[str, Any] = {} if unread is None or not self._takes_unread else {"unread": unread}
         for path, facts in self.whole.iter_facts(prefix, **options):
-            yield path, self._listed(path, facts)
+            yield path, self._listed(_as_meant(path, prefix), facts)
 
     def iter_level(self, directory: str = "") -> Iterator[tuple[str, Facts | None]]:
         for path, facts in self.whole.iter_level(directory):
-            yield path, facts and self._listed(path, facts)
+            yield path, facts and self._listed(_as_meant(path, directory), facts)
 
     def _listed(self, path: str, facts: Facts) -> Facts:
         # one file that nobody can read must not hide all others
         try:
             return self.forms.facts(self.whole, path, facts)
-        except Undecipherable:
-            return replace(facts, size=0, checksum=None)
+        except Undecipherable as error:
+            told: Facts | None = error.facts
+            return told or replace(facts, size=0, checksum=None)
 
     def delete_tree(self, path: str) -> None:
         self.whole.delete_tree(path)
@@ -189,3 +194,8 @@ class EncryptedFS(StandardMethods):
 
     def remove_uploads(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         return self.whole.remove_uploads(older_than, prefix, dry_run=dry_run)
+
+
+def _as_meant(path: str, start: str) -> str:
+    # who lists reserved names means each of them
+    return Reserved(path) if isinstance(start, Reserved) else path

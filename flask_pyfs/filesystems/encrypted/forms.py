@@ -55,7 +55,9 @@ class Forms:
         """
         size = plain_size(facts.size)
         if size is None:
-            raise of_no_length(path, self.keyring)
+            error = of_no_length(path, self.keyring)
+            error.facts = replace(facts, size=0, checksum=None)
+            raise error
         return replace(facts, size=size, checksum=None)
 
     def fetch(

@@ -17,6 +17,8 @@ from fs.subfs import SubFS
 from ..content import ContentFS
 from ..store import Facts, StoreFS
 
+# others tell of the file as it is kept: a URL of it, its checksum, its length by other names
+_NAMESPACES = ("basic", "details", "access", "link", "stat", "lstat")
 # the facts of a namespace that tell the length of a file
 _SIZES = (("details", "size"), ("stat", "st_size"), ("lstat", "st_size"))
 _TIMES = (("details", "modified"), ("stat", "st_mtime"), ("lstat", "st_mtime"))
@@ -75,17 +77,18 @@ class StandardMethods(ContentFS):
         return self._names.listdir(path)
 
     def getinfo(self, path: str, namespaces: Collection[str] | None = None) -> Info:
-        return self._of_content(path, self._names.getinfo(path, namespaces))
+        return self._of_content(path, self._names.getinfo(path, _of_both(namespaces)))
 
     def scandir(
         self, path: str, namespaces: Collection[str] | None = None, page: tuple[int, int] | None = None
     ) -> Iterator[Info]:
         self.check()
-        found = self._names.scandir(path, namespaces, page)
+        found = self._names.scandir(path, _of_both(namespaces), page)
         return (self._of_content(join(path, info.name), info) for info in found)
 
     def _of_content(self, path: str, info: Info) -> Info:
-        known: dict[str, dict[str, Any]] = {namespace: dict(facts) for namespace, facts in info.raw.items()}
+        raw = {namespace: info.raw[namespace] for namespace in _of_both(info.raw)}
+        known: dict[str, dict[str, Any]] = {namespace: dict(facts) for namespace, facts in raw.items()}
         sizes = [(names, name) for names, name in _SIZES if name in known.get(names, ())]
         if sizes and not info.is_dir:
             kept = Facts(known[sizes[0][0]][sizes[0][1]], _modified(known), marked=False)
@@ -120,6 +123,11 @@ class StandardMethods(ContentFS):
         super().copy(src_path, dst_path, overwrite)
         if preserve_time:
             copy_modified_time(self, src_path, self, dst_path)
+
+
+def _of_both(namespaces: Collection[str] | None) -> list[str]:
+    """Return those of some namespaces whose facts are also those of the content, but for its length."""
+    return [namespace for namespace in _NAMESPACES if namespace in (namespaces or ())]
 
 
 def _modified(known: Mapping[str, Mapping[str, Any]]) -> datetime | None:

@@ -38,7 +38,7 @@ class ConditionalWrites:
         object without them.
     """
 
-    def __init__(self, bucket: S3Bucket, encryption: Callable[[], dict[str, Any]] = dict) -> None:
+    def __init__(self, bucket: S3Bucket, encryption: Callable[[], dict[str, Any]]) -> None:
         self.bucket = bucket
         self._encryption = encryption
         self._knows_conditions_of_copies = True
