@@ -9,6 +9,7 @@ from pathlib import Path
 
 import boto3.session
 import botocore
+import flask
 import pytest
 import urllib3
 from botocore.awsrequest import AWSResponse
@@ -121,6 +122,50 @@ def test_a_get_through_the_route(app, storage, answer):
     assert [method for method, _, _ in answer] == ["GET", "GET"]
     assert len(calls.modules) <= 19, sorted(calls.modules)
     assert calls.functions.total() <= 126, calls.functions
+
+
+@pytest.fixture
+def local(app, tmp_path):
+    app.config.update(FS_SERVE=True, LOCAL_FS_BACKEND="local", LOCAL_FS_ROOT=str(tmp_path))
+    local = fs.Storage("local", fs.ALL)
+    fs.init_app(app, local)
+    app.add_url_rule("/peer/<path:name>", "peer", lambda name: flask.send_from_directory(tmp_path, name))
+    app.add_url_rule("/save", "save", lambda: local.save(flask.request.files["file"]), methods=["POST"])
+    app.add_url_rule("/peer/save", "peer_save", lambda: peer_save(tmp_path), methods=["POST"])
+    (tmp_path / "a.txt").write_bytes(b"content" * 600)
+    return local
+
+
+def peer_save(directory):
+    upload = flask.request.files["file"]
+    upload.save(directory / upload.filename)
+    return upload.filename
+
+
+def calls_of(request):
+    request(0)
+    with Calls() as calls:
+        response = request(1)
+    assert response.status_code == 200
+    return calls.total
+
+
+def test_a_get_of_a_local_file_beside_send_from_directory(app, local):
+    client = app.test_client()
+    ours, peer = (
+        calls_of(lambda number, path=path: client.get(path, buffered=True)) for path in ("/local/a.txt", "/peer/a.txt")
+    )
+    assert ours - peer <= 120, (ours, peer)
+
+
+def test_a_small_upload_beside_the_save_of_werkzeug(app, local):
+    client = app.test_client()
+
+    def post(path):
+        return lambda number: client.post(path, data={"file": (io.BytesIO(b"content" * 600), f"{path[1]}{number}.txt")})
+
+    ours, peer = (calls_of(post(path)) for path in ("/save", "/peer/save"))
+    assert ours - peer <= 140, (ours, peer)
 
 
 SETTINGS = S3Settings(
