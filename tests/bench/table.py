@@ -48,7 +48,7 @@ _QUIET = 1.1
 def figures_of(run: dict[str, Any]) -> dict[str, Any]:
     """Return what the tables need of a run."""
     return {
-        "machine": run["machine"],
+        "machine": run["machine"].partition("-")[0],
         "python": run["versions"][RAW],
         "rounds": run["options"]["rounds"],
         "stores": {name: _store(run, name) for name in run["runs"]},
@@ -78,9 +78,9 @@ def as_rst(figures: dict[str, Any]) -> str:
     """Return the tables, with a blank line at both ends."""
     lines = [
         "",
-        f"{figures['python']} on {figures['machine']}, {figures['rounds']} rounds. Times are medians, in milliseconds",
-        "for each operation. A ratio is that of this package to the bare client, in the same round: the median, the",
-        "least and the most. CPU is that of the client alone.",
+        f"{figures['python']} on {figures['machine']}, {figures['rounds']} rounds. What is told in milliseconds is the",
+        "median for one operation. A ratio is that of this package to the bare client in the same round: the median,",
+        "the least and the most. CPU is that of the client alone.",
     ]
     for name, store in figures["stores"].items():
         lines += ["", *_table(name, store)]
@@ -88,15 +88,21 @@ def as_rst(figures: dict[str, Any]) -> str:
 
 
 def _table(name: str, store: dict[str, Any]) -> Iterator[str]:
-    yield f"``{name}``, beside {CLIENTS[name]}:"
+    yield f"``{name}``, beside {CLIENTS[name]}."
+    kinds = [("seconds", "ms"), ("cpu", "ms of CPU")]
     if store["loop"] > _QUIET:
-        yield f"the machine was not quiet: a bare loop took up to {store['loop']:.1f} times its least time."
-    yield from ("", ".. list-table::", "   :header-rows: 1", "   :widths: 34 11 11 22 22", "")
-    yield from _row("Operation", "ms", "bare, ms", "time", "CPU")
+        yield "The machine had other work to do meanwhile, so only the CPU is told."
+        kinds = kinds[1:]
+    yield from ("", ".. list-table::", "   :header-rows: 1", "")
+    yield from _row("Operation", *(cell for _, unit in kinds for cell in (unit, f"{unit}, bare client", "ratio")))
     for key, found in store["operations"].items():
-        ours, bare = found["seconds"]["milliseconds"]
-        ratios = (_spread(found[kind]["ratio"]) for kind in ("seconds", "cpu"))
-        yield from _row(OPERATIONS[key].format(**store["sizes"]), _short(ours), _short(bare), *ratios)
+        cells = (cell for kind, _ in kinds for cell in _cells(found[kind]))
+        yield from _row(OPERATIONS[key].format(**store["sizes"]), *cells)
+
+
+def _cells(found: dict[str, Any]) -> Iterator[str]:
+    yield from map(_short, found["milliseconds"])
+    yield _spread(found["ratio"])
 
 
 def _row(*cells: str) -> Iterator[str]:
