@@ -119,7 +119,12 @@ def respond(config: Config, name: str, facts: Facts, file: BinaryIO, guard: Abst
     if status == 412:
         abort(412)
     # Range applies only if the response would be 200 (RFC 9110, section 13.2.2)
-    response.make_conditional(_range_environ(facts, status), accept_ranges=True, complete_length=facts.size)
+    asked = _range() if status == 200 else None
+    if asked is not None and range_applies(facts):
+        response.make_conditional(_range_environ(facts, asked), accept_ranges=True, complete_length=facts.size)
+    else:
+        # Werkzeug would parse the date that was just formatted, for conditions that are judged already
+        _offer_ranges(response)
     if status == 304:
         response.status_code = status
     if response.status_code != 304 and (facts.content_encoding or facts.content_disposition or facts.content_language):
@@ -143,10 +148,14 @@ def not_modified(config: Config, name: str, etag: str) -> Response:
     """
     response = _described(config, name, None)
     response.status_code = 304
-    response.date = datetime.now(timezone.utc)
-    response.accept_ranges = "bytes"
+    _offer_ranges(response)
     response.set_etag(etag)
     return response
+
+
+def _offer_ranges(response: Response) -> None:
+    response.date = datetime.now(timezone.utc)
+    response.accept_ranges = "bytes"
 
 
 def respond_by_server(config: Config, name: str, facts: Facts, path: str, below: str) -> Response:
@@ -239,6 +248,8 @@ def _add_charset(response: Response, head: bytes) -> None:
 
 
 def _range() -> tuple[int, int | None] | None:
+    if "HTTP_RANGE" not in request.environ:
+        return None
     asked = request.range
     # RFC 9110, section 14.2: Range is defined only for GET; a server ignores an invalid one, and may ignore several
     if request.method != "GET" or asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
@@ -247,12 +258,9 @@ def _range() -> tuple[int, int | None] | None:
     return start, stop
 
 
-def _range_environ(facts: Facts, status: int) -> dict[str, Any]:
+def _range_environ(facts: Facts, asked: tuple[int, int | None]) -> dict[str, Any]:
     environ = {name: value for name, value in request.environ.items() if not name.startswith("HTTP_IF_")}
-    asked = _range()
-    if status != 200 or asked is None or not range_applies(facts):
-        environ.pop("HTTP_RANGE", None)
-    elif facts.size and asked[0] < -facts.size:
+    if facts.size and asked[0] < -facts.size:
         # a suffix longer than the file means the whole file (RFC 9110, section 14.1.2)
         environ["HTTP_RANGE"] = "bytes=0-"
     return environ

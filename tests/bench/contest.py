@@ -12,7 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from libraries import RAW, Library
+from libraries import Library
+from meter import bare_loop
 from workloads import Sizes, fill
 
 if TYPE_CHECKING:
@@ -25,28 +26,34 @@ HERE = Path(__file__).parent
 
 def run(
     store: Store, libraries: list[Library], sizes: Sizes, rounds: int, workloads: list[str]
-) -> dict[str, list[Results]]:
-    """Return what was measured of each library in each round.
+) -> tuple[dict[str, list[Results]], list[float]]:
+    """Return what was measured of each library in each round, and the seconds of a bare loop between the rounds.
 
     All libraries run a workload before any runs it again, and each in a process of its own, so a machine that is slow
     for a while is slow for all of them.
     """
     _note(f"{store.name}: storing what is to be read")
     fill(store, sizes)
+    for library in libraries:
+        if library.name in store.clients:
+            # the bare client makes what it writes to
+            store.raw(_own(library))
     results: dict[str, list[Results]] = {library.name: [{} for _ in range(rounds)] for library in libraries}
+    loops = []
     with ExitStack() as stack:
         workers = {library: stack.enter_context(_worker(library, store, sizes)) for library in libraries}
         for workload in workloads:
             for number in range(rounds):
                 _note(f"{store.name}: {workload}, round {number + 1} of {rounds}")
+                loops.append(bare_loop())
                 for library in _in_turn(libraries, number):
                     results[library.name][number].update(_ask(workers[library], workload))
     for number in range(rounds):
         _note(f"{store.name}: start, round {number + 1} of {rounds}")
         for library in _in_turn(libraries, number):
-            if library.module != RAW:
+            if library.is_storage:
                 results[library.name][number].update(_start_up(library, store, sizes))
-    return results
+    return results, loops
 
 
 def _in_turn(libraries: list[Library], number: int) -> list[Library]:
@@ -85,10 +92,14 @@ def _command(library: Library, script: str, store: Store, sizes: Sizes) -> list[
         "module": library.module,
         "store": store.name,
         "area": str(store.area),
-        "storage": "own" + library.module.replace("_", ""),
+        "storage": _own(library),
         "sizes": asdict(sizes),
     }
     return [library.python, str(HERE / script), json.dumps(job)]
+
+
+def _own(library: Library) -> str:
+    return "own" + library.module.replace("_", "")
 
 
 def _results(answer: str) -> Results:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import IO, Any, BinaryIO, Protocol
 
 #: How many bytes each library is asked for at a time.
@@ -11,7 +12,11 @@ BLOCK = 1024 * 1024
 
 
 class Driver(Protocol):
-    """The operations; None stands for one that a library does not have. ``web`` is the WSGI app that serves files."""
+    """The operations; None stands for one that a library does not have.
+
+    ``web`` is the WSGI app that serves files. ``small`` is an app of Flask that answers a GET of ``url/NAME`` with a
+    file, and saves the upload that is posted to ``/save/url/NAME``.
+    """
 
     write: Callable[[str, bytes], object]
     read: Callable[[str], bytes]
@@ -24,6 +29,8 @@ class Driver(Protocol):
     serve: Callable[[str], Iterator[bytes]]
     list_files: Callable[[], Iterator[str]]
     web: Any
+    small: Any
+    url: str
     copes_with_threads: bool
 
 
@@ -42,18 +49,26 @@ class StorageDriver:
         self.open = storage.open
         self.read_chunks = getattr(storage, "read_chunks", None)
         self.list_files = storage.list_files
-        self._path = f"/{storage.name}"
+        self.url = f"/{storage.name}"
         self._client = app.test_client()
-        self.web = app
+        self.web = self.small = app
+        view = partial(_saved, storage)
+        app.add_url_rule(f"/save{self.url}/<name>", f"save-{storage.name}", view, methods=["POST"])
         self.copes_with_threads = True
 
     def serve(self, name: str) -> Iterator[bytes]:
-        response = self._client.get(f"{self._path}/{name}", buffered=False)
+        response = self._client.get(f"{self.url}/{name}", buffered=False)
         assert response.status_code == 200, response.status
         try:
             yield from response.iter_encoded()
         finally:
             response.close()
+
+
+def _saved(storage: Any, name: str) -> str:
+    from flask import request
+
+    return str(storage.save(request.files["file"], name))
 
 
 def make_app(settings: Mapping[str, Any]) -> Any:

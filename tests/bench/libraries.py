@@ -20,12 +20,14 @@ class Library:
     :param name: how the table names it.
     :param module: what an app imports.
     :param versions: what of it and of Flask is installed.
+    :param is_storage: whether it has the interface of a storage. A client of a store has none.
     """
 
     name: str
     module: str
     python: str
     versions: str
+    is_storage: bool = True
 
 
 #: Libraries with the same interface: the module and the requirement of each.
@@ -35,16 +37,19 @@ PEERS = {
 if sys.version_info >= (3, 11):
     PEERS["flask-storage"] = ("flask_storage", "flask-storage==2.1.1")
 
+#: Other clients of stores, likewise.
+CLIENTS = {name: (name, name) for name in ("obstore", "opendal", "s3fs")}
+
 
 def prepare(peers: list[str], venvs: Path) -> list[Library]:
     """Return what is compared, each installed.
 
-    :param peers: the keys of :data:`PEERS` that are wanted.
+    :param peers: the keys of :data:`PEERS` and :data:`CLIENTS` that are wanted.
     :param venvs: the directory that keeps their virtual environments from run to run.
     """
     ours = sys.executable
     prepared = [
-        Library(RAW, RAW, ours, f"Python {platform.python_version()}"),
+        Library(RAW, RAW, ours, f"Python {platform.python_version()}", is_storage=False),
         Library("flask_pyfs", "flask_pyfs", ours, _versions(ours, "flask_pyfs")),
     ]
     return prepared + [prepare_peer(peer, venvs, "waitress") for peer in peers]
@@ -52,9 +57,10 @@ def prepare(peers: list[str], venvs: Path) -> list[Library]:
 
 def prepare_peer(peer: str, venvs: Path, beside: str) -> Library:
     """Return a peer, installed with another distribution that the comparison needs."""
-    module, requirement = PEERS[peer]
-    python = _install([requirement, beside], venvs / f"{requirement}-{beside}-python{platform.python_version()}")
-    return Library(peer, module, python, _versions(python, peer))
+    module, requirement = (PEERS | CLIENTS)[peer]
+    directory = venvs / f"{requirement}-{beside}-python{platform.python_version()}"
+    python = _install([requirement, "flask", beside], directory)
+    return Library(peer, module, python, _versions(python, peer), is_storage=peer in PEERS)
 
 
 def default_venvs() -> Path:

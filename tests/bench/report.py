@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 
-from libraries import RAW
+from libraries import CLIENTS, RAW
 from stores import Store
 from workloads import Sizes
 
@@ -14,7 +14,10 @@ Round = Mapping[str, Mapping[str, float]]
 Rounds = Mapping[str, Sequence[Round]]
 
 OURS, PEER = "flask_pyfs", "flask-fs2"
-RATE, SECONDS, MILLISECONDS, MEMORY = "files/s", "s", "ms", "MiB"
+RATE, SECONDS, MILLISECONDS, MEMORY, CPU = "files/s", "s", "ms", "MiB", "ms of CPU"
+
+# a machine on which a bare loop takes so much longer for a while is not quiet
+_QUIET = 1.1
 
 
 @dataclass(frozen=True)
@@ -32,19 +35,31 @@ class Row:
 
 ROWS = (
     Row("write", "write 4 KiB", RATE),
+    Row("write", "write 4 KiB", CPU),
     Row("read", "read 4 KiB", RATE),
+    Row("read", "read 4 KiB", CPU),
     Row("exists", "exists, a file that is there", RATE),
+    Row("exists", "exists, a file that is there", CPU),
     Row("absent", "exists, one that is not", RATE),
+    Row("absent", "exists, one that is not", CPU),
+    Row("route", "GET 4 KiB through the route", RATE),
+    Row("route", "GET 4 KiB through the route", CPU),
+    Row("upload", "save an upload of 4 KiB through a view", RATE),
+    Row("upload", "save an upload of 4 KiB through a view", CPU),
     Row("save", "save {mb} MiB", SECONDS),
+    Row("save", "save {mb} MiB", CPU),
     Row("save", "save {mb} MiB, memory", MEMORY),
     Row("copy", "copy {mb} MiB", SECONDS),
+    Row("copy", "copy {mb} MiB", CPU),
     Row("copy", "copy {mb} MiB, memory", MEMORY),
     Row("read_chunks", "read_chunks of {mb} MiB", SECONDS),
+    Row("read_chunks", "read_chunks of {mb} MiB", CPU),
     Row("read_chunks", "read_chunks of {mb} MiB, memory", MEMORY),
     Row("open", "open and read {mb} MiB", SECONDS),
     Row("open", "open and read {mb} MiB, memory", MEMORY),
     Row("seek", "open, seek to the tail and read it", MILLISECONDS),
     Row("serve", "serve {mb} MiB", SECONDS),
+    Row("serve", "serve {mb} MiB", CPU),
     Row("serve", "serve {mb} MiB, memory", MEMORY),
     Row("web", "serve {mb} MiB to a client over a socket", SECONDS),
     Row("web_many", "serve {mb} MiB to 8 clients, memory", MEMORY),
@@ -98,21 +113,21 @@ def targets(store: Store) -> list[Target]:
 def as_markdown(title: str, rounds: Rounds, sizes: Sizes, store: Store) -> str:
     """Return the table and the targets.
 
-    A ratio is the median of the rounds' ratios of time, flask_pyfs to another; less is better.
+    A ratio is the median of the rounds' ratios of time or of CPU, flask_pyfs to another, with the least and the most of
+    them; less is better.
     """
-    compared = [name for name in (RAW, PEER) if name in rounds]
+    compared = [name for name in (RAW, PEER, *CLIENTS) if name in rounds]
     lines = [
         f"### {title}",
         "",
-        _line("", "unit", *rounds, *(f"time / {name}" for name in compared)),
+        _line("", "unit", *rounds, *(f"/ {name}" for name in compared)),
         _line("---", "---", *("---:" for _ in (*rounds, *compared))),
     ]
     for row in ROWS:
         if not any(row.measure in one for each in rounds.values() for one in each):
             continue
         cells = [_shown(middle(rounds[name], row.measure, row.unit), row.unit) for name in rounds]
-        ratios = [None if row.unit == MEMORY else ratio(rounds, row.measure, name) for name in compared]
-        cells += [_shown(found, "ratio") for found in ratios]
+        cells += [as_spread(ratios(rounds, row.measure, name, row.unit)) for name in compared]
         lines.append(_line(row.title.format(**asdict(sizes)), row.unit, *cells))
     lines += ["", _line("target", "at most", "measured", "reached"), _line("---", "---:", "---:", "---")]
     for target in targets(store):
@@ -132,13 +147,32 @@ def middle(rounds: Sequence[Round], measure: str, unit: str) -> float | None:
 
 def ratio(rounds: Rounds, measure: str, other: str) -> float | None:
     """Return the median of the rounds' ratios of time, flask_pyfs to another library."""
-    pairs = zip(rounds[OURS], rounds.get(other, []), strict=False)
-    found = [
-        ours[measure]["seconds"] / theirs[measure]["seconds"]
-        for ours, theirs in pairs
-        if measure in ours and measure in theirs
-    ]
+    found = ratios(rounds, measure, other, SECONDS)
     return median(found) if found else None
+
+
+def ratios(rounds: Rounds, measure: str, other: str, unit: str) -> list[float]:
+    """Return the ratio of each round, flask_pyfs to another library: of CPU in that unit, of time in others, none of
+    memory.
+    """
+    key = {CPU: "cpu", MEMORY: ""}.get(unit, "seconds")
+    pairs = zip(rounds[OURS], rounds.get(other, []), strict=False)
+    both = [(ours.get(measure, {}), theirs.get(measure, {})) for ours, theirs in pairs]
+    return [ours[key] / theirs[key] for ours, theirs in both if key in ours and theirs.get(key)]
+
+
+def as_spread(found: Sequence[float]) -> str:
+    """Return the median of some ratios, with the least and the most."""
+    return f"{median(found):.2f} ({min(found):.2f} to {max(found):.2f})" if found else "-"
+
+
+def quietness(loops: Sequence[float]) -> str:
+    """Return what a bare loop between the rounds says of the machine."""
+    least, most = min(loops), max(loops)
+    told = f"A bare loop between the rounds took {least * 1000:.1f} to {most * 1000:.1f} ms."
+    if most > _QUIET * least:
+        told += " **The machine was not quiet**: compare the ratios, and measure again."
+    return f"{told}\n"
 
 
 def share(rounds: Rounds, part: str, whole: str) -> float | None:
@@ -150,6 +184,8 @@ def share(rounds: Rounds, part: str, whole: str) -> float | None:
 def _in_unit(result: Mapping[str, float], unit: str) -> float | None:
     if unit == MEMORY:
         return result.get("mib")
+    if unit == CPU:
+        return result["cpu"] / result["times"] * 1000 if "cpu" in result else None
     if unit == RATE:
         return result["times"] / result["seconds"]
     each = result["seconds"] / result["times"]
@@ -161,7 +197,9 @@ def _shown(value: float | None, unit: str) -> str:
         return "-"
     if unit == RATE:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if unit == MEMORY else f"{value:.3f}" if unit in (SECONDS, MILLISECONDS) else f"{value:.2f}"
+    return (
+        f"{value:.1f}" if unit == MEMORY else f"{value:.3f}" if unit in (SECONDS, MILLISECONDS, CPU) else f"{value:.2f}"
+    )
 
 
 def _line(*cells: str) -> str:

@@ -1,4 +1,5 @@
-"""An app on a server of this process, and clients in processes of their own: ``python web.py PORT PATH CLIENTS``.
+"""Apps, called as a server does; one on a server of this process, and clients in processes of their own: ``python
+web.py PORT PATH CLIENTS``.
 
 The server is waitress, which is quick to take an answer from the app, and keeps what a client has not read yet in a
 file. It costs the same for everyone.
@@ -6,6 +7,7 @@ file. It costs the same for everyone.
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 import subprocess
@@ -16,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
+from wsgiref.util import FileWrapper
 
 from drivers import BLOCK
 
@@ -67,6 +70,62 @@ def streaming(serve: Callable[[str], Iterable[bytes]]) -> App:
         return serve(environ["PATH_INFO"].rpartition("/")[2])
 
     return app
+
+
+def views(get: Callable[[str], Any], save: Callable[[Any, str], object]) -> Any:
+    """Return an app of Flask for small files: the ``small`` of a bare client.
+
+    :param get: returns what a view may, for the name of a file.
+    :param save: saves a ``FileStorage`` under a name.
+    """
+    from flask import Flask, request
+
+    app = Flask("raw")
+    app.add_url_rule("/raw/<name>", "get", get)
+
+    def post(name: str) -> str:
+        save(request.files["file"], name)
+        return name
+
+    app.add_url_rule("/save/raw/<name>", "save", post, methods=["POST"])
+    return app
+
+
+def posted(name: str, content: bytes) -> tuple[bytes, str]:
+    """Return the body of a form with a file, and its Content-Type."""
+    head = f'--limit\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+    body = head.encode() + b"Content-Type: application/octet-stream\r\n\r\n" + content + b"\r\n--limit--\r\n"
+    return body, "multipart/form-data; boundary=limit"
+
+
+def called(app: App, path: str, body: bytes | None = None, content_type: str = "") -> int:
+    """Let an app answer a GET, or a POST with a body, without sockets, and return how many bytes the answer has."""
+    environ = {
+        "REQUEST_METHOD": "GET" if body is None else "POST",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path,
+        "QUERY_STRING": "",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "CONTENT_LENGTH": str(len(body or b"")),
+        "CONTENT_TYPE": content_type,
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body or b""),
+        "wsgi.errors": sys.stderr,
+        "wsgi.file_wrapper": FileWrapper,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    statuses: list[str] = []
+    answer = app(environ, lambda status, headers, error=None: statuses.append(status))
+    try:
+        count = sum(map(len, answer))
+    finally:
+        getattr(answer, "close", int)()
+    assert statuses[0].startswith("20"), statuses
+    return count
 
 
 def _read(port: int, path: str) -> tuple[float, int]:

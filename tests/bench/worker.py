@@ -19,8 +19,9 @@ def main(job: dict[str, Any]) -> None:
     store = STORES[job["store"]](Path(job["area"]))
     names = {"own": job["storage"], **{name: name for name in FILLED}}
     context: Any = nullcontext()
-    if job["module"] == RAW:
-        drivers: dict[str, Any] = {key: store.raw(name) for key, name in names.items()}
+    client = store.raw if job["module"] == RAW else store.clients.get(job["module"])
+    if client is not None:
+        drivers: dict[str, Any] = {key: client(name) for key, name in names.items()}
     else:
         storages = {key: make_storage(job["module"], name) for key, name in names.items()}
         app = make_app(store.settings())

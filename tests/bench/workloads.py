@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from drivers import BLOCK, Driver
 from meter import Meter
-from web import ask, served
+from web import ask, called, posted, served
 
 if TYPE_CHECKING:
     from stores import Store
@@ -190,7 +190,7 @@ def web(bench: Bench) -> None:
     """Answer requests for a big file and a small one over sockets."""
     driver, meter = bench.big, bench.meter
     with served(driver.web) as port:
-        path, small = f"/{BIG}/{NAME}", f"/{BIG}/{TINY}"
+        path, small = f"{driver.url}/{NAME}", f"{driver.url}/{TINY}"
         ask(port, small)
         found = ask(port, path)
         assert found["bytes"] == bench.big_size, found
@@ -207,6 +207,31 @@ def web(bench: Bench) -> None:
             assert found["bytes"] == CLIENTS * bench.big_size, found
 
 
+def route(bench: Bench) -> None:
+    """Answer requests for a file of 4 KiB, without sockets."""
+    driver, count = bench.own, bench.sizes.small
+    name = f"route{bench.turn}.bin"
+    driver.write(name, SMALL)
+    path = f"{driver.url}/{name}"
+    assert called(driver.small, path) == len(SMALL)
+    with bench.meter.measure("route", count):
+        for _ in range(count):
+            called(driver.small, path)
+
+
+def upload(bench: Bench) -> None:
+    """Save uploads of 4 KiB, without sockets."""
+    driver, count = bench.own, bench.sizes.small
+    body, content_type = posted("upload.bin", SMALL)
+    paths = [f"/save{driver.url}/upload{bench.turn}-{number}.bin" for number in range(count)]
+    driver.write(f"before{bench.turn}.bin", SMALL)
+    called(driver.small, f"/save{driver.url}/warm{bench.turn}.bin", body, content_type)
+    with bench.meter.measure("upload", count):
+        for path in paths:
+            called(driver.small, path, body, content_type)
+    assert driver.read(paths[-1].rpartition("/")[2]) == SMALL
+
+
 def listing(bench: Bench) -> None:
     """List many files."""
     for name in (DEEP, FLAT):
@@ -221,5 +246,5 @@ def listing(bench: Bench) -> None:
 
 
 WORKLOADS: dict[str, Callable[[Bench], None]] = {
-    function.__name__: function for function in (small_files, save, copy, stream, serve, web, listing)
+    function.__name__: function for function in (small_files, route, upload, save, copy, stream, serve, web, listing)
 }

@@ -267,14 +267,14 @@ def test_two_movers_of_one_file(local, overwrite):
 
 def test_a_move_that_comes_too_late_leaves_no_directories(local, monkeypatch):
     local.put("a", io.BytesIO(b"x"))
-    facts = local.facts
+    find = local._found
 
-    def and_then_it_goes(path, **options):
-        found = facts(path, **options)
+    def and_then_it_goes(path):
+        found = find(path)
         os.unlink(local.getsyspath(path))
         return found
 
-    monkeypatch.setattr(local, "facts", and_then_it_goes)
+    monkeypatch.setattr(local, "_found", and_then_it_goes)
     with pytest.raises(fs.errors.ResourceNotFound):
         local.move_file("a", "not/there/yet/b")
     assert local.listdir("/") == []

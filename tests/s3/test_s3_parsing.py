@@ -1,6 +1,7 @@
 """Listings are parsed as botocore parses them, only faster."""
 
 from datetime import datetime, timezone
+from email.utils import format_datetime
 from xml.sax.saxutils import escape
 
 import pytest
@@ -79,5 +80,28 @@ def test_any_key_and_size(key, size):
 @given(st.datetimes(min_value=datetime(1000, 1, 1), timezones=st.just(timezone.utc)))
 @example(datetime(2026, 5, 6, 7, 8, 9, tzinfo=timezone.utc))
 def test_times(time):
-    for text in (time.strftime("%Y-%m-%dT%H:%M:%S.000Z"), time.isoformat(), time.strftime("%Y-%m-%dT%H:%M:%SZ")):
+    for text in (
+        time.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+        time.isoformat(),
+        time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        format_datetime(time, usegmt=True),
+        time.strftime("%A, %d-%b-%y %H:%M:%S GMT"),
+        time.strftime("%a %b %d %H:%M:%S %Y"),
+    ):
         assert parse_time(text) == parse_timestamp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Sat, 31 Feb 2026 12:00:00 GMT",
+        "Sat, 28 Nov 2026 24:00:00 GMT",
+        "Sat, 28 Nov 2026 12:00:61 GMT",
+        "Sat, 28 Nox 2026 12:00:00 GMT",
+        "soon",
+    ],
+)
+def test_what_is_no_time_is_refused(text):
+    for parse in (parse_timestamp, parse_time):
+        with pytest.raises(ValueError, match=r"must be in|out of range|Unknown|unable to parse|Invalid timestamp"):
+            parse(text)

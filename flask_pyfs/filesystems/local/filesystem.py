@@ -9,6 +9,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from io import DEFAULT_BUFFER_SIZE
 from typing import BinaryIO, cast
 
 from fs import errors
@@ -219,7 +220,8 @@ class LocalFS(StandardFS):
         with guarded(self._root, "open", path):
             descriptor = self._open_descriptor(path)
         try:
-            return facts_of(path, os.fstat(descriptor)), open(descriptor, "rb")
+            # with a size, Python does not ask whether it is a terminal
+            return facts_of(path, os.fstat(descriptor)), open(descriptor, "rb", DEFAULT_BUFFER_SIZE)
         except BaseException:
             os.close(descriptor)
             raise
@@ -251,13 +253,14 @@ class LocalFS(StandardFS):
     def isfile(self, path: str) -> bool:
         with guarded(self._root, "stat", path):
             try:
-                found = os.lstat(self._place(path))
-                if stat.S_ISLNK(found.st_mode):
-                    found = os.stat(self._target(path))
+                return stat.S_ISREG(self._stat(path).st_mode)
             except (FileNotFoundError, NotADirectoryError, errors.ResourceNotFound):
                 self._root.require()
                 return False
-        return stat.S_ISREG(found.st_mode)
+
+    def _stat(self, path: str) -> os.stat_result:
+        found = os.lstat(self._place(path))
+        return os.stat(self._target(path)) if stat.S_ISLNK(found.st_mode) else found
 
     # a directory has one file for all that verbs take; and no facts are made
     has_file = isfile
@@ -265,7 +268,7 @@ class LocalFS(StandardFS):
     def facts(self, path: str, *, checksum: bool = False) -> Facts:
         if not checksum:
             with guarded(self._root, "stat", path):
-                return facts_of(path, os.stat(self._target(path)))
+                return facts_of(path, self._stat(path))
         facts, file = self.fetch(path)
         with file, guarded(self._root, "read", path):
             digest = hashlib.sha1(usedforsecurity=False)
@@ -366,7 +369,8 @@ class LocalFS(StandardFS):
         if version is None:
             self._move(path, target, overwrite=overwrite, make_parents=True)
             return
-        source, place = self._pair(path, target)
+        _, _, source = self._found(path)
+        place = self._target(target)
         with guarded(self._root, "move", path):
             self._publisher.replace(target, source, os.lstat(source), place, version)
 

@@ -84,13 +84,16 @@ class Publisher:
         give = partial(self._entries.swap, path, is_version(version))
         return version_of(self._name(path, temporary, made, target, give, make_parents=False))
 
-    def move(self, path: str, source: str, target: str, overwrite: bool, *, make_parents: bool) -> None:
+    def move(
+        self, path: str, source: str, found: os.stat_result, target: str, overwrite: bool, *, make_parents: bool
+    ) -> None:
         """Move a file to another name.
 
+        :param found: what is there now.
         :raises fs.errors.FSError: see :meth:`publish`.
         """
         give = self._entries.replace if overwrite else self._entries.move
-        self._name(path, source, os.lstat(source), target, give, make_parents)
+        self._name(path, source, found, target, give, make_parents)
 
     def _name(
         self,

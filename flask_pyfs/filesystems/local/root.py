@@ -18,8 +18,8 @@ from ...names import has_reserved
 Run = tuple[str, str]
 
 
-# of so many components, the system is asked at once: to ask of each one takes it the square of their number
-_MANY = 16
+# of more directories, the system is asked at once, in three calls; to ask of each takes it the square of their number
+_MANY = 3
 
 
 class _Place(NamedTuple):
@@ -81,8 +81,8 @@ class Root:
         if self._is_linked:
             self._follow()
         current = self._now.bare
-        if len(parts) > _MANY and _is_real(straight := "/".join((current, *parts))):
-            return straight
+        if len(parts) - 1 > _MANY and _is_real(straight := "/".join((current, *parts[:-1]))):
+            current, parts = straight, parts[-1:]
         for index, part in enumerate(parts):
             current = f"{current}/{part}"
             if not through_last and index == len(parts) - 1:

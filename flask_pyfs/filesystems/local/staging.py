@@ -134,9 +134,12 @@ class Staging:
         descriptor, temporary = self.open(beside)
         try:
             try:
-                with open(source, "rb", buffering=0, opener=open_file) as file:
-                    copied = os.fstat(file.fileno())
-                    copy_all(file.fileno(), descriptor)
+                opened = open_file(source, os.O_RDONLY)
+                try:
+                    copied = os.fstat(opened)
+                    copy_all(opened, descriptor)
+                finally:
+                    os.close(opened)
                 os.fchmod(descriptor, stat.S_IMODE(copied.st_mode))
                 if self.durable:
                     os.fsync(descriptor)

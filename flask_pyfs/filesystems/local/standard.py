@@ -20,7 +20,7 @@ from ..store import StoreFS
 from ..streams import PendingFile
 from .entries import Entries
 from .listing import leads_to_shown
-from .osfiles import holds, is_link, is_same, is_version, open_file, stat_dict, version_of
+from .osfiles import holds, is_link, is_same, is_version, open_file, require_file, stat_dict, version_of
 from .publisher import Publisher
 from .root import Root, guarded
 
@@ -190,7 +190,8 @@ class StandardFS(OSFS, StoreFS):
         self.delete_tree(dir_path)
 
     def _copy(self, path: str, target_path: str, *, overwrite: bool, make_parents: bool) -> None:
-        source, target = self._pair(path, target_path)
+        _, _, source = self._found(path)
+        target = self._target(target_path)
         if source == target:
             return
         if not overwrite and os.path.lexists(target):
@@ -199,12 +200,11 @@ class StandardFS(OSFS, StoreFS):
             self._publisher.copy(target_path, source, target, overwrite, make_parents=make_parents)
 
     def _move(self, path: str, target_path: str, *, overwrite: bool, make_parents: bool) -> None:
-        source, target = self._pair(path, target_path)
+        name, found, source = self._found(path)
+        target = self._target(target_path)
         if source == target:
             return
-        name = self._place(path)
         with guarded(self._root, "move", path):
-            found = os.lstat(name)
             if stat.S_ISLNK(found.st_mode):
                 # the target of the link stays, and a relative link would lead elsewhere after a rename
                 self._copy(path, target_path, overwrite=overwrite, make_parents=make_parents)
@@ -214,8 +214,16 @@ class StandardFS(OSFS, StoreFS):
                 # name on a disk that ignores case
                 self._entries.remove_if(source, is_version(version_of(found)))
             else:
-                self._publisher.move(target_path, source, target, overwrite, make_parents=make_parents)
+                self._publisher.move(target_path, source, found, target, overwrite, make_parents=make_parents)
 
-    def _pair(self, path: str, target_path: str) -> tuple[str, str]:
-        self.facts(path)
-        return self._target(path), self._target(target_path)
+    def _found(self, path: str) -> tuple[str, os.stat_result, str]:
+        """Return the path of a file in the operating system, what is there, and where that leads if it is a link."""
+        with guarded(self._root, "stat", path):
+            name = self._place(path)
+            found = os.lstat(name)
+            if stat.S_ISLNK(found.st_mode):
+                source = self._target(path)
+                require_file(path, os.stat(source))
+                return name, found, source
+            require_file(path, found)
+            return name, found, name

@@ -36,14 +36,14 @@ def facts_of(answer: Any, size: int | None = None) -> Facts:
 
     :param size: the size of the object in bytes, if the response contains only a range of it.
     """
-    encoding = answer.get("ContentEncoding")
+    etag, encoding = _etag(answer), answer.get("ContentEncoding")
     return Facts(
         size=answer["ContentLength"] if size is None else size,
         modified=answer.get("LastModified"),
-        etag=_etag(answer),
+        etag=etag,
         content_type=known_type(answer.get("ContentType")),
-        checksum=_checksum(answer),
-        mark=_version(answer),
+        checksum=_checksum(answer, etag or ""),
+        mark=_version(answer, etag),
         content_encoding=known_encoding(encoding) if encoding else None,
         content_disposition=answer.get("ContentDisposition") or None,
         content_language=answer.get("ContentLanguage") or None,
@@ -100,8 +100,8 @@ def written_version(mark: str, answer: Any) -> str | None:
     return _joined(mark, _etag(answer))
 
 
-def _version(answer: Any) -> str | None:
-    etag, mark, modified = _etag(answer), mark_of(answer), answer.get("LastModified")
+def _version(answer: Any, etag: str | None) -> str | None:
+    mark, modified = mark_of(answer), answer.get("LastModified")
     # other tools may keep the mark of an object while they change its content
     if mark or etag is None or modified is None:
         return _joined(mark, etag)
@@ -129,8 +129,7 @@ def _etag(answer: Any) -> str | None:
     return strong_tag(answer.get("ETag"))
 
 
-def _checksum(answer: Any) -> str | None:
-    etag = _etag(answer) or ""
+def _checksum(answer: Any, etag: str) -> str | None:
     encrypted = answer.get("SSECustomerAlgorithm") or "kms" in answer.get("ServerSideEncryption", "")
     if re.fullmatch(r"[0-9a-f]{32}", etag) and not encrypted:
         return f"md5:{etag}"

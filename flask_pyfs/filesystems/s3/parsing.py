@@ -1,9 +1,9 @@
-"""Parses the listings of S3, which botocore does in a general way that takes most of the time of a listing."""
+"""Parses times and listings of S3, which botocore does in a general way that takes most of the time of a listing."""
 
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, cast
 from xml.etree.ElementTree import XMLParser, fromstring, tostring
 
@@ -12,16 +12,26 @@ from botocore.utils import parse_timestamp
 # whole seconds, which is all that is kept of a time
 _LISTED = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.]0*)?Z")
 
+# IMF-fixdate (RFC 9110, section 5.6.7)
+_IN_HEADERS = re.compile("[A-Z][a-z]{2}, ([0-9]{2}) ([A-Z][a-z]{2}) ([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT")
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
 _ROOT = "ListBucketResult"
 
 
 def parse_time(text: Any) -> datetime:
-    """Return the time that S3 tells. Other forms than that of listings are for botocore.
+    """Return the time that S3 tells. Other forms than those of its headers and listings are for botocore.
 
     :raises ValueError: if it is none.
     """
-    if isinstance(text, str) and _LISTED.fullmatch(text):
-        return datetime.fromisoformat(f"{text[:19]}+00:00")
+    if isinstance(text, str):
+        if (found := _IN_HEADERS.fullmatch(text)) and found[2] in _MONTHS:
+            day, month, year, hour, minute, second = found.groups()
+            date = int(year), _MONTHS.index(month) + 1, int(day)
+            return datetime(*date, int(hour), int(minute), int(second), tzinfo=timezone.utc)
+        if _LISTED.fullmatch(text):
+            return datetime.fromisoformat(f"{text[:19]}+00:00")
     return cast(datetime, parse_timestamp(text))
 
 

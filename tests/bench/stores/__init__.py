@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,6 +26,7 @@ class Store(Protocol):
     :ivar area: a directory of this run.
     :ivar limits: how much of the bare client's time a workload may take.
     :ivar without: the libraries that do not know it.
+    :ivar clients: by the names of other libraries, what makes their client, as ``raw`` does.
     :ivar memory: how many MiB above the start it may take to save, read and copy a big file.
     """
 
@@ -33,6 +35,7 @@ class Store(Protocol):
     limits: dict[str, float]
     memory: int
     without: frozenset[str]
+    clients: Mapping[str, Callable[[str], Driver]]
 
     def __init__(self, area: Path) -> None: ...
 

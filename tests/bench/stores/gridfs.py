@@ -6,11 +6,12 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
 
 from drivers import BLOCK
-from web import streaming
+from web import streaming, views
 
 if TYPE_CHECKING:
     from workloads import Sizes
@@ -26,6 +27,7 @@ class GridFS:
     limits = {"save": 1.1, "read_chunks": 1.1, "copy": 0.34}
     memory = 91
     without = frozenset({"flask-storage"})
+    clients: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, area: Path) -> None:
         self.area = area
@@ -105,6 +107,12 @@ class RawGridFS:
     @property
     def web(self) -> Any:
         return streaming(self.serve)
+
+    url = "/raw"
+
+    @cached_property
+    def small(self) -> Any:
+        return views(self.read, lambda upload, name: self.save(upload.stream, name))
 
     copes_with_threads = False
 

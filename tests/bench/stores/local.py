@@ -6,11 +6,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, ClassVar
 from wsgiref.util import FileWrapper
 
 from drivers import BLOCK
+from web import views
 
 if TYPE_CHECKING:
     from workloads import Sizes
@@ -21,6 +23,7 @@ class Local:
     limits = {"save": 1.1}
     memory = 8
     without = frozenset[str]()
+    clients: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, area: Path) -> None:
         self.area = area
@@ -88,15 +91,19 @@ class RawLocal:
         with open(f"{self._root}/{name}", "rb") as file:
             yield from FileWrapper(file, BLOCK)
 
-    @property
+    @cached_property
     def web(self) -> Any:
-        from flask import Flask, send_file
+        from flask import send_from_directory
 
-        app = Flask("raw")
-        app.add_url_rule(
-            "/<storage>/<name>", view_func=lambda storage, name: send_file(f"{self._root}/{name}"), endpoint="file"
+        return views(
+            lambda name: send_from_directory(self._root, name), lambda upload, name: upload.save(f"{self._root}/{name}")
         )
-        return app
+
+    url = "/raw"
+
+    @property
+    def small(self) -> Any:
+        return self.web
 
     copes_with_threads = True
 

@@ -6,18 +6,19 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
 
 from drivers import BLOCK
-from web import streaming
+from web import streaming, views
+
+from .s3_clients import ADDRESS, ENVIRONMENT, Obstore, OpenDAL, S3fs, address
 
 if TYPE_CHECKING:
     from workloads import Sizes
 
 PART = 8 * 1024 * 1024
-ENVIRONMENT = "FLASK_PYFS_S3_"
-ADDRESS = ("ENDPOINT", "REGION", "ACCESS_KEY", "SECRET_KEY")
 
 
 class S3:
@@ -26,6 +27,7 @@ class S3:
     limits = {"save": 1.1, "read_chunks": 1.1, "copy": 1.1}
     memory = 32
     without = frozenset[str]()
+    clients: ClassVar[dict[str, Any]] = {"obstore": Obstore, "opendal": OpenDAL, "s3fs": S3fs}
 
     def __init__(self, area: Path) -> None:
         self.area = area
@@ -92,7 +94,7 @@ class RawS3:
         import boto3
         from boto3.s3.transfer import TransferConfig
 
-        url, region, access_key, secret_key = (os.environ[ENVIRONMENT + key] for key in ADDRESS)
+        url, region, access_key, secret_key = address()
         self._client = boto3.client(
             "s3",
             endpoint_url=url,
@@ -142,6 +144,12 @@ class RawS3:
     @property
     def web(self) -> Any:
         return streaming(self.serve)
+
+    url = "/raw"
+
+    @cached_property
+    def small(self) -> Any:
+        return views(self.read, lambda upload, name: self.save(upload.stream, name))
 
     copes_with_threads = False
 
