@@ -98,6 +98,25 @@ def test_one_is_killed_that_removes_the_file_or_cancels_the_upload(swift_storage
     assert bucket.segments() == set()
 
 
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("act", ["finish", "cancel"])
+def test_one_looks_while_another_ends_the_upload(swift_storage, begin, number, act, mortal, monkeypatch):
+    upload, real, requests = start(swift_storage, begin), Account.request, itertools.count(1)
+    append(upload, 0, 200)
+
+    def request(account, *arguments, **options):
+        if next(requests) == number:
+            append(upload, 200, 256) if act == "finish" else Upload.opened(upload.token).cancel()
+        return real(account, *arguments, **options)
+
+    monkeypatch.setattr(Account, "request", request)
+    if act == "finish":
+        assert upload.status().stored == "a.bin"
+    else:
+        with pytest.raises(Ended):
+            upload.status()
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_two_workers_make_the_file_of_the_same_pieces(

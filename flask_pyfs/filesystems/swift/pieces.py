@@ -139,9 +139,10 @@ class SwiftPieces(ViewFS):
         return (path for path, _ in self.iter_facts(prefix))
 
     def iter_facts(self, prefix: str = "", **options: Any) -> Iterator[tuple[str, Facts]]:
-        """Two listings: of the container, and of that of the segments."""
-        ours = ((path, facts) for path, facts in self._pieces() if path.startswith(prefix))
-        return heapq.merge(super().iter_facts(prefix, **options), ours, key=itemgetter(0))
+        """Two listings: of the container of segments, and of the container."""
+        # first to the end: who removes pieces has written before why
+        ours = [(path, facts) for path, facts in self._pieces() if path.startswith(prefix)]
+        yield from heapq.merge(super().iter_facts(prefix, **options), ours, key=itemgetter(0))
 
     def _pieces(self) -> Iterator[tuple[str, Facts]]:
         segments, before = self._stores.segments, self._place.prefix
