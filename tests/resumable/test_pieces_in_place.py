@@ -246,7 +246,7 @@ def test_the_requests_of_an_upload_to_swift(swift_place, request, tmp_path, begi
             upload = start(storage, begin)
             proxy.reset()
             append(upload, 0, 200)
-            look = [Sent("GET", "container"), Sent("GET", "container", True)]
+            look = [Sent("GET", "container", True), Sent("GET", "container")]
             piece = Sent("PUT", "object", True)
             assert requests_in(proxy.requests) == [*look, piece, piece, *look]
             proxy.reset()

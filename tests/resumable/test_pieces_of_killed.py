@@ -52,7 +52,7 @@ def mortal(monkeypatch):
 @pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize("is_sent", [False, True])
 def test_a_worker_is_killed_at_each_request_to_swift(swift_storage, bucket, begin, overwrite, is_sent, mortal, soak):
-    last, is_done, step = 1 + 2 * overwrite + 4 * is_sent, False, 1 if soak else 9
+    last, is_done, step = 1 + 4 * overwrite + 8 * is_sent, False, 1 if soak else 23
     names = []
     while not is_done:
         names.append(f"{last}.bin")
@@ -80,7 +80,7 @@ def test_a_worker_is_killed_at_each_request_to_swift(swift_storage, bucket, begi
 @pytest.mark.parametrize("is_sent", [False, True])
 def test_one_is_killed_that_removes_the_file_or_cancels_the_upload(swift_storage, bucket, begin, is_sent, mortal, soak):
     for act in ("delete", "cancel"):
-        last, is_done, step = 1 + 2 * is_sent, False, 1 if soak else 5
+        last, is_done, step = 1 + 4 * is_sent, False, 1 if soak else 13
         while not is_done:
             name = f"{act}-{last}.bin"
             upload = start(swift_storage, begin, name)
