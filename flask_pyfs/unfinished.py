@@ -79,6 +79,11 @@ class Found:
     refusal: FSError | None = None
     newest: datetime | None = None
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether a worker has begun to finish it."""
+        return _BEGUN in self.files
+
     def require_open(self) -> None:
         """Raise the error of an upload that has ended without a file.
 
@@ -175,7 +180,7 @@ class Unfinished:
         return timedelta(seconds=self._state.config["upload_lifetime"])
 
     def finish_once(
-        self, finish: Callable[[bool], StoredName], *, plan: bytes = b"", length: int | None = None
+        self, finish: Callable[[bool], StoredName], *, plan: bytes | None = b"", length: int | None = None
     ) -> StoredName:
         """Finish the upload, unless that was done before, remember what it has become, and remove the rest.
 
@@ -184,7 +189,8 @@ class Unfinished:
 
         :param finish: stores the file. It is told whether another worker may have begun to do so, and was killed: then
             a file of that name may be what it has stored.
-        :param plan: what who begins wants whoever finishes to know; see :meth:`plan`.
+        :param plan: what who begins wants whoever finishes to know; see :meth:`plan`. None goes on with what another
+            has begun.
         :param length: how many bytes the upload has, for :attr:`Found.length`.
         :raises Busy: if another worker is at it.
         :raises Ended: if the upload was cancelled or has expired.
@@ -218,8 +224,10 @@ class Unfinished:
         with translated(self._name):
             return held(self.store, self.path(_LEASE), is_over, silence=SILENCE)
 
-    def _finish(self, lease: Held, finish: Callable[[bool], StoredName], plan: bytes, length: int | None) -> StoredName:
-        is_again = not self._begin(plan)
+    def _finish(
+        self, lease: Held, finish: Callable[[bool], StoredName], plan: bytes | None, length: int | None
+    ) -> StoredName:
+        is_again = plan is None or not self._begin(plan)
         # after that: who cancels it writes first, and looks then whether somebody has begun
         found = self.look()
         if found.stored is None and not found.is_ended:

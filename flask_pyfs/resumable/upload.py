@@ -180,7 +180,10 @@ class Upload:
             return Status(length or 0, length, expires, found.stored)
         chain = pieces.chain_of(found.files, length)
         end = sum(piece.size for piece in chain)
-        return Status(end, length, expires, self._finished(found, chain, held) if end == length else None)
+        if length is None or (end != length and not found.has_begun):
+            return Status(end, length, expires)
+        # who has begun had all bytes, whatever has become of the pieces since
+        return Status(length, length, expires, self._finished(found, chain if end == length else None, length, held))
 
     def _length_in(self, found: Found) -> int | None:
         if self._length is not None:
@@ -243,12 +246,16 @@ class Upload:
             self._unfinished.store.put(self._unfinished.path(name), cast(Readable, BufferFile(content)))
         return {name: Facts(len(content), None)}
 
-    def _finished(self, found: Found, chain: list[Piece], held: InMemory | None) -> StoredName:
+    def _finished(self, found: Found, chain: list[Piece] | None, length: int, held: InMemory | None) -> StoredName:
+        """Finish the upload.
+
+        :param chain: the pieces; None for those of who has begun.
+        """
         _require_rested(found)
         # who goes on must take the same pieces, whatever has come since
-        plan, length = pieces.written(chain), sum(piece.size for piece in chain)
+        plan = None if chain is None else pieces.written(chain)
         try:
-            return self._unfinished.finish_once(partial(self._joined, chain, held), plan=plan, length=length)
+            return self._unfinished.finish_once(partial(self._joined, chain or [], held), plan=plan, length=length)
         except (Busy, Ended):
             raise
         except Exception as error:

@@ -1,7 +1,7 @@
 """Uploads on storages of every kind."""
 
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ from flask_pyfs.resumable.upload import Upload
 
 # what runs operations step by step
 sys.path += [str(Path(__file__).parents[1] / "migrating")]
+# packages of the drivers have the names of the other directories
+sys.path.append(str(Path(__file__).parents[1] / "swift"))
 
 
 @pytest.fixture
@@ -49,3 +51,24 @@ def begin():
         return Upload.begin(url.rpartition("/")[2], length=length, original_name=original_name)
 
     return begin
+
+
+@pytest.fixture
+def swift_storage(open_storage):
+    """A storage in Swift, whose pieces are short."""
+    # without its driver, the tests of others run
+    from swift_pieces import small_pieces
+
+    storage = open_storage("swift", PREFIX="in/side")
+    small_pieces(storage.backend.store)
+    return storage
+
+
+@pytest.fixture
+def bucket(swift_storage, swift_place):
+    """What Swift itself says of its container."""
+    from swift_pieces import Bucket
+
+    bucket = Bucket(swift_place, swift_storage.backend.config["container"])
+    with closing(bucket.connection):
+        yield bucket

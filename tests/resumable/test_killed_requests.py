@@ -56,7 +56,7 @@ def test_a_worker_is_killed_at_each_request(kind, size, overwrite, open_storage,
     monkeypatch.setattr(unfinished, "SILENCE", 0.05)
     storage = open_storage(kind)
     store = storage.backend.store
-    store.piece_size = size
+    store.piece_size = store.small_upload = size
     # Swift takes long to decide who is first
     step = 1 if soak else STEPS.get(kind, 1)
     for is_sent in (False, True):

@@ -46,8 +46,9 @@ class TwoPlaces(ViewFS):
         return self._holder(path).facts(path, checksum=checksum)
 
     def iter_facts(self, prefix: str = "", **options: Any) -> Iterator[tuple[str, Facts]]:
-        elsewhere = (((p, facts) for p, facts in side.iter_facts(prefix) if p.endswith(PART)) for side in self._sides)
-        return heapq.merge(super().iter_facts(prefix, **options), *elsewhere, key=itemgetter(0))
+        # first to the end: who removes pieces has written before why
+        elsewhere = [[each for each in side.iter_facts(prefix) if each[0].endswith(PART)] for side in self._sides]
+        yield from heapq.merge(super().iter_facts(prefix, **options), *elsewhere, key=itemgetter(0))
 
     def delete_tree(self, path: str) -> None:
         for side in (*self._sides, self.whole):

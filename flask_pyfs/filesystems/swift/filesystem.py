@@ -50,7 +50,8 @@ _MIB = 1024 * 1024
 # the size of a part if the size of the file is unknown
 _PART = 4 * _MIB
 
-# the size of a piece of an upload: each request takes Swift about as long as to receive a MiB
+# the size of a piece of an upload: each request takes Swift about as long as to receive a MiB. An upload that is known
+# to be no longer has its pieces in its directory
 _PIECE = 8 * _MIB
 
 
@@ -108,6 +109,8 @@ class SwiftFS(ObjectFS):
         self.segment_size = segment_size
         self.part_size: int = min(_PART, segment_size)
         self.piece_size: int = min(_PIECE, segment_size)
+        # the same for all workers, also if some have another segment_size: they must find each other's pieces
+        self.small_upload: int = _PIECE
         options = tuple(sorted((os_options or {}).items()))
         credentials = Credentials(auth_url, user, Secret(key or ""), auth_version, options)
         self._settings = AccountSettings(credentials, timeout, retries, pool_size)
@@ -427,9 +430,9 @@ class SwiftFS(ObjectFS):
         return upload.version
 
     def for_upload(self, directory: str, target: str, length: int | None) -> StoreFS:
-        """What one request stores, or one piece, needs no segments."""
+        """What one request stores needs no segments."""
         place = Place(directory, target)
-        is_small = length is not None and length <= self.piece_size
+        is_small = length is not None and length <= self.small_upload
         return self if is_small or not place.is_short() else SwiftPieces(self._stores, place)
 
     def iter_elsewhere(self, prefix: str, before: datetime) -> Iterator[tuple[str, StoreFS, datetime]]:

@@ -24,8 +24,9 @@ from .listing import entries, name_of
 from .segments import segments_now
 from .upload import SwiftUpload
 
-# the key of the file, how long the path above the uploads is, the upload, the path of the piece in its directory
-_PIECE = re.compile(r"(?P<key>.+)/flask-pyfs/upload-(?P<above>\d+)-(?P<upload>[^/]+)/.+", re.DOTALL)
+# the key of the file, which may look like that of a piece, how long the path above the uploads is, the upload, the path
+# of the piece in its directory
+_PIECE = re.compile(rf"(?P<key>.+)/flask-pyfs/upload-(?P<above>\d+)-(?P<upload>[^/]+)/.+{re.escape(PART)}", re.DOTALL)
 
 # the limit of Swift for the name of an object, and for what the name of a piece has after the prefix, in bytes
 _LONGEST, _REST = 1024, 64
@@ -138,15 +139,18 @@ class SwiftPieces(ViewFS):
         return (path for path, _ in self.iter_facts(prefix))
 
     def iter_facts(self, prefix: str = "", **options: Any) -> Iterator[tuple[str, Facts]]:
-        """Two listings: of the container, and of that of the segments."""
-        ours = ((path, facts) for path, facts in self._pieces() if path.startswith(prefix))
-        return heapq.merge(super().iter_facts(prefix, **options), ours, key=itemgetter(0))
+        """Two listings: of the container of segments, and of the container."""
+        # first to the end: who removes pieces has written before why
+        ours = [(path, facts) for path, facts in self._pieces() if path.startswith(prefix)]
+        yield from heapq.merge(super().iter_facts(prefix, **options), ours, key=itemgetter(0))
 
     def _pieces(self) -> Iterator[tuple[str, Facts]]:
         segments, before = self._stores.segments, self._place.prefix
         for entry in entries(segments, before):
-            with odd_answers(segments.name, name_of(entry)):
-                yield f"{self._place.directory}/{name_of(entry)[len(before) :]}", listed_facts(entry)
+            match = _PIECE.fullmatch(name_of(entry))
+            if match and match["key"] == self._place.target:
+                with odd_answers(segments.name, name_of(entry)):
+                    yield f"{self._place.directory}/{name_of(entry)[len(before) :]}", listed_facts(entry)
 
     def delete_tree(self, path: str) -> None:
         """Delete the pieces first: what else there is tells that some are left."""

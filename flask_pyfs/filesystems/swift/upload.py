@@ -6,7 +6,8 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from fs import errors
@@ -186,6 +187,28 @@ class SwiftUpload(Upload):
         After a failure that leaves its outcome unknown, the segments stay, because the object may exist.
         """
         parts = [part for _, part in sorted(self._parts.items()) if part["size_bytes"]]
+        with self._explained():
+            body, tag = _manifest(self._nested(parts))
+            sent, self._sent = self._sent, []
+            try:
+                self._publish(body, lambda: tag, {}, "multipart-manifest=put")
+            except (
+                errors.FileExists,
+                errors.PermissionDenied,
+                errors.InsufficientStorage,
+                OtherVersion,
+                StoreMisconfigured,
+                SwiftRefused,
+            ):
+                self._sent = sent
+                raise
+            except BaseException:
+                # Swift may have stored the manifest, or may still do so, and it needs the segments
+                self._warn("it is unknown whether the upload was completed, so its segments remain")
+                raise
+
+    def _nested(self, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the parts, or manifests of them if they are too many for one."""
         level = 0
         while len(parts) > _IN_MANIFEST:
             level += 1
@@ -193,34 +216,22 @@ class SwiftUpload(Upload):
                 self._manifest_of(parts[start : start + _IN_MANIFEST], f"{self._prefix}{90 + level}{start:06d}")
                 for start in range(0, len(parts), _IN_MANIFEST)
             ]
-        body, tag = _manifest(parts)
-        sent, self._sent = self._sent, []
+        return parts
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say why Swift has refused a manifest: it looks at each segment before it stores one."""
         try:
-            self._publish(body, lambda: tag, {}, "multipart-manifest=put")
-        except (
-            errors.FileExists,
-            errors.PermissionDenied,
-            errors.InsufficientStorage,
-            OtherVersion,
-            StoreMisconfigured,
-        ):
-            self._sent = sent
-            raise
+            yield
         except SwiftRefused as error:
-            self._sent = sent
             if error.status != 400:
                 raise
-            # Swift looks at each segment before it stores the manifest
             self._require_adopted(error)
             message = (
                 "'{path}' was not stored, because Swift refused the list of its segments: an upload that lasts longer "
                 "than the older_than of remove_leftovers() loses them"
             )
             raise errors.OperationFailed(self._key, exc=error, msg=message) from error
-        except BaseException:
-            # Swift may have stored the manifest, or may still do so, and it needs the segments
-            self._warn("it is unknown whether the upload was completed, so its segments remain")
-            raise
 
     def _require_adopted(self, error: Exception) -> None:
         missing = next((key for key in sorted(self._adopted) if not self._segments.is_taken(key)), None)
@@ -230,7 +241,8 @@ class SwiftUpload(Upload):
     def _manifest_of(self, parts: list[dict[str, Any]], key: str) -> dict[str, Any]:
         body, tag = _manifest(parts)
         self._put_segment(key, body, lambda: tag, {}, "multipart-manifest=put")
-        return {"path": self._segments.path(key), "size_bytes": sum(part["size_bytes"] for part in parts), "etag": tag}
+        size = sum(part["size_bytes"] for part in parts)
+        return {"path": self._segments.path(key), "size_bytes": size, "etag": tag or None}
 
     def abort(self) -> None:
         """Delete the segments that were sent. One request per 1,000 segments."""
