@@ -94,12 +94,12 @@ _URL_EXPIRES = Option(
 PREFIX = Option("PREFIX", "prefix", default="", levels=(1, 2))
 
 #: What flask-fs2 encrypted with.
-AES256_ENCRYPTED = Option("AES256_ENCRYPTED", "bool", default=False, layer=True)
+AES256_ENCRYPTED = Option("AES256_ENCRYPTED", "bool", default=False, wrapper=True)
 AES256_KEY = Option("AES256_KEY", "key", secret=True)
 
 #: What encrypts the files of a store. A storage that has several backends may encrypt those of each in another way.
 _ENCRYPTION = (
-    Option("ENCRYPTION_KEYS", "keys", secret=True, layer=True),
+    Option("ENCRYPTION_KEYS", "keys", secret=True, wrapper=True),
     Option("ENCRYPTION_READ_PLAIN", "moment"),
     AES256_ENCRYPTED,
     AES256_KEY,

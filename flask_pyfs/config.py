@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from .common import COMMON, DEFAULT_BACKEND, OF_SIDES, OF_STORAGE, serves
-from .encryption_settings import require_keys, require_layers, require_unambiguous
+from .encryption_settings import require_keys, require_unambiguous, require_wrappers
 from .errors import ConfigurationError
 from .keys import backend_key, own_key, refusal, side_prefixes, storage_key, storage_prefixes
 from .misspelt import Installed, closest, require_known, undeclared_keys
@@ -202,7 +202,7 @@ def resolve(
     config = _read(settings, storage, prefixes, declared, undeclared)
     if not sides:
         require_keys(config, storage)
-        require_layers(found, settings, config, storage)
+        require_wrappers(found, settings, config, storage)
     for side, of_backend in sides.items():
         config._sides[side] = _side(settings, storage, config, side, of_backend, naming, known)
     return config

@@ -11,7 +11,7 @@ from .options import Option
 from .origins import set_by
 from .values import converted
 
-__all__ = ["require_keys", "require_layers", "require_unambiguous"]
+__all__ = ["require_keys", "require_unambiguous", "require_wrappers"]
 
 
 def require_unambiguous(option: Option, key: str, value: Any, config: Mapping[str, Any], storage: str) -> None:
@@ -50,7 +50,7 @@ def require_keys(config: Mapping[str, Any], storage: str) -> None:
         )
 
 
-def require_layers(
+def require_wrappers(
     undeclared: Mapping[str, str], settings: Mapping[str, Any], config: Mapping[str, Any], storage: str
 ) -> None:
     """Check that the keys of one of several backends did not lose their effect: after a migration, the storage has one.
@@ -60,14 +60,14 @@ def require_layers(
     :param config: the settings of the storage.
     :raises flask_pyfs.errors.ConfigurationError: if one such as TARGET_ENCRYPTION_KEYS is set, and nothing encrypts.
     """
-    layers = [option.name for option in COMMON if option.layer]
-    if any(config[name.lower()] for name in layers):
+    wrappers = [option.name for option in COMMON if option.wrapper]
+    if any(config[name.lower()] for name in wrappers):
         return
     for name, key in undeclared.items():
-        layer = next((each for each in layers if name.endswith(f"_{each}")), None)
-        if layer and settings[key]:
+        wrapper = next((each for each in wrappers if name.endswith(f"_{each}")), None)
+        if wrapper and settings[key]:
             raise refusal(
                 f"{key} has no effect with this backend, so new files would be unencrypted: set "
-                f"{storage_key(storage, layer)}, or remove it if storage {storage!r} has plain files",
+                f"{storage_key(storage, wrapper)}, or remove it if storage {storage!r} has plain files",
                 storage,
             )

@@ -60,7 +60,7 @@ class Option:
     :param rule: what a value must be, with its type, to be read after "must be".
     :param argument: the keyword argument of the backend's filesystem that gets the value; see
         :meth:`flask_pyfs.backends.BaseBackend.arguments`.
-    :param layer: whether the setting puts a layer between a storage and its store, such as encryption.
+    :param wrapper: whether the setting puts a wrapper around the store, such as encryption.
     :raises ValueError: if the type is unknown.
     """
 
@@ -76,7 +76,7 @@ class Option:
     check: Callable[[Any], bool] | None = None
     rule: str = ""
     argument: str | None = None
-    layer: bool = False
+    wrapper: bool = False
 
     def __post_init__(self) -> None:
         if self.type not in CONVERTERS:

@@ -144,8 +144,8 @@ class State(NamedTuple):
     @property
     def kind_of_store(self) -> str:
         """What it is about the store that others cannot use it as it is, for the message of an error."""
-        layer = self.backend.layer if isinstance(self.backend, BaseBackend) else None
-        return (layer and layer.obstacle_to("sendfile")) or f"its backend is {self.backend_name!r}"
+        wrapper = self.backend.wrapper if isinstance(self.backend, BaseBackend) else None
+        return (wrapper and wrapper.obstacle_to("sendfile")) or f"its backend is {self.backend_name!r}"
 
     def place_of(self, name: str) -> Place | None:
         """Return where a file is in the operating system, if it is there: at its name, unless the backend says

@@ -44,11 +44,11 @@ from .contract import (
     Wanted,
 )
 from .handles import Chunks, Source, StorageFile, declared_type, refuse_encoded
-from .layers import ROUND, Layer, layer_of
 from .listing import ListedFiles, by_names
 from .overrides import READING, WRITING, accepts, call, is_foreign, overrides_any
 from .spellings import Result, existing, first
 from .surroundings import surroundings
+from .wrappers import BYPASSES, Wrapper, wrapper_of
 
 
 class BaseBackend(ListedFiles):
@@ -77,11 +77,11 @@ class BaseBackend(ListedFiles):
     #: The media type of a file if neither the store nor the extension tells it.
     DEFAULT_MIME = "application/octet-stream"
 
-    #: The directory of the operating system that has the files, or None. With a layer, they are there as it keeps them.
+    #: The directory of the operating system that has the files, or None. With a wrapper, they are there as it keeps them.
     root: str | None = None
 
     # what lies between the storage and its store
-    layer: Layer | None = None
+    wrapper: Wrapper | None = None
 
     #: Whether there are files. Without any, settings about their content need nothing of the backend.
     keeps_files: ClassVar[bool] = True
@@ -89,10 +89,10 @@ class BaseBackend(ListedFiles):
     def __init__(self, name: str, config: Mapping[str, Any]) -> None:
         self.name = name
         self.config: Config = with_defaults(config, self.options or (), name)
-        self.layer = layer_of(name, self.config, self.options or ())
-        if self.layer is not None:
+        self.wrapper = wrapper_of(name, self.config, self.options or ())
+        if self.wrapper is not None:
             # also those of a subclass
-            vars(self).update(dict.fromkeys(ROUND, _no_way_round), obstacle_to=self.layer.obstacle_to)
+            vars(self).update(dict.fromkeys(BYPASSES, _no_way_round), obstacle_to=self.wrapper.obstacle_to)
         self.prefix: str = names.normalize_prefix(self.config.get("prefix")).rstrip("/")
         self._lock = threading.Lock()
         self._store: StoreFS | None = None
@@ -133,7 +133,7 @@ class BaseBackend(ListedFiles):
     @property
     def signs_urls(self) -> bool:
         """Whether the store signs URLs itself, so that the app need not."""
-        return type(self).signed_url is not BaseBackend.signed_url and self.layer is None
+        return type(self).signed_url is not BaseBackend.signed_url and self.wrapper is None
 
     def obstacle_to(self, serve_mode: str) -> str | None:
         """Return why this backend cannot serve files in a SERVE_MODE, or None if it can."""
@@ -154,19 +154,19 @@ class BaseBackend(ListedFiles):
 
     @property
     def bare(self) -> StoreFS:
-        """The filesystem as :meth:`open_fs` returned it, with the verbs of uploads, below the layer if there is one."""
+        """The filesystem as :meth:`open_fs` returned it, with the verbs of uploads, below the wrapper if there is one."""
         return self.store.bare
 
     @property
     def store(self) -> StoreFS:
-        """The filesystem, with the verbs of uploads and the layer. It is opened at first, and again after a close."""
+        """The filesystem, with the verbs of uploads and the wrapper. It is opened at first, and again after a close."""
         store = self._store
         if store is None or store.isclosed():
             with self._lock:
                 store = self._store
                 if store is None or store.isclosed():
                     store = self._as_store(self.open_fs())
-                    self._store = store = store if self.layer is None else self.layer.over(store)
+                    self._store = store = store if self.wrapper is None else self.wrapper.over(store)
         return store
 
     @property
@@ -743,7 +743,7 @@ class BaseBackend(ListedFiles):
 
     def keeper(self, filename: str) -> BaseBackend | None:
         """Return the backend on whose disk a file stays until the app changes it: this one, or, if it has several, one
-        of these; None if none of them is known, or if a layer keeps other content there. Makes no request if there is
+        of these; None if none of them is known, or if a wrapper keeps other content there. Makes no request if there is
         only one.
         """
         return self

@@ -1,4 +1,4 @@
-"""The layer that encrypts the files of a storage."""
+"""The wrapper that encrypts the files of a storage."""
 
 from __future__ import annotations
 
@@ -18,15 +18,10 @@ if TYPE_CHECKING:
     from ..filesystems.encrypted import EncryptedFS
     from ..filesystems.encrypted.forms import Forms
 
-__all__ = ["Encryption", "layer"]
+__all__ = ["Encryption"]
 
 # the store may date a file after each moment that has not come
 _AHEAD = timedelta(days=7)
-
-
-def layer(storage: str, config: Config) -> Encryption:
-    """Return the layer of a storage whose settings ask for encryption; see :class:`Encryption`."""
-    return Encryption(storage, config)
 
 
 class Encryption:

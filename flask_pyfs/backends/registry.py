@@ -14,8 +14,8 @@ from ..options import Option
 from .base import BaseBackend
 from .contract import Operations
 from .flaskfs import FlaskFSBackend
-from .layers import asked_for
 from .overrides import NAMES, READING, WRITING, is_foreign, methods_of
+from .wrappers import asked_for
 
 #: The group of entry points that name backends.
 GROUP = "fs.backend"
@@ -75,12 +75,12 @@ def build(backend_class: Any, storage: str, config: Config) -> tuple[Any, Callee
         key = setting_name(config, storage, "BACKEND")
         raise _not_importable(installed()[config["backend"]], storage, key, error) from error
     callee = Callee(backend, storage, config.get("prefix", ""))
-    _require_layered(backend, storage, config)
+    _require_wrapped(backend, storage, config)
     return backend, callee
 
 
-def _require_layered(backend: Any, storage: str, config: Config) -> None:
-    """Check that all content of a storage passes the layer that its settings ask for."""
+def _require_wrapped(backend: Any, storage: str, config: Config) -> None:
+    """Check that all content of a storage passes the wrapper that its settings ask for."""
     option = asked_for(config, options_of(type(backend)) or ())
     if option is None or not getattr(backend, "keeps_files", True):
         return

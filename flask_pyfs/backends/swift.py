@@ -129,7 +129,7 @@ class SwiftBackend(BaseBackend):
 
     @property
     def signs_urls(self) -> bool:
-        return bool(self.config["temp_url_key"]) and self.layer is None
+        return bool(self.config["temp_url_key"]) and self.wrapper is None
 
     def obstacle_to(self, serve_mode: str) -> str | None:
         if serve_mode == "redirect" and not self.signs_urls:

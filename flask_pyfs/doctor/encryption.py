@@ -29,12 +29,12 @@ _LONG = timedelta(days=30)
 def is_encrypted(subject: Subject) -> bool:
     """Return whether the storage encrypts its files."""
     backend = subject.state.backend
-    return isinstance(backend, BaseBackend) and backend.layer is not None and _keyring(subject) is not None
+    return isinstance(backend, BaseBackend) and backend.wrapper is not None and _keyring(subject) is not None
 
 
 def _keyring(subject: Subject) -> Any:
-    # of another layer than that of ENCRYPTION_KEYS there is none
-    return getattr(subject.state.backend.layer, "keyring", None)
+    # of another wrapper than that of ENCRYPTION_KEYS there is none
+    return getattr(subject.state.backend.wrapper, "keyring", None)
 
 
 def has_keys(subject: Subject) -> bool:
@@ -72,7 +72,7 @@ def _is_weak(secret: bytes) -> bool:
 
 
 def examine_probe(subject: Subject, path: Reserved) -> Iterator[Finding]:
-    """Check that a probe cannot be read in the store below the layer. Makes one request."""
+    """Check that a probe cannot be read in the store below the wrapper. Makes one request."""
     try:
         with translated(subject.state.storage.name):
             kept = subject.state.backend.bare.read_file(path)
@@ -111,7 +111,7 @@ def examine_files(subject: Subject, store: StoreFS) -> Iterator[Finding]:
 
 def _paths(subject: Subject) -> Iterator[str]:
     backend = subject.state.backend
-    # the layer might ask for the size of each
+    # the wrapper might ask for the size of each
     for path, _ in backend.bare.iter_facts(f"{backend.prefix}/" if backend.prefix else ""):
         if not has_reserved(path):
             yield path

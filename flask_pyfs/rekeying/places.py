@@ -97,7 +97,7 @@ class Place:
         :param start: how the paths begin.
         :param unread: is called with each directory that cannot be read, and the exception.
         """
-        # the layer would ask for the sizes of some
+        # the wrapper would ask for the sizes of some
         bare = self._store.bare
 
         def tell(directory: str, error: Exception) -> None:
@@ -204,7 +204,7 @@ def _encrypted(backend: Any) -> Iterator[Place]:
 def _has_keys(backend: Any) -> bool:
     return (
         isinstance(backend, BaseBackend)
-        and backend.layer is not None
+        and backend.wrapper is not None
         and bool(backend.config["encryption_keys"])
         and isinstance(backend.store, EncryptedFS)
     )

@@ -513,8 +513,8 @@ def test_without_cryptography_the_message_has_the_command(app, monkeypatch):
 
 
 def test_without_the_room_it_is_named(app, monkeypatch):
-    from flask_pyfs.backends import layers
+    from flask_pyfs.backends import wrappers
 
-    monkeypatch.setattr(layers, "_installed", dict)
+    monkeypatch.setattr(wrappers, "_installed", dict)
     with pytest.raises(fs.ConfigurationError, match=f"{KEY} needs a part of flask_pyfs"):
         configured(app, **{KEY: key()})

@@ -37,7 +37,7 @@ def configured(app, **settings):
 
 
 def identifiers(app, **settings):
-    return [key.identifier for key in configured(app, **settings).backend.layer.keyring]
+    return [key.identifier for key in configured(app, **settings).backend.wrapper.keyring]
 
 
 # Forms
@@ -130,7 +130,7 @@ def test_what_a_callable_returns_in_place_of_keys_is_not_shown(app, returned):
         storage.write("a.bin", b"content")
     assert_hidden(shown(raised.value))
     with pytest.raises(StoreMisconfigured) as below:
-        list(storage.backend.layer.keyring)
+        list(storage.backend.wrapper.keyring)
     assert_hidden(shown(below.value))
     with app.app_context():
         assert not list(storage.list_files())

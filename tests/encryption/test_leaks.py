@@ -83,7 +83,7 @@ def test_what_is_reachable_shows_no_key(storage):
     state = storage.last_state
     seen, todo, shown = (
         set(),
-        [state, storage, state.config, state.backend, state.backend.store, state.backend.layer],
+        [state, storage, state.config, state.backend, state.backend.store, state.backend.wrapper],
         0,
     )
     while todo:

@@ -112,7 +112,7 @@ def test_the_key_alone_changes_nothing(configured):
     # nor did it in flask-fs2
     storage = configured(AES256_KEY=OLD_KEY)
     storage.write("a.txt", b"plain")
-    assert storage.backend.layer is None
+    assert storage.backend.wrapper is None
     assert planted(storage, "a.txt") == b"plain"
 
 
@@ -177,6 +177,6 @@ def test_an_old_file_without_its_key_says_which_setting_is_missing(configured, m
 
 def test_no_key_is_shown(configured):
     storage = configured(AES256_ENCRYPTED=True, AES256_KEY=OLD_KEY.encode())
-    shown = repr(storage.config) + repr(vars(storage.backend)) + repr(vars(storage.backend.layer))
+    shown = repr(storage.config) + repr(vars(storage.backend)) + repr(vars(storage.backend.wrapper))
     assert OLD_KEY not in shown
     assert str(base64.urlsafe_b64decode(OLD_KEY)) not in shown

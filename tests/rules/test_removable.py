@@ -24,7 +24,7 @@ MIGRATING = [
     "backends.sides",
     "filesystems.migrating",
 ]
-# the layer that encrypts, and its format
+# the wrapper that encrypts, and its format
 ENCRYPTING = ["backends.encrypted", "encryption", "filesystems.encrypted"]
 # parts of rooms
 INNER = {*MIGRATING, *ENCRYPTING}

@@ -1,4 +1,4 @@
-"""Layers: what lies between a storage and the store of its backend, such as encryption. Each is a room of its own."""
+"""Wrappers: what lies between a storage and the store of its backend, such as encryption. Each is a room of its own."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from ..filesystems.store import StoreFS
 from ..keys import refusal
 from ..options import Option
 
-__all__ = ["GROUP", "ROUND", "Layer", "asked_for", "layer_of"]
+__all__ = ["BYPASSES", "GROUP", "Wrapper", "asked_for", "wrapper_of"]
 
-#: The group of entry points that name layers. Each has the name of a setting that puts its layer there, in lower case.
-GROUP = "flask_pyfs.layers"
+#: The group of entry points that name wrappers, each by the setting that asks for it, in lower case.
+GROUP = "flask_pyfs.wrappers"
 
-#: The methods of a backend that lead clients or programs to the store itself. With a layer they return None, as of a
+#: The methods of a backend that lead clients or programs to the store itself. With a wrapper they return None, as of a
 #: store that can do none of it, so that all goes through the app.
-ROUND = ("in_parts", "keeper", "signed_upload", "signed_url")
+BYPASSES = ("in_parts", "keeper", "signed_upload", "signed_url")
 
-_LAYERS = tuple(option for option in COMMON if option.layer)
+_WRAPPERS = tuple(option for option in COMMON if option.wrapper)
 
 
-class Layer(Protocol):
+class Wrapper(Protocol):
     """What lies between a storage and the store of its backend: nobody reaches the store but through it.
 
-    An entry point of :data:`GROUP` is a callable that returns one, or None if the settings ask for none. Its arguments
-    are the name of the storage and its settings.
+    An entry point of :data:`GROUP` is a callable that returns one. Its arguments are the name of the storage and its
+    settings.
     """
 
     def over(self, store: StoreFS) -> StoreFS:
@@ -41,20 +41,20 @@ class Layer(Protocol):
 
 
 def asked_for(config: Mapping[str, Any], options: Iterable[Option]) -> Option | None:
-    """Return the option that asks for a layer, or None. The arguments are those of :func:`layer_of`."""
+    """Return the option that asks for a wrapper, or None. The arguments are those of :func:`wrapper_of`."""
     own = {option.name for option in options}
-    asked = (option for option in _LAYERS if config.get(option.name.lower()) and option.name not in own)
+    asked = (option for option in _WRAPPERS if config.get(option.name.lower()) and option.name not in own)
     return next(asked, None)
 
 
-def layer_of(storage: str, config: Mapping[str, Any], options: Iterable[Option]) -> Layer | None:
-    """Return the layer that the settings of a storage ask for, or None.
+def wrapper_of(storage: str, config: Mapping[str, Any], options: Iterable[Option]) -> Wrapper | None:
+    """Return the wrapper that the settings of a storage ask for, or None.
 
     A storage that has several backends has none of its own: each of these has one.
 
     :param storage: the name of the storage.
     :param config: its settings.
-    :param options: those that its backend declares. It may give a setting of a layer a meaning of its own.
+    :param options: those that its backend declares. It may give a setting of a wrapper a meaning of its own.
     :raises flask_pyfs.errors.ConfigurationError: if the settings contradict each other, or this installation lacks the
         room.
     """
@@ -69,7 +69,7 @@ def layer_of(storage: str, config: Mapping[str, Any], options: Iterable[Option])
         name = setting_name(complete, storage, option.name)
         raise refusal(f"{name} needs a part of flask_pyfs that this installation lacks: install all of it", storage)
     try:
-        made: Layer | None = entry.load()(storage, complete)
+        made: Wrapper = entry.load()(storage, complete)
     except MissingExtra as error:
         raise refusal(f"{setting_name(complete, storage, option.name)}: {error}", storage) from error
     return made
