@@ -77,7 +77,7 @@ class BaseBackend(ListedFiles):
     #: The media type of a file if neither the store nor the extension tells it.
     DEFAULT_MIME = "application/octet-stream"
 
-    #: The directory of the operating system that has the files, or None. With a wrapper, they are there as it keeps them.
+    #: The directory of the operating system that has the files, or None. A wrapper keeps them there in its own form.
     root: str | None = None
 
     # what lies between the storage and its store
@@ -154,7 +154,7 @@ class BaseBackend(ListedFiles):
 
     @property
     def bare(self) -> StoreFS:
-        """The filesystem as :meth:`open_fs` returned it, with the verbs of uploads, below the wrapper if there is one."""
+        """The filesystem as :meth:`open_fs` returned it, with the verbs of uploads, below any wrapper."""
         return self.store.bare
 
     @property
