@@ -173,7 +173,7 @@ class SwiftFS(ObjectFS):
     # Primitives
 
     def head_object(self, key: str, *, checksum: bool = False) -> Facts:
-        return self._facts(key, self._container.head(key).headers)
+        return self._facts(key, self._container.unread_head(key).headers)
 
     def _facts(self, key: str, headers: Mapping[str, str], size: int | None = None) -> Facts:
         with odd_answers(self._container.name, key):
