@@ -284,7 +284,7 @@ def test_a_custom_backend_that_does_not_encrypt_is_refused(app, custom):
     else:
         # it has a meaning of its own
         storage = configure(app, "custom", **settings)
-        assert storage.backend.layer is None
+        assert storage.backend.wrapper is None
         assert storage.config.aes256_encrypted is True
 
 

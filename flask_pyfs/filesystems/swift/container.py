@@ -135,27 +135,21 @@ class SwiftContainer:
             self._require_proof()
             raise
 
-<<<<<<< HEAD
     def head(self, key: str, *, newest: bool = False) -> Answer:
         """Send a HEAD request for an object. If the container may be missing, one more request checks it.
 
         :param newest: whether Swift asks all servers that have the object. Otherwise the first that answers may not
             have the last version yet.
         """
-        headers = {"X-Newest": "true"} if newest else {}
-        answer = self._whole(self.read("HEAD", key, headers=headers), key)
-=======
-    def head(self, key: str) -> Answer:
-        """Send a HEAD request for an object. If the container may be missing, one more request checks it."""
-        answer = self.unread_head(key)
->>>>>>> perf
+        answer = self.unread_head(key, newest=newest)
         with odd_answers(self.name, key):
             facts_of(answer.headers)
         return answer
 
-    def unread_head(self, key: str) -> Answer:
+    def unread_head(self, key: str, *, newest: bool = False) -> Answer:
         """Do what :meth:`head` does, for a caller that reads the facts, and so finds out whether there are any."""
-        return self._whole(self.read("HEAD", key), key)
+        headers = {"X-Newest": "true"} if newest else {}
+        return self._whole(self.read("HEAD", key, headers=headers), key)
 
     def _require_proof(self) -> None:
         if not self.create and time.monotonic() - self._seen > _PROOF and not self._is_there():
