@@ -10,6 +10,8 @@ from typing import Any, BinaryIO, Protocol
 
 from fs.errors import RemoteConnectionError
 
+from .streams import sought
+
 
 class Fetching(Protocol):
     """The store of the files: a :class:`~flask_pyfs.filesystems.store.StoreFS`."""
@@ -47,10 +49,7 @@ class JoinedFile(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._starts[-1]}[whence]
-        if base + offset < 0:
-            raise ValueError(f"cannot seek to offset {base + offset}")
-        self._position = base + offset
+        self._position = sought(offset, whence, self._position, self._starts[-1])
         return self._position
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]

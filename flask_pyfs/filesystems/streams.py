@@ -14,6 +14,21 @@ from fs.errors import RemoteConnectionError
 Result = TypeVar("Result")
 
 
+def sought(offset: int, whence: int, position: int, size: int) -> int:
+    """Return the position to which a seek goes.
+
+    :param position: the current one.
+    :param size: the length of the file in bytes.
+    :raises ValueError: if there is none.
+    """
+    if whence not in (os.SEEK_SET, os.SEEK_CUR, os.SEEK_END):
+        raise ValueError(f"whence must be 0, 1 or 2, not {whence}")
+    found = offset + (0, position, size)[whence]
+    if found < 0:
+        raise ValueError(f"negative seek position {found}")
+    return found
+
+
 class WrappedFile(io.BufferedIOBase):
     """A wrapper of a binary file. Every operation that may fail goes through :meth:`_call`.
 

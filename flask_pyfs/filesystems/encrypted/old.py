@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 from ...encryption.fernet import BLOCK, HEADER, MAC, Fernet, padding_of
 from ...encryption.segments import Damaged
 from ...errors import Undecipherable, explained
+from ..streams import sought
 
 __all__ = ["OldFile", "damaged", "some_of"]
 
@@ -73,11 +74,8 @@ class OldFile(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        position = offset + (0, self._position, self.size)[whence]
-        if position < 0:
-            raise ValueError(f"negative seek position {position}")
-        self._position = position
-        return position
+        self._position = sought(offset, whence, self._position, self.size)
+        return self._position
 
     def readinto(self, buffer: Any) -> int:
         if self._position >= self.size:

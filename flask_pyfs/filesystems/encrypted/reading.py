@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from ...encryption.keys import Key, Keyring
 from ...encryption.segments import HEADER, SEGMENT, Cipher, Damaged, segment_at
 from ...errors import Undecipherable
+from ..streams import sought
 from .failures import changed, unopened
 
 __all__ = ["DecryptedFile", "Undecipherable"]
@@ -73,13 +74,8 @@ class DecryptedFile(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         self._require_open()
-        if whence not in (os.SEEK_SET, os.SEEK_CUR, os.SEEK_END):
-            raise ValueError(f"whence must be 0, 1 or 2, not {whence}")
-        position = offset + (0, self._position, self._size)[whence]
-        if position < 0:
-            raise ValueError(f"negative seek position {position}")
-        self._position = position
-        return position
+        self._position = sought(offset, whence, self._position, self._size)
+        return self._position
 
     def readinto(self, buffer: Any) -> int:
         view, start, filled = memoryview(buffer).cast("B"), self._position, 0

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from fs.errors import FSError, RemoteConnectionError
 
+from ..streams import sought
 from .deferred import call_or_defer
 
 # less than this is read, rather than a connection cut off or a request sent
@@ -103,13 +104,8 @@ class _Ranges(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         self._require_open()
-        if whence not in (io.SEEK_SET, io.SEEK_CUR, io.SEEK_END):
-            raise ValueError(f"whence must be 0, 1 or 2, not {whence}")
-        position = offset + (0, self._position, self._size)[whence]
-        if position < 0:
-            raise ValueError(f"negative seek position {position}")
-        self._position = position
-        return position
+        self._position = sought(offset, whence, self._position, self._size)
+        return self._position
 
     def readinto(self, buffer: Any) -> int:
         self._require_open()
