@@ -3,6 +3,7 @@
 import io
 import os
 import random
+import tracemalloc
 from contextlib import ExitStack
 from datetime import datetime, timezone
 
@@ -104,6 +105,20 @@ def test_each_way_to_write_encrypts(store, bare):
         expected = content * (2 if path == "joined" else 1)
         assert store.read_file(path) == expected
         assert is_encrypted(bare, path, expected)
+
+
+def test_a_large_piece_is_not_encrypted_at_once(make):
+    content, peaks = bytes(32 * 2**20), []
+    storage = make("local", new_key())
+    for store in (storage.backend.bare, storage.backend.store):
+        with store.open_write("a") as file:
+            tracemalloc.start()
+            try:
+                assert file.write(content) == len(content)
+                peaks.append(tracemalloc.get_traced_memory()[1])
+            finally:
+                tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 4 * 2**20
 
 
 def test_text_is_stored_as_utf_8(storage):

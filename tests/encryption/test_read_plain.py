@@ -101,6 +101,22 @@ def test_plain_files_that_begin_as_others(local, content):
     assert local.backend.store.kept("a.txt")[1:] == ("plain", None)
 
 
+@pytest.mark.parametrize("kind", on(KINDS))
+def test_a_position_before_the_beginning_is_refused(kind, request, configure_storage):
+    settings = {"ENCRYPTION_KEYS": KEY, "ENCRYPTION_READ_PLAIN": ahead()}
+    with storage_on(kind, request, configure_storage, **settings) as storage:
+        plant(storage, "plain.txt", b"plain text")
+        storage.write("new.txt", b"plain text")
+        for name in ("plain.txt", "new.txt"):
+            with storage.open(name, "rb") as file:
+                assert file.read(2) == b"pl"
+                for offset, whence in ((-1, os.SEEK_SET), (-3, os.SEEK_CUR), (-11, os.SEEK_END)):
+                    with pytest.raises(ValueError, match="negative"):
+                        file.seek(offset, whence)
+                    assert file.tell() == 2
+                assert file.read() == b"ain text"
+
+
 def test_the_date_of_the_store_decides_to_the_second(app, configure_storage):
     moment = datetime(2026, 1, 2, 3, 4, 5, 600_000, tzinfo=timezone.utc)
     settings = {"BACKEND": "local", "ENCRYPTION_KEYS": KEY, "ENCRYPTION_READ_PLAIN": moment}

@@ -149,6 +149,15 @@ def test_other_content_is_not_encrypted_in_place_of_what_was_read(change):
         stream.read()
 
 
+def test_a_stream_behind_its_end_is_empty():
+    source = io.BytesIO(b"content")
+    source.seek(100)
+    stream = EncryptedStream(source, KEYRING.first.secret)
+    assert stream.seek(0, os.SEEK_END) == encrypted_size(0)
+    stream.seek(0)
+    assert decrypted(stream.read()).readall() == b""
+
+
 def test_a_stream_that_cannot_seek_is_read_once():
     stream = EncryptedStream(Zeros(10), KEYRING.first.secret)
     with pytest.raises(OSError, match="cannot seek"):
@@ -343,6 +352,20 @@ def peak_of(read):
         while read():
             pass
         return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_little_is_kept_of_what_was_encrypted():
+    encryptor = Encryptor(KEYRING.first.secret)
+    count, content = 2000, bytes(REST)
+    encryptor.update(content)
+    tracemalloc.start()
+    try:
+        for _ in range(count):
+            encryptor.update(content)
+        # of a tag for each segment
+        assert tracemalloc.get_traced_memory()[0] < REST + 20 * count
     finally:
         tracemalloc.stop()
 

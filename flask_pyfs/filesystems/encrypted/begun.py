@@ -31,10 +31,12 @@ class BegunFile(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position}
         if whence == os.SEEK_END:
-            self._position = self._behind = self._file.seek(offset, whence)
-        else:
-            self._position = offset + (self._position if whence == os.SEEK_CUR else 0)
+            base[whence] = self._behind = self._file.seek(0, whence)
+        if base[whence] + offset < 0:
+            raise ValueError(f"negative seek position {base[whence] + offset}")
+        self._position = base[whence] + offset
         return self._position
 
     def readinto(self, buffer: Any) -> int:

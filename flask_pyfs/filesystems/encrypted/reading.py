@@ -96,9 +96,13 @@ class DecryptedFile(io.RawIOBase):
 
     def readall(self) -> bytes:
         # grows as the content comes, and is not copied at the end
-        content = io.BytesIO()
-        while piece := self._next(_AT_ONCE * SEGMENT):
-            content.write(piece)
+        content, start = io.BytesIO(), self._position
+        try:
+            while piece := self._next(_AT_ONCE * SEGMENT):
+                content.write(piece)
+        except BaseException:
+            self._position = start
+            raise
         return content.getvalue()
 
     def _next(self, wanted: int) -> memoryview:

@@ -6,6 +6,7 @@ import io
 from typing import Any, BinaryIO, cast
 
 from ...encryption.segments import Encryptor
+from ..base import CHUNK_SIZE
 from ..streams import PendingFile
 
 __all__ = ["encrypting"]
@@ -36,8 +37,10 @@ class _EncryptingFile(io.BufferedIOBase):
 
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
-        for piece in self._encryptor.update(view):
-            self._target.write(piece)
+        # what is encrypted at once is in memory twice
+        for start in range(0, len(view), CHUNK_SIZE):
+            for piece in self._encryptor.update(view[start : start + CHUNK_SIZE]):
+                self._target.write(piece)
         self._size += len(view)
         return len(view)
 
