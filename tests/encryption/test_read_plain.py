@@ -326,6 +326,84 @@ def test_requests(request, configure_storage):
             assert count(lambda: storage.read("a/new.txt")) == 1
 
 
+@pytest.mark.server
+def test_no_more_is_asked_for_than_is_read(request, configure_storage):
+    settings = {"ENCRYPTION_KEYS": KEY, "AES256_KEY": OLD_KEY, "ENCRYPTION_READ_PLAIN": ahead()}
+    with storage_on("s3-moto", request, configure_storage, **settings) as storage:
+        content, store, asked = content_of(20 * SEGMENT), storage.backend.store, []
+        plant(storage, "plain", content)
+        storage.write("new", content)
+        length = len(planted(storage, "new"))
+        storage.backend.client.meta.events.register(
+            "before-send.s3", lambda request, **_: asked.append((request.headers.get("Range") or b"").decode()[6:])
+        )
+
+        def check(name, start, stop, *ranges):
+            asked.clear()
+            facts, file = store.fetch(name, start, stop)
+            with file:
+                file.seek(start, os.SEEK_END if start < 0 else os.SEEK_SET)
+                got, wanted = b"", content[start:stop]
+                # as the route reads it
+                while len(got) < len(wanted):
+                    got += file.read1(2**20)
+                assert got[: len(wanted)] == wanted
+            assert facts.size == len(content)
+            assert asked == list(ranges), name
+
+        beginning, middle, end = f"0-{SEGMENT - 1}", 5 * SEGMENT, len(content)
+        for name in ("plain", "new"):
+            check(name, 0, None, "")
+            check(name, 0, 9, beginning)
+            check(name, 9, 99, beginning)
+            check(name, 9, SEGMENT + 9, f"0-{2 * SEGMENT - 1}")
+        check("plain", middle, middle + 9, beginning, f"{middle}-{middle + 8}")
+        check("plain", -9, None, beginning, f"{end - 9}-{end - 1}")
+        check("new", middle, middle + 9, beginning, f"{middle}-{middle + SEGMENT - 1}")
+        check("new", -9, None, beginning, f"{20 * SEGMENT}-{length - 1}")
+        asked.clear()
+        storage.metadata("new")
+        assert asked == ["0-8", beginning]
+        asked.clear()
+        storage.copy("new", "copy")
+        assert asked[0] == beginning
+
+
+@pytest.mark.parametrize("name", ["plain", "new"])
+def test_two_requests_are_of_one_version(local, monkeypatch, name):
+    store, contents = local.backend.store, [content_of(size) for size in (5 * SEGMENT, 4 * SEGMENT, 3 * SEGMENT, 9)]
+
+    def put():
+        if name == "plain":
+            plant(local, name, contents[0])
+        else:
+            local.write(name, contents[0], overwrite=True)
+
+    put()
+    fetch = store.whole.fetch
+
+    def fetched(path, start=0, stop=None, **options):
+        if start and len(contents) > 1:
+            del contents[0]
+            put()
+        return fetch(path, start, stop, **options)
+
+    monkeypatch.setattr(store.whole, "fetch", fetched)
+    facts, file = store.fetch(name, 2 * SEGMENT + 1)
+    with file:
+        assert (facts.size, file.read()) == (9, contents[-1])
+
+
+def test_a_damaged_segment_is_known_before_anything_is_answered(app, local):
+    local.write("a.bin", content_of(5 * SEGMENT))
+    kept = bytearray(planted(local, "a.bin"))
+    kept[3 * SEGMENT] ^= 1
+    plant(local, "a.bin", bytes(kept))
+    for wanted, status in ((f"{SEGMENT}-{SEGMENT + 9}", 206), (f"{3 * SEGMENT}-{3 * SEGMENT + 9}", 500)):
+        with app.test_client().get(local.url("a.bin"), headers={"Range": f"bytes={wanted}"}) as answer:
+            assert answer.status_code == status
+
+
 # The setting
 
 

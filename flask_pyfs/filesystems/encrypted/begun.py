@@ -6,7 +6,7 @@ import io
 import os
 from typing import Any, BinaryIO
 
-__all__ = ["BegunFile"]
+__all__ = ["BegunFile", "some_of"]
 
 
 class BegunFile(io.RawIOBase):
@@ -44,7 +44,8 @@ class BegunFile(io.RawIOBase):
         if not piece:
             if self._behind != self._position:
                 self._file.seek(self._position)
-            piece = self._file.read(len(buffer))
+            # unlike read, it does not ask for bytes behind those that will be read
+            piece = getattr(self._file, "read1", self._file.read)(len(buffer))
             self._behind = self._position + len(piece)
         buffer[: len(piece)] = piece
         self._position += len(piece)
@@ -54,3 +55,13 @@ class BegunFile(io.RawIOBase):
         if not self.closed:
             self._file.close()
         super().close()
+
+
+def some_of(file: BinaryIO, size: int) -> bytes:
+    """Return the next bytes of a file whose ``read`` may return less; fewer only at the end."""
+    pieces = []
+    while size > 0 and (piece := file.read(size)):
+        pieces.append(piece)
+        size -= len(piece)
+    # one piece is not copied
+    return b"".join(pieces)
