@@ -11,6 +11,7 @@ from fernets import KEY, KINDS, OLD_KEY, chunks_of, content_of, old_file, on, pl
 # isort: split
 # places makes it importable
 from counting import requests_of
+from fs import errors
 
 import flask_pyfs as fs
 from flask_pyfs.errors import DecryptionError
@@ -299,6 +300,31 @@ def test_the_standard_methods(kind, request, configure_storage):
             files.copy(name, f"copy-of-{name}")
             files.move(f"copy-of-{name}", f"moved-{name}")
             assert (planted(storage, f"moved-{name}")[0], files.readbytes(f"moved-{name}")) == (40, content)
+
+
+@pytest.mark.parametrize("kind", ["memory", "local", "pyfs"])
+def test_a_file_that_gets_another_date_is_encrypted(kind, request, configure_storage):
+    past = datetime(2020, 1, 2, tzinfo=timezone.utc)
+    settings = {"ENCRYPTION_KEYS": KEY, "ENCRYPTION_READ_PLAIN": datetime.now(timezone.utc) - DAY}
+    with storage_on(kind, request, configure_storage, **settings) as storage:
+        bare, files = storage.backend.bare, storage.fs
+        files.makedir("directory")
+        for name in ("touched.txt", "dated.txt", "damaged.txt"):
+            plant(storage, name, b"(" + content_of(99) if name == "damaged.txt" else b"plain")
+            bare.standard.settimes(name, modified=past)
+        files.touch("touched.txt")
+        files.settimes("dated.txt", modified=past + DAY)
+        assert files.getinfo("dated.txt", ["details"]).modified == past + DAY
+        for name in ("touched.txt", "dated.txt"):
+            check_content(storage, name, b"plain")
+            assert planted(storage, name)[0] == 40
+        # nobody could read it before
+        files.touch("damaged.txt")
+        files.touch("directory")
+        files.touch("new.txt")
+        assert storage.read("new.txt") == b""
+        with pytest.raises(errors.ResourceNotFound):
+            files.settimes("missing.txt", modified=past)
 
 
 # What it costs
