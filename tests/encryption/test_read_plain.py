@@ -327,6 +327,21 @@ def test_a_file_that_gets_another_date_is_encrypted(kind, request, configure_sto
             files.settimes("missing.txt", modified=past)
 
 
+@pytest.mark.server
+def test_a_listing_has_files_that_the_store_does_not_let_be_read(request, configure_storage):
+    settings = {"ENCRYPTION_KEYS": KEY, "ENCRYPTION_READ_PLAIN": ahead()}
+    with storage_on("s3-moto", request, configure_storage, **settings) as storage:
+        for name in ("a.txt", "b.txt", "c.txt"):
+            storage.write(name, b"content")
+        archived = {"Key": "b.txt", "Body": planted(storage, "b.txt"), "StorageClass": "GLACIER"}
+        storage.backend.client.put_object(Bucket=storage.backend.bucket_name, **archived)
+        with pytest.raises(fs.PermissionDenied, match="archived"):
+            storage.read("b.txt")
+        sizes = dict.fromkeys(("a.txt", "b.txt", "c.txt"), 7)
+        assert {entry.name: entry.size for entry in storage.entries()} == sizes
+        assert {info.name: info.size for info in storage.fs.scandir("/", ["details"])} == sizes
+
+
 # What it costs
 
 

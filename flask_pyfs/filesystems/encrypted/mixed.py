@@ -68,10 +68,12 @@ class MixedForms(Forms):
 
     def facts(self, store: StoreFS, path: str, facts: Facts) -> Facts:
         """As for files of one form. One request if the file may be of another form, and another one for a file of
-        flask-fs2 of more than 16 KiB.
+        flask-fs2 of more than 16 KiB. A file that the store does not let be read, such as one in an archive, counts as
+        one of this package.
         """
         if self._may_be_old(facts) or self._may_be_plain(facts):
-            with suppress(errors.ResourceNotFound, errors.FileExpected):
+            # it must not hide all others
+            with suppress(errors.ResourceNotFound, errors.FileExpected, errors.PermissionDenied):
                 return self._looked_at(store, path, facts.size if 0 < facts.size <= _SHORT else _START)
         return super().facts(store, path, facts)
 
