@@ -180,6 +180,16 @@ def test_a_damaged_file_of_several_segments_is_not_plain(local, size):
         assert content_of(size).startswith(content)
 
 
+def test_a_plain_file_that_looks_encrypted_is_refused_with_what_to_do(local):
+    # one of 256 contents that look random
+    plant(local, "a.txt", b"(" + content_of(999))
+    with pytest.raises(DecryptionError, match=r"ENCRYPTION_KEYS lacks its key, .* if it is plain, store it") as raised:
+        local.read("a.txt")
+    assert len(str(raised.value)) <= 300
+    local.write("a.txt", b"(" + content_of(999), overwrite=True)
+    check_content(local, "a.txt", b"(" + content_of(999))
+
+
 def test_a_file_whose_key_is_not_set_is_not_plain(configure_storage):
     other = configure_storage("files", {"BACKEND": "memory", "ENCRYPTION_KEYS": OTHER_KEY})
     other.write("a.txt", content_of(1000))

@@ -15,7 +15,7 @@ from ...encryption.keys import Key, Keyring
 from ...encryption.segments import HEADER, SEGMENT, Cipher, Damaged
 from ..store import Facts, StoreFS
 from .begun import BegunFile, some_of
-from .failures import unopened
+from .failures import doubtful, not_opened, of_flask_fs2
 from .fetching import end_of, fetch_again, is_behind_first, is_nothing, segments_of, span
 from .forms import Form, Forms, Kept
 from .likeness import looks_encrypted
@@ -205,8 +205,10 @@ class MixedForms(Forms):
         is_ours = self._opens(start)
         if is_ours and start[:1] == _OURS:
             return "segments"
-        if is_ours or looks_encrypted(start):
-            raise unopened(path, self.keyring, _OURS if is_ours else start)
+        if is_ours:
+            raise not_opened(path, self.keyring)
+        if looks_encrypted(start):
+            raise (of_flask_fs2 if fernet.has_time(start) else doubtful)(path, self.keyring)
         return "plain"
 
     def _opens(self, start: bytes) -> bool:
