@@ -4,6 +4,7 @@ import io
 import os
 import random
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime, timezone
 
@@ -119,6 +120,16 @@ def test_a_large_piece_is_not_encrypted_at_once(make):
             finally:
                 tracemalloc.stop()
     assert peaks[1] < peaks[0] + 4 * 2**20
+
+
+def test_threads_that_write_one_file_take_turns(make):
+    store, count, length = make("local", new_key()).backend.store, 99, 3 * SEGMENT
+    with store.open_write("a") as file, ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(lambda number: file.write(bytes([number]) * length), range(count))) == {length}
+    content = store.read_file("a")
+    pieces = {content[start : start + length] for start in range(0, len(content), length)}
+    assert pieces == {bytes([number]) * length for number in range(count)}
+    assert len(content) == count * length
 
 
 def test_text_is_stored_as_utf_8(storage):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from typing import Any, BinaryIO, cast
 
 from ...encryption.segments import Encryptor
@@ -28,6 +29,8 @@ class _EncryptingFile(io.BufferedIOBase):
         self._target = target
         self._encryptor = Encryptor(key)
         self._size = 0
+        # two threads must not encrypt with one nonce
+        self._lock = threading.Lock()
 
     def writable(self) -> bool:
         return True
@@ -38,10 +41,11 @@ class _EncryptingFile(io.BufferedIOBase):
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
         # what is encrypted at once is in memory twice
-        for start in range(0, len(view), CHUNK_SIZE):
-            for piece in self._encryptor.update(view[start : start + CHUNK_SIZE]):
-                self._target.write(piece)
-        self._size += len(view)
+        with self._lock:
+            for start in range(0, len(view), CHUNK_SIZE):
+                for piece in self._encryptor.update(view[start : start + CHUNK_SIZE]):
+                    self._target.write(piece)
+            self._size += len(view)
         return len(view)
 
     def finish(self) -> None:
