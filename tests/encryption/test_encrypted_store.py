@@ -6,14 +6,18 @@ import random
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
-from encrypting import new_key
+from encrypting import encrypted, new_key
 from fs import errors
 from places import make_place
 
 from flask_pyfs.encryption.segments import HEADER, SEGMENT, encrypted_size
+from flask_pyfs.errors import Undecipherable
+from flask_pyfs.filesystems.generic import GenericStore
+from flask_pyfs.filesystems.memory import MemoryFS
 from flask_pyfs.filesystems.store import Description, OtherVersion
 from flask_pyfs.names import Reserved
 
@@ -229,6 +233,29 @@ def test_two_requests_are_of_one_version(store, monkeypatch):
             file.seek(2 * SEGMENT)
             assert file.read() == contents[0][2 * SEGMENT :]
             assert facts.size == len(contents[0])
+
+
+def test_two_requests_are_of_one_version_though_the_store_knows_none():
+    size, replaced = 3 * SEGMENT, []
+
+    class Forgetful(GenericStore):
+        def fetch(self, path, start=0, stop=None, **options):
+            if start and len(replaced) < 2:
+                replaced.append(put(store, path, bytes([len(replaced) + 1]) * size))
+            facts, file = super().fetch(path, start, stop, **options)
+            return replace(facts, etag=None, modified=None), file
+
+    store = encrypted(Forgetful(MemoryFS()))
+    put(store, "a", bytes(size))
+    with store.fetch("a", 2 * SEGMENT)[1] as file:
+        file.seek(2 * SEGMENT)
+        assert file.read() == bytes([2]) * SEGMENT
+    assert len(replaced) == 2
+    kept = bytearray(store.whole.read_file("a"))
+    kept[-1] ^= 1
+    put(store.whole, "a", bytes(kept))
+    with pytest.raises(Undecipherable):
+        store.fetch("a", -1)
 
 
 def test_an_error_discards_what_was_written(store, bare):

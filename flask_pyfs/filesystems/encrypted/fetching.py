@@ -9,7 +9,7 @@ from ...encryption.keys import Keyring
 from ...encryption.segments import HEADER, SEGMENT, segment_at
 from ..store import Facts, RangeNotSatisfiable, StoreFS, is_as_seen
 from .begun import some_of
-from .reading import ContentReader, DecryptedFile
+from .reading import ContentReader, DecryptedFile, Undecipherable
 
 __all__ = ["end_of", "fetch_again", "fetch_segments", "is_behind_first", "is_nothing", "segments_of", "span"]
 
@@ -100,8 +100,19 @@ def segments_of(
         file = rest
     reader = ContentReader(DecryptedFile(path, file, kept.size, size, keyring, header=header, stop=last), file)
     if not is_nothing(start, stop) and (first < last or not size):
-        reader.begin(first if size else 0)
+        try:
+            reader.begin(first if size else 0)
+        except Undecipherable:
+            if not header or _begins_with(store, path, header):
+                raise
+            # a store without versions did not tell
+            return None
     return cast(BinaryIO, reader)
+
+
+def _begins_with(store: StoreFS, path: str, header: bytes) -> bool:
+    with store.fetch(path, 0, HEADER)[1] as file:
+        return some_of(file, HEADER) == header
 
 
 def fetch_again(store: StoreFS, path: str, kept: Facts, start: int, stop: int) -> BinaryIO | None:
