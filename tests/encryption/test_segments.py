@@ -370,6 +370,19 @@ def test_little_is_kept_of_what_was_encrypted():
         tracemalloc.stop()
 
 
+def test_an_open_file_keeps_no_more_than_a_segment_and_a_buffer():
+    file = encrypted(bytes(4 * MIB))
+    for piece in (1000, MIB, 4 * MIB):
+        with io.BufferedReader(decrypted(file), SEGMENT) as reader:
+            tracemalloc.start()
+            try:
+                while reader.read(piece):
+                    pass
+                assert tracemalloc.get_traced_memory()[0] < 3 * SEGMENT
+            finally:
+                tracemalloc.stop()
+
+
 @pytest.mark.parametrize("piece", [SEGMENT, MIB, 8 * MIB])
 def test_the_memory_does_not_depend_on_the_length(piece, soak):
     size = (1024 if soak else 32) * MIB

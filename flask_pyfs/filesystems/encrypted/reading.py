@@ -158,6 +158,9 @@ class DecryptedFile(io.RawIOBase):
         segment = self._segments[start - self._offset : stop - self._offset]
         self._content = memoryview(self._opened(number, segment, is_last=stop == self._length))
         self._number = number
+        if stop == self._offset + len(self._segments):
+            # many files may be open
+            self._segments = memoryview(b"")
         self._has_end = self._has_end or stop == self._length
 
     def _place(self, number: int) -> tuple[int, int]:
