@@ -55,7 +55,7 @@ class Keyring(_Unpicklable):
     """The keys of a storage. The first one encrypts, each of them decrypts.
 
     :param given: the setting ENCRYPTION_KEYS: the keys in base64, or a callable that returns them. It is called once a
-        process, when a key is needed first, and again only if it failed.
+        process, when a key is needed first, and again only if it failed. Threads that wait for it share its failure.
     :ivar setting: the name of the setting, as it is set.
     """
 
@@ -63,22 +63,45 @@ class Keyring(_Unpicklable):
         self._given = given
         self.setting = setting
         self._keys: tuple[Key, ...] = ()
-        self._lock, self._owner = threading.Lock(), os.getpid()
+        self._failure, self._failures = "", 0
+        self._renew()
+
+    def _renew(self) -> None:
+        self._lock, self._owner, self._asks = threading.RLock(), os.getpid(), False
 
     @property
     def keys(self) -> tuple[Key, ...]:
         """All keys, the first one first.
 
         :raises fs.errors.RemoteConnectionError: if the callable raises an error, which is the cause.
-        :raises flask_pyfs.errors.StoreMisconfigured: if it returns something else.
+        :raises flask_pyfs.errors.StoreMisconfigured: if it returns something else, or needs the keys itself.
         """
         if not self._keys:
             if self._owner != os.getpid():
                 # a thread of the parent may have held the lock at the fork, and it does not exist here
-                self._lock, self._owner = threading.Lock(), os.getpid()
+                self._renew()
+            failures = self._failures
             with self._lock:
-                self._keys = self._keys or self._read()
+                if not self._keys:
+                    self._keys = self._found(failures)
         return self._keys
+
+    def _found(self, failures: int) -> tuple[Key, ...]:
+        """Return the keys.
+
+        :param failures: how often the callable had failed when this thread began to wait.
+        """
+        if self._asks:
+            explanation = f"the callable of {self.setting} uses files that these keys encrypt: keep its own elsewhere"
+            raise explained(StoreMisconfigured(explanation), explanation)
+        if self._failures != failures:
+            # who waited as long as a service takes to fail does not wait once more
+            raise explained(RemoteConnectionError(msg=self._failure), self._failure)
+        self._asks = True
+        try:
+            return self._read()
+        finally:
+            self._asks = False
 
     @property
     def first(self) -> Key:
@@ -106,8 +129,9 @@ class Keyring(_Unpicklable):
             # no variable has what it returns
             return _keys_in(service())
         except Exception as error:
-            explanation = f"the callable of {self.setting} raised {type(error).__name__}, so no key is there"
-            raise explained(RemoteConnectionError(exc=error, msg=explanation), explanation) from error
+            self._failure = f"the callable of {self.setting} raised {type(error).__name__}, so no key is there"
+            self._failures += 1
+            raise explained(RemoteConnectionError(exc=error, msg=self._failure), self._failure) from error
 
 
 def _keys_in(given: Any) -> tuple[Key, ...] | str:

@@ -140,7 +140,8 @@ class Encryptor:
     def __init__(self, key: bytes) -> None:
         self._header = bytes([HEADER]) + os.urandom(_SALT + _NONCE)
         self._cipher = Cipher(key, self._header)
-        self._tags: list[bytes] = []
+        # the tags of all segments that were encrypted
+        self._tags = bytearray()
         self._owner = os.getpid()
         self.restart(0)
 
@@ -182,9 +183,10 @@ class Encryptor:
 
     def _sealed(self, content: Any, *, is_last: bool) -> bytes:
         segment = self._cipher.seal(self._number, content, is_last=is_last)
-        if self._number == len(self._tags):
-            self._tags.append(segment[-_TAG:])
-        elif self._tags[self._number] != segment[-_TAG:]:
+        start = self._number * _TAG
+        if start == len(self._tags):
+            self._tags += segment[-_TAG:]
+        elif self._tags[start : start + _TAG] != segment[-_TAG:]:
             raise OSError("the source cannot be read again: it returned other bytes")
         return segment
 
@@ -249,7 +251,7 @@ class EncryptedStream:
         self._file.seek(0, os.SEEK_END)
         end = self._file.tell()
         self._file.seek(position)
-        return encrypted_size(end - start)
+        return encrypted_size(max(0, end - start))
 
     def _reach(self, position: int) -> None:
         if position < self._offset:

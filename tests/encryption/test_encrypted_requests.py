@@ -156,6 +156,23 @@ def test_a_later_segment_costs_the_header_more(asked):
             assert asked.proxy.received < last - first + 2 * SEGMENT + 4096
 
 
+@pytest.mark.parametrize(("start", "stop"), [(100, 200), (FIRST - 5, FIRST + 5), (5 * REST, 5 * REST + 9), *LATER])
+def test_a_range_that_is_served_asks_for_no_more(asked, app, start, stop):
+    """The app reads what comes, and not a piece of a fixed length."""
+    first, last = start % SIZE, SIZE if stop is None else stop
+    expected = asked(lambda: read(asked.encrypted, "encrypted/a", first, last))
+    client, url = app.test_client(), asked.storage.url("encrypted/a")
+
+    def get():
+        with client.get(url, headers={"Range": f"bytes={first}-{last - 1}"}) as answer:
+            assert (answer.status_code, answer.data) == (206, CONTENT[first:last])
+
+    assert asked(get) == expected
+    if asked.proxy is not None:
+        # the headers of answers are short
+        assert asked.proxy.received < last - first + 2 * SEGMENT + 4096
+
+
 def test_a_comparison_by_checksums_asks_for_none_that_a_store_cannot_know(asked, tmp_path):
     asked.encrypted.delete_tree("encrypted/b")
     (tmp_path / "copy").mkdir()

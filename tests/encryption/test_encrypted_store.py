@@ -3,15 +3,21 @@
 import io
 import os
 import random
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
-from encrypting import new_key
+from encrypting import encrypted, new_key
 from fs import errors
 from places import make_place
 
 from flask_pyfs.encryption.segments import HEADER, SEGMENT, encrypted_size
+from flask_pyfs.errors import Undecipherable
+from flask_pyfs.filesystems.generic import GenericStore
+from flask_pyfs.filesystems.memory import MemoryFS
 from flask_pyfs.filesystems.store import Description, OtherVersion
 from flask_pyfs.names import Reserved
 
@@ -104,6 +110,30 @@ def test_each_way_to_write_encrypts(store, bare):
         expected = content * (2 if path == "joined" else 1)
         assert store.read_file(path) == expected
         assert is_encrypted(bare, path, expected)
+
+
+def test_a_large_piece_is_not_encrypted_at_once(make):
+    content, peaks = bytes(32 * 2**20), []
+    storage = make("local", new_key())
+    for store in (storage.backend.bare, storage.backend.store):
+        with store.open_write("a") as file:
+            tracemalloc.start()
+            try:
+                assert file.write(content) == len(content)
+                peaks.append(tracemalloc.get_traced_memory()[1])
+            finally:
+                tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 4 * 2**20
+
+
+def test_threads_that_write_one_file_take_turns(make):
+    store, count, length = make("local", new_key()).backend.store, 99, 3 * SEGMENT
+    with store.open_write("a") as file, ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(lambda number: file.write(bytes([number]) * length), range(count))) == {length}
+    content = store.read_file("a")
+    pieces = {content[start : start + length] for start in range(0, len(content), length)}
+    assert pieces == {bytes([number]) * length for number in range(count)}
+    assert len(content) == count * length
 
 
 def test_text_is_stored_as_utf_8(storage):
@@ -203,6 +233,29 @@ def test_two_requests_are_of_one_version(store, monkeypatch):
             file.seek(2 * SEGMENT)
             assert file.read() == contents[0][2 * SEGMENT :]
             assert facts.size == len(contents[0])
+
+
+def test_two_requests_are_of_one_version_though_the_store_knows_none():
+    size, replaced = 3 * SEGMENT, []
+
+    class Forgetful(GenericStore):
+        def fetch(self, path, start=0, stop=None, **options):
+            if start and len(replaced) < 2:
+                replaced.append(put(store, path, bytes([len(replaced) + 1]) * size))
+            facts, file = super().fetch(path, start, stop, **options)
+            return replace(facts, etag=None, modified=None), file
+
+    store = encrypted(Forgetful(MemoryFS()))
+    put(store, "a", bytes(size))
+    with store.fetch("a", 2 * SEGMENT)[1] as file:
+        file.seek(2 * SEGMENT)
+        assert file.read() == bytes([2]) * SEGMENT
+    assert len(replaced) == 2
+    kept = bytearray(store.whole.read_file("a"))
+    kept[-1] ^= 1
+    put(store.whole, "a", bytes(kept))
+    with pytest.raises(Undecipherable):
+        store.fetch("a", -1)
 
 
 def test_an_error_discards_what_was_written(store, bare):

@@ -204,6 +204,65 @@ def test_a_service_that_fails_is_named_and_asked_again(app):
         assert storage.read("a.bin") == b"content"
 
 
+def test_who_waited_for_a_service_shares_its_failure():
+    """Otherwise each thread waits once more, one after the other."""
+    calls, fails, errors = [], threading.Event(), []
+
+    class Lock:
+        """Counts the threads that wait."""
+
+        def __init__(self, lock):
+            self.lock, self.count = lock, 0
+
+        def __enter__(self):
+            self.count += 1
+            if self.count == 8:
+                fails.set()
+            return self.lock.__enter__()
+
+        def __exit__(self, *error):
+            return self.lock.__exit__(*error)
+
+    def ask():
+        calls.append(1)
+        if len(calls) == 1:
+            fails.wait()
+            raise TimeoutError
+        return KEYS
+
+    def read():
+        try:
+            list(keyring)
+        except RemoteConnectionError as error:
+            errors.append(str(error))
+
+    keyring = Keyring(ask)
+    vars(keyring)["_lock"] = Lock(keyring._lock)
+    threads = [threading.Thread(target=read) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == ["the callable of ENCRYPTION_KEYS raised TimeoutError, so no key is there"] * 8
+    assert len(calls) == 1
+    assert [key.identifier for key in keyring] == IDENTIFIERS
+
+
+def test_a_service_that_needs_its_own_keys_is_refused(app):
+    def ask():
+        return storage.read("keys.txt")
+
+    storage = configured(app, FILES_FS_ENCRYPTION_KEYS=ask)
+    with app.app_context():
+        with storage.backend.bare.open_write("keys.txt") as file:
+            file.write(bytes(100))
+        for _ in range(2):
+            with pytest.raises(fs.BackendError, match="callable of FILES_FS_ENCRYPTION_KEYS") as raised:
+                storage.write("a.txt", b"content")
+            shown = "".join(traceback.format_exception(raised.value))
+            assert "uses files that these keys encrypt: keep its own elsewhere" in shown
+
+
 def test_the_failure_of_a_service_has_its_cause():
     def ask():
         raise RuntimeError("away")

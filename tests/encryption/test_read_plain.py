@@ -11,6 +11,7 @@ from fernets import KEY, KINDS, OLD_KEY, chunks_of, content_of, old_file, on, pl
 # isort: split
 # places makes it importable
 from counting import requests_of
+from fs import errors
 
 import flask_pyfs as fs
 from flask_pyfs.errors import DecryptionError
@@ -101,6 +102,22 @@ def test_plain_files_that_begin_as_others(local, content):
     assert local.backend.store.kept("a.txt")[1:] == ("plain", None)
 
 
+@pytest.mark.parametrize("kind", on(KINDS))
+def test_a_position_before_the_beginning_is_refused(kind, request, configure_storage):
+    settings = {"ENCRYPTION_KEYS": KEY, "ENCRYPTION_READ_PLAIN": ahead()}
+    with storage_on(kind, request, configure_storage, **settings) as storage:
+        plant(storage, "plain.txt", b"plain text")
+        storage.write("new.txt", b"plain text")
+        for name in ("plain.txt", "new.txt"):
+            with storage.open(name, "rb") as file:
+                assert file.read(2) == b"pl"
+                for offset, whence in ((-1, os.SEEK_SET), (-3, os.SEEK_CUR), (-11, os.SEEK_END)):
+                    with pytest.raises(ValueError, match="negative"):
+                        file.seek(offset, whence)
+                    assert file.tell() == 2
+                assert file.read() == b"ain text"
+
+
 def test_the_date_of_the_store_decides_to_the_second(app, configure_storage):
     moment = datetime(2026, 1, 2, 3, 4, 5, 600_000, tzinfo=timezone.utc)
     settings = {"BACKEND": "local", "ENCRYPTION_KEYS": KEY, "ENCRYPTION_READ_PLAIN": moment}
@@ -161,6 +178,16 @@ def test_a_damaged_file_of_several_segments_is_not_plain(local, size):
         content, error = chunks_of(local, "a.txt")
         assert error is not None, length
         assert content_of(size).startswith(content)
+
+
+def test_a_plain_file_that_looks_encrypted_is_refused_with_what_to_do(local):
+    # one of 256 contents that look random
+    plant(local, "a.txt", b"(" + content_of(999))
+    with pytest.raises(DecryptionError, match=r"ENCRYPTION_KEYS lacks its key, .* if it is plain, store it") as raised:
+        local.read("a.txt")
+    assert len(str(raised.value)) <= 300
+    local.write("a.txt", b"(" + content_of(999), overwrite=True)
+    check_content(local, "a.txt", b"(" + content_of(999))
 
 
 def test_a_file_whose_key_is_not_set_is_not_plain(configure_storage):
@@ -285,6 +312,46 @@ def test_the_standard_methods(kind, request, configure_storage):
             assert (planted(storage, f"moved-{name}")[0], files.readbytes(f"moved-{name}")) == (40, content)
 
 
+@pytest.mark.parametrize("kind", ["memory", "local", "pyfs"])
+def test_a_file_that_gets_another_date_is_encrypted(kind, request, configure_storage):
+    past = datetime(2020, 1, 2, tzinfo=timezone.utc)
+    settings = {"ENCRYPTION_KEYS": KEY, "ENCRYPTION_READ_PLAIN": datetime.now(timezone.utc) - DAY}
+    with storage_on(kind, request, configure_storage, **settings) as storage:
+        bare, files = storage.backend.bare, storage.fs
+        files.makedir("directory")
+        for name in ("touched.txt", "dated.txt", "damaged.txt"):
+            plant(storage, name, b"(" + content_of(99) if name == "damaged.txt" else b"plain")
+            bare.standard.settimes(name, modified=past)
+        files.touch("touched.txt")
+        files.settimes("dated.txt", modified=past + DAY)
+        assert files.getinfo("dated.txt", ["details"]).modified == past + DAY
+        for name in ("touched.txt", "dated.txt"):
+            check_content(storage, name, b"plain")
+            assert planted(storage, name)[0] == 40
+        # nobody could read it before
+        files.touch("damaged.txt")
+        files.touch("directory")
+        files.touch("new.txt")
+        assert storage.read("new.txt") == b""
+        with pytest.raises(errors.ResourceNotFound):
+            files.settimes("missing.txt", modified=past)
+
+
+@pytest.mark.server
+def test_a_listing_has_files_that_the_store_does_not_let_be_read(request, configure_storage):
+    settings = {"ENCRYPTION_KEYS": KEY, "ENCRYPTION_READ_PLAIN": ahead()}
+    with storage_on("s3-moto", request, configure_storage, **settings) as storage:
+        for name in ("a.txt", "b.txt", "c.txt"):
+            storage.write(name, b"content")
+        archived = {"Key": "b.txt", "Body": planted(storage, "b.txt"), "StorageClass": "GLACIER"}
+        storage.backend.client.put_object(Bucket=storage.backend.bucket_name, **archived)
+        with pytest.raises(fs.PermissionDenied, match="archived"):
+            storage.read("b.txt")
+        sizes = dict.fromkeys(("a.txt", "b.txt", "c.txt"), 7)
+        assert {entry.name: entry.size for entry in storage.entries()} == sizes
+        assert {info.name: info.size for info in storage.fs.scandir("/", ["details"])} == sizes
+
+
 # What it costs
 
 
@@ -308,6 +375,84 @@ def test_requests(request, configure_storage):
             assert count(lambda: list(storage.entries("a/"))) == 4
             assert count(lambda: storage.read("a/plain.txt")) == 1
             assert count(lambda: storage.read("a/new.txt")) == 1
+
+
+@pytest.mark.server
+def test_no_more_is_asked_for_than_is_read(request, configure_storage):
+    settings = {"ENCRYPTION_KEYS": KEY, "AES256_KEY": OLD_KEY, "ENCRYPTION_READ_PLAIN": ahead()}
+    with storage_on("s3-moto", request, configure_storage, **settings) as storage:
+        content, store, asked = content_of(20 * SEGMENT), storage.backend.store, []
+        plant(storage, "plain", content)
+        storage.write("new", content)
+        length = len(planted(storage, "new"))
+        storage.backend.client.meta.events.register(
+            "before-send.s3", lambda request, **_: asked.append((request.headers.get("Range") or b"").decode()[6:])
+        )
+
+        def check(name, start, stop, *ranges):
+            asked.clear()
+            facts, file = store.fetch(name, start, stop)
+            with file:
+                file.seek(start, os.SEEK_END if start < 0 else os.SEEK_SET)
+                got, wanted = b"", content[start:stop]
+                # as the route reads it
+                while len(got) < len(wanted):
+                    got += file.read1(2**20)
+                assert got[: len(wanted)] == wanted
+            assert facts.size == len(content)
+            assert asked == list(ranges), name
+
+        beginning, middle, end = f"0-{SEGMENT - 1}", 5 * SEGMENT, len(content)
+        for name in ("plain", "new"):
+            check(name, 0, None, "")
+            check(name, 0, 9, beginning)
+            check(name, 9, 99, beginning)
+            check(name, 9, SEGMENT + 9, f"0-{2 * SEGMENT - 1}")
+        check("plain", middle, middle + 9, beginning, f"{middle}-{middle + 8}")
+        check("plain", -9, None, beginning, f"{end - 9}-{end - 1}")
+        check("new", middle, middle + 9, beginning, f"{middle}-{middle + SEGMENT - 1}")
+        check("new", -9, None, beginning, f"{20 * SEGMENT}-{length - 1}")
+        asked.clear()
+        storage.metadata("new")
+        assert asked == ["0-8", beginning]
+        asked.clear()
+        storage.copy("new", "copy")
+        assert asked[0] == beginning
+
+
+@pytest.mark.parametrize("name", ["plain", "new"])
+def test_two_requests_are_of_one_version(local, monkeypatch, name):
+    store, contents = local.backend.store, [content_of(size) for size in (5 * SEGMENT, 4 * SEGMENT, 3 * SEGMENT, 9)]
+
+    def put():
+        if name == "plain":
+            plant(local, name, contents[0])
+        else:
+            local.write(name, contents[0], overwrite=True)
+
+    put()
+    fetch = store.whole.fetch
+
+    def fetched(path, start=0, stop=None, **options):
+        if start and len(contents) > 1:
+            del contents[0]
+            put()
+        return fetch(path, start, stop, **options)
+
+    monkeypatch.setattr(store.whole, "fetch", fetched)
+    facts, file = store.fetch(name, 2 * SEGMENT + 1)
+    with file:
+        assert (facts.size, file.read()) == (9, contents[-1])
+
+
+def test_a_damaged_segment_is_known_before_anything_is_answered(app, local):
+    local.write("a.bin", content_of(5 * SEGMENT))
+    kept = bytearray(planted(local, "a.bin"))
+    kept[3 * SEGMENT] ^= 1
+    plant(local, "a.bin", bytes(kept))
+    for wanted, status in ((f"{SEGMENT}-{SEGMENT + 9}", 206), (f"{3 * SEGMENT}-{3 * SEGMENT + 9}", 500)):
+        with app.test_client().get(local.url("a.bin"), headers={"Range": f"bytes={wanted}"}) as answer:
+            assert answer.status_code == status
 
 
 # The setting

@@ -149,6 +149,15 @@ def test_other_content_is_not_encrypted_in_place_of_what_was_read(change):
         stream.read()
 
 
+def test_a_stream_behind_its_end_is_empty():
+    source = io.BytesIO(b"content")
+    source.seek(100)
+    stream = EncryptedStream(source, KEYRING.first.secret)
+    assert stream.seek(0, os.SEEK_END) == encrypted_size(0)
+    stream.seek(0)
+    assert decrypted(stream.read()).readall() == b""
+
+
 def test_a_stream_that_cannot_seek_is_read_once():
     stream = EncryptedStream(Zeros(10), KEYRING.first.secret)
     with pytest.raises(OSError, match="cannot seek"):
@@ -345,6 +354,33 @@ def peak_of(read):
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+
+
+def test_little_is_kept_of_what_was_encrypted():
+    encryptor = Encryptor(KEYRING.first.secret)
+    count, content = 2000, bytes(REST)
+    encryptor.update(content)
+    tracemalloc.start()
+    try:
+        for _ in range(count):
+            encryptor.update(content)
+        # of a tag for each segment
+        assert tracemalloc.get_traced_memory()[0] < REST + 20 * count
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_open_file_keeps_no_more_than_a_segment_and_a_buffer():
+    file = encrypted(bytes(4 * MIB))
+    for piece in (1000, MIB, 4 * MIB):
+        with io.BufferedReader(decrypted(file), SEGMENT) as reader:
+            tracemalloc.start()
+            try:
+                while reader.read(piece):
+                    pass
+                assert tracemalloc.get_traced_memory()[0] < 3 * SEGMENT
+            finally:
+                tracemalloc.stop()
 
 
 @pytest.mark.parametrize("piece", [SEGMENT, MIB, 8 * MIB])

@@ -6,7 +6,7 @@ import io
 import os
 from typing import Any, BinaryIO
 
-__all__ = ["BegunFile"]
+__all__ = ["BegunFile", "some_of"]
 
 
 class BegunFile(io.RawIOBase):
@@ -31,10 +31,12 @@ class BegunFile(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position}
         if whence == os.SEEK_END:
-            self._position = self._behind = self._file.seek(offset, whence)
-        else:
-            self._position = offset + (self._position if whence == os.SEEK_CUR else 0)
+            base[whence] = self._behind = self._file.seek(0, whence)
+        if base[whence] + offset < 0:
+            raise ValueError(f"negative seek position {base[whence] + offset}")
+        self._position = base[whence] + offset
         return self._position
 
     def readinto(self, buffer: Any) -> int:
@@ -42,7 +44,8 @@ class BegunFile(io.RawIOBase):
         if not piece:
             if self._behind != self._position:
                 self._file.seek(self._position)
-            piece = self._file.read(len(buffer))
+            # unlike read, it does not ask for bytes behind those that will be read
+            piece = getattr(self._file, "read1", self._file.read)(len(buffer))
             self._behind = self._position + len(piece)
         buffer[: len(piece)] = piece
         self._position += len(piece)
@@ -52,3 +55,13 @@ class BegunFile(io.RawIOBase):
         if not self.closed:
             self._file.close()
         super().close()
+
+
+def some_of(file: BinaryIO, size: int) -> bytes:
+    """Return the next bytes of a file whose ``read`` may return less; fewer only at the end."""
+    pieces = []
+    while size > 0 and (piece := file.read(size)):
+        pieces.append(piece)
+        size -= len(piece)
+    # one piece is not copied
+    return b"".join(pieces)

@@ -8,7 +8,7 @@ from ...encryption.segments import HEADER
 from ...errors import Undecipherable, explained
 from ...names import has_reserved
 
-__all__ = ["changed", "not_encrypted", "not_opened", "of_flask_fs2", "of_no_length", "unopened"]
+__all__ = ["changed", "doubtful", "not_encrypted", "not_opened", "of_flask_fs2", "of_no_length", "unopened"]
 
 
 def not_encrypted(path: str, keyring: Keyring) -> Undecipherable:
@@ -38,6 +38,15 @@ def not_opened(path: str, keyring: Keyring) -> Undecipherable:
         "'{path}' was changed since it was encrypted, or no key of it is set",
         f"it was changed since it was encrypted, or {keyring.setting} lacks its key: add that key behind the others, "
         "or restore the file from a backup",
+    )
+
+
+def doubtful(path: str, keyring: Keyring) -> Undecipherable:
+    """Return the error for a file that may be plain, but looks encrypted, and that no key opens."""
+    return explained(
+        Undecipherable(path, msg="'{path}' looks encrypted, and no key opens it"),
+        f"it looks encrypted, and no key opens it: if {keyring.setting} lacks its key, add that behind the others; if "
+        "it was changed, restore it from a backup; if it is plain, store it again",
     )
 
 

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from typing import BinaryIO, cast
 
 from ...encryption.keys import Keyring
 from ...encryption.segments import HEADER, SEGMENT, segment_at
 from ..store import Facts, RangeNotSatisfiable, StoreFS, is_as_seen
-from .reading import DecryptedFile
+from .begun import some_of
+from .reading import ContentReader, DecryptedFile, Undecipherable
 
-__all__ = ["fetch_segments"]
+__all__ = ["end_of", "fetch_again", "fetch_segments", "is_behind_first", "is_nothing", "segments_of", "span"]
+
+
+def is_nothing(start: int, stop: int | None) -> bool:
+    """Whether no byte will be read, see :meth:`StoreFS.fetch`."""
+    return stop is not None and 0 <= stop <= start
+
+
+def is_behind_first(start: int) -> bool:
+    """Whether the beginning of a file may not have the first byte that will be read."""
+    return start < 0 or segment_at(start)[0] > 0
+
+
+def span(size: int, start: int, stop: int | None) -> tuple[int, int]:
+    """Return the first byte that will be read, and the one before which reading will stop.
+
+    :param size: the length of the content.
+    """
+    return max(0, size + start) if start < 0 else start, size if stop is None else min(stop, size)
+
+
+def end_of(stop: int) -> int:
+    """Return the offset in an encrypted file at which the segment ends that has the content before ``stop``."""
+    return (segment_at(stop - 1)[0] + 1) * SEGMENT if stop else 0
 
 
 def fetch_segments(
@@ -32,35 +55,25 @@ def fetch_segments(
     :param keyring: the keys.
     :param facts_of: returns the facts of the content for those of the file.
     """
-    is_empty = stop is not None and start >= stop
     while True:
-        kept, file = _beginning(store, path, start, 0 if is_empty else stop, unless)
-        header = b""
+        kept, file = _beginning(store, path, start, stop, unless)
         try:
             facts = facts_of(kept)
-            first = max(0, facts.size + start) if start < 0 else start
-            last = facts.size if stop is None else min(stop, facts.size)
-            if first < last and segment_at(first)[0]:
-                header = file.read(HEADER)
-                rest = _segments(store, path, kept, first, last)
-                file.close()
-                if rest is None:
-                    # the file was replaced in between
-                    continue
-                file = rest
+            content = segments_of(store, path, kept, file, facts.size, start, stop, keyring)
         except BaseException:
             file.close()
             raise
-        reader = _Reader(DecryptedFile(path, file, kept.size, facts.size, keyring, header=header), file)
-        if not is_empty and (first < last or not facts.size):
-            reader.begin(first if facts.size else 0)
-        return facts, cast(BinaryIO, reader)
+        if content is not None:
+            return facts, content
 
 
 def _beginning(store: StoreFS, path: str, start: int, stop: int | None, unless: str | None) -> tuple[Facts, BinaryIO]:
-    reach = None if stop is None else _end(stop)
-    if reach != 0 and (start < 0 or segment_at(start)[0]):
+    if is_nothing(start, stop):
+        reach: int | None = 0
+    elif is_behind_first(start):
         reach = HEADER
+    else:
+        reach = None if stop is None else end_of(stop)
     try:
         return store.fetch(path, 0, reach, unless=unless)
     except RangeNotSatisfiable:
@@ -68,43 +81,50 @@ def _beginning(store: StoreFS, path: str, start: int, stop: int | None, unless: 
         return store.fetch(path, 0, 0)
 
 
-def _segments(store: StoreFS, path: str, kept: Facts, first: int, last: int) -> BinaryIO | None:
-    """Return the segments that have some bytes, or None if the file is another one by now."""
-    number = segment_at(first)[0]
+def segments_of(
+    store: StoreFS, path: str, kept: Facts, file: BinaryIO, size: int, start: int, stop: int | None, keyring: Keyring
+) -> BinaryIO | None:
+    """Return the content of an encrypted file, or None if the file was replaced meanwhile.
+
+    :param kept: the facts of the file.
+    :param file: the file, at its beginning. It is closed if it is not needed any more.
+    :param size: the length of the content in bytes.
+    """
+    header, (first, last) = b"", span(size, start, stop)
+    if first < last and segment_at(first)[0]:
+        header = some_of(file, HEADER)
+        rest = fetch_again(store, path, kept, segment_at(first)[0] * SEGMENT, min(end_of(last), kept.size))
+        file.close()
+        if rest is None:
+            return None
+        file = rest
+    reader = ContentReader(DecryptedFile(path, file, kept.size, size, keyring, header=header, stop=last), file)
+    if not is_nothing(start, stop) and (first < last or not size):
+        try:
+            reader.begin(first if size else 0)
+        except Undecipherable:
+            if not header or _begins_with(store, path, header):
+                raise
+            # a store without versions did not tell
+            return None
+    return cast(BinaryIO, reader)
+
+
+def _begins_with(store: StoreFS, path: str, header: bytes) -> bool:
+    with store.fetch(path, 0, HEADER)[1] as file:
+        return some_of(file, HEADER) == header
+
+
+def fetch_again(store: StoreFS, path: str, kept: Facts, start: int, stop: int) -> BinaryIO | None:
+    """Return other bytes of a file, as :meth:`StoreFS.fetch` does, or None if the file was replaced meanwhile.
+
+    :param kept: the facts of the file.
+    """
     try:
-        found, file = store.fetch(path, number * SEGMENT, min(_end(last), kept.size))
+        found, file = store.fetch(path, start, stop)
     except RangeNotSatisfiable:
         return None
     if is_as_seen(kept, found):
         return file
     file.close()
     return None
-
-
-def _end(stop: int) -> int:
-    return (segment_at(stop - 1)[0] + 1) * SEGMENT if stop else 0
-
-
-class _Reader(io.BufferedReader):
-    """The content of an encrypted file.
-
-    :param raw: reads it.
-    :param file: the encrypted file.
-    """
-
-    mode = "rb"
-
-    def __init__(self, raw: DecryptedFile, file: BinaryIO) -> None:
-        super().__init__(raw, SEGMENT)
-        self.content_type: str | None = getattr(file, "content_type", None)
-        self.is_steady: bool = getattr(file, "is_steady", False)
-
-    def begin(self, offset: int) -> None:
-        """Decrypt the segment of a byte, which is going to be read."""
-        try:
-            self.seek(offset)
-            self.peek(1)
-            self.seek(0)
-        except BaseException:
-            self.close()
-            raise

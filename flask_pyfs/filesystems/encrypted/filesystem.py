@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Hashable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from fs import errors
 
 from ...encryption.segments import EncryptedStream
 from ...errors import Undecipherable
 from ...names import Reserved
 from ..base import Readable
-from ..store import DAY, Facts, StoreFS
+from ..store import DAY, Facts, OtherVersion, StoreFS
 from .forms import Forms, Kept
 from .standard import StandardMethods
 from .writing import encrypting
@@ -176,15 +179,29 @@ class EncryptedFS(StandardMethods):
         if opened is None:
             return None
         facts, file = opened
+        self._store(target, facts, file, overwrite=overwrite, version=version)
+        return facts
+
+    def _store(self, path: str, facts: Facts, file: BinaryIO, *, overwrite: bool, version: str | None) -> None:
         options: dict[str, Any] = {"content_type": facts.content_type}
         if self.keeps_descriptions:
             options["description"] = facts.description
         with file:
             if version is None:
-                self.put(target, cast(Readable, file), overwrite=overwrite, **options)
+                self.put(path, cast(Readable, file), overwrite=overwrite, **options)
             else:
-                self.replace_version(target, cast(Readable, file), version, **options)
-        return facts
+                self.replace_version(path, cast(Readable, file), version, **options)
+
+    def _encrypt(self, path: str) -> None:
+        try:
+            opened = self.forms.to_encrypt(self.whole, path)
+        except (errors.ResourceNotFound, errors.FileExpected, Undecipherable):
+            return
+        if opened is not None:
+            facts, file = opened
+            # what is written there meanwhile is encrypted
+            with suppress(OtherVersion):
+                self._store(path, facts, file, overwrite=True, version=facts.version)
 
     def remove_leftovers(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         return self.whole.remove_leftovers(older_than, prefix, dry_run=dry_run)

@@ -12,14 +12,15 @@ from fs import errors
 
 from ...encryption import fernet
 from ...encryption.keys import Key, Keyring
-from ...encryption.segments import HEADER, SEGMENT, Cipher, Damaged, encrypted_size
+from ...encryption.segments import HEADER, SEGMENT, Cipher, Damaged
 from ..store import Facts, StoreFS
-from .begun import BegunFile
-from .failures import unopened
+from .begun import BegunFile, some_of
+from .failures import doubtful, not_opened, of_flask_fs2
+from .fetching import end_of, fetch_again, is_behind_first, is_nothing, segments_of, span
 from .forms import Form, Forms, Kept
 from .likeness import looks_encrypted
-from .old import OldFile, damaged, some_of
-from .reading import DecryptedFile
+from .old import OldFile, damaged
+from .reading import ContentReader, DecryptedFile
 
 __all__ = ["MixedForms"]
 
@@ -67,18 +68,21 @@ class MixedForms(Forms):
 
     def facts(self, store: StoreFS, path: str, facts: Facts) -> Facts:
         """As for files of one form. One request if the file may be of another form, and another one for a file of
-        flask-fs2 of more than 16 KiB.
+        flask-fs2 of more than 16 KiB. A file that the store does not let be read, such as one in an archive, counts as
+        one of this package.
         """
         if self._may_be_old(facts) or self._may_be_plain(facts):
-            with suppress(errors.ResourceNotFound, errors.FileExpected):
+            # it must not hide all others
+            with suppress(errors.ResourceNotFound, errors.FileExpected, errors.PermissionDenied):
                 return self._looked_at(store, path, facts.size if 0 < facts.size <= _SHORT else _START)
         return super().facts(store, path, facts)
 
     def _looked_at(self, store: StoreFS, path: str, stop: int) -> Facts:
         kept, file = store.fetch(path, 0, stop)
         with file:
-            form = self._claimed(path, kept, file)
-            return self._facts_in(form, store, path, kept, file)
+            if form := self._claimed(path, kept, file, stop):
+                return self._facts_in(form, store, path, kept, file)
+        return self._looked_at(store, path, SEGMENT)
 
     def _facts_in(self, form: Form, store: StoreFS, path: str, kept: Facts, file: BinaryIO) -> Facts:
         if form == "plain":
@@ -101,30 +105,31 @@ class MixedForms(Forms):
         self, store: StoreFS, path: str, start: int, stop: int | None, *, unless: str | None
     ) -> tuple[Facts, BinaryIO]:
         """As for files of one form. A file of flask-fs2 is read as a whole before anything of it is given out."""
-        if stop is not None and 0 <= stop <= start:
+        if is_nothing(start, stop):
             return self.facts_of(store, path), io.BytesIO()
-        kept, file = store.fetch(path, 0, _end(start, stop), unless=unless)
-        try:
-            form, begun = self._proven(path, kept, file)
-            return self._content_in(form, store, path, kept, begun)
-        except BaseException:
-            file.close()
-            raise
+        while True:
+            kept, file = store.fetch(path, 0, _reach(start, stop), unless=unless)
+            try:
+                form, begun = self._proven(path, kept, file)
+                facts, content = self._content_in(form, store, path, kept, begun, start, stop)
+            except BaseException:
+                file.close()
+                raise
+            if content is not None:
+                return facts, content
 
-    def _content_in(self, form: Form, store: StoreFS, path: str, kept: Facts, file: BinaryIO) -> tuple[Facts, BinaryIO]:
-        raw: OldFile | DecryptedFile
+    def _content_in(
+        self, form: Form, store: StoreFS, path: str, kept: Facts, file: BinaryIO, start: int, stop: int | None
+    ) -> tuple[Facts, BinaryIO | None]:
+        """Return the facts and the content of a file; no content if the file was replaced meanwhile."""
         if form == "plain":
-            return replace(kept, checksum=None), file
+            return replace(kept, checksum=None), _plain(store, path, kept, file, start, stop)
         if form == "fernet":
             assert self._fernet is not None
-            raw = old = OldFile(path, file, kept.size, self._fernet)
-            facts = replace(kept, size=old.size, checksum=None)
-        else:
-            facts = super().facts(store, path, kept)
-            raw = DecryptedFile(path, file, kept.size, facts.size, self.keyring)
-            # it is decrypted before anything is answered
-            _ = raw.key
-        return facts, cast(BinaryIO, _Reader(raw, file))
+            old = OldFile(path, file, kept.size, self._fernet)
+            return replace(kept, size=old.size, checksum=None), cast(BinaryIO, ContentReader(old, file))
+        facts = super().facts(store, path, kept)
+        return facts, segments_of(store, path, kept, file, facts.size, start, stop, self.keyring)
 
     def kept(self, store: StoreFS, path: str) -> Kept:
         kept, file = store.fetch(path, 0, SEGMENT)
@@ -142,11 +147,13 @@ class MixedForms(Forms):
         """As for files of one form. The store dates a copy anew, so nobody could read a plain one. That of a file of
         flask-fs2 can be read; it is encrypted anew if there is a key.
         """
-        kept, file = store.fetch(path)
+        kept, file = store.fetch(path, 0, SEGMENT)
         try:
             form, begun = self._proven(path, kept, file)
             if form == "plain" or (form == "fernet" and self.keyring.keys):
-                return self._content_in(form, store, path, kept, begun)
+                facts, content = self._content_in(form, store, path, kept, begun, 0, None)
+                assert content is not None
+                return facts, content
         except BaseException:
             file.close()
             raise
@@ -170,20 +177,25 @@ class MixedForms(Forms):
             return "fernet"
         return None if may_be_plain else "segments"
 
-    def _claimed(self, path: str, kept: Facts, file: BinaryIO) -> Form:
-        """Return the form of a file as its beginning tells it."""
+    def _claimed(self, path: str, kept: Facts, file: BinaryIO, stop: int) -> Form | None:
+        """Return the form of a file as its beginning tells it, or None if that needs more than was asked for.
+
+        :param stop: the byte before which that ends.
+        """
         start = some_of(file, _START)
         if form := self._of_start(kept, start):
             return form
         if start[:1] != _OURS:
             return "plain"
+        if stop < min(kept.size, SEGMENT):
+            return None
         return self._proven_by(path, start + some_of(file, SEGMENT - len(start)))
 
     def _proven(self, path: str, kept: Facts, file: BinaryIO) -> tuple[Form, BinaryIO]:
         """Return the form of a file, and the file, at its beginning."""
         start = some_of(file, SEGMENT if self._may_be_plain(kept) else _START)
         form = self._of_start(kept, start) or self._proven_by(path, start)
-        return form, cast(BinaryIO, _Reader(BegunFile(file, start), file))
+        return form, cast(BinaryIO, ContentReader(BegunFile(file, start), file))
 
     def _proven_by(self, path: str, start: bytes) -> Form:
         """Return the form of a file that may be plain.
@@ -193,8 +205,10 @@ class MixedForms(Forms):
         is_ours = self._opens(start)
         if is_ours and start[:1] == _OURS:
             return "segments"
-        if is_ours or looks_encrypted(start):
-            raise unopened(path, self.keyring, _OURS if is_ours else start)
+        if is_ours:
+            raise not_opened(path, self.keyring)
+        if looks_encrypted(start):
+            raise (of_flask_fs2 if fernet.has_time(start) else doubtful)(path, self.keyring)
         return "plain"
 
     def _opens(self, start: bytes) -> bool:
@@ -211,23 +225,16 @@ class MixedForms(Forms):
         return False
 
 
-class _Reader(io.BufferedReader):
-    """The content of a file.
-
-    :param raw: reads it.
-    :param file: the file as it is kept.
-    """
-
-    mode = "rb"
-
-    def __init__(self, raw: io.RawIOBase, file: BinaryIO) -> None:
-        super().__init__(raw, SEGMENT)
-        self.content_type: str | None = getattr(file, "content_type", None)
-        self.is_steady: bool = getattr(file, "is_steady", False)
-
-
-def _end(start: int, stop: int | None) -> int | None:
+def _reach(start: int, stop: int | None) -> int | None:
     # the beginning is needed in any case
-    if start:
+    if is_behind_first(start):
         return SEGMENT
-    return None if stop is None else max(SEGMENT, encrypted_size(stop))
+    return None if stop is None else end_of(stop)
+
+
+def _plain(store: StoreFS, path: str, kept: Facts, file: BinaryIO, start: int, stop: int | None) -> BinaryIO | None:
+    first, last = span(kept.size, start, stop)
+    if not is_behind_first(start) or first >= last or last <= SEGMENT:
+        return file
+    file.close()
+    return fetch_again(store, path, kept, first, last)

@@ -12,8 +12,9 @@ from ...encryption.fernet import BLOCK, HEADER, MAC, Fernet, padding_of
 from ...encryption.segments import Damaged
 from ...errors import Undecipherable, explained
 from ..streams import sought
+from .begun import some_of
 
-__all__ = ["OldFile", "damaged", "some_of"]
+__all__ = ["OldFile", "damaged"]
 
 # of blocks that are decrypted together, in bytes
 _PIECE = 1024 * 1024
@@ -116,15 +117,6 @@ def damaged(path: str) -> Undecipherable:
         "it was changed or cut since flask-fs2 encrypted it, or AES256_KEY is another key than flask-fs2 had: set that "
         "key, or restore the file from a backup",
     )
-
-
-def some_of(file: BinaryIO, size: int) -> bytes:
-    """Return the next bytes of a file whose ``read`` may return less; fewer only at the end."""
-    pieces = []
-    while size > 0 and (piece := file.read(size)):
-        pieces.append(piece)
-        size -= len(piece)
-    return b"".join(pieces)
 
 
 def _digest(piece: bytes) -> bytes:

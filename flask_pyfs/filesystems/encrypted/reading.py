@@ -1,4 +1,4 @@
-"""An encrypted file that is read."""
+"""An encrypted file that is read, and the buffer in front of it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from ...encryption.keys import Key, Keyring
 from ...encryption.segments import HEADER, SEGMENT, Cipher, Damaged, segment_at
 from ...errors import Undecipherable
 from ..streams import sought
+from .begun import some_of
 from .failures import changed, unopened
 
-__all__ = ["DecryptedFile", "Undecipherable"]
+__all__ = ["ContentReader", "DecryptedFile", "Undecipherable"]
 
 # how many segments are read at once
 _AT_ONCE = 16
@@ -33,12 +34,22 @@ class DecryptedFile(io.RawIOBase):
     :param size: the length of its content in bytes.
     :param keyring: the keys.
     :param header: the header of the file, if it is known. Otherwise it is read.
+    :param stop: the byte before which reading will stop. A call that begins before it ends there, so that no more is
+        asked for; another one may follow. None for the end.
     """
 
     def __init__(
-        self, path: str, file: BinaryIO, length: int, size: int, keyring: Keyring, header: bytes = b""
+        self,
+        path: str,
+        file: BinaryIO,
+        length: int,
+        size: int,
+        keyring: Keyring,
+        header: bytes = b"",
+        stop: int | None = None,
     ) -> None:
         super().__init__()
+        self._stop = size if stop is None else stop
         self._path, self._file, self._length, self._size, self._keyring = path, file, length, size, keyring
         self._header = header
         self._opener: tuple[Key, Cipher] | None = None
@@ -79,11 +90,14 @@ class DecryptedFile(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         view, start, filled = memoryview(buffer).cast("B"), self._position, 0
+        at_once = len(view) > SEGMENT
+        if start < self._stop:
+            view = view[: self._stop - start]
         try:
             while filled < len(view) and (piece := self._next(len(view) - filled)):
                 view[filled : filled + len(piece)] = piece
                 filled += len(piece)
-                if len(view) <= SEGMENT:
+                if not at_once:
                     break
         except BaseException:
             self._position = start
@@ -92,9 +106,13 @@ class DecryptedFile(io.RawIOBase):
 
     def readall(self) -> bytes:
         # grows as the content comes, and is not copied at the end
-        content = io.BytesIO()
-        while piece := self._next(_AT_ONCE * SEGMENT):
-            content.write(piece)
+        content, start = io.BytesIO(), self._position
+        try:
+            while piece := self._next(_AT_ONCE * SEGMENT):
+                content.write(piece)
+        except BaseException:
+            self._position = start
+            raise
         return content.getvalue()
 
     def _next(self, wanted: int) -> memoryview:
@@ -136,6 +154,9 @@ class DecryptedFile(io.RawIOBase):
         segment = self._segments[start - self._offset : stop - self._offset]
         self._content = memoryview(self._opened(number, segment, is_last=stop == self._length))
         self._number = number
+        if stop == self._offset + len(self._segments):
+            # many files may be open
+            self._segments = memoryview(b"")
         self._has_end = self._has_end or stop == self._length
 
     def _place(self, number: int) -> tuple[int, int]:
@@ -143,14 +164,10 @@ class DecryptedFile(io.RawIOBase):
 
     def _read(self, start: int, stop: int) -> memoryview:
         self._file.seek(start)
-        pieces, missing = [], stop - start
-        while missing and (piece := self._file.read(missing)):
-            pieces.append(piece)
-            missing -= len(piece)
-        if missing:
+        content = some_of(self._file, stop - start)
+        if len(content) < stop - start:
             raise self._fails(changed)
-        # one piece is not copied
-        return memoryview(b"".join(pieces))
+        return memoryview(content)
 
     def _opened(self, number: int, segment: memoryview, *, is_last: bool) -> bytes:
         if self._opener is not None:
@@ -187,3 +204,28 @@ class DecryptedFile(io.RawIOBase):
                 self._file.close()
             finally:
                 super().close()
+
+
+class ContentReader(io.BufferedReader):
+    """The content of a file.
+
+    :param raw: reads it.
+    :param file: the file as it is kept.
+    """
+
+    mode = "rb"
+
+    def __init__(self, raw: io.RawIOBase, file: BinaryIO) -> None:
+        super().__init__(raw, SEGMENT)
+        self.content_type: str | None = getattr(file, "content_type", None)
+        self.is_steady: bool = getattr(file, "is_steady", False)
+
+    def begin(self, offset: int) -> None:
+        """Decrypt the segment of a byte, which is going to be read."""
+        try:
+            self.seek(offset)
+            self.peek(1)
+            self.seek(0)
+        except BaseException:
+            self.close()
+            raise

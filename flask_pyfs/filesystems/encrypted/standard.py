@@ -41,6 +41,10 @@ class StandardMethods(ContentFS):
         :param facts: those of the file as it is kept.
         """
 
+    @abstractmethod
+    def _encrypt(self, path: str) -> None:
+        """Encrypt a file in place that can only be read as long as it has its date."""
+
     def _is_directory(self, key: str) -> bool:
         return self._names.isdir(key)
 
@@ -100,6 +104,8 @@ class StandardMethods(ContentFS):
     # Changes
 
     def setinfo(self, path: str, info: Any) -> None:
+        if "modified" in info.get("details", ()):
+            self._encrypt(self._key(path))
         self._names.setinfo(path, info)
 
     def makedir(self, path: str, permissions: Permissions | None = None, recreate: bool = False) -> SubFS[FS]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import threading
 from typing import Any, BinaryIO, cast
 
 from ...encryption.segments import Encryptor
+from ..base import CHUNK_SIZE
 from ..streams import PendingFile
 
 __all__ = ["encrypting"]
@@ -27,6 +29,8 @@ class _EncryptingFile(io.BufferedIOBase):
         self._target = target
         self._encryptor = Encryptor(key)
         self._size = 0
+        # two threads must not encrypt with one nonce
+        self._lock = threading.Lock()
 
     def writable(self) -> bool:
         return True
@@ -36,9 +40,12 @@ class _EncryptingFile(io.BufferedIOBase):
 
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
-        for piece in self._encryptor.update(view):
-            self._target.write(piece)
-        self._size += len(view)
+        # what is encrypted at once is in memory twice
+        with self._lock:
+            for start in range(0, len(view), CHUNK_SIZE):
+                for piece in self._encryptor.update(view[start : start + CHUNK_SIZE]):
+                    self._target.write(piece)
+            self._size += len(view)
         return len(view)
 
     def finish(self) -> None:
