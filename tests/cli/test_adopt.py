@@ -252,9 +252,11 @@ def test_killed_again_and_again_it_loses_nothing_and_completes(storage_on):
         put(storage, name)
     everything = sorted(contents(storage).values())
     for after in (1, 20):
+        # the one before may have renamed many until it was killed
+        left = len(contents(storage).keys() & set(odd))
         command = [sys.executable, "-c", textwrap.dedent(CHILD), storage.root]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-            for _ in range(after):
+            for _ in range(min(after, left)):
                 assert child.stdout.readline() == "renamed\n"
             child.send_signal(signal.SIGKILL)
         assert sorted(contents(storage).values()) == everything

@@ -153,6 +153,7 @@ def test_what_the_store_keeps_with_a_file_stays(kind, on):
     assert after.version != before.version
 
 
+@pytest.mark.server
 def test_what_is_done_costs_one_request_of_one_segment(on, monkeypatch):
     from botocore.httpsession import URLLib3Session
 
