@@ -18,8 +18,8 @@ from .failures import changed, unopened
 
 __all__ = ["ContentReader", "DecryptedFile", "Undecipherable"]
 
-# how many segments are read at once
-_AT_ONCE = 16
+# how many segments are read at once: the system gives and takes back the memory of more each time
+_AT_ONCE = 4
 
 
 class DecryptedFile(io.RawIOBase):
