@@ -6,6 +6,8 @@ import io
 import os
 from typing import Any, BinaryIO
 
+from ..streams import sought
+
 __all__ = ["BegunFile", "some_of"]
 
 
@@ -31,12 +33,10 @@ class BegunFile(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position}
+        size = 0
         if whence == os.SEEK_END:
-            base[whence] = self._behind = self._file.seek(0, whence)
-        if base[whence] + offset < 0:
-            raise ValueError(f"negative seek position {base[whence] + offset}")
-        self._position = base[whence] + offset
+            size = self._behind = self._file.seek(0, whence)
+        self._position = sought(offset, whence, self._position, size)
         return self._position
 
     def readinto(self, buffer: Any) -> int:

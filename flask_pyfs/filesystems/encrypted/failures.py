@@ -8,7 +8,7 @@ from ...encryption.segments import HEADER
 from ...errors import Undecipherable, explained
 from ...names import has_reserved
 
-__all__ = ["changed", "doubtful", "not_encrypted", "not_opened", "of_flask_fs2", "of_no_length", "unopened"]
+__all__ = ["changed", "damaged", "doubtful", "not_encrypted", "not_opened", "of_flask_fs2", "of_no_length", "unopened"]
 
 
 def not_encrypted(path: str, keyring: Keyring) -> Undecipherable:
@@ -43,8 +43,9 @@ def not_opened(path: str, keyring: Keyring) -> Undecipherable:
 
 def doubtful(path: str, keyring: Keyring) -> Undecipherable:
     """Return the error for a file that may be plain, but looks encrypted, and that no key opens."""
-    return explained(
-        Undecipherable(path, msg="'{path}' looks encrypted, and no key opens it"),
+    return _told(
+        path,
+        "'{path}' looks encrypted, and no key opens it",
         f"it looks encrypted, and no key opens it: if {keyring.setting} lacks its key, add that behind the others; if "
         "it was changed, restore it from a backup; if it is plain, store it again",
     )
@@ -57,6 +58,16 @@ def of_flask_fs2(path: str, keyring: Keyring) -> Undecipherable:
         "'{path}' was encrypted by flask-fs2, or was cut",
         f"flask-fs2 encrypted it: set {keyring.setting.removesuffix('ENCRYPTION_KEYS')}AES256_KEY to its key; "
         "with that key set, the file was cut: restore it from a backup",
+    )
+
+
+def damaged(path: str) -> Undecipherable:
+    """Return the error for a file of flask-fs2 that the key does not verify."""
+    return _told(
+        path,
+        "'{path}' was changed since it was encrypted, or AES256_KEY is another key",
+        "it was changed or cut since flask-fs2 encrypted it, or AES256_KEY is another key than flask-fs2 had: set that "
+        "key, or restore the file from a backup",
     )
 
 

@@ -15,11 +15,11 @@ from ...encryption.keys import Key, Keyring
 from ...encryption.segments import HEADER, SEGMENT, Cipher, Damaged
 from ..store import Facts, StoreFS
 from .begun import BegunFile, some_of
-from .failures import doubtful, not_opened, of_flask_fs2
+from .failures import damaged, doubtful, not_opened, of_flask_fs2
 from .fetching import end_of, fetch_again, is_behind_first, is_nothing, segments_of, span
 from .forms import Form, Forms, Kept
 from .likeness import looks_encrypted
-from .old import OldFile, damaged
+from .old import OldFile
 from .reading import ContentReader, DecryptedFile
 
 __all__ = ["MixedForms"]

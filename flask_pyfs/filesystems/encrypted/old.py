@@ -10,11 +10,11 @@ from typing import Any, BinaryIO
 
 from ...encryption.fernet import BLOCK, HEADER, MAC, Fernet, padding_of
 from ...encryption.segments import Damaged
-from ...errors import Undecipherable, explained
 from ..streams import sought
 from .begun import some_of
+from .failures import damaged
 
-__all__ = ["OldFile", "damaged"]
+__all__ = ["OldFile"]
 
 # of blocks that are decrypted together, in bytes
 _PIECE = 1024 * 1024
@@ -30,7 +30,7 @@ class OldFile(io.RawIOBase):
     :param file: the encrypted file.
     :param length: its length in bytes.
     :param fernet: the key.
-    :raises Undecipherable: if it was changed, or encrypted with another key.
+    :raises flask_pyfs.errors.Undecipherable: if it was changed, or encrypted with another key.
     """
 
     def __init__(self, path: str, file: BinaryIO, length: int, fernet: Fernet) -> None:
@@ -108,15 +108,6 @@ class OldFile(io.RawIOBase):
         if not self.closed:
             self._file.close()
         super().close()
-
-
-def damaged(path: str) -> Undecipherable:
-    """Return the error for a file that the key does not verify."""
-    return explained(
-        Undecipherable(path, msg="'{path}' was changed since it was encrypted, or AES256_KEY is another key"),
-        "it was changed or cut since flask-fs2 encrypted it, or AES256_KEY is another key than flask-fs2 had: set that "
-        "key, or restore the file from a backup",
-    )
 
 
 def _digest(piece: bytes) -> bytes:
