@@ -53,7 +53,7 @@ def sync(
         none.
     :param delete: delete the files that only the target has, after all others were copied, if nothing failed.
     :param delete_all: do so even if the source has no files, or is a directory that is gone. Needs ``delete``.
-    :param dry_run: report what would be done, and write nothing.
+    :param dry_run: report what would be done, in the order of the names, and write nothing.
     :param jobs: how many files are copied at a time.
     :param include: copy and delete only files that one of these patterns matches, as in ``.gitignore``.
     :param exclude: neither copy nor delete files that one of these patterns matches.
@@ -91,12 +91,14 @@ def sync(
         tell(Event("planned", size=plan.bytes, files=plan.copies + plan.deletions))
         patience = Patience()
         work = _Work(origin, goal, patience, dry_run)
+        # one thread tells in the order of the plan
+        threads = 1 if dry_run else jobs
         try:
-            in_threads(plan.to_copy(), work.copy, jobs, patience, tell)
+            in_threads(plan.to_copy(), work.copy, threads, patience, tell)
             if report.failed:
                 report.kept = plan.deletions
             else:
-                in_threads(plan.to_delete(), work.delete, jobs, patience, tell)
+                in_threads(plan.to_delete(), work.delete, threads, patience, tell)
         finally:
             if not dry_run:
                 goal.tidy()

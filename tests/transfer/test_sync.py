@@ -1,6 +1,7 @@
 """Makes one side like the other."""
 
 import os
+import threading
 from contextlib import closing
 
 import pymongo
@@ -61,9 +62,19 @@ def test_what_differs_is_replaced(source, target):
     assert (target / "a.txt").read_bytes() == b"other"
 
 
-def test_a_dry_run_writes_nothing(source, target):
-    report = sync(source, target, dry_run=True)
-    assert (report.dry_run, report.counts, report.bytes) == (True, {"copied": 4}, 7)
+def test_a_dry_run_writes_nothing_and_tells_in_the_order_of_the_names(source, target):
+    more = {f"many/{number:02}": b"" for number in range(40)}
+    write(source, more)
+    told, threads = [], set()
+
+    def on_event(event):
+        told.extend([event.name] if event.kind == "copied" else [])
+        threads.update(each.ident for each in threading.enumerate() if each.name == "flask_pyfs-copy")
+
+    report = sync(source, target, dry_run=True, on_event=on_event)
+    assert (report.dry_run, report.counts, report.bytes) == (True, {"copied": 44}, 7)
+    # several would tell in their order only by chance
+    assert (told, len(threads)) == (sorted([*FILES, *more]), 1)
     assert not target.exists()
 
 
