@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, BinaryIO
@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from ..errors import OperationNotSupported
 from ..filesystems.base import Readable
 from ..filesystems.store import Description
-from ..filesystems.streams import Discardable, Result, WrappedFile
+from ..filesystems.streams import Discardable, WrappedFile
 
 _hashed = ContextVar("flask_pyfs.hashed", default=False)
 
@@ -192,16 +192,11 @@ class StorageFile(Discardable, WrappedFile):
     """
 
     def __init__(self, file: BinaryIO, guard: AbstractContextManager[Any]) -> None:
-        super().__init__(file)
-        self._guard = guard
+        super().__init__(file, guard)
         #: The media type of a file that is read, if the store keeps one.
         self.content_type: str | None = getattr(file, "content_type", None)
         #: Whether its content is that of one version, whatever is written to the file meanwhile.
         self.is_steady: bool = getattr(file, "is_steady", False)
-
-    def _call(self, operation: Callable[..., Result], *arguments: Any) -> Result:
-        with self._guard:
-            return super()._call(operation, *arguments)
 
     def discard(self) -> None:
         """Close the file without storing written content."""
