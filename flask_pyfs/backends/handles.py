@@ -60,10 +60,14 @@ class Source:
                 self._file = BufferFile(memoryview(content).cast("B"))
             except TypeError:
                 raise TypeError(f"cannot store {type(content).__name__}: pass str, bytes or a file") from None
-        self._start: int | None = None
-        # a pipe has no position, and an object like a file may raise anything
-        with suppress(Exception):
+        # a FileStorage looks it up in its stream, each time
+        self._read_on = self._file.read
+        self._start: int | None
+        try:
             self._start = int(self._file.tell())
+        except Exception:
+            # a pipe has no position, and an object like a file may raise anything
+            self._start = None
 
     def rewind(self) -> bool:
         """Return to the first position, so that it can be stored under another name. Return whether the file can."""
@@ -108,7 +112,7 @@ class Source:
 
     def read(self, size: int = -1) -> Any:
         try:
-            piece = self._file.read(size)
+            piece = self._read_on(size)
             if piece is None:
                 raise BlockingIOError("the file to store is non-blocking and has no data yet: pass a blocking one")
         except Exception as error:
