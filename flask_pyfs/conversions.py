@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Container, Iterable, Mapping, Set
 from contextlib import suppress
 from datetime import datetime, timedelta
-from fractions import Fraction
 from typing import Any
 
 from .errors import InvalidPath
@@ -28,7 +27,7 @@ _CALLABLE = "a callable, or the name of one such as 'package.module:function'"
 _URLSAFE = str.maketrans("-_", "+/")
 
 _SIZE = re.compile(r"\s*([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*((?:[kmgt]i?)?b)\s*", re.IGNORECASE)
-_UNITS = {
+_UNITS: dict[str, int] = {
     "b": 1,
     **{f"{letter}b": 1000**power for power, letter in enumerate("kmgt", 1)},
     **{f"{letter}ib": 1024**power for power, letter in enumerate("kmgt", 1)},
@@ -184,7 +183,9 @@ def _to_moment(value: Any) -> datetime:
 def _to_size(value: Any) -> int:
     if isinstance(value, str) and (match := _SIZE.fullmatch(value)):
         # exact, as a float is not
-        return int(Fraction(match[1]) * _UNITS[match[2].lower()])
+        whole, _, decimals = match[1].partition(".")
+        scale: int = 10 ** len(decimals)
+        return int(whole + decimals) * _UNITS[match[2].lower()] // scale
     try:
         return _to_int(value)
     except ValueError:

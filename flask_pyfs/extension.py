@@ -92,7 +92,7 @@ def misspelt_settings(app: Flask) -> Iterator[Misspelt]:
     registry = registry_of(app)
     of_backends = (options_of(type(state.backend)) or () for state in registry.states.values())
     known = (*APP, *COMMON, *chain.from_iterable(of_backends))
-    return reaching_nothing(app.config, known, installed(), all_options, list(registry))
+    return reaching_nothing(app.config, known, installed, all_options, list(registry))
 
 
 def _log_misspelt(app: Flask) -> None:

@@ -142,7 +142,7 @@ def require_storage(settings: Mapping[str, Any], storage: str, constructed: Iter
 def reaching_nothing(
     settings: Mapping[str, Any],
     known: Iterable[Option],
-    backends: Iterable[str],
+    backends: Callable[[], Iterable[str]],
     installed: Installed,
     storages: Iterable[str] = (),
 ) -> Iterator[Misspelt]:
@@ -151,15 +151,15 @@ def reaching_nothing(
     An app may have keys of its own, so the others are left alone.
 
     :param known: options that are known without asking the installed backends.
-    :param backends: the names of the installed backends, whose own keys are not looked at.
-    :param installed: returns the options of each installed backend by its name. It is only called for a key that is not
-        among the others.
+    :param backends: returns the names of the installed backends, whose own keys are not looked at.
+    :param installed: returns the options of each installed backend by its name. Both are only called for a key that is
+        not among the others.
     :param storages: the names of the app's storages.
     """
     names = {*_names(known), *(setting.name for setting in SETTINGS)}
-    own = tuple(backend_key(name, "") for name in backends)
-    keys = [key for key in settings if isinstance(key, str) and key.startswith("FS_") and not key.startswith(own)]
-    unknown = [key for key in keys if key[3:] not in names]
+    keys = [key for key in settings if isinstance(key, str) and key.startswith("FS_") and key[3:] not in names]
+    own = tuple(backend_key(name, "") for name in (backends() if keys else ()))
+    unknown = [key for key in keys if not key.startswith(own)]
     if not unknown:
         return
     declared_by = {name: tuple(options) for name, options in installed().items()}

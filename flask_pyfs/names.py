@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import cache
 
 from .errors import InvalidPath
 
@@ -77,9 +78,6 @@ _LETTER = (
     r"\u0e01-\u0e5b\u3041-\u30ff\u4e00-\u9fff\uac00-\ud7a3]"
 )
 
-# names of which nothing is refused, and that only NFC changes, if they are not too long
-_LETTERED = re.compile(rf"(?!.{{{MAX_BYTES + 1}}})(?!\.){_LETTER}+(?:/(?!\.){_LETTER}+)*")
-
 # all that can become a dot at the start, or a tilde, when it is folded
 _SUSPECT = re.compile(f"{_IGNORABLE}*[.\u2024\ufe52\uff0e]|.*[~\uff5e]", re.DOTALL)
 
@@ -121,7 +119,7 @@ def normalize(name: str) -> str:
     if is_plain(name):
         # not of a subclass
         return str(name)
-    if isinstance(name, str) and _LETTERED.fullmatch(name):
+    if isinstance(name, str) and _lettered()(name):
         # what is composed already stays the same object
         composed = str(unicodedata.normalize("NFC", name))
         if len(composed.encode()) <= MAX_BYTES:
@@ -140,7 +138,7 @@ def given(name: str) -> str:
     """
     if not isinstance(name, str):
         raise InvalidPath(f"a file name must be a str, not {type(name).__name__}")
-    if not _PLAIN.fullmatch(name) and not _LETTERED.fullmatch(name):
+    if not _PLAIN.fullmatch(name) and not _lettered()(name):
         _refuse(name)
     return name
 
@@ -238,6 +236,13 @@ def _folded(text: str) -> str:
         bare = re.sub(_IGNORABLE, "", unicodedata.normalize("NFKD", text))
         text = bare.upper().casefold()
     return unicodedata.normalize("NFKD", text)
+
+
+@cache
+def _lettered() -> Callable[[str], re.Match[str] | None]:
+    """Return what matches names of which nothing is refused, and that only NFC changes, if they are not too long."""
+    # it takes milliseconds to compile, and not every app has such names
+    return re.compile(rf"(?!.{{{MAX_BYTES + 1}}})(?!\.){_LETTER}+(?:/(?!\.){_LETTER}+)*").fullmatch
 
 
 def _refuse(name: str) -> None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
 from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, current_app, jsonify, redirect, request
@@ -19,7 +20,6 @@ from .arrivals import require_allowed, stored
 from .backends.contract import StoredName
 from .errors import FileNotFound, InvalidPath, NotAuthorized
 from .keys import storage_key
-from .renditions import lazy
 from .state import find
 from .storage import Storage
 from .uploads.refusals import NOTHING_CHOSEN, too_large, unmeasured
@@ -110,11 +110,18 @@ def _get_file(fs: str, filename: str) -> Response:
     state = find(storage)
     # a signature is one of exactly this spelling
     is_known = not names.is_refused(filename)
-    is_rendition = is_known and RENDER in request.args and lazy.is_wanted(state, filename)
+    is_rendition = is_known and RENDER in request.args and _lazy().is_wanted(state, filename)
     is_readable = is_known and claims_of(state, filename, "read") is not None
     if not is_readable and (storage.config["private"] or not is_rendition):
         raise http_error(_unsigned(storage, filename))
-    return lazy.respond(storage, filename) if is_rendition else storage.serve(filename)
+    return _lazy().respond(storage, filename) if is_rendition else storage.serve(filename)
+
+
+def _lazy() -> ModuleType:
+    # only the URLs of thumbnails need it
+    from .renditions import lazy
+
+    return lazy
 
 
 def _unsigned(storage: Storage, filename: str) -> NotAuthorized:

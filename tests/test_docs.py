@@ -154,7 +154,7 @@ def test_the_messages_that_pages_quote_are_the_real_ones(tmp_path, monkeypatch):
         quoted["troubleshooting"].append(raised(images.url, "a.png").partition(" 'shop'")[0])
     broken = SimpleNamespace(load=lambda: importing("boto3"), module="flask_pyfs.backends.s3", name="s3")
     with monkeypatch.context() as patch:
-        patch.setattr(registry, "installed", lambda: {"s3": broken})
+        patch.setattr(registry, "_built_in", lambda: {"s3": broken})
         patch.setitem(app.config, "IMAGES_FS_BACKEND", "s3")
         message = raised(fs.init_app, app, images)
     quoted["troubleshooting"].append(message.partition(": ")[2].rpartition(": ")[0])

@@ -236,16 +236,16 @@ class BaseBackend(ListedFiles):
                 path=filename,
                 storage=self.name,
             )
-        with self._translated(filename):
-            file: Any = self._open_binary(filename, kind)
+        guard = self._translated(filename)
+        with guard:
+            file: Any = self._open_binary(filename, kind, guard)
         if "b" in mode:
             return cast(IO[Any], file)
         text: Any = (io.TextIOWrapper if kind == "r" else PendingText)(file, encoding, errors, newline)
         text.content_type = file.content_type
         return cast(IO[Any], text)
 
-    def _open_binary(self, filename: str, kind: str) -> StorageFile:
-        guard = self._translated(filename)
+    def _open_binary(self, filename: str, kind: str, guard: translated) -> StorageFile:
         if kind == "r":
             return StorageFile(self._first(filename, self.store.open_read), guard)
         if kind == "a":

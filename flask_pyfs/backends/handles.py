@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, BinaryIO
@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from ..errors import OperationNotSupported
 from ..filesystems.base import Readable
 from ..filesystems.store import Description
-from ..filesystems.streams import Discardable, Result, WrappedFile
+from ..filesystems.streams import Discardable, WrappedFile
 
 _hashed = ContextVar("flask_pyfs.hashed", default=False)
 
@@ -60,10 +60,14 @@ class Source:
                 self._file = BufferFile(memoryview(content).cast("B"))
             except TypeError:
                 raise TypeError(f"cannot store {type(content).__name__}: pass str, bytes or a file") from None
-        self._start: int | None = None
-        # a pipe has no position, and an object like a file may raise anything
-        with suppress(Exception):
+        # a FileStorage looks it up in its stream, each time
+        self._read_on = self._file.read
+        self._start: int | None
+        try:
             self._start = int(self._file.tell())
+        except Exception:
+            # a pipe has no position, and an object like a file may raise anything
+            self._start = None
 
     def rewind(self) -> bool:
         """Return to the first position, so that it can be stored under another name. Return whether the file can."""
@@ -108,7 +112,7 @@ class Source:
 
     def read(self, size: int = -1) -> Any:
         try:
-            piece = self._file.read(size)
+            piece = self._read_on(size)
             if piece is None:
                 raise BlockingIOError("the file to store is non-blocking and has no data yet: pass a blocking one")
         except Exception as error:
@@ -192,16 +196,11 @@ class StorageFile(Discardable, WrappedFile):
     """
 
     def __init__(self, file: BinaryIO, guard: AbstractContextManager[Any]) -> None:
-        super().__init__(file)
-        self._guard = guard
+        super().__init__(file, guard)
         #: The media type of a file that is read, if the store keeps one.
         self.content_type: str | None = getattr(file, "content_type", None)
         #: Whether its content is that of one version, whatever is written to the file meanwhile.
         self.is_steady: bool = getattr(file, "is_steady", False)
-
-    def _call(self, operation: Callable[..., Result], *arguments: Any) -> Result:
-        with self._guard:
-            return super()._call(operation, *arguments)
 
     def discard(self) -> None:
         """Close the file without storing written content."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
 from typing import Any, TypeGuard
 
 from ..config import Config, setting_name, wrong_setting
@@ -39,6 +39,16 @@ def installed() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in sorted(found, key=_is_own)}
 
 
+@cache
+def _built_in() -> dict[str, EntryPoint]:
+    # to read what all packages have installed takes ten times as long, and most apps need no more than these
+    try:
+        found = distribution(_PACKAGE).entry_points
+    except PackageNotFoundError:
+        return {}
+    return {entry.name: entry for entry in found if entry.group == GROUP}
+
+
 def load(name: str, storage: str, key: str) -> Any:
     """Return the class of a backend.
 
@@ -47,7 +57,7 @@ def load(name: str, storage: str, key: str) -> Any:
     :param key: the setting that names the backend, for the message.
     :raises ConfigurationError: if no package registers the name, or its module cannot be imported.
     """
-    entry = installed().get(name)
+    entry = _built_in().get(name) or installed().get(name)
     if entry is None:
         known = ", ".join(sorted(installed()))
         close = closest(name, installed())

@@ -28,7 +28,6 @@ from .streams import WrappedFile
 __all__ = ["FTPFS", "FTPOpener"]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
-Result = TypeVar("Result")
 
 # as "ls -l" prints it: one space precedes the name, which may start with others
 _UNIX = re.compile(
@@ -210,7 +209,7 @@ class FTPFS(ftpfs.FTPFS):
                 if opened.exclusive:
                     raise errors.FileExists(path)
             transfer = _Transfer(self, valid, opened.to_platform_bin())
-        return cast(BinaryIO, _FTPFile(cast(BinaryIO, transfer), self.host, path))
+        return cast(BinaryIO, WrappedFile(cast(BinaryIO, transfer), ftp_errors(self.host, path)))
 
     @_careful
     def setinfo(self, path: str, info: Any) -> None:
@@ -282,16 +281,6 @@ class _Transfer(ftpfs.FTPFile):
                 self._write_conn.unwrap()
         finally:
             super().close()
-
-
-class _FTPFile(WrappedFile):
-    def __init__(self, file: BinaryIO, host: str, path: str) -> None:
-        super().__init__(file)
-        self._guard = ftp_errors(host, path)
-
-    def _call(self, operation: Callable[..., Result], *arguments: Any) -> Result:
-        with self._guard:
-            return super()._call(operation, *arguments)
 
 
 class FTPOpener(Opener):

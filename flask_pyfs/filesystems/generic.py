@@ -18,7 +18,6 @@ from fs.wrapfs import WrapFS
 
 from ..names import RESERVED, Reserved, is_reserved, may_be_reserved
 from .base import Readable, copy_stream, refuse_reserved
-from .memory import MemoryFS
 from .shown import ShownFS
 from .special import entries_of, info_of, is_link, is_special
 from .store import Facts, OtherVersion, StoreFS
@@ -56,7 +55,7 @@ class GenericStore(WrapFS[FS], StoreFS):
             innermost = innermost.delegate_fs()
         self.exclusive: Callable[[], AbstractContextManager[object]] = innermost.lock
         # of another one, two writes may be at the same time
-        self._numbers_writes = isinstance(innermost, MemoryFS)
+        self._numbers_writes = getattr(innermost, "numbers_writes", False)
         # each is logged once
         self._unreadable: set[str] = set()
 

@@ -46,6 +46,9 @@ class MemoryFS(CarefulFS, fs.memoryfs.MemoryFS):
 
     root: _Entry
 
+    #: Whether the details of a file tell which write it is.
+    numbers_writes = True
+
     def __init__(self, other: MemoryFS | None = None) -> None:
         super().__init__()
         if other is not None:

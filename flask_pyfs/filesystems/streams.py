@@ -6,12 +6,14 @@ import io
 import os
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, BinaryIO, TypeVar, cast
 
 from fs.errors import RemoteConnectionError
 
 Result = TypeVar("Result")
+
+_UNGUARDED = nullcontext()
 
 
 def sought(offset: int, whence: int, position: int, size: int) -> int:
@@ -33,17 +35,20 @@ class WrappedFile(io.BufferedIOBase):
     """A wrapper of a binary file. Every operation that may fail goes through :meth:`_call`.
 
     :param file: the wrapped file.
+    :param guard: a context that each of these operations enters.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, guard: AbstractContextManager[Any] = _UNGUARDED) -> None:
         super().__init__()
         self._file = file
+        self._guard = guard
 
     def _call(self, operation: Callable[..., Result], *arguments: Any) -> Result:
         # a closed file of MemoryFS still accepts writes
         if self.closed:
             raise ValueError("I/O operation on closed file")
-        return operation(*arguments)
+        with self._guard:
+            return operation(*arguments)
 
     @property
     def mode(self) -> str:

@@ -62,16 +62,18 @@ def allows(storage: Receiver, file: Any, basename: str) -> bool:
     """Return whether the storage accepts a file. If its ``file_allowed`` reads the file, that goes back to its position
     afterwards.
     """
-    position = None
-    with suppress(Exception):
+    stream = file.stream if isinstance(file, FileStorage) else file
+    try:
+        position = stream.tell()
+    except Exception:
         # None, a pipe, or an object like a file
-        position = file.tell()
+        return storage.file_allowed(file, basename)
     try:
         return storage.file_allowed(file, basename)
     finally:
         with suppress(Exception):
-            if position is not None and file.tell() != position:
-                file.seek(position)
+            if stream.tell() != position:
+                stream.seek(position)
 
 
 def place(storage: Receiver, name: str, prefix: Directory, unique: bool) -> str:

@@ -59,6 +59,7 @@ OPERATIONS = {
     "metadata": (lambda files: files.metadata("d/a.txt", checksum=False), ["lstat", "lstat"]),
     "read": (lambda files: files.read("d/a.txt"), ["lstat", "open", "fstat", "read", "close"]),
     "read_chunks": (lambda files: list(files.read_chunks("d/a.txt")), ["lstat", "open", "fstat"]),
+    "open": (lambda files: files.open("d/a.txt", "rb").close(), ["lstat", "open", "fstat"]),
     "write": (lambda files: files.write("d/b.txt", CONTENT), NEW),
     "save": (lambda files: files.save(io.BytesIO(CONTENT), "d/b.txt"), NEW),
     "overwrite": (
@@ -80,6 +81,16 @@ def test_calls_of_an_operation(files, operation, calls):
     with counted() as made:
         operation(files)
     assert made == calls
+
+
+def test_the_first_name_of_a_listing_asks_nothing_of_the_directories_after_it(files):
+    for number in range(9):
+        files.write(f"many/{number}/a.txt", CONTENT)
+    names = files.list_files("many/")
+    with counted() as made:
+        next(names)
+    # of the directory itself, and of the first one in it
+    assert made == ["lstat", "lstat", "open", "scandir", "close", "lstat", "open", "scandir"]
 
 
 def test_calls_of_a_get_through_the_route(app, files):

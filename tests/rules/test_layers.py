@@ -71,6 +71,8 @@ def stand_ins(monkeypatch):
     added = {"s3": StandInS3, "anything": Anything, "local_cache": LocalCache}
     entries = {**registry.installed(), **{name: Entry(name, loaded) for name, loaded in added.items()}}
     monkeypatch.setattr(registry, "installed", lambda: entries)
+    # also the built-in ones
+    monkeypatch.setattr(registry, "_built_in", dict)
 
 
 S3 = StandInS3.options

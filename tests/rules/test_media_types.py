@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,13 @@ def test_the_sets():
 )
 def test_types_of_names(name, expected):
     assert files.mime(name) == expected
+
+
+def test_an_extension_is_what_python_finds():
+    for length in range(7):
+        for letters in product("./aB", repeat=length):
+            name = "".join(letters)
+            assert files.extension(name) == os.path.splitext(name)[1][1:].lower(), name
 
 
 def test_the_table_is_well_formed():

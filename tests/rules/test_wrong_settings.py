@@ -399,7 +399,7 @@ def known_keys():
 @given(keys=st.sets(st.sampled_from(known_keys())), others=st.sets(st.sampled_from(OF_OTHERS), max_size=2))
 def test_known_keys_are_never_reported(keys, others):
     settings = dict.fromkeys([*keys, *others], "x")
-    installed = registry.installed()
+    installed = registry.installed
     assert list(reaching_nothing(settings, (*APP, *COMMON), installed, registry.all_options, ["files"])) == []
 
 

@@ -217,11 +217,20 @@ class LocalFS(StandardFS):
     def fetch(
         self, path: str, start: int = 0, stop: int | None = None, *, unless: str | None = None
     ) -> tuple[Facts, BinaryIO]:
+        file, found = self._opened(path)
+        return facts_of(path, found), file
+
+    def open_read(self, path: str) -> BinaryIO:
+        # no facts are made
+        return self._opened(path)[0]
+
+    def _opened(self, path: str) -> tuple[BinaryIO, os.stat_result]:
         with guarded(self._root, "open", path):
             descriptor = self._open_descriptor(path)
         try:
+            found = require_file(path, os.fstat(descriptor))
             # with a size, Python does not ask whether it is a terminal
-            return facts_of(path, os.fstat(descriptor)), open(descriptor, "rb", DEFAULT_BUFFER_SIZE)
+            return open(descriptor, "rb", DEFAULT_BUFFER_SIZE), found
         except BaseException:
             os.close(descriptor)
             raise

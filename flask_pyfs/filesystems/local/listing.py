@@ -75,18 +75,19 @@ class Listing:
 
         :raises PermissionError: if the directory cannot be read. Others that cannot are left out, and logged once.
         """
-        pending = [self._asked]
+        # a directory and a name in it, of which nothing is asked before its turn
+        pending = [(self._asked, "")]
         while pending:
-            directory = pending.pop()
-            descriptor = self._open(directory)
-            if descriptor is None:
+            above, name = pending.pop()
+            directory = self._below(above, name) if name else above
+            if directory is None or (descriptor := self._open(directory)) is None:
                 continue
             try:
                 for name in self._shown(directory, descriptor):
-                    if not name.endswith("/"):
+                    if name.endswith("/"):
+                        pending.append((directory, name[:-1]))
+                    else:
                         yield directory.above + name
-                    elif below := self._below(directory, name[:-1]):
-                        pending.append(below)
             finally:
                 os.close(descriptor)
 
