@@ -13,7 +13,7 @@ from ..arrivals import must_be_read, stored_from
 from ..backends.contract import StoredName
 from ..backends.handles import BufferFile
 from ..display_names import display_name
-from ..errors import FileNotFound, FSError, translated
+from ..errors import BackendError, FSError, translated
 from ..filesystems.base import Readable
 from ..filesystems.store import PART, PARTS, Facts
 from ..state import find
@@ -142,9 +142,12 @@ class Upload:
         taken = taking.taken
         try:
             self._take(stream, offset, known, checksum, found, taking, is_last=is_last)
-        except FileNotFound:
-            # its parts have become the file meanwhile, or were removed
-            return self._status(self._look())
+        except FSError:
+            with suppress(BackendError):
+                # a store may take no piece of what has ended meanwhile
+                if self._look(taken).stored is not None:
+                    return self._status(self._look())
+            raise
         except Exception:
             # what was kept of it may have come after the upload was cancelled, as clients do both at once
             with suppress(Ended, FSError):

@@ -20,7 +20,7 @@ class Bucket:
     def __init__(self, store):
         self.client, self.name = store.client, store._bucket.name
 
-    def keys(self):
+    def objects(self):
         """The keys of all objects."""
         return {each["Key"] for each in self.client.list_objects_v2(Bucket=self.name).get("Contents", ())}
 
@@ -30,9 +30,11 @@ class Bucket:
         return {each["UploadId"]: each["Key"] for each in found}
 
     def parts(self):
-        """How many parts the only multipart upload has."""
-        ((upload, key),) = self.uploads().items()
-        return len(self.client.list_parts(Bucket=self.name, Key=key, UploadId=upload).get("Parts", ()))
+        """The parts of all these uploads."""
+        listed = [
+            self.client.list_parts(Bucket=self.name, Key=key, UploadId=upload) for upload, key in self.uploads().items()
+        ]
+        return [part for each in listed for part in each.get("Parts", ())]
 
 
 def append(upload, start, stop=None, data=DATA, **options):

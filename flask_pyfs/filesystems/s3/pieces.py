@@ -20,7 +20,6 @@ from ..objects.parts import Range, make_parts
 from ..parts import Part
 from ..piece_names import PieceName
 from ..store import OPEN, PARTS, Facts, StoreFS
-from .errors import S3Refused
 from .joining import Joining, in_windows
 from .multipart import ObjectInParts
 from .upload import S3Upload
@@ -155,13 +154,7 @@ class S3Pieces(ViewFS):
         number = self._number(path)
         if number is None:
             return super().put(path, file, **options)
-        try:
-            self._upload().send_part(number, bytearray(file.read()))
-        except S3Refused as error:
-            if error.code != "NoSuchUpload":
-                raise
-            # it has become the object, or was removed
-            raise errors.ResourceNotFound(path, error) from error
+        self._upload().send_part(number, bytearray(file.read()))
         return None
 
     def _upload(self) -> S3Upload:
