@@ -558,7 +558,7 @@ class StoreFS(CarefulFS):
         :param mark: that of the request.
         :param offset: where the piece begins, in bytes.
         :param size: how long it is, in bytes.
-        :param waits: see :class:`~flask_pyfs.filesystems.piece_names.PieceName`.
+        :param waits: whether it does not count before its request has proved a checksum of more than this piece.
         """
         return mark if self.joins_in_place else None
 

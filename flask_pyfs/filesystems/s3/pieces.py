@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from fs import errors
 
 from ...names import Reserved
-from ..base import Readable
+from ..base import CHUNK_SIZE, Readable
 from ..below import ViewFS
 from ..objects.parts import Range, make_parts
 from ..parts import Part
@@ -154,7 +154,10 @@ class S3Pieces(ViewFS):
         number = self._number(path)
         if number is None:
             return super().put(path, file, **options)
-        self._upload().send_part(number, bytearray(file.read()))
+        content = bytearray()
+        while piece := file.read(CHUNK_SIZE):
+            content += piece
+        self._upload().send_part(number, content)
         return None
 
     def _upload(self) -> S3Upload:
