@@ -393,7 +393,7 @@ def test_what_must_be_readable_is_objects(storage, bucket, begin, reason, monkey
     elif reason == "permission":
         monkeypatch.setattr(ObjectInParts, "parts", denied)
     elif reason == "many":
-        monkeypatch.setattr("flask_pyfs.filesystems.s3.filesystem.slots_for", lambda length, size: 1)
+        monkeypatch.setattr("flask_pyfs.filesystems.s3.windows.slots_for", lambda length, size: 1)
     length = None if reason == "length" else len(DATA)
     upload = begin(storage, name, unique=reason == "unique", length=length)
     append(upload, 0, PIECE)

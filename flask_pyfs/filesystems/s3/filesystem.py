@@ -36,13 +36,12 @@ from .errors import S3Refused
 from .facts import described, facts_of, listed_facts, note_of, range_of
 from .listing import list_keys, list_parts, list_uploads
 from .multipart import ObjectInParts
-from .pieces import Bucket, S3Pieces, uploads_in
 from .signing import LONGEST, Signer
 from .upload import S3Upload
-from .windows import Kept, slots_for
 
 if TYPE_CHECKING:
     from ... import _untyped as fs_s3fs
+    from .pieces import Bucket
 else:
     import fs_s3fs
 
@@ -403,14 +402,20 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         is_read: bool = True,
     ) -> StoreFS:
         """What one request stores needs no parts, and what has more than 5,000 pieces has too few numbers for them."""
-        # with a key of the customer, only who has it may list the object
-        if is_read or length is None or "SSECustomerKey" in self.download_args:
+        if is_read or length is None or not length > self.piece_size >= SMALLEST_PART:
             return self
-        is_large = length > self.piece_size >= SMALLEST_PART and slots_for(length, self.piece_size) > 1
-        return S3Pieces(self._for_pieces, directory, target, length, content_type) if is_large else self
+        from .windows import slots_for
 
-    @property
+        # with a key of the customer, only who sends it may read the mark of the object
+        if slots_for(length, self.piece_size) < 2 or "SSECustomerKey" in self.download_args:
+            return self
+        from .pieces import S3Pieces
+
+        return S3Pieces(self._for_pieces(), directory, target, length, content_type)
+
     def _for_pieces(self) -> Bucket:
+        from .pieces import Bucket
+
         def new_object(path: str) -> S3Upload:
             return self.new_object(self._file_key(path), overwrite=True, content_type=None)
 
@@ -418,7 +423,9 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
 
     def iter_elsewhere(self, prefix: str, before: datetime) -> Iterator[tuple[str, StoreFS, datetime]]:
         """One listing, and two requests for each upload that has parts."""
-        return uploads_in(self._for_pieces, prefix)
+        from .pieces import uploads_in
+
+        return uploads_in(self._for_pieces(), prefix)
 
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
         key, target_key = self._file_key(path), self._file_key(target)
@@ -451,6 +458,8 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         :param prefix: only uploads whose paths start with this prefix.
         :param dry_run: count the uploads without aborting them.
         """
+        from .windows import Kept
+
         before = datetime.now(timezone.utc) - timedelta(seconds=older_than)
         found, kept = 0, Kept(self)
         for upload in list_uploads(self._bucket, self._full_key(prefix)):
