@@ -25,7 +25,7 @@ from .uploads.refusals import wrong_media_type, wrong_type
 from .uploads.terms import Terms
 from .web.access import is_allowed, refused
 
-__all__ = ["announce", "require_allowed", "stored", "stored_from"]
+__all__ = ["announce", "must_be_read", "require_allowed", "stored", "stored_from"]
 
 
 def stored_from(
@@ -138,6 +138,18 @@ def _known(state: State, content: Any, name: str) -> StoredName | None:
     known = StoredName(backend.meant(name) if isinstance(backend, BaseBackend) else name, facts.version)
     known.size, known.content_type = facts.size, facts.content_type or mime(name, BaseBackend.DEFAULT_MIME)
     return known
+
+
+def must_be_read(storage: Storage, terms: Terms) -> bool:
+    """Return whether the content of an upload must be readable before it is the file that was agreed on. No request.
+
+    It must be if it decides whether the storage takes it, if a method of the app has to store it, or if a file may have
+    the name in another spelling.
+    """
+    state = find(storage)
+    if storage.inspects or state.operations.in_parts(terms.name) is None:
+        return True
+    return not terms.unique and len(state.operations.spellings(terms.name)) > 1
 
 
 def _size_left(content: Any) -> int:

@@ -33,7 +33,7 @@ from .errors import (
     UnauthorizedFileType,
     translated,
 )
-from .filesystems.store import PART, UPLOADS, Facts, StoreFS
+from .filesystems.store import OPEN, PART, UPLOADS, Facts, StoreFS
 from .leases.held import Held, held
 from .leases.shared import Busy
 from .names import Reserved
@@ -48,7 +48,7 @@ SILENCE = 6.0
 # what ends an upload: the same content would be refused again
 _REFUSALS = {kind.__name__: kind for kind in (UnauthorizedFileType, FileTooLarge, FileExists)}
 
-_DONE, _ENDED, _OPEN, _BEGUN, _LEASE = "done", "ended", "open/", "begun", "lease"
+_DONE, _ENDED, _BEGUN, _LEASE = "done", "ended", "begun", "lease"
 
 
 class Ended(Exception):
@@ -106,6 +106,7 @@ class Unfinished:
         from then, also if the clock of the store is behind.
     :param becomes: the name of the file whose content comes in pieces, and how many bytes it will have, or None if that
         is not known when it begins. Each time the same; None if it comes in another way.
+    :param options: the options of :meth:`StoreFS.for_upload`.
     :raises flask_pyfs.errors.OperationNotSupported: if the backend was written for Flask-FS.
     """
 
@@ -115,10 +116,12 @@ class Unfinished:
         identifier: str,
         began: datetime | None = None,
         becomes: tuple[str, int | None] | None = None,
+        **options: Any,
     ) -> None:
         self._state = state
         self._began = began
         self._becomes = becomes
+        self._options = options
         self._name = state.storage.name
         backend = state.backend
         if not isinstance(backend, BaseBackend):
@@ -135,7 +138,7 @@ class Unfinished:
         if self._becomes is None:
             return store
         name, length = self._becomes
-        return store.for_upload(self._directory, self._above + name, length)
+        return store.for_upload(self._directory, self._above + name, length, **self._options)
 
     @property
     def elsewhere(self) -> dict[str, Any]:
@@ -149,7 +152,7 @@ class Unfinished:
 
         :param name: any but ``begun`` and ``lease``.
         """
-        return self._path(_OPEN + name)
+        return self._path(OPEN + name)
 
     def _path(self, name: str) -> Reserved:
         return Reserved(f"{self._directory}/{name}")
@@ -159,7 +162,7 @@ class Unfinished:
         with translated(self._name):
             listed = {path[len(self._directory) + 1 :]: facts for path, facts in self.store.iter_facts(self._path(""))}
         newest = max((facts.modified for facts in listed.values() if facts.modified is not None), default=None)
-        files = {name[len(_OPEN) :]: facts for name, facts in listed.items() if name.startswith(_OPEN)}
+        files = {name[len(OPEN) :]: facts for name, facts in listed.items() if name.startswith(OPEN)}
         if _ENDED in listed:
             return Found(files, is_ended=True, refusal=self._refusal(), newest=newest)
         if self._has_expired(newest):
@@ -313,7 +316,7 @@ class Unfinished:
             elif lease is not None:
                 lease.release()
             if is_sure:
-                self.store.delete_tree(self._path(_OPEN.rstrip("/")))
+                self.store.delete_tree(self._path(OPEN.rstrip("/")))
 
     def _put(self, name: str, content: bytes) -> None:
         with translated(self._name):

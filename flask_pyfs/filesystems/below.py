@@ -92,6 +92,7 @@ class BelowFS(WrapFS[FS], StoreFS):
         keeps_checksums = property(lambda self: self.whole.keeps_checksums)
         piece_size = property(lambda self: self.whole.piece_size)
         joins_in_place = property(lambda self: self.whole.joins_in_place)
+        reads_parts = property(lambda self: self.whole.reads_parts)
         settling = property(lambda self: self.whole.settling)
         keeps_descriptions = property(lambda self: self.whole.keeps_descriptions)
         keeps_notes = property(lambda self: self.whole.keeps_notes)
@@ -202,9 +203,13 @@ class BelowFS(WrapFS[FS], StoreFS):
         with self._told:
             return self.whole.join_files([self.at(path) for path in paths], self.at(target), **options)
 
-    def for_upload(self, directory: str, target: str, length: int | None) -> StoreFS:
-        found = self.whole.for_upload(self.at(directory), self.at(target), length)
+    def for_upload(self, directory: str, target: str, length: int | None, **options: Any) -> StoreFS:
+        found = self.whole.for_upload(self.at(directory), self.at(target), length, **options)
         return self if found is self.whole else self._viewed(found)
+
+    def part_mark(self, mark: str, offset: int, size: int, *, waits: bool) -> str | None:
+        with self._told:
+            return self.whole.part_mark(mark, offset, size, waits=waits)
 
     def _viewed(self, store: StoreFS) -> ViewFS:
         return ViewFS(store, self.directory, label=self._told.label)

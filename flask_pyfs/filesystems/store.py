@@ -44,8 +44,15 @@ DAY = 24 * 60 * 60
 #: Where uploads are until they are finished, each in a directory of its own.
 UPLOADS = f"{RESERVED}/uploads"
 
+#: What has the pieces of an upload in its directory, and all else that it needs until it is finished.
+OPEN = "open/"
+
 #: What the name of a piece of an upload ends with that may become a part of the file where it lies.
 PART = ".part"
+
+#: The name of the file beside the pieces of an upload which says where other pieces are. Only a store that cannot find
+#: these lists it.
+PARTS = "parts"
 
 #: Where a migration keeps what is its own in a store, for as long as it lasts.
 MIGRATING = f"{RESERVED}/migrating"
@@ -185,6 +192,10 @@ class StoreFS(CarefulFS):
     #: Whether :meth:`join_files` may make files parts of the new one, instead of copying them. They are its own then,
     #: and go with it. Only what :meth:`for_upload` returns does so.
     joins_in_place = False
+
+    #: Whether the pieces can be read that become parts of the new file. If not, :meth:`join_files` returns what it
+    #: returned before if it is called again after it has made the file of them.
+    reads_parts = True
 
     #: For how long after a ``put`` without ``overwrite`` another one may still succeed, in seconds. 0 if the store
     #: itself decides who is first.
@@ -512,7 +523,15 @@ class StoreFS(CarefulFS):
         with JoinedFile(self, paths, self.sizes_of(paths) if sizes is None else sizes) as file:
             return self.put(target, cast(Readable, file), overwrite=overwrite, content_type=content_type)
 
-    def for_upload(self, directory: str, target: str, length: int | None) -> StoreFS:
+    def for_upload(
+        self,
+        directory: str,
+        target: str,
+        length: int | None,
+        *,
+        content_type: str | None = None,
+        is_read: bool = True,
+    ) -> StoreFS:
         """Return this store as an unfinished upload sees it. No request.
 
         If it :attr:`joins_in_place`, it keeps the pieces, which are files of the directory whose names end with
@@ -524,8 +543,24 @@ class StoreFS(CarefulFS):
         :param directory: the directory of the upload, whose last component nobody else has.
         :param target: the file that it is to become.
         :param length: how many bytes it will have, or None if that is not known yet. It is the same for each request.
+        :param content_type: as for :meth:`join_files`, which gets the same target and the same media type if the file
+            is not read.
+        :param is_read: whether the pieces may be read before they are the file.
         """
         return self
+
+    def part_mark(self, mark: str, offset: int, size: int, *, waits: bool) -> str | None:
+        """Return the mark in the name of a piece that is to become a part of the file where it lies; None if it is to
+        be a file as any other.
+
+        By default, it is that of the request, and no request is made.
+
+        :param mark: that of the request.
+        :param offset: where the piece begins, in bytes.
+        :param size: how long it is, in bytes.
+        :param waits: whether it does not count before its request has proved a checksum of more than this piece.
+        """
+        return mark if self.joins_in_place else None
 
     def sizes_of(self, paths: Sequence[str]) -> list[int]:
         """Return the length of each file in bytes. One request for each.

@@ -9,6 +9,7 @@ from secrets import token_hex
 from flask import Flask
 
 from .. import names
+from ..arrivals import must_be_read
 from ..errors import FileExists, OperationNotSupported, translated
 from ..filesystems.parts import InParts, Part
 from ..state import State, find
@@ -129,14 +130,8 @@ def _file(state: State, name: str) -> InParts:
 
 
 def _must_be_held(permit: Permit, state: State) -> bool:
-    terms, operations = permit.terms, state.operations
-    if permit.storage.inspects or operations.in_parts(terms.name) is None:
-        return True
-    if not terms.unique and len(operations.spellings(terms.name)) > 1:
-        # a file may have the name in another spelling
-        return True
-    # else the client can break the file as long as it has the URL of a part
-    return not is_sealed(state)
+    # a client can break a file that is not sealed as long as it has the URL of a part
+    return must_be_read(permit.storage, permit.terms) or not is_sealed(state)
 
 
 def is_sealed(state: State) -> bool:

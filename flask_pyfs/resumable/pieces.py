@@ -7,7 +7,8 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from ..filesystems.store import PART, Facts
+from ..filesystems.piece_names import PieceName
+from ..filesystems.store import Facts
 
 # how much is asked of a client at once
 _READ_SIZE = 64 * 1024
@@ -15,7 +16,6 @@ _READ_SIZE = 64 * 1024
 #: How many pieces an upload may have that are shorter than the store would like. All are listed by each request.
 MOST_SHORT = 10_000
 
-_PIECE = re.compile(rf"([0-9a-f]{{16}})-([0-9a-f]{{16}})(c?)({re.escape(PART)})?")
 _LENGTH = re.compile(r"length-([0-9]+)")
 
 
@@ -48,18 +48,8 @@ def new_mark() -> str:
     return secrets.token_hex(8)
 
 
-def name_of(offset: int, mark: str, *, waits: bool = False, in_place: bool = False) -> str:
-    """Return the name of a piece.
-
-    :param waits: whether it does not count until :func:`name_of_proof` is there: the client has sent a checksum of
-        more than this piece.
-    :param in_place: whether it may become a part of the file where it lies.
-    """
-    return f"{offset:016x}-{mark}{'c' if waits else ''}{PART if in_place else ''}"
-
-
 def name_of_proof(mark: str) -> str:
-    """Return the name of the file that says that the pieces of a request have the right checksum."""
+    """Return the name of the file that says that the waiting pieces of a request have the right checksum."""
     return f"checked-{mark}"
 
 
@@ -115,9 +105,9 @@ def read(content: bytes) -> list[Piece]:
 
 def _pieces_in(files: Mapping[str, Facts]) -> Iterator[Piece]:
     for name, facts in files.items():
-        found = _PIECE.fullmatch(name)
-        if found and facts.size and (not found[3] or name_of_proof(found[2]) in files):
-            yield Piece(name, int(found[1], 16), facts.size)
+        found = PieceName.parsed(name)
+        if found and facts.size and (not found.waits or name_of_proof(found.mark) in files):
+            yield Piece(name, found.offset, facts.size)
 
 
 class Source(Protocol):

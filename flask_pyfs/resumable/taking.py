@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from fs import errors
 
+from ..filesystems.piece_names import PieceName
 from ..filesystems.store import Facts
 from . import pieces
 from .outcomes import ChecksumMismatch
@@ -26,20 +27,26 @@ class InMemory(NamedTuple):
     content: bytes
 
 
+class PartMark(Protocol):
+    """Returns what :meth:`StoreFS.part_mark` does."""
+
+    def __call__(self, mark: str, offset: int, size: int, /, *, waits: bool) -> str | None: ...
+
+
 class Taking:
     """The pieces of one request.
 
     :param put: stores a piece under a name.
     :param remove: removes one.
-    :param in_place: as for :func:`pieces.name_of`.
+    :param part_mark: see there.
     :ivar taken: what was stored so far, by name, also if that failed in the middle.
     :ivar whole: the only piece, if it may be the whole file, else None.
     """
 
     def __init__(
-        self, put: Callable[[str, memoryview], object], remove: Callable[[str], object], *, in_place: bool
+        self, put: Callable[[str, memoryview], object], remove: Callable[[str], object], part_mark: PartMark
     ) -> None:
-        self._put, self._remove, self._in_place = put, remove, in_place
+        self._put, self._remove, self._part_mark = put, remove, part_mark
         self._mark = pieces.new_mark()
         self.taken: dict[str, Facts] = {}
         self.whole: InMemory | None = None
@@ -69,7 +76,7 @@ class Taking:
                         _require_same(digest.digest(), expected)
                         self._take(storing, piece, offset, is_end=True)
                     else:
-                        waiting.append(self._name(offset, waits=True))
+                        waiting.append(self._name(offset, len(piece), waits=True))
                         self._take(storing, piece, offset, is_end=is_end, waits=True)
                     offset += len(piece)
             _require_same(digest.digest(), expected)
@@ -84,11 +91,12 @@ class Taking:
             self.taken[proof] = Facts(0, None)
             self._put(proof, memoryview(b""))
 
-    def _name(self, offset: int, *, waits: bool = False) -> str:
-        return pieces.name_of(offset, self._mark, waits=waits, in_place=self._in_place)
+    def _name(self, offset: int, size: int, *, waits: bool) -> str:
+        mark = self._part_mark(self._mark, offset, size, waits=waits)
+        return str(PieceName(offset, mark or self._mark, waits, in_place=mark is not None))
 
     def _take(self, storing: Storing, piece: memoryview, offset: int, *, is_end: bool, waits: bool = False) -> None:
-        name = self._name(offset, waits=waits)
+        name = self._name(offset, len(piece), waits=waits)
         self.taken[name] = Facts(len(piece), None)
         storing.put(name, piece, is_end=is_end)
         self.whole = InMemory(name, bytes(piece)) if is_end and not offset else None

@@ -9,13 +9,13 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import cast
 
-from ..arrivals import stored_from
+from ..arrivals import must_be_read, stored_from
 from ..backends.contract import StoredName
 from ..backends.handles import BufferFile
 from ..display_names import display_name
-from ..errors import FSError, translated
+from ..errors import BackendError, FSError, translated
 from ..filesystems.base import Readable
-from ..filesystems.store import Facts
+from ..filesystems.store import PART, PARTS, Facts
 from ..state import find
 from ..storage import Storage
 from ..unfinished import Busy, Ended, Found, Unfinished
@@ -58,7 +58,14 @@ class Upload:
         self._state = find(self.storage)
         self._length: int | None = claims.get("length")
         self._began = datetime.fromtimestamp(claims["began"], timezone.utc)
-        self._unfinished = Unfinished(self._state, claims["id"], self._began, (self.terms.name, self._length))
+        self._unfinished = Unfinished(
+            self._state,
+            claims["id"],
+            self._began,
+            (self.terms.name, self._length),
+            content_type=self.terms.content_type,
+            is_read=must_be_read(self.storage, self.terms),
+        )
 
     @classmethod
     def begin(cls, token: str, *, length: int | None, original_name: str | None = None) -> Upload:
@@ -131,10 +138,16 @@ class Upload:
         if length is not None:
             found = self._agreed(found, offset, length)
         known = self._length_in(found)
-        taking = Taking(self._put, self._remove, in_place=self._unfinished.store.joins_in_place)
+        taking = Taking(self._put, self._remove, self._part_mark)
         taken = taking.taken
         try:
             self._take(stream, offset, known, checksum, found, taking, is_last=is_last)
+        except FSError:
+            with suppress(BackendError):
+                # a store may take no piece of what has ended meanwhile
+                if self._look(taken).stored is not None:
+                    return self._status(self._look())
+            raise
         except Exception:
             # what was kept of it may have come after the upload was cancelled, as clients do both at once
             with suppress(Ended, FSError):
@@ -170,6 +183,9 @@ class Upload:
         if found.is_ended or found.stored is not None:
             self._unfinished.clear(found, taken or ())
             found.require_open()
+        elif PARTS in found.files and not found.has_begun:
+            # the settings are others than when it began, or the store has dropped them
+            raise Ended
         # the listings of some stores are late
         return dataclasses.replace(found, files={**(taken or {}), **found.files})
 
@@ -238,6 +254,10 @@ class Upload:
         else:
             taking.take_checked(cut, offset, *checksum)
 
+    def _part_mark(self, mark: str, offset: int, size: int, /, *, waits: bool) -> str | None:
+        with translated(self.storage.name):
+            return self._unfinished.store.part_mark(mark, offset, size, waits=waits)
+
     def _remove(self, name: str) -> None:
         self._unfinished.store.delete_tree(self._unfinished.path(name))
 
@@ -267,6 +287,7 @@ class Upload:
     def _joined(self, chain: list[Piece], held: InMemory | None, is_again: bool) -> StoredName:
         if is_again:
             chain = pieces.read(self._unfinished.plan())
+            is_again = self._unfinished.store.reads_parts or not any(piece.name.endswith(PART) for piece in chain)
         kept = partial(
             stored_from, self.storage, terms=self.terms, content_type=self.terms.content_type, is_again=is_again
         )

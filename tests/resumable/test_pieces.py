@@ -7,6 +7,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
+from flask_pyfs.filesystems.piece_names import PieceName
 from flask_pyfs.filesystems.store import Facts
 from flask_pyfs.resumable import pieces
 
@@ -17,7 +18,7 @@ PROOFS = st.sets(st.sampled_from(MARKS))
 
 
 def listed(found, proofs=()):
-    files = {pieces.name_of(offset, mark, waits=waits): Facts(size, None) for offset, size, mark, waits in found}
+    files = {str(PieceName(offset, mark, waits)): Facts(size, None) for offset, size, mark, waits in found}
     return files | {pieces.name_of_proof(mark): Facts(0, None) for mark in proofs} | {"begun": Facts(7, None)}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, BinaryIO, Literal, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 from fs import errors
 
@@ -338,7 +338,8 @@ class MigratingFS(TwoTrees):
 
     # uploads
 
-    def for_upload(self, directory: str, target: str, length: int | None) -> StoreFS:
+    def for_upload(self, directory: str, target: str, length: int | None, **options: Any) -> StoreFS:
+        # a copier reads them
         sides = [store.for_upload(directory, target, length) for store in (self.source, self.target)]
         elsewhere = [side for side in sides if side.joins_in_place]
         return TwoPlaces(self, elsewhere) if elsewhere else self

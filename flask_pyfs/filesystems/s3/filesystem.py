@@ -41,6 +41,7 @@ from .upload import S3Upload
 
 if TYPE_CHECKING:
     from ... import _untyped as fs_s3fs
+    from .pieces import Bucket
 else:
     import fs_s3fs
 
@@ -391,6 +392,41 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
 
         make_parts(upload, parts, copy, lambda source: self.read_range(keys[source.number], source))
 
+    def for_upload(
+        self,
+        directory: str,
+        target: str,
+        length: int | None,
+        *,
+        content_type: str | None = None,
+        is_read: bool = True,
+    ) -> StoreFS:
+        """What one request stores needs no parts, and what has more than 5,000 pieces has too few numbers for them."""
+        if is_read or length is None or not length > self.piece_size >= SMALLEST_PART:
+            return self
+        from .windows import slots_for
+
+        # with a key of the customer, only who sends it may read the mark of the object
+        if slots_for(length, self.piece_size) < 2 or "SSECustomerKey" in self.download_args:
+            return self
+        from .pieces import S3Pieces
+
+        return S3Pieces(self._for_pieces(), directory, target, length, content_type)
+
+    def _for_pieces(self) -> Bucket:
+        from .pieces import Bucket
+
+        def new_object(path: str) -> S3Upload:
+            return self.new_object(self._file_key(path), overwrite=True, content_type=None)
+
+        return Bucket(self, self.in_parts, new_object, self.keeps_taken)
+
+    def iter_elsewhere(self, prefix: str, before: datetime) -> Iterator[tuple[str, StoreFS, datetime]]:
+        """One listing, and two requests for each upload that has parts."""
+        from .pieces import uploads_in
+
+        return uploads_in(self._for_pieces(), prefix)
+
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
         key, target_key = self._file_key(path), self._file_key(target)
         if key == target_key:
@@ -410,20 +446,29 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
     def remove_leftovers(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         """Abort the unfinished multipart uploads of killed processes, and return their number.
 
-        Those of clients (:meth:`in_parts`) are among them: nothing tells them apart.
+        Those of clients (:meth:`in_parts`) are among them: nothing tells them apart. Those that have pieces of an
+        upload are not: :meth:`remove_uploads` removes them.
 
         One request per 1,000 unfinished uploads, and for each old one a request that lists its parts right before it is
-        aborted, and one that aborts it.
+        aborted, and one that aborts it; for each directory above an old one a listing of the uploads there, and a
+        request for each that has parts.
 
         :param older_than: the minimum age of the last part, or of an upload without parts, in seconds; younger uploads
             may still be in progress.
         :param prefix: only uploads whose paths start with this prefix.
         :param dry_run: count the uploads without aborting them.
         """
+        from .windows import Kept
+
         before = datetime.now(timezone.utc) - timedelta(seconds=older_than)
-        found = 0
+        found, kept = 0, Kept(self)
         for upload in list_uploads(self._bucket, self._full_key(prefix)):
-            if upload["Initiated"] < before and self._is_idle(upload, before):
+            path = upload["Key"][len(self._full_key("")) :].replace(self.delimiter, "/")
+            if (
+                upload["Initiated"] < before
+                and self._is_idle(upload, before)
+                and not kept.has(path, upload["UploadId"])
+            ):
                 found += dry_run or self._bucket.abort(upload["Key"], upload["UploadId"])
         return found
 

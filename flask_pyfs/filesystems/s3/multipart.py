@@ -68,6 +68,20 @@ class ObjectInParts:
             each["PartNumber"]: Part(each["Size"], each["ETag"].strip('"'), each["LastModified"]) for each in listed
         }
 
+    def lists_parts(self) -> bool:
+        """Return whether these credentials may list the parts of an upload. It is tried once, with one that is aborted
+        then: three requests at first, none later.
+        """
+        if self._writes.lists_parts is None:
+            upload = self.begin(token_hex(8))
+            try:
+                self._writes.lists_parts = self.parts(upload) is not None
+            except errors.PermissionDenied:
+                self._writes.lists_parts = False
+            finally:
+                self.abort(upload)
+        return self._writes.lists_parts
+
     def complete(self, upload: str, parts: Sequence[tuple[int, str]], mark: str, *, overwrite: bool) -> str | None:
         if not overwrite and self._bucket.is_taken(self._path, self._key):
             # not every server reads the condition of a completion

@@ -31,7 +31,8 @@ class S3Upload(Upload):
     :param replaces: the entity tag that the existing object must have, or None.
     :param arguments: further parameters of the S3 API, such as ContentType, ACL or StorageClass.
     :param note: the note of the object, or None.
-    :raises ValueError: if that can be none.
+    :ivar tags: the entity tags of its parts, by their numbers.
+    :raises ValueError: if the note can be none.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class S3Upload(Upload):
             metadata = new_metadata(arguments.get("Metadata", {}), writes.bucket.name, key, self._mark, note)
         self._arguments = {**arguments, "Metadata": metadata}
         self._id: str | None = None
-        self._tags: dict[int, str] = {}
+        self.tags: dict[int, str] = {}
 
     def put(self, content: bytearray) -> None:
         """Store the whole content. One request."""
@@ -79,10 +80,14 @@ class S3Upload(Upload):
         answer = self._bucket.write("create_multipart_upload", self._path, Key=self._key, **parameters)
         self._id = str(answer["UploadId"])
 
+    def go_on(self, upload: str) -> None:
+        """Send the parts of a multipart upload that has begun. No request."""
+        self._id = upload
+
     def send_part(self, number: int, content: bytearray) -> None:
         """Send a part. One request."""
         answer = self._send("upload_part", "UploadPart", number, Body=content)
-        self._tags[number] = answer["ETag"]
+        self.tags[number] = answer["ETag"]
 
     def copy_part(self, number: int, source: dict[str, str], start: int, stop: int, etag: str | None) -> None:
         """Create a part from a range of another object, up to, but not including, ``stop``. One request.
@@ -100,7 +105,7 @@ class S3Upload(Upload):
             CopySourceRange=f"bytes={start}-{stop - 1}",
             **condition,
         )
-        self._tags[number] = answer["CopyPartResult"]["ETag"]
+        self.tags[number] = answer["CopyPartResult"]["ETag"]
 
     def _send(self, operation: str, name: str, number: int, **parameters: Any) -> Any:
         if number > MOST_PARTS:
@@ -114,7 +119,7 @@ class S3Upload(Upload):
 
     def complete(self) -> None:
         """Create the object from the parts. One request."""
-        parts = [{"PartNumber": number, "ETag": tag} for number, tag in sorted(self._tags.items())]
+        parts = [{"PartNumber": number, "ETag": tag} for number, tag in sorted(self.tags.items())]
         parameters = {"UploadId": self._id, "MultipartUpload": {"Parts": parts}}
         parameters.update(self._bucket.known("CompleteMultipartUpload", self._arguments))
         try:

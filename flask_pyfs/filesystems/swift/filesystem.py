@@ -429,7 +429,7 @@ class SwiftFS(ObjectFS):
         make_parts(upload, parts, lambda number, part: copy(upload, number, paths[part.number], part.size), read)
         return upload.version
 
-    def for_upload(self, directory: str, target: str, length: int | None) -> StoreFS:
+    def for_upload(self, directory: str, target: str, length: int | None, **options: Any) -> StoreFS:
         """What one request stores needs no segments."""
         place = Place(directory, target)
         is_small = length is not None and length <= self.small_upload

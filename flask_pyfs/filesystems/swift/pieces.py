@@ -103,6 +103,7 @@ class SwiftPieces(ViewFS):
         has_file = StoreFS.has_file
         read_file = StoreFS.read_file
         open_read = StoreFS.open_read
+        part_mark = StoreFS.part_mark
 
     def __init__(self, stores: Stores, place: Place) -> None:
         super().__init__(stores.files)
