@@ -1,0 +1,165 @@
+"""The pieces of an upload that is not finished, as chunks of the file that it is to become."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from bson import Int64, ObjectId
+from fs import errors
+
+from ..base import Readable
+from ..below import ViewFS
+from ..objects.filesystem import ObjectFS
+from ..objects.store import beginning_of
+from .bucket import GridBucket
+from .facts import STRETCH, Incomplete, Revision
+from .upload import known_or_guessed
+
+# what the name of a piece begins with: where it begins
+_PIECE = re.compile(r"(?P<above>.*/)?(?P<offset>[0-9a-f]{16})-[^/]*", re.DOTALL)
+
+# the name of the file that grows, beside the pieces
+_WHOLE = "whole"
+
+
+class GridPieces(ViewFS):
+    """A bucket as an upload sees it, whose pieces are chunks of one file.
+
+    That file grows beside them: its document has a reserved name, and says that it is empty. A piece of whole chunks is
+    written where it will be, and a document of the name of the piece says so. Where a chunk is already, because another
+    request has sent the same bytes, or was killed while it did, the piece is a file as any other. So no chunk is ever
+    replaced.
+
+    If all pieces are chunks of the file that grows, it gets its name, which the server decides once. Who deletes the
+    upload at that moment deletes the document only under its reserved name, and no chunk if it has got another.
+
+    :param store: the bucket as a filesystem.
+    :param bucket: the bucket.
+    :param chunk_size: the size of its chunks in bytes.
+    :param length: how many bytes the upload will have.
+    """
+
+    def __init__(self, store: ObjectFS, bucket: GridBucket, chunk_size: int, length: int) -> None:
+        super().__init__(store)
+        self._store = store
+        self._bucket = bucket
+        self._chunk_size = chunk_size
+        self._length = length
+        # the file that grows, if a piece was added to it and it has not got its name
+        self._growing: Revision | None = None
+
+    def put(self, path: str, file: Readable, **options: Any) -> str | None:
+        piece = _PIECE.fullmatch(path)
+        if piece is None:
+            return super().put(path, file, **options)
+        content, _ = beginning_of(file, sys.maxsize)
+        version = self._add(path, int(piece["offset"], 16), content)
+        return super().put(path, io.BytesIO(content), **options) if version is None else version
+
+    def _add(self, path: str, offset: int, content: bytearray) -> str | None:
+        """Add a piece to the file that grows, and return its version; None if it cannot be added. Three commands or
+        more.
+        """
+        end = offset + len(content)
+        if not content or offset % self._chunk_size or (end % self._chunk_size and end != self._length):
+            return None
+        if end > self._length:
+            return None
+        if self._growing is None:
+            self._growing = self._bucket.growing(_beside(path), self._chunk_size)
+        # another worker may have other settings
+        if self._growing.chunk_size != self._chunk_size:
+            return None
+        first, step = offset // self._chunk_size, self._store.part_size
+        for start in range(0, len(content), step):
+            number = first + start // self._chunk_size
+            if not self._bucket.grow(self._growing, number, content[start : start + step]):
+                return None
+        return self._publish(path, len(content), {"of": self._growing.id, "first": first})
+
+    def _publish(self, path: str, size: int, stretch: dict[str, Any]) -> str:
+        identifier = ObjectId()
+        document = {
+            "_id": identifier,
+            "filename": str(path),
+            "length": Int64(size),
+            "chunkSize": self._chunk_size,
+            "uploadDate": datetime.now(timezone.utc),
+            STRETCH: stretch,
+        }
+        self._bucket.publish(document, overwrite=True)
+        return str(identifier)
+
+    def join_files(
+        self,
+        paths: Sequence[str],
+        target: str,
+        *,
+        overwrite: bool = True,
+        content_type: str | None = None,
+        **options: Any,
+    ) -> str | None:
+        """If all files are chunks of the file that grows, in their order, it gets its name; otherwise as that of the
+        bucket. Three commands, and more if it replaces a file. A file that has got its name before is found.
+        """
+        # before the look at what has the name: what is written after it is newer
+        now = datetime.now(timezone.utc)
+        key = self._store._file_key(target)
+        names = [key, *paths, *map(_beside, paths[:1])]
+        found = {each.filename: each for each in reversed(self._bucket.revisions(*names))}
+        holder = _holder([found[path] for path in paths if path in found], self._length)
+        if holder is None or any(path not in found for path in paths):
+            return super().join_files(paths, target, overwrite=overwrite, content_type=content_type, **options)
+        if key in found and found[key].id == holder:
+            return str(holder)
+        if key in found and not overwrite:
+            raise errors.FileExists(key)
+        whole = found.get(_beside(paths[0]))
+        if whole is None or whole.id != holder:
+            # the file was stored, and replaced or deleted since
+            raise errors.ResourceNotFound(paths[0])
+        if not self._bucket.has_chunks(holder, -(-self._length // whole.chunk_size)):
+            raise Incomplete(key) if self._bucket.has_document(holder) else errors.ResourceNotFound(paths[0])
+        values = {"length": Int64(self._length), "contentType": known_or_guessed(content_type, key)}
+        if not self._name(whole, key, now, values, overwrite=overwrite):
+            # another worker was faster, or has deleted it
+            return self.join_files(paths, target, overwrite=overwrite, content_type=content_type, **options)
+        self._growing = None
+        return str(holder)
+
+    def _name(self, whole: Revision, key: str, now: datetime, values: dict[str, Any], *, overwrite: bool) -> bool:
+        """Give the file that grows its name, and return whether it had none."""
+        named, replaced = self._bucket.rename(whole, key, now, exclusive=not overwrite, **values)
+        if replaced is None:
+            return named
+        if replaced.ids and replaced.newest.id == whole.id and not overwrite:
+            # another has written the name since the look, and its clock is behind
+            empty = {"length": Int64(0)}
+            if self._bucket.rename(replaced.newest, whole.filename, now, exclusive=True, **empty)[0]:
+                raise errors.FileExists(key)
+        self._bucket.remove_replaced(replaced)
+        return named
+
+    def delete_tree(self, path: str) -> None:
+        super().delete_tree(path)
+        if self._growing is not None:
+            self._bucket.remove_grown(self._growing.id)
+
+
+def _beside(path: str) -> str:
+    return f"{path.rpartition('/')[0]}/{_WHOLE}"
+
+
+def _holder(pieces: Sequence[Revision], length: int) -> ObjectId | None:
+    """Return the id of the file whose chunks all pieces are, in their order, or None if there is none."""
+    holder, number = pieces[0].holder if pieces else None, 0
+    for piece in pieces:
+        if piece.holder in (None, piece.id) or piece.holder != holder or piece.first_chunk != number:
+            return None
+        number += piece.chunk_count
+    return holder if sum(piece.size for piece in pieces) == length else None
