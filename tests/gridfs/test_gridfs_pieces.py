@@ -162,8 +162,9 @@ def test_two_send_different_content(bucket, open_bucket):
     assert bucket.read_file("theirs.bin") == DATA[:PIECE] + OTHER[PIECE : 2 * PIECE] + DATA[2 * PIECE :]
 
 
+@pytest.mark.parametrize("again", [DATA, OTHER])
 @pytest.mark.parametrize("killed_at", [2, 3])
-def test_a_piece_of_a_killed_request_is_none(bucket, killed_at):
+def test_a_piece_of_a_killed_request_is_none(bucket, killed_at, again):
     class Killed(BaseException):
         pass
 
@@ -182,16 +183,58 @@ def test_a_piece_of_a_killed_request_is_none(bucket, killed_at):
         with pytest.raises(Killed):
             put(store, PIECE, data=OTHER)
     assert list(bucket.iter_files(OPEN)) == [first, WHOLE]
-    paths = [first, *(put(view(bucket), start, mark="a") for start in STARTS[1:])]
+    paths = [first, *(put(view(bucket), start, data=again, mark="a") for start in STARTS[1:])]
+    whole = DATA[:PIECE] + again[PIECE:]
+    assert b"".join(map(bucket.read_file, paths)) == whole
     view(bucket).join_files(paths, "a.bin", overwrite=False)
-    assert bucket.read_file("a.bin") == DATA
+    assert bucket.read_file("a.bin") == whole
+    # what is sent again as it was is where it belongs
+    assert bucket.has_file(WHOLE) is (again is DATA)
 
 
-@pytest.mark.parametrize("cuts", [[0, 50, 64, 128, 192, 200], [0, 32, 64, 128, 200], [0, 63, 65, 200]])
-def test_pieces_that_break_off(bucket, cuts):
+CUTS = {
+    # of each, how many of the chunks that it has at the end are those of the pieces
+    "at a byte": ([0, 50, 64, 128, 192, 200], 9),
+    "at a chunk": ([0, 32, 64, 128, 200], 13),
+    "at the end": ([0, 64, 128, 192, 199, 200], 12),
+    # the server copies them all
+    "everywhere": ([0, 63, 65, 128, 130, 200], 0),
+}
+
+
+@pytest.mark.parametrize("name", CUTS)
+def test_pieces_that_break_off(bucket, bare, name):
+    cuts, kept = CUTS[name]
     paths = [put(view(bucket), start, stop) for start, stop in itertools.pairwise(cuts)]
+    before = {each["_id"] for each in bare["files.chunks"].find({}, ["_id"])}
     view(bucket).join_files(paths, "a.bin", overwrite=False)
-    assert bucket.read_file("a.bin") == DATA
+    assert (bucket.read_file("a.bin"), len(chunks_of(bare, "a.bin") & before)) == (DATA, kept)
+
+
+def test_two_add_what_is_lacking(bucket, open_bucket, bare):
+    cuts, _ = CUTS["at a byte"]
+    paths = [put(view(bucket), start, stop) for start, stop in itertools.pairwise(cuts)]
+    document = bare["files.files"].find_one({"filename": WHOLE})
+    # another was killed while it did
+    bare["files.chunks"].insert_one({"files_id": document["_id"], "n": 1, "data": DATA[CHUNK : 2 * CHUNK]})
+    versions = []
+    for number in range(1, 12):
+        with before_command(number, lambda: versions.append(view(open_bucket()).join_files(paths, "a.bin"))):
+            versions.append(view(bucket).join_files(paths, "a.bin"))
+        assert (bucket.read_file("a.bin"), set(versions)) == (DATA, {str(document["_id"])})
+        # as if it had never got its name
+        again = {"$set": {"filename": WHOLE, "exclusive": True, "length": 0}}
+        bare["files.files"].update_one({"_id": document["_id"]}, again)
+        bare["files.chunks"].delete_many({"files_id": document["_id"], "n": {"$lt": 4}})
+
+
+def test_a_chunk_with_other_content_is_not_the_file_s(bucket, bare):
+    cuts, _ = CUTS["at a byte"]
+    paths = [put(view(bucket), start, stop) for start, stop in itertools.pairwise(cuts)]
+    document = bare["files.files"].find_one({"filename": WHOLE})
+    bare["files.chunks"].insert_one({"files_id": document["_id"], "n": 2, "data": OTHER[:CHUNK]})
+    view(bucket).join_files(paths, "a.bin")
+    assert (bucket.read_file("a.bin"), bucket.facts("a.bin").version == str(document["_id"])) == (DATA, False)
 
 
 def test_workers_with_other_chunks_and_short_files(bucket, open_bucket):

@@ -69,13 +69,16 @@ class GridChunks(GridCollections):
             ]
         )
 
-    def insert_chunks(self, identifier: ObjectId, first: int, content: bytearray | bytes, chunk_size: int) -> None:
+    def insert_chunks(
+        self, identifier: ObjectId, first: int, content: bytearray | bytes, chunk_size: int, *, ordered: bool = True
+    ) -> None:
         """Store chunks of a file. One command, or none without content.
 
         :param identifier: the id of the file.
         :param first: the number of the first chunk.
         :param content: what they have, one after the other.
-        :raises pymongo.errors.BulkWriteError: if the file has one of them. Those before it are stored.
+        :param ordered: whether none is stored after one that the file has.
+        :raises pymongo.errors.BulkWriteError: if the file has one of them.
         """
         # the driver keeps the tracebacks of its errors, and a view in their frames would block resizing the buffer
         with memoryview(content) as view:
@@ -84,7 +87,7 @@ class GridChunks(GridCollections):
                 for n, start in enumerate(range(0, len(content), chunk_size), first)
             ]
         if chunks:
-            self.chunks.insert_many(chunks)
+            self.chunks.insert_many(chunks, ordered=ordered)
 
     def join_chunks(self, parts: Sequence[Stretch], identifier: ObjectId) -> None:
         """Copy the first chunks of several revisions inside the server, as those of one file. One command per 32 MiB of

@@ -62,8 +62,9 @@ class mongo_errors(StoreErrors):  # noqa: N801
 
 
 def is_duplicate(error: BulkWriteError) -> bool:
-    """Return whether a unique index has refused a document."""
-    return any(each.get("code") == _DUPLICATE for each in error.details.get("writeErrors", ()))
+    """Return whether nothing is wrong but that a unique index has refused documents."""
+    codes = {each.get("code") for each in error.details.get("writeErrors", ())}
+    return codes == {_DUPLICATE} and not error.details.get("writeConcernErrors")
 
 
 def _kind(error: Exception) -> Callable[..., errors.FSError]:

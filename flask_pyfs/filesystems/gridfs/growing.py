@@ -45,19 +45,24 @@ class GridGrowing(GridChunks):
         return cast(Document, found)
 
     def grow(self, whole: Revision, first: int, content: bytearray) -> bool:
-        """Add chunks to a file that grows. One command.
+        """Add chunks to a file that grows. One command, and one more if it has some of them.
 
         :param first: the number of the first chunk.
-        :returns: whether they are added; False if the file has one of them.
+        :returns: whether the file has these chunks now; False if it has others in their place.
         """
         with self.errors(whole.filename):
             try:
-                self.insert_chunks(whole.id, first, content, whole.chunk_size)
+                self.insert_chunks(whole.id, first, content, whole.chunk_size, ordered=False)
             except BulkWriteError as error:
                 if not is_duplicate(error):
                     raise
-                return False
+                return self._has_content(whole, first, content)
         return True
+
+    def _has_content(self, whole: Revision, first: int, content: bytearray) -> bool:
+        last = first + -(-len(content) // whole.chunk_size)
+        query = {"files_id": whole.id, "n": {"$gte": first, "$lt": last}}
+        return b"".join(chunk["data"] for chunk in self._primary_chunks.find(query, sort=[("n", 1)])) == content
 
     def remove_grown(self, identifier: ObjectId) -> None:
         """Delete the chunks that were added to a file after it was deleted. One command, and one more if it was."""

@@ -7,17 +7,20 @@ import re
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from bson import Int64, ObjectId
 from fs import errors
 
+from ...names import Reserved
 from ..base import Readable
 from ..below import ViewFS
+from ..joined import JoinedFile
 from ..objects.filesystem import ObjectFS
 from ..objects.store import beginning_of
 from .bucket import GridBucket
 from .facts import STRETCH, Incomplete, Revision
+from .joins import read_parts, stretches
 from .upload import known_or_guessed
 
 # what the name of a piece begins with: where it begins
@@ -31,12 +34,11 @@ class GridPieces(ViewFS):
     """A bucket as an upload sees it, whose pieces are chunks of one file.
 
     That file grows beside them: its document has a reserved name, and says that it is empty. A piece of whole chunks is
-    written where it will be, and a document of the name of the piece says so. Where a chunk is already, because another
-    request has sent the same bytes, or was killed while it did, the piece is a file as any other. So no chunk is ever
-    replaced.
+    written where it will be, and a document of the name of the piece says so. No chunk is ever replaced: where one with
+    other content is already, the piece is a file as any other.
 
-    If all pieces are chunks of the file that grows, it gets its name, which the server decides once. Who deletes the
-    upload at that moment deletes the document only under its reserved name, and no chunk if it has got another.
+    At the end the file that grows gets its name, which the server decides once. Who deletes the upload at that moment
+    deletes the document only under its reserved name, and no chunk if it has got another.
 
     :param store: the bucket as a filesystem.
     :param bucket: the bucket.
@@ -104,17 +106,21 @@ class GridPieces(ViewFS):
         content_type: str | None = None,
         **options: Any,
     ) -> str | None:
-        """If all files are chunks of the file that grows, in their order, it gets its name; otherwise as that of the
-        bucket. Three commands, and more if it replaces a file. A file that has got its name before is found.
+        """The file that grows gets its name. What it lacks, if that is not more than half, is read from the pieces and
+        added; otherwise, this does as the bucket. A file that has got its name before is found.
+
+        Three commands, and more if something lacks, or a file is replaced.
         """
         # before the look at what has the name: what is written after it is newer
         now = datetime.now(timezone.utc)
         key = self._store._file_key(target)
         names = [key, *paths, *map(_beside, paths[:1])]
         found = {each.filename: each for each in reversed(self._bucket.revisions(*names))}
-        holder = _holder([found[path] for path in paths if path in found], self._length)
-        if holder is None or any(path not in found for path in paths):
-            return super().join_files(paths, target, overwrite=overwrite, content_type=content_type, **options)
+        pieces = [found[path] for path in paths if path in found]
+        holder = next((piece.holder for piece in pieces if piece.holder != piece.id), None)
+        options |= {"overwrite": overwrite, "content_type": content_type}
+        if holder is None or len(pieces) < len(paths) or sum(piece.size for piece in pieces) != self._length:
+            return super().join_files(paths, target, **options)
         if key in found and found[key].id == holder:
             return str(holder)
         if key in found and not overwrite:
@@ -123,14 +129,32 @@ class GridPieces(ViewFS):
         if whole is None or whole.id != holder:
             # the file was stored, and replaced or deleted since
             raise errors.ResourceNotFound(paths[0])
-        if not self._bucket.has_chunks(holder, -(-self._length // whole.chunk_size)):
-            raise Incomplete(key) if self._bucket.has_document(holder) else errors.ResourceNotFound(paths[0])
+        if not self._complete(whole, pieces):
+            return super().join_files(paths, target, **options)
         values = {"length": Int64(self._length), "contentType": known_or_guessed(content_type, key)}
         if not self._name(whole, key, now, values, overwrite=overwrite):
             # another worker was faster, or has deleted it
-            return self.join_files(paths, target, overwrite=overwrite, content_type=content_type, **options)
+            return self.join_files(paths, target, **options)
         self._growing = None
         return str(holder)
+
+    def _complete(self, whole: Revision, pieces: Sequence[Revision]) -> bool:
+        """Add what the file that grows lacks, and return whether it has the content of the pieces then."""
+        size, count = whole.chunk_size, -(-self._length // whole.chunk_size)
+        lacking = [part for part in stretches(pieces, size, whole) if part.revision is None]
+        if sum(part.chunks for part in lacking) > count / 2:
+            return False
+        with JoinedFile(self, [Reserved(piece.filename) for piece in pieces], [piece.size for piece in pieces]) as file:
+            for part in lacking:
+                read = read_parts(part, cast(BinaryIO, file), size, max(1, self._store.part_size // size))
+                if not all(self._bucket.grow(whole, first, content) for first, content in read):
+                    return False
+        if self._bucket.has_chunks(whole.id, count):
+            return True
+        if self._bucket.has_document(whole.id):
+            raise Incomplete(whole.filename)
+        # the upload was deleted
+        raise errors.ResourceNotFound(whole.filename)
 
     def _name(self, whole: Revision, key: str, now: datetime, values: dict[str, Any], *, overwrite: bool) -> bool:
         """Give the file that grows its name, and return whether it had none."""
@@ -153,13 +177,3 @@ class GridPieces(ViewFS):
 
 def _beside(path: str) -> str:
     return f"{path.rpartition('/')[0]}/{_WHOLE}"
-
-
-def _holder(pieces: Sequence[Revision], length: int) -> ObjectId | None:
-    """Return the id of the file whose chunks all pieces are, in their order, or None if there is none."""
-    holder, number = pieces[0].holder if pieces else None, 0
-    for piece in pieces:
-        if piece.holder in (None, piece.id) or piece.holder != holder or piece.first_chunk != number:
-            return None
-        number += piece.chunk_count
-    return holder if sum(piece.size for piece in pieces) == length else None

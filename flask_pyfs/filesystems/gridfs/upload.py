@@ -19,7 +19,7 @@ from ..objects.writer import Upload
 from ..store import OtherVersion
 from .bucket import GridBucket
 from .facts import NOTE, STRETCH, Incomplete, Revision, noted
-from .joins import Stretch
+from .joins import Stretch, read_parts
 
 _log = logging.getLogger(__name__)
 
@@ -164,24 +164,16 @@ class GridFSUpload(Upload):
         try:
             with self._watch():
                 self._bucket.join_chunks(parts, self._id)
-            for first, count, revision in parts:
-                if revision is None:
-                    self._send_read(first, count, file)
+            for part in parts:
+                if part.revision is None:
+                    for first, content in read_parts(part, file, self._chunk_size, self._chunks_of_part):
+                        self._send_chunks(first, content)
             if not self._bucket.has_chunks(self._id, -(-length // self._chunk_size)):
                 raise Incomplete(self._filename)
             self._publish(self._document())
         except BaseException:
             self.abort()
             raise
-
-    def _send_read(self, first: int, count: int, file: BinaryIO) -> None:
-        file.seek(first * self._chunk_size)
-        for start in range(first, first + count, self._chunks_of_part):
-            content = bytearray()
-            wanted = min(self._chunks_of_part, first + count - start) * self._chunk_size
-            while len(content) < wanted and (piece := file.read(wanted - len(content))):
-                content += piece
-            self._send_chunks(start, content)
 
     def _publish(self, document: dict[str, Any]) -> None:
         # BSON dates have milliseconds
