@@ -70,7 +70,13 @@ class GridChunks(GridCollections):
         )
 
     def insert_chunks(
-        self, identifier: ObjectId, first: int, content: bytearray | bytes, chunk_size: int, *, ordered: bool = True
+        self,
+        identifier: ObjectId,
+        first: int,
+        content: bytearray | bytes,
+        chunk_size: int,
+        *,
+        ordered: bool = True,
     ) -> None:
         """Store chunks of a file. One command, or none without content.
 

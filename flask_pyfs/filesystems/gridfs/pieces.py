@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
+import os
 import re
-import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any, BinaryIO, cast
@@ -59,30 +58,36 @@ class GridPieces(ViewFS):
         piece = _PIECE.fullmatch(path)
         if piece is None:
             return super().put(path, file, **options)
-        content, _ = beginning_of(file, sys.maxsize)
-        version = self._add(path, int(piece["offset"], 16), content)
-        return super().put(path, io.BytesIO(content), **options) if version is None else version
+        source, offset = cast(BinaryIO, file), int(piece["offset"], 16)
+        begin = source.tell()
+        size = source.seek(0, os.SEEK_END) - begin
+        source.seek(begin)
+        version = self._add(path, offset, size, source) if self._fits(offset, offset + size) else None
+        if version is None:
+            source.seek(begin)
+            return super().put(path, file, **options)
+        return version
 
-    def _add(self, path: str, offset: int, content: bytearray) -> str | None:
+    def _fits(self, start: int, end: int) -> bool:
+        """Return whether the file that grows may have chunks of these bytes alone."""
+        is_whole = end % self._chunk_size == 0 or end == self._length
+        return start % self._chunk_size == 0 and is_whole and start < end <= self._length
+
+    def _add(self, path: str, offset: int, size: int, file: BinaryIO) -> str | None:
         """Add a piece to the file that grows, and return its version; None if it cannot be added. Three commands or
         more.
         """
-        end = offset + len(content)
-        if not content or offset % self._chunk_size or (end % self._chunk_size and end != self._length):
-            return None
-        if end > self._length:
-            return None
         if self._growing is None:
             self._growing = self._bucket.growing(_beside(path), self._chunk_size)
         # another worker may have other settings
         if self._growing.chunk_size != self._chunk_size:
             return None
         first, step = offset // self._chunk_size, self._store.part_size
-        for start in range(0, len(content), step):
-            number = first + start // self._chunk_size
-            if not self._bucket.grow(self._growing, number, content[start : start + step]):
+        for start in range(0, size, step):
+            content, _ = beginning_of(file, min(step, size - start))
+            if not self._bucket.grow(self._growing, first + start // self._chunk_size, content):
                 return None
-        return self._publish(path, len(content), {"of": self._growing.id, "first": first})
+        return self._publish(path, size, {"of": self._growing.id, "first": first})
 
     def _publish(self, path: str, size: int, stretch: dict[str, Any]) -> str:
         identifier = ObjectId()
