@@ -198,6 +198,7 @@ CUTS = {
     "at a chunk": ([0, 32, 64, 128, 200], 13),
     "at the end": ([0, 64, 128, 192, 199, 200], 12),
     # the server copies them all
+    "at most": ([0, 64, 65, 129, 200], 0),
     "everywhere": ([0, 63, 65, 128, 130, 200], 0),
 }
 
@@ -240,9 +241,15 @@ def test_a_chunk_with_other_content_is_not_the_file_s(bucket, bare):
 def test_workers_with_other_chunks_and_short_files(bucket, open_bucket):
     first = put(view(bucket), 0)
     other = view(open_bucket(2 * CHUNK))
-    rest = [put(other, start) for start in STARTS[1:]]
+    # in this order, none is in the way of the others
+    rest = sorted(put(other, STARTS[number]) for number in (2, 3, 1))
+    assert b"".join(map(bucket.read_file, rest)) == DATA[PIECE:]
     other.join_files([first, *rest], "a.bin", overwrite=False)
     assert bucket.read_file("a.bin") == DATA
+    # more than there may be is none of its chunks
+    longer = put(view(bucket), STARTS[-1], None, DATA * 2, mark="c")
+    assert bucket.facts(longer).size == PIECE
+    assert bucket.facts(longer).checksum is not None
     assert [bucket.for_upload(DIRECTORY, "a.bin", length) for length in (None, 0, PIECE)] == [bucket] * 3
 
 
