@@ -538,6 +538,11 @@ class StoreFS(CarefulFS):
         :data:`PART`, where they can become parts of the target. Its verbs take their paths as those of other files.
         ``delete_tree`` spares those that the target consists of.
 
+        Otherwise all files are in the directory, for this store too. Pieces are known there by their names, which begin
+        with 16 hexadecimal digits, the offset of the piece in the target, and a hyphen. No name is used twice, and what
+        is put is a binary file that can seek. If the target has been made of them, they can be read as long as it
+        stays.
+
         By default, the pieces are files as any others, and this is the store itself.
 
         :param directory: the directory of the upload, whose last component nobody else has.

@@ -288,7 +288,7 @@ def test_an_upload_that_ends_while_two_remove_it(ours, other, paused, bare, monk
     new.send_part(1, bytearray(b"content"))
     # one has hidden the chunk, and puts it back when it sees the document
     bare["files.chunks"].update_one({}, {"$set": {"n": -1}})
-    looks, real = [], other._bucket._has_document
+    looks, real = [], other._bucket.has_document
 
     def has_document(identifier):
         looks.append(identifier)
@@ -297,7 +297,7 @@ def test_an_upload_that_ends_while_two_remove_it(ours, other, paused, bare, monk
             new.complete()
         return real(identifier)
 
-    monkeypatch.setattr(other._bucket, "_has_document", has_document)
+    monkeypatch.setattr(other._bucket, "has_document", has_document)
     assert other.remove_leftovers(older_than=-60) == 0
     assert contents(ours) == {"a": b"content"}
 

@@ -21,6 +21,8 @@ CASES = [
 #: At one in so many requests, without --soak.
 STEPS = {"s3-moto": 3, "gridfs": 3, "swift": 20}
 REQUESTS = ("put", "iter_facts", "fetch", "read_file", "join_files", "delete_tree", "replace_version", "delete_version")
+#: Likewise of the bucket of GridFS, by which pieces are chunks of the file.
+COMMANDS = ("growing", "grow", "publish", "rename")
 
 
 class Killed(BaseException):
@@ -32,8 +34,10 @@ class Killing:
 
     def __init__(self, patch, store, last, *, is_sent):
         self.left, self.is_sent = last, is_sent
-        for name in REQUESTS:
-            patch.setattr(store, name, self.killed(getattr(store, name)))
+        bucket = getattr(store, "_bucket", None)
+        for owner, name in [*((store, name) for name in REQUESTS), *((bucket, name) for name in COMMANDS)]:
+            if hasattr(owner, name):
+                patch.setattr(owner, name, self.killed(getattr(owner, name)))
 
     def killed(self, request):
         def killed(*arguments, **options):
@@ -57,6 +61,8 @@ def test_a_worker_is_killed_at_each_request(kind, size, overwrite, open_storage,
     storage = open_storage(kind)
     store = storage.backend.store
     store.piece_size = store.small_upload = size
+    # in GridFS
+    store.chunk_size = 50
     # Swift takes long to decide who is first
     step = 1 if soak else STEPS.get(kind, 1)
     for is_sent in (False, True):

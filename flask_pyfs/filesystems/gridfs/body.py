@@ -50,7 +50,8 @@ class RevisionBody:
         with self._bucket.errors(self._revision.filename):
             chunks = self._more(first, last, end) if self._begun else list(self._find(first, last))
         self._begun = True
-        lengths = [(n, min(size, self._revision.size - n * size)) for n in range(first, last)]
+        above = self._revision.first_chunk
+        lengths = [(above + n, min(size, self._revision.size - n * size)) for n in range(first, last)]
         if [(chunk["n"], _length(chunk)) for chunk in chunks] != lengths:
             raise Incomplete(self._revision.filename)
         self._position = min(self._stop, last * size)
@@ -60,7 +61,8 @@ class RevisionBody:
         self._pieces.extend(pieces)
 
     def _find(self, first: int, end: int) -> Cursor[dict[str, Any]]:
-        query = {"files_id": self._revision.id, "n": {"$gte": first, "$lt": end}}
+        above = self._revision.first_chunk
+        query = {"files_id": self._revision.holder, "n": {"$gte": above + first, "$lt": above + end}}
         return self._bucket.chunks.find(query, sort=[("n", 1)], limit=end - first)
 
     def _more(self, first: int, last: int, end: int) -> list[dict[str, Any]]:

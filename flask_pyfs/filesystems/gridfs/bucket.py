@@ -13,9 +13,10 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from ..store import OtherVersion
-from .chunks import GridChunks
 from .collections import Document
+from .errors import is_duplicate
 from .facts import NOTE, Revision, any_revision, following_date, revision_of
+from .growing import GridGrowing
 from .listing import NEWEST_FIRST, GridListing
 
 _log = logging.getLogger(__name__)
@@ -26,11 +27,8 @@ _DELETED = 100_000
 # how often a revision is given a later date than a newer one
 _ATTEMPTS = 100
 
-# DuplicateKey
-_DUPLICATE = 11000
 
-
-class GridBucket(GridChunks, GridListing):
+class GridBucket(GridGrowing, GridListing):
     """Sends commands to a bucket.
 
     Each revision of a file has a document in ``files`` and its content in ``chunks`` (the GridFS specification of
@@ -109,14 +107,15 @@ class GridBucket(GridChunks, GridListing):
             self.files.update_one({"_id": revision.id}, {"$set": {"uploadDate": date}})
 
     def rename(
-        self, revision: Revision, target: str, date: datetime, *, exclusive: bool
+        self, revision: Revision, target: str, date: datetime, *, exclusive: bool, **values: Any
     ) -> tuple[bool, Replaced | None]:
         """Change the name and the date of a revision. One command, and one more if it replaces revisions.
 
+        :param values: other fields that change.
         :returns: whether the revision still had its old name, and the revisions that it replaces under the new one.
         :raises fs.errors.FileExists: if several processes move or write exclusively to this name at the same time.
         """
-        changes: Document = {"$set": {"filename": target, "uploadDate": date}, "$unset": {NOTE: True}}
+        changes: Document = {"$set": {**values, "filename": target, "uploadDate": date}, "$unset": {NOTE: True}}
         if exclusive:
             changes["$set"]["exclusive"] = True
         else:
@@ -131,7 +130,7 @@ class GridBucket(GridChunks, GridListing):
                     ]
                 )
             except BulkWriteError as error:
-                if any(each.get("code") == _DUPLICATE for each in error.details.get("writeErrors", ())):
+                if is_duplicate(error):
                     raise errors.FileExists(target, exc=error) from error
                 raise
         # the second update changes nothing, so the modified document is the renamed one

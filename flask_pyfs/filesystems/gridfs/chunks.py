@@ -32,7 +32,7 @@ class GridChunks(GridCollections):
         """
         wanted, step = revision.chunk_count, max(1, _COPIED // revision.chunk_size)
         with self.errors(revision.filename):
-            if wanted > step and self._count(revision.id) < wanted:
+            if wanted > step and self._count(revision.holder) < wanted:
                 # a document may claim any length
                 raise Incomplete(revision.filename)
 
@@ -57,16 +57,43 @@ class GridChunks(GridCollections):
         :param offset: a number that is added to those of the chunks.
         """
         into = {"db": target.chunks.database.name, "coll": target.chunks.name}
-        number = {"$add": ["$n", offset]} if offset else True
+        above = revision.first_chunk
+        number = {"$add": ["$n", offset - above]} if offset != above else True
         self._primary_chunks.aggregate(
             [
                 # some drivers add an empty chunk
-                {"$match": {"files_id": revision.id, "n": {"$gte": start, "$lt": stop}}},
+                {"$match": {"files_id": revision.holder, "n": {"$gte": above + start, "$lt": above + stop}}},
                 # the server creates a new _id if a document has none
                 {"$project": {"_id": False, "files_id": {"$literal": identifier}, "n": number, "data": True}},
                 {"$merge": {"into": into, "whenMatched": "fail"}},
             ]
         )
+
+    def insert_chunks(
+        self,
+        identifier: ObjectId,
+        first: int,
+        content: bytearray | bytes,
+        chunk_size: int,
+        *,
+        ordered: bool = True,
+    ) -> None:
+        """Store chunks of a file. One command, or none without content.
+
+        :param identifier: the id of the file.
+        :param first: the number of the first chunk.
+        :param content: what they have, one after the other.
+        :param ordered: whether none is stored after one that the file has.
+        :raises pymongo.errors.BulkWriteError: if the file has one of them.
+        """
+        # the driver keeps the tracebacks of its errors, and a view in their frames would block resizing the buffer
+        with memoryview(content) as view:
+            chunks: list[Document] = [
+                {"_id": ObjectId(), "files_id": identifier, "n": n, "data": bytes(view[start : start + chunk_size])}
+                for n, start in enumerate(range(0, len(content), chunk_size), first)
+            ]
+        if chunks:
+            self.chunks.insert_many(chunks, ordered=ordered)
 
     def join_chunks(self, parts: Sequence[Stretch], identifier: ObjectId) -> None:
         """Copy the first chunks of several revisions inside the server, as those of one file. One command per 32 MiB of
@@ -142,18 +169,20 @@ class GridChunks(GridCollections):
             else:
                 # another may have hidden it, or may have been killed before it put it back
                 number, hidden = max(found, -1 - found), min(found, -1 - found)
-            if not self._has_document(identifier):
+            if not self.has_document(identifier):
                 hides = self.chunks.update_one({"_id": last["_id"], "n": found}, {"$set": {"n": hidden}})
                 if not hides.matched_count:
                     return False
-            if self._has_document(identifier):
+            if self.has_document(identifier):
                 self.chunks.update_one({"_id": last["_id"]}, {"$set": {"n": number}})
                 return False
         self.remove_chunks(identifier)
         return True
 
-    def _has_document(self, identifier: Any) -> bool:
-        return self._primary.find_one({"_id": identifier}, {"_id": True}) is not None
+    def has_document(self, identifier: Any) -> bool:
+        """Return whether a file has a document. One command."""
+        with self.errors():
+            return self._primary.find_one({"_id": identifier}, {"_id": True}) is not None
 
     def _last_chunk(self, identifier: Any, written_before: datetime) -> Document | None:
         # its ObjectId tells when it was written

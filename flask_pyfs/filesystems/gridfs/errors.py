@@ -24,6 +24,8 @@ from .advice import MongoPlace, code_of, failed, is_over_quota, misconfigured, p
 
 # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml: OutOfDiskSpace, ExceededMemoryLimit
 _FULL = {14031, 146}
+# DuplicateKey
+_DUPLICATE = 11000
 # CannotCreateIndex, IndexOptionsConflict, IndexKeySpecsConflict
 _MISCONFIGURED = {67, 85, 86}
 
@@ -57,6 +59,12 @@ class mongo_errors(StoreErrors):  # noqa: N801
         if code in _MISCONFIGURED:
             return StoreMisconfigured(message, exc=error)
         return _kind(error)(self.path, exc=error, msg=message)
+
+
+def is_duplicate(error: BulkWriteError) -> bool:
+    """Return whether nothing is wrong but that a unique index has refused documents."""
+    codes = {each.get("code") for each in error.details.get("writeErrors", ())}
+    return codes == {_DUPLICATE} and not error.details.get("writeConcernErrors")
 
 
 def _kind(error: Exception) -> Callable[..., errors.FSError]:

@@ -19,6 +19,10 @@ from ..store import Facts
 #: The field of a document that has the note of the file.
 NOTE = "pyfsNote"
 
+#: The field of a document whose file has chunks of another one: ``of``, the ``_id`` of that one, and ``first``, the
+#: number of the first of these chunks.
+STRETCH = "pyfsStretch"
+
 _MD5 = re.compile("[0-9a-f]{32}")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -65,6 +69,21 @@ class Revision(Facts):
     def chunk_count(self) -> int:
         """The number of chunks."""
         return -(-self.size // self.chunk_size)
+
+    @property
+    def holder(self) -> Any:
+        """The ``files_id`` of the chunks: the id, unless they are those of another document."""
+        return self._stretch.get("of", self.id)
+
+    @property
+    def first_chunk(self) -> int:
+        """The number of the first chunk."""
+        return int(self._stretch.get("first", 0))
+
+    @property
+    def _stretch(self) -> dict[str, Any]:
+        found = self.document.get(STRETCH)
+        return found if isinstance(found, dict) else {}
 
 
 def revision_of(document: dict[str, Any]) -> Revision:

@@ -9,7 +9,6 @@ from typing import Any, BinaryIO, TypeVar, cast
 
 from fs import errors
 
-from ... import files
 from ..base import Readable
 from ..joined import JoinedFile
 from ..objects.clients import shared_client
@@ -24,7 +23,8 @@ from .client import Client, MongoSettings, close_client, make_client
 from .facts import Incomplete, Revision, following_date
 from .joins import stretches
 from .listing import below, following
-from .upload import GridFSUpload
+from .pieces import GridPieces
+from .upload import GridFSUpload, known_or_guessed
 
 Result = TypeVar("Result")
 
@@ -115,6 +115,9 @@ class GridFS(ObjectFS):
             # either the file was replaced in the meantime, or it is broken
             if self._bucket.newest(key).id == revision.id:
                 break
+        if revision.holder != revision.id and not self._bucket.has_document(revision.holder):
+            # a piece of an upload that has become a file, which was deleted since
+            raise errors.ResourceNotFound(key) from incomplete
         raise incomplete
 
     def get_object_again(self, key: str, facts: Facts, start: int, stop: int | None) -> Body:
@@ -162,7 +165,7 @@ class GridFS(ObjectFS):
             replaces=replaces,
             chunk_size=self.chunk_size,
             part_size=self.part_size,
-            content_type=content_type or files.mime(key, "application/octet-stream"),
+            content_type=known_or_guessed(content_type, key),
             note=note,
         )
 
@@ -273,6 +276,12 @@ class GridFS(ObjectFS):
         with JoinedFile(self, keys, sizes) as file:
             upload.join(parts, length, cast(BinaryIO, file))
         return upload.version
+
+    def for_upload(self, directory: str, target: str, length: int | None) -> StoreFS:
+        """What is not longer than a piece is a file as any other, and so are pieces before the length is known."""
+        if length is None or length <= self.piece_size:
+            return self
+        return GridPieces(self, self._bucket, self.chunk_size, length)
 
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
         key, target_key = self._file_key(path), self._file_key(target)

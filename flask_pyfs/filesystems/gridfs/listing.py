@@ -10,7 +10,7 @@ from typing import Any
 from fs import errors
 
 from .collections import Document, GridCollections
-from .facts import NOTE, Revision, revision_of
+from .facts import NOTE, STRETCH, Revision, revision_of
 from .indexes import FILES_INDEX
 
 _log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ _NAME = {"_id": False, "filename": True}
 _FACTS = dict.fromkeys(
     (
         *("filename", "length", "chunkSize", "uploadDate", "replacedAt", "md5", "contentType"),
-        *("metadata.md5", "metadata.contentType", NOTE),
+        *("metadata.md5", "metadata.contentType", NOTE, STRETCH),
     ),
     True,
 )

@@ -14,11 +14,12 @@ import pymongo
 from bson import Int64, ObjectId
 from fs import errors
 
+from ... import files
 from ..objects.writer import Upload
 from ..store import OtherVersion
 from .bucket import GridBucket
-from .facts import NOTE, Incomplete, Revision, noted
-from .joins import Stretch
+from .facts import NOTE, STRETCH, Incomplete, Revision, noted
+from .joins import Stretch, read_parts
 
 _log = logging.getLogger(__name__)
 
@@ -29,12 +30,17 @@ _ABORT_SECONDS = 2.0
 _PAUSE = 60.0
 
 # what a copy of a document does not inherit: these say how the document was written
-_OWN = {"exclusive", "replaces", "replacedAt", NOTE}
+_OWN = {"exclusive", "replaces", "replacedAt", NOTE, STRETCH}
 
 
 def _clocks() -> tuple[float, float]:
     # the first may be set back, and the second may stand still while the machine sleeps
     return time.time(), time.monotonic()
+
+
+def known_or_guessed(content_type: str | None, filename: str) -> str:
+    """Return a media type, or without one that of the name of the file."""
+    return content_type or files.mime(filename, "application/octet-stream")
 
 
 class GridFSUpload(Upload):
@@ -110,18 +116,10 @@ class GridFSUpload(Upload):
         self._send_chunks((number - 1) * self._chunks_of_part, content)
 
     def _send_chunks(self, first: int, content: bytearray | bytes) -> None:
-        size = self._chunk_size
         self._notice_pause()
-        # the driver keeps the tracebacks of its errors, and a view in their frames would block resizing the buffer
-        with memoryview(content) as view:
-            chunks: list[dict[str, Any]] = [
-                {"_id": ObjectId(), "files_id": self._id, "n": first + n, "data": bytes(view[start : start + size])}
-                for n, start in enumerate(range(0, len(content), size))
-            ]
-        if chunks:
-            self._sent = True
-            with self._watch(), self._bucket.errors(self._filename):
-                self._bucket.chunks.insert_many(chunks)
+        self._sent |= bool(content)
+        with self._watch(), self._bucket.errors(self._filename):
+            self._bucket.insert_chunks(self._id, first, content, self._chunk_size)
 
     def complete(self) -> None:
         """Insert the document of the file. One command, and four more if it replaces a file."""
@@ -166,24 +164,16 @@ class GridFSUpload(Upload):
         try:
             with self._watch():
                 self._bucket.join_chunks(parts, self._id)
-            for first, count, revision in parts:
-                if revision is None:
-                    self._send_read(first, count, file)
+            for part in parts:
+                if part.revision is None:
+                    for first, content in read_parts(part, file, self._chunk_size, self._chunks_of_part):
+                        self._send_chunks(first, content)
             if not self._bucket.has_chunks(self._id, -(-length // self._chunk_size)):
                 raise Incomplete(self._filename)
             self._publish(self._document())
         except BaseException:
             self.abort()
             raise
-
-    def _send_read(self, first: int, count: int, file: BinaryIO) -> None:
-        file.seek(first * self._chunk_size)
-        for start in range(first, first + count, self._chunks_of_part):
-            content = bytearray()
-            wanted = min(self._chunks_of_part, first + count - start) * self._chunk_size
-            while len(content) < wanted and (piece := file.read(wanted - len(content))):
-                content += piece
-            self._send_chunks(start, content)
 
     def _publish(self, document: dict[str, Any]) -> None:
         # BSON dates have milliseconds
