@@ -1,7 +1,8 @@
 """Write the figures of a run into the documentation: ``python tests/bench/table.py RUN.json``.
 
-The run is one of ``python tests/bench --json RUN.json``. What the tables need of it is kept in ``figures.json``, beside
-this file, and the tables in ``docs/performance.rst``, between two marks.
+The run is one of ``python tests/bench --json RUN.json`` or ``python tests/bench/throughput.py --json RUN.json``. What
+the tables need of it is kept in ``figures.json`` or ``throughput.json``, beside this file. The tables are in
+``docs/performance.rst``, those of each kind between two marks.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-FIGURES = Path(__file__).with_name("figures.json")
+from summaries import summary
+
 PAGE = Path(__file__).parents[2] / "docs" / "performance.rst"
-BEGIN, END = ".. begin of the figures", ".. end of the figures"
+
+#: The kinds of runs: each has a file ``KIND.json``, and marks of its own on the page.
+FIGURES, THROUGHPUT = "figures", "throughput"
 
 OURS, RAW = "flask_pyfs", "raw"
 
@@ -45,21 +49,39 @@ CLIENTS = {
 _QUIET = 1.1
 
 
+def kept(kind: str) -> Path:
+    """Return the file with the figures of a kind."""
+    return Path(__file__).with_name(f"{kind}.json")
+
+
 def figures_of(run: dict[str, Any]) -> dict[str, Any]:
     """Return what the tables need of a run."""
-    return {
+    machine = {
         "machine": run["machine"].partition("-")[0],
         "python": run["versions"][RAW],
         "rounds": run["options"]["rounds"],
-        "stores": {name: _store(run, name) for name in run["runs"]},
     }
+    if THROUGHPUT in run:
+        return machine | {"stores": {name: _workers(run, name) for name in run[THROUGHPUT]}}
+    return machine | {"stores": {name: _store(run, name) for name in run["runs"]}}
+
+
+def _workers(run: dict[str, Any], name: str) -> dict[str, Any]:
+    workers = {
+        threads: {key: [round(value, 4) for value in values] for key, values in summary(rounds).items()}
+        for threads, rounds in run[THROUGHPUT][name].items()
+    }
+    return {"loop": _spread_of(run["loops"][name]), "workers": workers}
+
+
+def _spread_of(loops: list[float]) -> float:
+    return max(loops) / min(loops)
 
 
 def _store(run: dict[str, Any], name: str) -> dict[str, Any]:
-    loops = run["loops"][name]
     ours, raw = (run["runs"][name][library] for library in (OURS, RAW))
     measured = {key: _operation(ours, raw, key) for key in OPERATIONS if key in ours[0] and key in raw[0]}
-    return {"sizes": run["sizes"][name], "loop": max(loops) / min(loops), "operations": measured}
+    return {"sizes": run["sizes"][name], "loop": _spread_of(run["loops"][name]), "operations": measured}
 
 
 def _operation(ours: list[Any], raw: list[Any], key: str) -> dict[str, Any]:
@@ -85,6 +107,32 @@ def as_rst(figures: dict[str, Any]) -> str:
     for name, store in figures["stores"].items():
         lines += ["", *_table(name, store)]
     return "\n".join([*lines, "", ""])
+
+
+def throughput_as_rst(figures: dict[str, Any]) -> str:
+    """Return the table of one worker, with a blank line at both ends."""
+    is_quiet = all(store["loop"] <= _QUIET for store in figures["stores"].values())
+    lines = ["", f"{figures['python']} on {figures['machine']}, medians of {figures['rounds']} rounds."]
+    if not is_quiet:
+        lines += ["The machine had other work to do meanwhile, so only the CPU is told."]
+    lines += ["", ".. list-table::", "   :header-rows: 1", ""]
+    rates = ("files in a second", "the view", "ratio") if is_quiet else ()
+    lines += _row("Store", "threads", *rates, "ms of CPU", "the view", "ratio")
+    for name, store in figures["stores"].items():
+        for threads, found in store["workers"].items():
+            cells = _worker_cells(found, is_quiet=is_quiet)
+            lines += _row(f"``{name}``", threads, *cells)
+    return "\n".join([*lines, "", ""])
+
+
+def _worker_cells(found: dict[str, Any], *, is_quiet: bool) -> Iterator[str]:
+    if is_quiet:
+        *rates, ratio = found["rate"]
+        yield from (f"{rate:,.0f}" for rate in rates)
+        yield f"{ratio:.2f}"
+    *cpus, ratio = found["cpu"]
+    yield from map(_short, cpus)
+    yield f"{ratio:.2f}"
 
 
 def _table(name: str, store: dict[str, Any]) -> Iterator[str]:
@@ -121,17 +169,24 @@ def _spread(ratio: list[float] | None) -> str:
     return f"{middle:.2f} ({least:.2f} to {most:.2f})"
 
 
-def with_tables(page: str, figures: dict[str, Any]) -> str:
-    """Return a page with the tables in place of what is between its marks."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{as_rst(figures)}{END}{after}"
+#: What makes the tables of each kind.
+TABLES = {FIGURES: as_rst, THROUGHPUT: throughput_as_rst}
 
 
-def main(run: str) -> None:
-    figures = figures_of(json.loads(Path(run).read_text()))
-    FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
-    PAGE.write_text(with_tables(PAGE.read_text(), figures))
+def with_tables(page: str, kind: str, figures: dict[str, Any]) -> str:
+    """Return a page with the tables in place of what is between the marks of their kind."""
+    begin, end = f".. begin of the {kind}", f".. end of the {kind}"
+    before, _, rest = page.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n{TABLES[kind](figures)}{end}{after}"
+
+
+def main(path: str) -> None:
+    run = json.loads(Path(path).read_text())
+    kind = THROUGHPUT if THROUGHPUT in run else FIGURES
+    figures = figures_of(run)
+    kept(kind).write_text(json.dumps(figures, indent=1) + "\n")
+    PAGE.write_text(with_tables(PAGE.read_text(), kind, figures))
 
 
 if __name__ == "__main__":

@@ -55,8 +55,11 @@ def test_hours_of_a_hundred_million_files():
     ]
 
 
-def test_the_tables_are_those_of_the_figures(monkeypatch):
+@pytest.mark.parametrize("kind", ["figures", "throughput"])
+def test_the_tables_are_those_of_the_figures(monkeypatch, kind):
     monkeypatch.syspath_prepend(str(BENCH))
     table = importlib.import_module("table")
-    assert table.with_tables(PAGE, json.loads((BENCH / "figures.json").read_text(encoding="utf-8"))) == PAGE
-    sys.modules.pop("table")
+    figures = json.loads((BENCH / f"{kind}.json").read_text(encoding="utf-8"))
+    assert table.with_tables(PAGE, kind, figures) == PAGE
+    for module in ("table", "summaries"):
+        sys.modules.pop(module)

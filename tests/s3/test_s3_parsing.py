@@ -1,10 +1,11 @@
-"""Listings are parsed as botocore parses them, only faster."""
+"""Headers, times and listings are parsed as botocore parses them, only faster."""
 
 from datetime import datetime, timezone
 from email.utils import format_datetime
 from xml.sax.saxutils import escape
 
 import pytest
+from botocore.awsrequest import HeadersDict
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.parsers import create_parser
@@ -12,9 +13,11 @@ from botocore.utils import parse_timestamp
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flask_pyfs.filesystems.s3.parsing import parse_time, take_entries
+from flask_pyfs.filesystems.s3.client import S3Settings, make_client
+from flask_pyfs.filesystems.s3.parsing import Headers, parse_time, take_entries
 
-SHAPE = ServiceModel(Loader().load_service_model("s3", "service-2")).operation_model("ListObjectsV2").output_shape
+SERVICE = ServiceModel(Loader().load_service_model("s3", "service-2"))
+SHAPE = SERVICE.operation_model("ListObjectsV2").output_shape
 SPACE = ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 ENTRY = "<Key>a</Key><LastModified>2026-05-06T07:08:09.000Z</LastModified><ETag>&quot;e&quot;</ETag><Size>5</Size>"
 
@@ -105,3 +108,45 @@ def test_what_is_no_time_is_refused(text):
     for parse in (parse_timestamp, parse_time):
         with pytest.raises(ValueError, match=r"must be in|out of range|Unknown|unable to parse|Invalid timestamp"):
             parse(text)
+
+
+HEADERS = {
+    "content-LENGTH": "5",
+    "ETag": '"e"',
+    "last-modified": "Sat, 28 Nov 2026 12:00:00 GMT",
+    "X-Amz-Meta-Title": "a",
+    "x-amz-meta-lower": "b",
+    "X-Amz-Request-Id": "r",
+    "x-amz-server-side-encryption": "AES256",
+}
+
+
+@pytest.mark.parametrize("operation", ["HeadObject", "GetObject", "PutObject", "UploadPart", "DeleteObject"])
+def test_headers(operation):
+    shape = SERVICE.operation_model(operation).output_shape
+
+    def parsed(headers):
+        return create_parser("rest-xml").parse({"status_code": 200, "headers": headers, "body": b""}, shape)
+
+    assert parsed(Headers(HEADERS)) == parsed(HeadersDict(HEADERS))
+    assert parsed(Headers({})) == parsed(HeadersDict())
+
+
+def test_the_names_of_headers_have_no_case():
+    headers = Headers(HEADERS)
+    assert dict(headers) == HEADERS
+    assert headers["etag"] == headers.get("ETAG") == '"e"'
+    assert "LAST-modified" in headers
+    assert "Expires" not in headers
+    assert headers.get("Expires") is None
+
+
+def test_an_odd_expires():
+    # a handler of botocore deletes it from the headers that were not replaced yet
+    answer = {"status_code": 200, "headers": HeadersDict({**HEADERS, "Expires": "soon"}), "body": b"12345"}
+    more = {}
+    settings = S3Settings(endpoint_url=None, region="us-east-1", access_key="a", secret_key="b", session_token=None)
+    model, events = SERVICE.operation_model("GetObject"), make_client(settings).meta.events
+    events.emit("before-parse.s3.GetObject", operation_model=model, response_dict=answer, customized_response_dict=more)
+    assert more == {"ExpiresString": "soon"}
+    assert "Expires" not in answer["headers"]

@@ -115,6 +115,15 @@ def test_a_storage_url_that_is_out_of_reach(app, configure, around, reason, vers
         wrong(app, storage, kinds, *said)
 
 
+def test_a_proxy_that_is_out_of_reach(app, configure, around, monkeypatch):
+    url = f"http://{UNKNOWN}/v1/AUTH_test"
+    with keystone(around.swift, dict.fromkeys(all_endpoints(), url)) as service:
+        monkeypatch.setenv("http_proxy", f"http://{around.down}")
+        monkeypatch.setenv("no_proxy", HOST)
+        storage = configure(**at_keystone(service, "3"))
+        wrong(app, storage, fs.BackendError, f"the proxy before the storage URL {url}", "HTTP_PROXY")
+
+
 def test_a_storage_url_without_tls_behind_a_proxy_with_it(app, configure, around, monkeypatch):
     # Swift gives its own scheme, where storage_url_scheme is not set
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(around.authority))

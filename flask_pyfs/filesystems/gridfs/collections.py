@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from bson import CodecOptions, DatetimeConversion
 from pymongo import ReadPreference
@@ -20,6 +20,13 @@ Document = dict[str, Any]
 _CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 
 
+class _Opened(NamedTuple):
+    files: Collection[Document]
+    chunks: Collection[Document]
+    primary: Collection[Document]
+    primary_chunks: Collection[Document]
+
+
 class GridCollections:
     """The collections of a bucket, ``files`` and ``chunks``, and their indexes.
 
@@ -31,6 +38,8 @@ class GridCollections:
         self.name: str = f"{place.database}.{place.bucket}"
         self._clients = clients
         self._place = place
+        # to make them anew takes a tenth of a small command
+        self._opened = PerProcess(self._open)
         self._has_indexes = False
         self._has_replacing_index = False
 
@@ -46,27 +55,32 @@ class GridCollections:
     @property
     def chunks(self) -> Collection[Document]:
         """The collection of the chunks."""
-        return self._collection("chunks")
+        return self._opened().chunks
 
     @property
     def files(self) -> Collection[Document]:
         """The collection of the file documents."""
-        return self._collection("files")
+        return self._opened().files
 
     # decisions need current data, which a secondary may lack
 
     @property
     def _primary(self) -> Collection[Document]:
-        return self.files.with_options(read_preference=ReadPreference.PRIMARY)
+        return self._opened().primary
 
     @property
     def _primary_chunks(self) -> Collection[Document]:
-        return self.chunks.with_options(read_preference=ReadPreference.PRIMARY)
+        return self._opened().primary_chunks
 
-    def _collection(self, which: str) -> Collection[Document]:
-        return self._clients()[self._place.database].get_collection(
-            f"{self._place.bucket}.{which}", codec_options=_CODEC
+    def _open(self) -> _Opened:
+        database, bucket = self._clients()[self._place.database], self._place.bucket
+        files, chunks = (
+            database.get_collection(f"{bucket}.{which}", codec_options=_CODEC) for which in ("files", "chunks")
         )
+        primary, primary_chunks = (
+            each.with_options(read_preference=ReadPreference.PRIMARY) for each in (files, chunks)
+        )
+        return _Opened(files, chunks, primary, primary_chunks)
 
     def prepare(self) -> None:
         """Create missing indexes before the first write of the process. Two commands, and more to create them."""

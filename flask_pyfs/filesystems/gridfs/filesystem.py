@@ -94,6 +94,12 @@ class GridFS(ObjectFS):
     def head_object(self, key: str, *, checksum: bool = False) -> Facts:
         return self._bucket.newest(key)
 
+    def has_file(self, path: str) -> bool:
+        try:
+            return self._bucket.has(self._file_key(path))
+        except errors.FileExpected:
+            return False
+
     def get_object(self, key: str, start: int, stop: int | None, unless: str | None) -> Content:
         def get(revision: Revision) -> Content:
             first, last = _limits(revision.size, start, stop)

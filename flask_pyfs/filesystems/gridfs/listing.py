@@ -44,8 +44,14 @@ class GridListing(GridCollections):
 
         :param page: the number of documents per command.
         """
-        for document in self._pages(below(prefix), page, _NAME, _FIRST):
-            yield document["filename"]
+        query, wanted = below(prefix), min(page, _FIRST)
+        while True:
+            found, more = self._page(query, wanted, _NAME)
+            names = dict.fromkeys(document["filename"] for document in found)
+            yield from names
+            if not more:
+                return
+            query, wanted = _after(next(reversed(names)), query), page
 
     def all_below(self, prefix: str) -> Iterator[Revision]:
         """Iterate over the same revisions as :meth:`newest_below`, for a caller who needs them all. One command per
@@ -70,32 +76,33 @@ class GridListing(GridCollections):
             except errors.OperationFailed as error:
                 _log.warning("bucket %r: %s", self.name, error)
 
-    def _pages(self, query: Document, size: int, projection: Any, first: int) -> Iterator[Document]:
+    def _pages(self, query: Document, size: int, projection: Document, first: int) -> Iterator[Document]:
         wanted = min(size, first)
         # one query per page, because the server closes a cursor while a slow caller handles a page
         while True:
-            with self.errors():
-                page = list(
-                    self.files.find({"filename": query}, projection, sort=FILES_INDEX, limit=wanted, batch_size=wanted)
-                )
-            more = len(page) == wanted
-            # an array also matches, if one of its elements does
-            strings = [document for document in page if isinstance(document["filename"], str)]
-            names = [(name, list(revisions)) for name, revisions in groupby(strings, lambda found: found["filename"])]
+            found, more = self._page(query, wanted, projection)
+            names = [(name, list(revisions)) for name, revisions in groupby(found, lambda each: each["filename"])]
             whole = not more or len(names) > 1
-            if more and not names:
-                raise errors.OperationFailed(
-                    msg=f"bucket {self.name!r}: {wanted} documents have a filename that is no text"
-                )
             wanted = size
             if more and whole:
                 # the next page may have newer revisions of the last name
                 names.pop()
             for name, revisions in names:
-                yield revisions[-1] if projection is _NAME else self._latest(name, revisions, whole=whole)
+                yield self._latest(name, revisions, whole=whole)
             if not more:
                 return
-            query = {"$gt": names[-1][0], **({"$lt": query["$lt"]} if "$lt" in query else {})}
+            query = _after(names[-1][0], query)
+
+    def _page(self, query: Document, size: int, projection: Document) -> tuple[list[Document], bool]:
+        # and whether more may follow
+        with self.errors():
+            page = list(self.files.find({"filename": query}, projection, sort=FILES_INDEX, limit=size, batch_size=size))
+        more = len(page) == size
+        # an array also matches, if one of its elements does
+        strings = [document for document in page if isinstance(document["filename"], str)]
+        if more and not strings:
+            raise errors.OperationFailed(msg=f"bucket {self.name!r}: {size} documents have a filename that is no text")
+        return strings, more
 
     def _latest(self, name: str, revisions: list[Document], *, whole: bool) -> Document:
         last = revisions[-1]
@@ -106,12 +113,23 @@ class GridListing(GridCollections):
         return self._newest(name) or last
 
     def _newest(self, name: str) -> Document | None:
+        return self._first(name, sort=NEWEST_FIRST)
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a file of this name. One command."""
+        return self._first(name, projection=_NAME) is not None
+
+    def _first(self, name: str, **options: Any) -> Document | None:
         with self.errors(name):
-            found = self.files.find_one({"filename": name}, sort=NEWEST_FIRST)
+            found = self.files.find_one({"filename": name}, **options)
             if found is not None and not isinstance(found["filename"], str):
-                query = {"filename": {"$eq": name, "$not": {"$type": "array"}}}
-                found = self.files.find_one(query, sort=NEWEST_FIRST)
+                found = self.files.find_one({"filename": {"$eq": name, "$not": {"$type": "array"}}}, **options)
             return found
+
+
+def _after(name: str, query: Document) -> Document:
+    # the rest of what a query for names finds
+    return {"$gt": name, **({"$lt": query["$lt"]} if "$lt" in query else {})}
 
 
 def below(prefix: str) -> Document:

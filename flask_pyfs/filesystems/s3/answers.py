@@ -15,7 +15,7 @@ from xml.etree.ElementTree import ParseError, XMLPullParser, fromstring
 
 from ..unreachable import needs_tls
 from .facts import is_range
-from .parsing import take_entries
+from .parsing import Headers, take_entries
 
 if TYPE_CHECKING:
     from ..._untyped import BotoCoreError
@@ -123,6 +123,7 @@ def _check_raw(
     if customized_response_dict and "Contents" in customized_response_dict:
         # a listing that was checked before it was shortened
         return
+    response_dict["headers"] = Headers(response_dict["headers"])
     try:
         what = _odd_raw(operation_model, response_dict)
     except ParseError as error:

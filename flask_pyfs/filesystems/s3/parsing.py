@@ -1,8 +1,11 @@
-"""Parses times and listings of S3, which botocore does in a general way that takes most of the time of a listing."""
+"""Parses headers, times and listings of S3, which botocore does in a general way that takes most of the time of a
+listing, and a tenth of that of a small request.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any, cast
 from xml.etree.ElementTree import XMLParser, fromstring, tostring
@@ -18,6 +21,30 @@ _IN_HEADERS = re.compile("[A-Z][a-z]{2}, ([0-9]{2}) ([A-Z][a-z]{2}) ([0-9]{4}) (
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 _ROOT = "ListBucketResult"
+
+
+class Headers(Mapping[str, str]):
+    """The headers of a response by their names, in any case. botocore looks for each that an operation can have, and
+    its own headers make an object for each look.
+
+    :param headers: the headers.
+    """
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._names = list(headers)
+        self._values = {name.lower(): value for name, value in headers.items()}
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._values
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def parse_time(text: Any) -> datetime:
