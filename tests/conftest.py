@@ -66,6 +66,9 @@ def compiled_once(compile_builder):
 if hasattr(Rule, "_compile_builder"):
     Rule._compile_builder = compiled_once(Rule._compile_builder)  # type: ignore[method-assign]
 
+# the files of most tests need not survive a crash of the machine, so nobody waits for the disk: see real_fsync
+FSYNC, os.fsync = os.fsync, os.fstat  # type: ignore[assignment]
+
 # where it is set, each of the many processes that the tests start would compile the package, which takes a second
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
@@ -182,6 +185,13 @@ def hasty(monkeypatch):
 
     monkeypatch.setattr(journal, "MAX_AGE", 0.1)
     monkeypatch.setattr(journal, "SLACK", 0.05)
+
+
+@pytest.fixture
+def real_fsync(monkeypatch):
+    """The fsync of the system, also for the code under test."""
+    monkeypatch.setattr(os, "fsync", FSYNC)
+    return FSYNC
 
 
 @pytest.fixture
