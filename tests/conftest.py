@@ -11,6 +11,7 @@ import flask
 import hypothesis
 import pymongo
 import pytest
+from fewer import some_of_each
 from servers import process
 from servers.chromium import chromium
 from servers.clamd import clamd as running_clamd
@@ -65,12 +66,17 @@ def compiled_once(compile_builder):
 if hasattr(Rule, "_compile_builder"):
     Rule._compile_builder = compiled_once(Rule._compile_builder)  # type: ignore[method-assign]
 
+# the files of most tests need not survive a crash of the machine, so nobody waits for the disk: see real_fsync
+FSYNC, os.fsync = os.fsync, os.fstat  # type: ignore[assignment]
+
 # where it is set, each of the many processes that the tests start would compile the package, which takes a second
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_addoption(parser, pluginmanager):
     parser.addoption("--soak", action="store_true", help="run the long tests at their full size")
+    # on another Python or Flask, which of them fail is rarely what differs
+    parser.addoption("--rows", type=int, metavar="N", help="run each test function with at most N of its parameters")
     if not pluginmanager.hasplugin("xdist"):
         # setup.cfg gives them, and without pytest-xdist they have no meaning
         for option in ("--numprocesses", "--dist"):
@@ -114,6 +120,15 @@ def pytest_make_collect_report(collector):
 def pytest_collection_modifyitems(items):
     # all workers have them in one order
     items.sort(key=lambda item: [RANKS[node] for node in item.listchain() if node in RANKS])
+
+
+@pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
+def pytest_leave_out_rows(config, items):
+    if config.getoption("--rows"):
+        kept = some_of_each(items, lambda item: item.nodeid.partition("[")[0], config.getoption("--rows"))
+        left = {*kept}
+        config.hook.pytest_deselected(items=[item for item in items if item not in left])
+        items[:] = kept
 
 
 def pytest_collection_finish():
@@ -170,6 +185,13 @@ def hasty(monkeypatch):
 
     monkeypatch.setattr(journal, "MAX_AGE", 0.1)
     monkeypatch.setattr(journal, "SLACK", 0.05)
+
+
+@pytest.fixture
+def real_fsync(monkeypatch):
+    """The fsync of the system, also for the code under test."""
+    monkeypatch.setattr(os, "fsync", FSYNC)
+    return FSYNC
 
 
 @pytest.fixture

@@ -184,7 +184,9 @@ def test_a_server_that_cannot_be_used(
     places = {"down": f"user:s3cret@127.0.0.1:{unused_port}", "silent": silent}
     places |= {"ftp_server": ftp_server, "secure_server": secure_server}
     places |= {"wrong password": ftp_server.replace("s3cret", "wr0ng")}
-    storage = configured(app, f"{scheme}://{places.get(place, place)}{directory}?timeout=1")
+    # nothing but silence is waited for to its end
+    seconds = 1 if place == "silent" else 30
+    storage = configured(app, f"{scheme}://{places.get(place, place)}{directory}?timeout={seconds}")
     wrong(app, storage, kind, f"OPEN_URL {scheme}://", said, hidden=["s3cret", "wr0ng"])
 
 

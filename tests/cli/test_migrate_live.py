@@ -53,8 +53,8 @@ main()
 """
 WRITERS, OLD, MORE, COLD = 3, 20, 5, 60
 STEPS = 8
-# how long each writer rests, in seconds
-PAUSE = 0.1
+# how long each writer rests, in seconds; all the time, they would take it from the commands
+PAUSE, SOAK_PAUSE = 0.5, 0.05
 
 
 class Writer:
@@ -100,8 +100,9 @@ class Writer:
 class Shop:
     """The app, its processes, and its commands."""
 
-    def __init__(self, directory, stores, files):
+    def __init__(self, directory, stores, files, pause):
         self._directory = directory
+        self._pause = pause
         self._stores = stores
         self._cold = {name: content for name, content in files.items() if name.startswith("cold/")}
         self._writers = [
@@ -134,8 +135,7 @@ class Shop:
         def work(writer):
             done = 0
             try:
-                # all the time, they would take it from the commands
-                while not over.wait(PAUSE) or done < STEPS:
+                while not over.wait(self._pause) or done < STEPS:
                     writer.step(urls)
                     done += 1
             except BaseException as error:
@@ -214,7 +214,7 @@ BACK = MIGRATING | {"DIRECTION": "back"}
 
 
 @pytest.fixture
-def shop(tmp_path, request):
+def shop(tmp_path, request, soak):
     """An app whose files lie in a directory, and which may use an empty bucket: both stores decide conditions."""
     (tmp_path / "shop.py").write_text(APP)
     files = {f"{number}/{each:03}.jpg": b"%d" % each for number in range(WRITERS) for each in range(OLD)}
@@ -225,7 +225,7 @@ def shop(tmp_path, request):
         path.write_bytes(content)
     with make_place("s3-moto", request) as place:
         stores = {key: value for key, value in place.items() if key != "BACKEND"}
-        yield Shop(tmp_path, {"ROOT": str(tmp_path / "files")} | stores, files)
+        yield Shop(tmp_path, {"ROOT": str(tmp_path / "files")} | stores, files, SOAK_PAUSE if soak else PAUSE)
 
 
 @pytest.mark.server

@@ -3,6 +3,7 @@
 import unittest
 from tempfile import TemporaryDirectory
 
+import pytest
 from fs.memoryfs import MemoryFS
 from fs.test import FSTestCases
 
@@ -22,6 +23,7 @@ class TestLocalFS(StandardTests, unittest.TestCase):
         return LocalFS(directory.name)
 
 
+@pytest.mark.usefixtures("real_fsync")
 class TestDurableLocalFS(StandardTests, unittest.TestCase):
     def make_fs(self):
         directory = TemporaryDirectory()

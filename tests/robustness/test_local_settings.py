@@ -87,15 +87,14 @@ def test_a_copy_keeps_the_mode_of_its_source(tmp_path):
 
 
 @pytest.fixture
-def synced(monkeypatch):
+def synced(monkeypatch, real_fsync):
     """What fsync was called for: 'file' or the path of a directory."""
     calls = []
-    fsync = os.fsync
 
     def record(descriptor):
         path = os.readlink(f"/proc/self/fd/{descriptor}")
         calls.append(path if os.path.isdir(path) else "file")
-        fsync(descriptor)
+        real_fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", record)
     return calls

@@ -212,7 +212,7 @@ def test_a_part_can_be_removed(part, tmp_path, check):
     shutil.copytree(TOP / "tests" / "servers", tmp_path / "tests" / "servers", ignore=shutil.ignore_patterns("*.pyc.*"))
     (tmp_path / "tests" / "rules").mkdir()
     (tmp_path / "docs").mkdir()
-    for name in ("conftest.py", "rules/test_house.py", "rules/test_rooms.py", "test_without_app.py"):
+    for name in ("conftest.py", "fewer.py", "rules/test_house.py", "rules/test_rooms.py", "test_without_app.py"):
         shutil.copy(TOP / "tests" / name, tmp_path / "tests" / name)
     page = (TOP / "docs" / "architecture.rst").read_text(encoding="utf-8")
     settings = (TOP / "setup.cfg").read_text(encoding="utf-8")

@@ -48,7 +48,7 @@ def opened(server):
         endpoint_url=server.url,
         region=REGION,
         retries=0,
-        timeout=2.0,
+        timeout=30.0,
     )
 
 
@@ -65,7 +65,7 @@ def make_at(app, configure_storage):
             "SESSION_TOKEN": TOKEN,
             "REGION": REGION,
             "RETRIES": 0,
-            "TIMEOUT": 2,
+            "TIMEOUT": 30,
             **settings,
         }
         return configure_storage("files", settings)
