@@ -283,7 +283,7 @@ class GridFS(ObjectFS):
             upload.join(parts, length, cast(BinaryIO, file))
         return upload.version
 
-    def for_upload(self, directory: str, target: str, length: int | None) -> StoreFS:
+    def for_upload(self, directory: str, target: str, length: int | None, **options: Any) -> StoreFS:
         """What is not longer than a piece is a file as any other, and so are pieces before the length is known."""
         if length is None or length <= self.piece_size:
             return self
