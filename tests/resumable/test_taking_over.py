@@ -59,7 +59,7 @@ def joining(storage, monkeypatch):
 def silent(monkeypatch):
     """Those that finish an upload say nothing meanwhile, as if they were dead."""
     monkeypatch.setattr(leases.Held, "_keep", lambda held: None)
-    monkeypatch.setattr(unfinished, "SILENCE", 0.01)
+    monkeypatch.setattr(unfinished.upload, "SILENCE", 0.01)
 
 
 def die():
@@ -95,7 +95,7 @@ def test_one_that_is_taken_for_dead(when, overwrite, storage, begin, joining, si
 
 def test_one_that_lives_is_left_alone(storage, begin, joining, monkeypatch):
     # many looks of who waits for each of its signs of life
-    monkeypatch.setattr(unfinished, "SILENCE", 4)
+    monkeypatch.setattr(unfinished.upload, "SILENCE", 4)
     monkeypatch.setattr(leases, "LONGEST_PAUSE", 0.01)
     upload, asked = begin(storage, length=len(DATA)), []
 

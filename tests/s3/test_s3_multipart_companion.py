@@ -442,11 +442,11 @@ def test_a_worker_that_was_killed_after_it_had_stored_the_file(make, begin, monk
     class Killed(BaseException):
         pass
 
-    def kill(self, name, content):
+    def kill(self, stored, length):
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(Unfinished, "_put", kill)
+        patched.setattr(Unfinished, "write_done", kill)
         with pytest.raises(Killed):
             client.complete(upload, key, parts)
     assert storage.read("a.txt") == CONTENT
