@@ -55,7 +55,9 @@ def stored_from(
     options: dict[str, Any] = {} if terms.content_type is None else {"content_type": terms.content_type}
     if store is not None:
         options["store"] = store
-    keep = partial(state.operations.join, paths, terms.name, terms.overwrite, sizes=sizes, **options)
+    # no other file has a unique name
+    overwrite = terms.overwrite or terms.unique
+    keep = partial(state.operations.join, paths, terms.name, overwrite, sizes=sizes, **options)
     upload = FileStorage(file, terms.original_name or terms.name, content_type=content_type)
     return stored(storage, upload, terms, keep if paths else None, is_again=is_again)
 

@@ -79,10 +79,10 @@ def storage_of(token: str) -> Storage:
     return storage
 
 
-def permitted(state: State, token: str) -> tuple[Terms, Unfinished]:
-    """Return what a token stands for: what was agreed on, and what the store has of the upload. No request.
+def permitted(state: State, token: str) -> tuple[Terms, str]:
+    """Return what a token stands for: what was agreed on, and the identifier of the upload. No request.
 
     :raises NotAuthorized: if it is no token of this storage.
     """
     _, claims = opened(state.app, _PURPOSE, token, state.storage.name)
-    return Terms.of(claims), Unfinished(state, claims["id"])
+    return Terms.of(claims), str(claims["id"])

@@ -23,7 +23,6 @@ from ..base import Readable, copy_stream
 from ..objects.clients import PerProcess, shared_client
 from ..objects.filesystem import ObjectFS
 from ..objects.http import HTTPBody, byte_range, closed_on_error, replaced, require_start
-from ..objects.parts import Range, make_parts, plan
 from ..objects.reader import Body
 from ..objects.store import Content, beginning_of
 from ..objects.writer import Upload, in_parts
@@ -37,6 +36,7 @@ from .copies import Copies
 from .deletion import collapses, delete, remove
 from .errors import SwiftRefused
 from .facts import described, facts_of, is_marker, listed_facts, note_of, range_of, size_beyond, version_of
+from .joins import Joins
 from .listing import entries
 from .pieces import Place, Stores, SwiftPieces, uploads_in
 from .segments import remove_leftovers, remove_segments, segments_in, segments_of
@@ -123,7 +123,7 @@ class SwiftFS(ObjectFS):
 
     @property
     def _stores(self) -> Stores:
-        return Stores(self._container, self._segments, self, self._parts, self._join)
+        return Stores(self._container, self._segments, self, self._parts, self._joins)
 
     @cached_property
     def _parts(self) -> SwiftFS:
@@ -383,13 +383,7 @@ class SwiftFS(ObjectFS):
             self._delete_if(key, self._copies.copy(key, target_key, overwrite=overwrite))
 
     def join_files(
-        self,
-        paths: Sequence[str],
-        target: str,
-        *,
-        sizes: Sequence[int] | None = None,
-        overwrite: bool = True,
-        content_type: str | None = None,
+        self, paths: Sequence[str], target: str, *, sizes: Sequence[int] | None = None, **options: Any
     ) -> str | None:
         """One COPY for each file of 1 MiB or more, and the requests for the manifest. The copies are the segments.
 
@@ -401,33 +395,14 @@ class SwiftFS(ObjectFS):
             upload.copy_part(number, self._container, self._file_key(path), size)
 
         sizes = self.sizes_of(paths) if sizes is None else sizes
-        return self._join(self, paths, target, copy, sizes=sizes, overwrite=overwrite, content_type=content_type)
+        return self._joins.join(self, paths, target, copy, sizes=sizes, **options)
 
-    def _join(
-        self,
-        store: StoreFS,
-        paths: Sequence[str],
-        target: str,
-        copy: Callable[[SwiftUpload, int, str, int], None],
-        *,
-        sizes: Sequence[int],
-        overwrite: bool = True,
-        content_type: str | None = None,
-    ) -> str | None:
-        options: dict[str, Any] = {"overwrite": overwrite, "content_type": content_type}
-        if sum(sizes) <= self.part_size or max(sizes) > self.segment_size:
-            return StoreFS.join_files(store, paths, target, sizes=sizes, **options)
-        upload = self.new_object(self._file_key(target), **options)
+    @property
+    def _joins(self) -> Joins:
+        def new_file(path: str, *, overwrite: bool = True, content_type: str | None = None) -> SwiftUpload:
+            return self.new_object(self._file_key(path), overwrite=overwrite, content_type=content_type)
 
-        def read(source: Range) -> bytes:
-            with store.fetch(paths[source.number])[1] as file:
-                return file.read()
-
-        # the first segments would make it several times
-        self._segments.prepare()
-        parts = plan(sizes, min(_MIB, self.part_size), self.segment_size, splits=False)
-        make_parts(upload, parts, lambda number, part: copy(upload, number, paths[part.number], part.size), read)
-        return upload.version
+        return Joins(new_file, self._segments, self.part_size, self.segment_size)
 
     def for_upload(self, directory: str, target: str, length: int | None) -> StoreFS:
         """What one request stores needs no segments."""
