@@ -13,16 +13,13 @@ from ..files import mime
 from ..names import Reserved
 from ..state import State, find
 from ..storage import Storage
-from ..unfinished import Unfinished, new_identifier
+from ..unfinished import INCOMING, Unfinished, new_identifier
 from ..uploads.terms import Terms
 from ..web.access import require_permission
 from ..web.signing import lifetime_of, opened, signed_token
 from ..web.urls import room_url
 
-__all__ = ["INCOMING", "begin", "permitted", "storage_of"]
-
-#: The file in the directory of an upload that the client may write, as often as it likes until its URL expires.
-INCOMING = "incoming"
+__all__ = ["begin", "permitted", "storage_of"]
 
 _PURPOSE = "confirm"
 

@@ -16,9 +16,9 @@ from ..errors import BackendError, FileNotFound, translated
 from ..state import find
 from ..storage import Storage
 from ..unchangeable import unchangeable
-from ..unfinished import Busy, Ended, Unfinished
+from ..unfinished import INCOMING, Busy, Ended, Unfinished
 from ..uploads.terms import Terms
-from .permits import INCOMING, permitted
+from .permits import permitted
 
 __all__ = ["confirm", "take"]
 

@@ -77,7 +77,7 @@ def _finished(upload: Upload, wanted: _Wanted, parts: _Parts) -> StoredName:
 
 def _finish(upload: Upload, wanted: _Wanted, parts: _Parts, is_again: bool) -> StoredName:
     try:
-        if upload.begun.is_held:
+        if upload.begun.is_checked:
             return _checked(upload, _complete(upload, wanted, parts, overwrite=True), is_again)
         return _unchecked(upload, wanted, parts)
     except (UnauthorizedFileType, FileTooLarge, FileExists):
@@ -85,8 +85,8 @@ def _finish(upload: Upload, wanted: _Wanted, parts: _Parts, is_again: bool) -> S
         raise
 
 
-def _checked(upload: Upload, held: StoredName, is_again: bool) -> StoredName:
-    terms, sizes = upload.terms, [held.size or 0]
+def _checked(upload: Upload, incoming: StoredName, is_again: bool) -> StoredName:
+    terms, sizes = upload.terms, [incoming.size or 0]
     with _sealed(upload, is_again) as path, upload.state.operations.joined([path], sizes) as file:
         return stored_from(
             upload.storage, file, terms, [path], sizes, content_type=terms.content_type, is_again=is_again
@@ -96,9 +96,9 @@ def _checked(upload: Upload, held: StoredName, is_again: bool) -> StoredName:
 def _sealed(upload: Upload, is_again: bool) -> AbstractContextManager[Reserved]:
     """Return a context with the path of the content as no client can change it while it is checked."""
     if is_sealed(upload.state):
-        return nullcontext(upload.held)
+        return nullcontext(upload.incoming)
     guard = translated(upload.storage.name, upload.terms.name)
-    return unchangeable(upload.unfinished, upload.held, guard, is_again=is_again)
+    return unchangeable(upload.unfinished, upload.incoming, guard, is_again=is_again)
 
 
 def _unchecked(upload: Upload, wanted: _Wanted, parts: _Parts) -> StoredName:

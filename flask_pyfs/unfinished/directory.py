@@ -25,7 +25,10 @@ from ..filesystems.store import PART, UPLOADS, Facts, StoreFS
 from ..names import Reserved
 from ..state import State
 
-__all__ = ["BEGUN", "LEASE", "REFUSALS", "Directory", "Ended", "Found", "new_identifier"]
+__all__ = ["BEGUN", "INCOMING", "LEASE", "REFUSALS", "Directory", "Ended", "Found", "new_identifier"]
+
+#: The file that a client has sent straight to the store, and may send again, as long as the store lets it.
+INCOMING = "incoming"
 
 #: The files that say that a worker has begun to finish the upload, and that one is at it, in ``open/``.
 BEGUN, LEASE = "begun", "lease"

@@ -115,7 +115,7 @@ class Unfinished(Directory):
             raise Ended
         self.write_ended()
         # a listing may be late
-        has_begun = self._has(LEASE) or (self.store.joins_in_place and self._has(BEGUN))
+        has_begun = self._has(LEASE) or (bool(self.elsewhere) and self._has(BEGUN))
         # who has begun before may not have seen that it has ended
         lease = self._leased(lambda: not self._has(LEASE, BEGUN)) if has_begun else None
         self._clear(lease, is_sure=before.stored is not None or not has_begun)
@@ -138,9 +138,10 @@ class Unfinished(Directory):
         """Remove all that the upload needs no longer.
 
         :param is_sure: whether no request to join the pieces can be under way any more. The store may still carry one
-            out whose worker was killed, and the pieces would be parts of that file: then they stay until it is swept.
+            out whose worker was killed, and the pieces would be parts of that file, if they are where they can become
+            parts: then they stay until it is swept.
         """
-        is_sure |= not self.store.joins_in_place
+        is_sure |= not self.elsewhere
         # what cannot be removed now is removed by who looks next, or when it is swept
         with suppress(errors.FSError):
             if lease is not None and is_sure:
