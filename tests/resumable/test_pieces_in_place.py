@@ -7,6 +7,7 @@ import hashlib
 import io
 import secrets
 from collections import Counter
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from urllib.parse import urlsplit
 
@@ -240,28 +241,31 @@ def test_an_upload_goes_on_while_the_storage_moves(swift_storage, bucket, begin,
         assert bucket.segments() == set()
 
 
+@pytest.fixture
+def encrypting(swift_storage, bucket, swift_place, tmp_path):
+    """A function that lets the storage encrypt from now on; its block is within the app."""
+
+    @contextmanager
+    def encrypting(**settings):
+        login = {"AUTHURL": swift_place.auth_url, "USER": swift_place.user, "KEY": swift_place.key}
+        place = {"BACKEND": "swift", "CONTAINER": bucket.container, "PREFIX": "in/side", "AUTH_VERSION": "1", **login}
+        keys = base64.b64encode(bytes(32)).decode()
+        app, storage = open_files({**place, "ENCRYPTION_KEYS": keys, **settings}, tmp_path)
+        with app.test_request_context():
+            small_pieces(storage.backend.bare)
+            yield storage
+
+    return encrypting
+
+
+AHEAD = (datetime.now(timezone.utc) + timedelta(hours=1)).isoformat()
+
+
 @pytest.mark.parametrize("reads_plain", [True, False])
-def test_an_upload_while_the_storage_begins_to_encrypt(
-    swift_storage, bucket, begin, tmp_path, swift_place, reads_plain
-):
+def test_an_upload_while_the_storage_begins_to_encrypt(swift_storage, bucket, begin, encrypting, reads_plain):
     upload = start(swift_storage, begin)
     append(upload, 0, 150)
-    settings = {
-        "BACKEND": "swift",
-        "PREFIX": "in/side",
-        "AUTHURL": swift_place.auth_url,
-        "USER": swift_place.user,
-        "KEY": swift_place.key,
-        "AUTH_VERSION": "1",
-        "CONTAINER": bucket.container,
-        "ENCRYPTION_KEYS": base64.b64encode(bytes(32)).decode(),
-    }
-    if reads_plain:
-        ahead = datetime.now(timezone.utc) + timedelta(hours=1)
-        settings["ENCRYPTION_READ_PLAIN"] = ahead.isoformat()
-    app, storage = open_files(settings, tmp_path)
-    with app.test_request_context():
-        small_pieces(storage.backend.bare)
+    with encrypting(**({"ENCRYPTION_READ_PLAIN": AHEAD} if reads_plain else {})) as storage:
         offset = Upload.opened(upload.token).status().offset
         # without, no piece can be read, and the client begins again
         assert offset == (150 if reads_plain else 0)
@@ -271,6 +275,19 @@ def test_an_upload_while_the_storage_begins_to_encrypt(
         assert DATA not in storage.backend.bare.read_file("in/side/a.bin")
         swept(storage)
         assert storage.read("a.bin") == DATA
+    assert bucket.segments() == set()
+
+
+def test_pieces_stay_that_a_dead_worker_may_still_join(swift_storage, bucket, begin, encrypting):
+    upload = start(swift_storage, begin)
+    append(upload, 0, 200)
+    # a worker that knows no encryption was killed
+    assert upload._unfinished.write_begun(b"")
+    pieces = bucket.segments()
+    with encrypting(ENCRYPTION_READ_PLAIN=AHEAD) as storage:
+        Upload.opened(upload.token).cancel()
+        assert bucket.segments() == pieces != set()
+        assert swept(storage) == 1
     assert bucket.segments() == set()
 
 

@@ -109,6 +109,27 @@ def test_one_that_lives_is_left_alone(storage, begin, joining, monkeypatch):
     assert asked
 
 
+def test_one_that_no_listing_shows_is_not_robbed_of_the_pieces(storage, begin, joining, monkeypatch):
+    monkeypatch.setattr(unfinished.upload, "SILENCE", 4)
+    monkeypatch.setattr(leases, "LONGEST_PAUSE", 0.01)
+    store, upload, refused = storage.backend.store, begin(storage, length=len(DATA)), []
+    real = store.iter_facts
+
+    def late(prefix=""):
+        return (each for each in real(prefix) if not each[0].endswith(("/lease", "/begun")))
+
+    def cancel():
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "iter_facts", late)
+            with pytest.raises(Busy):
+                Upload.opened(upload.token).cancel()
+        refused.append(upload)
+
+    joining(before=cancel)
+    assert storage.read(upload.append(io.BytesIO(DATA), 0).stored) == DATA
+    assert refused
+
+
 def test_one_that_is_taken_for_dead_ends_nothing(storage, begin, joining, silent):
     upload, other = begin(storage, unique=False, length=len(DATA)), []
 
