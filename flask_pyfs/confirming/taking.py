@@ -45,10 +45,9 @@ def take(storage: Storage, token: str) -> StoredName:
     state = find(storage)
     terms, identifier = permitted(state, token)
     upload = Unfinished(state, identifier)
-    found = upload.look()
+    found = upload.goes_on()
     if found.stored is not None:
         return found.stored
-    found.require_open()
     size = found.files[INCOMING].size if INCOMING in found.files else _size(storage.name, terms.name, upload)
     # another worker may see another size, if the client sends another file: none needs what the others have copied
     upload = Unfinished(state, identifier, becomes=(terms.name, size))

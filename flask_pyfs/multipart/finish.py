@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager, nullcontext
 
 from ..arrivals import announce, require_allowed, stored_from
 from ..backends.contract import StoredName
-from ..errors import FileExists, FileTooLarge, UnauthorizedFileType, translated
+from ..errors import translated
 from ..files import mime
 from ..filesystems.parts import MOST_PARTS, SMALLEST_PART, Part, WrongParts
 from ..names import Reserved
 from ..unchangeable import unchangeable
-from ..unfinished import Ended
+from ..unfinished import REFUSALS, Ended
 from ..uploads.intake import allows
 from ..uploads.refusals import too_large, wrong_type
 from .upload import Upload, is_sealed
@@ -80,7 +80,7 @@ def _finish(upload: Upload, wanted: _Wanted, parts: _Parts, is_again: bool) -> S
         if upload.begun.is_checked:
             return _checked(upload, _complete(upload, wanted, parts, overwrite=True), is_again)
         return _unchecked(upload, wanted, parts)
-    except (UnauthorizedFileType, FileTooLarge, FileExists):
+    except REFUSALS:
         upload.abort()
         raise
 

@@ -166,10 +166,7 @@ class Upload:
 
         :param taken: what this worker has just stored.
         """
-        found = self._unfinished.look()
-        if found.is_ended or found.stored is not None:
-            self._unfinished.clear(found, taken or ())
-            found.require_open()
+        found = self._unfinished.goes_on(taken or ())
         # the listings of some stores are late
         return dataclasses.replace(found, files={**(taken or {}), **found.files})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..leases.shared import Busy
-from .directory import INCOMING, Ended, Found, new_identifier
+from .directory import INCOMING, REFUSALS, Ended, Found, new_identifier
 from .upload import Unfinished
 
-__all__ = ["INCOMING", "Busy", "Ended", "Found", "Unfinished", "new_identifier"]
+__all__ = ["INCOMING", "REFUSALS", "Busy", "Ended", "Found", "Unfinished", "new_identifier"]

@@ -26,6 +26,21 @@ SILENCE = 6.0
 class Unfinished(Directory):
     """An upload that is not finished."""
 
+    def goes_on(self, taken: Container[str] = ()) -> Found:
+        """Return what is there, if the upload goes on or is finished. Of one that has ended, remove the rest.
+
+        The requests of :meth:`~Directory.look`, and of :meth:`clear`.
+
+        :param taken: as for :meth:`clear`.
+        :raises Ended: if it was cancelled or has expired.
+        :raises flask_pyfs.errors.FSError: if it was refused.
+        """
+        found = self.look()
+        if found.is_ended or found.stored is not None:
+            self.clear(found, taken)
+            found.require_open()
+        return found
+
     def finish_once(
         self, finish: Callable[[bool], StoredName], *, plan: bytes | None = b"", length: int | None = None
     ) -> StoredName:
@@ -125,8 +140,8 @@ class Unfinished(Directory):
             return any(self.store.has_file(self.path(name)) for name in names)
 
     def clear(self, found: Found, taken: Container[str] = ()) -> None:
-        """Remove what was left, by a worker that was killed or late, of an upload that has ended; unless a worker is at
-        it. No request if nothing was.
+        """Remove what was left, by a worker that was killed or late, or by a client that sends again, of an upload that
+        has ended; unless a worker is at it. No request if nothing was.
 
         :param taken: what this worker may have stored after it had ended, which a listing may not show.
         """

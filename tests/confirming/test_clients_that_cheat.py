@@ -66,6 +66,7 @@ def test_no_url_outlives_what_tells_that_the_file_was_confirmed(configured, plac
     send(upload)
     assert storage.confirm(upload.token) == "a.txt"
     assert not storage.exists("a.txt")
+    assert leftovers(storage) == ["done"]
     assert lifetime_of(upload) <= 3600
 
 
