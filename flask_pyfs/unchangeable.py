@@ -37,8 +37,8 @@ def unchangeable(upload: Unfinished, path: Reserved, guard: translated, *, is_ag
     store = upload.store
     copy = upload.path(f"{_COPY}{token_hex(16)}{PART if store.joins_in_place else ''}")
     with guard:
-        for name in upload.look().files if is_again and not store.joins_in_place else ():
-            if name.startswith(_COPY):
+        for name in upload.look().files if is_again else ():
+            if name.startswith(_COPY) and not name.endswith(PART):
                 store.delete_tree(upload.path(name))
     try:
         with guard:

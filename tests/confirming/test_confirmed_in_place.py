@@ -153,6 +153,21 @@ def test_a_worker_is_killed_at_each_request(begin, bucket, is_sent, soak, monkey
     assert [storage.read(name) for name in names] == [DATA] * len(names)
 
 
+def test_a_storage_that_moves_to_swift(app, place, send, bucket):
+    storage = fs.Storage("files", fs.ALL)
+    target = {f"FILES_FS_TARGET_{key}": value for key, value in place.items() if key != "BACKEND"}
+    app.config.update(target, FILES_FS_BACKEND="migrating", FILES_FS_SOURCE="memory", FILES_FS_TARGET="swift")
+    app.config["FILES_FS_CONFIRM"] = True
+    fs.init_app(app, storage)
+    with app.app_context():
+        small_pieces(storage.backend.store.target.whole)
+        upload = storage.upload_url("a.bin", expires=60)
+        assert send(upload, DATA) == 201
+        assert storage.read(storage.confirm(upload.token)) == DATA
+        assert swept(storage) == 1
+    assert bucket.segments() == bucket.of(upload.name)
+
+
 def test_the_client_sends_a_shorter_file_while_a_worker_is_killed(begin, bucket, send, monkeypatch):
     def scan(file, filename):
         if len(file.read()) > SIZE:
