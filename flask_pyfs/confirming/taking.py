@@ -77,6 +77,7 @@ def _finish(storage: Storage, terms: Terms, upload: Unfinished, is_again: bool) 
                 [facts.size],
                 content_type=facts.content_type,
                 is_again=is_again,
+                overwrite=terms.may_replace,
                 **upload.elsewhere,
             )
 

@@ -89,7 +89,14 @@ def _checked(upload: Upload, incoming: StoredName, is_again: bool) -> StoredName
     terms, sizes = upload.terms, [incoming.size or 0]
     with _sealed(upload, is_again) as path, upload.state.operations.joined([path], sizes) as file:
         return stored_from(
-            upload.storage, file, terms, [path], sizes, content_type=terms.content_type, is_again=is_again
+            upload.storage,
+            file,
+            terms,
+            [path],
+            sizes,
+            content_type=terms.content_type,
+            is_again=is_again,
+            overwrite=terms.may_replace,
         )
 
 
@@ -111,8 +118,7 @@ def _unchecked(upload: Upload, wanted: _Wanted, parts: _Parts) -> StoredName:
         raise Ended
     if not allows(storage, None, basename):
         raise wrong_type(storage.name, terms.name, basename, storage.extensions, state.config)
-    # no other file has a unique name
-    known = _complete(upload, wanted, parts, overwrite=terms.overwrite or terms.unique)
+    known = _complete(upload, wanted, parts, overwrite=terms.may_replace)
     known.content_type = terms.content_type or mime(known, state.callee.kind.DEFAULT_MIME)
     known.original_name = terms.original_name
     announce(storage, known)
