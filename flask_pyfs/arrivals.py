@@ -37,6 +37,7 @@ def stored_from(
     *,
     content_type: str | None = None,
     is_again: bool = False,
+    overwrite: bool | None = None,
     store: StoreFS | None = None,
 ) -> StoredName:
     """Ask AUTHORIZE, and do what :func:`stored` does with content that is in the store.
@@ -46,6 +47,8 @@ def stored_from(
     :param sizes: the length of each in bytes.
     :param content_type: what the client calls it.
     :param is_again: as for :func:`stored`.
+    :param overwrite: whether the store may replace a file of that name when it joins the files; by default, as the
+        terms say.
     :param store: the store that has the files, if it is one that ``for_upload`` of the storage's store returned.
     :raises NotAuthorized: if AUTHORIZE denies it.
     :raises flask_pyfs.errors.FSError: as :func:`stored` does.
@@ -55,7 +58,8 @@ def stored_from(
     options: dict[str, Any] = {} if terms.content_type is None else {"content_type": terms.content_type}
     if store is not None:
         options["store"] = store
-    keep = partial(state.operations.join, paths, terms.name, terms.overwrite, sizes=sizes, **options)
+    overwrite = terms.overwrite if overwrite is None else overwrite
+    keep = partial(state.operations.join, paths, terms.name, overwrite, sizes=sizes, **options)
     upload = FileStorage(file, terms.original_name or terms.name, content_type=content_type)
     return stored(storage, upload, terms, keep if paths else None, is_again=is_again)
 

@@ -13,16 +13,13 @@ from ..files import mime
 from ..names import Reserved
 from ..state import State, find
 from ..storage import Storage
-from ..unfinished import Unfinished, new_identifier
+from ..unfinished import INCOMING, Unfinished, new_identifier
 from ..uploads.terms import Terms
 from ..web.access import require_permission
 from ..web.signing import lifetime_of, opened, signed_token
 from ..web.urls import room_url
 
-__all__ = ["INCOMING", "begin", "permitted", "storage_of"]
-
-#: The file in the directory of an upload that the client may write, as often as it likes until its URL expires.
-INCOMING = "incoming"
+__all__ = ["begin", "permitted", "storage_of"]
 
 _PURPOSE = "confirm"
 
@@ -79,10 +76,10 @@ def storage_of(token: str) -> Storage:
     return storage
 
 
-def permitted(state: State, token: str) -> tuple[Terms, Unfinished]:
-    """Return what a token stands for: what was agreed on, and what the store has of the upload. No request.
+def permitted(state: State, token: str) -> tuple[Terms, str]:
+    """Return what a token stands for: what was agreed on, and the identifier of the upload. No request.
 
     :raises NotAuthorized: if it is no token of this storage.
     """
     _, claims = opened(state.app, _PURPOSE, token, state.storage.name)
-    return Terms.of(claims), Unfinished(state, claims["id"])
+    return Terms.of(claims), str(claims["id"])

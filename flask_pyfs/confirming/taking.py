@@ -13,12 +13,12 @@ from ..arrivals import stored_from
 from ..backends.contract import StoredName
 from ..backends.handles import StorageFile
 from ..errors import BackendError, FileNotFound, translated
-from ..state import State, find
+from ..state import find
 from ..storage import Storage
 from ..unchangeable import unchangeable
-from ..unfinished import Busy, Ended, Unfinished
+from ..unfinished import INCOMING, Busy, Ended, Unfinished
 from ..uploads.terms import Terms
-from .permits import INCOMING, permitted
+from .permits import permitted
 
 __all__ = ["confirm", "take"]
 
@@ -43,31 +43,42 @@ def take(storage: Storage, token: str) -> StoredName:
     :raises Ended: if the upload has expired.
     """
     state = find(storage)
-    terms, unfinished = permitted(state, token)
-    found = unfinished.look()
+    terms, identifier = permitted(state, token)
+    upload = Unfinished(state, identifier)
+    found = upload.goes_on()
     if found.stored is not None:
         return found.stored
-    found.require_open()
-    if INCOMING not in found.files and not _has_come(storage.name, unfinished):
-        raise _missing(storage.name, terms.name, "the client has not uploaded it yet")
-    return unfinished.finish_once(partial(_finish, state, terms, unfinished))
+    size = found.files[INCOMING].size if INCOMING in found.files else _size(storage.name, terms.name, upload)
+    # another worker may see another size, if the client sends another file: none needs what the others have copied
+    upload = Unfinished(state, identifier, becomes=(terms.name, size))
+    return upload.finish_once(partial(_finish, storage, terms, upload))
 
 
-def _has_come(storage: str, unfinished: Unfinished) -> bool:
+def _size(storage: str, name: str, upload: Unfinished) -> int:
     # a listing of Swift may be late
-    with translated(storage):
-        return unfinished.store.has_file(unfinished.path(INCOMING))
+    try:
+        with translated(storage):
+            return upload.store.facts(upload.path(INCOMING)).size
+    except FileNotFound:
+        raise _missing(storage, name, "the client has not uploaded it yet") from None
 
 
-def _finish(state: State, terms: Terms, unfinished: Unfinished, is_again: bool) -> StoredName:
-    guard, incoming = translated(state.storage.name, terms.name), unfinished.path(INCOMING)
-    with unchangeable(unfinished, incoming, guard, is_again=is_again) as held:
+def _finish(storage: Storage, terms: Terms, upload: Unfinished, is_again: bool) -> StoredName:
+    guard = translated(storage.name, terms.name)
+    with unchangeable(upload, upload.path(INCOMING), guard, is_again=is_again) as copy:
         with guard:
-            facts, content = unfinished.store.fetch(held)
+            facts, content = upload.store.fetch(copy)
         with cast(BinaryIO, StorageFile(content, guard)) as file:
-            storage = cast(Storage, state.storage)
             return stored_from(
-                storage, file, terms, [held], [facts.size], content_type=facts.content_type, is_again=is_again
+                storage,
+                file,
+                terms,
+                [copy],
+                [facts.size],
+                content_type=facts.content_type,
+                is_again=is_again,
+                overwrite=terms.may_replace,
+                **upload.elsewhere,
             )
 
 

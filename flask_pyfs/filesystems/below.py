@@ -38,8 +38,8 @@ class BelowFS(WrapFS[FS], StoreFS):
         self._above = f"{directory}/" if directory else ""
         self._told = _Told(label)
         self._is_made = not directory
-        # made once: a filesystem that nobody needs any more closes what it wraps
-        self._bare = None if store.bare is store else BelowFS(store.bare, directory, label=label)
+        # a filesystem that nobody needs any more closes itself, and so would close the store
+        self._bare = None if store.bare is store else self._viewed(store.bare)
         self._takes_unread = "unread" in inspect.signature(store.iter_facts).parameters
 
     def at(self, path: str) -> str:

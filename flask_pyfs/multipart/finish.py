@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager, nullcontext
 
 from ..arrivals import announce, require_allowed, stored_from
 from ..backends.contract import StoredName
-from ..errors import FileExists, FileTooLarge, UnauthorizedFileType, translated
+from ..errors import translated
 from ..files import mime
 from ..filesystems.parts import MOST_PARTS, SMALLEST_PART, Part, WrongParts
 from ..names import Reserved
 from ..unchangeable import unchangeable
-from ..unfinished import Ended
+from ..unfinished import REFUSALS, Ended
 from ..uploads.intake import allows
 from ..uploads.refusals import too_large, wrong_type
 from .upload import Upload, is_sealed
@@ -77,28 +77,35 @@ def _finished(upload: Upload, wanted: _Wanted, parts: _Parts) -> StoredName:
 
 def _finish(upload: Upload, wanted: _Wanted, parts: _Parts, is_again: bool) -> StoredName:
     try:
-        if upload.begun.is_held:
+        if upload.begun.is_checked:
             return _checked(upload, _complete(upload, wanted, parts, overwrite=True), is_again)
         return _unchecked(upload, wanted, parts)
-    except (UnauthorizedFileType, FileTooLarge, FileExists):
+    except REFUSALS:
         upload.abort()
         raise
 
 
-def _checked(upload: Upload, held: StoredName, is_again: bool) -> StoredName:
-    terms, sizes = upload.terms, [held.size or 0]
+def _checked(upload: Upload, incoming: StoredName, is_again: bool) -> StoredName:
+    terms, sizes = upload.terms, [incoming.size or 0]
     with _sealed(upload, is_again) as path, upload.state.operations.joined([path], sizes) as file:
         return stored_from(
-            upload.storage, file, terms, [path], sizes, content_type=terms.content_type, is_again=is_again
+            upload.storage,
+            file,
+            terms,
+            [path],
+            sizes,
+            content_type=terms.content_type,
+            is_again=is_again,
+            overwrite=terms.may_replace,
         )
 
 
 def _sealed(upload: Upload, is_again: bool) -> AbstractContextManager[Reserved]:
     """Return a context with the path of the content as no client can change it while it is checked."""
     if is_sealed(upload.state):
-        return nullcontext(upload.held)
+        return nullcontext(upload.incoming)
     guard = translated(upload.storage.name, upload.terms.name)
-    return unchangeable(upload.unfinished, upload.held, guard, is_again=is_again)
+    return unchangeable(upload.unfinished, upload.incoming, guard, is_again=is_again)
 
 
 def _unchecked(upload: Upload, wanted: _Wanted, parts: _Parts) -> StoredName:
@@ -111,8 +118,7 @@ def _unchecked(upload: Upload, wanted: _Wanted, parts: _Parts) -> StoredName:
         raise Ended
     if not allows(storage, None, basename):
         raise wrong_type(storage.name, terms.name, basename, storage.extensions, state.config)
-    # no other file has a unique name
-    known = _complete(upload, wanted, parts, overwrite=terms.overwrite or terms.unique)
+    known = _complete(upload, wanted, parts, overwrite=terms.may_replace)
     known.content_type = terms.content_type or mime(known, state.callee.kind.DEFAULT_MIME)
     known.original_name = terms.original_name
     announce(storage, known)

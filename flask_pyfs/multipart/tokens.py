@@ -68,7 +68,7 @@ class Begun:
     :param identifier: that of its directory; see :class:`~flask_pyfs.unfinished.Unfinished`.
     :param mark: what tells the file from all others of its name.
     :param time: when it began, in seconds since 1970.
-    :param is_held: whether the parts become a file under a reserved name first, whose content is checked.
+    :param is_checked: whether the parts become a file under a reserved name first, whose content is checked.
     """
 
     permit: str
@@ -76,7 +76,7 @@ class Begun:
     identifier: str
     mark: str
     time: int
-    is_held: bool
+    is_checked: bool
 
     _PURPOSE = "multipart upload"
 

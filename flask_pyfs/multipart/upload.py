@@ -14,7 +14,7 @@ from ..errors import FileExists, OperationNotSupported, translated
 from ..filesystems.parts import InParts, Part
 from ..state import State, find
 from ..storage import Storage
-from ..unfinished import Ended, Unfinished, new_identifier
+from ..unfinished import INCOMING, Ended, Unfinished, new_identifier
 from ..uploads.terms import Terms
 from .tokens import Begun, Permit
 
@@ -22,9 +22,6 @@ __all__ = ["PART_LIFETIME", "Upload", "is_sealed", "takes_parts"]
 
 #: For how long a client may begin to send a part after it has asked for the URL, in seconds.
 PART_LIFETIME = 60 * 60
-
-# the file whose content is checked
-_HELD = "held"
 
 
 def takes_parts(state: State) -> bool:
@@ -50,12 +47,12 @@ class Upload:
 
     @property
     def _name(self) -> str:
-        return self.held if self.begun.is_held else self.terms.name
+        return self.incoming if self.begun.is_checked else self.terms.name
 
     @property
-    def held(self) -> names.Reserved:
+    def incoming(self) -> names.Reserved:
         """The path of the file whose content is checked before it gets its name."""
-        return self.unfinished.path(_HELD)
+        return self.unfinished.path(INCOMING)
 
     @classmethod
     def begin(cls, permit: Permit) -> Upload:
@@ -68,11 +65,11 @@ class Upload:
             # before the client sends anything
             message = f"{terms.name!r} exists in storage {permit.storage.name!r}"
             raise FileExists(message, path=terms.name, storage=permit.storage.name)
-        is_held, identifier, mark = _must_be_held(permit, state), new_identifier(), token_hex(8)
-        name = Unfinished(state, identifier).path(_HELD) if is_held else terms.name
+        is_checked, identifier, mark = _must_be_checked(permit, state), new_identifier(), token_hex(8)
+        name = Unfinished(state, identifier).path(INCOMING) if is_checked else terms.name
         with translated(permit.storage.name, terms.name):
             store_id = _file(state, name).begin(mark, content_type=terms.content_type)
-        return cls(permit, Begun(permit.nonce, store_id, identifier, mark, int(time.time()), is_held))
+        return cls(permit, Begun(permit.nonce, store_id, identifier, mark, int(time.time()), is_checked))
 
     def token(self, app: Flask) -> str:
         """Return what the client calls the upload id."""
@@ -114,7 +111,7 @@ class Upload:
     def cancel(self) -> None:
         """End the upload, so that nothing can go on with it."""
         self.abort()
-        if self.begun.is_held and self.unfinished.look().stored is None:
+        if self.begun.is_checked and self.unfinished.look().stored is None:
             self.unfinished.cancel()
 
 
@@ -129,7 +126,7 @@ def _file(state: State, name: str) -> InParts:
     return file
 
 
-def _must_be_held(permit: Permit, state: State) -> bool:
+def _must_be_checked(permit: Permit, state: State) -> bool:
     # a client can break a file that is not sealed as long as it has the URL of a part
     return must_be_read(permit.storage, permit.terms) or not is_sealed(state)
 

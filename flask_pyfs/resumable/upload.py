@@ -179,11 +179,8 @@ class Upload:
 
         :param taken: what this worker has just stored.
         """
-        found = self._unfinished.look()
-        if found.is_ended or found.stored is not None:
-            self._unfinished.clear(found, taken or ())
-            found.require_open()
-        elif PARTS in found.files and not found.has_begun:
+        found = self._unfinished.goes_on(taken or ())
+        if PARTS in found.files and found.stored is None and not found.has_begun:
             # the settings are others than when it began, or the store has dropped them
             raise Ended
         # the listings of some stores are late

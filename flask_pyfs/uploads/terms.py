@@ -54,10 +54,15 @@ class Terms:
         }
         return {key: value for key, value in held.items() if value is not None}
 
+    @property
+    def may_replace(self) -> bool:
+        """Whether a request may replace a file of that name. If the name is unique, that is the same upload."""
+        return self.overwrite or self.unique
+
     def for_store(self, expires: int, lifetime: int) -> UploadTerms:
-        """Return the terms for a store. With a unique name, a client may replace its own upload: no other file has it.
+        """Return the terms for a store.
 
         :param expires: when the signature expires, in seconds since 1970.
         :param lifetime: how long it is valid, in seconds.
         """
-        return UploadTerms(expires, lifetime, self.overwrite or self.unique, self.content_type, self.max_size)
+        return UploadTerms(expires, lifetime, self.may_replace, self.content_type, self.max_size)

@@ -12,6 +12,7 @@ import pytest
 import flask_pyfs as fs
 from flask_pyfs.names import Reserved
 
+MIB = 1024 * 1024
 pytestmark = pytest.mark.server
 on_swift = pytest.mark.parametrize("place", ["swift"], indirect=True)
 on_both = pytest.mark.parametrize("place", ["s3-moto", "swift"], indirect=True)
@@ -25,7 +26,7 @@ OWN_HEADERS = {
 
 
 @on_swift
-@pytest.mark.parametrize("size", [7, 5 * 1024 * 1024], ids=["one-object", "segments"])
+@pytest.mark.parametrize("size", [7, 5 * MIB, 9 * MIB], ids=["one-object", "segment", "segment-in-place"])
 def test_what_is_taken_has_no_header_of_the_client(configured, send, size):
     storage = configured()
     upload = storage.upload_url("a.txt", expires=60, unique=False)
@@ -65,6 +66,7 @@ def test_no_url_outlives_what_tells_that_the_file_was_confirmed(configured, plac
     send(upload)
     assert storage.confirm(upload.token) == "a.txt"
     assert not storage.exists("a.txt")
+    assert leftovers(storage) == ["done"]
     assert lifetime_of(upload) <= 3600
 
 
@@ -92,7 +94,7 @@ def test_who_confirms_again_and_again_fills_no_store(configured, send, leftovers
 
 def test_the_copy_of_a_worker_that_was_killed_is_removed(configured, send, leftovers):
     def scan(file, filename):
-        seen.append([path for path in leftovers(storage) if "held-" in path])
+        seen.append([path for path in leftovers(storage) if "copy-" in path])
         return len(seen) > 1 or None
 
     seen = []
@@ -102,10 +104,10 @@ def test_the_copy_of_a_worker_that_was_killed_is_removed(configured, send, lefto
     with pytest.raises(fs.BackendError):
         storage.confirm(upload.token)
     ((path, _),) = [each for each in storage.backend.store.iter_facts(".flask_pyfs/") if "incoming" in each[0]]
-    storage.backend.store.put(Reserved(path.replace("incoming", "held-dead")), io.BytesIO(b"of a dead worker"))
+    storage.backend.store.put(Reserved(path.replace("incoming", "copy-dead")), io.BytesIO(b"of a dead worker"))
     assert storage.confirm(upload.token) == upload.name
     assert [len(each) for each in seen] == [1, 1]
-    assert "held-dead" not in str(seen)
+    assert "copy-dead" not in str(seen)
 
 
 def test_the_file_is_not_made_again(configured, send, announced):

@@ -12,7 +12,7 @@ import flask_pyfs as fs
 from flask_pyfs import unfinished
 
 settings = json.loads(os.environ["UPLOADS"])
-unfinished.SILENCE = settings["silence"]
+unfinished.upload.SILENCE = settings["silence"]
 
 files = fs.Storage("files", fs.ALL)
 app = flask.Flask("killedapp")

@@ -57,7 +57,7 @@ class Killing:
 @pytest.mark.parametrize(("kind", "size", "overwrite"), CASES)
 def test_a_worker_is_killed_at_each_request(kind, size, overwrite, open_storage, begin, monkeypatch, soak):
     monkeypatch.setattr(leases.Held, "_keep", lambda held: None)
-    monkeypatch.setattr(unfinished, "SILENCE", 0.05)
+    monkeypatch.setattr(unfinished.upload, "SILENCE", 0.05)
     storage = open_storage(kind)
     store = storage.backend.store
     store.piece_size = store.small_upload = size

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
+import secrets
 from collections import Counter
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,6 +19,7 @@ from servers.faults import FaultProxy
 from swift_pieces import DATA, SIZE, append, small_pieces, start, swept
 
 import flask_pyfs as fs
+from flask_pyfs.filesystems.migrating.filesystem import MigratingFS
 from flask_pyfs.filesystems.store import UPLOADS
 from flask_pyfs.filesystems.swift import SwiftFS
 from flask_pyfs.filesystems.swift import upload as swift_upload
@@ -234,6 +239,70 @@ def test_an_upload_goes_on_while_the_storage_moves(swift_storage, bucket, begin,
         status = append(upload, 200, 256)
         assert (status.stored, moving.read("a.bin")) == ("a.bin", DATA)
         assert bucket.segments() == set()
+
+
+@pytest.fixture
+def encrypting(swift_storage, bucket, swift_place, tmp_path):
+    """A function that lets the storage encrypt from now on; its block is within the app."""
+
+    @contextmanager
+    def encrypting(**settings):
+        login = {"AUTHURL": swift_place.auth_url, "USER": swift_place.user, "KEY": swift_place.key}
+        place = {"BACKEND": "swift", "CONTAINER": bucket.container, "PREFIX": "in/side", "AUTH_VERSION": "1", **login}
+        keys = base64.b64encode(bytes(32)).decode()
+        app, storage = open_files({**place, "ENCRYPTION_KEYS": keys, **settings}, tmp_path)
+        with app.test_request_context():
+            small_pieces(storage.backend.bare)
+            yield storage
+
+    return encrypting
+
+
+AHEAD = (datetime.now(timezone.utc) + timedelta(hours=1)).isoformat()
+
+
+@pytest.mark.parametrize("reads_plain", [True, False])
+def test_an_upload_while_the_storage_begins_to_encrypt(swift_storage, bucket, begin, encrypting, reads_plain):
+    upload = start(swift_storage, begin)
+    append(upload, 0, 150)
+    with encrypting(**({"ENCRYPTION_READ_PLAIN": AHEAD} if reads_plain else {})) as storage:
+        offset = Upload.opened(upload.token).status().offset
+        # without, no piece can be read, and the client begins again
+        assert offset == (150 if reads_plain else 0)
+        append(upload, offset, 200)
+        status = append(upload, 200, 256)
+        assert (status.stored, storage.read("a.bin")) == ("a.bin", DATA)
+        assert DATA not in storage.backend.bare.read_file("in/side/a.bin")
+        swept(storage)
+        assert storage.read("a.bin") == DATA
+    assert bucket.segments() == set()
+
+
+def test_pieces_stay_that_a_dead_worker_may_still_join(swift_storage, bucket, begin, encrypting):
+    upload = start(swift_storage, begin)
+    append(upload, 0, 200)
+    # a worker that knows no encryption was killed
+    assert upload._unfinished.write_begun(b"")
+    pieces = bucket.segments()
+    with encrypting(ENCRYPTION_READ_PLAIN=AHEAD) as storage:
+        Upload.opened(upload.token).cancel()
+        assert bucket.segments() == pieces != set()
+        assert swept(storage) == 1
+    assert bucket.segments() == set()
+
+
+def test_an_upload_with_pieces_in_both_stores_is_swept_once(swift_place):
+    login = (swift_place.auth_url, swift_place.user, swift_place.key)
+    sides = [SwiftFS(f"{secrets.token_hex(8)}", *login, create_container=True) for _ in range(2)]
+    directory = f"{UPLOADS}/0123"
+    for number, side in enumerate(sides):
+        piece = Reserved(f"{directory}/open/{number:016x}-0.part")
+        side.for_upload(directory, "a.bin", None).put(piece, io.BytesIO(b"content"))
+    store = MigratingFS(*sides)
+    before = datetime.now(timezone.utc) + timedelta(minutes=1)
+    assert [directory for directory, _, _ in store.iter_elsewhere("", before)] == [directory]
+    assert store.remove_uploads(-60) == 1
+    assert [list(side.iter_elsewhere("", before)) for side in sides] == [[], []]
 
 
 def test_the_requests_of_an_upload_to_swift(swift_place, request, tmp_path, begin):

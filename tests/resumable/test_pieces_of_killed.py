@@ -6,12 +6,13 @@ import itertools
 from contextlib import suppress
 
 import pytest
-from swift_pieces import DATA, SIZE, append, start, swept
+from swift_pieces import DATA, SIZE, Killed, Killing, append, start, swept
 
 from flask_pyfs import unfinished
 from flask_pyfs.filesystems.swift import SwiftFS
 from flask_pyfs.filesystems.swift import upload as swift_upload
 from flask_pyfs.filesystems.swift.account import Account
+from flask_pyfs.filesystems.swift.joins import Joins
 from flask_pyfs.leases import held as leases
 from flask_pyfs.resumable.upload import Upload
 from flask_pyfs.unfinished import Ended
@@ -19,33 +20,11 @@ from flask_pyfs.unfinished import Ended
 pytestmark = pytest.mark.server
 
 
-class Killed(BaseException):
-    pass
-
-
-class Killing:
-    """Kills a worker at one of the requests that it sends, before it or after it, and at all that it sends later."""
-
-    def __init__(self, patch, last, *, is_sent):
-        self.left, real = last, Account.request
-
-        def request(account, *arguments, **options):
-            self.left -= 1
-            if self.left < 0 or (self.left == 0 and not is_sent):
-                raise Killed
-            answer = real(account, *arguments, **options)
-            if self.left == 0:
-                raise Killed
-            return answer
-
-        patch.setattr(Account, "request", request)
-
-
 @pytest.fixture
 def mortal(monkeypatch):
     """Workers that are killed say so by their silence."""
     monkeypatch.setattr(leases.Held, "_keep", lambda held: None)
-    monkeypatch.setattr(unfinished, "SILENCE", 0.05)
+    monkeypatch.setattr(unfinished.upload, "SILENCE", 0.05)
     monkeypatch.setattr(SwiftFS, "settling", 0.01)
 
 
@@ -126,7 +105,7 @@ def test_two_workers_make_the_file_of_the_same_pieces(
         swift_storage.write("a.bin", DATA * 2)
     # all are segments: one that is read would be missed
     upload = start(swift_storage, begin, overwrite=overwrite, length=2 * SIZE)
-    found, real = [], SwiftFS._join
+    found, real = [], Joins.join
 
     def join(*arguments, **options):
         if found:
@@ -136,7 +115,7 @@ def test_two_workers_make_the_file_of_the_same_pieces(
         found.append(Upload.opened(upload.token).status().stored)
         return stored or real(*arguments, **options)
 
-    monkeypatch.setattr(SwiftFS, "_join", join)
+    monkeypatch.setattr(Joins, "join", join)
     assert append(upload, 0, 2 * SIZE).stored == found[1] == "a.bin"
     assert swift_storage.read("a.bin") == DATA[: 2 * SIZE]
     swept(swift_storage)
@@ -146,7 +125,7 @@ def test_two_workers_make_the_file_of_the_same_pieces(
 @pytest.mark.parametrize("most", [2, 1000])
 def test_one_that_makes_the_file_when_it_was_deleted_fails(swift_storage, bucket, begin, most, mortal, monkeypatch):
     monkeypatch.setattr(swift_upload, "_IN_MANIFEST", most)
-    upload, real, joins = start(swift_storage, begin, length=3 * SIZE), SwiftFS._join, itertools.count()
+    upload, real, joins = start(swift_storage, begin, length=3 * SIZE), Joins.join, itertools.count()
 
     def join(*arguments, **options):
         if next(joins) == 0:
@@ -155,7 +134,7 @@ def test_one_that_makes_the_file_when_it_was_deleted_fails(swift_storage, bucket
             swift_storage.delete("a.bin")
         return real(*arguments, **options)
 
-    monkeypatch.setattr(SwiftFS, "_join", join)
+    monkeypatch.setattr(Joins, "join", join)
     assert append(upload, 0, 3 * SIZE, DATA * 2).stored == "a.bin"
     assert (swift_storage.exists("a.bin"), bucket.segments()) == (False, set())
 
@@ -163,14 +142,14 @@ def test_one_that_makes_the_file_when_it_was_deleted_fails(swift_storage, bucket
 def test_an_upload_has_ended_whose_file_was_deleted_before_it_was_known(
     swift_storage, bucket, begin, mortal, monkeypatch
 ):
-    upload, real = start(swift_storage, begin), SwiftFS._join
+    upload, real = start(swift_storage, begin), Joins.join
 
     def kill(*arguments, **options):
         real(*arguments, **options)
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(SwiftFS, "_join", kill)
+        patch.setattr(Joins, "join", kill)
         with pytest.raises(Killed):
             append(upload, 0, 256)
     swift_storage.delete("a.bin")
@@ -191,8 +170,8 @@ def test_pieces_stay_that_a_request_of_a_killed_worker_may_still_join(
         raise Killed
 
     with monkeypatch.context() as patch:
-        real = SwiftFS._join
-        patch.setattr(SwiftFS, "_join", kill)
+        real = Joins.join
+        patch.setattr(Joins, "join", kill)
         with pytest.raises(Killed):
             append(upload, 0, 256)
     upload.cancel()

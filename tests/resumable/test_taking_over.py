@@ -59,7 +59,7 @@ def joining(storage, monkeypatch):
 def silent(monkeypatch):
     """Those that finish an upload say nothing meanwhile, as if they were dead."""
     monkeypatch.setattr(leases.Held, "_keep", lambda held: None)
-    monkeypatch.setattr(unfinished, "SILENCE", 0.01)
+    monkeypatch.setattr(unfinished.upload, "SILENCE", 0.01)
 
 
 def die():
@@ -95,7 +95,7 @@ def test_one_that_is_taken_for_dead(when, overwrite, storage, begin, joining, si
 
 def test_one_that_lives_is_left_alone(storage, begin, joining, monkeypatch):
     # many looks of who waits for each of its signs of life
-    monkeypatch.setattr(unfinished, "SILENCE", 4)
+    monkeypatch.setattr(unfinished.upload, "SILENCE", 4)
     monkeypatch.setattr(leases, "LONGEST_PAUSE", 0.01)
     upload, asked = begin(storage, length=len(DATA)), []
 
@@ -107,6 +107,27 @@ def test_one_that_lives_is_left_alone(storage, begin, joining, monkeypatch):
     joining(before=ask)
     assert storage.read(upload.append(io.BytesIO(DATA), 0).stored) == DATA
     assert asked
+
+
+def test_one_that_no_listing_shows_is_not_robbed_of_the_pieces(storage, begin, joining, monkeypatch):
+    monkeypatch.setattr(unfinished.upload, "SILENCE", 4)
+    monkeypatch.setattr(leases, "LONGEST_PAUSE", 0.01)
+    store, upload, refused = storage.backend.store, begin(storage, length=len(DATA)), []
+    real = store.iter_facts
+
+    def late(prefix=""):
+        return (each for each in real(prefix) if not each[0].endswith(("/lease", "/begun")))
+
+    def cancel():
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "iter_facts", late)
+            with pytest.raises(Busy):
+                Upload.opened(upload.token).cancel()
+        refused.append(upload)
+
+    joining(before=cancel)
+    assert storage.read(upload.append(io.BytesIO(DATA), 0).stored) == DATA
+    assert refused
 
 
 def test_one_that_is_taken_for_dead_ends_nothing(storage, begin, joining, silent):

@@ -268,7 +268,7 @@ def test_what_expires(storage, begin, monkeypatch):
         def now(cls, tz=None):
             return datetime.now(tz) + later
 
-    monkeypatch.setattr(unfinished, "datetime", Later)
+    monkeypatch.setattr(unfinished.directory, "datetime", Later)
     monkeypatch.setattr(module, "datetime", Later)
     later = timedelta(0)
     fresh, begun, done = (begin(storage, length=LENGTH) for _ in range(3))

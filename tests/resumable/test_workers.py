@@ -113,7 +113,7 @@ class Holders:
         patch.setattr(leases.Held, "_keep", lambda held: None)
         patch.setattr(leases, "look", said)
         patch.setattr(leases, "time", SimpleNamespace(sleep=lambda seconds: None, monotonic=lambda: next(clock)))
-        patch.setattr(unfinished, "SILENCE", 2)
+        patch.setattr(unfinished.upload, "SILENCE", 2)
 
 
 class Workers(RuleBasedStateMachine):

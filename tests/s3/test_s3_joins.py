@@ -59,6 +59,26 @@ def test_the_requests_of_a_join(s3, numbers, requests):
     assert joined(s3, numbers, overwrite=False) == requests
 
 
+def test_one_file_that_may_replace_is_copied_by_one_request(s3, s3_client, bucket):
+    s3.upload_args["Metadata"] = {"team": "blue"}
+    foreign = {"Metadata": {"team": "red"}, "Tagging": "a=b", "ContentEncoding": "gzip", "ContentType": "text/html"}
+    s3_client.put_object(Bucket=bucket, Key=PATHS[3], Body=content_of(3, 3), **foreign)
+    for number in (0, 3):
+        assert joined(s3, [number]) == {"CopyObject": 1}
+    s3.put("put.bin", io.BytesIO(content_of(3, 3)))
+    ours, theirs = (s3_client.head_object(Bucket=bucket, Key=key) for key in ("a.bin", "put.bin"))
+    for head in (ours, theirs):
+        del head["ResponseMetadata"], head["LastModified"], head["Metadata"]["flask-pyfs-mark"]
+    assert ours == theirs
+    assert s3_client.get_object_tagging(Bucket=bucket, Key="a.bin")["TagSet"] == []
+    with pytest.raises(errors.ResourceNotFound, match="missing"):
+        s3.join_files(["missing"], "a.bin", sizes=[1])
+    # more is copied in parts, several at once
+    s3.copy_part_size = 2 * LEAST
+    s3.put(PATHS[0], io.BytesIO(bytes(3 * LEAST)))
+    assert joined(s3, [0]) == {**WHOLE, "UploadPartCopy": 2}
+
+
 def test_without_sizes_each_is_asked_for(s3):
     with requests_of(s3.client) as sent:
         s3.join_files(PATHS[:2], "a.bin")
@@ -95,9 +115,8 @@ def test_more_files_than_there_may_be_parts_are_copied_twice(s3, left, few_parts
     assert sent == {
         "CreateMultipartUpload": 3,
         "CompleteMultipartUpload": 3,
-        # the last group is small enough to be sent again
-        "GetObject": 1,
-        "PutObject": 1,
+        # the last group is a single file
+        "CopyObject": 1,
         "UploadPartCopy": 4 + 3,
         "DeleteObjects": 1,
     }

@@ -120,7 +120,7 @@ def test_what_is_not_checked_yet_is_not_public(make, begin, s3_client, bucket, l
 
     def look(file, basename):
         if file is not None:
-            key = next(each for each in left()[0] if each.endswith("/held"))
+            key = next(each for each in left()[0] if each.endswith("/incoming"))
             for read in (storage.read, storage.exists, storage.url):
                 with pytest.raises(fs.InvalidPath):
                     read(key)
@@ -290,7 +290,7 @@ def test_a_part_is_sent_as_it_was_signed(s3_endpoint, going):
     query = url.partition("?")[2]
     for wrong in (
         url.replace("partNumber=1", "partNumber=2"),
-        url.replace("/held?", "/b.txt?"),
+        url.replace("/incoming?", "/b.txt?"),
         foreign.partition("?")[0] + "?" + query,
         url[:-1] + ("0" if url[-1] != "0" else "1"),
     ):
@@ -442,11 +442,11 @@ def test_a_worker_that_was_killed_after_it_had_stored_the_file(make, begin, monk
     class Killed(BaseException):
         pass
 
-    def kill(self, name, content):
+    def kill(self, stored, length):
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(Unfinished, "_put", kill)
+        patched.setattr(Unfinished, "write_done", kill)
         with pytest.raises(Killed):
             client.complete(upload, key, parts)
     assert storage.read("a.txt") == CONTENT

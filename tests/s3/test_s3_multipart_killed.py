@@ -52,7 +52,7 @@ def completed(client, *upload):
 def killed_at(app, make_storage, monkeypatch, left, s3_endpoint):
     """Let a worker begin to complete an upload and die, and another one complete it. Return whether it died."""
     # a slow server must not be taken for a dead worker
-    monkeypatch.setattr(unfinished, "SILENCE", 0.1 if s3_endpoint.name == "moto" else 1.5)
+    monkeypatch.setattr(unfinished.upload, "SILENCE", 0.1 if s3_endpoint.name == "moto" else 1.5)
 
     def killed_at(number, *, verify, is_sent):
         storage = make_storage(PREFIX=f"{number}-{is_sent}", VERIFY=verify)

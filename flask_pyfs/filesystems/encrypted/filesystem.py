@@ -14,6 +14,7 @@ from ...encryption.segments import EncryptedStream
 from ...errors import Undecipherable
 from ...names import Reserved
 from ..base import Readable
+from ..elsewhere import Elsewhere
 from ..store import DAY, Facts, OtherVersion, StoreFS
 from .forms import Forms, Kept
 from .standard import StandardMethods
@@ -202,6 +203,13 @@ class EncryptedFS(StandardMethods):
             # what is written there meanwhile is encrypted
             with suppress(OtherVersion):
                 self._store(path, facts, file, overwrite=True, version=facts.version)
+
+    def for_upload(self, directory: str, target: str, length: int | None, **options: Any) -> StoreFS:
+        """An upload that has begun before the files were encrypted goes on, if plain files can be read."""
+        if ("plain", None) not in self.forms.readable:
+            return self
+        place = self.whole.for_upload(directory, target, length)
+        return Elsewhere(self, [EncryptedFS(place, self.forms)]) if place.joins_in_place else self
 
     def remove_leftovers(self, older_than: float = DAY, prefix: str = "", *, dry_run: bool = False) -> int:
         return self.whole.remove_leftovers(older_than, prefix, dry_run=dry_run)

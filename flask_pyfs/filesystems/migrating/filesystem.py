@@ -12,6 +12,7 @@ from fs import errors
 
 from ...names import has_reserved
 from ..base import Readable
+from ..elsewhere import Elsewhere
 from ..parts import InParts
 from ..store import DAY, MIGRATING, UPLOADS, Description, Facts, OtherVersion, StoreFS
 from ..streams import spooled
@@ -25,7 +26,6 @@ from .journal import Direction, Journal
 from .origin import Origin
 from .reading import Held, Mode, Side
 from .target import Target, Unread
-from .uploads import TwoPlaces
 
 __all__ = ["MigratingFS", "Writes"]
 
@@ -340,14 +340,17 @@ class MigratingFS(TwoTrees):
 
     def for_upload(self, directory: str, target: str, length: int | None, **options: Any) -> StoreFS:
         # a copier reads them
-        sides = [store.for_upload(directory, target, length) for store in (self.source, self.target)]
-        elsewhere = [side for side in sides if side.joins_in_place]
-        return TwoPlaces(self, elsewhere) if elsewhere else self
+        views = [store.for_upload(directory, target, length) for store in (self.source, self.target)]
+        places = [view for view in views if view.joins_in_place]
+        return Elsewhere(self, places) if places else self
 
     def iter_elsewhere(self, prefix: str, before: datetime) -> Iterator[tuple[str, StoreFS, datetime]]:
+        found: dict[str, list[tuple[StoreFS, datetime]]] = {}
         for store in (self.source, self.target):
-            for directory, side, time in store.iter_elsewhere(prefix, before):
-                yield directory, TwoPlaces(self, [side]), time
+            for directory, place, time in store.iter_elsewhere(prefix, before):
+                found.setdefault(directory, []).append((place, time))
+        for directory, places in found.items():
+            yield directory, Elsewhere(self, [place for place, _ in places]), max(time for _, time in places)
 
     # the migration
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import MISSING, fields, replace
@@ -337,7 +337,8 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         overwrite: bool = True,
         content_type: str | None = None,
     ) -> str | None:
-        """One request for each file of 5 MiB or more, which the server copies, and two more.
+        """One request for each file of 5 MiB or more, which the server copies, and two more. With ``overwrite``, a
+        single file of at most ``copy_part_size`` bytes is one CopyObject.
 
         Smaller files are read and sent again, and so are all if they have no more than ``part_size`` bytes together, or
         if the server does not know UploadPartCopy.
@@ -348,7 +349,13 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         sizes = self.sizes_of(paths) if sizes is None else sizes
         options: dict[str, Any] = {"overwrite": overwrite, "content_type": content_type}
         # with a key of the customer, the server would need that of each file
-        if sum(sizes) > self.part_size and self._joins and "SSECustomerKey" not in self.download_args:
+        can_copy = "SSECustomerKey" not in self.download_args
+        # many servers ignore the condition that the name is free in a CopyObject
+        if overwrite and can_copy and len(paths) == 1 and sizes[0] <= self.copy_part_size:
+            upload = self.new_object(self._file_key(target), **options)
+            self._copying(self._file_key(paths[0]), upload.copy)
+            return upload.version
+        if sum(sizes) > self.part_size and self._joins and can_copy:
             parts = plan(sizes, SMALLEST_PART, self.copy_part_size)
             if len(parts) > MOST_PARTS:
                 return self._join_groups(paths, target, sizes, options)
@@ -381,16 +388,20 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
 
     def _join(self, keys: Sequence[str], parts: Sequence[Part], upload: S3Upload) -> None:
         def copy(number: int, source: Range) -> None:
-            key = keys[source.number]
-            place = {"Bucket": self._bucket.name, "Key": self._full_key(key)}
-            try:
+            def copied(place: dict[str, str]) -> None:
                 upload.copy_part(number, place, source.start, source.stop, None)
-            except (errors.ResourceNotFound, StoreMisconfigured):
-                # not every server says that it is the source that is missing
-                self.head_object(key)
-                raise
+
+            self._copying(keys[source.number], copied)
 
         make_parts(upload, parts, copy, lambda source: self.read_range(keys[source.number], source))
+
+    def _copying(self, key: str, copy: Callable[[dict[str, str]], None]) -> None:
+        try:
+            copy({"Bucket": self._bucket.name, "Key": self._full_key(key)})
+        except (errors.ResourceNotFound, StoreMisconfigured):
+            # not every server says that it is the source that is missing
+            self.head_object(key)
+            raise
 
     def for_upload(
         self,

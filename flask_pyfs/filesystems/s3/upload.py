@@ -72,7 +72,17 @@ class S3Upload(Upload):
             answer = self._bucket.write(operation, self._path, Key=self._key, **parameters)
         else:
             answer = write(operation, self._path, self._key, self._mark, **parameters)
-        self.version = written_version(self._mark, answer)
+        self.version = written_version(self._mark, answer.get("CopyObjectResult", answer))
+
+    def copy(self, source: dict[str, str]) -> None:
+        """Store the content of another object, and nothing else of it. One request.
+
+        :param source: the bucket and the key of the other object, which has no more than 5 GiB.
+        """
+        # otherwise the copy has the metadata and the tags of the other object
+        replaced = {"MetadataDirective": "REPLACE", "TaggingDirective": "REPLACE"}
+        parameters = self._bucket.known("CopyObject", {**self._arguments, **replaced})
+        self._publish("copy_object", CopySource=source, **parameters)
 
     def begin(self) -> None:
         """Begin a multipart upload. One request."""

@@ -4,42 +4,37 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
-from itertools import chain
 from typing import Any, cast
 from urllib.parse import quote
 
 from fs import errors
-from requests import Response
 from swiftclient.client import Connection
 
-from ... import files
+from ...files import mime
 from ...options import Secret
 from ..base import Readable, copy_stream
 from ..objects.clients import PerProcess, shared_client
 from ..objects.filesystem import ObjectFS
-from ..objects.http import HTTPBody, byte_range, closed_on_error, replaced, require_start
-from ..objects.parts import Range, make_parts, plan
 from ..objects.reader import Body
 from ..objects.store import Content, beginning_of
 from ..objects.writer import Upload, in_parts
-from ..store import DAY, Description, Facts, OtherVersion, StoreFS, Unchanged
+from ..store import DAY, Description, Facts, StoreFS
 from .account import AccountSettings, make_account
-from .answers import odd_answers
 from .auth import Credentials
 from .body import KnownFile, StreamedBody, known_file
 from .container import SwiftContainer
 from .copies import Copies
-from .deletion import collapses, delete, remove
-from .errors import SwiftRefused
-from .facts import described, facts_of, is_marker, listed_facts, note_of, range_of, size_beyond, version_of
-from .listing import entries
+from .facts import described, version_of
+from .joins import Joins
+from .listing import files, listed
 from .pieces import Place, Stores, SwiftPieces, uploads_in
-from .segments import remove_leftovers, remove_segments, segments_in, segments_of
+from .reading import Reading
+from .removal import Removal
+from .segments import remove_leftovers
 from .signing import signed_url
 from .upload import SwiftUpload
 
@@ -123,7 +118,7 @@ class SwiftFS(ObjectFS):
 
     @property
     def _stores(self) -> Stores:
-        return Stores(self._container, self._segments, self, self._parts, self._join)
+        return Stores(self._container, self._segments, self, self._parts, self._joins)
 
     @cached_property
     def _parts(self) -> SwiftFS:
@@ -172,57 +167,22 @@ class SwiftFS(ObjectFS):
 
     # Primitives
 
-    def head_object(self, key: str, *, checksum: bool = False) -> Facts:
-        return self._facts(key, self._container.unread_head(key).headers)
+    @property
+    def _reading(self) -> Reading:
+        return Reading(self._container)
 
-    def _facts(self, key: str, headers: Mapping[str, str], size: int | None = None) -> Facts:
-        with odd_answers(self._container.name, key):
-            facts = facts_of(headers, size)
-        if is_marker(facts.content_type, facts.size):
-            raise errors.ResourceNotFound(key)
-        note = note_of(headers, self._container.path(key))
-        return facts if note is None else replace(facts, note=note)
+    @property
+    def _removal(self) -> Removal:
+        return Removal(self._container, self._segments)
+
+    def head_object(self, key: str, *, checksum: bool = False) -> Facts:
+        return self._reading.facts(key)
 
     def get_object(self, key: str, start: int, stop: int | None, unless: str | None) -> Content:
-        headers = {}
-        if (asked := byte_range(start, stop)) is not None:
-            headers["Range"] = asked
-        if unless is not None:
-            headers["If-None-Match"] = f'"{unless}"'
-        try:
-            response = self._container.read("GET", key, headers=headers)
-        except SwiftRefused as error:
-            if error.status != 416:
-                raise
-            size = size_beyond(error.headers)
-            return Content(self.head_object(key) if size is None else self._facts(key, error.headers, size))
-        with closed_on_error(response):
-            if response.status_code == 304 and unless is not None:
-                raise Unchanged(key, unless)
-            first, last, size = self._range(key, response)
-            facts = self._facts(key, response.headers, size)
-            return Content(facts, self._body(response, key), first, last)
+        return self._reading.content(key, start, stop, unless)
 
     def get_object_again(self, key: str, facts: Facts, start: int, stop: int | None) -> Body:
-        headers = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"}
-        if facts.etag is not None:
-            headers["If-Match"] = f'"{facts.etag}"'
-        try:
-            response = self._container.read("GET", key, headers=headers)
-        except SwiftRefused as error:
-            if error.status != 412:
-                raise
-            raise replaced(key, error) from error
-        with closed_on_error(response):
-            require_start(key, self._range(key, response)[0], start)
-        return self._body(response, key)
-
-    def _range(self, key: str, response: Response) -> tuple[int, int, int]:
-        with odd_answers(self._container.name, key):
-            return range_of(response.status_code, response.headers)
-
-    def _body(self, response: Response, key: str) -> Body:
-        return HTTPBody(response.raw, response, self._container.errors(key))
+        return self._reading.content_again(key, facts, start, stop)
 
     def new_object(
         self,
@@ -234,7 +194,7 @@ class SwiftFS(ObjectFS):
         replaces: str | None = None,
         note: str | None = None,
     ) -> SwiftUpload:
-        headers: dict[str, Any] = {"Content-Type": content_type or files.mime(key, "application/octet-stream")}
+        headers: dict[str, Any] = {"Content-Type": content_type or mime(key, "application/octet-stream")}
         if description is not None:
             headers |= described(description)
         return SwiftUpload(
@@ -283,64 +243,13 @@ class SwiftFS(ObjectFS):
                 upload.stream_part(number, StreamedBody(file, start, min(self.segment_size, file.size - start)))
 
     def delete_objects(self, keys: Iterable[str]) -> None:
-        for key in keys:
-            segments = segments_of(self._container, self._segments, key)
-            self._remove(key, segments)
-            if key.endswith("/"):
-                self._delete_marker(key)
-
-    def delete_version(self, path: str, version: str) -> bool:
-        return self._delete_if(self._file_key(path), lambda headers: version_of(headers) == version)
-
-    def _delete_if(self, key: str, is_meant: Callable[[Mapping[str, str]], bool]) -> bool:
-        # Swift knows no condition for DELETE: what is written after this look is deleted
-        try:
-            headers = self._container.head(key).headers
-            self._facts(key, headers)
-            if not is_meant(headers):
-                return False
-            segments = segments_in(self._container, self._segments, key, headers)
-        except (errors.ResourceNotFound, OtherVersion):
-            return False
-        return self._remove(key, segments)
-
-    def _remove(self, key: str, segments: list[str]) -> bool:
-        # an object that is gone may have been replaced: the segments are those of who deleted it
-        if not remove(self._container, key):
-            return False
-        remove_segments(self._segments, key, segments)
-        return True
-
-    def _delete_marker(self, key: str) -> None:
-        if self._foreign_marker(key):
-            remove(self._container, key[:-1])
-
-    def _foreign_marker(self, key: str) -> Facts | None:
-        if len(key) < 2:
-            return None
-        try:
-            headers = self._container.head(key[:-1]).headers
-        except errors.ResourceNotFound:
-            return None
-        with odd_answers(self._container.name, key):
-            facts = facts_of(headers)
-        return facts if is_marker(facts.content_type, facts.size) else None
+        self._removal.each(keys)
 
     def delete_objects_below(self, prefix: str, *others: str) -> None:
-        segments: list[str] = []
+        self._removal.below(prefix, *others)
 
-        def keys() -> Iterator[str]:
-            for entry in entries(self._container, prefix):
-                if "slo_etag" in entry:
-                    segments.extend(segments_of(self._container, self._segments, entry["name"]))
-                yield entry["name"]
-
-        for key in others:
-            segments += segments_of(self._container, self._segments, key)
-        delete(self._container, chain(others, keys()))
-        remove_segments(self._segments, prefix, segments)
-        if not others:
-            self._delete_marker(prefix)
+    def delete_version(self, path: str, version: str) -> bool:
+        return self._removal.if_meant(self._file_key(path), lambda headers: version_of(headers) == version)
 
     def copy_object(self, key: str, target: str, *, overwrite: bool) -> None:
         self._copies.copy(key, target, overwrite=overwrite)
@@ -380,7 +289,7 @@ class SwiftFS(ObjectFS):
         if key == target_key:
             self.head_object(key)
         else:
-            self._delete_if(key, self._copies.copy(key, target_key, overwrite=overwrite))
+            self._removal.if_meant(key, self._copies.copy(key, target_key, overwrite=overwrite))
 
     def join_files(
         self,
@@ -401,33 +310,15 @@ class SwiftFS(ObjectFS):
             upload.copy_part(number, self._container, self._file_key(path), size)
 
         sizes = self.sizes_of(paths) if sizes is None else sizes
-        return self._join(self, paths, target, copy, sizes=sizes, overwrite=overwrite, content_type=content_type)
-
-    def _join(
-        self,
-        store: StoreFS,
-        paths: Sequence[str],
-        target: str,
-        copy: Callable[[SwiftUpload, int, str, int], None],
-        *,
-        sizes: Sequence[int],
-        overwrite: bool = True,
-        content_type: str | None = None,
-    ) -> str | None:
         options: dict[str, Any] = {"overwrite": overwrite, "content_type": content_type}
-        if sum(sizes) <= self.part_size or max(sizes) > self.segment_size:
-            return StoreFS.join_files(store, paths, target, sizes=sizes, **options)
-        upload = self.new_object(self._file_key(target), **options)
+        return self._joins.join(self, paths, target, copy, sizes=sizes, **options)
 
-        def read(source: Range) -> bytes:
-            with store.fetch(paths[source.number])[1] as file:
-                return file.read()
+    @property
+    def _joins(self) -> Joins:
+        def new_file(path: str, *, overwrite: bool = True, content_type: str | None = None) -> SwiftUpload:
+            return self.new_object(self._file_key(path), overwrite=overwrite, content_type=content_type)
 
-        # the first segments would make it several times
-        self._segments.prepare()
-        parts = plan(sizes, min(_MIB, self.part_size), self.segment_size, splits=False)
-        make_parts(upload, parts, lambda number, part: copy(upload, number, paths[part.number], part.size), read)
-        return upload.version
+        return Joins(new_file, self._segments, self.part_size, self.segment_size)
 
     def for_upload(self, directory: str, target: str, length: int | None, **options: Any) -> StoreFS:
         """What one request stores needs no segments."""
@@ -443,34 +334,11 @@ class SwiftFS(ObjectFS):
         return Copies(self, self._container, self._segments)
 
     def list_objects(self, prefix: str, *, deep: bool, limit: int | None = None) -> Iterator[tuple[str, Facts | None]]:
-        found, markers = False, set()
-        for entry in entries(self._container, prefix, None if deep else "/", limit):
-            found = True
-            if "subdir" in entry:
-                if entry["subdir"] not in markers:
-                    yield entry["subdir"], None
-            elif is_marker(entry.get("content_type"), entry["bytes"]) and not entry["name"].endswith("/"):
-                markers.add(f"{entry['name']}/")
-                yield f"{entry['name']}/", None
-            else:
-                with odd_answers(self._container.name, entry["name"]):
-                    facts = listed_facts(entry)
-                yield entry["name"], facts
-        if not found and prefix.endswith("/") and (marker := self._foreign_marker(prefix)):
-            yield prefix, marker
+        return listed(self._container, prefix, deep=deep, limit=limit)
 
     def _files(self, prefix: str) -> Iterator[tuple[str, Facts]]:
         # list_objects may ask for a marker too
-        for entry in entries(self._container, prefix):
-            name = entry["name"]
-            if name.endswith("/") or is_marker(entry.get("content_type"), entry["bytes"]):
-                continue
-            if collapses(name):
-                _log.warning("container %r: no HTTP client can ask for %r: it is left out", self._container.name, name)
-                continue
-            with odd_answers(self._container.name, name):
-                facts = listed_facts(entry)
-            yield name, facts
+        return files(self._container, prefix)
 
     def iter_facts(self, prefix: str = "") -> Iterator[tuple[str, Facts]]:
         for key, facts in super().iter_facts(prefix):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from itertools import islice
 from urllib.parse import quote
@@ -9,8 +10,13 @@ from urllib.parse import quote
 from fs import errors
 
 from ..objects.errors import literal
+from ..store import Facts
 from .answers import Entry, is_number, listing_of, odd_answers, require_container
 from .container import ContainerMissing, SwiftContainer
+from .deletion import collapses
+from .facts import facts_of, is_marker, listed_facts
+
+_log = logging.getLogger(__name__)
 
 # Swift searches up to the character after the last one of a prefix, and these two have none that UTF-8 can encode
 _WITHOUT_NEXT = "\ud7ff\U0010ffff"
@@ -84,3 +90,52 @@ def _page(container: SwiftContainer, prefix: str, delimiter: str | None, marker:
     with odd_answers(container.name, prefix):
         require_container(answer.headers)
         return [] if answer.status == 204 else listing_of(answer.content)
+
+
+def listed(
+    container: SwiftContainer, prefix: str, *, deep: bool, limit: int | None
+) -> Iterator[tuple[str, Facts | None]]:
+    """Do what :meth:`ObjectStore.list_objects` does."""
+    found, markers = False, set()
+    for entry in entries(container, prefix, None if deep else "/", limit):
+        found = True
+        if "subdir" in entry:
+            if entry["subdir"] not in markers:
+                yield entry["subdir"], None
+        elif is_marker(entry.get("content_type"), entry["bytes"]) and not entry["name"].endswith("/"):
+            markers.add(f"{entry['name']}/")
+            yield f"{entry['name']}/", None
+        else:
+            yield entry["name"], _facts(container, entry)
+    if not found and prefix.endswith("/") and (marker := foreign_marker(container, prefix)):
+        yield prefix, marker
+
+
+def files(container: SwiftContainer, prefix: str) -> Iterator[tuple[str, Facts]]:
+    """Iterate over the objects that are files. Unlike :func:`listed`, it makes no request for a marker."""
+    for entry in entries(container, prefix):
+        name = entry["name"]
+        if name.endswith("/") or is_marker(entry.get("content_type"), entry["bytes"]):
+            continue
+        if collapses(name):
+            _log.warning("container %r: no HTTP client can ask for %r: it is left out", container.name, name)
+            continue
+        yield name, _facts(container, entry)
+
+
+def _facts(container: SwiftContainer, entry: Entry) -> Facts:
+    with odd_answers(container.name, entry["name"]):
+        return listed_facts(entry)
+
+
+def foreign_marker(container: SwiftContainer, key: str) -> Facts | None:
+    """Return the facts of the marker of a directory as other tools name it, without the slash. One request."""
+    if len(key) < 2:
+        return None
+    try:
+        headers = container.head(key[:-1]).headers
+    except errors.ResourceNotFound:
+        return None
+    with odd_answers(container.name, key):
+        facts = facts_of(headers)
+    return facts if is_marker(facts.content_type, facts.size) else None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from fs import errors
 
@@ -20,6 +20,7 @@ from .answers import odd_answers
 from .container import SwiftContainer
 from .deletion import delete
 from .facts import listed_facts
+from .joins import Joins
 from .listing import entries, name_of
 from .segments import segments_now
 from .upload import SwiftUpload
@@ -53,38 +54,20 @@ class Place(NamedTuple):
         return len(self.prefix.encode()) + _REST <= _LONGEST
 
 
-class Joining(Protocol):
-    """Makes an object of the files of a store, as :meth:`StoreFS.join_files` does; of some by calling ``copy``, which
-    makes a segment of a file: of this number, of its path and its size.
-    """
-
-    def __call__(
-        self,
-        store: StoreFS,
-        paths: Sequence[str],
-        target: str,
-        copy: Callable[[SwiftUpload, int, str, int], None],
-        *,
-        sizes: Sequence[int],
-        overwrite: bool = True,
-        content_type: str | None = None,
-    ) -> str | None: ...
-
-
 @dataclass(frozen=True)
 class Stores:
     """A container, and that of its segments.
 
     :param files: the container as a filesystem.
     :param parts: the segments as a filesystem.
-    :param join: see there.
+    :param joins: makes objects of the container.
     """
 
     container: SwiftContainer
     segments: SwiftContainer
     files: StoreFS
     parts: StoreFS
-    join: Joining
+    joins: Joins
 
 
 class SwiftPieces(ViewFS):
@@ -109,7 +92,7 @@ class SwiftPieces(ViewFS):
         super().__init__(stores.files)
         self._stores = stores
         self._place = place
-        # the keys of those that this worker made segments
+        # the keys of those that this worker made segments, or may have
         self._joined: set[str] = set()
 
     def _at(self, path: str) -> tuple[StoreFS, str]:
@@ -153,6 +136,14 @@ class SwiftPieces(ViewFS):
                 with odd_answers(segments.name, name_of(entry)):
                     yield f"{self._place.directory}/{name_of(entry)[len(before) :]}", listed_facts(entry)
 
+    def copy_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
+        """A piece has the content of the file, and nothing else of it, as a segment must."""
+        key = self._key(target)
+        if key is None or self._key(path) is not None:
+            super().copy_file(path, target, overwrite=overwrite)
+        else:
+            self._stores.container.copy(path, self._stores.segments, key, is_bare=True)
+
     def delete_tree(self, path: str) -> None:
         """Delete the pieces first: what else there is tells that some are left."""
         own = self._key(path)
@@ -193,9 +184,10 @@ class SwiftPieces(ViewFS):
         **options: Any,
     ) -> str | None:
         """Pieces of 1 MiB or more become segments where they are; otherwise as that of the filesystem."""
-        joined = set[str]()
+        uploads = set[SwiftUpload]()
 
-        def copy(upload: SwiftUpload, number: int, path: str, size: int) -> None:
+        def make_segment(upload: SwiftUpload, number: int, path: str, size: int) -> None:
+            uploads.add(upload)
             key = self._key(path)
             if key is None:
                 upload.copy_part(number, self._stores.container, path, size)
@@ -203,12 +195,14 @@ class SwiftPieces(ViewFS):
                 upload.copy_part(number, self._stores.segments, key, size)
             else:
                 upload.adopt_part(number, key, size)
-                joined.add(key)
 
         sizes = self.sizes_of(paths) if sizes is None else sizes
-        version = self._stores.join(self, paths, target, copy, sizes=sizes, **options)
-        self._joined |= joined
-        return version
+        longest = max((size for path, size in zip(paths, sizes, strict=True) if self._key(path)), default=0)
+        try:
+            return self._stores.joins.join(self, paths, target, make_segment, sizes=sizes, longest=longest, **options)
+        finally:
+            for upload in uploads:
+                self._joined |= upload.adopted
 
 
 def uploads_in(stores: Stores, prefix: str, before: datetime) -> Iterator[tuple[str, StoreFS, datetime]]:

@@ -75,6 +75,7 @@ class SwiftUpload(Upload):
         self._sent: list[str] = []
         self._adopted: set[str] = set()
         self._failed = False
+        self._may_exist = False
 
     def put(self, content: bytearray) -> None:
         """Store the whole content. One request, and one more if the container of segments exists."""
@@ -177,6 +178,11 @@ class SwiftUpload(Upload):
         # Swift knows its entity tag
         self._parts[number] = {"path": self._segments.path(key), "size_bytes": size, "etag": None}
 
+    @property
+    def adopted(self) -> set[str]:
+        """The keys of the objects that were made segments, if the object consists of them, or may do so."""
+        return self._adopted if self._may_exist else set()
+
     def _add_part(self, number: int, size: int, tag: str) -> None:
         path = self._segments.path(f"{self._prefix}{number:08d}")
         self._parts[number] = {"path": path, "size_bytes": size, "etag": tag}
@@ -190,6 +196,7 @@ class SwiftUpload(Upload):
         with self._explained():
             body, tag = _manifest(self._nested(parts))
             sent, self._sent = self._sent, []
+            self._may_exist = True
             try:
                 self._publish(body, lambda: tag, {}, "multipart-manifest=put")
             except (
@@ -200,7 +207,7 @@ class SwiftUpload(Upload):
                 StoreMisconfigured,
                 SwiftRefused,
             ):
-                self._sent = sent
+                self._sent, self._may_exist = sent, False
                 raise
             except BaseException:
                 # Swift may have stored the manifest, or may still do so, and it needs the segments

@@ -1,4 +1,6 @@
-"""Two stores as an unfinished upload sees them, which may have pieces elsewhere than in its directory."""
+"""A store as an unfinished upload sees it that began when the storage was another: it has pieces elsewhere than in its
+directory.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +9,21 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from ..below import ViewFS
-from ..store import PART, Facts, StoreFS
+from .below import ViewFS
+from .store import PART, Facts, StoreFS
 
-__all__ = ["TwoPlaces"]
+__all__ = ["Elsewhere"]
 
 
-class TwoPlaces(ViewFS):
-    """A store whose new pieces are files as any others, while each of two sides may have older ones elsewhere.
+class Elsewhere(ViewFS):
+    """A store whose new pieces are files as any others, while older ones may be elsewhere.
 
-    :param store: both sides as one.
-    :param sides: each as the upload sees it alone, if it has pieces elsewhere.
+    :param store: the store.
+    :param places: what :meth:`StoreFS.for_upload` returned of the stores below, for those with pieces elsewhere.
     """
+
+    # a worker may still join the older ones
+    joins_in_place = True
 
     if not TYPE_CHECKING:
         # by the verbs below; the types are the same
@@ -26,13 +31,16 @@ class TwoPlaces(ViewFS):
         read_file = StoreFS.read_file
         open_read = StoreFS.open_read
 
-    def __init__(self, store: StoreFS, sides: Sequence[StoreFS]) -> None:
+    def __init__(self, store: StoreFS, places: Sequence[StoreFS]) -> None:
         super().__init__(store)
-        self._sides = sides
+        self._places = places
+
+    def part_mark(self, mark: str, offset: int, size: int, *, waits: bool) -> str | None:
+        return None
 
     def _holder(self, path: str) -> StoreFS:
-        elsewhere = self._sides if path.endswith(PART) else ()
-        return next((side for side in elsewhere if side.has_file(path)), self.whole)
+        places = self._places if path.endswith(PART) else ()
+        return next((place for place in places if place.has_file(path)), self.whole)
 
     def iter_files(self, prefix: str = "") -> Iterator[str]:
         return (path for path, _ in self.iter_facts(prefix))
@@ -47,12 +55,12 @@ class TwoPlaces(ViewFS):
 
     def iter_facts(self, prefix: str = "", **options: Any) -> Iterator[tuple[str, Facts]]:
         # first to the end: who removes pieces has written before why
-        elsewhere = [[each for each in side.iter_facts(prefix) if each[0].endswith(PART)] for side in self._sides]
+        elsewhere = [[each for each in place.iter_facts(prefix) if each[0].endswith(PART)] for place in self._places]
         yield from heapq.merge(super().iter_facts(prefix, **options), *elsewhere, key=itemgetter(0))
 
     def delete_tree(self, path: str) -> None:
-        for side in (*self._sides, self.whole):
-            side.delete_tree(path)
+        for store in (*self._places, self.whole):
+            store.delete_tree(path)
 
     def join_files(self, paths: Sequence[str], target: str, **options: Any) -> str | None:
         return StoreFS.join_files(self, paths, target, **options)
