@@ -51,7 +51,7 @@ def bucket(store):
 def mortal(monkeypatch):
     """Workers that are killed say so by their silence."""
     monkeypatch.setattr(leases.Held, "_keep", lambda held: None)
-    monkeypatch.setattr(unfinished, "SILENCE", 0.05)
+    monkeypatch.setattr(unfinished.upload, "SILENCE", 0.05)
 
 
 def left_in(bucket):

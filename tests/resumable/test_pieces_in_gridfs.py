@@ -126,7 +126,7 @@ def test_a_checksum_of_several_pieces(storage, begin):
 @pytest.mark.parametrize("act", ["nothing", "delete", "replace"])
 def test_a_worker_is_killed_when_the_file_has_its_name(storage, begin, act, monkeypatch):
     monkeypatch.setattr(leases.Held, "_keep", lambda held: None)
-    monkeypatch.setattr(unfinished, "SILENCE", 0.05)
+    monkeypatch.setattr(unfinished.upload, "SILENCE", 0.05)
 
     class Killed(BaseException):
         pass

@@ -23,7 +23,6 @@ from .client import Client, MongoSettings, close_client, make_client
 from .facts import Incomplete, Revision, following_date
 from .joins import stretches
 from .listing import below, following
-from .pieces import GridPieces
 from .upload import GridFSUpload, known_or_guessed
 
 Result = TypeVar("Result")
@@ -287,6 +286,8 @@ class GridFS(ObjectFS):
         """What is not longer than a piece is a file as any other, and so are pieces before the length is known."""
         if length is None or length <= self.piece_size:
             return self
+        from .pieces import GridPieces
+
         return GridPieces(self, self._bucket, self.chunk_size, length)
 
     def move_file(self, path: str, target: str, *, overwrite: bool = True) -> None:
