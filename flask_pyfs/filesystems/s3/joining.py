@@ -51,10 +51,11 @@ class Joining(Upload):
         parts = [(number, tag.strip('"')) for number, tag in sorted(self.upload.tags.items())]
         windows = self._windows
         try:
-            self.version = self._target.complete(windows.upload, parts, windows.mark, overwrite=self._overwrite)
+            version = self._target.complete(windows.upload, parts, windows.mark, overwrite=self._overwrite)
         except WrongParts as error:
             # with a key of KMS, a part that was sent again has another entity tag
             raise errors.OperationFailed(windows.target, error) from error
+        self.version: str | None = version
 
     def abort(self) -> None:
         pass
