@@ -189,7 +189,7 @@ class S3Pieces(ViewFS):
         if self._place.startswith(prefix) and self._at(PARTS) in listed:
             parts = self._parts()
             if parts is None:
-                # whoever makes the object of them, or removes them, has written before why
+                # a worker that makes the object of them, or removes them, has written before why
                 listed = dict(super().iter_facts(prefix, **options))
             else:
                 del listed[self._at(PARTS)]
@@ -209,15 +209,15 @@ class S3Pieces(ViewFS):
                 yield self._at(str(name)), Facts(part.size, part.modified)
 
     def newest(self) -> datetime | None:
-        """Return the time of the newest part, or that of no time if there is none yet; None if there is no multipart
-        upload. Two requests.
+        """Return the time of the newest part, or the earliest time there is if no part has come; None if S3 does not
+        know the multipart upload. Two requests.
         """
         parts = self._parts()
         return None if parts is None else max((part.modified for part in parts.values()), default=_NEVER)
 
     def delete_tree(self, path: str) -> None:
-        """A part stays until all are removed with their directory, which is done first: what else there is tells that
-        some are left.
+        """With the directory go all parts, and these first: what else there is tells that some are left. A part alone
+        stays until then.
         """
         if f"{path}/" in (self._place, self._place[: -len(OPEN)]) and not self._is_made:
             windows = self._found()
