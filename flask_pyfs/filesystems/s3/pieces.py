@@ -9,13 +9,13 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from operator import itemgetter
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from fs import errors
 
 from ...names import Reserved
 from ..base import CHUNK_SIZE, Readable
-from ..below import ViewFS
+from ..below import PiecesFS
 from ..objects.parts import Range, make_parts
 from ..parts import Part
 from ..piece_names import PieceName
@@ -46,7 +46,7 @@ class Bucket(NamedTuple):
     keeps_taken: Callable[[str], bool]
 
 
-class S3Pieces(ViewFS):
+class S3Pieces(PiecesFS):
     """A bucket as an upload sees it, whose full pieces are parts of a multipart upload.
 
     Short pieces, those that wait for a checksum, and those for which there is no slot are objects as any others.
@@ -58,14 +58,7 @@ class S3Pieces(ViewFS):
     :param content_type: its media type, or None for that of the name.
     """
 
-    joins_in_place = True
     reads_parts = False
-
-    if not TYPE_CHECKING:
-        # by the verbs below; the types are the same
-        has_file = StoreFS.has_file
-        read_file = StoreFS.read_file
-        open_read = StoreFS.open_read
 
     def __init__(
         self, bucket: Bucket, directory: str, target: str, length: int = 0, content_type: str | None = None
@@ -179,9 +172,6 @@ class S3Pieces(ViewFS):
     def _require_object(self, path: str) -> None:
         if self._number(path) is not None:
             raise errors.Unsupported(path, msg="'{path}' is a part of a multipart upload, which cannot be read")
-
-    def iter_files(self, prefix: str = "") -> Iterator[str]:
-        return (path for path, _ in self.iter_facts(prefix))
 
     def iter_facts(self, prefix: str = "", **options: Any) -> Iterator[tuple[str, Facts]]:
         """Two listings: of the directory, and of the parts; one until there are some."""
