@@ -374,13 +374,17 @@ def test_an_upload_has_ended_whose_parts_the_bucket_has_dropped(storage, bucket,
         append(upload, PIECE)
 
 
-def test_an_upload_has_ended_that_is_to_be_scanned_since(storage, bucket, begin):
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_an_upload_has_ended_that_is_to_be_scanned_since(storage, bucket, begin, is_cancelled):
     upload = start(storage, begin)
     append(upload, 0, PIECE)
     storage.config["scan"] = lambda file, filename: True
     with pytest.raises(Ended):
         Upload.opened(upload.token).status()
-    assert swept(storage) == 1
+    if is_cancelled:
+        Upload.opened(upload.token).cancel()
+    # once cancelled, nothing names the multipart upload any more
+    assert swept(storage) == 1 + is_cancelled
     assert (bucket.uploads(), bucket.objects()) == ({}, set())
 
 
