@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from killing import Killed, Killing
 from s3_pieces import DATA, OTHER, PIECE, Bucket, append, start
 
 from flask_pyfs import unfinished
@@ -192,28 +193,6 @@ def test_pieces_that_wait_for_a_checksum_are_objects(storage, bucket, begin):
     assert storage.read("a.bin") == DATA
 
 
-class Killed(BaseException):
-    pass
-
-
-class Killing:
-    """Kills a worker at one of its requests, before it is sent or after it, and at all that come later."""
-
-    def __init__(self, patch, last, *, is_sent):
-        self.left, real = last, S3Bucket.request
-
-        def request(bucket, *arguments, **options):
-            self.left -= 1
-            if self.left < 0 or (self.left == 0 and not is_sent):
-                raise Killed
-            answer = real(bucket, *arguments, **options)
-            if self.left == 0:
-                raise Killed
-            return answer
-
-        patch.setattr(S3Bucket, "request", request)
-
-
 @pytest.mark.parametrize("act", ["append", "overwrite", "cancel"])
 def test_a_worker_is_killed_at_each_request(storage, bucket, begin, act, mortal, soak):
     append(start(storage, begin, "warm.bin"), 0)
@@ -228,7 +207,7 @@ def test_a_worker_is_killed_at_each_request(storage, bucket, begin, act, mortal,
             if act == "cancel":
                 append(upload, 0, PIECE)
             with pytest.MonkeyPatch.context() as patch:
-                killing = Killing(patch, last, is_sent=is_sent)
+                killing = Killing(patch, last, is_sent=is_sent, requests=[(S3Bucket, "request")])
                 with suppress(Killed):
                     Upload.opened(upload.token).cancel() if act == "cancel" else append(upload, 0)
                 is_done = killing.left > 0
