@@ -123,7 +123,7 @@ class Unfinished(Directory):
         """Remove the upload, so that nothing can go on with it. A file that it has become stays.
 
         :raises Ended: if that was done before, or it has expired.
-        :raises Busy: if a worker is finishing it. Then it may become a file, but nothing is left of it besides.
+        :raises Busy: if a worker is finishing it. Then it may become a file, and nothing else is left of it.
         """
         before = self.look()
         if before.is_ended:
