@@ -164,6 +164,7 @@ def test_a_storage_that_moves_to_swift(app, place, send, bucket):
         small_pieces(storage.backend.store.target.whole)
         upload = storage.upload_url("a.bin", expires=60)
         assert send(upload, DATA) == 201
+        assert upload.token is not None
         assert storage.read(storage.confirm(upload.token)) == DATA
         assert swept(storage) == 1
     assert bucket.segments() == bucket.of(upload.name)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from fs import errors
 from killing import Killed, Killing
 from s3_pieces import DATA, OTHER, PIECE, Bucket, append, start
 
@@ -311,7 +312,7 @@ def test_a_taken_name_and_a_failure(storage, store, bucket, begin, monkeypatch, 
     assert (bucket.uploads(), left_in(bucket)) == ({}, {"ended"})
 
     def complete(*arguments, **options):
-        raise pieces.errors.RemoteConnectionError
+        raise errors.RemoteConnectionError
 
     with monkeypatch.context() as patch:
         patch.setattr(ObjectInParts, "complete", complete)
@@ -389,4 +390,4 @@ def test_what_must_be_readable_is_objects(storage, bucket, begin, reason, monkey
 
 
 def denied(*arguments):
-    raise pieces.errors.PermissionDenied
+    raise errors.PermissionDenied

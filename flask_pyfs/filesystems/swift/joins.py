@@ -44,9 +44,9 @@ class Joins:
         """Do what :meth:`StoreFS.join_files` does.
 
         :param store: the store of the files.
-        :param make_segment: makes a segment of a whole file, from the upload, the number of the segment, the path and the
-            size.
-        :param longest: the length in bytes of the longest file that can be a segment where it is, which may be more than
+        :param make_segment: makes a segment of a file, from the upload, the number of the segment, and the path and the
+            size of the file.
+        :param longest: the length in bytes of the longest file that can be a segment where it is. It may be more than
             ``segment_size``.
         """
         longest = max(longest, self.segment_size)
