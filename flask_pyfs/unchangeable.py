@@ -26,8 +26,8 @@ _COPY = "copy-"
 def unchangeable(upload: Unfinished, path: Reserved, guard: translated, *, is_again: bool) -> Iterator[Reserved]:
     """Let the store copy a file of an upload to a path that no signature names, and yield that path.
 
-    If the store can make a part of the file where it lies, the copy is one. It is removed if the block fails, and with
-    the upload if it does not.
+    The copy lies where it can become the file, if the store has such a place. It is removed if the block fails, and
+    with the upload if it does not.
 
     :param path: the file as the client has sent it, and may send it again.
     :param guard: translates the errors of the store.

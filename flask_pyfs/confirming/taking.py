@@ -37,7 +37,7 @@ def confirm(storage: Storage, token: str) -> StoredName:
 
 
 def take(storage: Storage, token: str) -> StoredName:
-    """Do the same.
+    """Do what :func:`confirm` does.
 
     :raises Busy: if another request is at it.
     :raises Ended: if the upload has expired.

@@ -17,7 +17,7 @@ from .base import Readable
 from .parts import InParts
 from .store import DAY, Facts, StoreFS
 
-__all__ = ["BelowFS", "ViewFS"]
+__all__ = ["BelowFS", "PiecesFS", "ViewFS"]
 
 
 class BelowFS(WrapFS[FS], StoreFS):
@@ -241,6 +241,25 @@ class ViewFS(BelowFS):
 
     def close(self) -> None:
         FS.close(self)
+
+
+class PiecesFS(ViewFS):
+    """A store as an unfinished upload sees it, which has pieces elsewhere than in the directory of the upload.
+
+    A subclass says where they are, by its own ``put``, ``fetch``, ``facts``, ``iter_facts`` and ``delete_tree``.
+    """
+
+    joins_in_place = True
+
+    if not TYPE_CHECKING:
+        # not those of the store; the types are the same
+        has_file = StoreFS.has_file
+        read_file = StoreFS.read_file
+        open_read = StoreFS.open_read
+        part_mark = StoreFS.part_mark
+
+    def iter_files(self, prefix: str = "") -> Iterator[str]:
+        return (path for path, _ in self.iter_facts(prefix))
 
 
 class _Told:

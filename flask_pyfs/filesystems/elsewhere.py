@@ -1,35 +1,24 @@
-"""A store as an unfinished upload sees it that began when the storage was another: it has pieces elsewhere than in its
-directory.
-"""
+"""A store for an upload that began when the storage was another: some pieces are elsewhere than in its directory."""
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
-from .below import ViewFS
+from .below import PiecesFS
 from .store import PART, Facts, StoreFS
 
 __all__ = ["Elsewhere"]
 
 
-class Elsewhere(ViewFS):
-    """A store whose new pieces are files as any others, while older ones may be elsewhere.
+class Elsewhere(PiecesFS):
+    """A store whose new pieces are files as any others. Older ones may be elsewhere, and a worker may still join them.
 
     :param store: the store.
     :param places: what :meth:`StoreFS.for_upload` returned of the stores below, for those with pieces elsewhere.
     """
-
-    # a worker may still join the older ones
-    joins_in_place = True
-
-    if not TYPE_CHECKING:
-        # by the verbs below; the types are the same
-        has_file = StoreFS.has_file
-        read_file = StoreFS.read_file
-        open_read = StoreFS.open_read
 
     def __init__(self, store: StoreFS, places: Sequence[StoreFS]) -> None:
         super().__init__(store)
@@ -41,9 +30,6 @@ class Elsewhere(ViewFS):
     def _holder(self, path: str) -> StoreFS:
         places = self._places if path.endswith(PART) else ()
         return next((place for place in places if place.has_file(path)), self.whole)
-
-    def iter_files(self, prefix: str = "") -> Iterator[str]:
-        return (path for path, _ in self.iter_facts(prefix))
 
     def fetch(
         self, path: str, start: int = 0, stop: int | None = None, *, unless: str | None = None

@@ -538,10 +538,10 @@ class StoreFS(CarefulFS):
         :data:`PART`, where they can become parts of the target. Its verbs take their paths as those of other files.
         ``delete_tree`` spares those that the target consists of.
 
-        Otherwise all files are in the directory, for this store too. Pieces are known there by their names, which begin
-        with 16 hexadecimal digits, the offset of the piece in the target, and a hyphen. No name is used twice, and what
-        is put is a binary file that can seek. If the target has been made of them, they can be read as long as it
-        stays.
+        Otherwise all files are in the directory, also as this store lists them. The names of the pieces are those that
+        ``PieceName`` of ``filesystems.piece_names`` parses: they begin with the offset of the piece in the target, in
+        16 hexadecimal digits, and a hyphen. No name is used twice, and what is put is a binary file that can seek.
+        Pieces of which the target was made can be read as long as the target stays.
 
         By default, the pieces are files as any others, and this is the store itself.
 
@@ -657,7 +657,7 @@ class StoreFS(CarefulFS):
         """Iterate over the uploads that have pieces elsewhere than in their directories: the directory of each, what
         :meth:`for_upload` returns for it, and the time of the newest of these pieces.
 
-        Those are left out that are all old, and parts of a file.
+        An upload is left out if all these pieces are old, and parts of a file.
 
         By default there are none.
 

@@ -113,7 +113,7 @@ def _unchecked(upload: Upload, wanted: _Wanted, parts: _Parts) -> StoredName:
     require_allowed(state, terms)
     basename = terms.name.rpartition("/")[2]
     if storage.inspects:
-        # the settings are others than when it began, and what has its name cannot be checked any more
+        # the settings have changed since it began, and what has its name cannot be checked any more
         upload.abort()
         raise Ended
     if not allows(storage, None, basename):

@@ -121,7 +121,7 @@ def _file(state: State, name: str) -> InParts:
     except OperationNotSupported:
         file = None
     if file is None:
-        # the settings are others than when it began
+        # the settings have changed since it began
         raise Ended
     return file
 

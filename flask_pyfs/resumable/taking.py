@@ -38,7 +38,7 @@ class Taking:
 
     :param put: stores a piece under a name.
     :param remove: removes one.
-    :param part_mark: see there.
+    :param part_mark: see :class:`PartMark`.
     :ivar taken: what was stored so far, by name, also if that failed in the middle.
     :ivar whole: the only piece, if it may be the whole file, else None.
     """

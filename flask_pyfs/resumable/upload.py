@@ -145,8 +145,9 @@ class Upload:
         except FSError:
             with suppress(BackendError):
                 # a store may take no piece of what has ended meanwhile
-                if self._look(taken).stored is not None:
-                    return self._status(self._look())
+                found = self._look(taken)
+                if found.stored is not None:
+                    return self._status(found)
             raise
         except Exception:
             # what was kept of it may have come after the upload was cancelled, as clients do both at once
@@ -181,7 +182,7 @@ class Upload:
         """
         found = self._unfinished.goes_on(taken or ())
         if PARTS in found.files and found.stored is None and not found.has_begun:
-            # the settings are others than when it began, or the store has dropped them
+            # the settings have changed since it began, or the store has dropped them
             raise Ended
         # the listings of some stores are late
         return dataclasses.replace(found, files={**(taken or {}), **found.files})
@@ -284,6 +285,7 @@ class Upload:
     def _joined(self, chain: list[Piece], held: InMemory | None, is_again: bool) -> StoredName:
         if is_again:
             chain = pieces.read(self._unfinished.plan())
+            # what cannot be read cannot be compared: the store itself finds the file that it has made of them
             is_again = self._unfinished.store.reads_parts or not any(piece.name.endswith(PART) for piece in chain)
         kept = partial(
             stored_from, self.storage, terms=self.terms, content_type=self.terms.content_type, is_again=is_again

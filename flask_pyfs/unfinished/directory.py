@@ -154,7 +154,9 @@ class Directory:
         return Reserved(f"{self._directory}/{name}")
 
     def look(self) -> Found:
-        """Return what is there. One listing; one more request if the upload is finished or was ended."""
+        """Return what is there. One listing, and one of the pieces if they are elsewhere; one more request if the
+        upload is finished or was ended.
+        """
         with translated(self._name):
             listed = {path[len(self._directory) + 1 :]: facts for path, facts in self.store.iter_facts(self._path(""))}
         newest = max((facts.modified for facts in listed.values() if facts.modified is not None), default=None)
@@ -191,7 +193,7 @@ class Directory:
             return self.store.read_file(self._path(name))
 
     def plan(self) -> bytes:
-        """Return the plan of who began first to finish. One request."""
+        """Return the plan of the worker that has begun to finish. One request."""
         return self._read(OPEN + BEGUN)
 
     def write_done(self, stored: StoredName, length: int | None) -> None:

@@ -1,4 +1,4 @@
-"""How an upload becomes a file, or ends without one: once, whoever tries, and whoever is killed."""
+"""How an upload becomes a file, or ends without one: once, however many workers try, and whichever is killed."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class Unfinished(Directory):
 
         :param finish: stores the file. It is told whether another worker may have begun to do so, and was killed: then
             a file of that name may be what it has stored.
-        :param plan: what who begins wants whoever finishes to know; see :meth:`plan`. None goes on with what another
-            has begun.
+        :param plan: what this worker, if it is the first, leaves to the one that finishes; see :meth:`plan`. None goes
+            on with what another has begun.
         :param length: how many bytes the upload has, for :attr:`Found.length`.
         :raises Busy: if another worker is at it.
         :raises Ended: if the upload was cancelled or has expired.
@@ -85,7 +85,7 @@ class Unfinished(Directory):
         self, lease: Held, finish: Callable[[bool], StoredName], plan: bytes | None, length: int | None
     ) -> StoredName:
         is_again = plan is None or not self.write_begun(plan)
-        # after that: who cancels it writes first, and looks then whether somebody is at it
+        # after that: a worker that cancels it writes first, and then looks whether another is at it
         found = self.look()
         if found.stored is None and not found.is_ended:
             try:
@@ -123,7 +123,7 @@ class Unfinished(Directory):
         """Remove the upload, so that nothing can go on with it. A file that it has become stays.
 
         :raises Ended: if that was done before, or it has expired.
-        :raises Busy: if a worker is finishing it. Then it may become a file, but nothing is left of it besides.
+        :raises Busy: if a worker is finishing it. Then it may become a file, and nothing else is left of it.
         """
         before = self.look()
         if before.is_ended:
@@ -131,7 +131,7 @@ class Unfinished(Directory):
         self.write_ended()
         # a listing may be late
         has_begun = self._has(LEASE) or (self.store.joins_in_place and self._has(BEGUN))
-        # who has begun before may not have seen that it has ended
+        # a worker that has begun before may not have seen that it has ended
         lease = self._leased(lambda: not self._has(LEASE, BEGUN)) if has_begun else None
         self._clear(lease, is_sure=before.stored is not None or not has_begun)
 
@@ -157,7 +157,7 @@ class Unfinished(Directory):
             parts: then they stay until it is swept.
         """
         is_sure |= not self.store.joins_in_place
-        # what cannot be removed now is removed by who looks next, or when it is swept
+        # what cannot be removed now is removed by the next look, or when it is swept
         with suppress(errors.FSError):
             if lease is not None and is_sure:
                 lease.end()

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from fs import errors
+from killing import Killed, Killing
 from places import make_place  # noqa: F401  (it knows where the helpers are)
 from servers.faults import FaultProxy
 
@@ -13,7 +14,7 @@ import flask_pyfs as fs
 
 # packages of drivers have the names of their directories
 from counting_requests import Sent, requests_in  # isort: skip
-from swift_pieces import DATA, SIZE, Bucket, Killed, Killing, small_pieces, swept  # isort: skip
+from swift_pieces import DATA, REQUESTS, SIZE, Bucket, small_pieces, swept  # isort: skip
 
 from flask_pyfs import unfinished
 from flask_pyfs.filesystems.swift import SwiftFS
@@ -142,7 +143,7 @@ def test_a_worker_is_killed_at_each_request(begin, bucket, is_sent, soak, monkey
         names.append(f"{last}.bin")
         storage, upload = begin(names[-1], storage=storage)
         with pytest.MonkeyPatch.context() as patch:
-            killing = Killing(patch, last, is_sent=is_sent)
+            killing = Killing(patch, last, is_sent=is_sent, requests=REQUESTS)
             with suppress(Killed):
                 storage.confirm(upload.token)
             is_done = killing.left > 0
@@ -163,7 +164,8 @@ def test_a_storage_that_moves_to_swift(app, place, send, bucket):
         small_pieces(storage.backend.store.target.whole)
         upload = storage.upload_url("a.bin", expires=60)
         assert send(upload, DATA) == 201
-        assert storage.read(storage.confirm(upload.token or "")) == DATA
+        assert upload.token is not None
+        assert storage.read(storage.confirm(upload.token)) == DATA
         assert swept(storage) == 1
     assert bucket.segments() == bucket.of(upload.name)
 

@@ -5,6 +5,7 @@ import itertools
 from contextlib import suppress
 
 import pytest
+from killing import Killed, Killing
 
 from flask_pyfs import unfinished
 from flask_pyfs.filesystems.store import UPLOADS
@@ -25,33 +26,11 @@ REQUESTS = ("put", "iter_facts", "fetch", "read_file", "join_files", "delete_tre
 COMMANDS = ("growing", "grow", "publish", "rename")
 
 
-class Killed(BaseException):
-    pass
-
-
-class Killing:
-    """Kills a worker at one of its requests to a store, and at all that it makes later."""
-
-    def __init__(self, patch, store, last, *, is_sent):
-        self.left, self.is_sent = last, is_sent
-        bucket = getattr(store, "_bucket", None)
-        for owner, name in [*((store, name) for name in REQUESTS), *((bucket, name) for name in COMMANDS)]:
-            if hasattr(owner, name):
-                patch.setattr(owner, name, self.killed(getattr(owner, name)))
-
-    def killed(self, request):
-        def killed(*arguments, **options):
-            self.left -= 1
-            if self.left < 0 or (self.left == 0 and not self.is_sent):
-                raise Killed
-            # a listing is sent when it is read
-            answer = request(*arguments, **options)
-            answer = iter(list(answer)) if request.__name__ == "iter_facts" else answer
-            if self.left == 0:
-                raise Killed
-            return answer
-
-        return killed
+def requests_of(store):
+    """What makes requests to a store."""
+    bucket = getattr(store, "_bucket", None)
+    made = [*((store, name) for name in REQUESTS), *((bucket, name) for name in COMMANDS)]
+    return [(owner, name) for owner, name in made if hasattr(owner, name)]
 
 
 @pytest.mark.parametrize(("kind", "size", "overwrite"), CASES)
@@ -71,7 +50,7 @@ def test_a_worker_is_killed_at_each_request(kind, size, overwrite, open_storage,
             name = f"{last}-{is_sent}.bin"
             token = begin(storage, name, unique=False, overwrite=overwrite, length=len(DATA)).token
             with monkeypatch.context() as patch:
-                killing = Killing(patch, store, last, is_sent=is_sent)
+                killing = Killing(patch, last, is_sent=is_sent, requests=requests_of(store))
                 with suppress(Killed):
                     Upload.opened(token).append(io.BytesIO(DATA), 0)
                 is_done = killing.left > 0

@@ -6,7 +6,8 @@ import itertools
 from contextlib import suppress
 
 import pytest
-from swift_pieces import DATA, SIZE, Killed, Killing, append, start, swept
+from killing import Killed, Killing
+from swift_pieces import DATA, REQUESTS, SIZE, append, start, swept
 
 from flask_pyfs import unfinished
 from flask_pyfs.filesystems.swift import SwiftFS
@@ -39,7 +40,7 @@ def test_a_worker_is_killed_at_each_request_to_swift(swift_storage, bucket, begi
             swift_storage.write(names[-1], DATA * 2)
         upload = start(swift_storage, begin, names[-1], overwrite=overwrite)
         with pytest.MonkeyPatch.context() as patch:
-            killing = Killing(patch, last, is_sent=is_sent)
+            killing = Killing(patch, last, is_sent=is_sent, requests=REQUESTS)
             with suppress(Killed):
                 append(upload, 0, 256)
             is_done = killing.left > 0
@@ -65,7 +66,7 @@ def test_one_is_killed_that_removes_the_file_or_cancels_the_upload(swift_storage
             upload = start(swift_storage, begin, name)
             append(upload, 0, 256 if act == "delete" else 200)
             with pytest.MonkeyPatch.context() as patch:
-                killing = Killing(patch, last, is_sent=is_sent)
+                killing = Killing(patch, last, is_sent=is_sent, requests=REQUESTS)
                 with suppress(Killed):
                     swift_storage.delete(name) if act == "delete" else Upload.opened(upload.token).cancel()
                 is_done = killing.left > 0

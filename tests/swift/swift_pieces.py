@@ -13,6 +13,8 @@ from flask_pyfs.resumable.upload import Upload
 
 SIZE = 100
 DATA = bytes(range(256))
+#: What makes the requests to Swift.
+REQUESTS = [(Account, "request")]
 
 
 def small_pieces(store):
@@ -61,25 +63,3 @@ def swept(storage):
     """Remove all that is left of uploads."""
     storage.backend.config["upload_lifetime"] = -3600
     return storage.backend.remove_leftovers(-60)
-
-
-class Killed(BaseException):
-    pass
-
-
-class Killing:
-    """Kills a worker at one of the requests that it sends, before it or after it, and at all that it sends later."""
-
-    def __init__(self, patch, last, *, is_sent):
-        self.left, real = last, Account.request
-
-        def request(account, *arguments, **options):
-            self.left -= 1
-            if self.left < 0 or (self.left == 0 and not is_sent):
-                raise Killed
-            answer = real(account, *arguments, **options)
-            if self.left == 0:
-                raise Killed
-            return answer
-
-        patch.setattr(Account, "request", request)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any, BinaryIO, cast
@@ -17,13 +16,11 @@ from ..below import ViewFS
 from ..joined import JoinedFile
 from ..objects.filesystem import ObjectFS
 from ..objects.store import beginning_of
+from ..piece_names import PieceName
 from .bucket import GridBucket
 from .facts import STRETCH, Incomplete, Revision
 from .joins import read_parts, stretches
 from .upload import known_or_guessed
-
-# what the name of a piece begins with: where it begins
-_PIECE = re.compile(r"(?P<above>.*/)?(?P<offset>[0-9a-f]{16})-[^/]*", re.DOTALL)
 
 # the name of the file that grows, beside the pieces
 _WHOLE = "whole"
@@ -36,8 +33,8 @@ class GridPieces(ViewFS):
     written where it will be, and a document of the name of the piece says so. No chunk is ever replaced: where one with
     other content is already, the piece is a file as any other.
 
-    At the end the file that grows gets its name, which the server decides once. Who deletes the upload at that moment
-    deletes the document only under its reserved name, and no chunk if it has got another.
+    At the end the file that grows gets its name, which the server decides once. A worker that deletes the upload at
+    that moment deletes the document only under its reserved name, and no chunk if it has got another.
 
     :param store: the bucket as a filesystem.
     :param bucket: the bucket.
@@ -55,10 +52,10 @@ class GridPieces(ViewFS):
         self._growing: Revision | None = None
 
     def put(self, path: str, file: Readable, **options: Any) -> str | None:
-        piece = _PIECE.fullmatch(path)
+        piece = PieceName.parsed(path.rpartition("/")[2])
         if piece is None:
             return super().put(path, file, **options)
-        source, offset = cast(BinaryIO, file), int(piece["offset"], 16)
+        source, offset = cast(BinaryIO, file), piece.offset
         begin = source.tell()
         size = source.seek(0, os.SEEK_END) - begin
         source.seek(begin)

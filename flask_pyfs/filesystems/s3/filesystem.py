@@ -417,7 +417,7 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
             return self
         from .windows import slots_for
 
-        # with a key of the customer, only who sends it may read the mark of the object
+        # with a key of the customer, the mark of the object can be read only by sending the key
         if slots_for(length, self.piece_size) < 2 or "SSECustomerKey" in self.download_args:
             return self
         from .pieces import S3Pieces

@@ -9,13 +9,13 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from operator import itemgetter
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from fs import errors
 
 from ...names import Reserved
 from ..base import CHUNK_SIZE, Readable
-from ..below import ViewFS
+from ..below import PiecesFS
 from ..objects.parts import Range, make_parts
 from ..parts import Part
 from ..piece_names import PieceName
@@ -46,7 +46,7 @@ class Bucket(NamedTuple):
     keeps_taken: Callable[[str], bool]
 
 
-class S3Pieces(ViewFS):
+class S3Pieces(PiecesFS):
     """A bucket as an upload sees it, whose full pieces are parts of a multipart upload.
 
     Short pieces, those that wait for a checksum, and those for which there is no slot are objects as any others.
@@ -58,14 +58,7 @@ class S3Pieces(ViewFS):
     :param content_type: its media type, or None for that of the name.
     """
 
-    joins_in_place = True
     reads_parts = False
-
-    if not TYPE_CHECKING:
-        # by the verbs below; the types are the same
-        has_file = StoreFS.has_file
-        read_file = StoreFS.read_file
-        open_read = StoreFS.open_read
 
     def __init__(
         self, bucket: Bucket, directory: str, target: str, length: int = 0, content_type: str | None = None
@@ -180,16 +173,13 @@ class S3Pieces(ViewFS):
         if self._number(path) is not None:
             raise errors.Unsupported(path, msg="'{path}' is a part of a multipart upload, which cannot be read")
 
-    def iter_files(self, prefix: str = "") -> Iterator[str]:
-        return (path for path, _ in self.iter_facts(prefix))
-
     def iter_facts(self, prefix: str = "", **options: Any) -> Iterator[tuple[str, Facts]]:
         """Two listings: of the directory, and of the parts; one until there are some."""
         listed = dict(super().iter_facts(prefix, **options))
         if self._place.startswith(prefix) and self._at(PARTS) in listed:
             parts = self._parts()
             if parts is None:
-                # whoever makes the object of them, or removes them, has written before why
+                # a worker that makes the object of them, or removes them, has written before why
                 listed = dict(super().iter_facts(prefix, **options))
             else:
                 del listed[self._at(PARTS)]
@@ -209,15 +199,15 @@ class S3Pieces(ViewFS):
                 yield self._at(str(name)), Facts(part.size, part.modified)
 
     def newest(self) -> datetime | None:
-        """Return the time of the newest part, or that of no time if there is none yet; None if there is no multipart
-        upload. Two requests.
+        """Return the time of the newest part, or the earliest time there is if no part has come; None if S3 does not
+        know the multipart upload. Two requests.
         """
         parts = self._parts()
         return None if parts is None else max((part.modified for part in parts.values()), default=_NEVER)
 
     def delete_tree(self, path: str) -> None:
-        """A part stays until all are removed with their directory, which is done first: what else there is tells that
-        some are left.
+        """With the directory go all parts, and these first: what else there is tells that some are left. A part alone
+        stays until then.
         """
         if f"{path}/" in (self._place, self._place[: -len(OPEN)]) and not self._is_made:
             windows = self._found()

@@ -44,8 +44,10 @@ class Joins:
         """Do what :meth:`StoreFS.join_files` does.
 
         :param store: the store of the files.
-        :param make_segment: makes a segment of a file: of this number, of its path and its size.
-        :param longest: how long a segment may be besides, because there is an object of this length.
+        :param make_segment: makes a segment of a file, from the upload, the number of the segment, and the path and the
+            size of the file.
+        :param longest: the length in bytes of the longest file that can be a segment where it is. It may be more than
+            ``segment_size``.
         """
         longest = max(longest, self.segment_size)
         if sum(sizes) <= self.part_size or max(sizes) > longest:

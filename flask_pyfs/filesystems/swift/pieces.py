@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from fs import errors
 
 from ...names import Reserved
 from ..base import Readable
-from ..below import ViewFS
+from ..below import PiecesFS
 from ..store import PART, UPLOADS, Facts, OtherVersion, StoreFS
 from .answers import odd_answers
 from .container import SwiftContainer
@@ -70,7 +70,7 @@ class Stores:
     joins: Joins
 
 
-class SwiftPieces(ViewFS):
+class SwiftPieces(PiecesFS):
     """A container as an upload sees it, whose pieces are in the container of segments.
 
     They are no segments before a manifest names them, and nobody else's then but those of the object.
@@ -78,15 +78,6 @@ class SwiftPieces(ViewFS):
     :param stores: the container, and that of the segments.
     :param place: where the pieces are.
     """
-
-    joins_in_place = True
-
-    if not TYPE_CHECKING:
-        # by the verbs below; the types are the same
-        has_file = StoreFS.has_file
-        read_file = StoreFS.read_file
-        open_read = StoreFS.open_read
-        part_mark = StoreFS.part_mark
 
     def __init__(self, stores: Stores, place: Place) -> None:
         super().__init__(stores.files)
@@ -118,9 +109,6 @@ class SwiftPieces(ViewFS):
     def facts(self, path: str, *, checksum: bool = False) -> Facts:
         store, key = self._at(path)
         return store.facts(key, checksum=checksum)
-
-    def iter_files(self, prefix: str = "") -> Iterator[str]:
-        return (path for path, _ in self.iter_facts(prefix))
 
     def iter_facts(self, prefix: str = "", **options: Any) -> Iterator[tuple[str, Facts]]:
         """Two listings: of the container of segments, and of the container."""
