@@ -62,8 +62,9 @@ def allows(storage: Receiver, file: Any, basename: str) -> bool:
     """Return whether the storage accepts a file. If its ``file_allowed`` reads the file, that goes back to its position
     afterwards.
     """
+    stream = file.stream if isinstance(file, FileStorage) else file
     try:
-        position = _stream(file).tell()
+        position = stream.tell()
     except Exception:
         # None, a pipe, or an object like a file
         return storage.file_allowed(file, basename)
@@ -71,14 +72,10 @@ def allows(storage: Receiver, file: Any, basename: str) -> bool:
         return storage.file_allowed(file, basename)
     finally:
         # the method may have given the upload another stream
-        stream = _stream(file)
+        stream = file.stream if isinstance(file, FileStorage) else file
         with suppress(Exception):
             if stream.tell() != position:
                 stream.seek(position)
-
-
-def _stream(file: Any) -> Any:
-    return file.stream if isinstance(file, FileStorage) else file
 
 
 def place(storage: Receiver, name: str, prefix: Directory, unique: bool) -> str:
@@ -111,7 +108,7 @@ def measured(storage: Receiver, file: Any, name: str, max_size: int | None) -> A
     :raises FileTooLarge: if more than that is left.
     :raises EmptyUpload: if the file has a size, but was read to its end.
     """
-    stream = _stream(file)
+    stream = file.stream if isinstance(file, FileStorage) else file
     if isinstance(stream, OwnFile):
         return file
     is_file = hasattr(stream, "read")
