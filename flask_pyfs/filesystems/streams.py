@@ -118,9 +118,18 @@ class Discardable:
             self.discard()
 
 
-class WholeFile(WrappedFile):
+class ForReading(WrappedFile):
+    """A file opened for reading, which cannot be changed: FTPFS and MemoryFS truncate it even so."""
+
+    def write(self, data: Any) -> int:
+        raise io.UnsupportedOperation(_FOR_READING)
+
+    def truncate(self, size: int | None = None) -> int:
+        raise io.UnsupportedOperation(_FOR_READING)
+
+
+class WholeFile(ForReading):
     """A file opened for reading, which raises an error if it ends too early: FTPFS treats a lost connection as the end.
-    It cannot be changed: FTPFS and MemoryFS truncate a file that is open for reading.
 
     :param file: the wrapped file.
     :param size: the size of the file in bytes.
@@ -150,12 +159,6 @@ class WholeFile(WrappedFile):
         if not line.endswith(b"\n"):
             self._check(len(line), size)
         return line
-
-    def write(self, data: Any) -> int:
-        raise io.UnsupportedOperation(_FOR_READING)
-
-    def truncate(self, size: int | None = None) -> int:
-        raise io.UnsupportedOperation(_FOR_READING)
 
     def _check(self, got: int, wanted: int | None) -> None:
         at_end = wanted is None or wanted < 0 or (got == 0 and wanted > 0)
