@@ -170,7 +170,7 @@ def extension(filename: str) -> str:
     ('jpg', 'gz', '')
     """
     # as os.path.splitext finds it, in half the time
-    stem, _, ext = filename.rpartition("/")[2].rpartition(".")
+    stem, _, ext = os.fspath(filename).rpartition("/")[2].rpartition(".")
     return ext.lower() if stem.strip(".") else ""
 
 

@@ -2,6 +2,7 @@
 
 import ftplib
 import gc
+import io
 import socket
 import uuid
 
@@ -86,6 +87,14 @@ def test_names_that_a_protocol_cannot_send(app, ftp, name):
             storage.write(name, "new", overwrite=True)
         assert list(storage.list_files()) == ["canary"]
         storage.fs.close()
+
+
+def test_a_file_on_an_ftp_server_that_is_read_is_not_changed(app, ftp):
+    filesystem = configured(app, f"ftp://{ftp}").fs
+    filesystem.writebytes("file.txt", b"content")
+    with filesystem.openbin("file.txt") as file, pytest.raises(io.UnsupportedOperation):
+        file.truncate(3)
+    assert filesystem.readbytes("file.txt") == b"content"
 
 
 def test_a_directory_of_an_ftp_server_is_made(app, ftp):

@@ -23,7 +23,7 @@ from fs.subfs import ClosingSubFS, SubFS
 
 from ..errors import ErrorContext
 from .ftp_login import not_logged_in
-from .streams import WrappedFile
+from .streams import ForReading, WrappedFile
 
 __all__ = ["FTPFS", "FTPOpener"]
 
@@ -209,7 +209,8 @@ class FTPFS(ftpfs.FTPFS):
                 if opened.exclusive:
                     raise errors.FileExists(path)
             transfer = _Transfer(self, valid, opened.to_platform_bin())
-        return cast(BinaryIO, WrappedFile(cast(BinaryIO, transfer), ftp_errors(self.host, path)))
+        kind = WrappedFile if opened.writing else ForReading
+        return cast(BinaryIO, kind(cast(BinaryIO, transfer), ftp_errors(self.host, path)))
 
     @_careful
     def setinfo(self, path: str, info: Any) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection
+from typing import Any, BinaryIO, cast
 
 import fs.memoryfs
 from fs import errors
 from fs.enums import ResourceType
 from fs.info import Info
+from fs.mode import Mode
 
 from .base import CarefulFS
+from .streams import ForReading
 
 __all__ = ["MemoryFS"]
 
@@ -60,6 +63,10 @@ class MemoryFS(CarefulFS, fs.memoryfs.MemoryFS):
     def close(self) -> None:
         # the base deletes its files; and no module is there any more when the interpreter ends
         self._closed = True
+
+    def openbin(self, path: str, mode: str = "r", buffering: int = -1, **options: Any) -> BinaryIO:
+        file = super().openbin(path, mode, buffering, **options)
+        return file if Mode(mode).writing else cast(BinaryIO, ForReading(file))
 
     def copy(self, src_path: str, dst_path: str, overwrite: bool = False, preserve_time: bool = False) -> None:
         if not self._is_same(src_path, dst_path, overwrite):

@@ -14,6 +14,7 @@ from fs.errors import RemoteConnectionError
 Result = TypeVar("Result")
 
 _UNGUARDED = nullcontext()
+_FOR_READING = "the file is open for reading: open it again to write to it"
 
 
 def sought(offset: int, whence: int, position: int, size: int) -> int:
@@ -117,7 +118,17 @@ class Discardable:
             self.discard()
 
 
-class WholeFile(WrappedFile):
+class ForReading(WrappedFile):
+    """A file opened for reading, which cannot be changed: FTPFS and MemoryFS truncate it even so."""
+
+    def write(self, data: Any) -> int:
+        raise io.UnsupportedOperation(_FOR_READING)
+
+    def truncate(self, size: int | None = None) -> int:
+        raise io.UnsupportedOperation(_FOR_READING)
+
+
+class WholeFile(ForReading):
     """A file opened for reading, which raises an error if it ends too early: FTPFS treats a lost connection as the end.
 
     :param file: the wrapped file.

@@ -134,6 +134,16 @@ class Contents(Promises):
             assert file.read(2) == b"\x07\x08"
             assert file.tell() == 256 * 500 + 9
 
+    def test_a_file_that_is_read_is_not_changed(self, storage: Storage) -> None:
+        storage.write("file.txt", b"content")
+        with storage.open("file.txt", "rb") as file:
+            assert not file.writable()
+            with raises(io.UnsupportedOperation):
+                file.truncate(3)
+            with raises(io.UnsupportedOperation):
+                file.write(b"other")
+        assert storage.read("file.txt") == b"content"
+
     def test_written_is_seen_when_closed(self, storage: Storage) -> None:
         storage.write("a", b"old")
         with storage.open("a", "wb") as file:

@@ -71,6 +71,8 @@ def allows(storage: Receiver, file: Any, basename: str) -> bool:
     try:
         return storage.file_allowed(file, basename)
     finally:
+        # the method may have given the upload another stream
+        stream = file.stream if isinstance(file, FileStorage) else file
         with suppress(Exception):
             if stream.tell() != position:
                 stream.seek(position)

@@ -1,14 +1,15 @@
 """The filesystems pass the tests that PyFilesystem has for any filesystem."""
 
+import io
 import unittest
 from tempfile import TemporaryDirectory
 
 import pytest
-from fs.memoryfs import MemoryFS
 from fs.test import FSTestCases
 
 from flask_pyfs.filesystems.generic import GenericStore
 from flask_pyfs.filesystems.local import LocalFS
+from flask_pyfs.filesystems.memory import MemoryFS
 
 
 class StandardTests(FSTestCases):
@@ -39,3 +40,16 @@ class TestMemoryFS(StandardTests, unittest.TestCase):
 class TestGenericStore(StandardTests, unittest.TestCase):
     def make_fs(self):
         return GenericStore(MemoryFS())
+
+
+def test_a_file_in_memory_that_is_read_is_not_changed():
+    filesystem = MemoryFS()
+    filesystem.writebytes("file.txt", b"content")
+    with filesystem.openbin("file.txt") as file:
+        for change in (lambda: file.truncate(3), lambda: file.writelines([b"other"])):
+            with pytest.raises(io.UnsupportedOperation):
+                change()
+    assert filesystem.readbytes("file.txt") == b"content"
+    with filesystem.openbin("file.txt", "r+") as file:
+        file.truncate(3)
+    assert filesystem.readtext("file.txt") == "con"

@@ -143,6 +143,10 @@ def test_an_extension_is_what_python_finds():
         for letters in product("./aB", repeat=length):
             name = "".join(letters)
             assert files.extension(name) == os.path.splitext(name)[1][1:].lower(), name
+    assert files.mime(Path("a.d/b.TXT")) == "text/plain"
+    with pytest.raises(TypeError):
+        # an upload without a name
+        files.extension(None)
 
 
 def test_the_table_is_well_formed():

@@ -3,6 +3,7 @@
 import socket
 from contextlib import closing
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 from containers import bare_connection
@@ -41,10 +42,11 @@ def around(swift_server, tmp_path_factory):
     unused = socket.create_server((HOST, 0))
     down = f"{HOST}:{unused.getsockname()[1]}"
     unused.close()
-    with silent, nginx(directory, swift_server.port, locations=listen):
+    with silent, nginx(directory, swift_server.port, locations=listen) as forwarding:
         yield SimpleNamespace(
             swift=swift_server,
             plain=f"{HOST}:{swift_server.port}",
+            proxy=forwarding.url,
             tls=f"{HOST}:{port}",
             down=down,
             silent=f"{HOST}:{silent.getsockname()[1]}",
@@ -122,6 +124,24 @@ def test_a_proxy_that_is_out_of_reach(app, configure, around, monkeypatch):
         monkeypatch.setenv("no_proxy", HOST)
         storage = configure(**at_keystone(service, "3"))
         wrong(app, storage, fs.BackendError, f"the proxy before the storage URL {url}", "HTTP_PROXY")
+
+
+def test_a_proxy_that_the_environment_names(app, configure, around, monkeypatch):
+    url = f"http://{UNKNOWN}{urlsplit(storage_url(around.swift)).path}"
+    with keystone(around.swift, dict.fromkeys(all_endpoints(), url)) as service, app.app_context():
+        monkeypatch.setenv("http_proxy", around.proxy)
+        monkeypatch.setenv("no_proxy", HOST)
+        storage = configure(**at_keystone(service, "3"))
+        storage.write("proxied.txt", b"content")
+        # it was read at the login
+        monkeypatch.delenv("http_proxy")
+        assert storage.read("proxied.txt") == b"content"
+        storage.delete("proxied.txt")
+        monkeypatch.setenv("http_proxy", around.proxy)
+        monkeypatch.setenv("no_proxy", f"{HOST},.invalid")
+        # another account, which logs in
+        storage = configure(**at_keystone(service, "3"), TIMEOUT=9)
+        wrong(app, storage, fs.BackendError, f"the storage URL {url}", "is unknown")
 
 
 def test_a_storage_url_without_tls_behind_a_proxy_with_it(app, configure, around, monkeypatch):

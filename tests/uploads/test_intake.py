@@ -271,6 +271,22 @@ def test_a_file_that_file_allowed_has_read_is_stored_whole(make_storage, rename)
         storage.save(io.BytesIO(b"bad"), "b.txt")
 
 
+class Replacing(fs.Storage):
+    """Reads the start of an upload from a copy that it puts in the place of the stream."""
+
+    def file_allowed(self, file, basename):
+        file.stream = io.BytesIO(file.stream.read())
+        return super().file_allowed(file, basename) and file.stream.read(3) != b"bad"
+
+
+def test_a_file_to_which_file_allowed_gave_another_stream_is_stored_whole(make_storage):
+    storage = make_storage(fs.ALL, Replacing)
+    storage.save(FileStorage(io.BytesIO(b"content"), "a.txt"))
+    assert storage.read("a.txt") == b"content"
+    with pytest.raises(fs.UnauthorizedFileType):
+        storage.save(FileStorage(io.BytesIO(b"bad"), "b.txt"))
+
+
 def test_the_methods_of_a_backend_of_flask_fs_see_the_limit(make_storage):
     storage = make_storage(MAX_SIZE=5)
 
