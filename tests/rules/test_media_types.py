@@ -9,6 +9,7 @@ import subprocess
 import sys
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -143,10 +144,12 @@ def test_an_extension_is_what_python_finds():
         for letters in product("./aB", repeat=length):
             name = "".join(letters)
             assert files.extension(name) == os.path.splitext(name)[1][1:].lower(), name
-    assert files.mime(Path("a.d/b.TXT")) == "text/plain"
+    path: Any = Path("a.d/b.TXT")
+    assert files.mime(path) == "text/plain"
+    # an upload without a name
+    nothing: Any = None
     with pytest.raises(TypeError):
-        # an upload without a name
-        files.extension(None)
+        files.extension(nothing)
 
 
 def test_the_table_is_well_formed():
