@@ -8,6 +8,7 @@ from bson import CodecOptions, DatetimeConversion
 from pymongo import ReadPreference
 from pymongo.collection import Collection
 
+from ...names import has_reserved
 from ..objects.clients import PerProcess
 from .advice import MongoPlace
 from .client import Client
@@ -62,7 +63,16 @@ class GridCollections:
         """The collection of the file documents."""
         return self._opened().files
 
-    # decisions need current data, which a secondary may lack
+    def _files_of(self, name: str) -> Collection[Document]:
+        """Return the collection to read the documents of a name, or of all names that begin with it, from."""
+        return self._primary if has_reserved(name) else self.files
+
+    def chunks_of(self, name: str) -> Collection[Document]:
+        """Return the collection to read the chunks of the file of a name from."""
+        return self._primary_chunks if has_reserved(name) else self.chunks
+
+    # decisions need current data, which a secondary may lack: so does who goes on with what another worker has begun,
+    # and that has reserved names
 
     @property
     def _primary(self) -> Collection[Document]:
@@ -87,7 +97,7 @@ class GridCollections:
         if self._has_indexes:
             return
         with self.errors():
-            make_indexes(self.files, self.chunks)
+            make_indexes(self._primary, self._primary_chunks)
         self._has_indexes = True
 
     def prepare_replacing(self) -> None:
