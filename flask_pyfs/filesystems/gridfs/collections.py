@@ -13,7 +13,7 @@ from ..objects.clients import PerProcess
 from .advice import MongoPlace
 from .client import Client
 from .errors import mongo_errors
-from .indexes import make_indexes, make_replacing_index
+from .indexes import is_unique, make_indexes, make_replacing_index
 
 Document = dict[str, Any]
 
@@ -43,6 +43,7 @@ class GridCollections:
         self._opened = PerProcess(self._open)
         self._has_indexes = False
         self._has_replacing_index = False
+        self._refuses_chunks = False
 
     def errors(self, path: str = "") -> mongo_errors:
         """Return a context that translates the errors of the driver into ``fs.errors``."""
@@ -108,3 +109,13 @@ class GridCollections:
         with self.errors():
             make_replacing_index(self.files)
         self._has_replacing_index = True
+
+    def refuses_chunks(self) -> bool:
+        """Return whether the server refuses a second chunk of a number of a file, which it does unless the index of the
+        chunks was made without ``unique``. One command, until it does.
+        """
+        if not self._refuses_chunks:
+            self.prepare()
+            with self.errors():
+                self._refuses_chunks = is_unique(self._primary_chunks)
+        return self._refuses_chunks
