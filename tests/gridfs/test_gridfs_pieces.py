@@ -95,7 +95,8 @@ def test_the_file_has_the_chunks_of_the_pieces(bucket, bare, paths):
 
 
 def test_the_commands(bucket):
-    bucket.put("warm", io.BytesIO(b""))
+    put(view(bucket), 0)
+    bucket.delete_tree(OPEN)
     store = view(bucket)
     with commands() as sent:
         paths = [put(store, start) for start in STARTS]
@@ -251,6 +252,22 @@ def test_workers_with_other_chunks_and_short_files(bucket, open_bucket):
     assert bucket.facts(longer).size == PIECE
     assert bucket.facts(longer).checksum is not None
     assert [bucket.for_upload(DIRECTORY, "a.bin", length) for length in (None, 0, PIECE)] == [bucket] * 3
+
+
+def test_a_bucket_whose_index_is_not_unique(bucket, open_bucket, bare):
+    keys = [("files_id", 1), ("n", 1)]
+    bare["files.chunks"].drop_indexes()
+    bare["files.chunks"].create_index(keys)
+    try:
+        # two clients send the first piece
+        paths = [put(view(open_bucket()), start, data=DATA if start else OTHER) for start in STARTS]
+        paths[0] = put(view(bucket), 0, mark="a")
+        assert b"".join(map(bucket.read_file, paths)) == DATA
+        view(bucket).join_files(paths, "a.bin", overwrite=False)
+        assert bucket.read_file("a.bin") == DATA
+    finally:
+        bare["files.chunks"].drop_indexes()
+        bare["files.chunks"].create_index(keys, unique=True)
 
 
 def test_the_order_and_the_number_of_pieces_count(bucket, paths):

@@ -97,6 +97,20 @@ def test_nothing_is_left_of_what_does_not_become_a_file(open_gridfs, begin, reas
     assert len(chunks(storage)) == (reason == "taken")
 
 
+@pytest.mark.parametrize("content", ["kept", "read"])
+def test_an_upload_reads_no_secondary(open_gridfs, begin, mongo_replica, content):
+    # one may be behind; here, whatever asks for one fails
+    url = f"{mongo_replica.url}&readPreference=secondary"
+    storage = open_gridfs(MONGO_URL=url, TIMEOUT=1, VERIFY=content == "read")
+    upload = start(storage, begin, "a.txt")
+    append(upload, 0, 130, b"text " * 50)
+    assert upload.status().offset == 130
+    version = append(upload, 130, 250, b"text " * 50).stored.version
+    assert upload.status().stored.version == version
+    storage.backend.config["upload_lifetime"] = -3600
+    assert storage.backend.remove_leftovers(-60) == 1
+
+
 def test_two_clients_send_different_content(storage, begin):
     upload = start(storage, begin)
     append(upload, 0, 60)

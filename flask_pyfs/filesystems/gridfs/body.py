@@ -63,7 +63,7 @@ class RevisionBody:
     def _find(self, first: int, end: int) -> Cursor[dict[str, Any]]:
         above = self._revision.first_chunk
         query = {"files_id": self._revision.holder, "n": {"$gte": above + first, "$lt": above + end}}
-        return self._bucket.chunks.find(query, sort=[("n", 1)], limit=end - first)
+        return self._bucket.chunks_of(self._revision.filename).find(query, sort=[("n", 1)], limit=end - first)
 
     def _more(self, first: int, last: int, end: int) -> list[dict[str, Any]]:
         for _ in range(2):

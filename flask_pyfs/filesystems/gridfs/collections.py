@@ -8,11 +8,12 @@ from bson import CodecOptions, DatetimeConversion
 from pymongo import ReadPreference
 from pymongo.collection import Collection
 
+from ...names import has_reserved
 from ..objects.clients import PerProcess
 from .advice import MongoPlace
 from .client import Client
 from .errors import mongo_errors
-from .indexes import make_indexes, make_replacing_index
+from .indexes import is_unique, make_indexes, make_replacing_index
 
 Document = dict[str, Any]
 
@@ -42,6 +43,7 @@ class GridCollections:
         self._opened = PerProcess(self._open)
         self._has_indexes = False
         self._has_replacing_index = False
+        self._refuses_chunks = False
 
     def errors(self, path: str = "") -> mongo_errors:
         """Return a context that translates the errors of the driver into ``fs.errors``."""
@@ -62,7 +64,16 @@ class GridCollections:
         """The collection of the file documents."""
         return self._opened().files
 
-    # decisions need current data, which a secondary may lack
+    def _files_of(self, name: str) -> Collection[Document]:
+        """Return the collection to read the documents of a name, or of all names that begin with it, from."""
+        return self._primary if has_reserved(name) else self.files
+
+    def chunks_of(self, name: str) -> Collection[Document]:
+        """Return the collection to read the chunks of the file of a name from."""
+        return self._primary_chunks if has_reserved(name) else self.chunks
+
+    # decisions need current data, which a secondary may lack: so does who goes on with what another worker has begun,
+    # and that has reserved names
 
     @property
     def _primary(self) -> Collection[Document]:
@@ -87,7 +98,7 @@ class GridCollections:
         if self._has_indexes:
             return
         with self.errors():
-            make_indexes(self.files, self.chunks)
+            make_indexes(self._primary, self._primary_chunks)
         self._has_indexes = True
 
     def prepare_replacing(self) -> None:
@@ -98,3 +109,13 @@ class GridCollections:
         with self.errors():
             make_replacing_index(self.files)
         self._has_replacing_index = True
+
+    def refuses_chunks(self) -> bool:
+        """Return whether the server refuses a second chunk of a number of a file, which it does unless the index of the
+        chunks was made without ``unique``. One command, until it does.
+        """
+        if not self._refuses_chunks:
+            self.prepare()
+            with self.errors():
+                self._refuses_chunks = is_unique(self._primary_chunks)
+        return self._refuses_chunks

@@ -26,7 +26,6 @@ class GridGrowing(GridChunks):
         :param filename: its name, which nothing else has.
         :param chunk_size: the size of its chunks in bytes, if it is inserted now.
         """
-        self.prepare()
         values: Document = {"length": Int64(0), "chunkSize": chunk_size, "uploadDate": datetime.now(timezone.utc)}
         query: Document = {"filename": filename, "exclusive": True}
         with self.errors(filename):

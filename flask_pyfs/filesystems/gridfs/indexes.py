@@ -55,6 +55,11 @@ def _wait_for_exclusive(files: Documents) -> None:
             raise
 
 
+def is_unique(chunks: Documents) -> bool:
+    """Return whether the server refuses a second chunk of a number of a file. One command."""
+    return _has(chunks, _CHUNKS_INDEX, unique=True)
+
+
 def make_replacing_index(files: Documents) -> None:
     """Create the index of the versions that are being replaced, if it is missing. One command.
 

@@ -96,7 +96,8 @@ class GridListing(GridCollections):
     def _page(self, query: Document, size: int, projection: Document) -> tuple[list[Document], bool]:
         # and whether more may follow
         with self.errors():
-            page = list(self.files.find({"filename": query}, projection, sort=FILES_INDEX, limit=size, batch_size=size))
+            files = self._files_of(query.get("$gte") or query.get("$gt", ""))
+            page = list(files.find({"filename": query}, projection, sort=FILES_INDEX, limit=size, batch_size=size))
         more = len(page) == size
         # an array also matches, if one of its elements does
         strings = [document for document in page if isinstance(document["filename"], str)]
@@ -121,9 +122,10 @@ class GridListing(GridCollections):
 
     def _first(self, name: str, **options: Any) -> Document | None:
         with self.errors(name):
-            found = self.files.find_one({"filename": name}, **options)
+            files = self._files_of(name)
+            found = files.find_one({"filename": name}, **options)
             if found is not None and not isinstance(found["filename"], str):
-                found = self.files.find_one({"filename": {"$eq": name, "$not": {"$type": "array"}}}, **options)
+                found = files.find_one({"filename": {"$eq": name, "$not": {"$type": "array"}}}, **options)
             return found
 
 

@@ -74,6 +74,9 @@ class GridPieces(ViewFS):
         """Add a piece to the file that grows, and return its version; None if it cannot be added. Three commands or
         more.
         """
+        # otherwise, two requests with the same bytes would write a chunk twice
+        if not self._bucket.refuses_chunks():
+            return None
         if self._growing is None:
             self._growing = self._bucket.growing(_beside(path), self._chunk_size)
         # another worker may have other settings
