@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -151,6 +152,36 @@ def test_a_request_without_a_slot_stores_objects(storage, bucket, begin, monkeyp
     assert "0000000000500000" in str(left_in(bucket))
     append(upload, 2 * PIECE)
     assert storage.read("a.bin") == DATA
+    assert (bucket.uploads(), left_in(bucket)) == ({}, {"done"})
+
+
+@pytest.mark.parametrize("before", ["no part", "a part"])
+def test_pieces_that_were_cut_for_another_store_do_not_shift_the_parts(storage, store, bucket, begin, before):
+    data = os.urandom(5 * PIECE + 9)
+    upload, start = begin(storage, unique=False, length=len(data)), 0
+
+    def send(stop, size=PIECE):
+        nonlocal start
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(S3FS, "piece_size", size)
+            start = append(upload, start, stop, data=data).offset
+        assert start == stop
+
+    if before == "a part":
+        send(PIECE)
+        # one piece, of two windows
+        send(3 * PIECE, 3 * PIECE)
+    else:
+        # as a storage does that moves to this bucket
+        store.for_upload = lambda *arguments, **options: store
+        send(4 * PIECE // 3 + 1, 4 * PIECE // 3)
+        del store.for_upload
+        send(3 * PIECE)
+    send(4 * PIECE)
+    send(4 * PIECE + 9)
+    assert {part["Size"] for part in bucket.parts()} == {PIECE}
+    send(len(data))
+    assert storage.read("a.bin") == data
     assert (bucket.uploads(), left_in(bucket)) == ({}, {"done"})
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, groupby
 
 from fs import errors
 
@@ -18,11 +17,20 @@ __all__ = ["Joining", "in_windows"]
 
 
 def in_windows(numbers: Sequence[int | None], sizes: Sequence[int], window: int) -> Iterator[Part]:
-    """Yield one part for each window: a piece that is one, or others that are to be read."""
-    starts = accumulate(sizes, initial=0)
-    for _, group in groupby(zip(range(len(sizes)), starts, strict=False), key=lambda piece: piece[1] // window):
-        ranges = [Range(number, 0, sizes[number]) for number, _ in group]
-        yield Part(ranges, is_copied=numbers[ranges[0].number] is not None)
+    """Yield one part for each window: a piece that is one, or bytes of others that are to be read.
+
+    Those were cut for windows of another length if they came while the storage was another.
+    """
+    number = start = 0
+    while number < len(sizes):
+        ranges, free = list[Range](), window
+        is_copied = not start and numbers[number] is not None
+        while free and number < len(sizes):
+            stop = min(sizes[number], start + free)
+            ranges.append(Range(number, start, stop))
+            free -= stop - start
+            number, start = (number + 1, 0) if stop == sizes[number] else (number, stop)
+        yield Part(ranges, is_copied=is_copied)
 
 
 class Joining(Upload):

@@ -279,7 +279,9 @@ class S3Pieces(ViewFS):
             joining.upload.tags[number] = f'"{part.etag}"'
 
         def read(piece: Range) -> bytes:
-            return self.whole.read_file(paths[piece.number])
+            with self.whole.fetch(paths[piece.number], piece.start, piece.stop)[1] as file:
+                file.seek(piece.start)
+                return file.read(piece.size)
 
         make_parts(joining, list(in_windows(numbers, sizes, self._windows.size)), adopt, read)
         return joining.version
