@@ -101,7 +101,7 @@ class S3Pieces(ViewFS):
         """Return the multipart upload, which is begun if there is none; None if the server cannot have it so."""
         if self._windows is not None:
             return self._windows
-        if not self._bucket.keeps_taken(self._at(f"probe-{token_hex(8)}")) or not self._object.lists_parts():
+        if not self._bucket.keeps_taken(self._at(f"probe-{token_hex(8)}")) or not self._object.keeps_parts():
             return None
         mark, size = token_hex(8), self.whole.piece_size
         upload = self._object.begin(mark, content_type=self._content_type)
@@ -116,7 +116,7 @@ class S3Pieces(ViewFS):
 
     def part_mark(self, mark: str, offset: int, size: int, *, waits: bool) -> str | None:
         """For the first piece of a request, one request to get a slot, and more if others take theirs at the same
-        moment; two more for the first one of an upload, and six for that of a process.
+        moment; two more for the first one of an upload, and seven for that of a process.
         """
         window = self.whole.piece_size
         is_full = not offset % window and (size == window or offset + size == self._length)
