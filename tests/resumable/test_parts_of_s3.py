@@ -155,6 +155,26 @@ def test_a_request_without_a_slot_stores_objects(storage, bucket, begin, monkeyp
     assert (bucket.uploads(), left_in(bucket)) == ({}, {"done"})
 
 
+def test_who_goes_on_sends_no_part_again(storage, store, bucket, begin, monkeypatch, mortal):
+    monkeypatch.setattr(pieces, "slots_for", lambda length, size: 2)
+    upload = start(storage, begin)
+    append(upload, 0, PIECE)
+    append(upload, PIECE, 2 * PIECE)
+
+    def complete(*arguments, **options):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ObjectInParts, "complete", complete)
+        with pytest.raises(Killed):
+            append(upload, 2 * PIECE)
+    assert len(bucket.parts()) == 3
+    with requests_of(store.client) as sent:
+        assert Upload.opened(upload.token).status().stored == "a.bin"
+    assert (operations(sent)["UploadPart"], storage.read("a.bin")) == (0, DATA)
+    assert (bucket.uploads(), left_in(bucket)) == ({}, {"done"})
+
+
 @pytest.mark.parametrize("before", ["no part", "a part"])
 def test_pieces_that_were_cut_for_another_store_do_not_shift_the_parts(storage, store, bucket, begin, before):
     data = os.urandom(5 * PIECE + 9)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from fs import errors
 
-from ..objects.parts import Part, Range
+from ..objects.parts import Part, Range, make_parts
 from ..objects.writer import Upload
+from ..parts import Part as StoredPart
 from ..parts import WrongParts
+from ..store import StoreFS
 from .multipart import ObjectInParts
 from .upload import S3Upload
 from .windows import Windows
 
-__all__ = ["Joining", "in_windows"]
+__all__ = ["Joining"]
 
 
 def in_windows(numbers: Sequence[int | None], sizes: Sequence[int], window: int) -> Iterator[Part]:
@@ -39,12 +42,58 @@ class Joining(Upload):
     :param windows: the windows of the object.
     :param target: the object.
     :param upload: sends parts of its multipart upload. Whose entity tags it has are those that make the object.
+    :param parts: the parts that there are, by their numbers.
     :param overwrite: whether it may replace another.
     """
 
-    def __init__(self, windows: Windows, target: ObjectInParts, upload: S3Upload, *, overwrite: bool) -> None:
-        self.upload = upload
-        self._windows, self._target, self._overwrite = windows, target, overwrite
+    def __init__(
+        self,
+        windows: Windows,
+        target: ObjectInParts,
+        upload: S3Upload,
+        parts: Mapping[int, StoredPart],
+        *,
+        overwrite: bool,
+    ) -> None:
+        self._windows, self._target, self._upload = windows, target, upload
+        self._parts, self._overwrite = parts, overwrite
+
+    def join(
+        self, files: StoreFS, paths: Sequence[str], numbers: Sequence[int | None], sizes: Sequence[int]
+    ) -> str | None:
+        """Make the object of its pieces, and return its version.
+
+        :param files: the bucket.
+        :param paths: the pieces, in order.
+        :param numbers: the number of the part that each is; None for an object of its own.
+        :param sizes: the length of each in bytes.
+        :raises fs.errors.ResourceNotFound: if one of them is missing.
+        """
+
+        def adopt(window: int, first: Range, *others: Range) -> None:
+            number = numbers[first.number] or self._number(window)
+            if not self._has(number, sum(each.size for each in (first, *others))):
+                raise errors.ResourceNotFound(paths[first.number])
+            self._upload.tags[number] = f'"{self._parts[number].etag}"'
+
+        def read(piece: Range) -> bytes:
+            with files.fetch(paths[piece.number], piece.start, piece.stop)[1] as file:
+                file.seek(piece.start)
+                return file.read(piece.size)
+
+        parts = [
+            # another worker has sent the same
+            replace(part, is_copied=part.is_copied or self._has(self._number(window), part.size))
+            for window, part in enumerate(in_windows(numbers, sizes, self._windows.size), 1)
+        ]
+        make_parts(self, parts, adopt, read)
+        return self.version
+
+    def _number(self, window: int) -> int:
+        return self._windows.number((window - 1) * self._windows.size)
+
+    def _has(self, number: int, size: int) -> bool:
+        return number in self._parts and self._parts[number].size == size
 
     def put(self, content: bytearray) -> None:
         raise NotImplementedError
@@ -53,10 +102,10 @@ class Joining(Upload):
         pass
 
     def send_part(self, number: int, content: bytearray) -> None:
-        self.upload.send_part(self._windows.number((number - 1) * self._windows.size), content)
+        self._upload.send_part(self._number(number), content)
 
     def complete(self) -> None:
-        parts = [(number, tag.strip('"')) for number, tag in sorted(self.upload.tags.items())]
+        parts = [(number, tag.strip('"')) for number, tag in sorted(self._upload.tags.items())]
         windows = self._windows
         try:
             self.version = self._target.complete(windows.upload, parts, windows.mark, overwrite=self._overwrite)

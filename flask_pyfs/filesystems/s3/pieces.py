@@ -16,11 +16,10 @@ from fs import errors
 from ...names import Reserved
 from ..base import CHUNK_SIZE, Readable
 from ..below import ViewFS
-from ..objects.parts import Range, make_parts
 from ..parts import Part
 from ..piece_names import PieceName
 from ..store import OPEN, PARTS, Facts, StoreFS
-from .joining import Joining, in_windows
+from .joining import Joining
 from .multipart import ObjectInParts
 from .upload import S3Upload
 from .windows import Windows, mark_of, slots_for, windows_in
@@ -235,7 +234,7 @@ class S3Pieces(ViewFS):
         self, paths: Sequence[str], target: str, *, sizes: Sequence[int] | None = None, **options: Any
     ) -> str | None:
         """One listing and one request, if a piece is a part; for each window that others have, which are read and sent,
-        one more and one for each of them. Otherwise as that of the filesystem.
+        one more and one for each of them, unless another worker has sent it. Otherwise as that of the filesystem.
         """
         numbers = [self._number(path) for path in paths]
         if not any(numbers):
@@ -247,7 +246,10 @@ class S3Pieces(ViewFS):
             version = self._version(paths[0])
         else:
             sizes = self.sizes_of(paths) if sizes is None else sizes
-            version = self._joined(parts, paths, numbers, sizes, overwrite=options.get("overwrite", True))
+            windows, upload = self._windows, self._upload()
+            assert windows is not None
+            joining = Joining(windows, self._object, upload, parts, overwrite=options.get("overwrite", True))
+            version = joining.join(self.whole, paths, numbers, sizes)
         self._is_made = True
         return version
 
@@ -258,33 +260,6 @@ class S3Pieces(ViewFS):
         if made is None:
             raise errors.ResourceNotFound(path)
         return made.version
-
-    def _joined(
-        self,
-        parts: Mapping[int, Part],
-        paths: Sequence[str],
-        numbers: Sequence[int | None],
-        sizes: Sequence[int],
-        *,
-        overwrite: bool,
-    ) -> str | None:
-        assert self._windows is not None
-        joining = Joining(self._windows, self._object, self._upload(), overwrite=overwrite)
-
-        def adopt(_: int, piece: Range) -> None:
-            number = numbers[piece.number]
-            part = None if number is None else parts.get(number)
-            if number is None or part is None or part.size != piece.size:
-                raise errors.ResourceNotFound(paths[piece.number])
-            joining.upload.tags[number] = f'"{part.etag}"'
-
-        def read(piece: Range) -> bytes:
-            with self.whole.fetch(paths[piece.number], piece.start, piece.stop)[1] as file:
-                file.seek(piece.start)
-                return file.read(piece.size)
-
-        make_parts(joining, list(in_windows(numbers, sizes, self._windows.size)), adopt, read)
-        return joining.version
 
 
 def uploads_in(bucket: Bucket, prefix: str) -> Iterator[tuple[str, StoreFS, datetime]]:
