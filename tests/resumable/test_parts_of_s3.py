@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
+from fs import errors
 from s3_pieces import DATA, OTHER, PIECE, Bucket, append, start
 
 from flask_pyfs import unfinished
@@ -18,7 +20,9 @@ from flask_pyfs.errors import BackendError, FileExists
 from flask_pyfs.filesystems.s3 import S3FS, pieces
 from flask_pyfs.filesystems.s3.bucket import S3Bucket
 from flask_pyfs.filesystems.s3.conditional import ConditionalWrites
+from flask_pyfs.filesystems.s3.errors import S3Refused
 from flask_pyfs.filesystems.s3.multipart import ObjectInParts
+from flask_pyfs.filesystems.s3.upload import S3Upload
 from flask_pyfs.leases import held as leases
 from flask_pyfs.resumable.upload import Upload
 from flask_pyfs.unfinished import Ended
@@ -143,14 +147,22 @@ class Broken(io.RawIOBase):
         return count
 
 
-def test_a_request_without_a_slot_stores_objects(storage, bucket, begin, monkeypatch):
+@pytest.mark.parametrize("can_copy", [True, False])
+def test_a_request_without_a_slot_stores_objects(storage, store, bucket, begin, monkeypatch, can_copy):
     monkeypatch.setattr(pieces, "slots_for", lambda length, size: 2)
+    if not can_copy:
+        refused = S3Refused("", ClientError({"Error": {"Code": "NotImplemented"}}, "UploadPartCopy"), "")
+        monkeypatch.setattr(S3Upload, "copy_part", failing(refused))
     upload = start(storage, begin)
     append(upload, 0, PIECE)
     append(upload, PIECE, 2 * PIECE)
     assert len(bucket.parts()) == 1
     assert "0000000000500000" in str(left_in(bucket))
-    append(upload, 2 * PIECE)
+    with requests_of(store.client) as sent:
+        append(upload, 2 * PIECE)
+    # the last piece is too short to be copied by the server
+    counted = operations(sent)
+    assert (counted["UploadPartCopy"], counted["UploadPart"]) == ((1, 1) if can_copy else (0, 2))
     assert storage.read("a.bin") == DATA
     assert (bucket.uploads(), left_in(bucket)) == ({}, {"done"})
 
@@ -161,11 +173,8 @@ def test_who_goes_on_sends_no_part_again(storage, store, bucket, begin, monkeypa
     append(upload, 0, PIECE)
     append(upload, PIECE, 2 * PIECE)
 
-    def complete(*arguments, **options):
-        raise Killed
-
     with monkeypatch.context() as patch:
-        patch.setattr(ObjectInParts, "complete", complete)
+        patch.setattr(ObjectInParts, "complete", failing(Killed))
         with pytest.raises(Killed):
             append(upload, 2 * PIECE)
     assert len(bucket.parts()) == 3
@@ -203,6 +212,15 @@ def test_pieces_that_were_cut_for_another_store_do_not_shift_the_parts(storage, 
     send(len(data))
     assert storage.read("a.bin") == data
     assert (bucket.uploads(), left_in(bucket)) == ({}, {"done"})
+
+
+def failing(error):
+    """A method that raises an error."""
+
+    def fail(*arguments, **options):
+        raise error
+
+    return fail
 
 
 def test_two_that_begin_at_once_share_one_multipart_upload(storage, bucket, begin, monkeypatch):
@@ -381,11 +399,8 @@ def test_a_taken_name_and_a_failure(storage, store, bucket, begin, monkeypatch, 
         append(refused, 0)
     assert (bucket.uploads(), left_in(bucket)) == ({}, {"ended"})
 
-    def complete(*arguments, **options):
-        raise pieces.errors.RemoteConnectionError
-
     with monkeypatch.context() as patch:
-        patch.setattr(ObjectInParts, "complete", complete)
+        patch.setattr(ObjectInParts, "complete", failing(errors.RemoteConnectionError))
         with pytest.raises(BackendError):
             append(failed, 0)
     # the parts are kept
@@ -444,9 +459,9 @@ def test_what_must_be_readable_is_objects(storage, bucket, begin, reason, monkey
     elif reason == "conditions":
         monkeypatch.setattr(ConditionalWrites, "keeps_taken", lambda writes, path, key: False)
     elif reason == "listing":
-        monkeypatch.setattr(ObjectInParts, "parts", denied)
+        monkeypatch.setattr(ObjectInParts, "parts", failing(errors.PermissionDenied))
     elif reason == "aborting":
-        monkeypatch.setattr(S3Bucket, "abort", denied)
+        monkeypatch.setattr(S3Bucket, "abort", failing(errors.PermissionDenied))
     elif reason == "many":
         monkeypatch.setattr("flask_pyfs.filesystems.s3.windows.slots_for", lambda length, size: 1)
     length = None if reason == "length" else len(DATA)
@@ -458,10 +473,6 @@ def test_what_must_be_readable_is_objects(storage, bucket, begin, reason, monkey
     assert storage.read(stored) == DATA
     assert scanned == ([DATA] if reason == "scan" else [])
     assert (len(bucket.uploads()), left_in(bucket)) == (reason == "aborting", {"done"})
-
-
-def denied(*arguments):
-    raise pieces.errors.PermissionDenied
 
 
 def test_a_server_that_takes_fewer_parts_gets_objects(open_storage, begin, monkeypatch):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from fs import errors
 
 from ..objects.parts import Part, Range, make_parts
 from ..objects.writer import Upload
+from ..parts import SMALLEST_PART, WrongParts
 from ..parts import Part as StoredPart
-from ..parts import WrongParts
 from ..store import StoreFS
 from .multipart import ObjectInParts
 from .upload import S3Upload
@@ -20,7 +20,7 @@ __all__ = ["Joining"]
 
 
 def in_windows(numbers: Sequence[int | None], sizes: Sequence[int], window: int) -> Iterator[Part]:
-    """Yield one part for each window: a piece that is one, or bytes of others that are to be read.
+    """Yield one part for each window: a piece that is one, or bytes of others.
 
     Those were cut for windows of another length if they came while the storage was another.
     """
@@ -59,11 +59,17 @@ class Joining(Upload):
         self._parts, self._overwrite = parts, overwrite
 
     def join(
-        self, files: StoreFS, paths: Sequence[str], numbers: Sequence[int | None], sizes: Sequence[int]
+        self,
+        files: StoreFS,
+        copied: Callable[[S3Upload, int, str, Range], bool],
+        paths: Sequence[str],
+        numbers: Sequence[int | None],
+        sizes: Sequence[int],
     ) -> str | None:
         """Make the object of its pieces, and return its version.
 
         :param files: the bucket.
+        :param copied: lets the server copy bytes of an object as the part of a number; returns False if it cannot.
         :param paths: the pieces, in order.
         :param numbers: the number of the part that each is; None for an object of its own.
         :param sizes: the length of each in bytes.
@@ -72,18 +78,25 @@ class Joining(Upload):
 
         def adopt(window: int, first: Range, *others: Range) -> None:
             number = numbers[first.number] or self._number(window)
-            if not self._has(number, sum(each.size for each in (first, *others))):
+            if self._has(number, sum(each.size for each in (first, *others))):
+                self._upload.tags[number] = f'"{self._parts[number].etag}"'
+            elif numbers[first.number] is not None:
                 raise errors.ResourceNotFound(paths[first.number])
-            self._upload.tags[number] = f'"{self._parts[number].etag}"'
+            elif not copied(self._upload, number, paths[first.number], first):
+                self.send_part(window, bytearray(read(first)))
 
         def read(piece: Range) -> bytes:
             with files.fetch(paths[piece.number], piece.start, piece.stop)[1] as file:
                 file.seek(piece.start)
                 return file.read(piece.size)
 
+        def needs_no_bytes(window: int, part: Part) -> bool:
+            # another worker has sent the same, or the server copies it
+            is_sent = self._has(self._number(window), part.size)
+            return is_sent or (len(part.ranges) == 1 and part.size >= SMALLEST_PART)
+
         parts = [
-            # another worker has sent the same
-            replace(part, is_copied=part.is_copied or self._has(self._number(window), part.size))
+            replace(part, is_copied=part.is_copied or needs_no_bytes(window, part))
             for window, part in enumerate(in_windows(numbers, sizes, self._windows.size), 1)
         ]
         make_parts(self, parts, adopt, read)

@@ -16,6 +16,7 @@ from fs import errors
 from ...names import Reserved
 from ..base import CHUNK_SIZE, Readable
 from ..below import ViewFS
+from ..objects.parts import Range
 from ..parts import Part
 from ..piece_names import PieceName
 from ..store import OPEN, PARTS, Facts, StoreFS
@@ -37,12 +38,14 @@ class Bucket(NamedTuple):
     :param in_parts: that of the filesystem.
     :param new_object: returns what sends an object of a path.
     :param keeps_taken: that of the filesystem.
+    :param copied: lets the server copy bytes of an object as the part of a number; returns False if it cannot.
     """
 
     files: StoreFS
     in_parts: Callable[[str], ObjectInParts]
     new_object: Callable[[str], S3Upload]
     keeps_taken: Callable[[str], bool]
+    copied: Callable[[S3Upload, int, str, Range], bool]
 
 
 class S3Pieces(ViewFS):
@@ -233,8 +236,9 @@ class S3Pieces(ViewFS):
     def join_files(
         self, paths: Sequence[str], target: str, *, sizes: Sequence[int] | None = None, **options: Any
     ) -> str | None:
-        """One listing and one request, if a piece is a part; for each window that others have, which are read and sent,
-        one more and one for each of them, unless another worker has sent it. Otherwise as that of the filesystem.
+        """One listing and one request, if a piece is a part; for each window that others have, one more, and one for
+        each of them if there are several, which are read and sent; unless another worker has sent it. Otherwise as that
+        of the filesystem.
         """
         numbers = [self._number(path) for path in paths]
         if not any(numbers):
@@ -249,7 +253,7 @@ class S3Pieces(ViewFS):
             windows, upload = self._windows, self._upload()
             assert windows is not None
             joining = Joining(windows, self._object, upload, parts, overwrite=options.get("overwrite", True))
-            version = joining.join(self.whole, paths, numbers, sizes)
+            version = joining.join(self.whole, self._bucket.copied, paths, numbers, sizes)
         self._is_made = True
         return version
 
