@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 from fs import errors
 from killing import Killed, Killing
 from s3_pieces import DATA, OTHER, PIECE, Bucket, append, start
@@ -19,7 +21,9 @@ from flask_pyfs.errors import BackendError, FileExists
 from flask_pyfs.filesystems.s3 import S3FS, pieces
 from flask_pyfs.filesystems.s3.bucket import S3Bucket
 from flask_pyfs.filesystems.s3.conditional import ConditionalWrites
+from flask_pyfs.filesystems.s3.errors import S3Refused
 from flask_pyfs.filesystems.s3.multipart import ObjectInParts
+from flask_pyfs.filesystems.s3.upload import S3Upload
 from flask_pyfs.leases import held as leases
 from flask_pyfs.resumable.upload import Upload
 from flask_pyfs.unfinished import Ended
@@ -72,8 +76,8 @@ def test_the_parts_become_the_object(storage, store, bucket, begin, overwrite):
         assert len(bucket.parts()) == 1
         status = append(upload, PIECE + 3)
     counted = operations(sent)
-    # the second window was sent in two, which are joined
-    assert (counted["UploadPart"], counted["UploadPartCopy"], counted["CompleteMultipartUpload"]) == (3, 0, 1)
+    # the second window was sent in two, which are joined; one more tries what the server takes
+    assert (counted["UploadPart"], counted["UploadPartCopy"], counted["CompleteMultipartUpload"]) == (4, 0, 1)
     # where the parts are, and these two
     assert counted["GetObject"] == 3
     assert (status.stored, status.stored.size) == ("a.bin", len(DATA))
@@ -145,16 +149,80 @@ class Broken(io.RawIOBase):
         return count
 
 
-def test_a_request_without_a_slot_stores_objects(storage, bucket, begin, monkeypatch):
+@pytest.mark.parametrize("can_copy", [True, False])
+def test_a_request_without_a_slot_stores_objects(storage, store, bucket, begin, monkeypatch, can_copy):
     monkeypatch.setattr(pieces, "slots_for", lambda length, size: 2)
+    if not can_copy:
+        refused = S3Refused("", ClientError({"Error": {"Code": "NotImplemented"}}, "UploadPartCopy"), "")
+        monkeypatch.setattr(S3Upload, "copy_part", failing(refused))
     upload = start(storage, begin)
     append(upload, 0, PIECE)
     append(upload, PIECE, 2 * PIECE)
     assert len(bucket.parts()) == 1
     assert "0000000000500000" in str(left_in(bucket))
-    append(upload, 2 * PIECE)
+    with requests_of(store.client) as sent:
+        append(upload, 2 * PIECE)
+    # the last piece is too short to be copied by the server
+    counted = operations(sent)
+    assert (counted["UploadPartCopy"], counted["UploadPart"]) == ((1, 1) if can_copy else (0, 2))
     assert storage.read("a.bin") == DATA
     assert (bucket.uploads(), left_in(bucket)) == ({}, {"done"})
+
+
+def test_who_goes_on_sends_no_part_again(storage, store, bucket, begin, monkeypatch, mortal):
+    monkeypatch.setattr(pieces, "slots_for", lambda length, size: 2)
+    upload = start(storage, begin)
+    append(upload, 0, PIECE)
+    append(upload, PIECE, 2 * PIECE)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ObjectInParts, "complete", failing(Killed))
+        with pytest.raises(Killed):
+            append(upload, 2 * PIECE)
+    assert len(bucket.parts()) == 3
+    with requests_of(store.client) as sent:
+        assert Upload.opened(upload.token).status().stored == "a.bin"
+    assert (operations(sent)["UploadPart"], storage.read("a.bin")) == (0, DATA)
+    assert (bucket.uploads(), left_in(bucket)) == ({}, {"done"})
+
+
+@pytest.mark.parametrize("before", ["no part", "a part"])
+def test_pieces_that_were_cut_for_another_store_do_not_shift_the_parts(storage, store, bucket, begin, before):
+    data = os.urandom(5 * PIECE + 9)
+    upload, start = begin(storage, unique=False, length=len(data)), 0
+
+    def send(stop, size=PIECE):
+        nonlocal start
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(S3FS, "piece_size", size)
+            start = append(upload, start, stop, data=data).offset
+        assert start == stop
+
+    if before == "a part":
+        send(PIECE)
+        # one piece, of two windows
+        send(3 * PIECE, 3 * PIECE)
+    else:
+        # as a storage does that moves to this bucket
+        store.for_upload = lambda *arguments, **options: store
+        send(4 * PIECE // 3 + 1, 4 * PIECE // 3)
+        del store.for_upload
+        send(3 * PIECE)
+    send(4 * PIECE)
+    send(4 * PIECE + 9)
+    assert {part["Size"] for part in bucket.parts()} == {PIECE}
+    send(len(data))
+    assert storage.read("a.bin") == data
+    assert (bucket.uploads(), left_in(bucket)) == ({}, {"done"})
+
+
+def failing(error):
+    """A method that raises an error."""
+
+    def fail(*arguments, **options):
+        raise error
+
+    return fail
 
 
 def test_two_that_begin_at_once_share_one_multipart_upload(storage, bucket, begin, monkeypatch):
@@ -311,11 +379,8 @@ def test_a_taken_name_and_a_failure(storage, store, bucket, begin, monkeypatch, 
         append(refused, 0)
     assert (bucket.uploads(), left_in(bucket)) == ({}, {"ended"})
 
-    def complete(*arguments, **options):
-        raise errors.RemoteConnectionError
-
     with monkeypatch.context() as patch:
-        patch.setattr(ObjectInParts, "complete", complete)
+        patch.setattr(ObjectInParts, "complete", failing(errors.RemoteConnectionError))
         with pytest.raises(BackendError):
             append(failed, 0)
     # the parts are kept
@@ -368,26 +433,37 @@ def test_an_upload_has_ended_that_is_to_be_scanned_since(storage, bucket, begin,
     assert (bucket.uploads(), bucket.objects()) == ({}, set())
 
 
-@pytest.mark.parametrize("reason", ["scan", "spelling", "unique", "length", "conditions", "permission", "many"])
+@pytest.mark.parametrize(
+    "reason", ["scan", "spelling", "unique", "length", "conditions", "listing", "aborting", "many"]
+)
 def test_what_must_be_readable_is_objects(storage, bucket, begin, reason, monkeypatch):
     scanned, name = [], "\u00e9.bin" if reason in ("spelling", "unique") else "a.bin"
     if reason == "scan":
         storage.config["scan"] = lambda file, filename: bool(scanned.append(file.read()) or True)
     elif reason == "conditions":
         monkeypatch.setattr(ConditionalWrites, "keeps_taken", lambda writes, path, key: False)
-    elif reason == "permission":
-        monkeypatch.setattr(ObjectInParts, "parts", denied)
+    elif reason == "listing":
+        monkeypatch.setattr(ObjectInParts, "parts", failing(errors.PermissionDenied))
+    elif reason == "aborting":
+        monkeypatch.setattr(S3Bucket, "abort", failing(errors.PermissionDenied))
     elif reason == "many":
         monkeypatch.setattr("flask_pyfs.filesystems.s3.windows.slots_for", lambda length, size: 1)
     length = None if reason == "length" else len(DATA)
     upload = begin(storage, name, unique=reason == "unique", length=length)
     append(upload, 0, PIECE)
-    assert bool(bucket.uploads()) == (reason == "unique")
+    # one that tells what the credentials may not do
+    assert len(bucket.uploads()) == (reason in ("unique", "aborting"))
     stored = append(upload, PIECE, is_last=True).stored
     assert storage.read(stored) == DATA
     assert scanned == ([DATA] if reason == "scan" else [])
-    assert (bucket.uploads(), left_in(bucket)) == ({}, {"done"})
+    assert (len(bucket.uploads()), left_in(bucket)) == (reason == "aborting", {"done"})
 
 
-def denied(*arguments):
-    raise errors.PermissionDenied
+def test_a_server_that_takes_fewer_parts_gets_objects(open_storage, begin, monkeypatch):
+    monkeypatch.setattr(S3FS, "piece_size", PIECE)
+    storage = open_storage("s3-swift")
+    upload, bucket = start(storage, begin), Bucket(storage.backend.store)
+    append(upload, 0, PIECE + 1)
+    assert bucket.uploads() == {}
+    append(upload, PIECE + 1)
+    assert (storage.read("a.bin"), bucket.uploads()) == (DATA, {})

@@ -46,8 +46,8 @@ class ConditionalWrites:
         self._keeps_taken: bool | None = None
         #: Whether the server takes no part of an upload that was completed; None before it was tried.
         self.seals: bool | None = None
-        #: Whether the parts of an upload may be listed; None before it was tried.
-        self.lists_parts: bool | None = None
+        #: Whether parts of all numbers are taken, and may be listed; None before it was tried.
+        self.keeps_parts: bool | None = None
 
     def _give_up(self, condition: str) -> None:
         if condition not in self._unsupported:

@@ -388,12 +388,15 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
 
     def _join(self, keys: Sequence[str], parts: Sequence[Part], upload: S3Upload) -> None:
         def copy(number: int, source: Range) -> None:
-            def copied(place: dict[str, str]) -> None:
-                upload.copy_part(number, place, source.start, source.stop, None)
-
-            self._copying(keys[source.number], copied)
+            self._copy_part(upload, number, keys[source.number], source)
 
         make_parts(upload, parts, copy, lambda source: self.read_range(keys[source.number], source))
+
+    def _copy_part(self, upload: S3Upload, number: int, key: str, source: Range) -> None:
+        def copied(place: dict[str, str]) -> None:
+            upload.copy_part(number, place, source.start, source.stop, None)
+
+        self._copying(key, copied)
 
     def _copying(self, key: str, copy: Callable[[dict[str, str]], None]) -> None:
         try:
@@ -430,7 +433,17 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
         def new_object(path: str) -> S3Upload:
             return self.new_object(self._file_key(path), overwrite=True, content_type=None)
 
-        return Bucket(self, self.in_parts, new_object, self.keeps_taken)
+        def copied(upload: S3Upload, number: int, path: str, source: Range) -> bool:
+            try:
+                if self._joins:
+                    self._copy_part(upload, number, self._file_key(path), source)
+            except S3Refused as error:
+                if error.code != "NotImplemented":
+                    raise
+                self._joins = False
+            return self._joins
+
+        return Bucket(self, self.in_parts, new_object, self.keeps_taken, copied)
 
     def iter_elsewhere(self, prefix: str, before: datetime) -> Iterator[tuple[str, StoreFS, datetime]]:
         """One listing, and two requests for each upload that has parts."""

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import accumulate, groupby
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from fs import errors
 
-from ..objects.parts import Part, Range
+from ..objects.parts import Part, Range, make_parts
 from ..objects.writer import Upload
-from ..parts import WrongParts
+from ..parts import SMALLEST_PART, WrongParts
+from ..parts import Part as StoredPart
+from ..store import StoreFS
 from .multipart import ObjectInParts
 from .upload import S3Upload
 from .windows import Windows
 
-__all__ = ["Joining", "in_windows"]
+__all__ = ["Joining"]
 
 
 def in_windows(numbers: Sequence[int | None], sizes: Sequence[int], window: int) -> Iterator[Part]:
-    """Yield one part for each window: a piece that is one, or others that are to be read."""
-    starts = accumulate(sizes, initial=0)
-    for _, group in groupby(zip(range(len(sizes)), starts, strict=False), key=lambda piece: piece[1] // window):
-        ranges = [Range(number, 0, sizes[number]) for number, _ in group]
-        yield Part(ranges, is_copied=numbers[ranges[0].number] is not None)
+    """Yield one part for each window: a piece that is one, or bytes of others.
+
+    Those were cut for windows of another length if they came while the storage was another.
+    """
+    number = start = 0
+    while number < len(sizes):
+        ranges, free = list[Range](), window
+        is_copied = not start and numbers[number] is not None
+        while free and number < len(sizes):
+            stop = min(sizes[number], start + free)
+            ranges.append(Range(number, start, stop))
+            free -= stop - start
+            number, start = (number + 1, 0) if stop == sizes[number] else (number, stop)
+        yield Part(ranges, is_copied=is_copied)
 
 
 class Joining(Upload):
@@ -31,12 +42,71 @@ class Joining(Upload):
     :param windows: the windows of the object.
     :param target: the object.
     :param upload: sends parts of its multipart upload. Whose entity tags it has are those that make the object.
+    :param parts: the parts that there are, by their numbers.
     :param overwrite: whether it may replace another.
     """
 
-    def __init__(self, windows: Windows, target: ObjectInParts, upload: S3Upload, *, overwrite: bool) -> None:
-        self.upload = upload
-        self._windows, self._target, self._overwrite = windows, target, overwrite
+    def __init__(
+        self,
+        windows: Windows,
+        target: ObjectInParts,
+        upload: S3Upload,
+        parts: Mapping[int, StoredPart],
+        *,
+        overwrite: bool,
+    ) -> None:
+        self._windows, self._target, self._upload = windows, target, upload
+        self._parts, self._overwrite = parts, overwrite
+
+    def join(
+        self,
+        files: StoreFS,
+        copied: Callable[[S3Upload, int, str, Range], bool],
+        paths: Sequence[str],
+        numbers: Sequence[int | None],
+        sizes: Sequence[int],
+    ) -> str | None:
+        """Make the object of its pieces, and return its version.
+
+        :param files: the bucket.
+        :param copied: lets the server copy bytes of an object as the part of a number; returns False if it cannot.
+        :param paths: the pieces, in order.
+        :param numbers: the number of the part that each is; None for an object of its own.
+        :param sizes: the length of each in bytes.
+        :raises fs.errors.ResourceNotFound: if one of them is missing.
+        """
+
+        def adopt(window: int, first: Range, *others: Range) -> None:
+            number = numbers[first.number] or self._number(window)
+            if self._has(number, sum(each.size for each in (first, *others))):
+                self._upload.tags[number] = f'"{self._parts[number].etag}"'
+            elif numbers[first.number] is not None:
+                raise errors.ResourceNotFound(paths[first.number])
+            elif not copied(self._upload, number, paths[first.number], first):
+                self.send_part(window, bytearray(read(first)))
+
+        def read(piece: Range) -> bytes:
+            with files.fetch(paths[piece.number], piece.start, piece.stop)[1] as file:
+                file.seek(piece.start)
+                return file.read(piece.size)
+
+        def needs_no_bytes(window: int, part: Part) -> bool:
+            # another worker has sent the same, or the server copies it
+            is_sent = self._has(self._number(window), part.size)
+            return is_sent or (len(part.ranges) == 1 and part.size >= SMALLEST_PART)
+
+        parts = [
+            replace(part, is_copied=part.is_copied or needs_no_bytes(window, part))
+            for window, part in enumerate(in_windows(numbers, sizes, self._windows.size), 1)
+        ]
+        make_parts(self, parts, adopt, read)
+        return self.version
+
+    def _number(self, window: int) -> int:
+        return self._windows.number((window - 1) * self._windows.size)
+
+    def _has(self, number: int, size: int) -> bool:
+        return number in self._parts and self._parts[number].size == size
 
     def put(self, content: bytearray) -> None:
         raise NotImplementedError
@@ -45,10 +115,10 @@ class Joining(Upload):
         pass
 
     def send_part(self, number: int, content: bytearray) -> None:
-        self.upload.send_part(self._windows.number((number - 1) * self._windows.size), content)
+        self._upload.send_part(self._number(number), content)
 
     def complete(self) -> None:
-        parts = [(number, tag.strip('"')) for number, tag in sorted(self.upload.tags.items())]
+        parts = [(number, tag.strip('"')) for number, tag in sorted(self._upload.tags.items())]
         windows = self._windows
         try:
             version = self._target.complete(windows.upload, parts, windows.mark, overwrite=self._overwrite)

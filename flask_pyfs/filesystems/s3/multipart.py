@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from fs import errors
 
-from ..parts import Made, Part, WrongParts
+from ..parts import MOST_PARTS, Made, Part, WrongParts
 from .conditional import ConditionalWrites
 from .errors import S3Refused
 from .facts import facts_of, new_metadata, written_version
@@ -68,19 +68,29 @@ class ObjectInParts:
             each["PartNumber"]: Part(each["Size"], each["ETag"].strip('"'), each["LastModified"]) for each in listed
         }
 
-    def lists_parts(self) -> bool:
-        """Return whether these credentials may list the parts of an upload. It is tried once, with one that is aborted
-        then: three requests at first, none later.
+    def keeps_parts(self) -> bool:
+        """Return whether the server takes a part of each number up to :data:`MOST_PARTS`, and lists it to these
+        credentials. It is tried once, with an upload that is aborted then: four requests at first, none later.
         """
-        if self._writes.lists_parts is None:
-            upload = self.begin(token_hex(8))
+        if self._writes.keeps_parts is None:
             try:
-                self._writes.lists_parts = self.parts(upload) is not None
-            except errors.PermissionDenied:
-                self._writes.lists_parts = False
-            finally:
-                self.abort(upload)
-        return self._writes.lists_parts
+                self._writes.keeps_parts = self._is_listed()
+            except (S3Refused, errors.PermissionDenied):
+                # the S3 of Swift takes 1,000 parts, unless it is told to take more
+                self._writes.keeps_parts = False
+        return self._writes.keeps_parts
+
+    def _is_listed(self) -> bool:
+        upload = self.begin(token_hex(8))
+        try:
+            self._send_probe(upload, MOST_PARTS)
+            return MOST_PARTS in (self.parts(upload) or ())
+        finally:
+            self.abort(upload)
+
+    def _send_probe(self, upload: str, number: int) -> Any:
+        named = {"UploadId": upload, "PartNumber": number}
+        return self._bucket.write("upload_part", self._path, Key=self._key, Body=b"probe", **named)
 
     def complete(self, upload: str, parts: Sequence[tuple[int, str]], mark: str, *, overwrite: bool) -> str | None:
         if not overwrite and self._bucket.is_taken(self._path, self._key):
@@ -137,14 +147,15 @@ class ObjectInParts:
         # a server that lists the parts of a completed upload takes others in their place: the S3 of Swift does
         mark = token_hex(8)
         upload = self.begin(mark)
-        named = {"UploadId": upload, "PartNumber": 1}
         try:
-            part = self._bucket.write("upload_part", self._path, Key=self._key, Body=b"probe", **named)
+            part = self._send_probe(upload, 1)
             self.complete(upload, [(1, part["ETag"].strip('"'))], mark, overwrite=True)
             return self.parts(upload) is None
         finally:
-            self.abort(upload)
-            self._bucket.delete([self._key])
+            try:
+                self.abort(upload)
+            finally:
+                self._bucket.delete([self._key])
 
     def abort(self, upload: str) -> None:
         # some servers answer so to an upload that was completed

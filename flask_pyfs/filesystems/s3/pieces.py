@@ -16,11 +16,11 @@ from fs import errors
 from ...names import Reserved
 from ..base import CHUNK_SIZE, Readable
 from ..below import PiecesFS
-from ..objects.parts import Range, make_parts
+from ..objects.parts import Range
 from ..parts import Part
 from ..piece_names import PieceName
 from ..store import OPEN, PARTS, Facts, StoreFS
-from .joining import Joining, in_windows
+from .joining import Joining
 from .multipart import ObjectInParts
 from .upload import S3Upload
 from .windows import Windows, mark_of, slots_for, windows_in
@@ -38,12 +38,14 @@ class Bucket(NamedTuple):
     :param in_parts: that of the filesystem.
     :param new_object: returns what sends an object of a path.
     :param keeps_taken: that of the filesystem.
+    :param copied: lets the server copy bytes of an object as the part of a number; returns False if it cannot.
     """
 
     files: StoreFS
     in_parts: Callable[[str], ObjectInParts]
     new_object: Callable[[str], S3Upload]
     keeps_taken: Callable[[str], bool]
+    copied: Callable[[S3Upload, int, str, Range], bool]
 
 
 class S3Pieces(PiecesFS):
@@ -94,7 +96,7 @@ class S3Pieces(PiecesFS):
         """Return the multipart upload, which is begun if there is none; None if the server cannot have it so."""
         if self._windows is not None:
             return self._windows
-        if not self._bucket.keeps_taken(self._at(f"probe-{token_hex(8)}")) or not self._object.lists_parts():
+        if not self._bucket.keeps_taken(self._at(f"probe-{token_hex(8)}")) or not self._object.keeps_parts():
             return None
         mark, size = token_hex(8), self.whole.piece_size
         upload = self._object.begin(mark, content_type=self._content_type)
@@ -109,7 +111,7 @@ class S3Pieces(PiecesFS):
 
     def part_mark(self, mark: str, offset: int, size: int, *, waits: bool) -> str | None:
         """For the first piece of a request, one request to get a slot, and more if others take theirs at the same
-        moment; two more for the first one of an upload, and six for that of a process.
+        moment; two more for the first one of an upload, and seven for that of a process.
         """
         window = self.whole.piece_size
         is_full = not offset % window and (size == window or offset + size == self._length)
@@ -224,8 +226,9 @@ class S3Pieces(PiecesFS):
     def join_files(
         self, paths: Sequence[str], target: str, *, sizes: Sequence[int] | None = None, **options: Any
     ) -> str | None:
-        """One listing and one request, if a piece is a part; for each window that others have, which are read and sent,
-        one more and one for each of them. Otherwise as that of the filesystem.
+        """One listing and one request, if a piece is a part; for each window that others have, one more, and one for
+        each of them if there are several, which are read and sent; unless another worker has sent it. Otherwise as that
+        of the filesystem.
         """
         numbers = [self._number(path) for path in paths]
         if not any(numbers):
@@ -237,7 +240,10 @@ class S3Pieces(PiecesFS):
             version = self._version(paths[0])
         else:
             sizes = self.sizes_of(paths) if sizes is None else sizes
-            version = self._joined(parts, paths, numbers, sizes, overwrite=options.get("overwrite", True))
+            windows, upload = self._windows, self._upload()
+            assert windows is not None
+            joining = Joining(windows, self._object, upload, parts, overwrite=options.get("overwrite", True))
+            version = joining.join(self.whole, self._bucket.copied, paths, numbers, sizes)
         self._is_made = True
         return version
 
@@ -248,31 +254,6 @@ class S3Pieces(PiecesFS):
         if made is None:
             raise errors.ResourceNotFound(path)
         return made.version
-
-    def _joined(
-        self,
-        parts: Mapping[int, Part],
-        paths: Sequence[str],
-        numbers: Sequence[int | None],
-        sizes: Sequence[int],
-        *,
-        overwrite: bool,
-    ) -> str | None:
-        assert self._windows is not None
-        joining = Joining(self._windows, self._object, self._upload(), overwrite=overwrite)
-
-        def adopt(_: int, piece: Range) -> None:
-            number = numbers[piece.number]
-            part = None if number is None else parts.get(number)
-            if number is None or part is None or part.size != piece.size:
-                raise errors.ResourceNotFound(paths[piece.number])
-            joining.upload.tags[number] = f'"{part.etag}"'
-
-        def read(piece: Range) -> bytes:
-            return self.whole.read_file(paths[piece.number])
-
-        make_parts(joining, list(in_windows(numbers, sizes, self._windows.size)), adopt, read)
-        return joining.version
 
 
 def uploads_in(bucket: Bucket, prefix: str) -> Iterator[tuple[str, StoreFS, datetime]]:
