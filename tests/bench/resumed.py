@@ -1,9 +1,10 @@
 """Measure the ways in which clients upload beside a form: ``python tests/bench/resumed.py``.
 
 One client sends a file of 1 GiB to an app on gunicorn with one worker. It sends a form, which the app saves; by tus, in
-one request; to the app by a signed URL; to the store by a signed URL, and confirms it; and to S3 in parts of 8 MiB, one
-after the other. All in turn, several times, to each store, as far as the store knows the way. What is printed are
-medians of the seconds until the file has its name, and the most memory that the worker took above the start.
+one request, and in requests of 8 MiB; to the app by a signed URL; to the store by a signed URL, and confirms it; and to
+S3 in parts of 8 MiB, one after the other. All in turn, several times, to each store, as far as the store knows the way.
+What is printed are medians of the seconds until the file has its name, and the most memory that the worker took above
+the start.
 
 What is to be reached: 1.15 times the seconds of the form, and 32 MiB of memory above the start.
 """
@@ -37,7 +38,7 @@ MIB = 1024 * 1024
 #: How many times the seconds of the form it may take, and how many MiB above the start.
 RATIO, MEMORY = 1.15, 32
 PART = os.urandom(MIB)
-#: How many MiB a part of an upload to S3 has.
+#: How many MiB a part of an upload to S3 has, and a request of "tus-parts".
 PARTS = 8
 HOST = "127.0.0.1"
 
@@ -49,6 +50,7 @@ def make_app() -> flask.Flask:
     fs.init_app(app, files, confirmed)
     begin: dict[str, Callable[[], fs.UploadURL]] = {
         "tus": lambda: files.resumable_url("a.bin", expires=600),
+        "tus-parts": lambda: files.resumable_url("a.bin", expires=600),
         # no store holds both terms
         "signed": lambda: files.upload_url("a.bin", expires=600, unique=False, max_size=2**40),
         "confirmed": lambda: confirmed.upload_url("a.bin", expires=600, external=True),
@@ -148,11 +150,16 @@ def by_form(app: App, mb: int) -> None:
     sent_as_form(f"{app.base}/save", {}, mb)
 
 
-def by_tus(app: App, mb: int) -> None:
+def by_tus(app: App, mb: int, step: int | None = None) -> None:
     version = {"Tus-Resumable": "1.0.0"}
     begun, _ = sent("POST", app.base + app.begin("tus")["url"], {**version, "Upload-Length": str(mb * MIB)})
-    fields = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
-    sent("PATCH", app.base + begun["Location"], {**version, **fields}, [PART] * mb)
+    for start in range(0, mb, step or mb):
+        fields = {"Upload-Offset": str(start * MIB), "Content-Type": "application/offset+octet-stream"}
+        sent("PATCH", app.base + begun["Location"], {**version, **fields}, [PART] * min(step or mb, mb - start))
+
+
+def by_tus_in_parts(app: App, mb: int) -> None:
+    by_tus(app, mb, PARTS)
 
 
 def by_signed_url(app: App, mb: int) -> None:
@@ -184,6 +191,7 @@ def by_parts(app: App, mb: int) -> None:
 #: The ways beside the form, each with what sends so many MiB.
 WAYS: dict[str, Callable[[App, int], None]] = {
     "tus": by_tus,
+    "tus-parts": by_tus_in_parts,
     "signed": by_signed_url,
     "confirmed": by_confirming,
     "parts": by_parts,

@@ -72,9 +72,6 @@ class S3FS(ObjectFS, fs_s3fs.S3FS):
     #: The size of a part in bytes when an object too large for one CopyObject request is copied in parts.
     copy_part_size = 512 * 1024 * 1024
 
-    # a little more than the least that the server copies into a part
-    piece_size = 6 * 1024 * 1024
-
     keeps_descriptions = True
 
     keeps_notes = True

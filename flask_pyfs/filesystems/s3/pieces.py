@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, NamedTuple
 from fs import errors
 
 from ...names import Reserved
-from ..base import CHUNK_SIZE, Readable
+from ..base import Readable
 from ..below import PiecesFS
 from ..objects.parts import Range
 from ..parts import Part
@@ -149,10 +149,7 @@ class S3Pieces(PiecesFS):
         number = self._number(path)
         if number is None:
             return super().put(path, file, **options)
-        content = bytearray()
-        while piece := file.read(CHUNK_SIZE):
-            content += piece
-        self._upload().send_part(number, content)
+        self._upload().send_part(number, file)
         return None
 
     def _upload(self) -> S3Upload:

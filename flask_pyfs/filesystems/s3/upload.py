@@ -8,6 +8,7 @@ from typing import Any
 
 from fs import errors
 
+from ..base import Readable
 from ..objects.writer import Upload
 from ..parts import MOST_PARTS
 from .conditional import ConditionalWrites
@@ -94,8 +95,11 @@ class S3Upload(Upload):
         """Send the parts of a multipart upload that has begun. No request."""
         self._id = upload
 
-    def send_part(self, number: int, content: bytearray) -> None:
-        """Send a part. One request."""
+    def send_part(self, number: int, content: bytearray | Readable) -> None:
+        """Send a part. One request.
+
+        :param content: its bytes, or a binary file that can seek, which takes no memory besides its own.
+        """
         answer = self._send("upload_part", "UploadPart", number, Body=content)
         self.tags[number] = answer["ETag"]
 
