@@ -39,6 +39,7 @@ class Served:
         self.exchanges: list[Exchange] = []
         self.port = 0
         self._app = app
+        self._answers = threading.Condition()
 
     @property
     def url(self) -> str:
@@ -48,13 +49,25 @@ class Served:
         """Return all exchanges for a path (percent-decoded)."""
         return [exchange for exchange in list(self.exchanges) if exchange.path == path]
 
+    def statuses(self, method: str, count: int) -> list[int]:
+        """Return those of the requests of a method, once so many are answered. A page may not wait for its requests."""
+
+        def answered() -> list[int]:
+            return [each.status for each in list(self.exchanges) if each.method == method and each.status]
+
+        with self._answers:
+            self._answers.wait_for(lambda: len(answered()) >= count, STOP_SECONDS)
+        return answered()
+
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path = (environ["SCRIPT_NAME"] + environ["PATH_INFO"]).encode("latin-1").decode(errors="replace")
         exchange = Exchange(environ["REQUEST_METHOD"], path, environ["QUERY_STRING"], environ.get("HTTP_RANGE"))
         self.exchanges.append(exchange)
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            exchange.status, exchange.headers = int(status.split()[0]), headers
+            with self._answers:
+                exchange.status, exchange.headers = int(status.split()[0]), headers
+                self._answers.notify_all()
             return start_response(status, headers, exc_info)
 
         wrap = environ["wsgi.file_wrapper"]

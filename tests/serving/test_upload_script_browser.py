@@ -400,7 +400,7 @@ def test_who_cancels_a_file_keeps_the_others(site, films, opened, files):
     opened.press("Enter")
     opened.wait_for(DONE)
     assert sums(films) == sums_of(chosen[1:])
-    assert [each.status for each in site.exchanges if each.method == "DELETE"] == [204]
+    assert site.statuses("DELETE", 1) == [204]
 
 
 def test_offline(site, films, opened, files):
