@@ -1,5 +1,6 @@
 """Processes on a terminal of their own."""
 
+import codecs
 import fcntl
 import os
 import pty
@@ -27,6 +28,9 @@ class Terminal:
         )
         os.close(terminal)
         self.shown = ""
+        # where that ends which read_until has returned
+        self._end = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
 
     def resize(self, columns):
         fcntl.ioctl(self.main, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
@@ -36,20 +40,25 @@ class Terminal:
         self.process.stdin.flush()
 
     def read_until(self, text):
-        """Read what the terminal shows, until a text is there; return what came since the last one."""
-        begin = len(self.shown)
-        while text not in self.shown[begin:]:
+        """Read what the terminal shows, until a text is there; return what came since the last one, and the text."""
+        begin = self._end
+        while (found := self.shown.find(text, begin)) < 0:
             ready, _, _ = select.select([self.main], [], [], 60)
-            assert ready, f"no {text!r} in {self.shown!r}"
-            self.shown += os.read(self.main, 65536).decode()
-        return self.shown[begin:]
+            assert ready, f"no {text!r} in {self.shown[begin:]!r}"
+            self._read()
+        self._end = found + len(text)
+        return self.shown[begin : self._end]
+
+    def _read(self):
+        # it may end within a character
+        self.shown += self._decoder.decode(os.read(self.main, 65536))
 
     def end(self, code=0):
         """Let the process end, with an exit code as a shell tells it, and return all that the terminal showed."""
         self.process.stdin.close()
         try:
             while True:
-                self.shown += os.read(self.main, 65536).decode()
+                self._read()
         except OSError:
             # what Linux says when the other side is closed
             pass

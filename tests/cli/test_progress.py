@@ -62,6 +62,7 @@ def test_the_rate_and_the_time_that_remains():
     terminal.send("planned 4194304 10", "progress 1048576 0", "copied 1048576 0")
     terminal.read_until("1 of 10 files")
     terminal.send("progress 1048576 0", "copied 1048576 0")
+    terminal.read_until("2 of 10 files")
     terminal.read_until("/s")
     terminal.read_until(" left")
     assert re.search(

@@ -16,6 +16,8 @@ LOCAL_AND_S3 = ["local", SERVERS[0]]
 
 #: What a file has and nothing else may have.
 PLANTED = b"a planted secret, 9f41c7"
+#: What each PNG file begins with. A shorter text may be in any ciphertext, by chance.
+PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def key():

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from PIL import Image
-from planted import LOCAL_AND_S3, PLANTED, encrypted_storage, key, plain_in
+from planted import LOCAL_AND_S3, PLANTED, PNG, encrypted_storage, key, plain_in
 from sqlalchemy import create_engine, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from werkzeug.datastructures import FileStorage
@@ -71,7 +71,7 @@ def test_a_column_has_the_facts_of_the_plain_text(app, storage, table):
             assert (response.status_code, response.content_type) == (200, "image/png")
             assert Image.open(io.BytesIO(response.data)).size == size
     assert len(list(storage.list_files())) == 4
-    assert plain_in(storage) == plain_in(storage, b"PNG") == []
+    assert plain_in(storage) == plain_in(storage, PNG) == []
 
 
 def test_images_are_rendered_again(storage, table):
@@ -89,7 +89,7 @@ def test_images_are_rendered_again(storage, table):
     assert set(user.avatar.thumbnails) == {"50", "100"}
     assert set(storage.list_files()) != before
     assert Image.open(io.BytesIO(storage.read(user.avatar.thumbnails["50"]))).size == (50, 50)
-    assert plain_in(storage, b"PNG") == []
+    assert plain_in(storage, PNG) == []
 
 
 def test_a_deleted_row_takes_its_files(storage, table):

@@ -16,7 +16,7 @@ from fs import errors
 from fs.memoryfs import MemoryFS
 from PIL import Image
 from places import make_place
-from planted import KINDS, PLANTED, SERVERS, encrypted_storage, key, keyed, plain_in
+from planted import KINDS, PLANTED, PNG, SERVERS, encrypted_storage, key, keyed, plain_in
 from werkzeug.datastructures import FileStorage
 
 import flask_pyfs as fs
@@ -436,7 +436,7 @@ def test_thumbnails_are_encrypted(app, local, process):
     response = app.test_client().get(reference(50), buffered=True)
     assert (response.status_code, response.data[:4]) == (200, b"\x89PNG")
     assert sorted(local.list_files()) == sorted(["a.png", "a.txt", reference.thumbnails["50"]])
-    assert plain_in(local, b"PNG") == []
+    assert plain_in(local, PNG) == []
 
 
 # Commands

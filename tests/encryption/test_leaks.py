@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from planted import KINDS, LOCAL_AND_S3, PLANTED, encrypted_storage, plain_in
+from planted import KINDS, LOCAL_AND_S3, PLANTED, PNG, encrypted_storage, plain_in
 from werkzeug.datastructures import FileStorage
 from werkzeug.debug import DebuggedApplication
 from werkzeug.test import Client
@@ -249,4 +249,4 @@ def test_no_named_file_has_a_plain_image(request, app, tmp_path, temporary):
             with app.test_client().get(reference(50)) as response:
                 assert response.status_code == 200
             assert found == named(tmp_path, b"PNG") == []
-        assert plain_in(storage, b"PNG") == []
+        assert plain_in(storage, PNG) == []
